@@ -1,0 +1,46 @@
+"""Photo → descriptor and cells: photo decoding, the NetVLAD model, model cards, runtimes."""
+
+from netvlad.card import ModelCard, Preprocessing, Recall, Source, read_card, sha256_of, write_card
+from netvlad.cells import code_bytes, encode_cells
+from netvlad.errors import (
+    ModelError,
+    OversizedPhotoError,
+    PhotoError,
+    PlaceSearchError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
+from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
+from netvlad.runtime import Embedding, Runtime
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "EXTENSIONS",
+    "MAX_PIXELS",
+    "Embedding",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "OversizedPhotoError",
+    "Photo",
+    "PhotoError",
+    "PlaceSearchError",
+    "Position",
+    "Preprocessing",
+    "Recall",
+    "Runtime",
+    "Source",
+    "UnreadablePhotoError",
+    "UnsupportedPhotoError",
+    "code_bytes",
+    "decode_photo",
+    "encode_cells",
+    "encode_jpeg",
+    "find_model",
+    "open_model",
+    "read_card",
+    "sha256_of",
+    "weights_folder",
+    "write_card",
+]

@@ -1,0 +1,133 @@
+"""Model cards: what a model is, where it came from, and how a photo must be prepared for it.
+
+A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8.onnx`, …).
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from netvlad.errors import ModelError
+from netvlad.photo import Size
+
+CARD_NAME = "card.toml"
+MAX_ASPECT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an upright RGB photo is resized before the graph, which does the rest.
+
+    `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` keeps it and
+    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`.
+    """
+
+    resize: Literal["exact", "area"] = "exact"
+    width: int = 640
+    height: int = 480
+    multiple: int = 32
+
+    def size(self, width: int, height: int) -> Size:
+        """The (width, height) that a photo of this upright size is resized to."""
+        if self.resize == "exact":
+            return self.width, self.height
+        # Beyond 4:1 a side would get too few cells to say anything.
+        aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
+        ideal_height = (self.width * self.height / aspect) ** 0.5
+        step = self.multiple
+        fitted_height = max(step, round(ideal_height / step) * step)
+        limit = self.width * self.height // fitted_height // step * step
+        return max(step, min(limit, round(ideal_height * aspect / step) * step)), fitted_height
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a model was made from."""
+
+    what: str
+    origin: str
+    licence: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Recall@N in per cent on a named data set; `kind` says whether we measured or quote it."""
+
+    dataset: str
+    kind: Literal["measured", "published"]
+    at: Mapping[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The contents of `card.toml`.
+
+    `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
+    cell to the next. `files` maps each graph's file name to its sha256.
+    """
+
+    id: str
+    title: str
+    family: str
+    backbone: str
+    clusters: int
+    channels: int
+    dims: int
+    stride: int
+    licence: str
+    preprocessing: Preprocessing
+    files: Mapping[str, str]
+    whitened: bool = False
+    sources: Sequence[Source] = ()
+    fitting: Mapping[str, Any] = field(default_factory=dict)
+    recall: Sequence[Recall] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of weights and preprocessing: descriptors compare only where it is equal."""
+        weights = self.files["weights.safetensors"]
+        parts = {"weights": weights, "preprocessing": asdict(self.preprocessing)}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read a model folder's card.
+
+    Raises:
+        ModelError: no card, or a card that does not say what it must.
+    """
+    path = folder / CARD_NAME
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return ModelCard(
+            **{
+                **table,
+                "preprocessing": Preprocessing(**table["preprocessing"]),
+                "sources": tuple(Source(**row) for row in table.get("sources", ())),
+                "recall": tuple(Recall(**row) for row in table.get("recall", ())),
+            }
+        )
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it holds no {CARD_NAME}.") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write a card so that `read_card` gives it back."""
+    table = {key: value for key, value in asdict(card).items() if value not in ((), {}, [])}
+    (folder / CARD_NAME).write_text(tomli_w.dumps(table), "utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,52 @@
+"""Export a torch network to the ONNX graph that the other runtimes serve."""
+
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from netvlad.network import Network
+
+OPSET = 18
+
+
+def export_onnx(network: Network, path: Path) -> None:
+    """Write the graph: `photos` (N, H, W, 3) uint8 to `descriptor` (N, D) and `cells` (N, h, w, C).
+
+    N, H and W are free; H and W must be multiples of the backbone's stride.
+    """
+    stride = network.backbone.stride
+    rows = torch.export.Dim("rows", min=2, max=1024)
+    columns = torch.export.Dim("columns", min=2, max=1024)
+    shapes = {0: torch.export.Dim("photos"), 1: rows * stride, 2: columns * stride}
+    example = torch.zeros((2, 15 * stride, 20 * stride, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            dynamo=True,
+            dynamic_shapes=(shapes,),
+            input_names=["photos"],
+            output_names=["descriptor", "cells"],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    program.save(str(path), include_initializers=True)
+    graph = onnx.load(path)
+    # The exporter notes the exporting machine's stack traces; a graph is only its mathematics.
+    for part in (
+        graph,
+        graph.graph,
+        *graph.graph.node,
+        *graph.graph.input,
+        *graph.graph.output,
+        *graph.graph.value_info,
+        *graph.graph.initializer,
+    ):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(graph, path)

@@ -1,0 +1,126 @@
+"""A model opened for use: photo in, descriptor and cells out."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from netvlad.card import CARD_NAME, ModelCard, Preprocessing, read_card, sha256_of
+from netvlad.errors import ModelError
+from netvlad.photo import MAX_PIXELS, Photo, decode_photo
+from netvlad.runtime import Embedding, Key, Runtime
+
+DEFAULT_MODEL = "lite0-netvlad"
+
+Mode = Literal["latency", "throughput"]
+
+
+def weights_folder() -> Path:
+    """The folder that holds the model folders: `PLACE_SEARCH_WEIGHTS`, else the shipped one."""
+    override = os.environ.get("PLACE_SEARCH_WEIGHTS")
+    return Path(override) if override else _shipped_weights()
+
+
+def _shipped_weights() -> Path:
+    return Path(__file__).resolve().parent.parent / "weights"
+
+
+def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
+    """The folder of a model, given as that folder or as an id under weights/.
+
+    Raises:
+        ModelError: there is no such model; the message lists those there are.
+    """
+    candidates = [Path(model), weights_folder() / model, _shipped_weights() / model]
+    for folder in candidates:
+        if (folder / CARD_NAME).is_file():
+            return folder
+    known = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
+    raise ModelError(
+        f"There is no model '{model}': name a model folder or one of {', '.join(known) or 'none'}."
+    )
+
+
+def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Resize a photo's pixels to what a graph takes: (h, w, 3) uint8."""
+    size = preprocessing.size(photo.width, photo.height)
+    height, width = photo.pixels.shape[:2]
+    if (width, height) == size:
+        return np.ascontiguousarray(photo.pixels)
+    shrinking = size[0] * size[1] < width * height
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(photo.pixels, size, interpolation=how), dtype=np.uint8)
+
+
+class Model:
+    """A model card with a runtime behind it. Thread-safe."""
+
+    def __init__(self, card: ModelCard, runtime: Runtime) -> None:
+        self.card = card
+        self.runtime = runtime
+
+    @property
+    def fingerprint(self) -> str:
+        """Descriptors of two models compare only where their fingerprints are equal."""
+        return self.card.fingerprint
+
+    def read(self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+        """Decode a photo, at no more scale than this model needs. Raises `PhotoError`."""
+        return decode_photo(source, needed=self.card.preprocessing.size, max_pixels=max_pixels)
+
+    def prepare(self, photo: Photo) -> NDArray[np.uint8]:
+        """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""
+        return resize_photo(photo, self.card.preprocessing)
+
+    def embed(self, photo: Photo) -> Embedding:
+        """Embed one decoded photo."""
+        return self.runtime.embed(self.prepare(photo))
+
+    def stream(
+        self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
+    ) -> Iterator[tuple[Key, Embedding]]:
+        """Embed many prepared photos (`prepare`), several at once, in their order."""
+        return self.runtime.stream(photos)
+
+
+def open_model(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    runtime: Literal["openvino", "torch"] = "openvino",
+    mode: Mode = "latency",
+    threads: int | None = None,
+) -> Model:
+    """Open a model by id or folder, after checking its graph against the card's sha256.
+
+    `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
+    threads (default: all).
+
+    Raises:
+        ModelError: unknown model, altered or missing graph, or a runtime that is not installed.
+    """
+    folder = find_model(model)
+    card = read_card(folder)
+    graph = folder / "f32.onnx"
+    if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
+        raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
+    return Model(card, _open_runtime(runtime, folder, card, mode, threads))
+
+
+def _open_runtime(
+    runtime: str, folder: Path, card: ModelCard, mode: Mode, threads: int | None
+) -> Runtime:
+    if runtime == "openvino":
+        from netvlad.openvino_runtime import OpenVinoRuntime
+
+        return OpenVinoRuntime(folder / "f32.onnx", mode=mode, threads=threads)
+    try:
+        from netvlad.torch_runtime import TorchRuntime
+    except ImportError:
+        raise ModelError(
+            "The torch runtime is not installed; run: pip install 'place-search[train]'."
+        ) from None
+    return TorchRuntime(folder, card, threads=threads)
