@@ -180,7 +180,7 @@ def test_the_pixel_limit_is_judged_by_the_header() -> None:
         OversizedPhotoError, match="3000 × 2000 pixels, over the limit of 5,999,999"
     ):
         decode_photo(data, max_pixels=5_999_999)
-    bomb = b"GIF89a" + b"\xff" * 4 + bytes(3) + b"," + bytes(4) + b"\xff" * 4 + b"\x00"
+    bomb = b"GIF89a" + b"\xff" * 4 + bytes(3) + b"," + bytes(4) + b"\xff" * 4 + b"\x00\x08"
     with pytest.raises(OversizedPhotoError):
         decode_photo(bomb)
 

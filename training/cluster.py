@@ -1,0 +1,94 @@
+"""`place-search cluster`: from photos to an untrained NetVLAD model with a fitted vocabulary."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from indexer import open_source
+from netvlad import ModelCard, PhotoError, Preprocessing, sha256_of, weights_folder
+from training.backbones import imagenet_network
+from training.model_folder import require_free, write_model
+from training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
+
+Progress = Callable[[int, int], None]
+
+
+def cluster(
+    data: Path,
+    out: Path,
+    *,
+    backbone: str = "efficientnet-lite0",
+    clusters: int = 64,
+    preprocessing: Preprocessing | None = None,
+    backbone_weights: Path | None = None,
+    about: str = "",
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> ModelCard:
+    """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
+
+    The layer gets v1's initialisation, its sharpness alpha from the data. `about` says in the
+    card what the photos are.
+
+    Raises:
+        TrainingError: too few photos, an unknown backbone, or `out` exists.
+        SourceError: `data` holds no photos.
+    """
+    require_free(out)
+    photos = [photo.path for photo in open_source(data).photos]
+    resize = preprocessing or Preprocessing("area")
+    cache = weights_folder() / ".backbones" / backbone
+    network, start = imagenet_network(backbone, clusters, cache, backbone_weights)
+    skipped: list[tuple[Path, PhotoError]] = []
+    samples = sample_cells(
+        network,
+        _counted(photos, progress),
+        resize,
+        seed=seed,
+        skipped=lambda path, error: skipped.append((path, error)),
+    )
+    vocabulary = fit_vocabulary(samples, clusters, seed=seed)
+    apply_vocabulary(network, vocabulary)
+    fitting: dict[str, Any] = {
+        "what": "vocabulary by k-means, NetVLAD v1 initialisation; not trained on places",
+        "photos": vocabulary.photos,
+        "photos_skipped": len(skipped),
+        "photos_sha256": _content_hash(photos),
+        "cells": vocabulary.cells,
+        "separation": vocabulary.separation,
+        "seed": seed,
+    }
+    if about:
+        fitting["about"] = about
+    card = ModelCard(
+        id=out.name,
+        title=f"{backbone} + NetVLAD, {clusters} clusters",
+        family="place-search",
+        backbone=backbone,
+        clusters=clusters,
+        channels=len(vocabulary.cell_mean),
+        dims=network.pool.dims,
+        stride=network.backbone.stride,
+        licence=start.licence,
+        preprocessing=resize,
+        files={},
+        sources=(start,),
+        fitting=fitting,
+    )
+    return write_model(network, card, out)
+
+
+def _counted(photos: Sequence[Path], progress: Progress | None) -> Iterator[Path]:
+    for done, photo in enumerate(photos, start=1):
+        yield photo
+        if progress is not None:
+            progress(done, len(photos))
+
+
+def _content_hash(photos: Sequence[Path]) -> str:
+    """One hash over the photos' contents, whatever their names and order."""
+    together = hashlib.sha256()
+    for digest in sorted(sha256_of(photo) for photo in photos):
+        together.update(digest.encode())
+    return together.hexdigest()

@@ -1,0 +1,7 @@
+"""What can go wrong while fitting or training a model."""
+
+from netvlad import PlaceSearchError
+
+
+class TrainingError(PlaceSearchError):
+    """A model cannot be fitted or trained on what was given."""

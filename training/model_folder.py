@@ -1,0 +1,63 @@
+"""Write a torch network as a model folder: weights, graph and card."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from netvlad import ModelCard, sha256_of, write_card
+from netvlad.export import export_onnx
+from netvlad.network import WEIGHTS_NAME, Network, save_network
+from netvlad.openvino_runtime import OpenVinoRuntime
+from netvlad.torch_runtime import embed_with
+from training.errors import TrainingError
+
+MIN_PARITY = 0.99999
+
+
+def require_free(out: Path) -> None:
+    """Raise `TrainingError` where `out` exists: a model is never overwritten."""
+    if out.exists():
+        raise TrainingError(f"{out} exists already; choose another folder or delete it.")
+
+
+def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
+    """Write `out` as a model folder and return its card with the files' hashes filled in.
+
+    The folder appears whole or not at all.
+
+    Raises:
+        TrainingError: `out` exists, or the exported graph disagrees with the network.
+    """
+    require_free(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        save_network(network, scratch)
+        export_onnx(network, scratch / "f32.onnx")
+        _check_parity(network, scratch / "f32.onnx", card)
+        names = ("f32.onnx", WEIGHTS_NAME)
+        card = replace(card, files={name: sha256_of(scratch / name) for name in names})
+        write_card(card, scratch)
+        scratch.chmod(0o755)
+        scratch.rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return card
+
+
+def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:
+    random = np.random.default_rng(0)
+    runtime = OpenVinoRuntime(graph)
+    for width, height in ((640, 480), (480, 640)):
+        columns, rows = card.preprocessing.size(width, height)
+        pixels = random.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+        ours, theirs = embed_with(network, pixels), runtime.embed(pixels)
+        cosine = float(ours.descriptor @ theirs.descriptor)
+        if cosine < MIN_PARITY:
+            raise TrainingError(
+                f"The exported graph disagrees with the network (cosine {cosine:.6f}); "
+                "nothing was written."
+            )
