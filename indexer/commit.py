@@ -1,0 +1,84 @@
+"""From one version of an index to the next: at any moment the folder is the old one or the new.
+
+Numbered files are new ones with new numbers. Files with fixed names are first written as
+`NAME.<index_id>`; the rename of the manifest is the commit; then they get their plain names.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from indexer.errors import IndexWriteError
+from indexer.files import LOCK_NAME, PART, FileStamp, sync_folder
+from indexer.manifest import (
+    FIXED_NAMES,
+    JOURNAL,
+    MANIFEST,
+    Manifest,
+    number_of,
+    read_manifest,
+)
+from indexer.shards import SHARDS, THUMBNAILS
+from netvlad import sha256_of
+
+_PENDING = re.compile(rf"(?:{'|'.join(map(re.escape, FIXED_NAMES))})\.[0-9a-f]{{16}}")
+
+
+def pending_name(name: str, index_id: str) -> str:
+    """What a file with a fixed name is called until its manifest is in place."""
+    return f"{name}.{index_id}"
+
+
+def is_stamped(path: Path, stamp: FileStamp) -> bool:
+    """Whether a file is there and whole."""
+    try:
+        return path.stat().st_size == stamp.bytes and sha256_of(path) == stamp.sha256
+    except FileNotFoundError:
+        return False
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is neither empty nor an index, finished or not.
+
+    Raises:
+        IndexWriteError: other people's files are in it, or it is a file.
+        IndexFormatError: it has a manifest that is not ours, or damaged, or newer.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise IndexWriteError(f"{folder} is a file; name a folder for the index.")
+    if current(folder) or not folder.is_dir() or (folder / JOURNAL).exists():
+        return
+    for entry in sorted(folder.iterdir()):
+        # A run that was killed before it began may have left these.
+        if entry.name != LOCK_NAME and not entry.name.endswith(PART):
+            raise IndexWriteError(
+                f"{folder} is neither empty nor an index (it holds '{entry.name}'); name another "
+                "folder for the index."
+            )
+
+
+def current(folder: Path) -> Manifest | None:
+    """The manifest of the index in this folder, if there is one yet."""
+    return read_manifest(folder) if (folder / MANIFEST).exists() else None
+
+
+def settle(folder: Path, manifest: Manifest) -> None:
+    """Finish what may be left to do after the commit of a manifest: plain names for its files."""
+    for name in FIXED_NAMES:
+        pending = folder / pending_name(name, manifest.index_id)
+        if pending.exists() and not is_stamped(folder / name, manifest.files[name]):
+            pending.replace(folder / name)
+    sync_folder(folder)
+
+
+def sweep(folder: Path, keep: Iterable[str]) -> None:
+    """Delete index files that belong to no version any more; files of others are left alone."""
+    kept = set(keep)
+    for entry in list(folder.iterdir()):
+        if _PENDING.fullmatch(entry.name) or entry.name.endswith(PART):
+            entry.unlink()
+    for part in (SHARDS, THUMBNAILS):
+        for entry in list((folder / part).glob("*")):
+            name = f"{part}/{entry.name}"
+            if name not in kept and (number_of(name) is not None or name.endswith(PART)):
+                entry.unlink()

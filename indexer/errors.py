@@ -1,0 +1,27 @@
+"""What can go wrong with photos to index and with an index, each as one sentence with the mend."""
+
+from netvlad import PlaceSearchError
+
+
+class SourceError(PlaceSearchError):
+    """The photos to index cannot be listed: an empty folder, a broken CSV, unknown paths."""
+
+
+class IndexFormatError(PlaceSearchError):
+    """A folder that is no index, is damaged, unfinished, or of a newer format."""
+
+
+class IndexWriteError(PlaceSearchError):
+    """An index that cannot be written: a full disk, a read-only or foreign folder."""
+
+
+class IndexBusyError(IndexWriteError):
+    """Another process is writing the same index."""
+
+
+class ModelMismatchError(PlaceSearchError):
+    """A model or descriptor other than the one the index was made with."""
+
+
+class UnknownPlaceError(PlaceSearchError):
+    """A place_id that the index does not hold."""

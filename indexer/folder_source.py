@@ -1,0 +1,65 @@
+"""A folder as a source: every photo below it, sorted by name, positions left to Exif."""
+
+import os
+from pathlib import Path, PurePath
+
+from indexer.errors import SourceError
+from indexer.photo_list import PhotoList, Source
+from netvlad import EXTENSIONS
+
+
+def read_folder(root: Path) -> Source:
+    """List all photos below a folder; hidden files and folders are left out.
+
+    Links to folders are followed, but no folder is listed twice, so loops of links end.
+
+    Raises:
+        SourceError: no photo below it, or a folder that may not be read.
+    """
+    root = root.resolve()
+    names: list[str] = []
+    others = 0
+    seen: set[tuple[int, int]] = set()
+    folders = [""]
+    links: list[str] = []
+    while folders or links:
+        # Real folders first: a photo is then named by its own path, not by a link to it.
+        prefix = folders.pop() if folders else links.pop(0)
+        try:
+            status = (root / prefix).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(root / prefix) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    path = f"{prefix}{entry.name}"
+                    if entry.is_dir():
+                        (links if entry.is_symlink() else folders).append(f"{path}/")
+                    elif PurePath(entry.name).suffix.lower() in EXTENSIONS:
+                        names.append(path)
+                    else:
+                        others += 1
+        except OSError as error:
+            raise SourceError(
+                f"{root / prefix} cannot be listed ({error.strerror}); mend that or index another "
+                "folder."
+            ) from error
+        links.sort()
+    if not names:
+        raise SourceError(_nothing_in(root, others))
+    photos = PhotoList(root)
+    for name in sorted(names):
+        photos.append(name)
+    return Source(root, photos, "folder")
+
+
+def _nothing_in(root: Path, others: int) -> str:
+    if not others:
+        return f"{root} is empty; put photos into it or give another folder."
+    files = "1 other file" if others == 1 else f"{others} other files"
+    return (
+        f"{root} holds no photos, only {files}; photos are recognised by endings such as "
+        ".jpg, .png, .webp and .heic."
+    )

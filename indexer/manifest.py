@@ -1,0 +1,175 @@
+"""The manifest: the one file that makes a folder an index, and says what belongs to it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from indexer.errors import IndexFormatError
+from indexer.files import FileStamp, write_whole
+from indexer.shards import JOINED, SHARDS, THUMBNAILS
+from netvlad import Model
+
+MANIFEST = "manifest.json"
+JOURNAL = "building.jsonl"
+FAISS = "index.faiss"
+FORMAT = "place-search index"
+FORMAT_VERSION = 1
+
+FIXED_NAMES = (JOINED, FAISS)
+"""Files that keep their name from one version of an index to the next."""
+
+_NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
+
+
+class Skipped(NamedTuple):
+    """A photo that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The contents of `manifest.json`.
+
+    `model` is the model's card with its `fingerprint`; `source` has `root` and `kind`; `files`
+    are named relative to the index; ids from `next_place_id` on have never been given to a place.
+    """
+
+    index_id: str
+    created: str
+    model: Mapping[str, Any]
+    source: Mapping[str, str]
+    store: Mapping[str, Any]
+    files: Mapping[str, FileStamp]
+    places: int
+    next_place_id: int
+    skipped: Sequence[Skipped] = ()
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of the shards, in the order of their numbers."""
+        names = (name for name in self.files if name.startswith(f"{SHARDS}/"))
+        return sorted(names, key=lambda name: (len(name), name))
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as it stands in the file."""
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "index_id": self.index_id,
+            "created": self.created,
+            "model": dict(self.model),
+            "counts": {"places": self.places, "skipped": len(self.skipped)},
+            "next_place_id": self.next_place_id,
+            "source": dict(self.source),
+            "store": dict(self.store),
+            "skipped": [skipped._asdict() for skipped in self.skipped],
+            "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
+        }
+
+    def encode(self) -> bytes:
+        """The bytes of the file."""
+        return json.dumps(self.to_json(), indent=1).encode() + b"\n"
+
+    def write(self, folder: Path) -> None:
+        """Put it in the place of the folder's manifest: from then on the index is this one."""
+        write_whole(folder / MANIFEST, self.encode())
+
+
+def number_of(name: str) -> int | None:
+    """The number of a shard or of a pack of thumbnails; None for any other file of an index."""
+    found = _NUMBERED.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def content_id(model: Model, shards: Sequence[FileStamp], store: Mapping[str, Any]) -> str:
+    """The id of an index: a hash of its places and of the model, not of where or when it is."""
+    parts = [FORMAT_VERSION, model.fingerprint, [shard.sha256 for shard in shards], dict(store)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def model_entry(model: Model) -> dict[str, Any]:
+    """What a manifest says of the model: its card and its fingerprint."""
+    entry = {"id": model.card.id, "fingerprint": model.fingerprint, **asdict(model.card)}
+    plain: dict[str, Any] = json.loads(json.dumps(entry, default=dict))
+    return plain
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an index.
+
+    Raises:
+        IndexFormatError: no index there, an unfinished or damaged one, or one of a newer format.
+    """
+    path = folder / MANIFEST
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise IndexFormatError(_no_index(folder)) from None
+    except OSError as error:
+        raise IndexFormatError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    except ValueError:
+        raise IndexFormatError(
+            f"{path} is damaged; make the index again in an empty folder."
+        ) from None
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        raise IndexFormatError(
+            f"{folder} holds no place-search index: its {MANIFEST} belongs to something else."
+        )
+    version = table.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise IndexFormatError(
+            f"{folder} was made by a newer place-search (format {version}, this one reads up to "
+            f"{FORMAT_VERSION}); upgrade place-search or make the index again."
+        )
+    try:
+        return _parse(table)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise IndexFormatError(
+            f"{path} is damaged; make the index again in an empty folder."
+        ) from None
+
+
+def _parse(table: dict[str, Any]) -> Manifest:
+    files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
+    for name in files:
+        # Names come from a file that anybody may have written: none may lead out of the folder.
+        if name not in FIXED_NAMES and number_of(name) is None:
+            raise ValueError(name)
+    manifest = Manifest(
+        index_id=str(table["index_id"]),
+        created=str(table["created"]),
+        model=dict(table["model"]),
+        source=dict(table["source"]),
+        store=dict(table["store"]),
+        files=files,
+        places=int(table["counts"]["places"]),
+        next_place_id=int(table["next_place_id"]),
+        skipped=tuple(Skipped(**row) for row in table["skipped"]),
+    )
+    if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
+        raise ValueError(manifest.index_id)
+    for needed in (FAISS, JOINED):
+        files[needed]
+    for name in manifest.shards:
+        files[name.replace(SHARDS, THUMBNAILS)]
+    _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]
+    _ = manifest.source["root"], manifest.store["kind"]
+    return manifest
+
+
+def _no_index(folder: Path) -> str:
+    if (folder / JOURNAL).is_file():
+        return (
+            f"The index {folder} was never finished; run the same `place-search index` command "
+            "again to finish it."
+        )
+    where = "holds no index" if folder.is_dir() else "does not exist"
+    return f"{folder} {where}; make one with `place-search index PHOTOS --out {folder}`."

@@ -1,0 +1,103 @@
+"""Reading shards: numbers straight from the file at known offsets, never mapped into memory.
+
+Mapped files would kill the process when they are cut short, and count as its resident memory.
+"""
+
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import IndexFormatError
+
+
+class ArrayFile:
+    """One or more contiguous datasets of an HDF5 file, read by row. Thread-safe.
+
+    The file stays open, so that it can be read to the end after a newer index has replaced it.
+    """
+
+    def __init__(self, path: Path, arrays: Sequence[str], tables: Sequence[str] = ()) -> None:
+        """Open the file; `tables` are read into memory, `arrays` when asked for.
+
+        Raises:
+            IndexFormatError: the file is missing, cut short, or not one that place-search wrote.
+        """
+        self.path = path
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                self.tables: dict[str, NDArray[Any]] = {key: file[key][()] for key in tables}
+                self._places = {
+                    key: (file[key].id.get_offset(), file[key].shape, file[key].dtype)
+                    for key in arrays
+                }
+            self._descriptor = os.open(path, os.O_RDONLY)
+        except (OSError, KeyError, ValueError) as error:
+            raise self.damaged() from error
+        weakref.finalize(self, os.close, self._descriptor)
+        if any(offset is None for offset, _, _ in self._places.values()):
+            raise self.damaged()
+
+    def damaged(self) -> IndexFormatError:
+        """What to raise where the file does not hold what it should."""
+        return IndexFormatError(
+            f"{self.path} is missing or damaged; make the index again with `place-search index`."
+        )
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of an array."""
+        shape: tuple[int, ...] = self._places[key][1]
+        return shape
+
+    def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
+        """Fill a contiguous array from the start of a row on."""
+        offset, shape, kind = self._places[key]
+        width = int(np.prod(shape[1:]))
+        start = offset + row * width * kind.itemsize
+        # One call reads at most 2 GiB; no single read here comes near that.
+        if os.preadv(self._descriptor, [out.data.cast("B")], start) != out.nbytes:
+            raise self.damaged()
+
+
+class ShardRows:
+    """The descriptors of several shards as one array on disk. Thread-safe."""
+
+    def __init__(self, shards: Sequence[ArrayFile]) -> None:
+        self._shards = shards
+        counts = [shard.shape("descriptors")[0] for shard in shards]
+        self._starts = np.cumsum([0, *counts])
+        self.shape = (int(self._starts[-1]), shards[0].shape("descriptors")[1])
+        self.dtype = np.dtype(np.float32)
+        self.place_ids: NDArray[np.int64] = np.concatenate(
+            [shard.tables["place_id"] for shard in shards]
+        )
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def locate(self, row: int) -> tuple[int, int]:
+        """The number of the shard among these that holds a row, and the row's number there."""
+        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return shard, row - int(self._starts[shard])
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """These rows, (len(rows), D)."""
+        out = np.empty((len(rows), self.shape[1]), np.float32)
+        for target, row in zip(out, rows.tolist(), strict=True):
+            shard, local = self.locate(row)
+            self._shards[shard].read_into(target, "descriptors", local)
+        return out
+
+    def chunks(self, rows: int = 1024) -> Iterator[NDArray[np.float32]]:
+        """All rows in their order, (≤ rows, D) at a time, never across two shards."""
+        for shard in self._shards:
+            count, dims = shard.shape("descriptors")
+            for start in range(0, count, rows):
+                out = np.empty((min(rows, count - start), dims), np.float32)
+                shard.read_into(out, "descriptors", start)
+                yield out

@@ -1,0 +1,178 @@
+"""Shards: immutable HDF5 files of some hundred places each, and the dataset that joins them.
+
+A shard's bytes depend on its rows alone, so that the same photos give the same file. Numbers are
+stored contiguously: a reader finds row i of `descriptors` at a known offset.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.places import Utm
+from netvlad import Position
+
+SHARDS = "descriptors"
+THUMBNAILS = "thumbnails"
+JOINED = "descriptors.h5"
+
+# One format on disk whatever the HDF5 library; 1.10 is the first with virtual datasets.
+_FORMAT = ("v110", "v110")
+
+NUMBERS = {
+    "place_id": np.int64,
+    "latitude": np.float64,
+    "longitude": np.float64,
+    "easting": np.float64,
+    "northing": np.float64,
+    "width": np.int32,
+    "height": np.int32,
+    "size": np.int64,
+    "mtime_ns": np.int64,
+}
+TEXTS = ("name", "path", "zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One embedded photo.
+
+    `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
+    size in pixels; `size` and `mtime_ns` are those of its file. `descriptor` is (D,) float32,
+    `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells, `thumbnail` a JPEG.
+    """
+
+    place_id: int
+    name: str
+    path: str
+    position: Position | None
+    utm: Utm | None
+    width: int
+    height: int
+    size: int
+    mtime_ns: int
+    descriptor: NDArray[np.float32]
+    codes: NDArray[np.uint8]
+    grid: tuple[int, int]
+    thumbnail: bytes
+
+
+def shard_name(number: int) -> str:
+    """The name of a shard under its index."""
+    return f"{SHARDS}/{number:05d}.h5"
+
+
+def thumbnails_name(number: int) -> str:
+    """The name of the pack that holds the thumbnails of a shard's places."""
+    return f"{THUMBNAILS}/{number:05d}.h5"
+
+
+def shard_image(rows: Sequence[Row]) -> memoryview:
+    """The bytes of the HDF5 file that holds these rows.
+
+    Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, cells, bytes) uint8 with
+    zeros after the place's own cells; `grid` (n, 2) int32, rows × columns of cells; `name`,
+    `path` and `zone` as UTF-8 ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands
+    for no position.
+    """
+    cells = np.zeros(
+        (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
+    )
+    for stored, row in zip(cells, rows, strict=True):
+        stored[: len(row.codes)] = row.codes
+    table: dict[str, NDArray[Any]] = {
+        "descriptors": np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False),
+        "cells": cells,
+        "grid": np.array([row.grid for row in rows], np.int32),
+        "place_id": _column(row.place_id for row in rows),
+        "width": _column(row.width for row in rows),
+        "height": _column(row.height for row in rows),
+        "size": _column(row.size for row in rows),
+        "mtime_ns": _column(row.mtime_ns for row in rows),
+        "latitude": _column(row.position.latitude if row.position else np.nan for row in rows),
+        "longitude": _column(row.position.longitude if row.position else np.nan for row in rows),
+        "easting": _column(row.utm.easting if row.utm else np.nan for row in rows),
+        "northing": _column(row.utm.northing if row.utm else np.nan for row in rows),
+        "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
+        "name": _texts([row.name for row in rows]),
+        "path": _texts([row.path for row in rows]),
+    }
+    for key, kind in NUMBERS.items():
+        table[key] = table[key].astype(kind)
+    return _hdf5(table)
+
+
+def thumbnails_image(rows: Sequence[Row]) -> memoryview:
+    """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1)."""
+    lengths = [len(row.thumbnail) for row in rows]
+    return _hdf5(
+        {
+            "jpeg": np.frombuffer(b"".join(row.thumbnail for row in rows), np.uint8),
+            "offset": np.cumsum([0, *lengths], dtype=np.int64),
+        }
+    )
+
+
+def joined_image(index: Path, names: Sequence[str]) -> memoryview:
+    """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
+
+    It names the shards relative to its own folder, so the index can be moved.
+    """
+    parts: dict[str, list[tuple[str, tuple[int, ...], Any]]] = {}
+    for name in names:
+        with h5py.File(index / name, "r", locking=False) as shard:
+            for key, dataset in shard.items():
+                parts.setdefault(key, []).append((name, dataset.shape, dataset.dtype))
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=_FORMAT) as file:
+        for key, sources in sorted(parts.items()):
+            _join(file, key, sources)
+    return out.getbuffer()
+
+
+def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) -> None:
+    """Add a virtual dataset over those of the same key in (file name, shape, dtype) sources.
+
+    By h5py's lower layer: its upper one stamps the time into virtual datasets.
+    """
+    count = sum(shape[0] for _, shape, _ in sources)
+    rest = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
+    # Of texts the longest type; all other types are the same everywhere.
+    kind = max((kind for *_, kind in sources), key=lambda kind: kind.itemsize)
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    space = h5py.h5s.create_simple((count, *rest))
+    start = 0
+    for name, shape, _ in sources:
+        space.select_hyperslab((start, *(0 for _ in rest)), shape)
+        part = h5py.h5s.create_simple(shape)
+        properties.set_virtual(space, name.encode(), key.encode(), part)
+        start += shape[0]
+    space.select_all()
+    h5py.h5d.create(
+        file.id, key.encode(), h5py.h5t.py_create(kind, logical=True), space, properties
+    )
+
+
+def _column(values: Iterable[float]) -> NDArray[Any]:
+    return np.array(list(values))
+
+
+def _texts(values: Sequence[str]) -> NDArray[Any]:
+    encoded = [value.encode() for value in values]
+    longest = max(1, *map(len, encoded)) if encoded else 1
+    return np.array(encoded, h5py.string_dtype("utf-8", longest))
+
+
+def _hdf5(table: dict[str, NDArray[Any]]) -> memoryview:
+    """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up."""
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=_FORMAT) as file:
+        for key, values in table.items():
+            file.create_dataset(key, data=values, track_times=False)
+    return out.getbuffer()

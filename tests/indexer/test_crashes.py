@@ -1,0 +1,188 @@
+"""Builds that are killed leave the old index or the new one, and go on where they were."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from indexer import IndexFormatError, build_index, open_index, open_source, read_manifest
+from netvlad import Model
+
+
+def _run(blocks: ModuleType, *arguments: object) -> Any:
+    command = [sys.executable, str(blocks.__file__), *map(str, arguments)]
+    # Many short builds, each of which would start a thread for every core.
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_killed_before_each_step_of_a_first_build(
+    photos: Path, tmp_path: Path, blocks: ModuleType
+) -> None:
+    told = json.loads(_run(blocks, photos, tmp_path / "out", "--crash-everywhere"))
+
+    # Three shards and their thumbnails, four lines of the journal, …: the whole way was walked.
+    assert len(told["seen"]) > 20
+    assert set(told["seen"]) == {None, told["new"]}
+    # Once there is an index, it stays.
+    assert told["seen"] == sorted(told["seen"], key=lambda seen: seen is not None)
+    assert told["unequal"] == []
+
+
+def test_killed_before_each_step_of_a_rebuild(
+    photos: Path, tmp_path: Path, blocks: ModuleType
+) -> None:
+    old = f"--old={photos / 'more'}"
+    options = ("--crash-everywhere", old, "--exact-bytes=0")
+    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+
+    assert set(told["seen"]) == {told["old"], told["new"]}
+    assert told["seen"] == sorted(told["seen"], key=lambda seen: seen == told["new"])
+    assert Counter(told["seen"])[told["new"]] > 3
+    assert told["unequal"] == []
+
+
+def test_killed_before_each_step_of_a_rebuild_that_changes_nothing(
+    photos: Path, tmp_path: Path, blocks: ModuleType
+) -> None:
+    photos = photos / "more"
+    out = tmp_path / "out"
+    told = json.loads(_run(blocks, photos, out, "--crash-everywhere", f"--old={photos}"))
+
+    assert set(told["seen"]) == {told["old"]} == {told["new"]}
+    assert told["unequal"] == []
+
+
+@pytest.mark.parametrize("moment", ["embed 1 ", "embed 7 ", "embed 11 ", "index 0 "])
+def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, moment: str) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    command = [sys.executable, str(blocks.__file__), str(photos), str(out), "--seconds=0.02"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(moment):
+                process.send_signal(signal.SIGKILL)
+                break
+        process.stdout.read()
+    assert process.returncode == -signal.SIGKILL
+    with pytest.raises(IndexFormatError, match="was never finished; run the same"):
+        open_index(out)
+
+    said = _run(blocks, photos, out)
+    _run(blocks, photos, whole)
+
+    assert blocks.content(out) == blocks.content(whole)
+    first = int(said.split()[1])
+    assert first == {"embed 1 ": 0, "embed 7 ": 4}.get(moment, first)
+
+
+def _interrupted(photos: Path, out: Path, model: Model) -> None:
+    """Leave a build behind whose first two shards, of four photos, are done."""
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_index(open_source(photos), out, model, progress=stop, photos_per_shard=4)
+
+
+def test_only_whole_shards_of_the_same_photos_are_reused(
+    photos: Path, tmp_path: Path, model: Model, blocks: ModuleType
+) -> None:
+    out = tmp_path / "out"
+    source = open_source(photos)
+    _interrupted(photos, out, model)
+    shutil.copytree(out, tmp_path / "saved")
+
+    def again(change: str) -> int:
+        report = build_index(open_source(photos), out, model, photos_per_shard=4)
+        build_index(open_source(photos), tmp_path / change, model, photos_per_shard=4)
+        assert blocks.content(out) == blocks.content(tmp_path / change)
+        shutil.rmtree(out)
+        shutil.copytree(tmp_path / "saved", out)
+        return report.reused
+
+    assert again("nothing") == 8
+
+    shard = out / "descriptors" / "00000.h5"
+    flipped = bytearray(shard.read_bytes())
+    flipped[-1] ^= 1
+    shard.write_bytes(flipped)
+    assert again("a flipped bit") == 4
+
+    (out / "thumbnails" / "00001.h5").unlink()
+    assert again("a lost file") == 4
+
+    with (out / "building.jsonl").open("a") as journal:
+        journal.write('{"number": 2, "inputs"')
+    assert again("a torn line") == 8
+
+    (out / "building.jsonl").write_text("")
+    assert again("an empty journal") == 0
+
+    other = blocks.block_model(weights="1")
+    assert build_index(source, out, other, photos_per_shard=4).reused == 0
+    shutil.rmtree(out)
+    shutil.copytree(tmp_path / "saved", out)
+
+    source.photos[1].path.touch()
+    assert again("a changed photo") == 4
+
+    source.photos[1].path.unlink()
+    assert again("a deleted photo") == 0
+
+
+def test_a_reader_finds_the_new_version_while_the_old_is_tidied_up(
+    photos: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader has read the old manifest when the writer replaces it and removes its files."""
+    out = tmp_path / "out"
+    build_index(open_source(photos / "more"), out, model)
+
+    def overtaken(folder: Path) -> object:
+        manifest = read_manifest(folder)
+        monkeypatch.setattr("indexer.index.read_manifest", read_manifest)
+        build_index(open_source(photos), out, model)
+        return manifest
+
+    monkeypatch.setattr("indexer.index.read_manifest", overtaken)
+
+    assert open_index(out).count == 11
+
+
+def test_readers_never_notice_a_rebuild(photos: Path, tmp_path: Path, model: Model) -> None:
+    out = tmp_path / "out"
+    sources = [open_source(photos), open_source(photos / "more")]
+    ids = {build_index(source, out, model, photos_per_shard=2).index_id for source in sources}
+    done = threading.Event()
+    seen = Counter[str]()
+
+    def read() -> None:
+        while not done.is_set():
+            index = open_index(out)
+            for place in index.places():
+                assert index.thumbnail(place.place_id)
+                assert index.cells(place.place_id)[0].size
+            seen[index.index_id] += 1
+
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for source in sources * 4:
+            build_index(source, out, model, photos_per_shard=2)
+        done.set()
+        for reader in readers:
+            reader.result()
+    assert set(seen) == ids

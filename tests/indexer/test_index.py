@@ -1,0 +1,195 @@
+"""Opening and reading an index, and every way in which it may be damaged."""
+
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer import (
+    Index,
+    IndexFormatError,
+    ModelMismatchError,
+    UnknownPlaceError,
+    exact_search,
+    open_index,
+)
+from netvlad import Model, encode_cells
+
+
+def test_what_an_index_says_of_itself(index: Index, model: Model) -> None:
+    assert (len(index), index.count, index.dims) == (40, 40, 96)
+    assert (index.model_id, index.fingerprint) == ("blocks-0", model.fingerprint)
+    assert index.place_ids.tolist() == list(range(40))
+    assert index.positions.shape == (40, 2)
+    np.testing.assert_array_equal(np.isnan(index.positions[:, 0]), np.arange(40) % 4 == 0)
+    index.check_model(model)
+
+
+def test_places(index: Index, model: Model) -> None:
+    place = index.place(13)
+    assert place.name == "13.jpg"
+    assert place.path.is_file()
+    assert place.position == pytest.approx((47.0, 1.3))
+    assert place.utm is not None
+    assert place.utm.zone == "31T"
+    assert index.place(12).position is None
+    assert index.place(12).utm is None
+    assert list(index.places())[13] == place
+    for unknown in (-1, 40, 10**12):
+        with pytest.raises(UnknownPlaceError, match=f"There is no place {unknown} in this index"):
+            index.place(unknown)
+
+
+def test_thumbnails_and_cells(index: Index, model: Model) -> None:
+    for place in index.places():
+        photo = model.read(place.path)
+        with Image.open(io.BytesIO(index.thumbnail(place.place_id))) as thumbnail:
+            shown = np.asarray(thumbnail.convert("RGB"), dtype=np.float32)
+        assert np.abs(shown - photo.pixels).mean() < 3
+        codes, grid = index.cells(place.place_id)
+        cells = model.embed(photo).cells
+        assert grid == cells.shape[:2]
+        np.testing.assert_array_equal(codes, encode_cells(cells))
+    with pytest.raises(UnknownPlaceError):
+        index.thumbnail(40)
+    with pytest.raises(UnknownPlaceError):
+        index.cells(-1)
+
+
+def test_searching(index: Index) -> None:
+    rows = np.concatenate(list(index.descriptors().chunks()))
+    ids, cosines = exact_search(index.descriptors(), rows, 5)
+    for row, wanted, similarities in zip(rows, ids, cosines, strict=True):
+        hits = index.search(row * 3, 5)
+        assert [hit.place_id for hit in hits] == wanted.tolist()
+        assert [hit.similarity for hit in hits] == pytest.approx(similarities.tolist(), abs=1e-5)
+    only = np.array([3, 17, 99])
+    assert {hit.place_id for hit in index.search(rows[0], 10, only=only)} == {3, 17}
+    assert index.search(rows[0], 10, only=np.array([], np.int64)) == []
+    assert len(index.search(rows[0], 100)) == 40
+    assert index.search(rows[0], 0) == []
+    assert index.search(np.zeros(96, np.float32), 2)[0].similarity == 0
+
+
+def test_a_descriptor_or_model_of_another_kind(index: Index, blocks: ModuleType) -> None:
+    with pytest.raises(ModelMismatchError, match=r"of shape \(7,\) does not fit an index of 96"):
+        index.search(np.ones(7, np.float32), 5)
+    with pytest.raises(ModelMismatchError, match=r"made with model 'blocks-0' .* 'blocks-1'"):
+        index.check_model(blocks.block_model(weights="1"))
+
+
+def test_many_threads_read_one_index(index: Index) -> None:
+    rows = np.concatenate(list(index.descriptors().chunks()))
+
+    def read(place_id: int) -> tuple[object, ...]:
+        found = index.search(rows[place_id], 5)
+        codes = index.cells(place_id)[0].tobytes()
+        return found, index.thumbnail(place_id), codes, index.place(place_id)
+
+    alone = [read(place_id) for place_id in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read, list(range(40)) * 5)) == alone * 5
+
+
+def test_opening_is_quick(index: Index) -> None:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        open_index(index.folder)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.3
+
+
+def test_an_index_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name, said in (("nowhere", "does not exist"), ("empty", "holds no index")):
+        with pytest.raises(IndexFormatError, match=f"{said}; make one with `place-search index"):
+            open_index(tmp_path / name)
+    with pytest.raises(IndexFormatError, match="does not exist"):
+        open_index(tmp_path / "file")
+
+
+def _manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        path = folder / "manifest.json"
+        table = json.loads(path.read_text())
+        change(table)
+        path.write_text(json.dumps(table))
+
+    return damage
+
+
+def _flip(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 4
+        (folder / name).write_bytes(content)
+
+    return damage
+
+
+def _cut(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_cut("manifest.json"), r"manifest\.json is damaged; make the index again"),
+        (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
+        (_manifest(lambda m: m.update(format="something")), "holds no place-search index"),
+        (
+            _manifest(lambda m: m.update(format_version=2)),
+            r"newer place-search \(format 2, this one reads up to 1\); upgrade",
+        ),
+        (_manifest(lambda m: m.pop("files")), "is damaged"),
+        (_manifest(lambda m: m["files"].pop("index.faiss")), "is damaged"),
+        (_manifest(lambda m: m["files"].pop("thumbnails/00002.h5")), "is damaged"),
+        (
+            _manifest(lambda m: m["files"].update({"../x": {"sha256": "", "bytes": 1}})),
+            "is damaged",
+        ),
+        (_manifest(lambda m: m.update(index_id="../../x")), "is damaged"),
+        (_manifest(lambda m: m["counts"].update(places=7)), "its places do not fit its manifest"),
+        (_manifest(lambda m: m["store"].update(engine="x")), "a vector store that this version"),
+        (_flip("index.faiss"), r"index\.faiss is missing or damaged; make"),
+        (_flip("descriptors.h5"), r"descriptors\.h5 is missing or damaged"),
+        (_cut("descriptors/00003.h5"), r"descriptors/00003\.h5 is missing or damaged"),
+        (_cut("thumbnails/00003.h5"), r"thumbnails/00003\.h5 is missing or damaged"),
+        (
+            lambda folder: (folder / "descriptors" / "00001.h5").unlink(),
+            r"descriptors/00001\.h5 is missing or damaged",
+        ),
+    ],
+)
+def test_damaged_indexes_do_not_open(
+    index: Index, tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(index.folder, folder)
+    assert open_index(folder).index_id == index.index_id
+    damage(folder)
+
+    with pytest.raises(IndexFormatError, match=said):
+        open_index(folder)
+
+
+def test_a_manifest_that_may_not_be_read(unprivileged: Path) -> None:
+    (unprivileged / "manifest.json").touch(mode=0)
+
+    with pytest.raises(IndexFormatError, match=r"cannot be read \(Permission denied\)"):
+        open_index(unprivileged)

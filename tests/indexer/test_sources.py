@@ -1,0 +1,193 @@
+"""What folders and CSV files say, and how they may be wrong."""
+
+import csv
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer import SourceError, open_source
+from netvlad import Position
+
+
+def _touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def _names(data: Path) -> list[str]:
+    return [photo.name for photo in open_source(data).photos]
+
+
+def test_a_folder_gives_its_photos_by_name(tmp_path: Path) -> None:
+    _touch(tmp_path / "b.JPG", tmp_path / "a" / "z.png", tmp_path / "a b/ü ñ.webp")
+    _touch(tmp_path / "notes.txt", tmp_path / ".hidden.jpg", tmp_path / ".cache" / "x.jpg")
+
+    source = open_source(tmp_path)
+
+    assert [photo.name for photo in source.photos] == ["a b/ü ñ.webp", "a/z.png", "b.JPG"]
+    assert source.photos[0].path == tmp_path / "a b/ü ñ.webp"
+    assert source.photos[0].position is None
+    assert source.photos[-1] == source.photos[2]
+    assert [photo.name for photo in source.photos[1:]] == ["a/z.png", "b.JPG"]
+    assert (source.kind, source.root) == ("folder", tmp_path)
+
+
+def test_loops_of_links_end_and_photos_keep_their_own_names(tmp_path: Path) -> None:
+    _touch(tmp_path / "real" / "a.jpg")
+    (tmp_path / "real" / "up").symlink_to(tmp_path)
+    (tmp_path / "alias").symlink_to(tmp_path / "real")
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    _touch(outside / "b.jpg")
+    (tmp_path / "link").symlink_to(outside)
+
+    assert _names(tmp_path) == ["link/b.jpg", "real/a.jpg"]
+
+
+def test_a_path_of_300_characters(tmp_path: Path) -> None:
+    name = f"{'d' * 200}/{'f' * 100}.jpg"
+    _touch(tmp_path / name)
+
+    assert _names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], "is empty"),
+        (["notes.txt"], "holds no photos, only 1 other file;"),
+        (["a/b.pdf", "c.mp4", ".x.jpg"], "holds no photos, only 2 other files;"),
+    ],
+)
+def test_folders_without_photos(tmp_path: Path, files: list[str], said: str) -> None:
+    _touch(*(tmp_path / file for file in files))
+
+    with pytest.raises(SourceError, match=re.escape(f"{tmp_path} {said}")):
+        open_source(tmp_path)
+
+
+def test_a_missing_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
+    _touch(tmp_path / "photo.jpg")
+
+    with pytest.raises(SourceError, match="does not exist; give a folder of photos"):
+        open_source(tmp_path / "nowhere")
+    with pytest.raises(SourceError, match="is a file; give the folder that holds the photos"):
+        open_source(tmp_path / "photo.jpg")
+
+
+def _csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    _touch(folder / "a.jpg", folder / "b" / "c, d.jpg")
+    file = folder / "places.csv"
+    file.write_bytes(text.encode(encoding))
+    return file
+
+
+def test_a_csv_gives_positions_and_names_in_its_order(tmp_path: Path) -> None:
+    text = 'Path, Latitude ,longitude,name,\r\n"b/c, d.jpg",-1.5, 2e1 ,Café,x\r\n\r\na.jpg,,\r\n'
+
+    source = open_source(_csv(tmp_path, text, "utf-8-sig"))
+
+    first, second = source.photos
+    assert (first.name, first.position) == ("Café", Position(-1.5, 20.0))
+    assert first.path == tmp_path / "b" / "c, d.jpg"
+    assert (second.name, second.position, second.utm) == ("a.jpg", None, None)
+    assert source.kind == "csv"
+
+
+def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
+    utm = "path,easting,northing,zone\na.jpg,500000,4649776.5,31n\nb/c. d.jpg,,,\n"
+    _touch(tmp_path / "b" / "c. d.jpg")
+
+    first, second = open_source(_csv(tmp_path, utm)).photos
+    assert first.utm == (500000.0, 4649776.5, "31N")
+    assert second.utm is None
+    assert _names(_csv(tmp_path, "path\na.jpg\n")) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "lacks the column path"),
+        ("a.jpg,47.1,8.5\n", "lacks the column path: its first row must name the columns"),
+        ("path,latitude\na.jpg,1\n", "lacks the column longitude"),
+        ("path,lat,lon\na.jpg,1,2\n", "lacks the column latitude"),
+        ("path,easting,name\na.jpg,1,x\n", "lacks the column northing"),
+        ("path,latitude,longitude,path\n", "names a column twice"),
+        ("path,latitude,longitude\n", "names no photos"),
+        ("path,latitude,longitude\n\n,1,2\n", "names no photo in row 3"),
+        ("path,latitude,longitude\na.jpg,47°,8\n", "'47°' as latitude in row 2"),
+        ("path,latitude,longitude\na.jpg,nan,8\n", "'nan' as latitude in row 2"),
+        ("path,latitude,longitude\na.jpg,47,\n", "'' as longitude in row 2"),
+        ("path,latitude,longitude\na.jpg,90.01,8\n", "the latitude 90.01 in row 2"),
+        ("path,latitude,longitude\na.jpg,47,-181\n", "the longitude -181 in row 2"),
+        ("path,latitude,longitude\na.jpg,47,1,8,2\n", "has 5 fields in row 2 under 3 columns"),
+        ("path,easting,northing,zone\na.jpg,1,2,61T\n", "UTM zone '61T' in row 2"),
+        ("path,latitude,longitude\na.jpg,1,2\na.jpg,1,2\n", "'a.jpg' twice, in rows 2 and 3"),
+        (
+            "path,latitude,longitude\na.jpg,1,2\nx.jpg,1,2\ny.jpg,1,2\n",
+            "2 of the 3 photos that .* do not exist, the first is 'x.jpg' in row 3; paths are",
+        ),
+        ('path,latitude,longitude\n"a.jpg,1,2\n', "is not a CSV file"),
+    ],
+)
+def test_broken_csv_files(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as caught:
+        open_source(_csv(tmp_path, text))
+    assert str(tmp_path / "places.csv") in str(caught.value)
+
+
+def test_a_csv_in_another_encoding(tmp_path: Path) -> None:
+    text = "path,latitude,longitude,name\na.jpg,1,2,Café\n"
+    with pytest.raises(SourceError, match="is not UTF-8 text"):
+        open_source(_csv(tmp_path, text, "latin-1"))
+
+
+def test_an_unreadable_folder(unprivileged: Path) -> None:
+    _touch(unprivileged / "in" / "a.jpg", unprivileged / "in" / "locked" / "b.jpg")
+    (unprivileged / "in" / "locked").chmod(0)
+    try:
+        with pytest.raises(SourceError, match=r"locked/? cannot be listed \(Permission denied"):
+            open_source(unprivileged / "in")
+    finally:
+        (unprivileged / "in" / "locked").chmod(0o700)
+
+
+_file_names = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1)
+    .map(lambda text: f"{text}.jpg")
+    .filter(lambda text: not text.startswith(".") and len(text.encode()) < 250)
+)
+_positions = st.none() | st.builds(Position, st.floats(-90, 90), st.floats(-180, 180))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(_file_names, _positions, min_size=1, max_size=6))
+def test_csv_round_trip(rows: dict[str, Position | None]) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        _touch(*(folder / name for name in rows))
+        with (folder / "list.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "latitude", "longitude"])
+            writer.writerows([name, *(position or ("", ""))] for name, position in rows.items())
+
+        photos = open_source(folder / "list.csv").photos
+
+        assert {photo.name: photo.position for photo in photos} == rows
+        assert [photo.path.name for photo in photos] == list(rows)
+        # The same photos, found by looking.
+        assert sorted(_names(folder)) == sorted(rows)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
+    _touch(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
+
+    assert _names(tmp_path) == ["caf\udce9.jpg"]
