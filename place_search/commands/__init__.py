@@ -1,0 +1,18 @@
+"""The commands, one module a family; each adds its own to the program."""
+
+from collections.abc import Callable
+
+import typer
+
+from place_search.commands import cluster, demo, describe, evaluate, index, search, serve, weights
+
+FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
+    index.register,
+    search.register,
+    serve.register,
+    evaluate.register,
+    describe.register,
+    weights.register,
+    cluster.register,
+    demo.register,
+)

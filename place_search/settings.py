@@ -1,0 +1,85 @@
+"""The settings of place-search: one table for the command line, its documentation and tests.
+
+`python -m place_search.settings` rewrites docs/settings.md.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+PREFIX = "PLACE_SEARCH_"
+DOCUMENT = "docs/settings.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its flag, else its environment variable, else its default."""
+
+    name: str
+    type: type[Any]
+    default: Any
+    help: str
+    on_command_line: bool = True
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line, or "" where there is none."""
+        return "--" + self.name.replace("_", "-") if self.on_command_line else ""
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    def option(self, *, help: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's word
+        """A Typer option for use in `Annotated`; the default stays with the parameter."""
+        return typer.Option(
+            self.flag, envvar=self.env, show_envvar=False, help=help or self.help, **more
+        )
+
+
+MODEL = Setting("model", str, "lite0-netvlad", "Model: an id under weights/, or a folder.")
+WEIGHTS = Setting(
+    "weights",
+    Path,
+    None,
+    "Folder that holds the model folders (default: the one that is installed).",
+    on_command_line=False,
+)
+THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).")
+K = Setting("k", int, 10, "How many places to return, 1 to 100.")
+HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
+PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
+WORKERS = Setting("workers", int, 2, "Searches that run at the same time.")
+QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
+MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
+
+SETTINGS = (MODEL, WEIGHTS, THREADS, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
+
+
+def render_settings() -> str:
+    """docs/settings.md, from the table."""
+    rows = "\n".join(
+        f"| {_code(row.flag)} | `{row.env}` | {_code(row.default)} | {row.help} |"
+        for row in SETTINGS
+    )
+    return (
+        "# Settings\n\n"
+        "A flag wins over its environment variable, which wins over the default.\n"
+        "`place-search COMMAND --help` says which flags a command takes.\n\n"
+        "| Flag | Variable | Default | Meaning |\n"
+        "| --- | --- | --- | --- |\n"
+        f"{rows}\n\n"
+        "This page is written by `python -m place_search.settings`.\n"
+    )
+
+
+def _code(value: object) -> str:
+    return "" if value in (None, "") else f"`{value}`"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else DOCUMENT).write_text(render_settings(), "utf-8")

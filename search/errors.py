@@ -1,0 +1,23 @@
+"""What can go wrong in a search or in its server."""
+
+from netvlad import PlaceSearchError
+
+
+class ParameterError(PlaceSearchError):
+    """A parameter of a search that makes no sense."""
+
+
+class PhotoGoneError(PlaceSearchError):
+    """A place whose photo is no longer where it was indexed."""
+
+
+class NotReadyError(PlaceSearchError):
+    """The server is still loading its index and model."""
+
+
+class BusyError(PlaceSearchError):
+    """The server has as many requests waiting as it may."""
+
+
+class ServerError(PlaceSearchError):
+    """The server cannot listen where it was told to."""

@@ -1,0 +1,78 @@
+"""The web page's files and the API's documentation page."""
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+# Python's own table follows the machine's, which may not know these.
+MEDIA_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+
+# Swagger UI starts from an inline script and styles itself inline.
+DOCS_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'"
+)
+DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+
+
+def add_page(app: FastAPI) -> None:
+    """Serve the files of the package `web`: index.html at /, other.html at /other."""
+    for file in sorted(_package_folder("web").iterdir()):
+        if file.suffix in MEDIA_TYPES:
+            _add_file(app, _address(file), file)
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve /docs with the files of the package `fastapi-offline`: no network is needed."""
+    folder = _package_folder("fastapi_offline") / "static"
+    for name in DOCS_FILES:
+        _add_file(app, f"/docs/{name}", folder / name)
+    app.add_route("/docs", partial(_docs, app), include_in_schema=False)
+
+
+async def _docs(app: FastAPI, request: Request) -> HTMLResponse:
+    page = get_swagger_ui_html(
+        openapi_url=app.openapi_url or "",
+        title=f"{app.title} API",
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+    )
+    page.headers["Content-Security-Policy"] = DOCS_POLICY
+    return page
+
+
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"The package {package} is not installed.", name=package)
+    return Path(spec.submodule_search_locations[0])
+
+
+def _address(file: Path) -> str:
+    if file.name == "index.html":
+        return "/"
+    return f"/{file.stem if file.suffix == '.html' else file.name}"
+
+
+def _add_file(app: FastAPI, address: str, file: Path) -> None:
+    async def send_file(request: Request) -> Response:
+        if not file.is_file():
+            raise HTTPException(404)
+        return FileResponse(
+            file, media_type=MEDIA_TYPES[file.suffix], headers={"Cache-Control": "no-cache"}
+        )
+
+    app.add_route(address, send_file, include_in_schema=False)

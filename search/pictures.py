@@ -1,0 +1,48 @@
+"""A place's photo as the API shows it: upright, without metadata, of a bounded size."""
+
+from typing import TYPE_CHECKING
+
+from netvlad import PhotoError, decode_photo, encode_jpeg
+from search.errors import PhotoGoneError
+
+if TYPE_CHECKING:
+    from indexer import Place
+
+LONGEST_SIDE = 1600
+
+
+def picture_tag(place: "Place") -> str:
+    """The ETag of a place's photo, which changes with the file.
+
+    Raises:
+        PhotoGoneError: the file is not there.
+    """
+    try:
+        status = place.path.stat()
+    except OSError:
+        raise PhotoGoneError(
+            f"The photo of place {place.place_id}, {place.name}, is no longer where it was "
+            "indexed; its thumbnail still is."
+        ) from None
+    return f'"{place.place_id}-{status.st_mtime_ns:x}-{status.st_size:x}"'
+
+
+def place_picture(place: "Place") -> bytes:
+    """A place's photo as a bare JPEG of at most 1600 pixels a side.
+
+    Raises:
+        PhotoGoneError: the file is not there or no photo any more. The message names no path.
+    """
+    try:
+        photo = decode_photo(place.path, needed=_shown_size)
+    except PhotoError:
+        raise PhotoGoneError(
+            f"The photo of place {place.place_id}, {place.name}, can no longer be read; its "
+            "thumbnail still can."
+        ) from None
+    return encode_jpeg(photo.pixels, longest_side=LONGEST_SIDE)
+
+
+def _shown_size(width: int, height: int) -> tuple[int, int]:
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,0 +1,56 @@
+"""Which places of an index lie near a point."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvlad import Position
+from search.errors import ParameterError
+
+EARTH_RADIUS_M = 6_371_008.8
+"""The mean radius: great-circle distances err by at most 0.6 % against the ellipsoid."""
+
+
+class PlacePositions:
+    """The positions of an index's places; places without one are left out."""
+
+    def __init__(self, place_ids: NDArray[np.int64], positions: NDArray[np.float64]) -> None:
+        """`place_ids` is (N,), `positions` (N, 2) degrees of latitude and longitude or NaN."""
+        known = np.isfinite(positions).all(axis=1)
+        self.place_ids: NDArray[np.int64] = place_ids[known]
+        self._latitudes, self._longitudes = np.radians(positions[known]).T
+
+    def __len__(self) -> int:
+        return len(self.place_ids)
+
+    def distances_m(self, point: Position) -> NDArray[np.float64]:
+        """Great-circle distance of every place to a point, in metres, in `place_ids` order."""
+        latitude, longitude = np.radians(point)
+        # The haversine form keeps its precision for points a few metres apart.
+        chord = (
+            np.sin((self._latitudes - latitude) / 2) ** 2
+            + np.cos(latitude)
+            * np.cos(self._latitudes)
+            * np.sin((self._longitudes - longitude) / 2) ** 2
+        )
+        return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))
+
+    def within(self, point: Position, radius_m: float) -> NDArray[np.int64]:
+        """The ids of the places at most `radius_m` metres from a point."""
+        return self.place_ids[self.distances_m(point) <= radius_m]
+
+
+def parse_position(text: str) -> Position:
+    """Read "latitude,longitude" in degrees.
+
+    Raises:
+        ParameterError: not two numbers, or not a point on Earth.
+    """
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        latitude = longitude = np.nan
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise ParameterError(
+            f"'{text[:40]}' is no position; write latitude,longitude in degrees, as in 48.1,11.5."
+        )
+    return Position(latitude, longitude)

@@ -1,0 +1,175 @@
+"""Every error as RFC 9457 problem+json: one table of types, and the handlers that use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from netvlad import (
+    OversizedPhotoError,
+    PlaceSearchError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
+from search.errors import BusyError, NotReadyError, ParameterError, PhotoGoneError
+from search.headers import SECURITY_HEADERS
+from search.schemas import ParameterProblem, ProblemReply
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error: its stable name, its HTTP status and what it is called."""
+
+    name: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The URI reference that names this kind."""
+        return f"/problems/{self.name}"
+
+
+BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
+BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
+NOT_FOUND = Problem("not-found", 404, "Nothing is here")
+UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
+PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
+BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
+OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
+UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
+UNREADABLE_PHOTO = Problem("unreadable-photo", 422, "The photo cannot be read")
+BUSY = Problem("busy", 429, "Too many requests are waiting")
+INTERNAL = Problem("internal", 500, "Something went wrong in the server")
+NOT_READY = Problem("not-ready", 503, "The server is still loading")
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
+        *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
+        *(BUSY, INTERNAL, NOT_READY),
+    )
+}
+
+_OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
+    ParameterError: BAD_PARAMETER,
+    PhotoGoneError: PHOTO_GONE,
+    OversizedPhotoError: OVERSIZED_PHOTO,
+    UnsupportedPhotoError: UNSUPPORTED_PHOTO,
+    UnreadablePhotoError: UNREADABLE_PHOTO,
+    BusyError: BUSY,
+    NotReadyError: NOT_READY,
+}
+
+_OF_STATUS = {
+    400: BAD_REQUEST,
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    413: BODY_TOO_LARGE,
+}
+
+_DETAIL_OF_STATUS = {
+    404: "There is nothing at {path}; /docs lists what there is.",
+    405: "{path} does not take {method}; /docs lists what it takes.",
+}
+
+
+def problem_response(
+    problem: Problem,
+    detail: str,
+    *,
+    errors: Sequence[ParameterProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The HTTP response that tells a problem."""
+    reply = ProblemReply(
+        type=problem.type,
+        title=problem.title,
+        status=problem.status,
+        detail=detail[:1].upper() + detail[1:],
+        errors=None if errors is None else list(errors),
+    )
+    content = reply.model_dump(mode="json", exclude_none=True)
+    extra = dict(headers or {})
+    if problem.status in (429, 503):
+        extra.setdefault("Retry-After", "1")
+    return JSONResponse(content, problem.status, headers=extra, media_type=MEDIA_TYPE)
+
+
+def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can answer with these problems, for its documentation."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for problem in problems:
+        known = by_status.get(problem.status)
+        title = f"{known['description']}, or: {problem.title}" if known else problem.title
+        by_status[problem.status] = {
+            "description": title,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemReply"}}},
+        }
+    return by_status
+
+
+async def _on_place_search_error(request: Request, error: Exception) -> JSONResponse:
+    from indexer import UnknownPlaceError  # loaded by now; importing it takes the server's start
+
+    if isinstance(error, UnknownPlaceError):
+        return problem_response(UNKNOWN_PLACE, str(error))
+    for kind in type(error).__mro__:
+        if kind in _OF_ERROR:
+            return problem_response(_OF_ERROR[kind], str(error))
+    return problem_response(INTERNAL, str(error))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
+    problem = _OF_STATUS.get(error.status_code)
+    if problem is None:
+        problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
+    detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
+    detail = detail.format(path=request.url.path, method=request.method)
+    return problem_response(problem, detail, headers=error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
+    wrong = [_parameter_problem(item) for item in error.errors()]
+    if any(item["loc"][0] == "path" for item in error.errors()):
+        return problem_response(
+            UNKNOWN_PLACE, f"There is no place {wrong[0].name}; place ids are whole numbers."
+        )
+    detail = "; ".join(f"parameter {item.name}: {item.reason}" for item in wrong) + "."
+    return problem_response(BAD_PARAMETER, detail, errors=wrong)
+
+
+def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
+    where = item["loc"]
+    name = str(item["input"])[:40] if where[0] == "path" else str(where[-1])
+    if name == "photo":
+        reason = "send the photo as a file in this multipart/form-data field"
+    elif item["type"] == "missing":
+        reason = "this parameter is required"
+    else:
+        reason = f"{item['msg'][:1].lower()}{item['msg'][1:]}, not '{str(item['input'])[:40]}'"
+    return ParameterProblem(name=name, reason=reason)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(
+        INTERNAL, "The server failed on this request; its log says how.", headers=SECURITY_HEADERS
+    )
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of an app a problem+json response."""
+    app.add_exception_handler(PlaceSearchError, _on_place_search_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_unexpected)

@@ -1,0 +1,79 @@
+"""Places, hits and indexes as the replies show them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netvlad import Photo, Position
+from search.schemas import (
+    IndexReply,
+    PlaceReply,
+    PositionReply,
+    QueryReply,
+    ResultReply,
+    SkippedPhotoReply,
+    SkippedReply,
+    UtmReply,
+)
+
+if TYPE_CHECKING:
+    from indexer import Hit, Index, Place
+
+SKIPPED_SHOWN = 100
+
+
+def place_reply(place: "Place") -> PlaceReply:
+    """A place."""
+    position, utm = place.position, place.utm
+    return PlaceReply(
+        place_id=place.place_id,
+        name=place.name,
+        position=_position(position),
+        utm=None
+        if utm is None
+        else UtmReply(easting=utm.easting, northing=utm.northing, zone=utm.zone),
+        image_url=f"/v1/places/{place.place_id}/image",
+        thumbnail_url=f"/v1/places/{place.place_id}/thumbnail",
+    )
+
+
+def result_reply(rank: int, hit: "Hit", place: "Place") -> ResultReply:
+    """A place that was found; `rank` is 1 for the best."""
+    # Rounding hides the last bits of float32, in which a photo's cosine with itself exceeds 1.
+    similarity = min(round(float(hit.similarity), 6), 1.0)
+    return ResultReply(rank=rank, similarity=similarity, verified=None, **dict(place_reply(place)))
+
+
+def query_reply(photo: Photo, notes: Sequence[str]) -> QueryReply:
+    """The photo that was searched for."""
+    return QueryReply(
+        width=photo.width,
+        height=photo.height,
+        position=_position(photo.position),
+        notes=list(notes),
+    )
+
+
+def index_reply(index: "Index", positions: int) -> IndexReply:
+    """An index, of whose places so many have a position."""
+    manifest = index.manifest
+    shown = [
+        SkippedPhotoReply(name=photo.name, reason=photo.reason)
+        for photo in manifest.skipped[:SKIPPED_SHOWN]
+    ]
+    return IndexReply(
+        index_id=index.index_id,
+        model=index.model_id,
+        fingerprint=index.fingerprint,
+        places=index.count,
+        positions=positions,
+        dims=index.dims,
+        created=manifest.created,
+        format_version=manifest.to_json()["format_version"],
+        skipped=SkippedReply(count=len(manifest.skipped), photos=shown),
+    )
+
+
+def _position(position: Position | None) -> PositionReply | None:
+    if position is None:
+        return None
+    return PositionReply(latitude=position.latitude, longitude=position.longitude)

@@ -1,0 +1,32 @@
+"""Is the process alive, is it ready, and what do its problem types mean?"""
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+
+from search.problems import NOT_READY, PROBLEMS, documented
+from search.schemas import LiveReply, ReadyReply
+from search.service import CurrentService
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def live() -> LiveReply:
+    """Always answers at once."""
+    return LiveReply()
+
+
+@router.get("/readyz", summary="Can it search?", responses=documented(NOT_READY))
+async def ready(service: CurrentService) -> ReadyReply:
+    """503 until the index and the model are loaded."""
+    index = service.engine.index
+    return ReadyReply(index_id=index.index_id, model=index.model_id, places=index.count)
+
+
+@router.get("/problems/{name}", include_in_schema=False)
+async def problem_type(name: str) -> dict[str, str | int]:
+    """What the `type` of a problem refers to."""
+    if name not in PROBLEMS:
+        raise HTTPException(404)
+    problem = PROBLEMS[name]
+    return {"type": problem.type, "status": problem.status, "title": problem.title}

@@ -1,0 +1,73 @@
+"""POST /v1/search."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, UploadFile
+
+from search.errors import ParameterError
+from search.positions import parse_position
+from search.problems import (
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    BUSY,
+    NOT_READY,
+    OVERSIZED_PHOTO,
+    UNREADABLE_PHOTO,
+    UNSUPPORTED_PHOTO,
+    documented,
+)
+from search.schemas import SearchReply
+from search.service import CurrentService
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+_PROBLEMS = documented(
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    OVERSIZED_PHOTO,
+    UNSUPPORTED_PHOTO,
+    UNREADABLE_PHOTO,
+    BUSY,
+    NOT_READY,
+)
+
+
+@router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
+async def search_places(
+    service: CurrentService,
+    photo: UploadFile,
+    k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
+    verify: Annotated[bool, Query(description="Check the candidates spatially.")] = False,
+    near: Annotated[
+        str | None,
+        Query(
+            description="Only places near this latitude,longitude; needs radius_m.",
+            examples=["48.137,11.575"],
+        ),
+    ] = None,
+    radius_m: Annotated[
+        float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
+    ] = None,
+) -> SearchReply:
+    """The places of the index that look most like the photo, best first."""
+    engine = service.engine
+    content = await photo.read()
+    if not content:
+        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    job = partial(
+        engine.search,
+        content,
+        k=k,
+        verify=verify,
+        near=None if near is None else parse_position(near),
+        radius_m=radius_m,
+    )
+    reply, waited = await service.searches.run(job)
+    timings = reply.timings_ms.model_copy(
+        update={
+            "queue": round(waited, 3),
+            "total": round(reply.timings_ms.total + waited, 3),
+        }
+    )
+    return reply.model_copy(update={"timings_ms": timings})

@@ -1,0 +1,126 @@
+"""One server process: listen, load, serve, stop."""
+
+import errno
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from search.errors import ServerError
+from search.options import ServerOptions
+
+if TYPE_CHECKING:
+    from search.engine import Engine
+
+SHUTDOWN_SECONDS = 5
+
+
+def open_engine(index_folder: Path, options: ServerOptions) -> "Engine":
+    """Open an index and the model that it was built with.
+
+    Raises:
+        PlaceSearchError: either cannot be opened, or they do not belong together.
+    """
+    from indexer import open_index
+    from netvlad import open_model
+    from search.engine import Engine
+
+    index = open_index(index_folder)
+    model = open_model(options.model or index.model_id, threads=options.threads)
+    return Engine(index, model)
+
+
+def serve(
+    index_folder: Path,
+    options: ServerOptions | None = None,
+    *,
+    on_ready: Callable[[str, "Engine"], None] | None = None,
+) -> None:
+    """Serve an index until SIGINT or SIGTERM.
+
+    The server answers as soon as it listens; `on_ready` is called with its address and engine once
+    it can search.
+
+    Raises:
+        ServerError: the address is taken or cannot be listened on.
+        PlaceSearchError: the index or its model cannot be opened.
+    """
+    options = options or ServerOptions()
+    listener = _listen(options.host, options.port)
+    import uvicorn
+
+    from search.app import create_app
+
+    def load() -> "Engine":
+        engine = open_engine(index_folder, options)
+        engine.warm_up()
+        return engine
+
+    app = create_app(load, options)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    service = app.state.service
+
+    def loaded() -> None:
+        if service.failure is not None:
+            server.should_exit = True
+        elif on_ready is not None:
+            on_ready(_address(options.host, listener), service.engine)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    service.on_loaded = loaded
+    # uvicorn hands a signal that stopped it on to the handlers it found.
+    found = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for signum, handler in found.items():
+            signal.signal(signum, handler)
+    if service.failure is not None:
+        raise service.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ServerError(_why_not(host, port, error)) from None
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"{port} is no port; choose one from 0 to 65535 with --port."
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use by another program; stop that or choose another "
+            "port with --port."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be used by this user; choose one above 1023 with --port."
+    return f"Cannot listen on {host} port {port} ({error.strerror}); check --host."
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

@@ -1,0 +1,108 @@
+"""The program as a whole: help, version, exit codes, settings."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from place_search.settings import DOCUMENT, SETTINGS, render_settings
+
+Run = Callable[..., Result]
+
+COMMANDS = ["index", "search", "serve", "eval", "describe", "weights"]
+
+
+def test_help_lists_the_commands(run: Run) -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert command in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(run: Run, command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_the_version_is_the_package_s(run: Run) -> None:
+    for flag in ("-V", "--version"):
+        result = run(flag)
+        assert (result.exit_code, result.stdout) == (0, f"place-search {version('place-search')}\n")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, place_search.cli\n"
+        "heavy = {'numpy', 'cv2', 'faiss', 'openvino', 'fastapi', 'uvicorn', 'h5py', 'torch'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["index"],
+        ["index", "photos"],
+        ["index", "photos", "--out", "i", "--nonsense"],
+        ["search", "index"],
+        ["search", "index", "photo", "--k", "0"],
+        ["search", "index", "photo", "--k", "101"],
+        ["search", "index", "photo", "--near", "48,11"],
+        ["search", "index", "photo", "--radius-m", "5"],
+        ["serve", "index", "--port", "65536"],
+        ["serve", "index", "--workers", "0"],
+        ["describe", "photo", "--out", "d.txt"],
+        ["describe", "--out", "d.npy"],
+        ["eval", "--root", "r"],
+        ["eval", "--root", "r", "--truth", "t.csv", "--at", "0,1"],
+        ["eval", "--root", "r", "--truth", "t.csv", "--at", "all"],
+    ],
+)
+def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Usage:" in result.stderr
+
+
+def test_the_settings_are_documented() -> None:
+    document = Path(__file__).parents[2] / DOCUMENT
+    assert document.read_text("utf-8") == render_settings(), (
+        "the table has changed; run: python -m place_search.settings"
+    )
+
+
+def test_settings_have_names_of_their_own() -> None:
+    assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
+    assert all(setting.env.startswith("PLACE_SEARCH_") for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "setting", [s for s in SETTINGS if s.flag], ids=lambda setting: str(setting.name)
+)
+def test_every_flag_of_the_table_is_taken(run: Run, setting: object) -> None:
+    flag = str(getattr(setting, "flag", ""))
+    assert any(f"{flag} " in run(command, "--help").stdout for command in COMMANDS)
+
+
+def test_a_variable_sets_and_a_flag_wins(run: Run, index: Path, photos: Path) -> None:
+    query = photos / "queries" / "1.jpg"
+    env = {"PLACE_SEARCH_K": "1"}
+    assert run("search", index, query, "--json").stdout.count('"rank"') == 3
+    assert run("search", index, query, "--json", env=env).stdout.count('"rank"') == 1
+    assert run("search", index, query, "--json", "--k", "2", env=env).stdout.count('"rank"') == 2
+
+
+def test_the_weights_variable_names_the_folder(run: Run, tmp_path: Path) -> None:
+    result = run("weights", "list", env={"PLACE_SEARCH_WEIGHTS": str(tmp_path)})
+    assert result.exit_code == 0
+    assert str(tmp_path) in result.stdout

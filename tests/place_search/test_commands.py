@@ -1,0 +1,238 @@
+"""What each command does, prints and refuses."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import Result
+
+import place_search
+from netvlad import PlaceSearchError
+from search import SearchReply
+
+PROGRAM = (sys.executable, "-m", "place_search.cli")
+
+Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
+
+
+def test_index_says_what_it_did_and_skipped(run: Run, photos: Path, tmp_path: Path) -> None:
+    result = run("index", photos / "places", "--out", tmp_path / "i")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"4 places in {tmp_path / 'i'} (")
+    assert "1 photo was skipped:\n  half.jpg: " in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> None:
+    result = run("index", photos / "places", "--out", tmp_path / "i", "--json")
+    body = json.loads(result.stdout)
+    assert set(body) == {"index_id", "places", "skipped", "reused", "seconds"}
+    assert body["places"] == 4
+    assert [photo["name"] for photo in body["skipped"]] == ["half.jpg"]
+    assert body["seconds"]["total"] > 0
+
+
+def test_search_prints_a_table(run: Run, index: Path, photos: Path) -> None:
+    result = run("search", index, photos / "queries" / "2.jpg")
+    assert result.exit_code == 0
+    heading, best, *others = result.stdout.splitlines()
+    assert heading.split() == ["#", "similarity", "place", "latitude", "longitude"]
+    rank, _, name, latitude, longitude = best.split()
+    assert (rank, name, latitude, longitude) == ("1", "places/2.jpg", "48.002000", "11.500000")
+    assert len(others) == 2
+
+
+def test_search_json_has_the_shape_of_the_http_reply(run: Run, index: Path, photos: Path) -> None:
+    result = run("search", index, photos / "queries" / "1.jpg", "--k", "2", "--json")
+    reply = SearchReply.model_validate_json(result.stdout)
+    assert reply.results[0].name == "places/1.jpg"
+    assert len(reply.results) == 2
+    assert result.stderr == ""
+
+
+def test_search_near_a_point(run: Run, index: Path, photos: Path) -> None:
+    query = photos / "queries" / "1.jpg"
+    near = run("search", index, query, "--near", "48.002,11.5", "--radius-m", "20", "--json")
+    reply = SearchReply.model_validate_json(near.stdout)
+    assert [item.name for item in reply.results] == ["places/2.jpg"]
+    nothing = run("search", index, query, "--near", "-48,11.5", "--radius-m", "20")
+    assert nothing.exit_code == 0
+    assert "No place" in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["index", "{photos}/none", "--out", "{tmp}/i"], "none"),
+        (["index", "{photos}/places/1.jpg", "--out", "{tmp}/i"], "1.jpg"),
+        (["index", "{tmp}/empty", "--out", "{tmp}/i"], "empty"),
+        (["index", "{tmp}/wrong.csv", "--out", "{tmp}/i"], "nowhere.jpg"),
+        (["index", "{photos}/places", "--out", "{tmp}/i", "--model", "none"], "none"),
+        (["search", "{tmp}/none", "{photos}/queries/1.jpg"], "none"),
+        (["search", "{photos}/places", "{photos}/queries/1.jpg"], "places"),
+        (["search", "{index}", "{photos}/none.jpg"], "none.jpg"),
+        (["search", "{index}", "{photos}/places.csv"], "places.csv"),
+        (["search", "{index}", "{photos}/places/half.jpg"], "half.jpg"),
+        (
+            ["search", "{index}", "{photos}/queries/1.jpg", "--near", "x", "--radius-m", "1"],
+            "latitude,longitude",
+        ),
+        (["describe", "{photos}/places.csv", "--out", "{tmp}/d.npy"], "places.csv"),
+        (["describe", "{photos}/queries/1.jpg", "--out", "{tmp}/none/d.npy"], "none"),
+        (["describe", "{photos}/queries/1.jpg", "--out", "{tmp}/none/d.h5"], "none"),
+        (["eval", "--root", "{photos}", "--truth", "{tmp}/none.csv"], "none.csv"),
+        (["eval", "--root", "{tmp}/none", "--truth", "{photos}/truth.csv"], "none"),
+        (["serve", "{tmp}/none", "--port", "0", "--host", "no.such.host.invalid"], "--host"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    run: Run,
+    check_failure: CheckFailure,
+    photos: Path,
+    index: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong.csv").write_text("path,latitude,longitude\nnowhere.jpg,48,11\n", "utf-8")
+    filled = [part.format(photos=photos, index=index, tmp=tmp_path) for part in arguments]
+    assert said in check_failure(run(*filled))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "wrong.csv"]
+
+
+def test_describe_writes_one_row_a_photo(run: Run, photos: Path, tmp_path: Path) -> None:
+    files = [photos / "places" / f"{place}.jpg" for place in (2, 0, 1)]
+    result = run("describe", *files, "--out", tmp_path / "d.npy")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "3 descriptors of 7168 numbers" in result.stderr
+    descriptors = np.load(tmp_path / "d.npy")
+    assert (descriptors.shape, descriptors.dtype) == ((3, 7168), np.float32)
+    np.testing.assert_allclose(descriptors, place_search.describe(files), atol=1e-6)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.npy"]
+
+
+def test_describe_writes_hdf5_with_names_and_model(run: Run, photos: Path, tmp_path: Path) -> None:
+    files = [photos / "places" / "1.jpg", photos / "queries" / "1.jpg"]
+    assert run("describe", *files, "--out", tmp_path / "d.h5").exit_code == 0
+    with h5py.File(tmp_path / "d.h5") as file:
+        assert file["descriptors"].shape == (2, 7168)
+        assert [name.decode() for name in file["name"]] == [str(path) for path in files]
+        assert file.attrs["model"] == "lite0-netvlad"
+        assert len(file.attrs["fingerprint"]) == 32
+
+
+def test_eval_json_has_the_agreed_keys(run: Run, photos: Path) -> None:
+    result = run(
+        *("eval", "--root", photos, "--truth", photos / "truth.csv"),
+        *("--database", photos / "places.csv", "--at", "1,3", "--json"),
+    )
+    # The second query's positive is not in that database.
+    assert result.exit_code == 1
+    result = run("eval", "--root", photos, "--truth", photos / "truth.csv", "--at", "1,2", "--json")
+    assert result.exit_code == 0, result.output
+    body = json.loads(result.stdout)
+    agreed = {"protocol", "model", "database", "queries", "queries_without_positives"}
+    assert agreed | {"recall", "chance", "seconds"} <= set(body)
+    assert (body["database"], body["queries"]) == (2, 2)
+    assert set(body["recall"]) == set(body["chance"]) == {"1", "2"}
+    assert body["recall"]["2"] == 100.0
+    assert body["chance"] == {"1": 50.0, "2": 100.0}
+    assert set(body["seconds"]) == {"embed", "search", "verify"}
+
+
+def test_eval_prints_a_table(run: Run, photos: Path) -> None:
+    result = run("eval", "--root", photos, "--truth", photos / "truth.csv", "--at", "2")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "2 queries, 2 database photos, model lite0-netvlad"
+    assert lines[-1].split() == ["2", "100.0", "%", "100.0", "%"]
+
+
+def test_weights_are_listed(run: Run) -> None:
+    table = run("weights", "list")
+    assert "lite0-netvlad  7168" in table.stdout
+    cards = json.loads(run("weights", "list", "--json").stdout)
+    card = next(card for card in cards if card["id"] == "lite0-netvlad")
+    assert (card["dims"], card["licence"]) == (7168, "Apache-2.0")
+    assert Path(card["folder"]).is_dir()
+    assert len(card["fingerprint"]) == 32
+
+
+def test_a_terminal_shows_rate_and_progress(photos: Path, tmp_path: Path) -> None:
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "index", str(photos / "places"), "--out", str(tmp_path / "i")],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(terminal, 1 << 16)
+        except OSError:  # the other side is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(terminal)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert output.startswith(b"4 places")
+    assert b"Describing" in shown
+    assert b"5/5" in shown
+    assert b"photos/s" in shown
+
+
+def test_an_interrupted_index_goes_on_later(
+    run: Run,
+    check_failure: CheckFailure,
+    start: Callable[..., subprocess.Popen[str]],
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "index"
+    data.mkdir()
+    for copy in range(60):
+        (data / f"{copy}.jpg").symlink_to(photos / "places" / f"{copy % 4}.jpg")
+    process = start("index", data, "--out", out)
+    while not (out / "descriptors").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stdout == ""
+    assert stderr.startswith("Interrupted; ")
+    assert stderr.count("\n") == 1
+    assert "never finished" in check_failure(run("search", out, photos / "queries" / "1.jpg"))
+    assert run("index", data, "--out", out).exit_code == 0
+    assert run("search", out, photos / "queries" / "1.jpg", "--k", "1").exit_code == 0
+
+
+def test_the_python_interface_searches_and_describes(index: Path, photos: Path) -> None:
+    query = photos / "queries" / "2.jpg"
+    opened = place_search.open_index(str(index))
+    model = place_search.open_model(threads=1)
+    reply = place_search.search(opened, query.read_bytes(), model=model, k=1)
+    assert reply.results[0].name == "places/2.jpg"
+    assert place_search.search(index, str(query), k=1).results == reply.results
+    near = place_search.search(opened, query, model=model, near=(48.0, 11.5), radius_m=20)
+    assert [result.name for result in near.results] == ["places/0.jpg"]
+    rows = place_search.describe([query, query.read_bytes()], model=model)
+    assert rows.shape == (2, 7168)
+    assert float(rows[0] @ rows[1]) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(PlaceSearchError, match=r"none\.jpg"):
+        place_search.search(opened, photos / "none.jpg", model=model)

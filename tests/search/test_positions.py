@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from pyproj import Geod
+
+from netvlad import Position
+from search import ParameterError, parse_position
+from search.positions import PlacePositions
+
+
+def positions_of(*positions: Position | None) -> PlacePositions:
+    """Places 0, 10, 20, … at these positions."""
+    rows = [(np.nan, np.nan) if position is None else position for position in positions]
+    return PlacePositions(10 * np.arange(len(rows)), np.array(rows, dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    "point",
+    [Position(48.1, 11.5), Position(0.0, 179.9999), Position(-89.99, 20.0), Position(-33.9, -70.0)],
+)
+def test_distances_agree_with_the_ellipsoid(point: Position) -> None:
+    rng = np.random.default_rng(1)
+    near = [
+        Position(
+            float(np.clip(point.latitude + north, -90, 90)),
+            (point.longitude + east + 180) % 360 - 180,
+        )
+        for north, east in rng.normal(0, 0.01, (50, 2))
+    ]
+    far = [Position(float(rng.uniform(-90, 90)), float(rng.uniform(-180, 180))) for _ in range(50)]
+    distances = positions_of(*near, *far).distances_m(point)
+    geod = Geod(ellps="WGS84")
+    expected = [
+        geod.inv(point.longitude, point.latitude, other.longitude, other.latitude)[2]
+        for other in (*near, *far)
+    ]
+    np.testing.assert_allclose(distances, expected, rtol=0.006)
+
+
+def test_only_places_with_a_position_within_the_radius_are_found() -> None:
+    table = positions_of(Position(48.0, 11.0), None, Position(48.0005, 11.0), Position(48.01, 11.0))
+    assert len(table) == 3
+    assert table.within(Position(48.0, 11.0), 100).tolist() == [0, 20]
+    assert table.within(Position(48.0, 11.0), 2000).tolist() == [0, 20, 30]
+    assert table.within(Position(-48.0, 11.0), 100).tolist() == []
+
+
+def test_an_index_without_positions_finds_nothing() -> None:
+    table = positions_of(None, None)
+    assert len(table) == 0
+    assert table.within(Position(0, 0), 1e9).tolist() == []
+
+
+def test_a_position_is_read_as_latitude_and_longitude() -> None:
+    assert parse_position("48.137, -11.5") == Position(48.137, -11.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "48.1", "48.1,11.5,3", "a,b", "91,0", "0,181", "nan,0", "inf,0"]
+)
+def test_what_is_no_position_is_refused(text: str) -> None:
+    with pytest.raises(ParameterError, match="latitude,longitude"):
+        parse_position(text)

@@ -1,0 +1,232 @@
+"""Starting, loading, shedding load and stopping."""
+
+import asyncio
+import io
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from netvlad import ModelError, find_model
+from search import Engine, ServerError, ServerOptions, create_app, serve
+
+PROGRAM = (sys.executable, "-m", "place_search.cli")
+
+
+def fails(*arguments: str | Path) -> str:
+    """Run the program, which must fail with one sentence; returns that."""
+    done = subprocess.run(
+        [*PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.rstrip().endswith(".")
+    return done.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(
+    start_server: Callable[..., Any], index_folder: Path, signum: signal.Signals
+) -> None:
+    server = start_server(index_folder)
+    # A browser keeps its connection open.
+    with httpx.Client(base_url=server.address) as client:
+        assert client.get("/livez").status_code == 200
+        assert server.stop(signum) == 0
+    assert "12 places, ready at http://127.0.0.1:" in server.text()
+    assert "Traceback" not in server.text()
+    assert "rror" not in server.text()
+
+
+def test_it_stops_while_it_loads(index_folder: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", str(index_folder), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    while process.poll() is None:
+        try:
+            httpx.get(f"{address}/livez")
+            break
+        except httpx.ConnectError:
+            continue
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_a_busy_port_is_named(index_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sentence = fails("serve", index_folder, "--port", str(port))
+    assert f"Port {port}" in sentence
+    assert "--port" in sentence
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "::2"])
+def test_an_address_that_is_not_ours_is_named(index_folder: Path, host: str) -> None:
+    with pytest.raises(ServerError, match="check --host"):
+        serve(index_folder, ServerOptions(host=host, port=0))
+
+
+def test_a_missing_index_is_named(tmp_path: Path) -> None:
+    assert str(tmp_path / "none") in fails("serve", tmp_path / "none", "--port", "0")
+
+
+def test_a_folder_of_photos_is_no_index(street: Any) -> None:
+    assert str(street.folder) in fails("serve", street.folder, "--port", "0")
+
+
+def test_an_index_of_another_model_is_refused(index_folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(find_model("lite0-netvlad"), other)
+    card = other / "card.toml"
+    changed = card.read_text("utf-8").replace('resize = "area"', 'resize = "exact"')
+    assert changed != card.read_text("utf-8")
+    card.write_text(changed, "utf-8")
+    sentence = fails("serve", index_folder, "--port", "0", "--model", other)
+    assert "made with model" in sentence
+
+
+def test_until_it_is_loaded_it_is_alive_but_not_ready(engine: Engine) -> None:
+    go_on = threading.Event()
+
+    def load() -> Engine:
+        go_on.wait(20)
+        return engine
+
+    async def ask() -> None:
+        app = create_app(load)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            assert (await client.get("/livez")).status_code == 200
+            waiting = [
+                await client.get("/readyz"),
+                await client.get("/v1/index"),
+                await client.get("/v1/places/0"),
+                await client.get("/v1/places/0/thumbnail"),
+                await client.post("/v1/search", files={"photo": b"x"}),
+            ]
+            for response in waiting:
+                assert response.status_code == 503
+                assert response.json()["type"] == "/problems/not-ready"
+                assert response.headers["content-type"] == "application/problem+json"
+                assert int(response.headers["retry-after"]) >= 1
+            go_on.set()
+            while (response := await client.get("/readyz")).status_code == 503:
+                await asyncio.sleep(0.01)
+            assert response.json()["status"] == "ready"
+
+    asyncio.run(ask())
+
+
+def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
+    def load() -> Engine:
+        raise ModelError("There is no such model.")
+
+    async def run() -> None:
+        app = create_app(load)
+        loaded = asyncio.Event()
+        app.state.service.on_loaded = loaded.set
+        async with app.router.lifespan_context(app):
+            await asyncio.wait_for(loaded.wait(), 20)
+        assert isinstance(app.state.service.failure, ModelError)
+
+    asyncio.run(run())
+
+
+def test_an_unexpected_error_is_a_problem_without_its_innards(engine: Engine) -> None:
+    app = create_app(engine)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise ZeroDivisionError("secret")
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/broken")
+
+    response = asyncio.run(ask())
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.json()["type"] == "/problems/internal"
+    assert "secret" not in response.text
+
+
+def slow_photo() -> bytes:
+    """16 megapixels as a PNG, which take a good while to decode."""
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(np.tile(noise, (10, 10, 1))).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def test_more_searches_than_it_can_queue_are_shed(
+    start_server: Callable[..., Any], index_folder: Path, street: Any
+) -> None:
+    server = start_server(index_folder, "--workers", "1", "--queue", "1", "--max-body-mb", "64")
+    photo = slow_photo()
+
+    def ask(_: int) -> httpx.Response:
+        files = {"photo": ("slow.png", photo)}
+        return httpx.post(f"{server.address}v1/search", files=files, timeout=60)
+
+    with ThreadPoolExecutor(8) as pool:
+        responses = list(pool.map(ask, range(8)))
+    statuses = [response.status_code for response in responses]
+    assert set(statuses) == {200, 429}
+    for response in responses:
+        if response.status_code == 429:
+            assert response.json()["type"] == "/problems/busy"
+            assert int(response.headers["retry-after"]) >= 1
+    waits = [r.json()["timings_ms"]["queue"] for r in responses if r.status_code == 200]
+    assert max(waits) > 10
+    calm = httpx.post(f"{server.address}v1/search", files={"photo": street.query(3)}, timeout=60)
+    assert calm.json()["results"][0]["name"] == "03.jpg"
+
+
+def test_the_serving_path_imports_no_torch(index_folder: Path, street: Any) -> None:
+    code = (
+        "import sys, search\n"
+        "from pathlib import Path\n"
+        "engine = search.open_engine(Path(sys.argv[1]), search.ServerOptions())\n"
+        "search.create_app(engine)\n"
+        "assert engine.search(Path(sys.argv[2]), k=1).results[0].name == '03.jpg'\n"
+        "print(sorted({'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(index_folder), str(street.folder / "03.jpg")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
