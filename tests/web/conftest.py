@@ -1,0 +1,289 @@
+"""A real index of rendered places, a real server, and a real browser that must stay quiet."""
+
+import io
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from PIL import ExifTags, Image, ImageDraw
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from indexer import build_index, open_index, open_source
+from netvlad import Model, open_model
+from search import Engine, ServerOptions, create_app
+
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PLACES = 12
+PORTRAIT = 1
+"""The place whose photo is upright, the shape that a card must cut to its own."""
+WITHOUT_POSITION = 4
+GONE = 7
+"""The place whose photo is deleted once it is indexed."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """Rendered places and photos to search with."""
+
+    folder: Path
+
+    def name(self, place: int) -> str:
+        """The name of a place in the index."""
+        return f"places/street-{place}/{place:02d}.jpg"
+
+    def view(self, place: int) -> Image.Image:
+        """What a place looks like: coloured patches and lines, 640 × 480 but for `PORTRAIT`."""
+        rng = np.random.default_rng(1000 + place)
+        sky = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
+        image = sky.resize((640, 480), Image.Resampling.BICUBIC)
+        draw = ImageDraw.Draw(image)
+        for _ in range(60):
+            x, y = (int(value) for value in rng.integers(0, (640, 480)))
+            width, height = (int(value) for value in rng.integers(10, 120, 2))
+            colour = tuple(int(value) for value in rng.integers(0, 255, 3))
+            if rng.random() < 0.5:
+                draw.rectangle((x, y, x + width, y + height), fill=colour)
+            else:
+                draw.line((x, y, x + width, y - height), fill=colour, width=4)
+        return image.resize((480, 1280)) if place == PORTRAIT else image
+
+    def query(self, place: int, *, sideways: bool = False) -> Path:
+        """A photo of a place, cropped; `sideways` stores it turned, with Exif to turn it back."""
+        path = self.folder / f"query-{place}{'-sideways' if sideways else ''}.jpg"
+        if not path.exists():
+            view = self.view(place)
+            crop = view.crop((24, 18, view.width - 20, view.height - 15))
+            exif = Image.Exif()
+            if sideways:
+                crop = crop.crop((150, 0, 450, 447)).transpose(Image.Transpose.ROTATE_90)
+                exif[ExifTags.Base.Orientation] = 6
+            crop.save(path, "JPEG", quality=70, exif=exif)
+        return path
+
+    def write(self, name: str, content: bytes) -> Path:
+        """A file of this content."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return open_model()
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return Town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture(scope="session")
+def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = ["path,latitude,longitude"]
+    for place in range(PLACES):
+        path = town.folder / town.name(place)
+        path.parent.mkdir(parents=True)
+        town.view(place).save(path, "JPEG", quality=90)
+        known = place != WITHOUT_POSITION
+        rows.append(f"{town.name(place)},{f'{48 + place / 1000},11.5' if known else ','}")
+    town.write("places/broken.jpg", town.query(0).read_bytes()[:2000])
+    rows.append("places/broken.jpg,,")
+    table = town.write("places.csv", "\n".join(rows).encode())
+    folder = tmp_path_factory.mktemp("index") / "town"
+    build_index(open_source(table), folder, model, progress=None)
+    (town.folder / town.name(GONE)).unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(index_folder: Path) -> Iterator[str]:
+    """The address of a `place-search serve` process that takes at most 2 MiB a request."""
+    command = [sys.executable, "-m", "place_search.cli", "serve", str(index_folder)]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--max-body-mb", "2"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        ready = next((line for line in process.stdout if "ready at " in line), None)
+        assert ready is not None, f"the server ended with code {process.wait()}"
+        yield ready.split("ready at ")[1].strip()
+        process.terminate()
+        process.wait(timeout=20)
+
+
+class Gate:
+    """Holds threads until it is opened."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self.reached = threading.Event()
+
+    def open(self) -> None:
+        """Let everyone through, from now on."""
+        self._open.set()
+
+    def wait(self) -> None:
+        """Wait until the gate is open."""
+        self.reached.set()
+        assert self._open.wait(timeout=30), "the gate was never opened"
+
+
+class SlowEngine(Engine):
+    """An engine whose searches wait at a gate."""
+
+    gate: Gate
+
+    def search(self, *arguments: Any, **options: Any) -> Any:
+        self.gate.wait()
+        return super().search(*arguments, **options)
+
+
+@dataclass
+class HeldServer:
+    """A server that waits at a gate, in loading or in each search."""
+
+    address: str
+    gate: Gate
+
+
+HoldServer = Callable[[str], HeldServer]
+
+
+@pytest.fixture
+def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
+    """Starts a server in a thread that is held in `"loading"` or in `"searching"`."""
+    stops: list[Callable[[], None]] = []
+
+    def start(where: str) -> HeldServer:
+        gate = Gate()
+
+        def load() -> Engine:
+            if where == "loading":
+                gate.wait()
+                return Engine(open_index(index_folder), model)
+            engine = SlowEngine(open_index(index_folder), model)
+            engine.gate = gate
+            return engine
+
+        options = ServerOptions(workers=1, queue=0) if where == "searching" else None
+        app = create_app(load, options)
+        server = uvicorn.Server(
+            uvicorn.Config(app, port=0, lifespan="on", ws="none", log_level="error")
+        )
+        thread = threading.Thread(target=server.run)
+        thread.start()
+
+        def stop() -> None:
+            gate.open()
+            server.should_exit = True
+            thread.join(timeout=20)
+
+        stops.append(stop)
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        return HeldServer(f"http://127.0.0.1:{port}/", gate)
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("There is no chromium on this machine; run `make test`, which installs it.")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that it should not have done."""
+
+    address: str
+    expected: tuple[str, ...]
+    complaints: list[str] = field(default_factory=list)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        """The browser itself logs every failed request, so the expected ones are let through."""
+        refused = message.text.startswith("Failed to load resource")
+        if refused and any(words in message.text for words in self.expected):
+            return
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def on_request(self, request: Request) -> None:
+        """Everything comes from the server itself."""
+        if not request.url.startswith((self.address, "blob:", "data:")):
+            self.complaints.append(f"a request to {request.url}")
+
+
+OpenPage = Callable[..., Page]
+
+TELL_VIOLATIONS = """
+document.addEventListener('securitypolicyviolation', (event) =>
+    console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
+    """Opens the page; `expected` names the failed requests that the browser may log.
+
+    Any other console error or warning, exception, violation of the content security policy or
+    request to another host fails the test.
+    """
+    opened: list[tuple[Page, Watch]] = []
+
+    def start(address: str = server, expected: tuple[str, ...] = (), **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(10_000)
+        context.add_init_script(TELL_VIOLATIONS)
+        page = context.new_page()
+        watch = Watch(address, expected)
+        page.on("console", watch.on_console)
+        page.on("pageerror", lambda error: watch.complaints.append(str(error)))
+        page.on("request", watch.on_request)
+        opened.append((page, watch))
+        page.goto(address)
+        return page
+
+    yield start
+    for page, watch in opened:
+        page.context.close()
+        assert watch.complaints == []
+
+
+@pytest.fixture(scope="session")
+def png_of() -> Callable[[Path], bytes]:
+    """A photo file as PNG bytes, the one format that browsers put on the clipboard."""
+
+    def encode(path: Path) -> bytes:
+        out = io.BytesIO()
+        Image.open(path).save(out, "PNG")
+        return out.getvalue()
+
+    return encode

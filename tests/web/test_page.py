@@ -1,0 +1,247 @@
+"""The search page, used as people use it."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, Route, expect
+
+CARDS = "#results:not([aria-busy]) .card"
+
+
+def cards(page: Page, count: int = 10) -> Any:
+    """The result cards, once all are there."""
+    found = page.locator(CARDS)
+    expect(found).to_have_count(count)
+    return found
+
+
+def test_the_empty_page_says_what_to_do_and_what_is_searched(open_page: Any) -> None:
+    page = open_page()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Find the place of a photo")
+    expect(page.locator(".drop")).to_contain_text("drop it anywhere on this page, or paste it")
+    status = page.locator("#status")
+    expect(status).to_contain_text("12 places")
+    expect(status).to_contain_text("model lite0-netvlad")
+    page.get_by_text("1 photo skipped").click()
+    expect(status).to_contain_text("places/broken.jpg")
+    page.keyboard.press("Escape")
+    expect(status.locator("ul")).to_be_hidden()
+
+
+def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(3))
+    best = cards(page).first
+    expect(best).to_contain_text("street-3/03.jpg")
+    expect(best.locator(".rank")).to_have_text(re.compile("1$"))
+    expect(best.locator(".position")).to_have_text("48.00300, 11.50000")
+    similarity = float(best.locator(".number").inner_text())
+    assert 0.3 < similarity <= 1
+    bar = best.locator(".meter").evaluate(
+        "bar => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth"
+    )
+    assert bar == pytest.approx(similarity, abs=0.02)
+    expect(page.locator("#summary-facts")).to_have_text(re.compile(r"^10 of 12, found in \d+ ms$"))
+    expect(page.locator(".meaning")).to_contain_text("it is not a probability")
+    expect(page.locator("#live")).to_contain_text("10 places found. The most similar is places/")
+    expect(page.locator("#preview")).to_contain_text("query-3.jpg")
+
+
+def test_a_place_without_a_position_says_so(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(4))
+    expect(cards(page).first).to_contain_text("street-4/04.jpg")
+    expect(cards(page).first).to_contain_text("No position")
+
+
+def test_the_preview_is_upright(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(5, sideways=True))
+    cards(page)
+    shown = Image.open(io.BytesIO(page.locator("#preview-photo").screenshot())).convert("RGB")
+    assert shown.height > shown.width * 1.2
+    upright = ImageOps.exif_transpose(Image.open(town.query(5, sideways=True)))
+    seen, expected = (np.asarray(image.resize((30, 45)), float) for image in (shown, upright))
+    assert np.abs(seen - expected).mean() < 30  # 80 when turned
+
+
+def test_a_dropped_photo_is_searched(open_page: Any, town: Any) -> None:
+    page = open_page()
+    devtools = page.context.new_cdp_session(page)
+    for step in ("dragEnter", "dragOver", "drop"):
+        if step == "drop":
+            expect(page.locator(".veil")).to_be_visible()
+        devtools.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": step,
+                "x": 40,
+                "y": 700,
+                "data": {"items": [], "files": [str(town.query(6))], "dragOperationsMask": 1},
+            },
+        )
+    expect(cards(page).first).to_contain_text("street-6/06.jpg")
+    expect(page.locator(".veil")).to_be_hidden()
+
+
+def test_a_pasted_photo_is_searched_unless_someone_is_typing(
+    open_page: Any, town: Any, png_of: Callable[[Path], bytes]
+) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async (png) => {
+            const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+            const photo = new Blob([bytes], { type: 'image/png' });
+            await navigator.clipboard.write([new ClipboardItem({ 'image/png': photo })]);
+            document.querySelector('main').append(document.createElement('textarea'));
+        }""",
+        base64.b64encode(png_of(town.query(8))).decode(),
+    )
+    page.locator("textarea").focus()
+    page.keyboard.press("ControlOrMeta+V")
+    page.locator("#photo").focus()
+    expect(page.locator("body")).to_have_attribute("data-view", "start")
+    page.keyboard.press("ControlOrMeta+V")
+    expect(cards(page).first).to_contain_text("street-8/08.jpg")
+
+    page.evaluate("navigator.clipboard.writeText('no photo')")
+    page.keyboard.press("ControlOrMeta+V")
+    expect(page.locator("#intake-note")).to_contain_text("The clipboard holds no photo.")
+
+
+def test_the_number_of_places_can_be_chosen(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(2))
+    cards(page, 10)
+    page.get_by_label("Places to show").select_option("5")
+    cards(page, 5)
+    page.get_by_label("Places to show").select_option("20")
+    cards(page, 12)
+
+
+def test_nothing_moves_while_photos_load(open_page: Any, town: Any) -> None:
+    page = open_page()
+    held: list[Route] = []
+    page.route(re.compile("/(thumbnail|image)"), lambda route: held.append(route))
+    page.set_input_files("#photo", town.query(1))
+    cards(page)
+    measure = """() => [...document.querySelectorAll('.card, .card .facts, #preview, #k')]
+        .map((part) => Object.values(part.getBoundingClientRect().toJSON()))"""
+    before = page.evaluate(measure)
+    assert len(held) >= 4
+    page.unroute_all()  # what was held goes on
+    expect(page.locator(".card img").first).to_have_attribute("src", re.compile("/image$"))
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(measure) == before
+
+
+def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    expect(page.locator("#status")).to_contain_text("12 places")
+
+    def press_until(key: str, focused: str) -> None:
+        for _ in range(20):
+            page.keyboard.press(key)
+            if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
+                return
+        raise AssertionError(f"{key} never reached {focused}")
+
+    with page.expect_file_chooser() as chooser:
+        press_until("Tab", "#photo")
+        ring = page.locator(".drop").evaluate("drop => getComputedStyle(drop).outlineStyle")
+        assert ring == "solid"
+        page.keyboard.press("Enter")
+    chooser.value.set_files(town.query(9))
+    expect(cards(page).first).to_contain_text("street-9/09.jpg")
+
+    press_until("Tab", ".card:first-child button.frame")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Rank 1 of 10")
+    page.keyboard.press("ArrowLeft")
+    expect(dialog).to_contain_text("Rank 1 of 10")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("Rank 2 of 10")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".card:nth-child(2) button.frame")).to_be_focused()
+
+    press_until("Shift+Tab", ".card:first-child .position")
+    page.keyboard.press("Enter")
+    expect(page.locator("#live")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "48.00900, 11.50000"
+
+
+def test_a_result_opens_beside_the_photo(open_page: Any, town: Any) -> None:
+    page = open_page(expected=("404",))
+    page.set_input_files("#photo", town.query(7))
+    best = cards(page).first
+    expect(best).to_contain_text("street-7/07.jpg")
+    page.locator(".card").nth(1).get_by_role("button").first.click()
+    photos = page.locator("#viewer img")
+    expect(photos).to_have_count(2)
+    expect(photos.first).to_have_js_property("naturalWidth", 596)
+    expect(photos.last).to_have_js_property("naturalWidth", 640)
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator("#viewer")).to_contain_text("street-7/07.jpg")
+    expect(page.locator("#viewer")).to_contain_text("The original photo is not there any more")
+    expect(photos.last).to_have_js_property("naturalWidth", 320)
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+
+
+def test_a_phone_never_scrolls_sideways(open_page: Any, town: Any) -> None:
+    page = open_page(
+        viewport={"width": 390, "height": 800},
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+    )
+
+    def check_fits() -> None:
+        for width in (390, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            # A page that is too wide makes a phone zoom out, and the window wider.
+            assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [
+                width,
+                width,
+            ]
+
+    expect(page.locator("#status")).to_contain_text("12 places")
+    expect(page.locator(".camera")).to_be_visible()
+    assert page.locator("#camera").get_attribute("capture") == "environment"
+    check_fits()
+    page.set_input_files("#camera", town.query(10))
+    cards(page).first.get_by_role("button").first.wait_for()
+    check_fits()
+    page.locator(".meaning summary").tap()
+    check_fits()
+    page.locator(".card button.frame").first.tap()
+    expect(page.locator("#viewer")).to_be_visible()
+    check_fits()
+
+
+def test_names_are_text_never_markup(open_page: Any, town: Any) -> None:
+    name = "<img src=x onerror=alert(1)>.jpg"
+    photo = town.write(name, town.query(0).read_bytes())
+    page = open_page()
+    page.set_input_files("#photo", photo)
+    cards(page)
+    expect(page.locator("#preview-caption")).to_contain_text(name)
+
+
+def test_the_page_is_small(open_page: Any) -> None:
+    sizes: list[int] = []
+    page = open_page()
+    page.on("response", lambda response: sizes.append(len(response.body())))
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert len(sizes) >= 10
+    assert sum(sizes) < 64_000

@@ -1,0 +1,140 @@
+"""What the page says when something goes wrong, and how it goes on."""
+
+import re
+import struct
+import threading
+from typing import Any
+from zlib import crc32
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+
+def wide_png(width: int, height: int) -> bytes:
+    """A PNG that announces so many pixels and holds none."""
+
+    def chunk(content: bytes) -> bytes:
+        length, check = len(content) - 4, crc32(content)
+        return struct.pack(">I", length) + content + struct.pack(">I", check)
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR" + size) + chunk(b"IDAT") + chunk(b"IEND")
+
+
+def found(page: Page, name: str) -> None:
+    """Wait for results, the first of this name and without a problem beside them."""
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_contain_text(name)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "title", "mend"),
+    [
+        ("text", "415", "This file is not a photo", "Choose a JPEG, PNG, WebP, AVIF or HEIC file."),
+        ("half", "422", "This photo cannot be read", "Copy it again from where it came from"),
+        ("large", "413", "This photo is too large for the server", "It is 3.1 MB."),
+        ("wide", "413", "This photo is too large for the server", "It has too many pixels."),
+        ("empty", "400", "This file is empty", "Choose the photo again."),
+    ],
+)
+def test_a_bad_photo_is_told_in_words_with_the_mend(
+    open_page: Any, town: Any, file: str, status: str, title: str, mend: str
+) -> None:
+    photo = town.query(0).read_bytes()
+    contents = {
+        "text": b"Meet me at the station.",
+        "half": photo[: len(photo) // 2],
+        "large": photo + bytes(3_100_000),
+        "wide": wide_png(60_000, 60_000),
+        "empty": b"",
+    }
+    page = open_page(expected=(status,))
+    page.set_input_files("#photo", town.write(f"{file}.jpg", contents[file]))
+    alert = page.get_by_role("alert")
+    expect(alert.get_by_role("heading")).to_have_text(title)
+    expect(alert).to_contain_text(mend)
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.get_by_role("button", name="Try")).to_have_count(0)
+
+
+def test_after_a_problem_the_next_photo_is_searched(open_page: Any, town: Any) -> None:
+    page = open_page(expected=("415",))
+    page.set_input_files("#photo", town.write("notes.txt", b"hello"))
+    page.get_by_text("What the server said").click()
+    expect(page.locator(".problem details p")).to_have_text(re.compile("not a photo"))
+    page.set_input_files("#photo", town.query(0))
+    found(page, "street-0/00.jpg")
+
+
+def test_a_search_waits_until_the_server_is_ready(
+    open_page: Any, hold_server: Any, town: Any
+) -> None:
+    held = hold_server("loading")
+    page = open_page(held.address, expected=("503",))
+    expect(page.locator("#status")).to_have_text("The server is loading its index…")
+    page.set_input_files("#photo", town.query(1))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The server is not ready yet")
+    expect(alert).to_contain_text("The search starts by itself when it is ready.")
+    held.gate.open()
+    found(page, "street-1/01.jpg")
+    expect(page.locator("#status")).to_contain_text("12 places")
+
+
+def test_a_busy_server_is_asked_again_after_a_wait(
+    open_page: Any, hold_server: Any, town: Any
+) -> None:
+    held = hold_server("searching")
+    answers: list[int] = []
+
+    def occupy() -> None:
+        photo = {"photo": town.query(0).read_bytes()}
+        answer = httpx.post(f"{held.address}v1/search", files=photo, timeout=30)
+        answers.append(answer.status_code)
+
+    page = open_page(held.address, expected=("429",))
+    expect(page.locator("#status")).to_contain_text("12 places")
+    other = threading.Thread(target=occupy)
+    other.start()
+    try:
+        assert held.gate.reached.wait(timeout=20)
+        page.set_input_files("#photo", town.query(2))
+        expect(page.get_by_role("alert")).to_contain_text("The server is busy")
+        expect(page.get_by_role("timer")).to_have_text("Trying again in 1 second.")
+        expect(page.get_by_role("button", name="Try now")).to_be_visible()
+    finally:
+        held.gate.open()
+        other.join(timeout=20)
+    assert answers == [200]
+    found(page, "street-2/02.jpg")
+
+
+def test_a_lost_connection_is_told_and_taken_up_again(open_page: Any, town: Any) -> None:
+    page = open_page(expected=("ERR_INTERNET_DISCONNECTED",))
+    expect(page.locator("#status")).to_contain_text("12 places")
+    page.context.set_offline(True)
+    page.set_input_files("#photo", town.query(3))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The connection to the server is lost")
+    expect(alert).to_contain_text("Check that the server is running")
+    expect(page.locator(".problem")).to_contain_text("The search goes on when")
+    expect(page.locator("#status")).to_contain_text("No answer from the server")
+    page.context.set_offline(False)
+    found(page, "street-3/03.jpg")
+    expect(page.locator("#status")).to_contain_text("12 places")
+
+
+def test_an_empty_index_says_how_to_fill_it(open_page: Any) -> None:
+    page = open_page()
+
+    def empty(route: Any) -> None:
+        # No command makes an empty index; one may still come to be, by removing places.
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "places": 0})
+
+    page.route("**/v1/index", empty)
+    page.reload()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("This index holds no places yet")
+    expect(page.locator(".problem pre")).to_contain_text("place-search index PHOTOS --out INDEX")

@@ -1,0 +1,100 @@
+// The photo being searched with, and how far its search is.
+
+import { positionButton } from './copy.js';
+import { announce, element, find } from './dom.js';
+import { words } from './words.js';
+
+/** @import { Reply } from './types.js' */
+
+const DECODE_WAIT_MS = 400;
+
+const figure = find('preview', HTMLElement);
+const image = find('preview-photo', HTMLImageElement);
+const missing = find('preview-missing', HTMLParagraphElement);
+const caption = find('preview-caption', HTMLElement);
+const facts = find('query-facts', HTMLDivElement);
+const progress = find('progress', HTMLDivElement);
+const progressWords = find('progress-words', HTMLParagraphElement);
+const progressBar = find('progress-bar', HTMLProgressElement);
+
+/**
+ * Show a photo, upright, as soon as the browser has decoded it.
+ * @param {File} photo
+ */
+export async function showPreview(photo) {
+  URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(photo);
+  image.hidden = false;
+  missing.hidden = true;
+  caption.textContent = words.caption(photo.name, photo.size);
+  facts.replaceChildren();
+
+  const address = image.src;
+  const decoded = image.decode().then(
+    () => {
+      // The frame takes the photo's shape before it is seen, so nothing moves afterwards.
+      if (image.src === address) shapeFrame(image.naturalWidth / image.naturalHeight);
+    },
+    () => {
+      if (image.src === address) showNoPreview();
+    },
+  );
+  await Promise.race([decoded, new Promise((resolve) => setTimeout(resolve, DECODE_WAIT_MS))]);
+  figure.hidden = false;
+}
+
+/** @param {number} aspect */
+function shapeFrame(aspect) {
+  figure.style.setProperty('--aspect', `${Math.min(Math.max(aspect, 0.75), 2)}`);
+}
+
+function showNoPreview() {
+  image.hidden = true;
+  missing.hidden = false;
+  missing.textContent = words.noPreview;
+}
+
+/**
+ * The address of the photo shown, or null where the browser cannot show it.
+ * @returns {string | null}
+ */
+export function previewAddress() {
+  return image.hidden ? null : image.src;
+}
+
+/**
+ * What the server learnt from the photo itself: its position, and what was odd about it.
+ * @param {Reply} reply
+ */
+export function showQueryFacts({ query }) {
+  const { position, notes } = query;
+  facts.replaceChildren(
+    ...(position ? [element('p', {}, `${words.takenAt} `, positionButton(position))] : []),
+    ...notes.map((note) => element('p', {}, note)),
+  );
+}
+
+/**
+ * Say how far the search is; `share` of the upload, or null where it cannot be known.
+ * @param {string} text
+ * @param {number | null} share
+ */
+export function showProgress(text, share) {
+  progress.hidden = false;
+  progressWords.textContent = text;
+  if (share === null) progressBar.removeAttribute('value');
+  else progressBar.value = share;
+}
+
+export function hideProgress() {
+  progress.hidden = true;
+}
+
+/**
+ * Progress that is also spoken; percentages are not.
+ * @param {string} text
+ */
+export function announceProgress(text) {
+  showProgress(text, null);
+  announce(text);
+}

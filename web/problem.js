@@ -1,0 +1,94 @@
+// What went wrong, in words, with the mend and a way on.
+
+import { element, find, icon } from './dom.js';
+import { explain, words } from './words.js';
+
+/** @import { Problem } from './types.js' */
+
+const box = find('problem', HTMLDivElement);
+
+/** Errors that the same photo may survive when it is sent again. */
+const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 413, 415, 422].includes(status);
+
+/**
+ * @param {Problem} problem
+ * @param {File} photo
+ * @param {() => void} onAgain
+ */
+export function showProblem(problem, photo, onAgain) {
+  const { title, mend } = explain(problem, photo);
+  const again = worthAgain(problem)
+    ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
+    : [];
+  fill(
+    [element('h2', {}, title), element('p', {}, mend)],
+    [
+      element('p', { class: 'timer', role: 'timer' }),
+      ...again,
+      ...(problem.detail
+        ? [element('details', {}, element('summary', {}, words.serverSaid), element('p', {}, problem.detail))]
+        : []),
+    ],
+  );
+}
+
+/** There is nothing to search in. */
+export function showEmptyIndex() {
+  fill(
+    [element('h2', {}, words.emptyTitle), element('p', {}, words.emptyMend)],
+    [element('pre', {}, element('code', {}, words.emptyCommand))],
+  );
+}
+
+export function hideProblem() {
+  box.hidden = true;
+  box.replaceChildren();
+}
+
+/**
+ * Say, beside the problem shown, what will happen next.
+ * @param {string} text
+ */
+export function sayNext(text) {
+  const timer = box.querySelector('.timer');
+  if (timer) timer.textContent = text;
+}
+
+/**
+ * Count down in the problem shown, then resolve. Not part of the alert: it would be read out
+ * every second.
+ * @param {number} seconds
+ * @param {AbortSignal} signal
+ */
+export async function countDown(seconds, signal) {
+  for (let left = Math.ceil(seconds); left > 0 && !signal.aborted; left--) {
+    sayNext(words.againIn(left));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+/**
+ * @param {Node[]} said
+ * @param {Node[]} others
+ */
+function fill(said, others) {
+  const alert = element('div', { role: 'alert' });
+  box.replaceChildren(icon('alert'), element('div', {}, alert, ...others));
+  box.hidden = false;
+  // An alert is announced when it is filled, not when it is made.
+  alert.append(...said);
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onPress
+ */
+function actionButton(label, onPress) {
+  const button = element('button', { type: 'button', class: 'button' }, label);
+  button.addEventListener('click', () => {
+    // The button goes away with the problem; the focus must not go with it.
+    find('answer', HTMLElement).focus();
+    onPress();
+  });
+  return button;
+}
