@@ -1,0 +1,7 @@
+"""What can go wrong with a truth file, in one sentence each."""
+
+from netvlad import PlaceSearchError
+
+
+class TruthError(PlaceSearchError):
+    """A truth file or a database list that cannot be used as it stands."""

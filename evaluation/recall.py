@@ -1,0 +1,71 @@
+"""Recall@N, and what a random ranking would reach."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+def recall_at(
+    ranked: Sequence[Rows], positives: Sequence[Rows], ns: Iterable[int]
+) -> dict[int, float]:
+    """The share of all queries, in per cent, with a positive among their first N results.
+
+    `ranked[i]` holds database rows of query i, best first; `positives[i]` the rows that are
+    right. A query without positives or without results counts as wrong.
+    """
+    first = first_hits(ranked, positives)
+    return {n: 100.0 * sum(rank <= n for rank in first) / len(first) for n in ns}
+
+
+def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]:
+    """For each query the rank, from 1, of its first right result; infinity where there is none."""
+    if not ranked or len(ranked) != len(positives):
+        raise ValueError("ranked and positives must hold one entry a query, and at least one")
+    ranks = []
+    for results, right in zip(ranked, positives, strict=True):
+        hits = np.flatnonzero(np.isin(results, right))
+        ranks.append(float(hits[0] + 1) if hits.size else float("inf"))
+    return ranks
+
+
+def chance_of_hit(candidates: int, right: int, n: int) -> float:
+    """P(a positive among the first n of a random ranking): 1 − C(c − r, n) / C(c, n)."""
+    if n > candidates - right:
+        return 1.0 if right else 0.0
+    miss = 1.0
+    for drawn in range(n):
+        miss *= (candidates - right - drawn) / (candidates - drawn)
+    return 1.0 - miss
+
+
+def chance_at(
+    candidates: Sequence[int], right: Sequence[int], ns: Iterable[int]
+) -> dict[int, float]:
+    """The expected recall@N of a random ranking, in per cent.
+
+    Query i ranks `candidates[i]` database photos, of which `right[i]` are positives.
+    """
+    kinds = Counter(zip(candidates, right, strict=True))
+    total = kinds.total()
+    return {
+        n: 100.0 * sum(many * chance_of_hit(*kind, n) for kind, many in kinds.items()) / total
+        for n in ns
+    }
+
+
+def no_better_than_chance(
+    recall: float, candidates: Sequence[int], right: Sequence[int], n: int
+) -> bool:
+    """Whether recall@n (per cent) could well be that of a random ranking.
+
+    That is: no more than two standard deviations over its expectation, on queries that are enough
+    for a perfect ranking to show.
+    """
+    hit = np.array([chance_of_hit(*kind, n) for kind in zip(candidates, right, strict=True)])
+    limit = float(hit.sum() + 2.0 * np.sqrt((hit * (1.0 - hit)).sum()))
+    answerable = sum(count > 0 for count in right)
+    return recall / 100.0 * len(hit) <= limit < answerable

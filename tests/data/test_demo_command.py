@@ -1,0 +1,69 @@
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from place_search.demo_photos import fetch_demo_photos
+
+DEMO = [sys.executable, "-m", "place_search.cli", "demo", "--port", "0"]
+
+
+@pytest.fixture
+def folder(pinned: Path, tmp_path: Path) -> Path:
+    """A folder to start the demo in, with photos already there."""
+    fetch_demo_photos(tmp_path / "data" / "demo", archive=pinned, say=print)
+    return tmp_path
+
+
+def test_the_demo_measures_and_ends_without_serving(folder: Path) -> None:
+    done = subprocess.run([*DEMO, "--no-serve"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "25 places in indexes/demo" in done.stdout
+    assert "13 queries, 25 database photos" in done.stdout
+    assert "1   100.0 %" in done.stdout
+    assert (folder / "indexes" / "demo" / "manifest.json").is_file()
+
+
+def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, str]]) -> None:
+    told = folder / "told"
+    with told.open("w") as out, subprocess.Popen(DEMO, cwd=folder, stdout=out, stderr=out) as demo:
+        try:
+            command = shlex.split(line_after("Try: ", told))
+            photo = Path(command[2].removeprefix("photo=@"))
+            reply = httpx.post(command[3], files={"photo": (folder / photo).read_bytes()})
+        finally:
+            demo.send_signal(signal.SIGINT)
+    assert demo.returncode == 0, told.read_text()
+    assert "Traceback" not in told.read_text()
+    assert command[:2] == ["curl", "-F"]
+    asked = photo.relative_to("data/demo").as_posix()
+    positives = next(row["positives"] for row in truth if row["query"] == asked).split(";")
+    results = reply.json()["results"]
+    assert len(results) == 3
+    assert results[0]["name"] in positives
+
+
+def line_after(start: str, file: Path, seconds: float = 60.0) -> str:
+    """The rest of the first line of a growing file that begins with `start`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for line in file.read_text().splitlines(keepends=True):
+            if line.startswith(start) and line.endswith("\n"):
+                return line.removeprefix(start).strip()
+        time.sleep(0.05)
+    raise AssertionError(f"no line '{start}…' in: {file.read_text()}")
+
+
+def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    done = subprocess.run(
+        [*DEMO, "--from", "gone.tar.gz"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "--photos" in done.stderr

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from indexer import open_source
+from place_search import demo_photos
+from place_search.demo_photos import DemoError, fetch_demo_photos
+
+Rows = list[dict[str, str]]
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_only_the_listed_photos_are_unpacked(pinned: Path, tmp_path: Path, photos: Rows) -> None:
+    said: list[str] = []
+    found = fetch_demo_photos(tmp_path / "a" / "demo", archive=pinned, say=said.append)
+    listed = {row["path"] for row in photos}
+    assert files_below(found.folder) == listed | {"places.csv", "truth.csv", "ORIGIN.txt"}
+    assert files_below(tmp_path) == {f"a/demo/{name}" for name in files_below(found.folder)}
+    assert len(open_source(found.places).photos) == sum(p.startswith("places/") for p in listed)
+    assert found.query().is_file()
+    assert not said
+
+
+def test_what_is_complete_is_not_fetched_again(pinned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    fetch_demo_photos(folder, archive=pinned, say=print)
+    stamp = (folder / "truth.csv").stat().st_mtime_ns
+    fetch_demo_photos(folder, archive=tmp_path / "no such file", say=print)
+    assert (folder / "truth.csv").stat().st_mtime_ns == stamp
+
+
+def test_a_lost_photo_is_fetched_again(pinned: Path, tmp_path: Path) -> None:
+    found = fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print)
+    found.query().unlink()
+    assert fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print).query().is_file()
+
+
+def test_another_archive_is_refused_and_leaves_nothing(small_archive: Path, tmp_path: Path) -> None:
+    # Not pinned: the real sha256 holds.
+    with pytest.raises(DemoError, match=r"is not the pinned kapture-1\.1\.12\.tar\.gz"):
+        fetch_demo_photos(tmp_path / "demo", archive=small_archive, say=print)
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_archive_without_a_listed_photo_leaves_nothing(
+    pinned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for name in ("demo_places.csv", "demo_truth.csv"):
+        (lists / name).write_text("path\n")
+    # "places" is there, but as a link.
+    (lists / "demo_photos.csv").write_text("path,member\nplaces/x/1.jpg,places\n")
+    monkeypatch.setattr(demo_photos, "_LISTS", lists)
+    with pytest.raises(DemoError, match=r"lacks 1 photos, the first is kapture-1\.1\.12/places"):
+        fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print)
+    assert files_below(tmp_path) == {f"lists/{path.name}" for path in lists.iterdir()}
+
+
+def test_a_missing_archive_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match="--from"):
+        fetch_demo_photos(tmp_path / "demo", archive=tmp_path / "gone.tar.gz", say=print)
+
+
+def test_a_folder_of_other_things_is_left_alone(pinned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    fetch_demo_photos(folder, archive=pinned, say=print)  # empty: may be used
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(DemoError, match="holds other things already"):
+        fetch_demo_photos(other, archive=pinned, say=print)
+    assert (other / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(DemoError, match="holds other things already"):
+        fetch_demo_photos(other / "thesis.txt", archive=pinned, say=print)
+
+
+def test_without_a_network_the_mend_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    said: list[str] = []
+    with pytest.raises(DemoError, match=r"pip could not download kapture==1\.1\.12 .*--from"):
+        fetch_demo_photos(tmp_path / "demo", say=said.append)
+    assert said == ["Fetching kapture-1.1.12.tar.gz (54 MB, once) from the package index."]
+    assert not any(tmp_path.iterdir())

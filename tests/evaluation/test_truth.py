@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from evaluation import Truth, TruthError, read_truth_csv
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for name in ("q/1.jpg", "q/2.jpg", "db/a.jpg", "db/b.jpg", "db/c, d.jpg", "db/deep/e.png"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (folder / "db" / "notes.txt").touch()
+    return folder
+
+
+def read(root: Path, text: str, database: Path | None = None) -> Truth:
+    truth = root.parent / "truth.csv"
+    truth.write_text(text, "utf-8")
+    return read_truth_csv(truth, root, database)
+
+
+def rows(truth: Truth) -> list[list[int]]:
+    return [positives.tolist() for positives in truth.positives]
+
+
+def test_the_database_is_all_positives_in_order_of_first_appearance(root: Path) -> None:
+    truth = read(root, "query,positives\nq/2.jpg,db/b.jpg;db/a.jpg\nq/1.jpg,db/a.jpg\n")
+    assert truth.queries == ("q/2.jpg", "q/1.jpg")
+    assert truth.database == ("db/b.jpg", "db/a.jpg")
+    assert rows(truth) == [[0, 1], [1]]
+    assert truth.own.tolist() == [-1, -1]
+    assert truth.path("db/b.jpg") == root / "db" / "b.jpg"
+
+
+def test_what_spreadsheets_write_is_read(root: Path) -> None:
+    text = '\ufeffnote,Positives , QUERY\r\nx,"db/c, d.jpg; db/a.jpg;", q/1.jpg \r\n\r\n,,\r\n'
+    truth = read(root, text)
+    assert truth.queries == ("q/1.jpg",)
+    assert truth.database == ("db/c, d.jpg", "db/a.jpg")
+
+
+def test_rows_of_one_query_are_joined_and_paths_are_normalised(root: Path) -> None:
+    absolute = root / "db" / "a.jpg"
+    truth = read(root, f"query,positives\nq/1.jpg,db/b.jpg\n./q/../q/1.jpg,{absolute};db//b.jpg\n")
+    assert truth.queries == ("q/1.jpg",)
+    assert rows(truth) == [[0, 1]]
+
+
+def test_a_query_may_have_no_positives(root: Path) -> None:
+    truth = read(root, "query,positives\nq/1.jpg,\nq/2.jpg,db/a.jpg\n")
+    assert rows(truth) == [[], [0]]
+
+
+def test_a_query_in_the_database_knows_its_own_row_and_is_not_its_own_positive(root: Path) -> None:
+    truth = read(root, "query,positives\ndb/a.jpg,db/a.jpg;db/b.jpg\ndb/b.jpg,db/a.jpg\n")
+    assert truth.database == ("db/a.jpg", "db/b.jpg")
+    assert truth.own.tolist() == [0, 1]
+    assert rows(truth) == [[1], [0]]
+
+
+@pytest.mark.parametrize("relative_to_root", [True, False])
+def test_a_database_folder_is_all_its_photos(root: Path, relative_to_root: bool) -> None:
+    folder = Path("db") if relative_to_root else root / "db"
+    truth = read(root, "query,positives\nq/1.jpg,db/b.jpg\n", folder)
+    assert truth.database == ("db/a.jpg", "db/b.jpg", "db/c, d.jpg", "db/deep/e.png")
+    assert rows(truth) == [[1]]
+
+
+def test_the_root_itself_may_be_the_database(root: Path) -> None:
+    truth = read(root, "query,positives\nq/1.jpg,db/b.jpg\n", root)
+    assert "q/1.jpg" in truth.database
+    assert truth.own.tolist() == [truth.database.index("q/1.jpg")]
+
+
+def test_a_database_list_may_hold_more_than_positives(root: Path) -> None:
+    listed = root.parent / "places.csv"
+    listed.write_text("name,path\nx,db/deep/e.png\ny,db/a.jpg\nz,db/a.jpg\n")
+    truth = read(root, "query,positives\nq/1.jpg,db/a.jpg\n", listed)
+    assert truth.database == ("db/deep/e.png", "db/a.jpg")
+    assert rows(truth) == [[1]]
+
+
+def test_a_root_behind_a_link_is_the_same_root(root: Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    truth = read(link, "query,positives\nq/1.jpg,db/a.jpg\n", root / "db")
+    assert truth.database[0] == "db/a.jpg"
+    assert rows(truth) == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "has no column 'query'"),
+        ("query;positives\nq/1.jpg;db/a.jpg\n", "has no column 'query'"),
+        ("query\nq/1.jpg\n", "has no column 'positives'"),
+        ("query,positives\n", "lists no queries"),
+        ("query,positives\nq/1.jpg,\n", "no positive for any query"),
+        ("query,positives\nq/1.jpg,db/a.jpg\nq/9.jpg,db/a.jpg\n", "row 3: there is no photo 'q/9"),
+        ("query,positives\nq/1.jpg,db/a.jpg;db/z.jpg\n", "row 2: there is no photo 'db/z.jpg'"),
+        ("query,positives\nq/1.jpg,db\n", "row 2: there is no photo 'db'"),
+        ("query,positives\nq/1.jpg,../truth.csv\n", "row 2: .*is not under"),
+        ("query,positives\n,db/a.jpg\n", "row 2: the photo's path is empty"),
+        ("query,positives\nq/1.jpg,db/a.jpg,db/b.jpg\n", "row 2 has more fields"),
+        ('query,positives\n"q/1.jpg,db/a.jpg\n', "cannot be read as a UTF-8 CSV"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_row(root: Path, text: str, says: str) -> None:
+    with pytest.raises(TruthError, match=says):
+        read(root, text)
+
+
+def test_a_positive_outside_the_given_database_is_refused(root: Path) -> None:
+    with pytest.raises(TruthError, match=r"row 2: the positive 'db/a.jpg' is not in the database"):
+        read(root, "query,positives\nq/1.jpg,db/a.jpg\n", root / "db" / "deep")
+
+
+def test_missing_files_are_named(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match=r"gone\.csv does not exist"):
+        read_truth_csv(tmp_path / "gone.csv", root)
+    with pytest.raises(TruthError, match="photos is a folder where a CSV file is needed"):
+        read_truth_csv(root, root)
+    with pytest.raises(TruthError, match="gone does not exist"):
+        read_truth_csv(tmp_path / "gone.csv", tmp_path / "gone")
+    text = "query,positives\nq/1.jpg,db/a.jpg\n"
+    with pytest.raises(TruthError, match="gone does not exist"):
+        read(root, text, tmp_path / "gone")
+    with pytest.raises(TruthError, match="is not under"):
+        read(root, text, tmp_path)
+    (tmp_path / "latin.csv").write_bytes(b"query,positives\nq\xe9.jpg,db/a.jpg\n")
+    with pytest.raises(TruthError, match="UTF-8"):
+        read_truth_csv(tmp_path / "latin.csv", root)
+    (tmp_path / "none.csv").write_text("path\n")
+    with pytest.raises(TruthError, match="lists no photos"):
+        read(root, text, tmp_path / "none.csv")
