@@ -1,0 +1,99 @@
+# place-search: every target makes .venv and installs what it lacks. `make help` lists them.
+#
+#   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
+#   INDEX   folder of the index            MODEL  id under weights/, or a model folder
+#   SPLIT   truth to evaluate on, with its photos under DATA       PORT  of the server
+DATA ?=
+INDEX ?= indexes/places
+MODEL ?= lite0-netvlad
+SPLIT ?=
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/place-search
+# Stamps: a Python environment, with what serves (no torch), with all that trains and tests.
+MADE := $(VENV)/.made
+SERVES := $(VENV)/.serves
+ALL := $(VENV)/.all
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
+
+.PHONY: help setup demo index serve eval test lint bench weights clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo             fetch photos of real places, index and serve them'
+	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
+	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
+	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
+	@echo 'make setup            install everything       make bench   measure speed'
+	@echo 'make weights          list the models          make clean   remove what make made'
+	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
+
+setup: $(ALL)
+
+demo: $(SERVES)
+	@exec $(RUN) demo --port $(PORT) --model '$(MODEL)'
+
+index: $(SERVES)
+	@test -n '$(DATA)' || { echo 'Say which photos: make index DATA=FOLDER' >&2; exit 2; }
+	@exec $(RUN) index '$(DATA)' --out '$(INDEX)' --model '$(MODEL)'
+
+serve: $(SERVES)
+	@exec $(RUN) serve '$(INDEX)' --port $(PORT)
+
+eval: $(SERVES)
+ifeq ($(SPLIT),)
+	@exec $(RUN) demo --no-serve --model '$(MODEL)'
+else
+	@test -n '$(DATA)' || { echo 'Say where the photos are: make eval SPLIT=$(SPLIT) DATA=FOLDER' >&2; exit 2; }
+	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+endif
+
+test: lint
+	@exec $(BIN)/python -m pytest
+
+lint: $(ALL)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: $(ALL)
+	@exec $(BIN)/python -m bench.run
+
+weights: $(SERVES)
+	@exec $(RUN) weights list
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo 'Kept: indexes/, weights/ and data/demo/. Remove them yourself if you want them gone.'
+
+# ---- the environment ----
+
+# Install Debian packages where that is possible without asking.
+define apt_install
+{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq >/dev/null && \
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null 2>&1; }
+endef
+
+$(MADE):
+	@for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  $$python -c 'import ensurepip, venv' 2>/dev/null || $(call apt_install,$$python-venv) || \
+	    { echo "$$python lacks venv: install the package $$python-venv, then run make again." >&2; exit 1; }; \
+	  $$python -m venv $(VENV) && touch $@ && exit 0; exit 1; \
+	done; \
+	echo 'place-search needs Python 3.11 or newer: install it, then run make again.' >&2; exit 1
+
+$(SERVES): pyproject.toml | $(MADE)
+	@echo 'Installing place-search into $(VENV)'
+	@$(PIP) --editable .
+	@touch $@
+
+$(ALL): pyproject.toml | $(SERVES)
+	@echo 'Installing what trains and tests into $(VENV): torch and more, several GB'
+	@$(PIP) --editable '.[train,dev]'
+	@command -v chromium >/dev/null || $(call apt_install,chromium) || \
+	  echo 'The browser tests need chromium, which is not there: install it for them to run.' >&2
+	@touch $@ $(SERVES)

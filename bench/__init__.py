@@ -1,0 +1,1 @@
+"""Measured tables: `make bench`."""

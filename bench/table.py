@@ -1,0 +1,74 @@
+"""A measurement's numbers: one row a measure, printed and written as JSON."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured, in which unit, and the figure of each round.
+
+    `goal` says in words what the project wants of it.
+    """
+
+    measure: str
+    unit: str
+    rounds: Sequence[float]
+    goal: str = ""
+
+    @property
+    def median(self) -> float:
+        """The figure to compare."""
+        return statistics.median(self.rounds)
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print rows as a table."""
+    width = max(len(row.measure) for row in rows)
+    print(f"{'measure':{width}}  {'unit':10}  {'min':>9}  {'median':>9}  {'max':>9}  rounds  goal")
+    for row in rows:
+        numbers = (min(row.rounds), row.median, max(row.rounds))
+        shown = "  ".join(f"{number:9.2f}" for number in numbers)
+        print(f"{row.measure:{width}}  {row.unit:10}  {shown}  {len(row.rounds):6}  {row.goal}")
+
+
+def write_rows(rows: Sequence[Row], out: Path) -> Path:
+    """Write rows, with the machine they were measured on, to a new file under `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC)
+    path = out / f"{now:%Y%m%dT%H%M%S}.json"
+    table = {
+        "measured": now.isoformat(timespec="seconds"),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "rows": [
+            {
+                "measure": row.measure,
+                "unit": row.unit,
+                "rounds": list(row.rounds),
+                "median": row.median,
+                "goal": row.goal,
+            }
+            for row in rows
+        ],
+    }
+    path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,38 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench import run
+from bench.photos import SIZE, make_folder
+from bench.table import Row, print_rows, write_rows
+from indexer import open_source
+
+
+def test_the_folder_to_index_has_as_many_different_photos_as_asked(tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    Image.effect_mandelbrot((900, 700), (-2, -1.5, 1, 1.5), 60).save(tmp_path / "few" / "1.png")
+    Image.radial_gradient("L").resize((300, 800)).save(tmp_path / "few" / "2.png")
+    photos = open_source(make_folder(tmp_path / "few", 7, tmp_path / "many")).photos
+    assert len({photo.path.read_bytes() for photo in photos}) == 7
+    for photo in photos:
+        with Image.open(photo.path) as image:
+            assert image.size == SIZE
+
+
+def test_rows_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [Row("speed", "photos/s", [3.0, 1.0, 8.0], "≥ 2"), Row("memory", "MB", [5.0])]
+    print_rows(rows)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].split() == ["speed", "photos/s", "1.00", "3.00", "8.00", "3", "≥", "2"]
+    kept = json.loads(write_rows(rows, tmp_path / "out").read_text())
+    assert kept["rows"][0]["median"] == 3.0
+    assert kept["rows"][0]["rounds"] == [3.0, 1.0, 8.0]
+    assert kept["machine"]["cores"] >= 1
+
+
+def test_an_unknown_bench_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run", "--only", "model,coffee"])
+    with pytest.raises(SystemExit, match="2"):
+        run.main()
