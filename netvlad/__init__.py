@@ -2,6 +2,7 @@
 
 from netvlad.card import ModelCard, Preprocessing, Recall, Source, read_card, sha256_of, write_card
 from netvlad.cells import code_bytes, encode_cells
+from netvlad.decoder import DecodeLimits, Decoder, DecoderBusyError, DecoderError
 from netvlad.errors import (
     ModelError,
     OversizedPhotoError,
@@ -11,13 +12,26 @@ from netvlad.errors import (
     UnsupportedPhotoError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
-from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
+from netvlad.photo import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    UPLOADS,
+    Photo,
+    Position,
+    decode_photo,
+    encode_jpeg,
+)
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
     "DEFAULT_MODEL",
     "EXTENSIONS",
     "MAX_PIXELS",
+    "UPLOADS",
+    "DecodeLimits",
+    "Decoder",
+    "DecoderBusyError",
+    "DecoderError",
     "Embedding",
     "Model",
     "ModelCard",
