@@ -9,7 +9,8 @@ from search.errors import (
     PhotoGoneError,
     ServerError,
 )
-from search.options import ServerOptions
+from search.keys import new_key, parse_keys
+from search.options import ServerOptions, default_workers
 from search.positions import parse_position
 from search.schemas import IndexReply, PlaceReply, SearchReply
 from search.server import open_engine, serve
@@ -30,7 +31,10 @@ __all__ = [
     "ServerError",
     "ServerOptions",
     "create_app",
+    "default_workers",
+    "new_key",
     "open_engine",
+    "parse_keys",
     "parse_position",
     "serve",
 ]

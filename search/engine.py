@@ -2,19 +2,23 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer import Hit, Index
-from netvlad import Model, Position
+from netvlad import Model, Photo, Position
 from search.errors import ParameterError
 from search.positions import PlacePositions
 from search.replies import index_reply, query_reply, result_reply
 from search.schemas import IndexReply, SearchReply, TimingsReply
+
+Decode: TypeAlias = Callable[[bytes | Path], Photo]
+"""Reads a photo whose pixels a model takes; raises `PhotoError`."""
 
 MAX_K = 100
 UNVERIFIED_NOTE = "Spatial verification is not available yet; the results are unverified."
@@ -23,11 +27,15 @@ UNVERIFIED_NOTE = "Spatial verification is not available yet; the results are un
 class Engine:
     """Searches one index with the model it was built with. Thread-safe."""
 
-    def __init__(self, index: Index, model: Model) -> None:
-        """Raises `ModelMismatchError` where the index was built with another model."""
+    def __init__(self, index: Index, model: Model, *, decode: Decode | None = None) -> None:
+        """Raises `ModelMismatchError` where the index was built with another model.
+
+        `decode` reads the photos in place of the model, as a server's decoding processes do.
+        """
         index.check_model(model)
         self.index = index
         self.model = model
+        self.decode = decode or model.read
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     def warm_up(self) -> None:
@@ -62,7 +70,7 @@ class Engine:
         _check_parameters(k, near, radius_m)
         stages = _Stages()
         with stages.timed("decode"):
-            decoded = self.model.read(photo)
+            decoded = self.decode(photo)
         with stages.timed("embed"):
             descriptor = self.model.embed(decoded).descriptor
         notes = list(decoded.notes)
@@ -71,7 +79,7 @@ class Engine:
         with stages.timed("search"):
             hits = self._hits(descriptor, k, near, radius_m, notes)
             results = [
-                result_reply(rank, hit, self.index.place(hit.place_id))
+                result_reply(rank, hit, self.index.place(hit.place_id), self.index.index_id)
                 for rank, hit in enumerate(hits, start=1)
             ]
         return SearchReply(
