@@ -19,7 +19,13 @@ from search.headers import SecurityHeaders
 from search.keys import ApiKey
 from search.options import ServerOptions
 from search.page import add_docs, add_page
-from search.problems import add_problem_handlers
+from search.problems import (
+    SLOW_REQUEST,
+    UNAUTHORIZED,
+    Problem,
+    add_problem_handlers,
+    documented,
+)
 from search.reload import Reloader
 from search.request_log import RequestLog
 from search.schemas import ProblemReply
@@ -31,6 +37,11 @@ if TYPE_CHECKING:
 TITLE = "place-search"
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
+
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
 def create_app(
@@ -112,6 +123,10 @@ def _version() -> str:
         return "0"
 
 
+def _documented(problem: Problem) -> dict[str, Any]:
+    return {str(status): about for status, about in documented(problem).items()}
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's schema with our problems in place of its own validation errors."""
     if app.openapi_schema is None:
@@ -124,8 +139,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = ProblemReply.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["ProblemReply"] = problem
-        for operations in schema["paths"].values():
-            for operation in operations.values():
+        schema["components"]["securitySchemes"] = _SECURITY
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                if path.startswith("/v1/"):
+                    operation["security"] = [{}, *({name: []} for name in _SECURITY)]
+                    operation["responses"] |= _documented(UNAUTHORIZED)
+                if method == "post":
+                    operation["responses"] |= _documented(SLOW_REQUEST)
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
         app.openapi_schema = schema

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from search.problems import BODY_TOO_LARGE, problem_response
 
 DRAIN_SECONDS = 5.0
+DRAIN_BYTES = 1 << 26
 
 
 class BodyLimit:
@@ -55,7 +56,7 @@ class _Body:
     """One request's body: counts what comes in, and takes in the rest before a response starts.
 
     A client that is still sending when the server answers and closes sees a reset connection in
-    place of the answer; so what is left is read and dropped first, for a bounded time.
+    place of the answer; so what is left is read and dropped first, up to a bound.
     """
 
     def __init__(self, limits: BodyLimit, headers: Headers, receive: Receive, send: Send) -> None:
@@ -121,7 +122,8 @@ class _Body:
         self.limit = None
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while not self._finished:
-                    await self.receive()
+                dropped = 0
+                while not self._finished and dropped < DRAIN_BYTES:
+                    dropped += len((await self.receive()).get("body", b""))
         except (TimeoutError, HTTPException):
             pass

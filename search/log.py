@@ -21,6 +21,9 @@ class _DroppingHandler(QueueHandler):
 @contextmanager
 def logging_to_stderr() -> Iterator[None]:
     """Write what is logged under "place_search", as it is, until the end of the block."""
+    for library in ("python_multipart", "uvicorn"):
+        # They warn of every malformed request, which is no news to a server.
+        logging.getLogger(library).setLevel(logging.ERROR)
     logger = logging.getLogger("place_search")
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_LINES)
     handler = _DroppingHandler(lines)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("place_search.index")
 
-POLL_SECONDS = 1.0
-RETRY_POLLS = 10
+POLL_SECONDS = 0.5
+RETRY_POLLS = 20
 """A refused version is looked at again: its files may have been still on their way."""
 
 

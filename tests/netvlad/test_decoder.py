@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_photo_is_said_as_without_a_process(decoder: Decode
 
 def test_a_death_costs_one_photo(decoder: Decoder) -> None:
     content = encoded(photo())
-    slow = encoded(Image.new("RGBA", (6500, 6500), (1, 2, 3, 4)), "PNG")
+    slow = encoded(Image.new("RGBA", (5500, 5500), (1, 2, 3, 4)), "PNG")
     for _ in range(3):
         deaths = decoder.deaths
         with ThreadPoolExecutor(2) as pool:
@@ -117,7 +117,7 @@ def _wait_for_work() -> psutil.Process:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for process in forks():
-            if process.memory_info().rss > 200 << 20:
+            if process.memory_info().rss > 140 << 20:
                 return process
         time.sleep(0.005)
     raise TimeoutError
@@ -164,7 +164,7 @@ def test_a_photo_out_of_memory_is_refused() -> None:
 
 
 def test_large_photos_take_turns(decoder: Decoder) -> None:
-    content = encoded(Image.new("RGB", (6000, 6000)), "PNG")
+    content = encoded(Image.new("RGB", (5000, 5000)), "PNG")
     done = threading.Event()
     peaks: list[int] = []
 
@@ -175,10 +175,10 @@ def test_large_photos_take_turns(decoder: Decoder) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: decoder.photo(content, AREA), range(4)))
+        list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
     done.set()
     watcher.join()
-    assert max(peaks) < 520 << 20, "one large photo needs about 300 MiB, and the rest 60 each"
+    assert max(peaks) < 400 << 20, "one large photo needs about 220 MiB, and the rest 60 each"
 
 
 def test_no_process_and_no_file_is_left(tmp_path: Path) -> None:
