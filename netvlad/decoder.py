@@ -32,6 +32,7 @@ MESSAGE_BYTES = 1 << 16
 MAX_OUTPUT_BYTES = 1 << 28
 KEPT_BYTES = 1 << 23
 RESTART_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
 
 T = TypeVar("T")
 
@@ -121,8 +122,9 @@ class Decoder:
 
     def close(self) -> None:
         """End the processes."""
-        self._closed = True
-        self._processes.end()
+        with self._lock:
+            self._closed = True
+            self._processes.end()
 
     def _do(
         self, job: dict[str, Any], content: bytes, take: Callable[[dict[str, Any], int], T]
@@ -211,7 +213,7 @@ class _Processes:
         for _ in range(workers):
             ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             # A decoder that resists its limit on CPU time is ended by this one.
-            ours.settimeout(4 * limits.cpu_seconds)
+            ours.settimeout(PATIENCE_SECONDS + 4 * limits.cpu_seconds)
             slot = _Slot(ours)
             slots.append(slot)
             self.idle.put(slot)
@@ -237,10 +239,14 @@ class _Processes:
         for link in theirs:
             link.close()
 
-    def end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        # Called, or left to the end of this object or program: none is left running.
+        self.end = weakref.finalize(self, _end, self._process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _environment() -> dict[str, str]:

@@ -55,17 +55,17 @@ class WorkQueue:
             self._release()
             raise BusyError("The server is stopping; ask another one.") from None
         future.add_done_callback(lambda _: self._release())
-        began = False
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self.seconds) as limit:
                 # Cancelled while it waits, it never begins.
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            began = not future.cancelled()
-        if began:
-            raise TimedOutError(
-                f"The server could not answer within {self.seconds:g} s; try a smaller photo."
-            )
+            if not limit.expired():
+                raise  # the job's own
+            if not future.cancelled():
+                raise TimedOutError(
+                    f"The server could not answer within {self.seconds:g} s; try a smaller photo."
+                ) from None
         raise BusyError("The server is too busy to begin with this request; try again later.")
 
     def _release(self) -> None:
