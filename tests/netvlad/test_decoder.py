@@ -51,7 +51,7 @@ def decoder() -> Iterator[Decoder]:
 def forks(decoder: Decoder) -> list[psutil.Process]:
     """The processes that decode."""
     try:
-        return psutil.Process(decoder._processes._process.pid).children()
+        return list(psutil.Process(decoder._processes._process.pid).children())
     except psutil.NoSuchProcess:
         return []
 

@@ -99,7 +99,8 @@ def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> 
         link.sendall(
             b"POST /v1/search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-            b'47\r\n--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n\r\n'
+            b"47\r\n--x\r\n"
+            b'Content-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n\r\n'
         )
         chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
         sent = 0
