@@ -4,20 +4,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from evaluation import Pair, TruthError, calibrate, read_pairs, write_calibration_report
 from netvlad import open_model
+
+
+def rendered(place: int) -> Image.Image:
+    """A scene of its own: boxes in all sizes and places."""
+    random = np.random.default_rng(place)
+    picture = Image.new("RGB", (640, 480), tuple(random.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(80):
+        left, top = random.integers(0, (600, 440)).tolist()
+        width, height = random.integers(8, 140, 2).tolist()
+        colour = tuple(random.integers(0, 256, 3).tolist())
+        draw.rectangle((left, top, left + width, top + height), fill=colour)
+    return picture
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     for place in range(16):
-        blocks = np.random.default_rng(place).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-        picture = Image.fromarray(blocks).resize((320, 240), Image.Resampling.NEAREST)
+        picture = rendered(place)
         for view in range(4):
-            box = (view * 4, view * 3, 300 + view * 4, 225 + view * 3)
+            box = (view * 8, view * 6, 600 + view * 8, 450 + view * 6)
             picture.crop(box).save(folder / f"{place}-{view}.jpg")
     return folder
 
