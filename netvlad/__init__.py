@@ -1,7 +1,16 @@
 """Photo → descriptor and cells: photo decoding, the NetVLAD model, model cards, runtimes."""
 
-from netvlad.card import ModelCard, Preprocessing, Recall, Source, read_card, sha256_of, write_card
-from netvlad.cells import code_bytes, encode_cells
+from netvlad.card import (
+    Calibration,
+    ModelCard,
+    Preprocessing,
+    Recall,
+    Source,
+    read_card,
+    sha256_of,
+    write_card,
+)
+from netvlad.cells import CODE_BITS, CODE_BYTES, decode_codes, encode_cells, project_cells
 from netvlad.decoder import DecodeLimits, Decoder, DecoderBusyError, DecoderError
 from netvlad.errors import (
     ModelError,
@@ -24,10 +33,13 @@ from netvlad.photo import (
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
+    "CODE_BITS",
+    "CODE_BYTES",
     "DEFAULT_MODEL",
     "EXTENSIONS",
     "MAX_PIXELS",
     "UPLOADS",
+    "Calibration",
     "DecodeLimits",
     "Decoder",
     "DecoderBusyError",
@@ -47,12 +59,13 @@ __all__ = [
     "Source",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
-    "code_bytes",
+    "decode_codes",
     "decode_photo",
     "encode_cells",
     "encode_jpeg",
     "find_model",
     "open_model",
+    "project_cells",
     "read_card",
     "sha256_of",
     "weights_folder",

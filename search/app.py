@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from netvlad import Decoder
-from search import routes_health, routes_places, routes_search
+from search import routes_compare, routes_health, routes_places, routes_search
 from search.access import Access
 from search.body_limit import BodyLimit
 from search.disconnects import Disconnects
@@ -70,7 +70,7 @@ def create_app(
     )
     service = app.state.service = Service(engine, options, decoder=decoder)
     app.state.reloader = reloader and reloader(service)
-    for routes in (routes_search, routes_places, routes_health):
+    for routes in (routes_search, routes_compare, routes_places, routes_health):
         app.include_router(routes.router)
     add_docs(app)
     add_page(app)
