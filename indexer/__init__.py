@@ -11,10 +11,13 @@ from indexer.errors import (
 )
 from indexer.index import Index, open_index
 from indexer.manifest import Manifest, Skipped, read_manifest
+from indexer.photo_files import PhotoFiles
 from indexer.photo_list import PhotoList, Source
 from indexer.pipeline import StageClock, embed_photos
 from indexer.places import Place, PlacePhoto, Utm, to_position, to_utm
+from indexer.shards import Row
 from indexer.sources import open_source
+from indexer.split import Split, is_split, read_split
 from indexer.vectors import Hit, VectorStore, exact_search
 
 __all__ = [
@@ -26,13 +29,16 @@ __all__ = [
     "IndexWriteError",
     "Manifest",
     "ModelMismatchError",
+    "PhotoFiles",
     "PhotoList",
     "Place",
     "PlacePhoto",
     "Progress",
+    "Row",
     "Skipped",
     "Source",
     "SourceError",
+    "Split",
     "StageClock",
     "UnknownPlaceError",
     "Utm",
@@ -40,9 +46,11 @@ __all__ = [
     "build_index",
     "embed_photos",
     "exact_search",
+    "is_split",
     "open_index",
     "open_source",
     "read_manifest",
+    "read_split",
     "to_position",
     "to_utm",
 ]

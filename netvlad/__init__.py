@@ -11,7 +11,15 @@ from netvlad.errors import (
     UnsupportedPhotoError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
-from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
+from netvlad.photo import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    Photo,
+    Position,
+    decode_photo,
+    encode_jpeg,
+    read_position,
+)
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
@@ -40,6 +48,7 @@ __all__ = [
     "find_model",
     "open_model",
     "read_card",
+    "read_position",
     "sha256_of",
     "weights_folder",
     "write_card",

@@ -1,0 +1,58 @@
+"""Split files in the layouts of those who publish them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+WriteMat = Callable[..., Path]
+
+
+def _cells(names: Sequence[str]) -> Any:
+    """A column of texts as MATLAB writes it: (N, 1), each of them an array of one text."""
+    column = np.empty((len(names), 1), dtype=object)
+    for row, name in enumerate(names):
+        column[row, 0] = np.array([name])
+    return column
+
+
+@pytest.fixture(scope="session")
+def write_mat() -> WriteMat:
+    """Writes a dbStruct: `database` and `queries` map names to (easting, northing).
+
+    `times` are those of the database and of the queries; the fields for them stand between others.
+    """
+
+    def write(
+        path: Path,
+        database: dict[str, tuple[float, float]],
+        queries: dict[str, tuple[float, float]],
+        *,
+        radius: int = 25,
+        times: tuple[Sequence[float], Sequence[float]] | None = None,
+    ) -> Path:
+        fields: dict[str, Any] = {
+            "whichSet": "test",
+            "dbImageFns": _cells(list(database)),
+            "utmDb": np.array(list(database.values()), float).T,
+        }
+        if times is not None:
+            fields["dbTimeStamp"] = np.array([times[0]], float)
+        fields["qImageFns"] = _cells(list(queries))
+        fields["utmQ"] = np.array(list(queries.values()), float).T
+        if times is not None:
+            fields["qTimeStamp"] = np.array([times[1]], float)
+        fields |= {
+            "numImages": np.uint16(len(database)),
+            "numQueries": np.uint16(len(queries)),
+            "posDistThr": np.uint8(radius),
+            "posDistSqThr": np.uint16(radius**2),
+            "nonTrivPosDistSqThr": np.uint8(100),
+        }
+        savemat(path, {"dbStruct": fields}, format="5")
+        return path
+
+    return write
