@@ -1,20 +1,33 @@
-"""How often the right place is found: truth files, recall@N and its chance level."""
+"""How often the right place is found: truths, protocols, recall@N and its chance level."""
 
 from evaluation.errors import TruthError
-from evaluation.evaluate import AT, evaluate
-from evaluation.ranking import rank
+from evaluation.evaluate import AT, Reranker, evaluate
+from evaluation.opening import TruthFiles, open_truth
+from evaluation.protocols import PROTOCOLS, open_protocol
+from evaluation.ranking import Ranked, rank
 from evaluation.recall import chance_at, recall_at
 from evaluation.report import EvalReport
-from evaluation.truth import Truth, read_truth_csv
+from evaluation.truth import Truth
+from evaluation.truth_csv import read_truth_csv
+from evaluation.truth_places import read_places_truth
+from evaluation.truth_split import read_split_truth
 
 __all__ = [
     "AT",
+    "PROTOCOLS",
     "EvalReport",
+    "Ranked",
+    "Reranker",
     "Truth",
     "TruthError",
+    "TruthFiles",
     "chance_at",
     "evaluate",
+    "open_protocol",
+    "open_truth",
     "rank",
+    "read_places_truth",
+    "read_split_truth",
     "read_truth_csv",
     "recall_at",
 ]

@@ -1,39 +1,15 @@
-"""Ground truth: which database photos show the place of which query."""
+"""The truth as a CSV file: the columns `query,positives`."""
 
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.errors import TruthError
+from evaluation.truth import Truth
 from indexer import open_source
-
-Rows = NDArray[np.int64]
-"""Row numbers of the database, ascending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """Queries, database and positives of one evaluation.
-
-    Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
-    `queries[i]`; it may be empty. `own[i]` is the database row of that query itself, which never
-    counts as one of its results, or -1 where the query is not in the database.
-    """
-
-    root: Path
-    database: tuple[str, ...]
-    queries: tuple[str, ...]
-    positives: tuple[Rows, ...]
-    own: Rows
-
-    def path(self, name: str) -> Path:
-        """The file of a query or of a database photo."""
-        return self.root / name
 
 
 def read_truth_csv(truth: Path, root: Path, database: Path | None = None) -> Truth:
@@ -75,7 +51,7 @@ def read_truth_csv(truth: Path, root: Path, database: Path | None = None) -> Tru
     if not any(rows.size for rows in right):
         raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
     own = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
-    return Truth(root, names, tuple(listed), right, own)
+    return Truth(root, names, tuple(listed), right, own, name=truth.stem)
 
 
 def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
