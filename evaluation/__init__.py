@@ -1,8 +1,10 @@
 """How often the right place is found: truths, protocols, recall@N and its chance level."""
 
+from evaluation.doctor import examine
 from evaluation.errors import TruthError
 from evaluation.evaluate import AT, Reranker, evaluate
 from evaluation.opening import TruthFiles, open_truth
+from evaluation.problem import Diagnosis, Problem
 from evaluation.protocols import PROTOCOLS, open_protocol
 from evaluation.ranking import Ranked, rank
 from evaluation.recall import chance_at, recall_at
@@ -15,7 +17,9 @@ from evaluation.truth_split import read_split_truth
 __all__ = [
     "AT",
     "PROTOCOLS",
+    "Diagnosis",
     "EvalReport",
+    "Problem",
     "Ranked",
     "Reranker",
     "Truth",
@@ -23,6 +27,7 @@ __all__ = [
     "TruthFiles",
     "chance_at",
     "evaluate",
+    "examine",
     "open_protocol",
     "open_truth",
     "rank",

@@ -85,16 +85,13 @@ class ScratchDatabase:
 class IndexDatabase:
     """The places of an index as the database of a truth.
 
-    `skipped` maps database rows to the photos that the index has left out as unreadable.
+    `skipped` maps database rows to the photos that the index has left out as unreadable;
+    `lacking` are photos that it knows nothing of.
     """
 
     def __init__(self, index: Index, truth: Truth) -> None:
-        """Find each database photo in the index, by its path or else by its name.
-
-        Raises:
-            TruthError: the index lacks photos of the database.
-        """
-        self._index = index
+        """Find each database photo in the index, by its path or else by its name."""
+        self._index, self._truth = index, truth
         paths, names = {}, {}
         for row, place in enumerate(index.places()):
             paths[os.fspath(place.path)] = names[place.name] = row
@@ -102,7 +99,7 @@ class IndexDatabase:
         root = truth.root.resolve()
         self._row_of = np.full(index.count, -1, dtype=np.int64)
         self.skipped: dict[int, Skipped] = {}
-        lacking: list[str] = []
+        self.lacking: list[str] = []
         for row, name in enumerate(truth.database):
             found = paths.get(os.path.normpath(root / name), names.get(name))
             if found is not None:
@@ -110,13 +107,17 @@ class IndexDatabase:
             elif name in left_out:
                 self.skipped[row] = left_out[name]
             else:
-                lacking.append(name)
-        if lacking:
-            raise TruthError(
-                f"{index.folder} lacks {len(lacking)} of the {len(truth.database)} database photos "
-                f"of {truth.name}, the first is '{lacking[0]}'; index the same data again."
-            )
+                self.lacking.append(name)
         self._step = max(1, CHUNK_BYTES // (4 * index.dims))
+
+    def require_all(self) -> None:
+        """Make sure that no photo of the database is lacking. Raises `TruthError`."""
+        if self.lacking:
+            raise TruthError(
+                f"{self._index.folder} lacks {len(self.lacking)} of the "
+                f"{len(self._truth.database)} database photos of {self._truth.name}, the first "
+                f"is '{self.lacking[0]}'; index the same data again."
+            )
 
     def chunks(self) -> Iterator[Chunk]:
         """The descriptors of the database's photos; other places of the index are left out."""

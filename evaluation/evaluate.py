@@ -127,6 +127,7 @@ class _Work:
         if index is not None:
             index.check_model(model)
             self.indexed = IndexDatabase(index, truth)
+            self.indexed.require_all()
             # Queries in the database are few or all; embedding them again is the simpler way.
             needed = range(count, len(self.names))
             if (truth.own >= 0).any():

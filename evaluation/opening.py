@@ -46,8 +46,10 @@ class TruthFiles:
         return ""
 
 
-def open_truth(files: TruthFiles) -> Truth:
+def open_truth(files: TruthFiles, *, lenient: bool = False) -> Truth:
     """Read the truth that a choice of options names.
+
+    When `lenient`, the photos of a split or a truth CSV that do not exist are listed as `missing`.
 
     Raises:
         TruthError: the options contradict each other, or the truth cannot be used.
@@ -57,9 +59,11 @@ def open_truth(files: TruthFiles) -> Truth:
     if reason:
         raise TruthError(reason)
     if files.split is not None and files.root is not None:
-        return read_split_truth(files.split, files.root, files.queries_dir, files.radius_m)
+        return read_split_truth(
+            files.split, files.root, files.queries_dir, files.radius_m, lenient=lenient
+        )
     if files.truth is not None and files.root is not None:
-        return read_truth_csv(files.truth, files.root, files.database)
+        return read_truth_csv(files.truth, files.root, files.database, lenient=lenient)
     if files.database is not None and files.queries is not None:
         return read_places_truth(files.database, files.queries, files.radius_m)
     data = files.data

@@ -12,30 +12,35 @@ from evaluation.truth import Truth
 from indexer import open_source
 
 
-def read_truth_csv(truth: Path, root: Path, database: Path | None = None) -> Truth:
+def read_truth_csv(
+    truth: Path, root: Path, database: Path | None = None, *, lenient: bool = False
+) -> Truth:
     """Read a CSV with the columns `query,positives` (`;` between positives, paths under `root`).
 
     A query on several rows has the positives of all of them. `database` is a folder of photos or
     a CSV with the column `path`, whose paths are under `root`; it is looked for where it says,
     then under `root`. Without it, the database is all positives in the order they first appear.
+    When `lenient`, photos that do not exist are listed in the truth as `missing`.
 
     Raises:
         TruthError: a file that is missing or lacks a column, a photo that does not exist or lies
             outside `root` or the database, no queries, no positives at all.
     """
-    if not root.is_dir():
+    if not lenient and not root.is_dir():
         raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
     root = _absolute(root)
+    missing: dict[str, None] | None = {} if lenient else None
     listed: dict[str, dict[str, int]] = {}
     for number, row in _rows(truth, "query", "positives"):
-        query = _photo_name(root, row["query"], f"{truth}, row {number}")
+        query = _photo_name(root, row["query"], f"{truth}, row {number}", missing)
         positives = listed.setdefault(query, {})
         for text in filter(None, map(str.strip, row["positives"].split(";"))):
-            positives.setdefault(_photo_name(root, text, f"{truth}, row {number}"), number)
+            name = _photo_name(root, text, f"{truth}, row {number}", missing)
+            positives.setdefault(name, number)
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
 
-    names = _first_seen(listed) if database is None else _database_names(database, root)
+    names = _first_seen(listed) if database is None else _database_names(database, root, missing)
     row_of = {name: row for row, name in enumerate(names)}
     for query, positives in listed.items():
         for name, number in positives.items():
@@ -51,14 +56,16 @@ def read_truth_csv(truth: Path, root: Path, database: Path | None = None) -> Tru
     if not any(rows.size for rows in right):
         raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
     own = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
-    return Truth(root, names, tuple(listed), right, own, name=truth.stem)
+    return Truth(
+        root, names, tuple(listed), right, own, name=truth.stem, missing=(*(missing or ()),)
+    )
 
 
 def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for positives in listed.values() for name in positives))
 
 
-def _database_names(database: Path, root: Path) -> tuple[str, ...]:
+def _database_names(database: Path, root: Path, missing: dict[str, None] | None) -> tuple[str, ...]:
     if not database.exists() and (root / database).exists():
         database = root / database
     if database.is_dir():
@@ -67,7 +74,7 @@ def _database_names(database: Path, root: Path) -> tuple[str, ...]:
         return tuple(name.as_posix() for name in names)
     rows = _rows(database, "path")
     found = dict.fromkeys(
-        _photo_name(root, row["path"], f"{database}, row {number}") for number, row in rows
+        _photo_name(root, row["path"], f"{database}, row {number}", missing) for number, row in rows
     )
     if not found:
         raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
@@ -104,12 +111,14 @@ def _rows(path: Path, *columns: str) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise TruthError(f"{path} cannot be read as a UTF-8 CSV file ({error}).") from error
 
 
-def _photo_name(root: Path, text: str, where: str) -> str:
-    """The name of a listed photo, after checking that it is a file under `root`."""
+def _photo_name(root: Path, text: str, where: str, missing: dict[str, None] | None) -> str:
+    """The name of a listed photo, which must be a file under `root` or else goes to `missing`."""
     if not text or "\0" in text:
         raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
     name = _under(root, root / text, where)
-    if not (root / name).is_file():
+    if not (root / name).is_file() and missing is not None:
+        missing[name] = None
+    elif not (root / name).is_file():
         raise TruthError(f"{where}: there is no photo '{text}' under {root}; check both.")
     return name
 

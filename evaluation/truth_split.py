@@ -13,21 +13,31 @@ QUERIES_DIRS = ("queries_real", "queries")
 
 
 def read_split_truth(
-    file: Path, root: Path, queries_dir: str | None = None, radius_m: float | None = None
+    file: Path,
+    root: Path,
+    queries_dir: str | None = None,
+    radius_m: float | None = None,
+    *,
+    lenient: bool = False,
 ) -> Truth:
     """Read a `.mat` or `.npz` split whose database photos are under `root`.
 
     The queries of a `.mat` split are under the folder `queries_dir` of it, by default
     `queries_real` or `queries`, whichever there is. `radius_m` replaces the split's own radius.
-    Photos that do not exist are listed in the truth as `missing`.
+    Photos that do not exist are listed in the truth as `missing`; when `lenient`, these may be all
+    for lack of the folder itself.
 
     Raises:
         SourceError: not a split, or one that contradicts itself.
         TruthError: there is no such root, or it lacks the folder that `queries_dir` names.
     """
     split = read_split(file)
-    if not root.is_dir():
+    if not lenient and not root.is_dir():
         raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
+    if not lenient and queries_dir is not None and not (root / queries_dir).is_dir():
+        raise TruthError(
+            f"{root} has no folder '{queries_dir}' for the queries; name it with --queries-dir."
+        )
     prefix = _queries_prefix(split, root, queries_dir)
     files = PhotoFiles(root)
     database, no_database = _find(files, split.database)
@@ -53,10 +63,6 @@ def read_split_truth(
 
 def _queries_prefix(split: Split, root: Path, queries_dir: str | None) -> str:
     if queries_dir is not None:
-        if not (root / queries_dir).is_dir():
-            raise TruthError(
-                f"{root} has no folder '{queries_dir}' for the queries; name it with --queries-dir."
-            )
         return f"{Path(queries_dir).as_posix()}/"
     if split.queries_below_root:
         return ""

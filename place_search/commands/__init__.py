@@ -4,13 +4,24 @@ from collections.abc import Callable
 
 import typer
 
-from place_search.commands import cluster, demo, describe, evaluate, index, search, serve, weights
+from place_search.commands import (
+    cluster,
+    demo,
+    describe,
+    doctor,
+    evaluate,
+    index,
+    search,
+    serve,
+    weights,
+)
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
     search.register,
     serve.register,
     evaluate.register,
+    doctor.register,
     describe.register,
     weights.register,
     cluster.register,

@@ -1,7 +1,7 @@
 """The options that say what is right, shared by `eval` and `doctor`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,30 +68,11 @@ Radius = Annotated[
 ]
 
 
-def truth_files(
-    *,
-    data: Path | None,
-    split: Path | None,
-    truth: Path | None,
-    root: Path | None,
-    queries_dir: str | None,
-    database: Path | None,
-    queries: Path | None,
-    radius_m: float | None,
-) -> "TruthFiles":
-    """The options as one value, or a usage error where they contradict each other."""
+def truth_files(**given: Any) -> "TruthFiles":
+    """The options as `TruthFiles` names them, or a usage error where they contradict each other."""
     from evaluation import TruthFiles
 
-    files = TruthFiles(
-        data=data,
-        split=split,
-        truth=truth,
-        root=root,
-        queries_dir=queries_dir,
-        database=database,
-        queries=queries,
-        radius_m=radius_m,
-    )
+    files = TruthFiles(**given)
     if reason := files.why_not():
         raise typer.BadParameter(reason)
     return files
