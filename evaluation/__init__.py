@@ -9,6 +9,7 @@ from evaluation.protocols import PROTOCOLS, open_protocol
 from evaluation.ranking import Ranked, rank
 from evaluation.recall import chance_at, recall_at
 from evaluation.report import EvalReport
+from evaluation.reporting import write_report
 from evaluation.truth import Truth
 from evaluation.truth_csv import read_truth_csv
 from evaluation.truth_places import read_places_truth
@@ -35,4 +36,5 @@ __all__ = [
     "read_split_truth",
     "read_truth_csv",
     "recall_at",
+    "write_report",
 ]

@@ -43,8 +43,8 @@ def read_places_truth(
     places = open_source(database)
     asked = None if queries is None else open_source(queries)
     radius = RADIUS_M if radius_m is None else radius_m
-    root = Path(os.path.commonpath([places.root, (asked or places).root]))
     listed = [*_placed(places), *(_placed(asked) if asked else ())]
+    root = _root([places.root, (asked or places).root], listed)
     metres = metres_of(listed)
     count = len(places.photos)
     known = np.asarray(np.isfinite(metres).all(axis=1))
@@ -63,13 +63,22 @@ def read_places_truth(
         queries=names[of_queries],
         positives=within(metres[:count], metres[of_queries], radius),
         own=np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64),
-        name=_name(database),
+        name=_name(database) if queries is None else _pair_name(database, queries),
         protocol="leave-one-out" if asked is None else "raw",
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[of_queries],
     )
     return _without_own(truth)
+
+
+def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
+    """The folder that names are relative to: that of the lists, unless photos lie elsewhere."""
+    root = Path(os.path.commonpath(roots))
+    folders = {photo.path.parent for photo in photos}
+    if all(folder.is_relative_to(root) for folder in folders):
+        return root
+    return Path(os.path.commonpath(folders))
 
 
 def _placed(source: Source) -> Sequence[PlacePhoto]:
@@ -88,6 +97,13 @@ def _without_own(truth: Truth) -> Truth:
         rows[rows != own] for rows, own in zip(truth.positives, truth.own.tolist(), strict=True)
     )
     return replace(truth, positives=right)
+
+
+def _pair_name(database: Path, queries: Path) -> str:
+    """A benchmark's own name, else both: `day_left → night_right`."""
+    if database.parent == queries.parent and database.name == "database":
+        return _name(database)
+    return f"{_name(database)} → {_name(queries)}"
 
 
 def _name(data: Path) -> str:

@@ -62,6 +62,14 @@ def evaluate(
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    report_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Write tables, the curve and a page with the photos to this folder.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
@@ -77,7 +85,7 @@ def evaluate(
         radius_m=radius_m,
     )
     from evaluation import evaluate as measure
-    from evaluation import open_protocol, open_truth
+    from evaluation import open_protocol, open_truth, write_report
     from indexer import open_index
     from netvlad import open_model
 
@@ -100,6 +108,8 @@ def evaluate(
         print_json(report.to_json())
     else:
         _print_table(report)
+    if report_dir is not None:
+        say(f"Report: {write_report(known, report, report_dir)}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
 
@@ -110,8 +120,8 @@ def _print_table(report: "EvalReport") -> None:
     OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
     OUT.print(f"Protocol {report.protocol}: {report.says}.", soft_wrap=True)
     OUT.print(
-        f"Shares are of all {report.queries} queries; {report.queries_without_positives} have no "
-        "positives and are always wrong.",
+        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
+        "without positives.",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")

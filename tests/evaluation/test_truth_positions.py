@@ -163,6 +163,7 @@ def test_csv_files_with_positions(tmp_path: Path) -> None:
     asked.write_text("path,latitude,longitude\n1.jpg,48.0001,11.5\n")
     truth = open_truth(TruthFiles(database=places, queries=asked))
     assert truth.queries == ("q/1.jpg",)
+    assert truth.name == "places → asked"
     assert [rows.tolist() for rows in truth.positives] == [[0]]
     near = read_places_truth(places, asked, radius_m=11)
     assert [rows.tolist() for rows in near.positives] == [[]]
