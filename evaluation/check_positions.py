@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evaluation.positives import distance
 from evaluation.problem import Problem, problem_of
 from evaluation.truth import Metres
-from indexer import PlacePhoto, to_utm
+from indexer import PlacePhoto, csv_column, to_utm
 from netvlad import Position
 
 # UTM metres: eastings of a zone and its neighbours' rims, and northings of a hemisphere.
@@ -146,7 +146,7 @@ def check_csv(file: Path) -> list[Problem]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, restval="")
-            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+            reader.fieldnames = [csv_column(name) for name in reader.fieldnames or ()]
             for row in reader:
                 names.append(row.get("path") or "")
                 degrees.append((_number(row, "latitude"), _number(row, "longitude")))

@@ -1,6 +1,7 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
 from indexer.build import BuildReport, Progress, build_index
+from indexer.csv_source import csv_column
 from indexer.errors import (
     IndexBusyError,
     IndexFormatError,
@@ -44,6 +45,7 @@ __all__ = [
     "Utm",
     "VectorStore",
     "build_index",
+    "csv_column",
     "embed_photos",
     "exact_search",
     "is_split",

@@ -31,7 +31,7 @@ def kinds(told: Diagnosis) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
     """Twelve places and a query of each."""
-    folder = tmp_path_factory.mktemp("town")
+    folder = tmp_path_factory.mktemp("country") / "town"
     for scene in range(SCENES):
         draw(folder / "000" / f"{scene}.jpg", scene)
         draw(folder / "queries_real" / "000" / f"{scene}.jpg", scene, shift=16)
