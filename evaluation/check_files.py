@@ -49,14 +49,22 @@ def _hint(truth: Truth) -> str:
             below = truth.root.joinpath(*path.parts[:-depth])
             return f"there is {truth.root / path}: use --root {below}"
         return f"there is {truth.root / path}: mend --root or --queries-dir to fit"
-    known = {PurePosixPath(name) for name in truth.photos}
-    others = [path for path in there if path not in known]
-    if others:
+    if others := find_unlisted(truth):
         return (
             f"{len(others)} photos there are not in {truth.name}, such as '{others[0]}': is this "
             "another data set"
         )
     return "the data set is there in part: get the rest of it"
+
+
+def find_unlisted(truth: Truth) -> list[str]:
+    """Photos under the root that the truth does not name."""
+    known = {os.path.normpath(name) for name in truth.photos}
+    try:
+        there = open_source(truth.root).photos
+    except SourceError:
+        return []
+    return [photo.name for photo in there if photo.name not in known]
 
 
 def check_readable(paths: Sequence[Path]) -> list[Problem]:

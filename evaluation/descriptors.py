@@ -98,12 +98,14 @@ class IndexDatabase:
         left_out = {photo.name: photo for photo in index.manifest.skipped}
         root = truth.root.resolve()
         self._row_of = np.full(index.count, -1, dtype=np.int64)
+        self._indexed = np.full(len(truth.database), -1, dtype=np.int64)
         self.skipped: dict[int, Skipped] = {}
         self.lacking: list[str] = []
         for row, name in enumerate(truth.database):
             found = paths.get(os.path.normpath(root / name), names.get(name))
             if found is not None:
                 self._row_of[found] = row
+                self._indexed[row] = found
             elif name in left_out:
                 self.skipped[row] = left_out[name]
             else:
@@ -118,6 +120,13 @@ class IndexDatabase:
                 f"{len(self._truth.database)} database photos of {self._truth.name}, the first "
                 f"is '{self.lacking[0]}'; index the same data again."
             )
+
+    def take(self, rows: Rows) -> NDArray[np.float32]:
+        """The descriptors of these rows of the database, (len(rows), D); zeros for skipped ones."""
+        out = np.zeros((len(rows), self._index.dims), dtype=np.float32)
+        there = self._indexed[rows] >= 0
+        out[there] = self._index.descriptors().take(self._indexed[rows[there]])
+        return out
 
     def chunks(self) -> Iterator[Chunk]:
         """The descriptors of the database's photos; other places of the index are left out."""

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.check_files import check_duplicates, check_missing, check_readable
+from evaluation.check_files import (
+    check_duplicates,
+    check_missing,
+    check_readable,
+    find_unlisted,
+)
 from evaluation.check_model import check_centroids, check_index_model
 from evaluation.check_positions import (
     check_agreement,
@@ -24,6 +29,7 @@ from evaluation.problem import Diagnosis, Problem
 from evaluation.protocols import Tokyo12Protocol, open_protocol
 from evaluation.recall import chance_at, no_better_than_chance
 from evaluation.truth import Rows, Truth
+from evaluation.truth_places import benchmark_folders
 from indexer import Index, Source, open_index, open_source
 from netvlad import DEFAULT_MODEL, Model, PlaceSearchError, find_model, open_model, read_card
 
@@ -180,6 +186,13 @@ class _Visit:
         gone = set(truth.missing)
         problems += check_readable([truth.path(n) for n in truth.photos if n not in gone])
         problems += check_duplicates(truth)
+        if not gone and (self.files.split or self.files.truth):
+            unlisted = find_unlisted(truth)
+            if unlisted:
+                self.told.notes.append(
+                    f"{len(unlisted)} photos under {truth.root} are not in {truth.name}, such as "
+                    f"{unlisted[0]}; they are left out."
+                )
         if self.index is not None:
             lacking = IndexDatabase(self.index, truth).lacking
             if lacking:
@@ -207,6 +220,10 @@ class _Visit:
             self.told.problems += check_degrees(names, degrees_of(photos))
 
     def _listed(self) -> list[Path]:
+        """Folders and tables of photos with positions."""
+        data = self.files.data
+        if data is not None and data.is_dir() and (folders := benchmark_folders(data)):
+            return list(folders)
         return [path for path in (self.files.data, self.files.database, self.files.queries) if path]
 
     def foretell(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from evaluation.protocols import RawProtocol, open_protocol
@@ -128,10 +129,7 @@ class _Work:
             index.check_model(model)
             self.indexed = IndexDatabase(index, truth)
             self.indexed.require_all()
-            # Queries in the database are few or all; embedding them again is the simpler way.
             needed = range(count, len(self.names))
-            if (truth.own >= 0).any():
-                needed = range(len(self.names))
         self.needed = needed
         self.scratch = Scratch(len(self.names), model.card.dims)
 
@@ -162,12 +160,19 @@ class _Work:
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
         found: list[Ranked] = []
         for rows, own in _blocks(block, self.asked, self.truth.own):
-            queries = self.scratch.take(rows)
+            queries = self._queries(rows)
             found += rank(queries, database.chunks(), depth, own=own, lost=lost)
         return [
             NOTHING if row in skipped else results
             for row, results in zip(self.asked.tolist(), found, strict=True)
         ]
+
+    def _queries(self, rows: Rows) -> NDArray[np.float32]:
+        queries = self.scratch.take(rows)
+        if self.indexed is not None:
+            known = rows < len(self.truth.database)
+            queries[known] = self.indexed.take(rows[known])
+        return queries
 
 
 def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:

@@ -16,10 +16,13 @@ _AXIS = 6378137.0
 _ECCENTRICITY2 = 6.69437999014e-3
 
 
-def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ...]:
+def within(
+    database: Metres, queries: Metres, radius_m: float, *, own: Rows | None = None
+) -> tuple[Rows, ...]:
     """For each query the rows of the database at most `radius_m` away, ascending.
 
-    A photo without a position (NaN) is near nothing.
+    A photo without a position (NaN) is near nothing, and query i has not its own row `own[i]`
+    (-1 for none).
     """
     from scipy.spatial import cKDTree  # 0.2 s that other truths need not wait for
 
@@ -32,6 +35,8 @@ def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ..
         )
         for query, rows in zip(asking.tolist(), near, strict=True):
             found[query] = placed[np.array(rows, dtype=np.int64)]
+            if own is not None and own[query] >= 0:
+                found[query] = found[query][found[query] != own[query]]
     return tuple(found)
 
 

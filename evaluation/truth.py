@@ -38,8 +38,8 @@ class Truth:
     radius_m: float | None = None
     database_metres: Metres | None = None
     query_metres: Metres | None = None
-    database_times: NDArray[np.int64] | None = None
-    query_times: NDArray[np.int64] | None = None
+    database_times: NDArray[np.float64] | None = None
+    query_times: NDArray[np.float64] | None = None
     missing: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:

@@ -57,19 +57,19 @@ def read_places_truth(
     names = tuple(os.path.relpath(photo.path, root) for photo in listed)
     of_queries = slice(0, count) if asked is None else slice(count, None)
     row_of = {name: row for row, name in enumerate(names[:count])}
-    truth = Truth(
+    own = np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64)
+    return Truth(
         root=root,
         database=names[:count],
         queries=names[of_queries],
-        positives=within(metres[:count], metres[of_queries], radius),
-        own=np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64),
+        positives=within(metres[:count], metres[of_queries], radius, own=own),
+        own=own,
         name=_name(database) if queries is None else _pair_name(database, queries),
         protocol="leave-one-out" if asked is None else "raw",
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[of_queries],
     )
-    return _without_own(truth)
 
 
 def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
@@ -89,14 +89,6 @@ def _placed(source: Source) -> Sequence[PlacePhoto]:
         else replace(photo, position=read_position(photo.path))
         for photo in source.photos
     ]
-
-
-def _without_own(truth: Truth) -> Truth:
-    """A query that is in the database itself is not one of its positives."""
-    right = tuple(
-        rows[rows != own] for rows, own in zip(truth.positives, truth.own.tolist(), strict=True)
-    )
-    return replace(truth, positives=right)
 
 
 def _pair_name(database: Path, queries: Path) -> str:

@@ -44,12 +44,13 @@ def read_split_truth(
     queries, no_queries = _find(files, [prefix + name for name in split.queries])
     radius = split.radius_m if radius_m is None else radius_m
     row_of = {name: row for row, name in enumerate(database)}
+    own = np.array([row_of.get(name, -1) for name in queries], dtype=np.int64)
     return Truth(
         root=root,
         database=database,
         queries=queries,
-        positives=within(split.database_utm, split.queries_utm, radius),
-        own=np.array([row_of.get(name, -1) for name in queries], dtype=np.int64),
+        positives=within(split.database_utm, split.queries_utm, radius, own=own),
+        own=own,
         name=file.stem,
         protocol=_protocol(split),
         radius_m=radius,

@@ -1,5 +1,6 @@
 """NetVLAD's `.mat` splits: Pittsburgh, Tokyo 24/7 and TokyoTM (MATLAB 5, one struct dbStruct)."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,15 @@ def _points(rows: NDArray[Any]) -> NDArray[np.float64]:
     return np.ascontiguousarray(rows.T, dtype=np.float64)
 
 
-def _times(fields: dict[str, Any], name: str) -> NDArray[np.int64] | None:
+def _times(fields: dict[str, Any], name: str) -> NDArray[np.float64] | None:
     if name not in fields or not fields[name].size:
         return None
     values = fields[name].ravel()
-    if values.dtype == object:  # texts
-        values = np.array([str(cell.ravel()[0]) for cell in values])
-        return np.array([int.from_bytes(text.encode()[:7], "big") for text in values], np.int64)
-    return np.asarray(values, dtype=np.int64)
+    if values.dtype == object:  # texts: only whether they are equal counts
+        values = np.array([_number(str(cell.ravel()[0])) for cell in values])
+    return np.asarray(values, dtype=np.float64)
+
+
+def _number(text: str) -> int:
+    """A number for a text, small enough to be exact as a float."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

@@ -27,8 +27,8 @@ class Split:
     queries: tuple[str, ...]
     queries_utm: NDArray[np.float64]
     radius_m: float
-    database_times: NDArray[np.int64] | None = None
-    query_times: NDArray[np.int64] | None = None
+    database_times: NDArray[np.float64] | None = None
+    query_times: NDArray[np.float64] | None = None
     queries_below_root: bool = True
     """Whether query names are paths under the photo folder itself, not under its queries folder."""
 

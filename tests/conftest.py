@@ -19,6 +19,10 @@ def _cells(names: Sequence[str]) -> Any:
     return column
 
 
+def _times(values: Sequence[Any]) -> Any:
+    return _cells(values) if isinstance(values[0], str) else np.array([values], float)
+
+
 @pytest.fixture(scope="session")
 def write_mat() -> WriteMat:
     """Writes a dbStruct: `database` and `queries` map names to (easting, northing).
@@ -32,7 +36,7 @@ def write_mat() -> WriteMat:
         queries: dict[str, tuple[float, float]],
         *,
         radius: int = 25,
-        times: tuple[Sequence[float], Sequence[float]] | None = None,
+        times: tuple[Sequence[Any], Sequence[Any]] | None = None,
     ) -> Path:
         fields: dict[str, Any] = {
             "whichSet": "test",
@@ -40,11 +44,11 @@ def write_mat() -> WriteMat:
             "utmDb": np.array(list(database.values()), float).T,
         }
         if times is not None:
-            fields["dbTimeStamp"] = np.array([times[0]], float)
+            fields["dbTimeStamp"] = _times(times[0])
         fields["qImageFns"] = _cells(list(queries))
         fields["utmQ"] = np.array(list(queries.values()), float).T
         if times is not None:
-            fields["qTimeStamp"] = np.array([times[1]], float)
+            fields["qTimeStamp"] = _times(times[1])
         fields |= {
             "numImages": np.uint16(len(database)),
             "numQueries": np.uint16(len(queries)),

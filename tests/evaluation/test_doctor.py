@@ -50,6 +50,7 @@ def test_a_healthy_split_has_no_problems(root: Path, tmp_path: Path, write_mat: 
     file = write_split(write_mat, tmp_path / "pitts30k_test.mat")
     told = examine(TruthFiles(split=file, root=root))
     assert told.problems == []
+    assert told.notes == []
     body = json.loads(json.dumps(told.to_json()))
     assert list(body)[:9] == [
         *("protocol", "model", "database", "queries", "queries_without_positives"),
@@ -140,6 +141,12 @@ def test_a_truth_file_with_missing_photos(root: Path, tmp_path: Path) -> None:
     told = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
     assert kinds(told) == {"model": 1, "missing": 2}
     assert (told.database, told.queries) == (2, 2)
+    truth.write_text("query,positives\nqueries_real/000/1.jpg,000/1.jpg\n")
+    part = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
+    assert part.notes == [
+        f"{2 * SCENES - 2} photos under {root} are not in truth, such as 000/0.jpg; they are left "
+        "out."
+    ]
     truth.write_text("query,positives\nqueries_real/000/1.jpg,../../x.jpg\n")
     broken = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
     assert kinds(broken) == {"model": 1, "truth": 1}

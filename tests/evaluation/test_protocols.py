@@ -28,8 +28,8 @@ def make_truth(
         own=np.array(own or [-1] * len(positives), dtype=np.int64),
         name="made",
         protocol="raw",
-        database_times=None if times is None else np.array(times[0], dtype=np.int64),
-        query_times=None if times is None else np.array(times[1], dtype=np.int64),
+        database_times=None if times is None else np.array(times[0], dtype=np.float64),
+        query_times=None if times is None else np.array(times[1], dtype=np.float64),
     )
 
 

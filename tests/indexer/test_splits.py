@@ -43,6 +43,11 @@ def test_time_stamps_stand_between_other_fields(tmp_path: Path, write_mat: Write
     assert split.database_times.tolist() == [201209, 201307]
     assert split.query_times.tolist() == [201307]
     assert split.zone == "54S"
+    texts = (["2013-07-15", "2013-07-16"], ["2013-07-16"])
+    split = read_split(write_mat(tmp_path / "texts.mat", PLACES, QUERIES, times=texts))
+    assert split.database_times is not None
+    assert split.query_times is not None
+    assert (split.database_times == split.query_times).tolist() == [False, True]
 
 
 def _write_npz(path: Path, **more: object) -> Path:
