@@ -49,9 +49,15 @@ class Scratch:
         self._file.truncate(needed)
 
     def write(self, row: int, descriptor: NDArray[np.float32]) -> None:
-        """Set one row, (dims,)."""
+        """Set one row, (dims,). Raises `TruthError` where the disk is full by now."""
         data = np.ascontiguousarray(descriptor, dtype=np.float32)
-        os.pwrite(self._file.fileno(), data.data.cast("B"), 4 * row * self._dims)
+        try:
+            os.pwrite(self._file.fileno(), data.data.cast("B"), 4 * row * self._dims)
+        except OSError as error:
+            raise TruthError(
+                f"The descriptors cannot be written to {tempfile.gettempdir()} ({error.strerror}); "
+                "make room, or set TMPDIR to a folder on a larger disk."
+            ) from error
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Rows in a range, (stop - start, dims)."""

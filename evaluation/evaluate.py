@@ -124,14 +124,13 @@ class _Work:
         )
         self.names = (*truth.database, *others)
         self.indexed: IndexDatabase | None = None
-        needed = range(len(self.names))
+        self.needed = range(len(self.names))
         if index is not None:
             index.check_model(model)
             self.indexed = IndexDatabase(index, truth)
             self.indexed.require_all()
-            needed = range(count, len(self.names))
-        self.needed = needed
-        self.scratch = Scratch(len(self.names), model.card.dims)
+            self.needed = range(count, len(self.names))
+        self.scratch = Scratch(len(self.needed), model.card.dims)
 
     def embed(self, progress: Progress | None) -> dict[int, Skipped]:
         """Embed what is not in the index; returns what cannot be read, by row."""
@@ -145,7 +144,7 @@ class _Work:
             if isinstance(result, Skipped):
                 skipped[row] = result
             else:
-                self.scratch.write(row, result.descriptor)
+                self.scratch.write(row - self.needed.start, result.descriptor)
                 if self.reranker is not None:
                     self.reranker.see(self.names[row], result)
             if progress is not None:
@@ -168,10 +167,12 @@ class _Work:
         ]
 
     def _queries(self, rows: Rows) -> NDArray[np.float32]:
-        queries = self.scratch.take(rows)
-        if self.indexed is not None:
-            known = rows < len(self.truth.database)
-            queries[known] = self.indexed.take(rows[known])
+        known = rows < self.needed.start
+        if self.indexed is None or not known.any():
+            return self.scratch.take(rows - self.needed.start)
+        queries = np.empty((len(rows), self.model.card.dims), dtype=np.float32)
+        queries[known] = self.indexed.take(rows[known])
+        queries[~known] = self.scratch.take(rows[~known] - self.needed.start)
         return queries
 
 

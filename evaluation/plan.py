@@ -16,7 +16,7 @@ from evaluation.problem import Problem
 from netvlad import Model, code_bytes
 
 _MEASURED = 6
-_SHARD_BYTES = 256 << 20
+_SHARD_BYTES = 320 << 20
 """A shard while it is written: its rows, their copy and the file."""
 _CODES_OVER = 128 << 20
 """Bytes of descriptors beyond which an index keeps one bit a dimension in memory."""
