@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[DATA|INDEX]", help="Photos as `eval` takes them, or an index."),
+        typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
     ] = None,
     split: Split = None,
     truth: TruthFile = None,

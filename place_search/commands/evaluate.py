@@ -33,7 +33,7 @@ def evaluate(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="Folder with database/ and queries/ of photos with @ names, or a folder or CSV of "
             "photos with positions, each searched among all others.",
         ),

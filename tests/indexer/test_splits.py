@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -89,6 +90,11 @@ def test_what_is_wrong_with_a_split_is_said(tmp_path: Path, write_mat: WriteMat)
     savemat(tmp_path / "other.mat", {"x": 1})
     savemat(tmp_path / "part.mat", {"dbStruct": {"whichSet": "test"}})
     savemat(tmp_path / "matrix.mat", {"dbStruct": np.eye(3)})
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["dbStruct"] = 1
+    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM"
+    new = (tmp_path / "new.mat").read_bytes()
+    (tmp_path / "new.mat").write_bytes(header + new[128:])
     write_mat(tmp_path / "zero.mat", PLACES, QUERIES, radius=0)
     _write_npz(tmp_path / "nameless.npz")
     _write_npz(tmp_path / "short.npz", dbImageFns=["a.jpg"], qImageFns=["q.jpg"])
@@ -101,6 +107,7 @@ def test_what_is_wrong_with_a_split_is_said(tmp_path: Path, write_mat: WriteMat)
         "text.mat": "not a MATLAB file that can be read",
         "other.mat": "holds no struct dbStruct",
         "matrix.mat": "holds no struct dbStruct",
+        "new.mat": "is a MATLAB 7.3 file; save it in MATLAB with the option '-v7'",
         "part.mat": "without the field dbImageFns",
         "zero.mat": "the radius 0.0",
         "gone.npz": "does not exist",
