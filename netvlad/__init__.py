@@ -29,6 +29,7 @@ from netvlad.photo import (
     Position,
     decode_photo,
     encode_jpeg,
+    read_position,
 )
 from netvlad.runtime import Embedding, Runtime
 
@@ -67,6 +68,7 @@ __all__ = [
     "open_model",
     "project_cells",
     "read_card",
+    "read_position",
     "sha256_of",
     "weights_folder",
     "write_card",
