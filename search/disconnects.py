@@ -1,6 +1,7 @@
 """Requests whose client has gone away are given up."""
 
 import asyncio
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,15 +26,28 @@ class Disconnects:
             return
         headers = Headers(scope=scope)
         client = _Client(receive, "content-length" in headers or "transfer-encoding" in headers)
-        answer = asyncio.ensure_future(self.app(scope, client.receive, send))
+        answered = False
+
+        async def send_noting_the_end(message: Message) -> None:
+            nonlocal answered
+            # The server tells of the end of an answer as it tells of a client that left.
+            answered = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
+        answer = asyncio.ensure_future(self.app(scope, client.receive, send_noting_the_end))
         watch = asyncio.ensure_future(client.wait_until_gone())
         try:
             await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
         finally:
             watch.cancel()
-            if not answer.done():
-                answer.cancel()
-        if not client.gone.is_set() or answer.done():
+        if not answer.done() and not answered:
+            answer.cancel()
+            with suppress(asyncio.CancelledError):
+                await answer
+        else:
             await answer
 
 

@@ -5,8 +5,10 @@ import threading
 import time
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from search import BusyError, Engine, ServerOptions, create_app
+from search.disconnects import Disconnects
 from search.errors import TimedOutError
 from search.work import WorkQueue
 
@@ -98,3 +100,33 @@ def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
     started = time.monotonic()
     service.close()
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_only_who_leaves_before_the_answer_is_given_up(leaves: bool) -> None:
+    left = asyncio.Event()
+    finished: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if leaves:
+                left.set()
+                await asyncio.sleep(10)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x"})
+            left.set()
+            await asyncio.sleep(0.05)
+            finished.append("tidied up")
+        except asyncio.CancelledError:
+            finished.append("cancelled")
+            raise
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        return None
+
+    asyncio.run(Disconnects(app)({"type": "http", "headers": []}, receive, send))
+    assert finished == ["cancelled" if leaves else "tidied up"]
