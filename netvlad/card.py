@@ -18,6 +18,8 @@ from netvlad.photo import Size
 
 CARD_NAME = "card.toml"
 MAX_ASPECT = 4.0
+MIN_SIDE = 64
+"""Pixels below which a side would have no cell in some backbone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,12 @@ class Preprocessing:
     """How an upright RGB photo is resized before the graph, which does the rest.
 
     `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` keeps it and
-    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`.
+    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`;
+    `longest` keeps it and shrinks photos of which a side exceeds the longer of `width` and
+    `height`.
     """
 
-    resize: Literal["exact", "area"] = "exact"
+    resize: Literal["exact", "area", "longest"] = "exact"
     width: int = 640
     height: int = 480
     multiple: int = 32
@@ -37,6 +41,10 @@ class Preprocessing:
         """The (width, height) that a photo of this upright size is resized to."""
         if self.resize == "exact":
             return self.width, self.height
+        if self.resize == "longest":
+            scale = min(1.0, max(self.width, self.height) / max(width, height))
+            # As hloc rounds; a side below MIN_SIDE would have no cells.
+            return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
         # Beyond 4:1 a side would get too few cells to say anything.
         aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
         ideal_height = (self.width * self.height / aspect) ** 0.5
@@ -71,7 +79,8 @@ class ModelCard:
     """The contents of `card.toml`.
 
     `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
-    cell to the next. `files` maps each graph's file name to its sha256.
+    cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
+    each graph's file name to its sha256.
     """
 
     id: str

@@ -7,20 +7,20 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from netvlad import ModelCard, sha256_of, write_card
+from netvlad.card import ModelCard, sha256_of, write_card
+from netvlad.errors import ModelError
 from netvlad.export import export_onnx
 from netvlad.network import WEIGHTS_NAME, Network, save_network
 from netvlad.openvino_runtime import OpenVinoRuntime
 from netvlad.torch_runtime import embed_with
-from training.errors import TrainingError
 
 MIN_PARITY = 0.99999
 
 
 def require_free(out: Path) -> None:
-    """Raise `TrainingError` where `out` exists: a model is never overwritten."""
+    """Raise `ModelError` where `out` exists: a model is never overwritten."""
     if out.exists():
-        raise TrainingError(f"{out} exists already; choose another folder or delete it.")
+        raise ModelError(f"{out} exists already; choose another folder or delete it.")
 
 
 def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
@@ -29,7 +29,7 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
     The folder appears whole or not at all.
 
     Raises:
-        TrainingError: `out` exists, or the exported graph disagrees with the network.
+        ModelError: `out` exists, or the exported graph disagrees with the network.
     """
     require_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -51,13 +51,13 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
 def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:
     random = np.random.default_rng(0)
     runtime = OpenVinoRuntime(graph)
-    for width, height in ((640, 480), (480, 640)):
+    for width, height in ((640, 480), (333, 257)):
         columns, rows = card.preprocessing.size(width, height)
         pixels = random.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
         ours, theirs = embed_with(network, pixels), runtime.embed(pixels)
         cosine = float(ours.descriptor @ theirs.descriptor)
-        if cosine < MIN_PARITY:
-            raise TrainingError(
+        if not cosine >= MIN_PARITY or ours.cells.shape != theirs.cells.shape:
+            raise ModelError(
                 f"The exported graph disagrees with the network (cosine {cosine:.6f}); "
                 "nothing was written."
             )
