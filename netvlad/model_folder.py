@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+from safetensors import SafetensorError
 
 from netvlad.card import ModelCard, sha256_of, write_card
 from netvlad.errors import ModelError
@@ -13,8 +14,7 @@ from netvlad.export import export_onnx
 from netvlad.network import WEIGHTS_NAME, Network, save_network
 from netvlad.openvino_runtime import OpenVinoRuntime
 from netvlad.torch_runtime import embed_with
-
-MIN_PARITY = 0.99999
+from netvlad.verifying import MIN_PARITY
 
 
 def require_free(out: Path) -> None:
@@ -29,11 +29,15 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
     The folder appears whole or not at all.
 
     Raises:
-        ModelError: `out` exists, or the exported graph disagrees with the network.
+        ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
+            network.
     """
     require_free(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    except OSError as error:
+        raise _unwritable(out, error) from error
     try:
         save_network(network, scratch)
         export_onnx(network, scratch / "f32.onnx")
@@ -43,9 +47,19 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
         write_card(card, scratch)
         scratch.chmod(0o755)
         scratch.rename(out)
+    except (OSError, SafetensorError) as error:
+        raise _unwritable(out, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return card
+
+
+def _unwritable(out: Path, error: Exception) -> ModelError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    return ModelError(
+        f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
+        "PLACE_SEARCH_WEIGHTS."
+    )
 
 
 def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:

@@ -93,6 +93,29 @@ def alexnet(x: Array, weights: Mapping[str, NDArray[np.generic]]) -> Array:
     return x
 
 
+def resnet18(x: Array, weights: Mapping[str, NDArray[np.generic]]) -> Array:
+    """The end of stage 3: (3, H, W) to (256, h, w); names as in torchvision."""
+
+    def unit(x: Array, conv: str, norm: str, stride: int) -> Array:
+        weight = weights[f"{conv}.weight"].astype(float)
+        x = convolve(x, weight, None, stride, weight.shape[2] // 2)
+        mean, variance, scale, shift = (
+            weights[f"{norm}.{part}"].astype(float)[:, None, None]
+            for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return np.asarray((x - mean) / np.sqrt(variance + 1e-5) * scale + shift)
+
+    x = max_pool(np.maximum(unit(x, "conv1", "bn1", 2), 0), 3, 2, 1)
+    for stage, stride in (("layer1", 1), ("layer2", 2), ("layer3", 2)):
+        for block, step in ((f"{stage}.0", stride), (f"{stage}.1", 1)):
+            y = np.maximum(unit(x, f"{block}.conv1", f"{block}.bn1", step), 0)
+            y = unit(y, f"{block}.conv2", f"{block}.bn2", 1)
+            if f"{block}.downsample.0.weight" in weights:
+                x = unit(x, f"{block}.downsample.0", f"{block}.downsample.1", step)
+            x = np.maximum(x + y, 0)
+    return x
+
+
 def rows_of(features: Array) -> Array:
     """(C, h, w) features to (h · w, C) L2-normalised cells."""
     rows = features.reshape(len(features), -1).T
