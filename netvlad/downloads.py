@@ -13,7 +13,6 @@ from netvlad.registry import Published
 Progress = Callable[[int, int], None]
 """Is told the bytes done and their total, 0 where the server does not say."""
 
-_CHUNK = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0)
 
 
@@ -64,7 +63,9 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> Non
     part, version = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.etag")
     done = part.stat().st_size if part.is_file() and version.is_file() else 0
     # Goes on only where the server still has the same file.
-    headers = {"Range": f"bytes={done}-", "If-Range": version.read_text()} if done else {}
+    headers = {"Accept-Encoding": "identity"}
+    if done:
+        headers |= {"Range": f"bytes={done}-", "If-Range": version.read_text()}
     try:
         with httpx.stream(
             "GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT
@@ -75,7 +76,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> Non
                 _note_version(reply, version)
             total = done + int(reply.headers.get("Content-Length", 0))
             with part.open("ab" if done else "wb") as stream:
-                for chunk in reply.iter_raw(_CHUNK):
+                for chunk in reply.iter_raw():
                     stream.write(chunk)
                     done += len(chunk)
                     if progress is not None:

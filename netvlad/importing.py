@@ -27,9 +27,8 @@ def import_weights(
     itself does. The exported graph is compared with the network before anything appears.
 
     Raises:
-        ModelError: `out` exists or has a name that is no id, or the file cannot be used.
+        ModelError: `out` exists, or the file cannot be used.
     """
-    require_id(out.name)
     require_free(out)
     if (path / CARD_NAME).is_file():
         card = read_card(path)
@@ -58,13 +57,19 @@ def import_weights(
     return write_model(weights.network, card, out)
 
 
-def require_id(name: str) -> None:
-    """Raise `ModelError` for a name that cannot be a model's id, which is a folder's name too."""
+def free_folder(folder: Path, name: str) -> Path:
+    """Where a new model of this name goes.
+
+    Raises:
+        ModelError: the name cannot be a model's id, or is taken.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise ModelError(
             f"'{name}' cannot be a model's id; use up to 64 letters, digits, dots, dashes and "
             "underscores."
         )
+    require_free(folder / name)
+    return folder / name
 
 
 def _title(weights: Weights) -> str:

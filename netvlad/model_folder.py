@@ -20,7 +20,7 @@ from netvlad.verifying import MIN_PARITY
 def require_free(out: Path) -> None:
     """Raise `ModelError` where `out` exists: a model is never overwritten."""
     if out.exists():
-        raise ModelError(f"{out} exists already; choose another folder or delete it.")
+        raise ModelError(f"{out} exists already; choose another name or delete it.")
 
 
 def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:

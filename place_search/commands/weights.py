@@ -105,10 +105,8 @@ def fetch(
             f"PHOTOS --backbone {model.backbone}{source} --out MODEL`."
         )
         return
-    out = folder / (name or model.id)
     importing = _importing()
-    importing.require_id(out.name)
-    importing.require_free(out)
+    out = importing.free_folder(folder, name or model.id)
     path = _file_of(model, folder / DOWNLOADS, given)
     card = importing.import_weights(
         path,
@@ -138,8 +136,9 @@ def import_file(
     """
     from netvlad import weights_folder
 
-    out = weights_folder() / name
-    _announce(_importing().import_weights(file, out), out)
+    importing = _importing()
+    out = importing.free_folder(weights_folder(), name)
+    _announce(importing.import_weights(file, out), out)
 
 
 @weights.command("verify")
@@ -172,8 +171,8 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
     from netvlad import sha256_of
     from netvlad.downloads import fetch_file
 
-    if given is None:
-        say(f"Fetching {model.file}: {model.licence}. {model.note}".rstrip())
+    if given is None and any(source.kind != "page" for source in model.sources):
+        say(f"Fetching {model.file}, licence: {model.licence}. {model.note}".rstrip())
     with progress("MB") as advance:
         path = fetch_file(
             model,
