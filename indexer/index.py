@@ -101,6 +101,11 @@ class Index:
         return str(self.manifest.model["fingerprint"])
 
     @property
+    def cropped_to(self) -> int | None:
+        """The dimensions that the model's descriptors were cropped to, None for all of them."""
+        return self.dims if self.manifest.model.get("cropped") else None
+
+    @property
     def count(self) -> int:
         """The number of places."""
         return len(self.place_ids)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +80,8 @@ class ModelCard:
 
     `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
     cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
-    each graph's file name to its sha256.
+    each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
+    that the graph gives; it is set when a model is opened, never in a file.
     """
 
     id: str
@@ -98,13 +99,41 @@ class ModelCard:
     sources: Sequence[Source] = ()
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
+    cropped: bool = False
 
     @property
     def fingerprint(self) -> str:
         """A hash of weights and preprocessing: descriptors compare only where it is equal."""
         weights = self.files["weights.safetensors"]
-        parts = {"weights": weights, "preprocessing": asdict(self.preprocessing)}
+        parts: dict[str, Any] = {
+            "weights": weights,
+            "preprocessing": asdict(self.preprocessing),
+        }
+        if self.cropped:
+            parts["dims"] = self.dims
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def crop_card(card: ModelCard, dims: int) -> ModelCard:
+    """The card of a model of which only the first `dims` numbers of a descriptor are kept.
+
+    Raises:
+        ModelError: the model is not whitened, so that its first numbers are no better than any,
+            or gives fewer than `dims`.
+    """
+    if dims == card.dims:
+        return card
+    if not card.whitened:
+        raise ModelError(
+            f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
+            "dimensions; whiten it first with `place-search whiten`."
+        )
+    if not 0 < dims < card.dims:
+        raise ModelError(
+            f"'{card.id}' gives {card.dims} dimensions, so {dims} cannot be kept; choose 1 to "
+            f"{card.dims}."
+        )
+    return replace(card, dims=dims, cropped=True)
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -132,7 +161,11 @@ def read_card(folder: Path) -> ModelCard:
 
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card so that `read_card` gives it back."""
-    table = {key: value for key, value in asdict(card).items() if value not in ((), {}, [])}
+    table = {
+        key: value
+        for key, value in asdict(card).items()
+        if value not in ((), {}, []) and key != "cropped"
+    }
     (folder / CARD_NAME).write_text(tomli_w.dumps(table), "utf-8")
 
 

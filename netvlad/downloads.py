@@ -34,7 +34,6 @@ def fetch_file(
     target = folder / model.file
     if target.is_file():
         return _checked(model, target)
-    folder.mkdir(parents=True, exist_ok=True)
     troubles = []
     for source in model.sources:
         try:
@@ -60,6 +59,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> Non
     Raises:
         DownloadError: the server does not answer, or the connection breaks.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     part, version = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.etag")
     done = part.stat().st_size if part.is_file() and version.is_file() else 0
     # Goes on only where the server still has the same file.

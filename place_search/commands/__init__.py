@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 import typer
 
-from place_search.commands import cluster, demo, describe, evaluate, index, search, serve, weights
+from place_search.commands import (
+    cluster,
+    demo,
+    describe,
+    evaluate,
+    index,
+    search,
+    serve,
+    weights,
+    whiten,
+)
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
@@ -14,5 +24,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     describe.register,
     weights.register,
     cluster.register,
+    whiten.register,
     demo.register,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.console import OUT, print_json, progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.settings import DIMS, MODEL, THREADS
 
 if TYPE_CHECKING:
     from evaluation import EvalReport
@@ -41,6 +41,7 @@ def evaluate(
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -51,7 +52,7 @@ def evaluate(
     from netvlad import open_model
 
     known = read_truth_csv(truth, root, database)
-    opened = open_model(model, mode="throughput", threads=threads)
+    opened = open_model(model, mode="throughput", threads=threads, dims=dims)
     with progress() as advance:
         report = measure(known, opened, at=ns, progress=partial(advance, "Describing"))
     if as_json:
