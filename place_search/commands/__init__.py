@@ -15,6 +15,7 @@ from place_search.commands import (
     search,
     serve,
     weights,
+    whiten,
 )
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
@@ -27,5 +28,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     describe.register,
     weights.register,
     cluster.register,
+    whiten.register,
     demo.register,
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.settings import DIMS, MODEL, THREADS
 
 if TYPE_CHECKING:
     from indexer import BuildReport
@@ -42,6 +42,7 @@ def index(
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos.
@@ -54,7 +55,7 @@ def index(
 
     try:
         source = open_source(data, root)
-        opened = open_model(model, mode="throughput", threads=threads)
+        opened = open_model(model, mode="throughput", threads=threads, dims=dims)
         with progress() as advance:
             report = build_index(
                 source,

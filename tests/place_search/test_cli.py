@@ -13,7 +13,8 @@ from place_search.settings import DOCUMENT, SETTINGS, render_settings
 
 Run = Callable[..., Result]
 
-COMMANDS = ["index", "search", "serve", "eval", "doctor", "describe", "weights"]
+COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
+COMMANDS += ["weights", "cluster", "whiten"]
 
 
 def test_help_lists_the_commands(run: Run) -> None:
