@@ -1,6 +1,10 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
-from indexer.build import BuildReport, Progress, build_index
+from indexer.build import BuildReport, build_index
+from indexer.change import ChangeReport
+from indexer.compact import compact_index
+from indexer.duplicates import Duplicate
+from indexer.edition import Progress
 from indexer.errors import (
     IndexBusyError,
     IndexFormatError,
@@ -10,15 +14,23 @@ from indexer.errors import (
     UnknownPlaceError,
 )
 from indexer.index import Index, open_index
-from indexer.manifest import Manifest, Skipped, read_manifest
+from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
 from indexer.photo_list import PhotoList, Source
 from indexer.pipeline import StageClock, embed_photos
 from indexer.places import Place, PlacePhoto, Utm, to_position, to_utm
+from indexer.remove import remove_places
 from indexer.sources import open_source
+from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
+from indexer.update import add_photos, sync_photos
 from indexer.vectors import Hit, VectorStore, exact_search
 
 __all__ = [
+    "AUTO",
+    "KINDS",
+    "TARGET_RECALL",
     "BuildReport",
+    "ChangeReport",
+    "Duplicate",
     "Hit",
     "Index",
     "IndexBusyError",
@@ -34,15 +46,21 @@ __all__ = [
     "Source",
     "SourceError",
     "StageClock",
+    "StoreCard",
     "UnknownPlaceError",
     "Utm",
     "VectorStore",
+    "add_photos",
     "build_index",
+    "compact_index",
+    "current_index_id",
     "embed_photos",
     "exact_search",
     "open_index",
     "open_source",
     "read_manifest",
+    "remove_places",
+    "sync_photos",
     "to_position",
     "to_utm",
 ]

@@ -4,10 +4,21 @@ from collections.abc import Callable
 
 import typer
 
-from place_search.commands import cluster, demo, describe, evaluate, index, search, serve, weights
+from place_search.commands import (
+    change,
+    cluster,
+    demo,
+    describe,
+    evaluate,
+    index,
+    search,
+    serve,
+    weights,
+)
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
+    change.register,
     search.register,
     serve.register,
     evaluate.register,

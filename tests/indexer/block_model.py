@@ -71,7 +71,7 @@ def block_model(seconds: float = 0.0, weights: str = "0") -> Model:
 
 
 def content(index: Path) -> dict[str, bytes]:
-    """All files of an index, apart from the lock and from when it was made."""
+    """All files of an index, apart from the lock and when it was made."""
     files = {
         path.relative_to(index).as_posix(): path.read_bytes()
         for path in index.rglob("*")
@@ -79,7 +79,7 @@ def content(index: Path) -> dict[str, bytes]:
     }
     if "manifest.json" in files:
         manifest = json.loads(files["manifest.json"])
-        del manifest["created"]
+        del manifest["created"], manifest["sha256"]
         files["manifest.json"] = json.dumps(manifest).encode()
     return files
 

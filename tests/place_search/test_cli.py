@@ -13,7 +13,18 @@ from place_search.settings import DOCUMENT, SETTINGS, render_settings
 
 Run = Callable[..., Result]
 
-COMMANDS = ["index", "search", "serve", "eval", "describe", "weights"]
+COMMANDS = [
+    "index",
+    "add",
+    "remove",
+    "sync",
+    "compact",
+    "search",
+    "serve",
+    "eval",
+    "describe",
+    "weights",
+]
 
 
 def test_help_lists_the_commands(run: Run) -> None:
