@@ -23,6 +23,7 @@ from indexer.sources import open_source
 from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
 from indexer.update import add_photos, sync_photos
 from indexer.vectors import Hit, VectorStore, exact_search
+from indexer.verify import Problem, VerifyReport, repair_index, verify_index
 
 __all__ = [
     "AUTO",
@@ -41,6 +42,7 @@ __all__ = [
     "PhotoList",
     "Place",
     "PlacePhoto",
+    "Problem",
     "Progress",
     "Skipped",
     "Source",
@@ -50,6 +52,7 @@ __all__ = [
     "UnknownPlaceError",
     "Utm",
     "VectorStore",
+    "VerifyReport",
     "add_photos",
     "build_index",
     "compact_index",
@@ -60,7 +63,9 @@ __all__ = [
     "open_source",
     "read_manifest",
     "remove_places",
+    "repair_index",
     "sync_photos",
     "to_position",
     "to_utm",
+    "verify_index",
 ]

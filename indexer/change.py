@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from indexer.commit import settle, whole_paths
 from indexer.contents import Contents
 from indexer.duplicates import Duplicate
@@ -58,11 +55,7 @@ class Change:
         self.started = time.perf_counter()
         self.clock = StageClock()
         self.contents = Contents(manifest, whole_paths(folder, manifest))
-
-    @property
-    def tombstones(self) -> NDArray[np.int64]:
-        """The ids of removed places that the shards still hold."""
-        return self.contents.stored_ids[self.contents.removed]
+        self.contents.check()
 
     @property
     def card(self) -> StoreCard:
@@ -86,7 +79,7 @@ class Change:
             next_place_id=first + len(entries),
             store=StoreRequest(self.card.requested, old=self.card),
             kept=self.manifest.shards,
-            removed=self.tombstones,
+            removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
         )

@@ -28,7 +28,7 @@ class Contents:
         """`paths` are those of the version's files; `columns` are read into memory.
 
         Raises:
-            IndexFormatError: the shards are damaged or do not fit the manifest.
+            IndexFormatError: a shard cannot be read.
         """
         self.manifest = manifest
         self._paths = paths
@@ -38,7 +38,7 @@ class Contents:
             [shard.tables["place_id"] for shard in self.shards]
         )
         """The ids of all rows of the shards, those of removed places too."""
-        self.removed: NDArray[np.bool_] = self._removed()
+        self.removed: NDArray[np.bool_] = np.isin(self.stored_ids, manifest.removed_ids)
         """Which of those rows are removed."""
         self.rows = ShardRows(self.shards, self.removed)
         live = ~self.removed
@@ -50,8 +50,6 @@ class Contents:
         for shard in self.shards:
             shard.tables.clear()
         self._verified: set[str] = set()
-        if len(self.rows) != manifest.places or (np.diff(self.stored_ids) <= 0).any():
-            raise self.damaged("its places do not fit its manifest")
 
     def first_ids(self) -> dict[str, int]:
         """The first place id in each shard, of places that are removed too."""
@@ -59,18 +57,18 @@ class Contents:
         ids = self.stored_ids[starts[:-1]]
         return dict(zip(self.manifest.shards, ids.tolist(), strict=True))
 
-    def _removed(self) -> NDArray[np.bool_]:
-        if not self.manifest.removed:
-            return np.zeros(len(self.stored_ids), np.bool_)
-        flags = ArrayFile(self._paths[JOINED], (), ["removed"]).tables["removed"].astype(np.bool_)
-        if flags.shape != self.stored_ids.shape or flags.sum() != self.manifest.removed:
-            raise self.damaged("its removed places do not fit its manifest")
-        return np.asarray(flags)
+    def check(self) -> None:
+        """Make sure that the shards hold what the manifest says.
 
-    def damaged(self, what: str) -> IndexFormatError:
-        """What to raise where its files do not fit together."""
-        folder = self._paths[JOINED].parent
-        return IndexFormatError(f"{folder} is damaged: {what}; index the photos again.")
+        Raises:
+            IndexFormatError: they do not.
+        """
+        wrong = len(self.rows) != self.manifest.places or (np.diff(self.stored_ids) <= 0).any()
+        if wrong or self.removed.sum() != self.manifest.removed:
+            folder = self._paths[JOINED].parent
+            raise IndexFormatError(
+                f"{folder} is damaged: its places do not fit its manifest; index the photos again."
+            )
 
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.commit import pending_name, settle, sweep
 from indexer.contents import Contents
-from indexer.errors import IndexWriteError, SourceError
+from indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from indexer.files import FileStamp, sync_folder, write_whole
 from indexer.manifest import (
     FAISS,
@@ -23,6 +23,7 @@ from indexer.manifest import (
     Manifest,
     Skipped,
     content_id,
+    encode_ids,
     number_of,
 )
 from indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
@@ -99,6 +100,21 @@ def first_free_number(old: Manifest | None) -> int:
     """The first number that no shard of a version has."""
     numbers = [number_of(name) for name in old.files] if old else []
     return max((number for number in numbers if number is not None), default=-1) + 1
+
+
+def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
+    """Make sure that a model's descriptors go with those of a version.
+
+    Raises:
+        ModelMismatchError: the version was made by another model.
+    """
+    made_by = manifest.model
+    if model.fingerprint != made_by["fingerprint"]:
+        raise ModelMismatchError(
+            f"{folder} was made with model '{made_by['id']}' ({made_by['fingerprint'][:8]}) and "
+            f"cannot take photos described by '{model.card.id}' ({model.fingerprint[:8]}); use "
+            "its own model."
+        )
 
 
 class Edition:
@@ -294,7 +310,7 @@ class Edition:
             files=files,
             shards=names,
             places=len(rows),
-            removed=int(removed.sum()),
+            tombstones=encode_ids(self.draft.removed),
             next_place_id=draft.next_place_id,
             skipped=[*draft.skipped, *skipped],
         )

@@ -37,6 +37,7 @@ class Index:
         self.manifest = manifest
         paths = whole_paths(folder, manifest)
         self._contents = contents = Contents(manifest, paths, _COLUMNS)
+        contents.check()
         # Opened now: a newer version may delete them.
         self._packs = contents.thumbnails
         self._rows = contents.rows

@@ -1,11 +1,13 @@
 """The manifest: the one file that makes a folder an index, and says what belongs to it."""
 
+import base64
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,14 +38,14 @@ class Skipped(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
 
     `model` is the model's card with its `fingerprint`; `source` has `root` and `kind`; `files`
     are named relative to the index; `shards` are those that hold descriptors, by ascending place
-    ids, and `removed` of their rows are no places any more; ids from `next_place_id` on have never
-    been given to a place.
+    ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
+    `next_place_id` on have never been given to a place.
     """
 
     index_id: str
@@ -55,9 +57,19 @@ class Manifest:
     shards: Sequence[str]
     places: int
     next_place_id: int
-    removed: int = 0
+    tombstones: str = ""
     skipped: Sequence[Skipped] = ()
     format_version: int = FORMAT_VERSION
+
+    @cached_property
+    def removed_ids(self) -> NDArray[np.int64]:
+        """The ids of removed places that the shards still hold, ascending."""
+        return decode_ids(self.tombstones)
+
+    @property
+    def removed(self) -> int:
+        """How many removed places the shards still hold."""
+        return len(self.removed_ids)
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as it stands in the file."""
@@ -77,6 +89,7 @@ class Manifest:
             "store": dict(self.store),
             "skipped": [skipped._asdict() for skipped in self.skipped],
             "shards": list(self.shards),
+            "tombstones": self.tombstones,
             "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
         }
 
@@ -102,6 +115,27 @@ def content_id(
     gone = hashlib.sha256(removed.astype("<i8").tobytes()).hexdigest()
     parts = [FORMAT_VERSION, fingerprint, [shard.sha256 for shard in shards], gone, *store]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def encode_ids(ids: NDArray[np.int64]) -> str:
+    """Place ids as text: base64 of the deflated bits, one for each id from 0 on, lowest first."""
+    if not len(ids):
+        return ""
+    flags = np.zeros(int(ids.max()) + 1, np.bool_)
+    flags[ids] = True
+    packed = np.packbits(flags, bitorder="little").tobytes()
+    return base64.b64encode(zlib.compress(packed)).decode()
+
+
+def decode_ids(text: str) -> NDArray[np.int64]:
+    """The ascending place ids of such a text. Raises ValueError."""
+    if not text:
+        return np.empty(0, np.int64)
+    try:
+        packed = zlib.decompress(base64.b64decode(text, validate=True))
+    except zlib.error as error:
+        raise ValueError(text) from error
+    return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little"))
 
 
 def signed(table: Mapping[str, Any]) -> bytes:
@@ -182,13 +216,14 @@ def _parse(table: dict[str, Any]) -> Manifest:
             if table["format_version"] > 1
             else sorted(numbered, key=lambda name: (len(name), name))
         ),
-        removed=int(table["counts"].get("removed", 0)),
+        tombstones=str(table.get("tombstones", "")),
         places=int(table["counts"]["places"]),
         next_place_id=int(table["next_place_id"]),
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
+    _ = manifest.removed_ids
     if sorted(manifest.shards) != sorted(numbered):
         raise ValueError(manifest.shards)
     for needed in (FAISS, JOINED):

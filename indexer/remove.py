@@ -37,7 +37,7 @@ def remove_places(
                 "want."
             )
         if len(gone):
-            removed = np.union1d(change.tombstones, gone)
+            removed = np.union1d(change.manifest.removed_ids, gone)
             change.commit(replace(change.draft("remove"), removed=removed))
         return change.report(removed=len(gone), compacted=compact_if_due(change))
 

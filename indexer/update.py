@@ -14,8 +14,7 @@ from indexer.change import Change, ChangeReport, changing
 from indexer.compact import compact_if_due
 from indexer.contents import Contents
 from indexer.duplicates import content_keys, duplicates_of
-from indexer.edition import Progress
-from indexer.errors import ModelMismatchError
+from indexer.edition import Progress, check_model
 from indexer.manifest import Skipped
 from indexer.photo_list import Source
 from indexer.pipeline import DECODERS, stored_path
@@ -69,7 +68,7 @@ def sync_photos(
 def _update(
     change: Change, source: Source, model: Model, decoders: int, *, sync: bool
 ) -> ChangeReport:
-    _check_model(change, model)
+    check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
     found = _compare(contents, source.photos, root)
@@ -90,7 +89,7 @@ def _update(
         draft = replace(
             change.draft("sync" if sync else "add", entries),
             source=where,
-            removed=np.union1d(change.tombstones, ids[np.concatenate([gone, outdated])]),
+            removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
             skipped=left_out,
         )
         outcome = change.commit(draft, model, decoders)
@@ -111,16 +110,6 @@ def _update(
         skipped=skipped,
         duplicates=duplicates,
     )
-
-
-def _check_model(change: Change, model: Model) -> None:
-    made_by = change.manifest.model
-    if model.fingerprint != made_by["fingerprint"]:
-        raise ModelMismatchError(
-            f"{change.folder} was made with model '{made_by['id']}' "
-            f"({made_by['fingerprint'][:8]}) and cannot take photos described by "
-            f"'{model.card.id}' ({model.fingerprint[:8]}); use its own model."
-        )
 
 
 @dataclass(slots=True)

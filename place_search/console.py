@@ -75,4 +75,6 @@ def progress() -> Iterator[Advance]:
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f} photos/s", style="progress.data.speed")
+        described = task.description != "Verifying"  # that counts bytes
+        said = "" if speed is None or not described else f"{speed:.1f} photos/s"
+        return Text(said, style="progress.data.speed")

@@ -13,12 +13,14 @@ from place_search.commands import (
     index,
     search,
     serve,
+    verify,
     weights,
 )
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
     change.register,
+    verify.register,
     search.register,
     serve.register,
     evaluate.register,

@@ -51,7 +51,7 @@ def add(
     from indexer import add_photos, open_source
 
     with _running(index) as advance:
-        source, opened = open_source(data), _open_model(index, model, threads)
+        source, opened = open_source(data), index_model(index, model, threads)
         report = add_photos(index, source, opened, progress=advance)
     _print(report, index, as_json)
 
@@ -70,7 +70,7 @@ def sync(
     from indexer import open_source, sync_photos
 
     with _running(index) as advance:
-        source, opened = open_source(data), _open_model(index, model, threads)
+        source, opened = open_source(data), index_model(index, model, threads)
         report = sync_photos(index, source, opened, progress=advance)
     _print(report, index, as_json)
 
@@ -100,7 +100,8 @@ def compact(index: IndexFolder, as_json: AsJson = False) -> None:
     _print(report, index, as_json)
 
 
-def _open_model(index: Path, model: str | None, threads: int | None) -> "Model":
+def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
+    """The model that is named, or that an index was made with."""
     from indexer import read_manifest
     from netvlad import open_model
 

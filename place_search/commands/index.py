@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from indexer import BuildReport, Duplicate, Skipped, StoreCard
 
 SHOWN = 50
-STAGES = {"embed": "Describing", "index": "Indexing"}
+STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
 
 
 def register(app: typer.Typer) -> None:
