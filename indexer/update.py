@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,7 +70,7 @@ def _update(
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
-    found = _compare(contents, source.photos, root)
+    found = _compare(contents, source, root)
     ids = contents.rows.place_ids
     gone = np.setdiff1d(np.arange(len(ids)), found.seen) if sync else np.empty(0, np.int64)
     outdated = np.array(found.outdated, np.int64)
@@ -127,20 +126,20 @@ class _Difference:
     replaced: list[str] = field(default_factory=list)
 
 
-def _compare(contents: Contents, photos: Iterable[PlacePhoto], root: Path) -> _Difference:
+def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     table = contents.table
     by_path = {path: row for row, path in enumerate(table["path"].tolist())}
     sizes = set(table["size"].tolist())
     keys = content_keys(table["content"])
     found = _Difference()
-    for photo in photos:
+    for photo in source.photos:
         row = by_path.get(os.fsencode(stored_path(photo.path, root)))
         if row is None:
             found.entries.append((photo, _same_content(photo, keys, sizes)))
             continue
         found.seen.append(row)
         if _is_content(contents, row, photo):
-            if _says_the_same(contents, row, photo):
+            if _says_the_same(contents, row, photo, source.root):
                 continue
             found.entries.append((photo, row))
         else:
@@ -164,12 +163,13 @@ def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
         return False
 
 
-def _says_the_same(contents: Contents, row: int, photo: PlacePhoto) -> bool:
-    """Whether the source gives a photo the name and position that its row has."""
-    given = photo.position is not None or photo.utm is not None
-    return photo.name == contents.text("name", row) and (
-        not given
-        or both_positions(photo.position, photo.utm) == (contents.position(row), contents.utm(row))
+def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
+    """Whether what the source says of a photo, name and position, is what its row says."""
+    placed = photo.position is not None or photo.utm is not None
+    named = photo.name != stored_path(photo.path, root)
+    return not (named and photo.name != contents.text("name", row)) and not (
+        placed
+        and both_positions(photo.position, photo.utm) != (contents.position(row), contents.utm(row))
     )
 
 
