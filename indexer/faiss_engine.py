@@ -23,6 +23,11 @@ ROWS_A_LIST = 40
 ROUNDS = 10
 """Of k-means."""
 
+CANDIDATES = (50, 100, 200, 400, 800)
+SCANNED_A_SECOND = 6e9
+READ_SECONDS = 4e-6
+"""Bytes of codes that are scanned in a second, and what it takes to read and compare one row."""
+
 _QUERIES = 100
 _NEIGHBOURS = 10
 _GOAL = 0.99
@@ -136,7 +141,7 @@ def _tuned(card: StoreCard, path: Path, rows: Rows) -> StoreCard:
     nearest = np.where(ids == own[:, None], -np.inf, cosines)
     bounds = np.sort(nearest, axis=1)[:, ::-1][:, : min(_NEIGHBOURS, ids.shape[1] - 1)]
     best = card
-    for setting in _settings(card):
+    for setting in _settings(card, rows.shape[0]):
         store = FaissStore(setting, path, rows)
         found = 0
         for query, itself, bound in zip(queries, own.tolist(), bounds, strict=True):
@@ -151,9 +156,17 @@ def _tuned(card: StoreCard, path: Path, rows: Rows) -> StoreCard:
     return best
 
 
-def _settings(card: StoreCard) -> Iterator[StoreCard]:
-    """Cards with more and more probes and candidates."""
+def _settings(card: StoreCard, count: int) -> list[StoreCard]:
+    """Cards with more and more probes and candidates, the cheapest first."""
     probes = [1 << bit for bit in range(3, card.lists.bit_length()) if 1 << bit < card.lists]
-    for probe in [*probes, card.lists]:
-        for candidates in (card.candidates, 2 * card.candidates, 4 * card.candidates):
-            yield replace(card, probes=probe, candidates=candidates)
+    cards = [
+        replace(card, probes=probe, candidates=candidates)
+        for probe in [*probes, card.lists]
+        for candidates in CANDIDATES
+    ]
+
+    def seconds(setting: StoreCard) -> float:
+        scanned = count * setting.probes / setting.lists if setting.lists else 0
+        return scanned * card.dims / 8 / SCANNED_A_SECOND + setting.candidates * READ_SECONDS
+
+    return sorted(cards, key=seconds)

@@ -32,16 +32,11 @@ class ArrayFile:
         try:
             with h5py.File(path, "r", locking=False) as file:
                 self.tables: dict[str, NDArray[Any]] = {key: file[key][()] for key in tables}
-                self._places = {
-                    key: (file[key].id.get_offset(), file[key].shape, file[key].dtype)
-                    for key in arrays
-                }
+                self._places = {key: _place(file[key]) for key in arrays}
             self._descriptor = os.open(path, os.O_RDONLY)
         except (OSError, KeyError, ValueError) as error:
             raise self.damaged() from error
         weakref.finalize(self, os.close, self._descriptor)
-        if any(offset is None for offset, _, _ in self._places.values()):
-            raise self.damaged()
 
     def damaged(self) -> IndexFormatError:
         """What to raise where the file does not hold what it should."""
@@ -56,12 +51,18 @@ class ArrayFile:
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on."""
-        offset, shape, kind = self._places[key]
-        width = int(np.prod(shape[1:]))
-        start = offset + row * width * kind.itemsize
+        offset, _, stride = self._places[key]
         # One call reads at most 2 GiB; no single read here comes near that.
-        if os.preadv(self._descriptor, [out.data.cast("B")], start) != out.nbytes:
+        if os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride) != out.nbytes:
             raise self.damaged()
+
+
+def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
+    """Where a dataset starts in its file, its shape, and the bytes of one row."""
+    offset = dataset.id.get_offset()
+    if offset is None:
+        raise ValueError("it is not stored contiguously")
+    return offset, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
 
 
 class ShardRows:
@@ -95,9 +96,11 @@ class ShardRows:
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
         out = np.empty((len(rows), self.shape[1]), np.float32)
-        for target, row in zip(out, rows.tolist(), strict=True):
-            shard, local = self.locate(row)
-            self._shards[shard].read_into(target, "descriptors", local)
+        stored = rows if self._live is None else self._live[rows]
+        shards = np.searchsorted(self._starts, stored, side="right") - 1
+        local = stored - self._starts[shards]
+        for target, shard, row in zip(out, shards.tolist(), local.tolist(), strict=True):
+            self._shards[shard].read_into(target, "descriptors", row)
         return out
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:

@@ -89,8 +89,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     database, queries = places(3060, 128)
     rows = MemoryRows(database[:3000])
     path = tmp_path_factory.mktemp("store") / "index.faiss"
-    card = replace(choose_store(3000, 128, requested=request.param), candidates=100)
-    card, _ = ENGINE.build(card, rows, path)
+    card, _ = ENGINE.build(choose_store(3000, 128, requested=request.param), rows, path)
     return Case(card, path, MemoryRows(database), queries)
 
 
@@ -198,7 +197,7 @@ def test_a_filter_restricts(case: Case, chosen: list[int], k: int, query: int) -
     assert len(hits) == len(expected)
     assert {hit.place_id for hit in hits} <= set(chosen)
     # Only as many as the candidates are sure to be compared exactly.
-    if case.card.kind == "exact" or len(set(chosen)) <= 100:
+    if case.card.kind == "exact" or len(set(chosen)) <= case.card.candidates:
         assert [hit.place_id for hit in hits] == [place for place, _ in expected]
 
 
@@ -220,7 +219,7 @@ def test_threads_find_the_same(case: Case) -> None:
 def test_building_is_deterministic(case: Case, known: MemoryRows, tmp_path: Path) -> None:
     if case.card.kind == "hnsw-sq8":
         pytest.skip("threads link the graph in the order in which they come")
-    card = replace(case.card, probes=0, candidates=100, recall_at_10=None)
+    card = replace(case.card, probes=0, recall_at_10=None)
     first = ENGINE.build(card, known, tmp_path / "first")
     assert ENGINE.build(card, known, tmp_path / "again") == first
     assert first[1].bytes == (tmp_path / "first").stat().st_size
