@@ -178,13 +178,14 @@ def open_index(folder: Path) -> Index:
         IndexFormatError: no index, an unfinished or damaged one, or one of a newer format.
     """
     folder = Path(folder)
-    tried: Manifest | None = None
+    manifest = read_manifest(folder)
+    again = True
     while True:
-        manifest = read_manifest(folder)
         try:
             return Index(folder, manifest)
         except IndexFormatError:
-            # A writer may just have put a new version in place, or renamed one of its files.
-            if manifest == tried:
+            # A writer may just have put a new version in place, or renamed a file of this one.
+            before, manifest = manifest, read_manifest(folder)
+            if manifest == before and not again:
                 raise
-            tried = manifest
+            again = manifest != before

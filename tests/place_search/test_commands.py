@@ -213,7 +213,7 @@ def test_an_interrupted_index_goes_on_later(
 ) -> None:
     data, out = tmp_path / "data", tmp_path / "index"
     data.mkdir()
-    for copy in range(60):
+    for copy in range(300):  # a few seconds, so that the signal comes in the middle
         (data / f"{copy}.jpg").symlink_to(photos / "places" / f"{copy % 4}.jpg")
     process = start("index", data, "--out", out)
     while not (out / "descriptors").exists():
