@@ -35,7 +35,7 @@ def read_folder(root: Path) -> Source:
                     if entry.name.startswith("."):
                         continue
                     path = f"{prefix}{entry.name}"
-                    if entry.is_dir():
+                    if _is_folder(entry):
                         (links if entry.is_symlink() else folders).append(f"{path}/")
                     elif PurePath(entry.name).suffix.lower() in EXTENSIONS:
                         names.append(path)
@@ -53,6 +53,13 @@ def read_folder(root: Path) -> Source:
     for name in sorted(names):
         photos.append(name)
     return Source(root, photos, "folder")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: a file that cannot be read, if it is named like a photo
+        return False
 
 
 def _nothing_in(root: Path, others: int) -> str:

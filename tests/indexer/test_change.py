@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +29,7 @@ from indexer import (
     remove_places,
     sync_photos,
 )
+from indexer.manifest import signed
 from netvlad import Model
 
 Render = Callable[..., Path]
@@ -337,3 +340,74 @@ def test_damage_is_not_copied_into_a_new_shard(built: Path) -> None:
     with pytest.raises(IndexFormatError, match=r"00001.h5 is damaged; run `place-search verify"):
         compact_index(built)
     assert open_index(built).count == 10
+
+
+@pytest.mark.parametrize("limit", [1_500, 9_000])
+@pytest.mark.parametrize("change", ["add", "remove"])
+def test_a_full_disk_leaves_the_index_as_it_was(
+    built: Path, photos: Path, blocks: ModuleType, render: Render, change: str, limit: int
+) -> None:
+    """A limit on the size of files stands in for a full disk: the system refuses in mid-file."""
+    for number in range(4):
+        render(photos / f"z{number}.jpg", 60 + number)
+    before = whole(built).index_id
+    command = [sys.executable, str(blocks.__file__), str(photos), str(built)]
+    options = [f"--change={change}", f"--limit={limit}"]
+
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert f"IndexWriteError: {built} is on a full disk; free some space" in done.stderr
+    assert open_index(built).index_id == before
+    subprocess.run([*command, options[0]], check=True, capture_output=True)
+    assert whole(built).index_id != before
+
+
+def test_photos_that_vanish_while_they_are_added(
+    built: Path, photos: Path, model: Model, render: Render
+) -> None:
+    render(photos / "gone.jpg", 70)
+    shutil.copy(photos / "p00.jpg", photos / "twin.jpg")
+    source = open_source(photos)
+
+    def vanish(stage: str, done: int, total: int) -> None:
+        for name in ("gone.jpg", "twin.jpg"):
+            (photos / name).unlink(missing_ok=True)
+
+    report = add_photos(built, source, model, progress=vanish)
+    assert [tuple(skipped) for skipped in report.skipped] == [
+        ("gone.jpg", "it does not exist any more"),
+        ("twin.jpg", "it does not exist any more"),
+    ]
+    assert (report.added, whole(built).count) == (0, 11)
+
+
+def test_paths_of_all_kinds(tmp_path: Path, model: Model, render: Render) -> None:
+    deep = tmp_path / "photos" / "/".join(["läng " * 10] * 5)
+    render(deep / "湖 1.jpg", 1)
+    render(tmp_path / "photos" / "plain.jpg", 2)
+    (tmp_path / "photos" / "loop").symlink_to(tmp_path / "photos", target_is_directory=True)
+    (tmp_path / "photos" / "self.jpg").symlink_to("self.jpg")
+    out = tmp_path / "an index"
+    build_index(open_source(tmp_path / "photos"), out, model)
+    report = sync_photos(out, open_source(tmp_path / "photos"), model)
+    index = whole(out)
+    assert len(str(next(iter(index.places())).path)) > 300
+    assert (report.unchanged, report.removed, index.count) == (2, 0, 2)
+    assert [skipped.name for skipped in report.skipped] == ["self.jpg"]
+    assert remove_places(out, ["plain.jpg"]).places == 1
+
+
+def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model: Model) -> None:
+    content = (built / "manifest.json").read_bytes()
+    for damaged in (b"", content[:-1], content[: len(content) // 2], b'{"name": "an app"}'):
+        (built / "manifest.json").write_bytes(damaged)
+        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
+            remove_places(built, [1])
+        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
+            sync_photos(built, open_source(photos), model)
+    table = json.loads(content)
+    del table["sha256"]
+    (built / "manifest.json").write_bytes(signed({**table, "format_version": 3}))
+    with pytest.raises(IndexFormatError, match="made by a newer place-search"):
+        compact_index(built)
