@@ -53,7 +53,6 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
         Row(f"{size} files", "MB", [told["mb"]]),
     ]
     ours = _child("search", generated, scratch, store)
-    print(f"{size}: {told['store']}", flush=True)
     rows += [
         Row(f"{size} open", "s", [ours["open"]], "≤ 2"),
         *_engine_rows(size, "place-search", ours, milliseconds, megabytes),
@@ -100,6 +99,7 @@ def _child(what: str, generated: Generated, scratch: Path, store: str) -> dict[s
         env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
     told: dict[str, Any] = json.loads(done.stdout)
+    print(f"{what}: {told}", flush=True)  # a run takes long: each figure as soon as it is there
     return told
 
 
