@@ -83,7 +83,7 @@ class Generated:
         found = []
         for number in chosen:
             places = self._places(number)
-            rows = np.linspace(0, len(places) - 1, each).astype(int)
+            rows = np.random.default_rng([number, 3]).integers(0, len(places), each)
             found.append(self._seen(places[rows], 1.0, [number, self.dims, 2]))
         return np.concatenate(found)[:count]
 

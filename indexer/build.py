@@ -6,7 +6,7 @@ from pathlib import Path
 
 from indexer.commit import check_folder, current, settle
 from indexer.contents import Contents
-from indexer.duplicates import Duplicate, duplicates_of
+from indexer.duplicates import Duplicate, duplicates_in
 from indexer.edition import Draft, Edition, Progress, finish, first_free_number
 from indexer.files import lock, plain_write_errors
 from indexer.manifest import Manifest, Skipped, model_entry
@@ -134,7 +134,9 @@ def _report(
     started: float,
 ) -> BuildReport:
     paths = {name: out / name for name in manifest.files}
-    duplicates = duplicates_of(Contents(manifest, paths, ("content", "name")))
+    contents = Contents(manifest, paths, ("content", "name"))
+    table = contents.table
+    duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
         manifest.index_id, manifest.places, skipped, reused, seconds, duplicates, manifest

@@ -54,8 +54,15 @@ class Change:
         self.folder, self.manifest, self.progress = folder, manifest, progress
         self.started = time.perf_counter()
         self.clock = StageClock()
-        self.contents = Contents(manifest, whole_paths(folder, manifest))
-        self.contents.check()
+        self._contents: Contents | None = None
+
+    @property
+    def contents(self) -> Contents:
+        """What the shards of the version hold, opened when it is first asked for."""
+        if self._contents is None:
+            self._contents = Contents(self.manifest, whole_paths(self.folder, self.manifest))
+            self._contents.check()
+        return self._contents
 
     @property
     def card(self) -> StoreCard:
@@ -96,7 +103,7 @@ class Change:
             clock=self.clock,
         ).run(decoders)
         self.manifest = outcome.manifest
-        self.contents = Contents(self.manifest, whole_paths(self.folder, self.manifest))
+        self._contents = None
         return outcome
 
     def rewrite(self, **fields: object) -> None:

@@ -48,7 +48,7 @@ class Contents:
         }
         """The columns of the places that are left."""
         for shard in self.shards:
-            shard.tables.clear()
+            shard.tables = {"place_id": shard.tables["place_id"]}
         self._verified: set[str] = set()
 
     def first_ids(self) -> dict[str, int]:

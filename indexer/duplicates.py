@@ -1,11 +1,9 @@
 """Photos that are in an index twice, byte for byte."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from indexer.contents import Contents
 
 
 class Duplicate(NamedTuple):
@@ -15,18 +13,23 @@ class Duplicate(NamedTuple):
     same_as: str
 
 
-def duplicates_of(contents: Contents, *, since: int = 0) -> list[Duplicate]:
-    """The places from the id `since` on whose photo an earlier place has too."""
-    keys = content_keys(contents.table["content"])
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    earlier = first[group]
-    fresh = contents.rows.place_ids >= since
-    return [
-        Duplicate(contents.text("name", row), contents.text("name", int(earlier[row])))
-        for row in np.flatnonzero((earlier != np.arange(len(keys))) & fresh).tolist()
-    ]
+def duplicates_in(
+    place_ids: NDArray[np.int64],
+    names: NDArray[Any],
+    content: NDArray[np.uint8],
+    *,
+    since: int = 0,
+) -> list[Duplicate]:
+    """The places from the id `since` on whose photo an earlier place has too.
 
-
-def content_keys(content: NDArray[np.uint8]) -> NDArray[np.void]:
-    """Rows of (N, 32) bytes as one comparable value each."""
-    return np.ascontiguousarray(content).view(np.dtype((np.void, content.shape[1])))[:, 0]
+    The columns are by ascending id: (N,) ids, (N,) UTF-8 names, (N, 32) sha256.
+    """
+    heads = np.ascontiguousarray(content[:, :8]).view(np.uint64)[:, 0]
+    _, group, sizes = np.unique(heads, return_inverse=True, return_counts=True)
+    first: dict[bytes, int] = {}
+    found = []
+    for row in np.flatnonzero(sizes[group] > 1).tolist():
+        earlier = first.setdefault(content[row].tobytes(), row)
+        if earlier != row and place_ids[row] >= since:
+            found.append(Duplicate(names[row].decode(), names[earlier].decode()))
+    return found

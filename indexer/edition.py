@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.commit import pending_name, settle, sweep
+from indexer.commit import is_stamped, pending_name, settle, sweep
 from indexer.contents import Contents
 from indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from indexer.files import FileStamp, sync_folder, write_whole
@@ -288,7 +288,7 @@ class Edition:
         with self.clock.stage("index"):
             files[JOINED] = write_whole(
                 self.folder / pending_name(JOINED, index_id),
-                joined_image(self.folder, names, removed),
+                joined_image(self.folder, names, removed, self._joined()),
             )
             card = draft.store.old
             if plan.keep and self.old is not None:
@@ -315,6 +315,12 @@ class Edition:
             skipped=[*draft.skipped, *skipped],
         )
 
+    def _joined(self) -> Path | None:
+        """The joined dataset of the version that shards are kept of, if it is whole."""
+        stamp = self.old.files.get(JOINED) if self.old and self.draft.kept else None
+        path = self.folder / JOINED
+        return path if stamp is not None and is_stamped(path, stamp) else None
+
     def _kept_files(self) -> dict[str, FileStamp]:
         old = self.old.files if self.old else {}
         kept = [
@@ -332,7 +338,15 @@ class Edition:
 
     def _rows(self, names: Sequence[str]) -> tuple[ShardRows, NDArray[np.bool_]]:
         """The rows of the new version, and which of those in its shards are removed."""
-        shards = [ArrayFile(self.folder / name, ["descriptors"], ["place_id"]) for name in names]
+        known = dict(
+            zip(self.contents.manifest.shards, self.contents.shards, strict=True)
+            if self.contents
+            else ()
+        )
+        shards = [
+            known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
+            for name in names
+        ]
         ids = np.concatenate([shard.tables["place_id"] for shard in shards])
         removed = np.isin(ids, self.draft.removed)
         return ShardRows(shards, removed), removed

@@ -24,7 +24,7 @@ ROWS_A_LIST = 40
 ROUNDS = 10
 """Of k-means."""
 
-CANDIDATES = (50, 100, 200, 400, 800)
+CANDIDATES = (100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
 READ_SECONDS = 4e-6
 """Bytes of codes that are scanned in a second, and what it takes to read and compare one row."""

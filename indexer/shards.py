@@ -138,23 +138,45 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     return table
 
 
-def joined_image(index: Path, names: Sequence[str], removed: NDArray[np.bool_]) -> memoryview:
+def joined_image(
+    index: Path, names: Sequence[str], removed: NDArray[np.bool_], old: Path | None = None
+) -> memoryview:
     """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
 
     It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
     a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
+    `old` is such a file, which tells of the shards that it names without their being opened.
     """
+    known = _joined_parts(old) if old is not None else {}
     parts: dict[str, list[tuple[str, tuple[int, ...], Any]]] = {}
     for name in names:
-        with h5py.File(index / name, "r", locking=False) as shard:
-            for key, dataset in shard.items():
-                parts.setdefault(key, []).append((name, dataset.shape, dataset.dtype))
+        for key, (shape, kind) in (known.get(name) or _parts(index / name)).items():
+            parts.setdefault(key, []).append((name, shape, kind))
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, sources in sorted(parts.items()):
             _join(file, key, sources)
         file.create_dataset("removed", data=removed.astype(np.uint8), track_times=False)
     return out.getbuffer()
+
+
+def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Shape and type of each dataset of a shard."""
+    with h5py.File(shard, "r", locking=False) as file:
+        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items()}
+
+
+def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
+    """The same for all shards that a joined file names."""
+    parts: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {}
+    with h5py.File(joined, "r", locking=False) as file:
+        for key, dataset in file.items():
+            if dataset.is_virtual:
+                for source in dataset.virtual_sources():
+                    first, last = source.vspace.get_select_bounds()
+                    shape = tuple(b - a + 1 for a, b in zip(first, last, strict=True))
+                    parts.setdefault(source.file_name, {})[key] = (shape, dataset.dtype)
+    return parts
 
 
 def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) -> None:

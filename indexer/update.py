@@ -12,13 +12,14 @@ from indexer.build import silent
 from indexer.change import Change, ChangeReport, changing
 from indexer.compact import compact_if_due
 from indexer.contents import Contents
-from indexer.duplicates import content_keys, duplicates_of
+from indexer.duplicates import Duplicate, duplicates_in
 from indexer.edition import Progress, check_model
 from indexer.manifest import Skipped
 from indexer.photo_list import Source
 from indexer.pipeline import DECODERS, stored_path
 from indexer.places import PlacePhoto, both_positions
 from indexer.plan import Entry
+from indexer.shard_reader import ArrayFile
 from netvlad import Model
 
 
@@ -83,6 +84,7 @@ def _update(
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
     skipped: list[Skipped] = []
+    duplicates: list[Duplicate] = []
     reused = 0
     if entries or len(gone):
         draft = replace(
@@ -93,9 +95,9 @@ def _update(
         )
         outcome = change.commit(draft, model, decoders)
         skipped, reused = outcome.skipped, outcome.reused
+        duplicates = _duplicates(change, contents, first)
     else:
         change.rewrite(source=where, skipped=tuple(left_out))
-    duplicates = duplicates_of(change.contents, since=first)
     missed = {photo.name for photo in skipped}
     replaced = set(found.replaced)
     return change.report(
@@ -109,6 +111,20 @@ def _update(
         skipped=skipped,
         duplicates=duplicates,
     )
+
+
+def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]:
+    """The places from the id `first` on whose photo is in the index once more."""
+    manifest = change.manifest
+    left = ~np.isin(before.rows.place_ids, manifest.removed_ids)
+    columns = {key: [before.table[key][left]] for key in ("place_id", "name", "content")}
+    for name in set(manifest.shards) - set(before.manifest.shards):
+        fresh = ArrayFile(change.folder / name, (), tuple(columns)).tables
+        for key, column in columns.items():
+            column.append(fresh[key])
+    ids, names, content = (np.concatenate(column) for column in columns.values())
+    order = np.argsort(ids)
+    return duplicates_in(ids[order], names[order], content[order], since=first)
 
 
 @dataclass(slots=True)
@@ -129,13 +145,13 @@ class _Difference:
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     table = contents.table
     by_path = {path: row for row, path in enumerate(table["path"].tolist())}
-    sizes = set(table["size"].tolist())
-    keys = content_keys(table["content"])
+    by_size = np.argsort(table["size"], kind="stable")
+    sizes = table["size"][by_size]
     found = _Difference()
     for photo in source.photos:
         row = by_path.get(os.fsencode(stored_path(photo.path, root)))
         if row is None:
-            found.entries.append((photo, _same_content(photo, keys, sizes)))
+            found.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
             continue
         found.seen.append(row)
         if _is_content(contents, row, photo):
@@ -173,16 +189,27 @@ def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) 
     )
 
 
-def _same_content(photo: PlacePhoto, keys: NDArray[np.void], sizes: set[int]) -> int | None:
-    """A row with the content of a photo. Few photos have the size of another: few are read."""
+def _same_content(
+    photo: PlacePhoto,
+    content: NDArray[np.uint8],
+    sizes: NDArray[np.int64],
+    by_size: NDArray[np.int64],
+) -> int | None:
+    """A row with the content of a photo, which is read only if a row has its size.
+
+    `sizes` are those of the rows in ascending order, which is `by_size`.
+    """
     try:
         photo.name.encode()
-        if photo.path.stat().st_size not in sizes:
+        size = photo.path.stat().st_size
+        start, end = np.searchsorted(sizes, [size, size + 1])
+        if start == end:
             return None
-        key = np.frombuffer(_hash(photo.path), keys.dtype)
+        key = np.frombuffer(_hash(photo.path), np.uint8)
     except (OSError, UnicodeEncodeError):
         return None
-    same = np.flatnonzero(keys == key[0])
+    same = by_size[start:end]
+    same = same[(content[same] == key).all(axis=1)]
     return int(same[0]) if len(same) else None
 
 
