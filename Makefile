@@ -18,7 +18,7 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
 	@echo 'make setup            install everything       make bench   measure speed'
+	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
 
@@ -69,6 +70,11 @@ lint: $(ALL)
 
 bench: $(ALL)
 	@exec $(BIN)/python -m bench.run
+
+# Some 10 GB of scratch and an hour; smaller: make bench-scale SIZES=100000x512
+bench-scale: $(ALL)
+	@$(PIP) --editable '.[bench]'
+	@exec $(BIN)/python -m bench.scale $(if $(SIZES),--sizes '$(SIZES)')
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

@@ -53,6 +53,12 @@ THREADS = Setting("threads", int, None, "CPU threads for the model (default: all
 DIMS = Setting(
     "dims", int, None, "Keep only the first dimensions of a whitened model (default: all)."
 )
+STORE = Setting(
+    "store",
+    str,
+    "auto",
+    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq or hnsw-sq8.",
+)
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
@@ -60,7 +66,7 @@ WORKERS = Setting("workers", int, 2, "Searches that run at the same time.")
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
 
-SETTINGS = (MODEL, WEIGHTS, THREADS, DIMS, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
+SETTINGS = (MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
 
 
 def render_settings() -> str:
