@@ -18,7 +18,7 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-scale weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
+	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
 	@echo 'make weights          list the models          make clean   remove what make made'
@@ -76,6 +77,12 @@ bench-scale: $(ALL)
 	@$(PIP) --editable '.[bench]'
 	@exec $(BIN)/python -m bench.scale $(if $(SIZES),--sizes '$(SIZES)')
 
+soak: $(ALL)
+	@exec $(BIN)/python -m bench.soak
+
+fuzz: $(ALL)
+	@exec $(BIN)/python -m bench.fuzz
+
 weights: $(SERVES)
 	@exec $(RUN) weights list
 
@@ -109,6 +116,8 @@ $(SERVES): pyproject.toml | $(MADE)
 $(ALL): pyproject.toml | $(SERVES)
 	@echo 'Installing what trains and tests into $(VENV): torch and more, several GB'
 	@$(PIP) --editable '.[train,dev]'
+	@command -v nginx >/dev/null || $(call apt_install,nginx-light) || \
+	  echo 'The test of deploy/nginx.conf needs nginx, which is not there.' >&2
 	@command -v chromium >/dev/null || $(call apt_install,chromium) || \
 	  echo 'The browser tests need chromium, which is not there: install it for them to run.' >&2
 	@touch $@ $(SERVES)

@@ -42,7 +42,7 @@ def measure(model_id: str, photos: Path, rounds: int) -> list[Row]:
         Row("server, start to /readyz 200", "s", ready, "≤ 3"),
         Row("search over HTTP, p50", "ms", over_http),
         Row("decode + embed in process, p50", "ms", in_process),
-        Row("HTTP p50 − decode + embed p50", "ms", extra, "≤ 10"),
+        Row("HTTP p50 − decode + embed p50", "ms", extra, "≤ 5"),
     ]
 
 

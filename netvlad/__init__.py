@@ -11,6 +11,7 @@ from netvlad.card import (
     write_card,
 )
 from netvlad.cells import CODE_BITS, CODE_BYTES, decode_codes, encode_cells, project_cells
+from netvlad.decoder import DecodeLimits, Decoder, DecoderBusyError, DecoderError
 from netvlad.errors import (
     ModelError,
     OversizedPhotoError,
@@ -23,6 +24,7 @@ from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_
 from netvlad.photo import (
     EXTENSIONS,
     MAX_PIXELS,
+    UPLOADS,
     Photo,
     Position,
     decode_photo,
@@ -37,7 +39,12 @@ __all__ = [
     "DEFAULT_MODEL",
     "EXTENSIONS",
     "MAX_PIXELS",
+    "UPLOADS",
     "Calibration",
+    "DecodeLimits",
+    "Decoder",
+    "DecoderBusyError",
+    "DecoderError",
     "Embedding",
     "Model",
     "ModelCard",

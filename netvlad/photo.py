@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -19,7 +19,10 @@ from netvlad.errors import OversizedPhotoError, UnreadablePhotoError, Unsupporte
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF", "PPM")
 _NAMES = "jpg jpeg png webp avif heic heif tif tiff bmp gif ppm pgm"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+UPLOADS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+"""What a stranger may send: the formats that phones, cameras and browsers write."""
 MAX_PIXELS = 50_000_000
+STRIP_PIXELS = 1 << 20
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
@@ -52,16 +55,20 @@ def decode_photo(
     *,
     needed: Callable[[int, int], Size] | None = None,
     max_pixels: int = MAX_PIXELS,
+    formats: Sequence[str] = FORMATS,
+    before_pixels: Callable[[int, int], None] = lambda width, height: None,
 ) -> Photo:
     """Decode a photo from a path or from its bytes.
 
     `needed` maps the upright size of the photo to the size the caller will shrink it to; a JPEG
     is then decoded at the smallest power-of-two scale that is not below that, which is several
-    times faster for a large one. Without it every pixel is decoded.
+    times faster for a large one. Without it every pixel is decoded. `before_pixels` is called with
+    the size that will be decoded, once the header is read; it may wait.
 
     Raises:
-        UnsupportedPhotoError: the content is in no format of `FORMATS`.
-        OversizedPhotoError: the header announces more than `max_pixels` pixels.
+        UnsupportedPhotoError: the content is in no format of `formats`.
+        OversizedPhotoError: the header announces more than `max_pixels` pixels, or there is not
+            the memory to decode them.
         UnreadablePhotoError: the photo is missing, truncated or corrupt.
     """
     what = "the photo" if isinstance(source, bytes) else f"{source}"
@@ -69,7 +76,7 @@ def decode_photo(
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of sizes that max_pixels already judges.
             warnings.simplefilter("ignore")
-            return _decode(source, what, needed, max_pixels)
+            return _decode(source, what, needed, max_pixels, formats, before_pixels)
     except (UnsupportedPhotoError, OversizedPhotoError, UnreadablePhotoError):
         raise
     except FileNotFoundError:
@@ -78,6 +85,10 @@ def decode_photo(
         raise UnreadablePhotoError(f"{what} is a folder, not a photo; name one photo.") from None
     except PermissionError:
         raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
+    except MemoryError:
+        raise OversizedPhotoError(
+            f"{what} needs more memory to decode than there is for it; shrink it first."
+        ) from None
     except Image.DecompressionBombError:
         raise OversizedPhotoError(
             f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
@@ -95,10 +106,12 @@ def _decode(
     what: str,
     needed: Callable[[int, int], Size] | None,
     max_pixels: int,
+    formats: Sequence[str],
+    before_pixels: Callable[[int, int], None],
 ) -> Photo:
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        image: Image.Image = Image.open(stream, formats=FORMATS)
+        image: Image.Image = Image.open(stream, formats=tuple(formats))
     except UnidentifiedImageError:
         raise UnsupportedPhotoError(
             f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
@@ -116,26 +129,23 @@ def _decode(
         if needed is not None and image.format == "JPEG":
             target = needed(width, height)
             image.draft("RGB", (target[1], target[0]) if turned else target)
-        rgb = _to_rgb(image, notes)
+        before_pixels(*image.size)
+        pixels = _to_rgb(image, notes)
         # libheif has already turned what it decodes, and its Exif says so no longer.
-        rgb = _upright(rgb, _orientation(exif))
-        return Photo(
-            pixels=np.asarray(rgb, dtype=np.uint8),
-            width=width,
-            height=height,
-            position=_gps_position(exif, notes),
-            notes=tuple(notes),
-        )
+        orientation = _orientation(exif)
+        position = _gps_position(exif, notes)
+    # The closed image holds no pixels any more, so that turning does not need three copies.
+    return Photo(_upright(pixels, orientation), width, height, position, tuple(notes))
 
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS: Mapping[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels.transpose(1, 0, 2)[:, ::-1],
+    7: lambda pixels: pixels.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda pixels: pixels.transpose(1, 0, 2)[::-1],
 }
 
 
@@ -144,9 +154,9 @@ def _orientation(exif: Image.Exif | None) -> int:
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
@@ -157,35 +167,64 @@ def _read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
         return None
 
 
-def _to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
-    """RGB pixels from any mode: 16-bit is scaled, CMYK uses its profile, alpha lies on white."""
+def _to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
+    """(h, w, 3) RGB from any mode: 16-bit is scaled, CMYK uses its profile, alpha lies on white.
+
+    It goes strip by strip: a large photo is then in memory twice at most, not four times.
+    """
     if getattr(image, "n_frames", 1) > 1:
         image.seek(0)
         if image.format in ("GIF", "WEBP", "PNG", "TIFF"):
             notes.append("The photo has several frames; the first one was used.")
     image.load()
-    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
-        grey = np.asarray(image, dtype=np.float32) / 257.0
-        return Image.fromarray(np.clip(grey + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+    convert = _conversion(image, notes)
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip = image if rows >= height else image.crop((0, top, width, bottom))
+        pixels[top:bottom] = np.asarray(convert(strip), dtype=np.uint8)
+    return pixels
+
+
+def _conversion(
+    image: Image.Image, notes: list[str]
+) -> Callable[[Image.Image], NDArray[np.uint8] | Image.Image]:
+    """What turns a strip of this image into (h, w, 3) RGB."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        return lambda strip: _grey(np.asarray(strip, dtype=np.float32) / 257.0)
     if image.mode == "F":
-        grey = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=255.0, neginf=0.0)
-        grey = grey * 255.0 if grey.size and grey.max() <= 1.0 else grey
-        return Image.fromarray(np.clip(grey + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+        greatest = image.getextrema()[1]
+        unit = 255.0 if isinstance(greatest, float) and greatest <= 1.0 else 1.0
+        return lambda strip: _grey(np.asarray(strip, dtype=np.float32) * unit)
     if image.mode == "CMYK" and image.info.get("icc_profile"):
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-            converted = ImageCms.profileToProfile(
-                image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            transform = ImageCms.buildTransform(
+                profile, ImageCms.createProfile("sRGB"), "CMYK", "RGB"
             )
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError):
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append("The photo's colour profile is broken and was left out.")
+        else:
+            return lambda strip: ImageCms.applyTransform(strip, transform) or strip.convert("RGB")
     if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        page = Image.new("RGBA", with_alpha.size, "white")
-        return Image.alpha_composite(page, with_alpha).convert("RGB")
-    return image.convert("RGB")
+        return _on_white
+    if image.mode == "RGB":
+        return lambda strip: strip
+    return lambda strip: strip.convert("RGB")
+
+
+def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    values = np.nan_to_num(values, posinf=255.0, neginf=0.0)
+    grey = np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _on_white(strip: Image.Image) -> Image.Image:
+    with_alpha = strip.convert("RGBA")
+    page = Image.new("RGBA", with_alpha.size, "white")
+    return Image.alpha_composite(page, with_alpha).convert("RGB")
 
 
 def _gps_position(exif: Image.Exif | None, notes: list[str]) -> Position | None:

@@ -62,11 +62,48 @@ STORE = Setting(
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
-WORKERS = Setting("workers", int, 2, "Searches that run at the same time.")
+WORKERS = Setting(
+    "workers", int, None, "Searches that run at the same time (default: one a core, 2 to 8)."
+)
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
+MAX_MEGAPIXELS = Setting(
+    "max_megapixels", int, 50, "Largest photo, in million pixels; larger ones get 413."
+)
+DECODE_SECONDS = Setting(
+    "decode_seconds", float, 4.0, "CPU time that one photo may take to decode, in seconds."
+)
+DECODE_MB = Setting("decode_mb", int, 512, "Memory that one photo may take to decode, in MiB.")
+READ_SECONDS = Setting(
+    "read_seconds", float, 30.0, "A request that takes longer to arrive gets 408, in seconds."
+)
+SEARCH_SECONDS = Setting(
+    "search_seconds", float, 30.0, "A search that takes longer gets 429 or 503, in seconds."
+)
+CONNECTIONS = Setting(
+    "connections", int, 1000, "Connections that may be open; more are refused with 429."
+)
+KEYS = Setting("keys", Path, None, "File of the API keys that may ask, made by `place-search key`.")
+API_KEYS = Setting(
+    "api_keys", str, None, "API keys as in that file, with ; between them.", on_command_line=False
+)
+PUBLIC = Setting("public", bool, False, "Let everybody search; keys are for changes only.")
+RATE = Setting(
+    "rate", int, 0, "Searches a minute for one key or address; 0 for no limit, more get 429."
+)
+CORS = Setting(
+    "cors", str, "", "Sites whose pages may ask, such as https://a.example, with commas between."
+)
+LOG = Setting("log", bool, False, "Write one line of JSON a request to standard error.")
+LOG_ADDRESSES = Setting(
+    "log_addresses", bool, False, "Write the whole address of clients, not their network only."
+)
 
-SETTINGS = (MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
+SETTINGS = (
+    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
+    *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
+    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES),
+)
 
 
 def render_settings() -> str:

@@ -10,7 +10,8 @@ from search.errors import (
     PhotoGoneError,
     ServerError,
 )
-from search.options import ServerOptions
+from search.keys import new_key, parse_keys
+from search.options import ServerOptions, default_workers
 from search.positions import parse_position
 from search.schemas import CompareReply, IndexReply, PlaceReply, SearchReply
 from search.server import open_engine, serve
@@ -38,8 +39,11 @@ __all__ = [
     "Verification",
     "compare_photos",
     "create_app",
+    "default_workers",
     "evidence",
+    "new_key",
     "open_engine",
+    "parse_keys",
     "parse_position",
     "serve",
     "verify",

@@ -1,20 +1,33 @@
 """The web application: routes, limits, problems and the page, around one engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
 
+from netvlad import Decoder
 from search import routes_compare, routes_health, routes_places, routes_search
+from search.access import Access
 from search.body_limit import BodyLimit
+from search.disconnects import Disconnects
 from search.headers import SecurityHeaders
+from search.keys import ApiKey
 from search.options import ServerOptions
 from search.page import add_docs, add_page
-from search.problems import add_problem_handlers
+from search.problems import (
+    SLOW_REQUEST,
+    UNAUTHORIZED,
+    Problem,
+    add_problem_handlers,
+    documented,
+)
+from search.reload import Reloader
+from search.request_log import RequestLog
 from search.schemas import ProblemReply
 from search.service import EngineLoader, Service
 
@@ -22,13 +35,28 @@ if TYPE_CHECKING:
     from search.engine import Engine
 
 TITLE = "place-search"
+BODIES_HELD = 4
+"""How many bodies of the largest size all requests together may hold in memory."""
+
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
-def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = None) -> FastAPI:
+def create_app(
+    engine: "Engine | EngineLoader",
+    options: ServerOptions | None = None,
+    *,
+    decoder: Decoder | None = None,
+    keys: Sequence[ApiKey] = (),
+    reloader: Callable[[Service], Reloader] | None = None,
+) -> FastAPI:
     """The application around an engine, or around what loads one.
 
     A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
-    needs the index answer 503.
+    needs the index answer 503. `decoder` decodes the places' photos and is closed with the
+    application; without it that happens in this process. `reloader` makes what watches the index.
     """
     options = options or ServerOptions()
     app = FastAPI(
@@ -40,14 +68,37 @@ def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = 
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
     )
-    app.state.service = Service(engine, options)
+    service = app.state.service = Service(engine, options, decoder=decoder)
+    app.state.reloader = reloader and reloader(service)
     for routes in (routes_search, routes_compare, routes_places, routes_health):
         app.include_router(routes.router)
     add_docs(app)
     add_page(app)
     add_problem_handlers(app)
-    app.add_middleware(BodyLimit, max_bytes=options.max_body_bytes)
+    # The last one added is the first to see a request.
+    app.add_middleware(Disconnects)
+    app.add_middleware(Access, keys=keys, public=options.public, rate=options.rate)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=options.max_body_bytes,
+        max_held_bytes=BODIES_HELD * options.max_body_bytes,
+        seconds=options.read_seconds,
+    )
+    if options.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(options.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(
+        RequestLog,
+        metrics=service.metrics,
+        write=options.log_requests,
+        addresses=options.log_addresses,
+    )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
@@ -56,7 +107,11 @@ def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = 
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     loading = asyncio.create_task(service.load())
+    reloader: Reloader | None = app.state.reloader
+    watching = reloader and asyncio.create_task(reloader.run())
     yield
+    if watching:
+        watching.cancel()
     loading.cancel()
     service.close()
 
@@ -66,6 +121,10 @@ def _version() -> str:
         return version("place-search")
     except PackageNotFoundError:
         return "0"
+
+
+def _documented(problem: Problem) -> dict[str, Any]:
+    return {str(status): about for status, about in documented(problem).items()}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
@@ -80,8 +139,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = ProblemReply.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
         schemas["ProblemReply"] = problem
-        for operations in schema["paths"].values():
-            for operation in operations.values():
+        schema["components"]["securitySchemes"] = _SECURITY
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                if path.startswith("/v1/"):
+                    operation["security"] = [{}, *({name: []} for name in _SECURITY)]
+                    operation["responses"] |= _documented(UNAUTHORIZED)
+                if method == "post":
+                    operation["responses"] |= _documented(SLOW_REQUEST)
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
         app.openapi_schema = schema

@@ -2,22 +2,26 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer import Hit, Index
-from netvlad import Model, Position
+from netvlad import Model, Photo, Position
 from search.errors import ParameterError
 from search.location import estimate_location
 from search.positions import PlacePositions
 from search.replies import index_reply, location_reply, query_reply, result_reply
 from search.schemas import IndexReply, SearchReply, TimingsReply
 from search.verification import CANDIDATES, Query, Verification, verify_all
+
+Decode: TypeAlias = Callable[[bytes | Path], Photo]
+"""Reads a photo whose pixels a model takes; raises `PhotoError`."""
 
 MAX_K = 100
 VERIFY_BUDGET_S = 2.0
@@ -26,11 +30,15 @@ VERIFY_BUDGET_S = 2.0
 class Engine:
     """Searches one index with the model it was built with. Thread-safe."""
 
-    def __init__(self, index: Index, model: Model) -> None:
-        """Raises `ModelMismatchError` where the index was built with another model."""
+    def __init__(self, index: Index, model: Model, *, decode: Decode | None = None) -> None:
+        """Raises `ModelMismatchError` where the index was built with another model.
+
+        `decode` reads the photos in place of the model, as a server's decoding processes do.
+        """
         index.check_model(model)
         self.index = index
         self.model = model
+        self.decode = decode or model.read
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
@@ -71,7 +79,7 @@ class Engine:
         _check_parameters(k, near, radius_m)
         stages = _Stages()
         with stages.timed("decode"):
-            decoded = self.model.read(photo)
+            decoded = self.decode(photo)
         with stages.timed("embed"):
             embedding = self.model.embed(decoded)
         notes = list(decoded.notes)
@@ -90,7 +98,7 @@ class Engine:
                     [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
                 )
         results = [
-            result_reply(rank, hit, self.index.place(hit.place_id), found)
+            result_reply(rank, hit, self.index.place(hit.place_id), self.index.index_id, found)
             for rank, (hit, found) in enumerate(ranked[:k], start=1)
         ]
         return SearchReply(

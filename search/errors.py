@@ -19,5 +19,9 @@ class BusyError(PlaceSearchError):
     """The server has as many requests waiting as it may."""
 
 
+class TimedOutError(PlaceSearchError):
+    """A request that the server works on for too long."""
+
+
 class ServerError(PlaceSearchError):
     """The server cannot listen where it was told to."""

@@ -1,7 +1,18 @@
 """What a server can be told."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from netvlad import DecodeLimits
+
+MAX_DEFAULT_WORKERS = 8
+
+
+def default_workers() -> int:
+    """One search a core, at least two, so that one decodes while another is embedded."""
+    return max(2, min(len(os.sched_getaffinity(0)), MAX_DEFAULT_WORKERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +21,26 @@ class ServerOptions:
 
     `workers` searches run at once and at most `queue` more wait; a request beyond that is refused
     with 429. `model` stands in for the index's own model id, `threads` bounds the model's CPU
-    threads (None: all of them).
+    threads (None: all of them). A request must arrive within `read_seconds` and be answered within
+    `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
+    nevertheless; `rate` bounds the searches of one key or address a minute (0: no bound).
+    `cors_origins` are the pages of other sites that may ask.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     model: str | Path | None = None
-    workers: int = 2
+    workers: int = field(default_factory=default_workers)
     queue: int = 16
     max_body_bytes: int = 32 * 1024 * 1024
     threads: int | None = None
+    read_seconds: float = 30.0
+    search_seconds: float = 30.0
+    decode: DecodeLimits = field(default_factory=DecodeLimits)
+    connections: int = 1000
+    keys_file: Path | None = None
+    public: bool = False
+    rate: int = 0
+    cors_origins: Sequence[str] = ()
+    log_requests: bool = False
+    log_addresses: bool = False

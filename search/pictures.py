@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from netvlad import PhotoError, decode_photo, encode_jpeg
+from netvlad import Decoder, PhotoError, decode_photo, encode_jpeg
 from search.errors import PhotoGoneError
 
 if TYPE_CHECKING:
@@ -27,15 +27,17 @@ def picture_tag(place: "Place") -> str:
     return f'"{place.place_id}-{status.st_mtime_ns:x}-{status.st_size:x}"'
 
 
-def place_picture(place: "Place") -> bytes:
-    """A place's photo as a bare JPEG of at most 1600 pixels a side.
+def place_picture(place: "Place", decoder: Decoder | None = None) -> bytes:
+    """A place's photo as a bare JPEG of at most 1600 pixels a side, from a decoder if there is one.
 
     Raises:
         PhotoGoneError: the file is not there or no photo any more. The message names no path.
     """
     try:
+        if decoder is not None:
+            return decoder.picture(place.path.read_bytes(), longest_side=LONGEST_SIDE)
         photo = decode_photo(place.path, needed=_shown_size)
-    except PhotoError:
+    except (PhotoError, OSError):
         raise PhotoGoneError(
             f"The photo of place {place.place_id}, {place.name}, can no longer be read; its "
             "thumbnail still can."

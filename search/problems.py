@@ -8,14 +8,22 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from netvlad import (
+    DecoderBusyError,
     OversizedPhotoError,
     PlaceSearchError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from search.errors import BusyError, NotReadyError, ParameterError, PhotoGoneError
+from search.errors import (
+    BusyError,
+    NotReadyError,
+    ParameterError,
+    PhotoGoneError,
+    TimedOutError,
+)
 from search.headers import SECURITY_HEADERS
 from search.schemas import ParameterProblem, ProblemReply
 
@@ -35,6 +43,32 @@ class Problem:
         """The URI reference that names this kind."""
         return f"/problems/{self.name}"
 
+    def describe(self, detail: str, **more: Any) -> dict[str, Any]:
+        """The problem's JSON; `detail` is a sentence."""
+        reply = ProblemReply(
+            type=self.type,
+            title=self.title,
+            status=self.status,
+            detail=detail[:1].upper() + detail[1:],
+            **more,
+        )
+        return reply.model_dump(mode="json", exclude_none=True)
+
+
+class ProblemResponse(JSONResponse):
+    """The HTTP response that tells a problem; it leaves the problem's name in the scope."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, content: Any, headers: Mapping[str, str]) -> None:
+        super().__init__(content, problem.status, headers=headers)
+        self.problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope["problem"] = self.problem.name
+        await super().__call__(scope, receive, send)
+
 
 BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
 BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
@@ -42,11 +76,16 @@ NOT_FOUND = Problem("not-found", 404, "Nothing is here")
 UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
 PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
+UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
+FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
+SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
 OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
 UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
 UNREADABLE_PHOTO = Problem("unreadable-photo", 422, "The photo cannot be read")
 BUSY = Problem("busy", 429, "Too many requests are waiting")
+RATE_LIMITED = Problem("rate-limited", 429, "Too many requests from you")
+TIMED_OUT = Problem("timed-out", 503, "The server took too long")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
@@ -54,8 +93,9 @@ PROBLEMS = {
     problem.name: problem
     for problem in (
         *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
+        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-        *(BUSY, INTERNAL, NOT_READY),
+        *(BUSY, RATE_LIMITED, INTERNAL, NOT_READY, TIMED_OUT),
     )
 }
 
@@ -66,6 +106,8 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,
     BusyError: BUSY,
+    DecoderBusyError: BUSY,
+    TimedOutError: TIMED_OUT,
     NotReadyError: NOT_READY,
 }
 
@@ -73,7 +115,9 @@ _OF_STATUS = {
     400: BAD_REQUEST,
     404: NOT_FOUND,
     405: METHOD_NOT_ALLOWED,
+    408: SLOW_REQUEST,
     413: BODY_TOO_LARGE,
+    429: BUSY,
 }
 
 _DETAIL_OF_STATUS = {
@@ -88,20 +132,13 @@ def problem_response(
     *,
     errors: Sequence[ParameterProblem] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> ProblemResponse:
     """The HTTP response that tells a problem."""
-    reply = ProblemReply(
-        type=problem.type,
-        title=problem.title,
-        status=problem.status,
-        detail=detail[:1].upper() + detail[1:],
-        errors=None if errors is None else list(errors),
-    )
-    content = reply.model_dump(mode="json", exclude_none=True)
+    content = problem.describe(detail, errors=None if errors is None else list(errors))
     extra = dict(headers or {})
     if problem.status in (429, 503):
         extra.setdefault("Retry-After", "1")
-    return JSONResponse(content, problem.status, headers=extra, media_type=MEDIA_TYPE)
+    return ProblemResponse(problem, content, extra)
 
 
 def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
@@ -117,7 +154,7 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
     return by_status
 
 
-async def _on_place_search_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
     from indexer import UnknownPlaceError  # loaded by now; importing it takes the server's start
 
     if isinstance(error, UnknownPlaceError):
@@ -128,7 +165,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> JSONResp
     return problem_response(INTERNAL, str(error))
 
 
-async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
     problem = _OF_STATUS.get(error.status_code)
     if problem is None:
@@ -138,7 +175,7 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     return problem_response(problem, detail, headers=error.headers)
 
 
-async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
     wrong = [_parameter_problem(item) for item in error.errors()]
     if any(item["loc"][0] == "path" for item in error.errors()):
@@ -161,7 +198,7 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     return ParameterProblem(name=name, reason=reason)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
     return problem_response(
         INTERNAL, "The server failed on this request; its log says how.", headers=SECURITY_HEADERS
     )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 SKIPPED_SHOWN = 100
 
 
-def place_reply(place: "Place") -> PlaceReply:
-    """A place."""
+def place_reply(place: "Place", index_id: str) -> PlaceReply:
+    """A place of the index with this id."""
     position, utm = place.position, place.utm
     return PlaceReply(
         place_id=place.place_id,
@@ -36,12 +36,12 @@ def place_reply(place: "Place") -> PlaceReply:
         if utm is None
         else UtmReply(easting=utm.easting, northing=utm.northing, zone=utm.zone),
         image_url=f"/v1/places/{place.place_id}/image",
-        thumbnail_url=f"/v1/places/{place.place_id}/thumbnail",
+        thumbnail_url=f"/v1/places/{place.place_id}/thumbnail?v={index_id}",
     )
 
 
 def result_reply(
-    rank: int, hit: "Hit", place: "Place", verification: "Verification | None" = None
+    rank: int, hit: "Hit", place: "Place", index_id: str, verification: "Verification | None" = None
 ) -> ResultReply:
     """A place that was found; `rank` is 1 for the best."""
     # Rounding hides the last bits of float32, in which a photo's cosine with itself exceeds 1.
@@ -50,7 +50,7 @@ def result_reply(
     if verification is not None:
         verified = VerifiedReply(inliers=verification.inliers, score=round(verification.score, 3))
     return ResultReply(
-        rank=rank, similarity=similarity, verified=verified, **dict(place_reply(place))
+        rank=rank, similarity=similarity, verified=verified, **dict(place_reply(place, index_id))
     )
 
 

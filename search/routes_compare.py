@@ -41,5 +41,7 @@ async def compare(service: CurrentService, image1: UploadFile, image2: UploadFil
     for name, content in zip(("image1", "image2"), contents, strict=True):
         if not content:
             raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
-    reply, _ = await service.searches.run(partial(compare_photos, engine.model, *contents))
+    reply, _ = await service.searches.run(
+        partial(compare_photos, engine.model, *contents, decode=engine.decode)
+    )
     return reply

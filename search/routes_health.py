@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
+from search.metrics import MEDIA_TYPE as METRICS_TYPE
 from search.problems import NOT_READY, PROBLEMS, documented
 from search.schemas import LiveReply, ReadyReply
 from search.service import CurrentService
@@ -16,11 +18,27 @@ async def live() -> LiveReply:
     return LiveReply()
 
 
-@router.get("/readyz", summary="Can it search?", responses=documented(NOT_READY))
+@router.get(
+    "/readyz",
+    summary="Can it search?",
+    responses=documented(NOT_READY),
+    response_model_exclude_none=True,
+)
 async def ready(service: CurrentService) -> ReadyReply:
     """503 until the index and the model are loaded."""
     index = service.engine.index
-    return ReadyReply(index_id=index.index_id, model=index.model_id, places=index.count)
+    return ReadyReply(
+        index_id=index.index_id,
+        model=index.model_id,
+        places=index.count,
+        refused=service.refused,
+    )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(service: CurrentService) -> Response:
+    """Counters for Prometheus."""
+    return Response(service.metrics.text(), media_type=METRICS_TYPE)
 
 
 @router.get("/problems/{name}", include_in_schema=False)

@@ -34,7 +34,8 @@ def about_index(service: CurrentService) -> IndexReply:
 )
 def one_place(service: CurrentService, place_id: int) -> PlaceReply:
     """Name and position of a place."""
-    return place_reply(service.engine.index.place(place_id))
+    index = service.engine.index
+    return place_reply(index.place(place_id), index.index_id)
 
 
 @router.get(
@@ -49,7 +50,7 @@ async def place_image(service: CurrentService, request: Request, place_id: int) 
     etag = picture_tag(place)
 
     async def picture() -> bytes:
-        content, _ = await service.images.run(lambda: place_picture(place))
+        content, _ = await service.images.run(lambda: place_picture(place, service.decoder))
         return content
 
     return await _jpeg(request, etag, ASK_AGAIN, picture)

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, UploadFile
+from fastapi import APIRouter, Query, Request, UploadFile
 
 from search.errors import ParameterError
 from search.positions import parse_position
@@ -36,6 +36,7 @@ _PROBLEMS = documented(
 @router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
 async def search_places(
     service: CurrentService,
+    request: Request,
     photo: UploadFile,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     verify: Annotated[bool, Query(description="Check the candidates spatially.")] = False,
@@ -70,4 +71,6 @@ async def search_places(
             "total": round(reply.timings_ms.total + waited, 3),
         }
     )
+    service.metrics.searched(timings)
+    request.scope["stages_ms"] = timings.model_dump(exclude={"total"})
     return reply.model_copy(update={"timings_ms": timings})

@@ -61,7 +61,7 @@ class PlaceReply(Reply):
     position: PositionReply | None
     utm: UtmReply | None
     image_url: str = Field(description="The photo as a JPEG of at most 1600 pixels a side.")
-    thumbnail_url: str = Field(description="A small JPEG; append ?v=INDEX_ID to cache it for good.")
+    thumbnail_url: str = Field(description="A small JPEG, which may be cached for good.")
 
 
 class ResultReply(Reply):
@@ -155,6 +155,9 @@ class ReadyReply(Reply):
     index_id: str
     model: str
     places: int
+    refused: str | None = Field(
+        default=None, description="Why a newer version of the index is not served instead."
+    )
 
 
 class ParameterProblem(Reply):

@@ -1,24 +1,39 @@
 """One server process: listen, load, serve, stop."""
 
 import errno
+import ipaddress
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from netvlad import UPLOADS, Decoder, Photo
 from search.errors import ServerError
+from search.keys import read_keys
 from search.options import ServerOptions
 
 if TYPE_CHECKING:
     from search.engine import Engine
 
-SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 10
+KEYS_VARIABLE = "PLACE_SEARCH_API_KEYS"
 
 
-def open_engine(index_folder: Path, options: ServerOptions) -> "Engine":
+def open_engine(
+    index_folder: Path,
+    options: ServerOptions,
+    *,
+    decoder: Decoder | None = None,
+    served: "Engine | None" = None,
+) -> "Engine":
     """Open an index and the model that it was built with.
+
+    Photos are read by `decoder` if there is one. The model of an engine that was `served` until now
+    is used again where it fits.
 
     Raises:
         PlaceSearchError: either cannot be opened, or they do not belong together.
@@ -28,10 +43,20 @@ def open_engine(index_folder: Path, options: ServerOptions) -> "Engine":
     from search.engine import Engine
 
     index = open_index(index_folder)
-    model = open_model(
-        options.model or index.model_id, threads=options.threads, dims=index.cropped_to
-    )
-    return Engine(index, model)
+    if served is not None and served.index.fingerprint == index.fingerprint:
+        model = served.model
+    else:
+        model = open_model(
+            options.model or index.model_id, threads=options.threads, dims=index.cropped_to
+        )
+    if decoder is None:
+        return Engine(index, model)
+
+    def decode(photo: bytes | Path) -> Photo:
+        content = photo if isinstance(photo, bytes) else photo.read_bytes()
+        return decoder.photo(content, model.card.preprocessing, formats=UPLOADS)
+
+    return Engine(index, model, decode=decode)
 
 
 def serve(
@@ -50,20 +75,41 @@ def serve(
         PlaceSearchError: the index or its model cannot be opened.
     """
     options = options or ServerOptions()
+    keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
     listener = _listen(options.host, options.port)
+    if not keys and not _is_loopback(listener):
+        _warn(
+            f"WARNING: everybody who reaches {options.host} may search this index and see its "
+            "photos; use --keys, or --host 127.0.0.1."
+        )
+    decoder = Decoder(workers=options.workers, limits=options.decode)
     import uvicorn
 
     from search.app import create_app
+    from search.connection import connection_class
+    from search.log import logging_to_stderr
+    from search.reload import Reloader
 
-    def load() -> "Engine":
-        engine = open_engine(index_folder, options)
+    def load(served: "Engine | None" = None) -> "Engine":
+        engine = open_engine(index_folder, options, decoder=decoder, served=served)
         engine.warm_up()
         return engine
 
-    app = create_app(load, options)
+    app = create_app(
+        load,
+        options,
+        decoder=decoder,
+        keys=keys,
+        reloader=lambda service: Reloader(service, index_folder, load),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=connection_class(
+                read_seconds=options.read_seconds,
+                write_seconds=options.read_seconds,
+                most=options.connections,
+            ),
             lifespan="on",
             ws="none",
             log_config=None,
@@ -87,8 +133,10 @@ def serve(
     # uvicorn hands a signal that stopped it on to the handlers it found.
     found = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        server.run(sockets=[listener])
+        with logging_to_stderr():
+            server.run(sockets=[listener])
     finally:
+        decoder.close()
         for signum, handler in found.items():
             signal.signal(signum, handler)
     if service.failure is not None:
@@ -107,6 +155,16 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ServerError(_why_not(host, port, error)) from None
     return listener
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
+def _warn(sentence: str) -> None:
+    shown = f"\x1b[1;31m{sentence}\x1b[0m" if sys.stderr.isatty() else sentence
+    sys.stderr.write(f"{shown}\n")
+    sys.stderr.flush()
 
 
 def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
+from netvlad import Decoder
 from search.errors import NotReadyError
+from search.metrics import Metrics
 from search.options import ServerOptions
 from search.work import WorkQueue
 
@@ -16,17 +18,40 @@ if TYPE_CHECKING:
 EngineLoader: TypeAlias = "Callable[[], Engine]"
 """Opens an engine; what it raises ends the server."""
 
+IMAGES_WAITING = 64
+"""A page asks for many pictures at once, each of them quick."""
+
 
 class Service:
     """An engine in the making or ready, and the queues that bound the work on it."""
 
-    def __init__(self, engine: "Engine | EngineLoader", options: ServerOptions) -> None:
-        self.searches = WorkQueue("search", workers=options.workers, waiting=options.queue)
-        self.images = WorkQueue("image", workers=options.workers, waiting=8 * options.queue)
+    def __init__(
+        self,
+        engine: "Engine | EngineLoader",
+        options: ServerOptions,
+        *,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.searches = WorkQueue(
+            "search",
+            workers=options.workers,
+            waiting=options.queue,
+            seconds=options.search_seconds,
+        )
+        self.images = WorkQueue(
+            "image",
+            workers=options.workers,
+            waiting=max(IMAGES_WAITING, 8 * options.queue),
+            seconds=options.search_seconds,
+        )
+        self.decoder = decoder
         self.failure: Exception | None = None
+        self.refused: str | None = None
+        """Why the version of the index that is on disk is not the one that is served."""
         self.on_loaded: Callable[[], None] = lambda: None
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
+        self.metrics = Metrics(self)
 
     async def load(self) -> None:
         """Load the engine in a thread; what went wrong is left in `failure`."""
@@ -39,7 +64,7 @@ class Service:
 
     @property
     def engine(self) -> "Engine":
-        """The engine.
+        """The engine. A request asks once, so that all of its answer is of one index.
 
         Raises:
             NotReadyError: it is not loaded yet, or could not be.
@@ -48,10 +73,22 @@ class Service:
             raise NotReadyError("The server is still loading its index and model; try again soon.")
         return self._engine
 
+    @property
+    def loaded(self) -> "Engine | None":
+        """The engine, or None where it is not loaded."""
+        return self._engine
+
+    def replace(self, engine: "Engine") -> None:
+        """Answer from another engine from now on; what runs ends with its own."""
+        self._engine = engine
+        self.refused = None
+
     def close(self) -> None:
         """Refuse further work."""
         self.searches.close()
         self.images.close()
+        if self.decoder is not None:
+            self.decoder.close()
 
 
 async def _service_of(request: Request) -> Service:

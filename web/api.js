@@ -33,7 +33,7 @@ export function searchPlaces(photo, k, { signal, onUpload, onUploaded }) {
     request.addEventListener('load', () => {
       const reply = parse(request.responseText);
       if (request.status === 200 && reply) {
-        resolve(cacheable(/** @type {Reply} */ (reply)));
+        resolve(/** @type {Reply} */ (reply));
       } else {
         const wait = Number(request.getResponseHeader('Retry-After'));
         reject(new ApiError(problemOf(request.status, reply, wait)));
@@ -48,17 +48,6 @@ export function searchPlaces(photo, k, { signal, onUpload, onUploaded }) {
     });
     request.send(form);
   });
-}
-
-/**
- * With the index id in their addresses, thumbnails are fetched once, not once a search.
- * @param {Reply} reply
- */
-function cacheable(reply) {
-  for (const result of reply.results) {
-    result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
-  }
-  return reply;
 }
 
 /**

@@ -5,7 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.settings import HOST, MAX_BODY_MB, MODEL, PORT, QUEUE, THREADS, WORKERS
+from place_search.settings import (
+    CONNECTIONS,
+    CORS,
+    DECODE_MB,
+    DECODE_SECONDS,
+    HOST,
+    KEYS,
+    LOG,
+    LOG_ADDRESSES,
+    MAX_BODY_MB,
+    MAX_MEGAPIXELS,
+    MODEL,
+    PORT,
+    PUBLIC,
+    QUEUE,
+    RATE,
+    READ_SECONDS,
+    SEARCH_SECONDS,
+    THREADS,
+    WORKERS,
+)
 
 if TYPE_CHECKING:
     from search import Engine
@@ -14,6 +34,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     app.command("serve")(serve)
+    app.command("key")(key)
 
 
 def serve(
@@ -24,12 +45,25 @@ def serve(
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
-    workers: Annotated[int, WORKERS.option(min=1)] = WORKERS.default,
+    workers: Annotated[int | None, WORKERS.option(min=1, max=64)] = WORKERS.default,
     queue: Annotated[int, QUEUE.option(min=0)] = QUEUE.default,
+    connections: Annotated[int, CONNECTIONS.option(min=1)] = CONNECTIONS.default,
     max_body_mb: Annotated[int, MAX_BODY_MB.option(min=1)] = MAX_BODY_MB.default,
+    max_megapixels: Annotated[int, MAX_MEGAPIXELS.option(min=1)] = MAX_MEGAPIXELS.default,
+    decode_seconds: Annotated[float, DECODE_SECONDS.option(min=0.1)] = DECODE_SECONDS.default,
+    decode_mb: Annotated[int, DECODE_MB.option(min=64)] = DECODE_MB.default,
+    read_seconds: Annotated[float, READ_SECONDS.option(min=0.1)] = READ_SECONDS.default,
+    search_seconds: Annotated[float, SEARCH_SECONDS.option(min=0.1)] = SEARCH_SECONDS.default,
+    keys: Annotated[Path | None, KEYS.option(metavar="FILE")] = KEYS.default,
+    public: Annotated[bool, PUBLIC.option()] = PUBLIC.default,
+    rate: Annotated[int, RATE.option(min=0)] = RATE.default,
+    cors: Annotated[str, CORS.option(metavar="ORIGINS")] = CORS.default,
+    log: Annotated[bool, LOG.option()] = LOG.default,
+    log_addresses: Annotated[bool, LOG_ADDRESSES.option()] = LOG_ADDRESSES.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
-    from search import ServerOptions
+    from netvlad import DecodeLimits
+    from search import ServerOptions, default_workers
     from search import serve as serve_index
 
     options = ServerOptions(
@@ -37,11 +71,38 @@ def serve(
         port=port,
         model=model,
         threads=threads,
-        workers=workers,
+        workers=workers or default_workers(),
         queue=queue,
+        connections=connections,
         max_body_bytes=max_body_mb * 2**20,
+        decode=DecodeLimits(decode_seconds, decode_mb * 2**20, max_megapixels * 10**6),
+        read_seconds=read_seconds,
+        search_seconds=search_seconds,
+        keys_file=keys,
+        public=public,
+        rate=rate,
+        cors_origins=[origin.strip() for origin in cors.split(",") if origin.strip()],
+        log_requests=log,
+        log_addresses=log_addresses,
     )
     serve_index(index, options, on_ready=announce)
+
+
+def key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    role: Annotated[
+        str, typer.Option("--role", help="read: search; write: change the index too.")
+    ] = "read",
+) -> None:
+    """Make an API key for `serve --keys FILE`."""
+    from search import new_key, parse_keys
+
+    if role not in ("read", "write"):
+        raise typer.BadParameter(f"'{role}' is no role; use read or write.")
+    secret, made = new_key(name, "write" if role == "write" else "read")
+    parse_keys(made.line, f"the name '{name}'")
+    typer.echo(f"The key, shown only now:      {secret}")
+    typer.echo(f"The line for the keys file:   {made.line}")
 
 
 def announce(address: str, engine: "Engine") -> None:

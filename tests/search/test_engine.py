@@ -36,7 +36,7 @@ def test_the_reply_tells_everything_about_the_results(engine: Engine, street: An
     assert best.utm.zone == "32U"
     assert best.verified is None
     assert best.image_url == f"/v1/places/{best.place_id}/image"
-    assert best.thumbnail_url == f"/v1/places/{best.place_id}/thumbnail"
+    assert best.thumbnail_url == f"/v1/places/{best.place_id}/thumbnail?v={reply.index_id}"
 
 
 def test_a_photo_of_the_index_is_like_itself(engine: Engine, street: Any) -> None:

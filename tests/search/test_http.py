@@ -339,7 +339,17 @@ def test_the_schema_documents_the_replies_and_problems(client: httpx.Client) -> 
     schema = client.get("/openapi.json").json()
     assert "HTTPValidationError" not in schema["components"]["schemas"]
     operation = schema["paths"]["/v1/search"]["post"]
-    assert set(operation["responses"]) == {"200", "400", "413", "415", "422", "429", "503"}
+    assert set(operation["responses"]) == {
+        "200",
+        "400",
+        "401",
+        "408",
+        "413",
+        "415",
+        "422",
+        "429",
+        "503",
+    }
     busy = operation["responses"]["429"]["content"]
     assert list(busy) == ["application/problem+json"]
     assert not list(dangling(schema, schema))

@@ -1,0 +1,351 @@
+"""`make soak`: press one server for ten minutes, and say whether it bore that.
+
+python -m bench.soak [--seconds N] [--photos DIR] [--clients N]
+
+The server runs on the demo's index; all load comes from this process, over 127.0.0.1. A tenth of
+the time many clients search at once, four tenths damaged photos come in, the rest all of it
+together with slow clients, cancelled uploads and twenty reloads of the index.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from bench.run import OUT
+from bench.table import Row, print_rows, write_rows
+from indexer import build_index, open_source
+from netvlad import Model, open_model
+from place_search.demo_photos import fetch_demo_photos
+from search import ServerOptions
+from tests.search.photos import bombs, mutated, valid_photos
+
+AFTER_429_S = 0.2
+"""A refused client waits a little: the load itself must not take the server's cores."""
+RELOADS = 20
+
+
+@dataclass
+class Answers:
+    """What the clients of one stage were answered: seconds, by status."""
+
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self.seconds.setdefault(status, []).append(seconds)
+
+    def of(self, *statuses: int) -> list[float]:
+        """The seconds of the answers with these statuses, ascending."""
+        return sorted(s for status in statuses for s in self.seconds.get(status, [])) or [0.0]
+
+    @property
+    def errors(self) -> int:
+        """How many answers were the server's fault."""
+        return sum(len(s) for status, s in self.seconds.items() if status >= 500)
+
+
+def main() -> None:
+    """Run the soak; the exit code says whether all goals were met."""
+    parser = argparse.ArgumentParser(description="Press a place-search server.")
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
+    parser.add_argument("--clients", type=int, default=64)
+    asked = parser.parse_args()
+    photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Path(scratch) / "index"
+        model = open_model()
+        source = open_source(photos)
+        build_index(source, index, open_model(mode="throughput"))
+        queries = [photo.path.read_bytes() for photo in source.photos][:8]
+        rate = _model_rate(model, queries)
+        del model
+        server, address = _start(index)
+        try:
+            soak = Soak(address, server, index, queries, asked.seconds)
+            rows, met = asyncio.run(soak.run(asked.clients, rate))
+        finally:
+            server.terminate()
+            server.wait(30)
+    print_rows(rows)
+    print(f"Written to {write_rows(rows, OUT)}")
+    sys.exit(0 if met else "A goal was missed.")
+
+
+def _model_rate(model: Model, queries: Sequence[bytes], seconds: float = 5.0) -> float:
+    """Photos a second, decoded and embedded by as many threads as the server has workers."""
+    for query in queries:
+        model.embed(model.read(query))
+    end = time.perf_counter() + seconds
+
+    def work(number: int) -> int:
+        done = 0
+        while time.perf_counter() < end:
+            model.embed(model.read(queries[(number + done) % len(queries)]))
+            done += 1
+        return done
+
+    workers = ServerOptions().workers
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(work, range(workers))) / seconds
+
+
+def _start(index: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", str(port)]
+    server = subprocess.Popen([*command, "--read-seconds", "5"], stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            if httpx.get(f"{address}/readyz").status_code == 200:
+                return server, address
+        except httpx.TransportError:
+            time.sleep(0.05)
+    server.terminate()
+    raise RuntimeError("the server did not become ready")
+
+
+class Link:
+    """A connection that sends searches and little else: a full HTTP client takes more of the
+    processor than the server has left for it.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._host, _, port = address.removeprefix("http://").partition(":")
+        self._port = int(port)
+        self._open: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection, for the caller to close."""
+        return await asyncio.open_connection(self._host, self._port)
+
+    async def search(self, photo: bytes) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        if self._open is None:
+            self._open = await self.connect()
+        reader, writer = self._open
+        body = _PART + photo + b"\r\n--x--\r\n"
+        writer.write(_HEAD + str(len(body)).encode() + b"\r\n\r\n" + body)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        answer = await reader.readexactly(length)
+        if b"connection: close" in head:
+            self.close()
+        return int(head[9:12]), answer
+
+    def close(self) -> None:
+        """Close it; the next search opens a new one."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+
+_HEAD = (
+    b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    b"Content-Length: "
+)
+_PART = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+
+
+class Soak:
+    """The stages, on one server."""
+
+    def __init__(
+        self,
+        address: str,
+        server: subprocess.Popen[bytes],
+        index: Path,
+        queries: Sequence[bytes],
+        seconds: float,
+    ) -> None:
+        self.address = address
+        self.process = psutil.Process(server.pid)
+        self.index = index
+        self.queries = queries
+        self.seconds = seconds
+        self.peak = 0
+        self.live: list[float] = []
+
+    async def run(self, clients: int, rate: float) -> tuple[list[Row], bool]:
+        """All stages; returns the table, and whether its goals were met."""
+        options = ServerOptions()
+        alone = await self._alone()
+        before = await self._results()
+        base, files = self._memory(), self.process.num_fds()
+        watch = asyncio.create_task(self._watch())
+        crowd = await self._for(0.1, [self._good] * clients)
+        odd = await self._for(0.4, [self._odd] * 16)
+        warm = self._memory()
+        mixed = await self._for(
+            0.5, [self._good] * 8 + [self._odd] * 8 + [self._slow, self._cancelled] * 4, RELOADS
+        )
+        await asyncio.sleep(6)
+        watch.cancel()
+        after = await self._results()
+        service = statistics.median(alone)
+        # One search at a time has all cores: decoding beside it is all that is parallel.
+        bound = 1.5 * (options.queue + 1) * service
+        p95 = _p95(crowd.of(200))
+        taken = len(crowd.of(200)) / (self.seconds * 0.1)
+        grown = (self._memory() - warm) / 2**20
+        stages = (crowd, odd, mixed)
+        faults = sum((stage.faults for stage in stages), Counter[str]())
+        total = sum(len(s) for stage in stages for s in stage.seconds.values())
+        slowest = max(max(stage.of(*stage.seconds)) for stage in stages)
+        if faults:
+            print(f"Connections that broke: {dict(faults)}")
+        over = (self.peak - base) / 2**20
+        files = self.process.num_fds() - files
+        errors = sum(stage.errors for stage in stages)
+        live, refused = max(self.live), _p95(crowd.of(429))
+        goals: list[tuple[str, str, float, str, bool]] = [
+            ("requests", "", total, "≥ 10000", total >= 10_000 or self.seconds < 600),
+            ("5xx", "", errors, "0", errors == 0),
+            ("slowest answer", "s", slowest, "≤ 5", slowest <= 5),
+            ("search alone, p50", "ms", service * 1000, "", True),
+            ("accepted in a crowd, p95", "ms", p95 * 1000, f"≤ {bound * 1000:.0f}", p95 <= bound),
+            ("refused in a crowd, p95", "ms", refused * 1000, "", True),
+            ("searches in a crowd", "1/s", taken, f"≥ {0.9 * rate:.1f}", taken >= 0.9 * rate),
+            ("/livez at any time, slowest", "s", live, "≤ 1", live <= 1),
+            ("peak memory over the base", "MB", over, "≤ 600", over <= 600),
+            ("memory grown in the last half", "MB", grown, "≤ 50", grown <= 50),
+            ("files grown", "", files, "≤ 10", files <= 10),
+            ("good query's results unchanged", "", float(before == after), "1", before == after),
+        ]
+        rows = [Row(measure, unit, [float(value)], goal) for measure, unit, value, goal, _ in goals]
+        for measure, _, _, _, met in goals:
+            if not met:
+                print(f"MISSED: {measure}")
+        return rows, all(met for *_, met in goals)
+
+    async def _for(
+        self, share: float, kinds: Sequence[Callable[..., Awaitable[None]]], reloads: int = 0
+    ) -> Answers:
+        answers = Answers()
+        end = time.monotonic() + self.seconds * share
+
+        async def press(kind: Callable[..., Awaitable[None]], number: int) -> None:
+            chance = random.Random(number)
+            link = Link(self.address)
+            while time.monotonic() < end:
+                try:
+                    await kind(link, answers, chance)
+                except (OSError, asyncio.IncompleteReadError, ValueError) as error:
+                    answers.faults[type(error).__name__] += 1
+                    link.close()
+            link.close()
+
+        async def reload() -> None:
+            for _ in range(reloads):
+                await asyncio.sleep(self.seconds * share / (reloads + 1))
+                manifest = self.index / "manifest.json"
+                again = manifest.with_suffix(".new")
+                again.write_bytes(manifest.read_bytes())
+                again.rename(manifest)
+
+        await asyncio.gather(reload(), *(press(kind, n) for n, kind in enumerate(kinds)))
+        return answers
+
+    async def _send(self, link: "Link", answers: Answers, photo: bytes) -> None:
+        started = time.perf_counter()
+        status, body = await link.search(photo)
+        answers.add(status, time.perf_counter() - started)
+        if status >= 500:
+            print(body)
+        if status == 429:
+            await asyncio.sleep(AFTER_429_S)
+
+    async def _good(self, link: "Link", answers: Answers, chance: random.Random) -> None:
+        await self._send(link, answers, chance.choice(self.queries))
+
+    async def _odd(self, link: "Link", answers: Answers, chance: random.Random) -> None:
+        if chance.random() < 0.01:
+            photo = chance.choice([content for content, _ in _BOMBS.values()])
+        else:
+            photo = mutated(chance.choice(_VALID)[1], chance)
+        await self._send(link, answers, photo)
+
+    async def _slow(self, link: "Link", answers: Answers, chance: random.Random) -> None:
+        reader, writer = await link.connect()
+        writer.write(b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n")
+        writer.write(b"\r\n" if chance.random() < 0.5 else b"X-A: ")
+        started = time.perf_counter()
+        try:
+            await asyncio.wait_for(reader.read(), 20)
+            answers.add(408, 0.0)
+        except (TimeoutError, ConnectionError):
+            answers.faults["a slow client was kept"] += time.perf_counter() - started > 19
+        finally:
+            writer.close()
+
+    async def _cancelled(self, link: "Link", answers: Answers, chance: random.Random) -> None:
+        _, writer = await link.connect()
+        writer.write(
+            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + bytes(100_000)
+        )
+        await asyncio.sleep(chance.random() / 5)
+        writer.close()
+        answers.add(0, 0.0)
+
+    async def _alone(self) -> list[float]:
+        answers, link = Answers(), Link(self.address)
+        for number in range(48):
+            await self._send(link, answers, self.queries[number % len(self.queries)])
+        link.close()
+        return answers.of(200)
+
+    async def _results(self) -> Any:
+        link = Link(self.address)
+        _, body = await link.search(self.queries[0])
+        link.close()
+        return json.loads(body)["results"]
+
+    async def _watch(self) -> None:
+        async with httpx.AsyncClient(base_url=self.address, timeout=60) as client:
+            while True:
+                started = time.perf_counter()
+                await client.get("/livez")
+                self.live.append(time.perf_counter() - started)
+                self.peak = max(self.peak, await asyncio.to_thread(self._memory))
+                await asyncio.sleep(0.5)
+
+    def _memory(self) -> int:
+        """Bytes that the server and its decoders do not share with others."""
+        total = 0
+        for process in (self.process, *self.process.children(recursive=True)):
+            try:
+                total += process.memory_full_info().uss
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
+
+def _p95(seconds: Sequence[float]) -> float:
+    return seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))]
+
+
+_VALID = valid_photos()
+_BOMBS = bombs()
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The client, once blocking and once for asyncio."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypedDict
+
+import httpx
+
+from place_search_client.errors import ProblemError
+from place_search_client.replies import IndexInfo, PlaceInfo, SearchResult, read
+
+Photo = str | Path | bytes
+"""A file's path, or a photo's bytes."""
+
+RETRIED = (429, 503)
+LONGEST_WAIT_S = 30.0
+
+
+class _Settings(TypedDict):
+    base_url: str
+    timeout: float
+    headers: Mapping[str, str]
+
+
+class _Base:
+    """What both clients are told."""
+
+    def __init__(
+        self,
+        server: str = "http://127.0.0.1:8000",
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 3,
+    ) -> None:
+        """`key` is an API key, `timeout` in seconds.
+
+        A server that is busy or still loading is asked up to `retries` times more, each after the
+        seconds that it names.
+        """
+        self.retries = retries
+        self._settings: _Settings = {
+            "base_url": server,
+            "timeout": timeout,
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        }
+
+
+class Client(_Base):
+    """A blocking client; thread-safe, to be closed or used in a `with` block."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._http = httpx.Client(**self._settings)
+
+    __init__.__doc__ = _Base.__init__.__doc__
+
+    def search(
+        self,
+        photo: Photo,
+        *,
+        k: int = 10,
+        verify: bool = False,
+        near: tuple[float, float] | None = None,
+        radius_m: float | None = None,
+    ) -> SearchResult:
+        """The `k` places that look most like a photo, best first.
+
+        `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
+
+        Raises:
+            ProblemError: the server refused; see its `type`.
+            httpx.TransportError: the server was not reached.
+        """
+        files = {"photo": ("photo", _content(photo))}
+        query = _query(k, verify, near, radius_m)
+        return read(SearchResult, self._ask("POST", "/v1/search", query, files).json())
+
+    def index(self) -> IndexInfo:
+        """What the server searches in. Raises as `search` does."""
+        return read(IndexInfo, self._ask("GET", "/v1/index").json())
+
+    def place(self, place_id: int) -> PlaceInfo:
+        """A place. Raises as `search` does."""
+        return read(PlaceInfo, self._ask("GET", f"/v1/places/{int(place_id)}").json())
+
+    def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
+        """A place's photo as a JPEG. Raises as `search` does."""
+        return self._ask("GET", place.thumbnail_url if thumbnail else place.image_url).content
+
+    def _ask(self, method: str, path: str, query: Any = None, files: Any = None) -> httpx.Response:
+        for left in range(self.retries, -1, -1):
+            response = self._http.request(method, path, params=query, files=files)
+            wait = _wait(response)
+            if wait is None or not left:
+                break
+            time.sleep(wait)
+        return _checked(response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Base):
+    """A client for asyncio, to be closed or used in an `async with` block."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._http = httpx.AsyncClient(**self._settings)
+
+    __init__.__doc__ = _Base.__init__.__doc__
+
+    async def search(
+        self,
+        photo: Photo,
+        *,
+        k: int = 10,
+        verify: bool = False,
+        near: tuple[float, float] | None = None,
+        radius_m: float | None = None,
+    ) -> SearchResult:
+        """As `Client.search`."""
+        files = {"photo": ("photo", await asyncio.to_thread(_content, photo))}
+        query = _query(k, verify, near, radius_m)
+        return read(SearchResult, (await self._ask("POST", "/v1/search", query, files)).json())
+
+    async def index(self) -> IndexInfo:
+        """As `Client.index`."""
+        return read(IndexInfo, (await self._ask("GET", "/v1/index")).json())
+
+    async def place(self, place_id: int) -> PlaceInfo:
+        """As `Client.place`."""
+        return read(PlaceInfo, (await self._ask("GET", f"/v1/places/{int(place_id)}")).json())
+
+    async def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
+        """As `Client.image`."""
+        path = place.thumbnail_url if thumbnail else place.image_url
+        return (await self._ask("GET", path)).content
+
+    async def _ask(
+        self, method: str, path: str, query: Any = None, files: Any = None
+    ) -> httpx.Response:
+        for left in range(self.retries, -1, -1):
+            response = await self._http.request(method, path, params=query, files=files)
+            wait = _wait(response)
+            if wait is None or not left:
+                break
+            await asyncio.sleep(wait)
+        return _checked(response)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _content(photo: Photo) -> bytes:
+    return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+
+
+def _query(
+    k: int, verify: bool, near: tuple[float, float] | None, radius_m: float | None
+) -> dict[str, str | int | float]:
+    query: dict[str, str | int | float] = {"k": k, "verify": str(verify).lower()}
+    if near is not None:
+        query["near"] = f"{near[0]},{near[1]}"
+    if radius_m is not None:
+        query["radius_m"] = radius_m
+    return query
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return max(0.0, float(response.headers.get("retry-after", "1")))
+    except ValueError:
+        return 1.0
+
+
+def _wait(response: httpx.Response) -> float | None:
+    """The seconds after which to ask again, or None where that would help nothing."""
+    if response.status_code not in RETRIED:
+        return None
+    return min(_retry_after(response), LONGEST_WAIT_S)
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    retry_after = _retry_after(response) if response.status_code in RETRIED else 0.0
+    raise ProblemError(response.status_code, body, retry_after)

@@ -1,0 +1,70 @@
+"""Requests whose client has gone away are given up."""
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
+_GONE: Message = {"type": "http.disconnect"}
+
+
+class Disconnects:
+    """ASGI middleware that cancels a request when its client disconnects.
+
+    A search that still waits for its turn then gives its place in the queue up.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        client = _Client(receive, "content-length" in headers or "transfer-encoding" in headers)
+        answer = asyncio.ensure_future(self.app(scope, client.receive, send))
+        watch = asyncio.ensure_future(client.wait_until_gone())
+        try:
+            await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watch.cancel()
+            if not answer.done():
+                answer.cancel()
+        if not client.gone.is_set() or answer.done():
+            await answer
+
+
+class _Client:
+    """What a client sends: its body for the application, its going for the watch."""
+
+    def __init__(self, receive: Receive, has_body: bool) -> None:
+        self.gone = asyncio.Event()
+        self._receive = receive
+        self._sent = asyncio.Event()
+        self._pending = not has_body
+        if not has_body:
+            self._sent.set()
+
+    async def receive(self) -> Message:
+        if self._pending:
+            self._pending = False
+            return _NO_BODY
+        if self._sent.is_set():
+            await self.gone.wait()
+            return _GONE
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.gone.set()
+            self._sent.set()
+        elif not message.get("more_body", False):
+            self._sent.set()
+        return message
+
+    async def wait_until_gone(self) -> None:
+        await self._sent.wait()
+        while not self.gone.is_set():
+            if (await self._receive())["type"] == "http.disconnect":
+                self.gone.set()

@@ -1,0 +1,196 @@
+"""The client: replies as objects, problems as errors, patience with a busy server."""
+
+import asyncio
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from place_search_client import AsyncClient, Client, ProblemError
+from search.schemas import IndexReply, PlaceReply, ResultReply, SearchReply
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+PLACE = {
+    "place_id": 7,
+    "name": "a.jpg",
+    "position": {"latitude": 48.0, "longitude": 11.5},
+    "utm": None,
+    "image_url": "/v1/places/7/image",
+    "thumbnail_url": "/v1/places/7/thumbnail?v=0",
+}
+SEARCH = {
+    "index_id": "0123456789abcdef",
+    "model": "m",
+    "query": {"width": 4, "height": 3, "position": None, "notes": ["odd"]},
+    "timings_ms": {"queue": 0, "decode": 1, "embed": 2, "search": 3, "verify": 0, "total": 6},
+    "results": [{**PLACE, "rank": 1, "similarity": 0.5, "verified": {"inliers": 9, "score": 0.1}}],
+    "location": None,
+}
+INDEX = {
+    "index_id": "0123456789abcdef",
+    "model": "m",
+    "fingerprint": "f",
+    "places": 1,
+    "positions": 1,
+    "dims": 2,
+    "created": "2026-01-01T00:00:00Z",
+    "format_version": 1,
+    "skipped": {"count": 0, "photos": []},
+}
+BUSY = {"type": "/problems/busy", "title": "Busy", "status": 429, "detail": "Try again."}
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Answers as a place-search server does, or as `refusals` says."""
+
+    refusals: ClassVar[list[tuple[int, Any]]] = []
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer()
+
+    def _answer(self) -> None:
+        self.seen.append((self.path, self.headers.get("authorization")))
+        if self.refusals:
+            status, body = self.refusals.pop(0)
+            content = json.dumps(body).encode()
+        elif self.path.endswith("image"):
+            status, content = 200, b"JPEG"
+        else:
+            status = 200
+            kinds = {"/v1/search": SEARCH, "/v1/index": INDEX, "/v1/places/7": PLACE}
+            content = json.dumps(kinds[self.path.partition("?")[0]]).encode()
+        self.send_response(status)
+        self.send_header("Retry-After", "0.05")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    Server.refusals.clear()
+    Server.seen.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_replies_are_those_of_the_server() -> None:
+    """What the tests here answer is what the server would."""
+    SearchReply.model_validate(SEARCH)
+    PlaceReply.model_validate(PLACE)
+    IndexReply.model_validate(INDEX)
+    ResultReply.model_validate(SEARCH["results"][0])  # type: ignore[index]
+
+
+def test_replies_are_objects(address: str, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"x")
+    with Client(address, key="ps_k") as client:
+        found = client.search(photo, k=3, near=(48.0, 11.5), radius_m=50)
+        assert found.results[0].position is not None
+        assert found.results[0].position.latitude == 48.0
+        assert found.results[0].verified is not None
+        assert found.results[0].verified.inliers == 9
+        assert found.query.notes == ["odd"]
+        assert client.index().dims == 2
+        assert client.place(7).name == "a.jpg"
+        assert client.image(client.place(7)) == b"JPEG"
+    assert {key for _, key in Server.seen} == {"Bearer ps_k"}
+    assert Server.seen[0][0] == "/v1/search?k=3&verify=false&near=48.0%2C11.5&radius_m=50"
+
+
+def test_a_busy_server_is_asked_again(address: str) -> None:
+    Server.refusals[:] = [(429, BUSY), (503, BUSY)]
+    with Client(address) as client:
+        started = time.monotonic()
+        assert client.search(b"x").model == "m"
+        assert time.monotonic() - started >= 0.1
+    assert len(Server.seen) == 3
+
+
+def test_a_problem_is_an_error(address: str) -> None:
+    Server.refusals[:] = [(429, BUSY)] * 2
+    with Client(address, retries=1) as client:
+        with pytest.raises(ProblemError, match=r"Try again\.") as caught:
+            client.index()
+        assert (caught.value.type, caught.value.status) == ("/problems/busy", 429)
+        assert caught.value.retry_after == 0.05
+        Server.refusals[:] = [(502, None)]
+        with pytest.raises(ProblemError, match="answered 502"):
+            client.index()
+
+
+def test_asyncio(address: str) -> None:
+    async def ask() -> None:
+        Server.refusals[:] = [(429, BUSY)]
+        async with AsyncClient(address) as client:
+            found, index = await asyncio.gather(client.search(b"x"), client.index())
+            assert found.index_id == index.index_id
+            assert await client.image(await client.place(7)) == b"JPEG"
+
+    asyncio.run(ask())
+
+
+def test_a_server_that_is_not_there() -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(httpx.ConnectError):
+        client.index()
+
+
+def test_it_needs_nothing_of_the_server() -> None:
+    code = (
+        "import place_search_client, sys; "
+        "print(sorted({'search', 'netvlad', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["search.py", "search.sh", "search.mjs"])
+def test_the_examples_run(address: str, name: str, tmp_path: Path) -> None:
+    program = {"py": sys.executable, "sh": "sh", "mjs": "node"}[name.partition(".")[2]]
+    needed = "curl" if name == "search.sh" else program
+    if shutil.which(needed) is None:
+        pytest.skip(f"{needed} is not there")
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"x")
+    done = subprocess.run(
+        [program, str(EXAMPLES / name), str(photo)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(EXAMPLES.parent),
+            "PLACE_SEARCH_SERVER": address,
+            "PLACE_SEARCH_KEY": "ps_k",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a.jpg" in done.stdout
+    ((path, key),) = Server.seen
+    assert path.startswith("/v1/search?k=3")
+    assert key == "Bearer ps_k"

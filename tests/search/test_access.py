@@ -1,0 +1,232 @@
+"""Keys, roles, rates, other sites, and what the log and the metrics tell."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from search import Engine, ServerError, ServerOptions, create_app, new_key
+from search.access import MAX_CLIENTS, Access, Rate
+from search.keys import ApiKey, Role, find_key, parse_keys, read_keys
+
+Ask = Callable[..., httpx.Response]
+
+
+def asker(app: FastAPI) -> Ask:
+    def ask(method: str, path: str, **options: Any) -> httpx.Response:
+        async def go() -> httpx.Response:
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(go())
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def secrets() -> dict[Role, tuple[str, ApiKey]]:
+    return {"read": new_key("reader", "read"), "write": new_key("writer", "write")}
+
+
+@pytest.fixture(scope="module")
+def keys(secrets: dict[Role, tuple[str, ApiKey]]) -> list[ApiKey]:
+    return [key for _, key in secrets.values()]
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_a_key_is_kept_as_its_hash(tmp_path: Path) -> None:
+    secret, key = new_key("me", "write")
+    assert secret not in key.line
+    file = tmp_path / "keys"
+    file.write_text(f"# ours\n\n{key.line}  # mine\n")
+    (found,) = read_keys(file, "")
+    assert found == key
+    assert find_key([found], secret) == key
+    assert find_key([found], secret[:-1]) is None
+    assert find_key([found], "") is None
+    other = new_key("other", "read")[1]
+    assert read_keys(file, f"{other.line};") == [other, key]
+
+
+@pytest.mark.parametrize(
+    "line", ["secret", "me admin sha256:" + "0" * 64, "me read sha256:00", "me read " + "0" * 64]
+)
+def test_a_line_that_is_no_key_is_named(line: str) -> None:
+    with pytest.raises(ServerError, match=r"^Line 2 of x is no new API key"):
+        parse_keys(f"\n{line}\n", "x")
+
+
+def test_a_keys_file_without_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match="cannot be read"):
+        read_keys(tmp_path / "none", "")
+    (tmp_path / "empty").write_text("# nothing\n")
+    with pytest.raises(ServerError, match="lists no key"):
+        read_keys(tmp_path / "empty", "")
+
+
+def test_without_a_key_only_health_and_page_answer(
+    engine: Engine, keys: list[ApiKey], street: Any
+) -> None:
+    ask = asker(create_app(engine, keys=keys))
+    for path in ("/livez", "/readyz", "/", "/docs", "/openapi.json", "/problems/busy"):
+        assert ask("GET", path).status_code == 200, path
+    photo = {"photo": street.query(0)}
+    for response in (
+        ask("GET", "/v1/index"),
+        ask("GET", "/v1/places/0/thumbnail"),
+        ask("GET", "/metrics"),
+        ask("POST", "/v1/search", files=photo),
+        ask("POST", "/compare", files=photo),
+        ask("POST", "/v1/places", files=photo),
+        ask("GET", "/v1/index", headers=bearer("ps_wrong")),
+        ask("GET", "/v1/index", headers={"Authorization": "Basic !"}),
+    ):
+        assert response.status_code == 401
+        assert response.json()["type"] == "/problems/unauthorized"
+        assert "Bearer" in response.headers["www-authenticate"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_key_opens_what_its_role_may(
+    engine: Engine, keys: list[ApiKey], secrets: dict[Role, tuple[str, ApiKey]], street: Any
+) -> None:
+    ask = asker(create_app(engine, keys=keys))
+    read, write = secrets["read"][0], secrets["write"][0]
+    for headers in (bearer(read), bearer(write), {"X-API-Key": read}):
+        assert ask("GET", "/v1/index", headers=headers).status_code == 200
+        found = ask("POST", "/v1/search", headers=headers, files={"photo": street.query(0)})
+        assert found.status_code == 200
+    assert ask("GET", "/v1/index", auth=("anybody", read)).status_code == 200
+    refused = ask("DELETE", "/v1/places/1", headers=bearer(read))
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
+    # What a browser adds by itself, another site's page could make it send.
+    assert ask("DELETE", "/v1/places/1", auth=("anybody", write)).status_code == 403
+    assert ask("DELETE", "/v1/places/1", headers=bearer(write)).status_code == 405
+
+
+def test_a_public_server_lets_everybody_read(
+    engine: Engine, keys: list[ApiKey], street: Any
+) -> None:
+    ask = asker(create_app(engine, ServerOptions(public=True), keys=keys))
+    assert ask("GET", "/v1/index").status_code == 200
+    assert ask("POST", "/v1/search", files={"photo": street.query(0)}).status_code == 200
+    assert ask("GET", "/v1/index", headers=bearer("ps_wrong")).status_code == 401
+    assert ask("POST", "/v1/places", files={"photo": b"x"}).status_code == 401
+
+
+def test_a_rate_is_refilled_and_forgets_nobody_too_soon() -> None:
+    rate = Rate(2)
+    assert [rate.take("a", now=0.0) for _ in range(4)] == [0, 0, 31, 31]
+    assert rate.take("b", now=0.0) == 0
+    assert rate.take("a", now=29.0) == 1
+    assert rate.take("a", now=31.0) == 0
+    assert rate.take("a", now=31.0) > 0
+    for number in range(MAX_CLIENTS + 10):
+        rate.take(f"client {number}", now=32.0)
+    assert len(rate._buckets) == MAX_CLIENTS
+
+
+def test_too_many_searches_are_told_when_to_come_back(engine: Engine, street: Any) -> None:
+    ask = asker(create_app(engine, ServerOptions(rate=2)))
+    statuses = []
+    for _ in range(4):
+        response = ask("POST", "/v1/search", files={"photo": street.query(0)})
+        statuses.append(response.status_code)
+    assert statuses == [200, 200, 429, 429]
+    assert response.json()["type"] == "/problems/rate-limited"
+    assert 20 <= int(response.headers["retry-after"]) <= 31
+    assert ask("GET", "/v1/index").status_code == 200
+
+
+def test_an_ipv6_customer_is_one_client() -> None:
+    async def app(*_: Any) -> None:
+        return None
+
+    access = Access(app, rate=1)
+    scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": []}
+    assert access._refusal({**scope, "client": ("2001:db8::1", 1)}) is None
+    assert access._refusal({**scope, "client": ("2001:db8::2", 1)}) is not None
+    assert access._refusal({**scope, "client": ("2001:db8:1::1", 1)}) is None
+    assert access._refusal({**scope, "client": None}) is None
+
+
+def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
+    origin = {"Origin": "https://a.example"}
+    closed = asker(create_app(engine))
+    assert "access-control-allow-origin" not in closed("GET", "/v1/index", headers=origin).headers
+    ask = asker(create_app(engine, ServerOptions(cors_origins=["https://a.example"], rate=1)))
+    allowed = ask("GET", "/v1/index", headers=origin)
+    assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
+    assert "access-control-allow-origin" not in other.headers
+    preflight = {**origin, "Access-Control-Request-Method": "POST"}
+    assert ask("OPTIONS", "/v1/search", headers=preflight).status_code == 200
+
+
+def test_all_interfaces_without_a_key_is_warned_of(
+    start_server: Callable[..., Any], index_folder: Path, tmp_path: Path
+) -> None:
+    server = start_server(index_folder, "--host", "0.0.0.0")
+    assert "WARNING: everybody who reaches 0.0.0.0" in server.text()
+    server.stop()
+    secret, key = new_key("me", "read")
+    (tmp_path / "keys").write_text(key.line)
+    server = start_server(index_folder, "--host", "0.0.0.0", "--keys", str(tmp_path / "keys"))
+    assert "WARNING" not in server.text()
+    assert httpx.get(f"{server.address}v1/index").status_code == 401
+    assert httpx.get(f"{server.address}v1/index", headers=bearer(secret)).status_code == 200
+    server.stop()
+
+
+def test_the_log_tells_what_happened_and_nothing_more(
+    start_server: Callable[..., Any], index_folder: Path, street: Any
+) -> None:
+    server = start_server(index_folder, "--log")
+    with httpx.Client(base_url=server.address, headers={"x-request-id": "me-1"}) as client:
+        files = {"photo": ("secret-name.jpg", street.query(0))}
+        client.post("/v1/search?near=48.1,11.5&radius_m=5", files=files)
+        client.post("/v1/search", files={"photo": b"no photo"})
+        client.get("/v1/places/3")
+        client.get("/not/there")
+    server.stop()
+    lines = [json.loads(line) for line in server.text().splitlines() if line.startswith("{")]
+    assert [(line["route"], line["status"]) for line in lines] == [
+        ("/v1/search", 200),
+        ("/v1/search", 415),
+        ("/v1/places/{place_id}", 200),
+        ("other", 404),
+    ]
+    assert {line["request_id"] for line in lines} == {"me-1"}
+    assert {line["client"] for line in lines} == {"127.0.0.0/24"}
+    assert lines[0]["stages_ms"]["embed"] > 0
+    assert lines[1]["problem"] == "unsupported-photo"
+    for told in ("secret-name", "48.1", "127.0.0.1:"):
+        assert told not in "".join(map(json.dumps, lines))
+
+
+def test_the_metrics_count(engine: Engine, street: Any) -> None:
+    ask = asker(create_app(engine))
+    ask("POST", "/v1/search", files={"photo": street.query(0)})
+    ask("POST", "/v1/search", files={"photo": b"no photo"})
+    ask("GET", "/made/up/1")
+    page = ask("GET", "/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    for line in (
+        'place_search_stage_seconds_count{stage="embed"} 1.0',
+        'place_search_problems_total{type="unsupported-photo"} 1.0',
+        'place_search_request_seconds_count{route="other",status="404"} 1.0',
+        'place_search_queue_depth{queue="search"} 0.0',
+        f'place_search_index_info{{index_id="{engine.index.index_id}",model="lite0-netvlad"}} 1.0',
+        "place_search_places 12.0",
+    ):
+        assert line in page.text, line
+    assert "made" not in page.text

@@ -1,0 +1,165 @@
+"""A new version of the index under load: no failed request, no mixed answer."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from indexer import Index, build_index, open_index, open_source
+from netvlad import Model
+
+
+@pytest.fixture(scope="module")
+def versions(
+    street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Two indexes of one street: one of its first five places, one of the last six."""
+    folder = tmp_path_factory.mktemp("versions")
+    found = []
+    for name, places in (("a", range(5)), ("b", range(3, 9))):
+        photos = folder / f"photos-{name}"
+        photos.mkdir()
+        for place in places:
+            shutil.copy(street.folder / f"{place:02d}.jpg", photos)
+        build_index(open_source(photos), folder / name, model)
+        found.append(folder / name)
+    return found[0], found[1]
+
+
+def put(version: Path, folder: Path) -> None:
+    """Put a version in the place of another as the indexer does: the manifest last, by renaming."""
+    index_id = json.loads((version / "manifest.json").read_bytes())["index_id"]
+    for file in sorted(version.rglob("*")):
+        name = file.relative_to(version)
+        if file.is_dir() or name.name == "manifest.json":
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        waiting = target.with_name(f"{target.name}.{index_id}.new")
+        shutil.copy(file, waiting)
+        waiting.rename(target)
+    waiting = folder / "manifest.json.new"
+    shutil.copy(version / "manifest.json", waiting)
+    waiting.rename(folder / "manifest.json")
+
+
+def wait_until(client: httpx.Client, meets: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        body: dict[str, Any] = client.get("/readyz").json()
+        if meets(body):
+            return body
+        time.sleep(0.05)
+    raise TimeoutError(body)
+
+
+def names(version: Path) -> tuple[str, set[str]]:
+    index: Index = open_index(version)
+    return index.index_id, {place.name for place in index.places()}
+
+
+def test_versions_follow_each_other_under_load(
+    start_server: Callable[..., Any], versions: tuple[Path, Path], street: Any, tmp_path: Path
+) -> None:
+    places = dict(names(version) for version in versions)
+    ids = list(places)
+    folder = tmp_path / "index"
+    shutil.copytree(versions[0], folder)
+    server = start_server(folder, "--queue", "64")
+    process = psutil.Process(server.process.pid)
+    stop = threading.Event()
+    seen: list[str] = []
+
+    def press(number: int) -> None:
+        with httpx.Client(base_url=server.address, timeout=30) as client:
+            while not stop.is_set():
+                files = {"photo": ("a", street.query(number))}
+                response = client.post("/v1/search", params={"k": 3}, files=files)
+                assert response.status_code == 200, response.text
+                body = response.json()
+                seen.append(body["index_id"])
+                for result in body["results"]:
+                    assert result["name"] in places[body["index_id"]]
+                    assert result["thumbnail_url"].endswith(body["index_id"])
+
+    with (
+        httpx.Client(base_url=server.address, timeout=30) as client,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        pressed = [pool.submit(press, number) for number in range(3, 6)]
+        files = 0
+        for turn in range(6):
+            version = (turn + 1) % 2
+            put(versions[version], folder)
+            wait_until(client, lambda body, version=version: body["index_id"] == ids[version])  # type: ignore[misc]
+            if turn == 1:
+                files = process.num_fds()
+        stop.set()
+        for done in pressed:
+            done.result()
+        assert set(seen) == set(ids)
+        assert process.num_fds() <= files + 8, "old versions are closed"
+        assert 'reloads_total{result="served"} 6.0' in client.get("/metrics").text
+    server.stop()
+
+
+def test_a_broken_version_is_refused_and_said(
+    start_server: Callable[..., Any], versions: tuple[Path, Path], street: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(versions[0], folder)
+    server = start_server(folder)
+    with httpx.Client(base_url=server.address, timeout=30) as client:
+
+        def results() -> Any:
+            return client.post("/v1/search", files={"photo": ("a", street.query(4))}).json()
+
+        before = results()
+        whole = (folder / "manifest.json").read_bytes()
+        for broken in (b"{}", whole.replace(b'"places"', b'"palaces"', 1), whole[:200], None):
+            if broken is None:
+                (folder / "manifest.json").unlink()
+            else:
+                (folder / "manifest.new").write_bytes(broken)
+                (folder / "manifest.new").rename(folder / "manifest.json")
+            refused = wait_until(client, lambda body: "refused" in body)
+            assert refused["index_id"] == before["index_id"]
+            assert refused["refused"].endswith(".")
+            assert results()["results"] == before["results"]
+            (folder / "manifest.new").write_bytes(whole)
+            (folder / "manifest.new").rename(folder / "manifest.json")
+            wait_until(client, lambda body: "refused" not in body)
+        put(versions[1], folder)
+        wait_until(client, lambda body: body["index_id"] != before["index_id"])
+    server.stop()
+    events = [json.loads(line) for line in server.text().splitlines() if line.startswith("{")]
+    assert [event["event"] for event in events].count("index refused") == 4
+    assert events[-1]["event"] == "index replaced"
+    assert events[-1]["was"] == before["index_id"]
+
+
+def test_an_index_built_again_in_place_is_served(
+    start_server: Callable[..., Any], street: Any, model: Model, tmp_path: Path
+) -> None:
+    photos, folder = tmp_path / "photos", tmp_path / "index"
+    photos.mkdir()
+    for place in range(3):
+        shutil.copy(street.folder / f"{place:02d}.jpg", photos)
+    build_index(open_source(photos), folder, model)
+    server = start_server(folder)
+    with httpx.Client(base_url=server.address, timeout=30) as client:
+        shutil.copy(street.folder / "05.jpg", photos)
+        build_index(open_source(photos), folder, model)
+        body = wait_until(client, lambda body: body["places"] == 4)
+        reply = client.post("/v1/search", files={"photo": ("a", street.query(5))}).json()
+    server.stop()
+    assert reply["index_id"] == body["index_id"]
+    assert reply["results"][0]["name"] == "05.jpg"

@@ -1,0 +1,100 @@
+"""The queue: who waits, who is refused, who gives up."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from search import BusyError, Engine, ServerOptions, create_app
+from search.errors import TimedOutError
+from search.work import WorkQueue
+
+
+def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=1)
+        go_on = threading.Event()
+        running = [asyncio.create_task(queue.run(lambda: go_on.wait(10))) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        assert queue.depth == queue.places == 2
+        with pytest.raises(BusyError):
+            await queue.run(lambda: True)
+        go_on.set()
+        waits = [waited for _, waited in await asyncio.gather(*running)]
+        assert waits[1] > 40 > waits[0]
+        await asyncio.sleep(0.01)
+        assert queue.depth == 0
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_who_gives_up_waiting_frees_the_place_at_once() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=1)
+        go_on = threading.Event()
+        done = []
+        running = asyncio.create_task(queue.run(lambda: go_on.wait(10)))
+        await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(queue.run(lambda: done.append(1)))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await asyncio.sleep(0.02)
+        assert queue.depth == 1
+        running.cancel()
+        await asyncio.sleep(0.02)
+        assert queue.depth == 1, "what runs has its place until it ends"
+        go_on.set()
+        while queue.depth:
+            await asyncio.sleep(0.01)
+        assert not done
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_time_is_bounded_waiting_and_working() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=1, seconds=0.1)
+        go_on = threading.Event()
+        answers = await asyncio.gather(
+            queue.run(lambda: go_on.wait(10)),
+            queue.run(lambda: go_on.wait(10)),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [TimedOutError, BusyError]
+        assert queue.depth == 1
+        go_on.set()
+        while queue.depth:
+            await asyncio.sleep(0.01)
+        result, _ = await queue.run(lambda: 7)
+        assert result == 7
+        queue.close()
+        with pytest.raises(BusyError, match="stopping"):
+            await queue.run(lambda: 7)
+
+    asyncio.run(run())
+
+
+def test_what_a_job_raises_comes_out() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=0, seconds=5)
+
+        def fail() -> None:
+            raise TimeoutError("its own")
+
+        with pytest.raises(TimeoutError, match="its own"):
+            await queue.run(fail)
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
+    service = create_app(engine, ServerOptions(queue=0, workers=1)).state.service
+    assert service.searches.places == 1
+    assert service.images.places > 60
+    started = time.monotonic()
+    service.close()
+    assert time.monotonic() - started < 1
