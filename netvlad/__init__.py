@@ -9,6 +9,7 @@ from netvlad.errors import (
     PlaceSearchError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
+    VocabularyError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
 from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
@@ -33,6 +34,7 @@ __all__ = [
     "Source",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
+    "VocabularyError",
     "code_bytes",
     "decode_photo",
     "encode_cells",

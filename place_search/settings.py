@@ -56,8 +56,14 @@ PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
 WORKERS = Setting("workers", int, 2, "Searches that run at the same time.")
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
+TILES_URL = Setting(
+    "tiles_url",
+    str,
+    None,
+    "Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there (default: none).",
+)
 
-SETTINGS = (MODEL, WEIGHTS, THREADS, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
+SETTINGS = (MODEL, WEIGHTS, THREADS, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB, TILES_URL)
 
 
 def render_settings() -> str:

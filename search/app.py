@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from search import routes_health, routes_places, routes_search
+from search import routes_explain, routes_health, routes_map, routes_places, routes_search
 from search.body_limit import BodyLimit
 from search.headers import SecurityHeaders
 from search.options import ServerOptions
-from search.page import add_docs, add_page
+from search.page import add_docs, add_page, tiles_origin
 from search.problems import add_problem_handlers
 from search.schemas import ProblemReply
 from search.service import EngineLoader, Service
@@ -41,13 +41,14 @@ def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = 
         lifespan=_lifespan,
     )
     app.state.service = Service(engine, options)
-    for routes in (routes_search, routes_places, routes_health):
+    for routes in (routes_search, routes_explain, routes_map, routes_places, routes_health):
         app.include_router(routes.router)
     add_docs(app)
-    add_page(app)
+    add_page(app, options.tiles_url)
     add_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=options.max_body_bytes)
-    app.add_middleware(SecurityHeaders)
+    tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
+    app.add_middleware(SecurityHeaders, images_from=tiles)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

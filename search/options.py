@@ -10,7 +10,8 @@ class ServerOptions:
 
     `workers` searches run at once and at most `queue` more wait; a request beyond that is refused
     with 429. `model` stands in for the index's own model id, `threads` bounds the model's CPU
-    threads (None: all of them).
+    threads (None: all of them). `tiles_url` is where the map's tiles come from, with {x}, {y} and
+    {z} in it (None: the map has none).
     """
 
     host: str = "127.0.0.1"
@@ -20,3 +21,4 @@ class ServerOptions:
     queue: int = 16
     max_body_bytes: int = 32 * 1024 * 1024
     threads: int | None = None
+    tiles_url: str | None = None

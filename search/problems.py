@@ -14,6 +14,7 @@ from netvlad import (
     PlaceSearchError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
+    VocabularyError,
 )
 from search.errors import BusyError, NotReadyError, ParameterError, PhotoGoneError
 from search.headers import SECURITY_HEADERS
@@ -48,6 +49,7 @@ UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
 UNREADABLE_PHOTO = Problem("unreadable-photo", 422, "The photo cannot be read")
 BUSY = Problem("busy", 429, "Too many requests are waiting")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
+NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
 PROBLEMS = {
@@ -55,7 +57,7 @@ PROBLEMS = {
     for problem in (
         *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-        *(BUSY, INTERNAL, NOT_READY),
+        *(BUSY, INTERNAL, NO_VOCABULARY, NOT_READY),
     )
 }
 
@@ -65,6 +67,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     OversizedPhotoError: OVERSIZED_PHOTO,
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,
+    VocabularyError: NO_VOCABULARY,
     BusyError: BUSY,
     NotReadyError: NOT_READY,
 }

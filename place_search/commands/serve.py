@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.settings import HOST, MAX_BODY_MB, MODEL, PORT, QUEUE, THREADS, WORKERS
+from place_search.settings import (
+    HOST,
+    MAX_BODY_MB,
+    MODEL,
+    PORT,
+    QUEUE,
+    THREADS,
+    TILES_URL,
+    WORKERS,
+)
 
 if TYPE_CHECKING:
     from search import Engine
@@ -27,6 +36,7 @@ def serve(
     workers: Annotated[int, WORKERS.option(min=1)] = WORKERS.default,
     queue: Annotated[int, QUEUE.option(min=0)] = QUEUE.default,
     max_body_mb: Annotated[int, MAX_BODY_MB.option(min=1)] = MAX_BODY_MB.default,
+    tiles_url: Annotated[str | None, TILES_URL.option()] = TILES_URL.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
     from search import ServerOptions
@@ -40,6 +50,7 @@ def serve(
         workers=workers,
         queue=queue,
         max_body_bytes=max_body_mb * 2**20,
+        tiles_url=tiles_url,
     )
     serve_index(index, options, on_ready=announce)
 
