@@ -18,7 +18,7 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval test lint bench weights clean
+.PHONY: help setup demo index serve eval test lint bench screenshots weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
 	@echo 'make setup            install everything       make bench   measure speed'
+	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
 
@@ -60,6 +61,10 @@ lint: $(ALL)
 
 bench: $(ALL)
 	@exec $(BIN)/python -m bench.run
+
+screenshots: $(ALL)
+	@$(RUN) demo --no-serve
+	@exec $(BIN)/python docs/screenshots.py
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

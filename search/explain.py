@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netvlad import Photo
 from netvlad.vocabulary import Vocabulary, read_vocabulary
 from search.schemas import ExplainReply, GridReply, SizeReply
 
@@ -15,17 +16,15 @@ if TYPE_CHECKING:
 DIGITS = 4
 
 
-def explain(model: "Model", photo: bytes) -> ExplainReply:
-    """Embed a photo, and say which cluster each cell belongs to.
+def explain(model: "Model", photo: Photo) -> ExplainReply:
+    """Embed a decoded photo, and say which cluster each cell belongs to.
 
     Raises:
-        PhotoError: the photo is not one that can be read.
         VocabularyError: the model has no NetVLAD vocabulary.
     """
     vocabulary = _vocabulary(model.folder)
-    decoded = model.read(photo)
-    prepared = model.prepare(decoded)
-    descriptor, cells = model.runtime.embed(prepared)
+    width, height = model.card.preprocessing.size(photo.width, photo.height)
+    descriptor, cells = model.embed(photo)
     rows, columns, channels = cells.shape
     clusters = len(vocabulary.directions)
     # A whitened descriptor has no part a cluster; then none is said to add more than another.
@@ -36,8 +35,8 @@ def explain(model: "Model", photo: bytes) -> ExplainReply:
     )
     return ExplainReply(
         model=model.card.id,
-        photo=SizeReply(width=decoded.width, height=decoded.height),
-        seen=SizeReply(width=prepared.shape[1], height=prepared.shape[0]),
+        photo=SizeReply(width=photo.width, height=photo.height),
+        seen=SizeReply(width=width, height=height),
         grid=GridReply(columns=columns, rows=rows),
         clusters=clusters,
         channels=channels,

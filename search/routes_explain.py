@@ -39,7 +39,7 @@ async def explain_photo(service: CurrentService, photo: UploadFile) -> ExplainRe
     content = await photo.read()
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    reply, _ = await service.searches.run(lambda: explain(model, content))
+    reply, _ = await service.searches.run(lambda: explain(model, model.read(content)))
     return reply
 
 

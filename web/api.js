@@ -27,7 +27,7 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
   const reply = /** @type {Reply} */ (await send(`/v1/search?${query}`, { photo }, sending));
   // With the index id in their addresses, thumbnails are fetched once, not once a search.
   for (const result of reply.results) {
-    result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
+    if (!result.thumbnail_url.includes('?')) result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
   }
   return reply;
 }

@@ -67,13 +67,20 @@ map.on('moveend', () => {
 
 async function firstView() {
   const [latitude, longitude, zoom] = (state.at ?? '').split(',').map(Number);
-  if (latitude && longitude && zoom) {
+  // A place may lie on the equator, but no map is at zoom 0.
+  if (Number.isFinite(latitude) && Number.isFinite(longitude) && zoom) {
     map.setView([latitude, longitude], zoom);
     return;
   }
-  const { features } = await readPlaces(WORLD, new AbortController().signal);
-  const points = features.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0]]);
-  map.fitBounds(L.latLngBounds(points).pad(0.1), { maxZoom: 17 });
+  try {
+    const { features } = await readPlaces(WORLD, new AbortController().signal);
+    const points = features.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0]]);
+    map.fitBounds(L.latLngBounds(points).pad(0.1), { maxZoom: 17 });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    map.setView([20, 0], 2);
+    showProblem(error.problem, [], () => location.reload());
+  }
 }
 
 /** @param {PlaceDot[]} dots */

@@ -42,7 +42,8 @@ export async function persist(ask, { photos, signal, onProblem, again }) {
  * @returns {Promise<boolean>}
  */
 async function waitOut(problem, tries, signal) {
-  if (problem.status === 503) {
+  // What took too long once would again.
+  if (problem.status === 503 && !problem.type.endsWith('timed-out')) {
     await serverReady(1000);
     return true;
   }

@@ -14,6 +14,7 @@ const GHOSTS = 10;
 const section = find('results', HTMLDivElement);
 const cards = find('cards', HTMLOListElement);
 const facts = find('summary-facts', HTMLParagraphElement);
+const order = find('order', HTMLSpanElement);
 const estimate = find('estimate', HTMLParagraphElement);
 
 /**
@@ -26,6 +27,8 @@ export function showResults(reply, places, handlers) {
   facts.textContent = words.facts(reply.results.length, places, ms);
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
   cards.replaceChildren(...reply.results.map((result) => card(result, reply.location, handlers)));
+  const checked = reply.results.some(({ verified }) => verified);
+  order.textContent = checked ? words.orderChecked : words.orderSimilar;
   section.removeAttribute('aria-busy');
   section.hidden = false;
 }
@@ -39,6 +42,7 @@ export function expectResults(k) {
   if (section.hidden) {
     facts.textContent = words.searching;
     estimate.replaceChildren();
+    order.textContent = words.orderSimilar;
     cards.replaceChildren(...Array.from({ length: Math.min(k, GHOSTS) }, ghost));
     section.hidden = false;
   }

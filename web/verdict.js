@@ -26,12 +26,10 @@ export function verdict(compared) {
     element(
       'dl',
       { class: 'grounds' },
-      element('dt', {}, words.similarity),
-      element('dd', {}, formatSimilarity(similarity)),
-      element('dt', {}, words.matchingPoints),
-      element('dd', {}, words.number(inliers)),
+      element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
+      element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
-    ...notes.map((note) => element('p', { class: 'note' }, note)),
+    ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
   ];
 }
 

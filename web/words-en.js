@@ -75,11 +75,13 @@ export const words = {
   searching: 'Searching…',
   searchingIn: (/** @type {number} */ count) => `Searching ${counted(count, 'place', 'places')}…`,
   found: (/** @type {number} */ count, /** @type {string} */ name, /** @type {string} */ similarity) =>
-    `${counted(count, 'place', 'places')} found. The most similar is ${name}, similarity ${similarity}.`,
+    `${counted(count, 'place', 'places')} found. The first is ${name}, similarity ${similarity}.`,
   facts: (/** @type {number} */ shown, /** @type {number | null} */ places, /** @type {number} */ ms) =>
     (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
     `, found in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
 
+  orderSimilar: 'Similarity puts these places in order; it is not a probability.',
+  orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',
   estimate: (/** @type {Area} */ { radius_m }) => `Probably taken within ${distance(radius_m)} of`,
   fromEstimate: (/** @type {number} */ metres) => `${distance(metres)} from the estimate`,
   verified: (/** @type {number} */ inliers) =>
@@ -259,7 +261,18 @@ export function explain(problem, photos) {
         title: 'The server is busy',
         mend: 'Other searches are waiting before yours. Nothing is wrong with the photo.',
       };
+    case 408:
+      return {
+        title: 'The photo arrived too slowly',
+        mend: `The server waited for all of it (${sent}) and gave up. Try again on a better connection, or send a smaller copy.`,
+      };
     case 503:
+      if (problem.type.endsWith('timed-out')) {
+        return {
+          title: 'The server took too long',
+          mend: 'It has more work than it can do just now. Try again in a minute.',
+        };
+      }
       return {
         title: 'The server is not ready yet',
         mend: 'It is still loading its model and index. The search starts by itself when it is ready.',

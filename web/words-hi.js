@@ -71,11 +71,13 @@ export const words = {
   uploadingStarted: 'फ़ोटो भेजी जा रही है…',
   searching: 'खोज रहे हैं…',
   searchingIn: (count) => `${places(count)} में खोज रहे हैं…`,
-  found: (count, name, similarity) => `${places(count)} मिलीं। सबसे मिलती-जुलती ${name} है, समानता ${similarity}।`,
+  found: (count, name, similarity) => `${places(count)} मिलीं। पहली ${name} है, समानता ${similarity}।`,
   facts: (shown, all, ms) =>
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
 
+  orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
+  orderChecked: 'पहले वे जगहें हैं जिनकी ज्यामिति मेल खाती है, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
   estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   verified: (inliers) => (inliers > 0 ? `जाँच में सही: ${points(inliers)} मेल खाते हैं` : 'जाँच में सही नहीं: कोई बिंदु मेल नहीं खाता'),
@@ -232,7 +234,18 @@ export function explain(problem, photos) {
         title: 'यह मॉडल ऐसा नहीं कर सकता',
         mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। दूसरे मॉडल का इंडेक्स शायद कर सके।',
       };
+    case 408:
+      return {
+        title: 'फ़ोटो बहुत धीरे पहुँची',
+        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया और छोड़ दिया। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
+      };
     case 503:
+      if (problem.type.endsWith('timed-out')) {
+        return {
+          title: 'सर्वर को बहुत समय लग गया',
+          mend: 'उसके पास अभी बहुत काम है। एक मिनट में फिर कोशिश करें।',
+        };
+      }
       return {
         title: 'सर्वर अभी तैयार नहीं है',
         mend: 'वह अपना मॉडल और इंडेक्स खोल रहा है। तैयार होते ही काम अपने-आप शुरू होगा।',
