@@ -32,6 +32,7 @@ export async function showBesideMap({ results, location }, open) {
     if (!result.position) continue;
     pin(L, result.position, result.rank, words.pinOf(result.rank, result.name))
       .on('click', () => open(result))
+      .on('keypress', (/** @type {any} */ { originalEvent }) => originalEvent.key === 'Enter' && open(result))
       .addTo(pins);
   }
   if (location) estimateOf(L, location).addTo(pins);

@@ -85,6 +85,7 @@ async function firstView() {
 
 /** @param {PlaceDot[]} dots */
 function showList(dots) {
+  if (!currentIndex()?.positions) return;
   const view = map.getBounds();
   const { lat: latitude, lng: longitude } = map.getCenter();
   const inView = dots.filter(({ geometry: { coordinates } }) => view.contains([coordinates[1], coordinates[0]]));

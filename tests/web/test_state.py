@@ -60,7 +60,9 @@ def test_a_found_photo_is_searched_with_and_back_again(
     name = second.locator(".name").inner_text()
     second.get_by_role("button", name="Search with this photo").click()
     expect(first_card(page)).to_contain_text(name)
-    assert float(first_card(page).locator(".number").inner_text()) > 0.99
+    assert (
+        float(first_card(page).locator(".number").inner_text()) > 0.9
+    )  # the photo as the page gets it is a new JPEG
     expect(page.locator("#preview-caption")).to_contain_text(name)
     page.go_back()
     expect(first_card(page)).to_contain_text("street-3/03.jpg")
