@@ -32,6 +32,7 @@ let photo = null;
 /** @type {{asked: string, reply: Reply} | null} */
 let answer = null;
 let running = new AbortController();
+let steps = 0;
 
 /** A search by all that it depends on: the same one is not sent again. */
 const asked = () => JSON.stringify([photo?.id, address.settings]);
@@ -55,11 +56,13 @@ function go(changed, to = entry()) {
  * @param {Entry} to
  */
 async function follow(to) {
+  const step = ++steps;
   showSettings();
   const wanted = to.photo;
   if (wanted !== (photo?.id ?? null) || (!wanted && address.of !== null)) await changePhoto(wanted);
   if (photo && answer?.asked !== asked()) await search();
-  await showPlace();
+  // The reader may have gone on meanwhile.
+  if (step === steps) await showPlace();
 }
 
 /** @param {string | null} wanted id of a kept photo; null for that of the place in the address, or none */

@@ -47,21 +47,23 @@ function drawLines(canvas, pair, shown) {
   if (!from || !to) return;
   context.scale(scale, scale);
   context.translate(-left, -top);
+  // Hundreds of lines would hide the photos.
+  const many = Math.min(1, 40 / matches.length);
   for (const [x1, y1, x2, y2] of matches) {
     // The colour runs across the first photo, so that neighbouring lines can be told apart.
     context.strokeStyle = context.fillStyle = `hsl(${Math.round(360 * (x1 / one.naturalWidth))} 95% 60%)`;
     const start = from(x1, y1);
     const end = to(x2, y2);
-    context.globalAlpha = 0.75;
-    context.lineWidth = 1.25;
+    context.globalAlpha = Math.max(0.2, 0.75 * many);
+    context.lineWidth = 1 + many / 4;
     context.beginPath();
     context.moveTo(...start);
     context.lineTo(...end);
     context.stroke();
-    context.globalAlpha = 1;
+    context.globalAlpha = Math.max(0.6, many);
     for (const [x, y] of [start, end]) {
       context.beginPath();
-      context.arc(x, y, 2.5, 0, 7);
+      context.arc(x, y, 1.5 + many, 0, 7);
       context.fill();
     }
   }

@@ -80,7 +80,8 @@ export const words = {
   orderChecked: 'पहले वे जगहें हैं जिनकी ज्यामिति मेल खाती है, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
   estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
-  verified: (inliers) => (inliers > 0 ? `जाँच में सही: ${points(inliers)} मेल खाते हैं` : 'जाँच में सही नहीं: कोई बिंदु मेल नहीं खाता'),
+  verified: (inliers) => `जाँच में सही: ${points(inliers)} मेल खाते हैं`,
+  unsure: (inliers) => `जाँच में पक्का नहीं: ${inliers ? `केवल ${points(inliers)} मेल खाते हैं` : 'कोई बिंदु मेल नहीं खाता'}`,
   searchAgain: 'इस फ़ोटो से खोजें',
   searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
   onlyWithin: ({ latitude, longitude, radius_m }) =>

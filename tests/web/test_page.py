@@ -52,7 +52,7 @@ def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
     )
     assert bar == pytest.approx(similarity, abs=0.02)
     expect(page.locator("#summary-facts")).to_have_text(re.compile(r"^10 of 12, found in \d+ ms$"))
-    expect(page.locator(".meaning")).to_contain_text("it is not a probability")
+    expect(page.locator(".meaning")).to_contain_text("not a probability")
     expect(page.locator("#live")).to_contain_text("10 places found. The first is places/")
     expect(page.locator("#preview")).to_contain_text("query-3.jpg")
 

@@ -21,8 +21,9 @@ def test_the_address_holds_what_is_asked(open_page: Any, server: str, town: Any)
     expect(page.locator(".card")).to_have_count(5)
     page.get_by_role("switch", name="Check geometry").uncheck()
     expect(page).to_have_url(f"{server}?k=5&verify=false")
-    page.locator(".card button.frame").first.click()
+    page.locator("#results:not([aria-busy]) .card button.frame").first.click()
     expect(page).to_have_url(f"{server}?k=5&verify=false&place=2")
+    expect(page.get_by_role("dialog")).to_contain_text("Rank 1 of 5")
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("dialog")).to_contain_text("Rank 2 of 5")
     page.reload()
@@ -89,7 +90,7 @@ def test_verified_places_and_the_estimate_are_in_words(
     page = open_page()
     files = {"photo": town.query(3).read_bytes()}
     body = httpx.post(f"{server}v1/search", files=files, timeout=30).json()
-    for result, inliers in zip(body["results"], (43, 1, 0), strict=False):
+    for result, inliers in zip(body["results"], (430, 21, 0), strict=False):
         result["verified"] = {"inliers": inliers, "score": inliers / 100}
     for result in body["results"][3:]:
         result["verified"] = None
@@ -97,9 +98,9 @@ def test_verified_places_and_the_estimate_are_in_words(
     page.route("**/v1/search?*", lambda route: route.fulfill(json=body))
     page.set_input_files("#photo", town.query(3))
     cards = page.locator("#results:not([aria-busy]) .card")
-    expect(cards.nth(0)).to_contain_text("Verified: 43 points agree")
+    expect(cards.nth(0)).to_contain_text("Verified: 430 points agree")
     expect(cards.nth(0)).to_contain_text("56 m from the estimate")
-    expect(cards.nth(1)).to_contain_text("Verified: 1 point agrees")
+    expect(cards.nth(1)).to_contain_text("Not verified: only 21 points agree")
     expect(cards.nth(2)).to_contain_text("Not verified: no points agree")
     expect(cards.nth(3).locator(".verified")).to_be_hidden()
     expect(page.locator("#estimate")).to_contain_text("Probably taken within 120 m of")
