@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from search import routes_explain, routes_health, routes_map, routes_places, routes_search
+from search import (
+    routes_compare,
+    routes_explain,
+    routes_health,
+    routes_map,
+    routes_places,
+    routes_search,
+)
 from search.body_limit import BodyLimit
 from search.headers import SecurityHeaders
 from search.options import ServerOptions
@@ -41,7 +48,10 @@ def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = 
         lifespan=_lifespan,
     )
     app.state.service = Service(engine, options)
-    for routes in (routes_search, routes_explain, routes_map, routes_places, routes_health):
+    for routes in (
+        *(routes_search, routes_compare, routes_explain),
+        *(routes_map, routes_places, routes_health),
+    ):
         app.include_router(routes.router)
     add_docs(app)
     add_page(app, options.tiles_url)

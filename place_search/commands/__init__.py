@@ -4,11 +4,22 @@ from collections.abc import Callable
 
 import typer
 
-from place_search.commands import cluster, demo, describe, evaluate, index, search, serve, weights
+from place_search.commands import (
+    cluster,
+    compare,
+    demo,
+    describe,
+    evaluate,
+    index,
+    search,
+    serve,
+    weights,
+)
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
     search.register,
+    compare.register,
     serve.register,
     evaluate.register,
     describe.register,
