@@ -1,12 +1,12 @@
 """What the pages ask for: places of the map, the model, and what it makes of a photo."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
 from netvlad import Model, VocabularyError
 from netvlad.vocabulary import read_vocabulary
@@ -96,16 +96,18 @@ def test_a_model_without_a_vocabulary_says_so(tmp_path: Path) -> None:
 
 
 def test_tiles_come_from_where_they_may(engine: Engine) -> None:
-    def ask(options: ServerOptions) -> tuple[str, Any]:
-        client = TestClient(create_app(engine, options))
-        page = client.get("/map")
-        return page.headers["content-security-policy"], client.get("/page.json").json()
+    async def ask(options: ServerOptions) -> tuple[str, Any]:
+        transport = httpx.ASGITransport(create_app(engine, options))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            page = await client.get("/map")
+            about = await client.get("/page.json")
+            return page.headers["content-security-policy"], about.json()
 
-    policy, about = ask(ServerOptions())
+    policy, about = asyncio.run(ask(ServerOptions()))
     assert "img-src 'self' blob: data:;" in policy
     assert about == {"tiles": None}
     url = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
-    policy, about = ask(ServerOptions(tiles_url=url))
+    policy, about = asyncio.run(ask(ServerOptions(tiles_url=url)))
     assert "img-src 'self' https://tile.openstreetmap.org blob: data:;" in policy
     assert about["tiles"] == {"url": url, "attribution": "© OpenStreetMap contributors"}
 
