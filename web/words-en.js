@@ -57,7 +57,6 @@ export const words = {
   skippedMore: (/** @type {number} */ count) => `and ${whole.format(count)} more`,
   skipped: (/** @type {number} */ count) => counted(count, 'photo skipped', 'photos skipped'),
   model: (/** @type {string} */ id) => `model ${id}`,
-  seconds: (/** @type {number} */ count) => counted(count, 'second', 'seconds'),
   dims: (/** @type {number} */ dims) => whole.format(dims),
 
   choosePhoto: 'Choose a photo',
@@ -102,7 +101,6 @@ export const words = {
   rank: (/** @type {number} */ rank) => `Rank ${rank}`,
   match: (/** @type {number} */ rank) => `Place in the index, rank ${rank}`,
   similarity: 'Similarity',
-  position: 'Position',
   noPosition: 'No position',
   utm: (/** @type {{easting: number, northing: number, zone: string}} */ at) =>
     `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,

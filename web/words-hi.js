@@ -54,7 +54,6 @@ export const words = {
   skippedMore: (count) => `और ${whole.format(count)}`,
   skipped: (count) => `${whole.format(count)} फ़ोटो छोड़ी गई`,
   model: (id) => `मॉडल ${id}`,
-  seconds: (count) => `${whole.format(count)} सेकंड`,
   dims: (dims) => whole.format(dims),
 
   choosePhoto: 'फ़ोटो चुनें',
@@ -94,7 +93,6 @@ export const words = {
   rank: (rank) => `क्रम ${rank}`,
   match: (rank) => `इंडेक्स की जगह, क्रम ${rank}`,
   similarity: 'समानता',
-  position: 'स्थिति',
   noPosition: 'स्थिति पता नहीं',
   utm: (at) => `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
   copyPosition: (position) => `स्थिति ${position} कॉपी करें`,
