@@ -21,7 +21,15 @@ from netvlad.errors import (
     VocabularyError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
-from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
+from netvlad.photo import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    Photo,
+    Position,
+    decode_photo,
+    encode_jpeg,
+    read_position,
+)
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
@@ -55,6 +63,7 @@ __all__ = [
     "open_model",
     "project_cells",
     "read_card",
+    "read_position",
     "sha256_of",
     "weights_folder",
     "write_card",

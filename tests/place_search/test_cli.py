@@ -13,7 +13,7 @@ from place_search.settings import DOCUMENT, SETTINGS, render_settings
 
 Run = Callable[..., Result]
 
-COMMANDS = ["index", "search", "serve", "eval", "describe", "weights"]
+COMMANDS = ["index", "search", "serve", "eval", "doctor", "describe", "weights"]
 
 
 def test_help_lists_the_commands(run: Run) -> None:
@@ -65,6 +65,16 @@ def test_help_loads_nothing_heavy() -> None:
         ["eval", "--root", "r"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "0,1"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "all"],
+        ["eval"],
+        ["eval", "--split", "s.mat"],
+        ["eval", "photos", "--split", "s.mat", "--root", "r"],
+        ["eval", "photos", "--queries-dir", "q"],
+        ["eval", "--queries", "q.csv"],
+        ["eval", "photos", "--database", "d.csv"],
+        ["eval", "photos", "--radius-m", "-1"],
+        ["doctor"],
+        ["doctor", "--truth", "t.csv"],
+        ["doctor", "photos", "--sample", "-1"],
     ],
 )
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
