@@ -18,7 +18,8 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz
+.PHONY: screenshots weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +31,7 @@ help:
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
+	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
 
@@ -82,6 +84,10 @@ soak: $(ALL)
 
 fuzz: $(ALL)
 	@exec $(BIN)/python -m bench.fuzz
+
+screenshots: $(ALL)
+	@$(RUN) demo --no-serve
+	@exec $(BIN)/python docs/screenshots.py
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

@@ -123,6 +123,10 @@ class Index:
         """All places by ascending id."""
         return (self._place(row) for row in range(self.count))
 
+    def names(self, rows: NDArray[np.intp]) -> list[str]:
+        """The names of the places in these rows."""
+        return [name.decode() for name in self._contents.table["name"][rows].tolist()]
+
     def _place(self, row: int) -> Place:
         contents = self._contents
         return Place(

@@ -59,9 +59,10 @@ def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8
 class Model:
     """A model card with a runtime behind it. Thread-safe."""
 
-    def __init__(self, card: ModelCard, runtime: Runtime) -> None:
+    def __init__(self, card: ModelCard, runtime: Runtime, folder: Path | None = None) -> None:
         self.card = card
         self.runtime = runtime
+        self.folder = folder
 
     @property
     def fingerprint(self) -> str:
@@ -121,7 +122,7 @@ def open_model(
     graph = folder / "f32.onnx"
     if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
         raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
-    return Model(opened, _open_runtime(runtime, folder, card, mode, threads))
+    return Model(opened, _open_runtime(runtime, folder, card, mode, threads), folder)
 
 
 def _open_runtime(

@@ -99,10 +99,17 @@ LOG_ADDRESSES = Setting(
     "log_addresses", bool, False, "Write the whole address of clients, not their network only."
 )
 
+TILES_URL = Setting(
+    "tiles_url",
+    str,
+    None,
+    "Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there (default: none).",
+)
+
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES),
+    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
 )
 
 
