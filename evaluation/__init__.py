@@ -1,5 +1,7 @@
 """How often the right place is found: truths, protocols, recall@N and its chance level."""
 
+from evaluation.calibrate import Fitted, Pair, calibrate, read_pairs
+from evaluation.calibration_report import write_calibration_report
 from evaluation.doctor import examine
 from evaluation.errors import TruthError
 from evaluation.evaluate import AT, Reranker, evaluate
@@ -20,21 +22,26 @@ __all__ = [
     "PROTOCOLS",
     "Diagnosis",
     "EvalReport",
+    "Fitted",
+    "Pair",
     "Problem",
     "Ranked",
     "Reranker",
     "Truth",
     "TruthError",
     "TruthFiles",
+    "calibrate",
     "chance_at",
     "evaluate",
     "examine",
     "open_protocol",
     "open_truth",
     "rank",
+    "read_pairs",
     "read_places_truth",
     "read_split_truth",
     "read_truth_csv",
     "recall_at",
+    "write_calibration_report",
     "write_report",
 ]

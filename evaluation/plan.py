@@ -13,7 +13,7 @@ import numpy as np
 from evaluation.descriptors import CHUNK_BYTES
 from evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
 from evaluation.problem import Problem
-from netvlad import Model, code_bytes
+from netvlad import CODE_BYTES, Model
 
 _MEASURED = 6
 _SHARD_BYTES = 320 << 20
@@ -49,7 +49,7 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
     dims = model.card.dims
     vectors = 4 * dims * places
     coded = places * (dims // 8 + 16)
-    index_disk = vectors + places * cells * code_bytes(model.card.channels) + places * 8192
+    index_disk = vectors + places * cells * CODE_BYTES + places * 8192
     block = min(MAX_BLOCK, max(1, QUERY_BYTES // (4 * dims)), max(1, queries))
     step = max(1, CHUNK_BYTES // (4 * dims))
     resident = resident_bytes()

@@ -1,4 +1,4 @@
-"""Split files in the layouts of those who publish them."""
+"""What all tests share; split files in the layouts of those who publish them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy.io import savemat
+
+# A shared machine's pauses say nothing about the code.
+settings.register_profile("place-search", deadline=None)
+settings.load_profile("place-search")
 
 WriteMat = Callable[..., Path]
 

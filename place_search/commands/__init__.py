@@ -6,6 +6,7 @@ import typer
 
 from place_search.commands import (
     cluster,
+    compare,
     demo,
     describe,
     doctor,
@@ -19,6 +20,7 @@ from place_search.commands import (
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
     search.register,
+    compare.register,
     serve.register,
     evaluate.register,
     doctor.register,
