@@ -5,6 +5,7 @@ from evaluation.calibration_report import write_calibration_report
 from evaluation.doctor import examine
 from evaluation.errors import TruthError
 from evaluation.evaluate import AT, Reranker, evaluate
+from evaluation.geometry import GeometryReranker
 from evaluation.opening import TruthFiles, open_truth
 from evaluation.problem import Diagnosis, Problem
 from evaluation.protocols import PROTOCOLS, open_protocol
@@ -23,6 +24,7 @@ __all__ = [
     "Diagnosis",
     "EvalReport",
     "Fitted",
+    "GeometryReranker",
     "Pair",
     "Problem",
     "Ranked",

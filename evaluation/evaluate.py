@@ -25,7 +25,12 @@ Progress = Callable[[int, int], None]
 
 
 class Reranker(Protocol):
-    """Puts the results of the search in another order, as spatial verification does."""
+    """Puts the results of the search in another order, as spatial verification does.
+
+    `depth` is how many results it looks at.
+    """
+
+    depth: int
 
     def see(self, name: str, photo: Row) -> None:
         """Is told each photo when it is embedded, the database first."""
@@ -67,16 +72,23 @@ def evaluate(
     work = _Work(truth, model, index, reranker)
     skipped = work.embed(progress)
     embedded = time.perf_counter()
-    kept = max(ns[-1], KEPT)
+    kept = max(ns[-1], KEPT, 0 if reranker is None else reranker.depth)
     found = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
-    if reranker is not None:
-        found = [_reranked(truth, reranker, *pair) for pair in enumerate(found)]
-    verified = time.perf_counter()
     ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+    recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    unverified = None
+    if reranker is not None:
+        unverified = recall
+        found = [
+            results if row in skipped else _reranked(truth, reranker, query, results)
+            for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
+        ]
+        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+        recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    verified = time.perf_counter()
 
     candidates, right = rules.candidates(), rules.right()
-    recall = recall_at([results.rows for results in ranked], rules.positives, ns)
     lost_queries = sum(row in skipped for row in work.asked.tolist())
     return EvalReport(
         protocol=rules.name,
@@ -85,6 +97,7 @@ def evaluate(
         queries=len(truth.queries),
         queries_without_positives=right.count(0),
         recall=recall,
+        unverified=unverified,
         chance=chance_at(candidates, right, ns),
         seconds={
             "embed": embedded - started,

@@ -16,7 +16,8 @@ class EvalReport:
 
     `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
-    `published` are figures of the same model on the same data, from its card. `says` explains the
+    `unverified` is the recall before spatial verification, where that was done. `published` are
+    figures of the same model on the same data, from its card. `says` explains the
     protocol; `ranked` holds the first results of each query and `positives` what was right.
     """
 
@@ -30,6 +31,7 @@ class EvalReport:
     seconds: Mapping[str, float]
     unreadable: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
+    unverified: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     says: str = ""
     ranked: Sequence[Ranked] = field(default=(), repr=False)
@@ -43,8 +45,9 @@ class EvalReport:
             "database": self.database,
             "queries": self.queries,
             "queries_without_positives": self.queries_without_positives,
-            "recall": {str(n): round(value, 2) for n, value in self.recall.items()},
-            "chance": {str(n): round(value, 2) for n, value in self.chance.items()},
+            "recall": _at(self.recall),
+            **({"unverified": _at(self.unverified)} if self.unverified is not None else {}),
+            "chance": _at(self.chance),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published
@@ -52,6 +55,10 @@ class EvalReport:
             "unreadable": [photo._asdict() for photo in self.unreadable],
             "warnings": list(self.warnings),
         }
+
+
+def _at(values: Mapping[int, float]) -> dict[str, float]:
+    return {str(n): round(value, 2) for n, value in values.items()}
 
 
 def find_published(recall: Sequence[Recall], name: str) -> list[Recall]:

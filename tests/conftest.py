@@ -1,4 +1,4 @@
-"""What all tests share; split files in the layouts of those who publish them."""
+"""What all tests share: patience, and split files in the layouts of those who publish them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -59,6 +59,9 @@ def evaluate(
             "--index", metavar="INDEX", help="Take the database's descriptors from this index."
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
+    ] = False,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
@@ -84,8 +87,8 @@ def evaluate(
         queries=queries,
         radius_m=radius_m,
     )
+    from evaluation import GeometryReranker, open_protocol, open_truth, write_report
     from evaluation import evaluate as measure
-    from evaluation import open_protocol, open_truth, write_report
     from indexer import open_index
     from netvlad import open_model
 
@@ -102,6 +105,7 @@ def evaluate(
             at=ns,
             protocol=protocol,
             index=opened_index,
+            reranker=GeometryReranker(opened, known.root, index=opened_index) if verify else None,
             progress=partial(advance, "Describing"),
         )
     if as_json:
@@ -127,10 +131,14 @@ def _print_table(report: "EvalReport") -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("N", "Recall@N", "chance"):
         table.add_column(heading, justify="right")
+    if report.unverified is not None:
+        table.add_column("unverified", justify="right")
     for row in report.published:
         table.add_column(row.kind, justify="right")
     for n, recall in report.recall.items():
         known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
+        if report.unverified is not None:
+            known.insert(0, f"{report.unverified[n]:.1f} %")
         table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
     OUT.print(table)
     for photo in report.unreadable:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import TruthError, evaluate, read_split_truth, read_truth_csv
+from evaluation import GeometryReranker, TruthError, evaluate, read_split_truth, read_truth_csv
 from indexer import Row, build_index, open_index, open_source
 from netvlad import Model
 
@@ -135,6 +135,8 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
 
 def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model) -> None:
     class Backwards:
+        depth = SCENES
+
         def __init__(self) -> None:
             self.seen: list[str] = []
 
@@ -154,6 +156,15 @@ def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model
     report = evaluate(truth, model, at=[1, SCENES], reranker=backwards)
     assert backwards.seen == [*truth.database, *truth.queries]
     assert report.recall == {1: 0.0, SCENES: 100.0}
+    assert report.unverified == {1: 100.0, SCENES: 100.0}
+    assert report.to_json()["unverified"] == {"1": 100.0, str(SCENES): 100.0}
+
+
+def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    report = evaluate(truth, model, reranker=GeometryReranker(model, root))
+    assert report.recall[1] == 100.0
+    assert report.seconds["verify"] > 0
 
 
 def test_protocols_are_measured_end_to_end(
