@@ -2,7 +2,7 @@
 #
 #   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
 #   INDEX   folder of the index            MODEL  id under weights/, or a model folder
-#   SPLIT   truth to evaluate on, with its photos under DATA       PORT  of the server
+#   SPLIT   truth to evaluate on (.csv, .mat, .npz), its photos under DATA   PORT  of the server
 DATA ?=
 INDEX ?= indexes/places
 MODEL ?= lite0-netvlad
@@ -18,13 +18,14 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval test lint bench bench-scale weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale weights clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo             fetch photos of real places, index and serve them'
 	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
 	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
+	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
@@ -51,6 +52,14 @@ else
 	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
 endif
 
+doctor: $(SERVES)
+	@test -n '$(DATA)' || { echo 'Say which photos: make doctor DATA=FOLDER' >&2; exit 2; }
+ifeq ($(SPLIT),)
+	@exec $(RUN) doctor '$(DATA)' --model '$(MODEL)'
+else
+	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+endif
+
 test: lint
 	@exec $(BIN)/python -m pytest
 
@@ -65,7 +74,7 @@ bench: $(ALL)
 # Some 10 GB of scratch and an hour; smaller: make bench-scale SIZES=100000x512
 bench-scale: $(ALL)
 	@$(PIP) --editable '.[bench]'
-	@exec $(BIN)/python -m bench.scale $(if $(SIZES),--sizes '$(SIZES)')
+	@exec $(BIN)/python -m bench.stores $(if $(SIZES),--sizes '$(SIZES)')
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

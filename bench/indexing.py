@@ -38,10 +38,10 @@ def _index(model_id: str, folder: Path, out: Path) -> None:
     """Index a folder and print the rate and this process's peak memory as JSON."""
     source = open_source(folder)
     report = build_index(source, out / "index", open_model(model_id, mode="throughput"))
-    print(json.dumps({"rate": report.places / report.seconds["total"], "peak_mb": _peak_mb()}))
+    print(json.dumps({"rate": report.places / report.seconds["total"], "peak_mb": peak_mb()}))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """The most memory this process has held. (`ru_maxrss` would count the parent's before exec.)"""
     status = Path("/proc/self/status").read_text("utf-8")
     kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]

@@ -1,20 +1,44 @@
 """Measure recall@N: embed the photos of a truth, rank by exact search, count."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.ranking import rank
-from evaluation.recall import Rows, chance_at, no_better_than_chance, recall_at
-from evaluation.report import EvalReport
-from evaluation.truth import Truth
-from indexer import PlacePhoto, Skipped, StageClock, embed_photos
+from evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
+from evaluation.protocols import RawProtocol, open_protocol
+from evaluation.ranking import NOTHING, Ranked, rank
+from evaluation.recall import chance_at, no_better_than_chance, recall_at
+from evaluation.report import EvalReport, find_published
+from evaluation.truth import Rows, Truth
+from indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
 from netvlad import Model
 
 AT = (1, 5, 10)
+KEPT = 25
+"""Results kept of each query at least, for the report's curve and gallery."""
+QUERY_BYTES = 512 << 20
+MAX_BLOCK = 4096
 Progress = Callable[[int, int], None]
+
+
+class Reranker(Protocol):
+    """Puts the results of the search in another order, as spatial verification does.
+
+    `depth` is how many results it looks at.
+    """
+
+    depth: int
+
+    def see(self, name: str, photo: Row) -> None:
+        """Is told each photo when it is embedded, the database first."""
+        ...
+
+    def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
+        """The new order of a query's results, as places in `names`, which is best first."""
+        ...
 
 
 def evaluate(
@@ -22,71 +46,163 @@ def evaluate(
     model: Model,
     *,
     at: Iterable[int] = AT,
+    protocol: str | None = None,
+    index: Index | None = None,
+    reranker: Reranker | None = None,
     progress: Progress | None = None,
+    query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
-    """Recall@N of `model` on `truth`, for each N of `at`.
+    """Recall@N of `model` on `truth`, for each N of `at`, by a named protocol or the data's own.
 
     A query that is in the database is left out of its own results. Photos that cannot be read are
-    listed in the report; such a query counts as wrong. `progress` is called with the photos done
-    and their total, for each photo.
+    listed in the report; such a query counts as wrong. With an `index` of the database its
+    descriptors are taken and only the queries are embedded. Descriptors are on disk: in memory
+    are those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
+    called with the photos done and their total, for each photo.
+
+    Raises:
+        TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
+            index that lacks photos, no room for the descriptors.
+        ModelMismatchError: the index was made with another model.
     """
     ns = sorted(set(at))
+    truth.require_photos()
+    rules = open_protocol(truth, protocol)
     started = time.perf_counter()
-    # The database comes first: its rows are the first rows of the descriptors.
-    row_of = {
-        name: row for row, name in enumerate(dict.fromkeys((*truth.database, *truth.queries)))
-    }
-    descriptors, skipped = _embed(truth, list(row_of), model, progress)
+    work = _Work(truth, model, index, reranker)
+    skipped = work.embed(progress)
     embedded = time.perf_counter()
-    asked = np.array([row_of[name] for name in truth.queries], dtype=np.int64)
-    ranked = _rank(truth, asked, descriptors, set(skipped), ns[-1])
+    kept = max(ns[-1], KEPT, 0 if reranker is None else reranker.depth)
+    found = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
+    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+    recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    unverified = None
+    if reranker is not None:
+        unverified = recall
+        found = [
+            results if row in skipped else _reranked(truth, reranker, query, results)
+            for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
+        ]
+        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+        recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    verified = time.perf_counter()
 
-    candidates = [len(truth.database) - int(own >= 0) for own in truth.own]
-    right = [len(rows) for rows in truth.positives]
-    recall = recall_at(ranked, truth.positives, ns)
+    candidates, right = rules.candidates(), rules.right()
+    lost_queries = sum(row in skipped for row in work.asked.tolist())
     return EvalReport(
+        protocol=rules.name,
         model=model.card.id,
         database=len(truth.database),
         queries=len(truth.queries),
         queries_without_positives=right.count(0),
         recall=recall,
+        unverified=unverified,
         chance=chance_at(candidates, right, ns),
-        seconds={"embed": embedded - started, "search": searched - embedded, "verify": 0.0},
+        seconds={
+            "embed": embedded - started,
+            "search": searched - embedded,
+            "verify": verified - searched,
+        },
         unreadable=list(skipped.values()),
         warnings=[
-            *_unreadable(len(skipped), sum(row in skipped for row in asked)),
+            *_unreadable(len(skipped), lost_queries),
             *_chance_level(recall, candidates, right, ns[0]),
         ],
+        published=find_published(model.card.recall, truth.name),
+        says=rules.says,
+        ranked=ranked,
+        positives=rules.positives,
     )
 
 
-def _embed(
-    truth: Truth, names: Sequence[str], model: Model, progress: Progress | None
-) -> tuple[NDArray[np.float32], dict[int, Skipped]]:
-    """(len(names), D) descriptors, with a row of zeros for each photo that was skipped."""
-    descriptors = np.zeros((len(names), model.card.dims), dtype=np.float32)
-    skipped: dict[int, Skipped] = {}
-    photos = (PlacePhoto(truth.path(name), name) for name in names)
-    for row, result in embed_photos(enumerate(photos), truth.root, model, StageClock()):
-        if isinstance(result, Skipped):
-            skipped[row] = result
-        else:
-            descriptors[row] = result.descriptor
-        if progress is not None:
-            progress(row + 1, len(names))
-    return descriptors, skipped
+class _Work:
+    """The photos of a truth as rows: the database first, then the queries that are not in it."""
+
+    def __init__(
+        self, truth: Truth, model: Model, index: Index | None, reranker: Reranker | None
+    ) -> None:
+        self.truth, self.model, self.reranker = truth, model, reranker
+        count = len(truth.database)
+        others = dict.fromkeys(
+            name for name, own in zip(truth.queries, truth.own.tolist(), strict=True) if own < 0
+        )
+        row_of = {name: row for row, name in enumerate(others, count)}
+        self.asked: Rows = np.array(
+            [
+                row_of.get(name, own)
+                for name, own in zip(truth.queries, truth.own.tolist(), strict=True)
+            ],
+            dtype=np.int64,
+        )
+        self.names = (*truth.database, *others)
+        self.indexed: IndexDatabase | None = None
+        self.needed = range(len(self.names))
+        if index is not None:
+            index.check_model(model)
+            self.indexed = IndexDatabase(index, truth)
+            self.indexed.require_all()
+            self.needed = range(count, len(self.names))
+        self.scratch = Scratch(len(self.needed), model.card.dims)
+
+    def embed(self, progress: Progress | None) -> dict[int, Skipped]:
+        """Embed what is not in the index; returns what cannot be read, by row."""
+        skipped: dict[int, Skipped] = dict(self.indexed.skipped) if self.indexed else {}
+        photos = (
+            (row, PlacePhoto(self.truth.path(self.names[row]), self.names[row]))
+            for row in self.needed
+        )
+        embedding = embed_photos(photos, self.truth.root, self.model, StageClock())
+        for done, (row, result) in enumerate(embedding, 1):
+            if isinstance(result, Skipped):
+                skipped[row] = result
+            else:
+                self.scratch.write(row - self.needed.start, result.descriptor)
+                if self.reranker is not None:
+                    self.reranker.see(self.names[row], result)
+            if progress is not None:
+                progress(done, len(self.needed))
+        return skipped
+
+    def search(self, depth: int, skipped: Mapping[int, Skipped], query_bytes: int) -> list[Ranked]:
+        """The results of each query; skipped photos neither ask nor answer."""
+        count, dims = len(self.truth.database), self.model.card.dims
+        database: Database = self.indexed or ScratchDatabase(self.scratch, count, dims)
+        lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
+        block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
+        found: list[Ranked] = []
+        for rows, own in _blocks(block, self.asked, self.truth.own):
+            queries = self._queries(rows)
+            found += rank(queries, database.chunks(), depth, own=own, lost=lost)
+        return [
+            NOTHING if row in skipped else results
+            for row, results in zip(self.asked.tolist(), found, strict=True)
+        ]
+
+    def _queries(self, rows: Rows) -> NDArray[np.float32]:
+        known = rows < self.needed.start
+        if self.indexed is None or not known.any():
+            return self.scratch.take(rows - self.needed.start)
+        queries = np.empty((len(rows), self.model.card.dims), dtype=np.float32)
+        queries[known] = self.indexed.take(rows[known])
+        queries[~known] = self.scratch.take(rows[~known] - self.needed.start)
+        return queries
 
 
-def _rank(
-    truth: Truth, asked: Rows, descriptors: NDArray[np.float32], skipped: set[int], depth: int
-) -> list[Rows]:
-    """Database rows for each query, best first; skipped photos neither ask nor answer."""
-    size = len(truth.database)
-    lost = np.array([row for row in sorted(skipped) if row < size], dtype=np.int64)
-    ranked = rank(descriptors[asked], descriptors[:size], depth, own=truth.own, lost=lost)
-    nothing = np.empty(0, dtype=np.int64)
-    return [nothing if row in skipped else rows for row, rows in zip(asked, ranked, strict=True)]
+def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
+    for start in range(0, len(columns[0]), size):
+        yield tuple(column[start : start + size] for column in columns)
+
+
+def _reranked(truth: Truth, reranker: Reranker, query: int, found: Ranked) -> Ranked:
+    names = [truth.database[row] for row in found.rows.tolist()]
+    order = reranker.rerank(truth.queries[query], names, found.similarities.tolist())
+    return Ranked(found.rows[order], found.similarities[order])
+
+
+def _keep(rules: RawProtocol, query: int, found: Ranked, kept: int) -> Ranked:
+    chosen = np.flatnonzero(rules.keep(query, found.rows))[:kept]
+    return Ranked(found.rows[chosen], found.similarities[chosen])
 
 
 def _unreadable(photos: int, queries: int) -> list[str]:
@@ -99,7 +215,7 @@ def _unreadable(photos: int, queries: int) -> list[str]:
 
 
 def _chance_level(
-    recall: Mapping[int, float], candidates: Sequence[int], right: Sequence[int], n: int
+    recall: Mapping[int, float], candidates: Sequence[float], right: Sequence[float], n: int
 ) -> list[str]:
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []

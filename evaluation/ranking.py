@@ -1,43 +1,62 @@
-"""Exact search for evaluation: all database rows against blocks of queries."""
+"""Exact search for evaluation: the database passes by in chunks, the best are kept."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.recall import Rows
+from evaluation.truth import Rows
 
-BLOCK = 256
-"""Queries scored by one matrix product; 256 × 100,000 database rows take 0.1 GB."""
+Chunk = tuple[Rows, NDArray[np.float32]]
+"""Database rows, and their descriptors (n, D) of L2 norm 1."""
+
+
+class Ranked(NamedTuple):
+    """Results of one query, best first: database rows and their similarities."""
+
+    rows: Rows
+    similarities: NDArray[np.float32]
+
+
+NOTHING = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
 def rank(
     queries: NDArray[np.float32],
-    database: NDArray[np.float32],
+    database: Iterable[Chunk],
     depth: int,
     *,
     own: Rows | None = None,
     lost: Rows | None = None,
-) -> list[Rows]:
+) -> list[Ranked]:
     """The `depth` database rows most similar to each query, best first; ties go by row.
 
-    `queries` is (Q, D) and `database` (N, D), of L2 norm 1. No query is given a row of `lost`, nor
-    query i its own row `own[i]` (-1 for none).
+    `queries` is (Q, D) of L2 norm 1 and stays in memory with one chunk of the database at a time
+    and (Q, n) similarities. No query is given a row of `lost`, nor query i its own row `own[i]`
+    (-1 for none).
     """
-    ranked: list[Rows] = []
-    for start in range(0, len(queries), BLOCK):
-        similarities = queries[start : start + BLOCK] @ database.T
+    best = [NOTHING] * len(queries)
+    worst = np.full(len(queries), -np.inf, dtype=np.float32)
+    for rows, descriptors in database:
+        similarities = queries @ descriptors.T
         if lost is not None:
-            similarities[:, lost] = -np.inf
-        for query, row in enumerate(similarities, start):
-            if own is not None and own[query] >= 0:
-                row[own[query]] = -np.inf
-            ranked.append(_first(row, min(depth, len(row))))
-    return ranked
+            similarities[:, np.isin(rows, lost)] = -np.inf
+        if own is not None:
+            similarities[own[:, None] == rows[None]] = -np.inf
+        fresh = (similarities >= worst[:, None]) & (similarities > -np.inf)
+        for query in np.flatnonzero(fresh.any(axis=1)).tolist():
+            new = np.flatnonzero(fresh[query])
+            best[query] = _best(
+                np.concatenate([best[query].rows, rows[new]]),
+                np.concatenate([best[query].similarities, similarities[query, new]]),
+                depth,
+            )
+            if len(best[query].rows) == depth > 0:
+                worst[query] = best[query].similarities[-1]
+    return best
 
 
-def _first(similarities: NDArray[np.float32], depth: int) -> Rows:
-    if depth == 0:
-        return np.empty(0, dtype=np.int64)
-    limit = -np.partition(-similarities, depth - 1)[depth - 1]
-    candidates = np.flatnonzero((similarities >= limit) & (similarities > -np.inf))
-    order = np.argsort(-similarities[candidates], kind="stable")
-    return np.asarray(candidates[order][:depth], dtype=np.int64)
+def _best(rows: Rows, similarities: NDArray[np.float32], depth: int) -> Ranked:
+    order = np.lexsort((rows, -similarities))[:depth]
+    return Ranked(rows[order], similarities[order])

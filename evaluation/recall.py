@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from evaluation.truth import Rows
 
 
 def recall_at(
@@ -32,8 +31,11 @@ def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]
     return ranks
 
 
-def chance_of_hit(candidates: int, right: int, n: int) -> float:
-    """P(a positive among the first n of a random ranking): 1 − C(c − r, n) / C(c, n)."""
+def chance_of_hit(candidates: float, right: float, n: int) -> float:
+    """P(a positive among the first n of a random ranking): 1 − C(c − r, n) / C(c, n).
+
+    `right` may be a fraction, where a candidate is right by chance itself.
+    """
     if n > candidates - right:
         return 1.0 if right else 0.0
     miss = 1.0
@@ -43,7 +45,7 @@ def chance_of_hit(candidates: int, right: int, n: int) -> float:
 
 
 def chance_at(
-    candidates: Sequence[int], right: Sequence[int], ns: Iterable[int]
+    candidates: Sequence[float], right: Sequence[float], ns: Iterable[int]
 ) -> dict[int, float]:
     """The expected recall@N of a random ranking, in per cent.
 
@@ -58,7 +60,7 @@ def chance_at(
 
 
 def no_better_than_chance(
-    recall: float, candidates: Sequence[int], right: Sequence[int], n: int
+    recall: float, candidates: Sequence[float], right: Sequence[float], n: int
 ) -> bool:
     """Whether recall@n (per cent) could well be that of a random ranking.
 

@@ -1,13 +1,13 @@
 """What an evaluation found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from evaluation.ranking import Ranked
+from evaluation.truth import Rows
 from indexer import Skipped
-
-PROTOCOL = "truth-csv"
-"""Positives as the truth file lists them; every query counts in the denominator."""
+from netvlad import Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,12 @@ class EvalReport:
 
     `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
+    `unverified` is the recall before spatial verification, where that was done. `published` are
+    figures of the same model on the same data, from its card. `says` explains the
+    protocol; `ranked` holds the first results of each query and `positives` what was right.
     """
 
+    protocol: str
     model: str
     database: int
     queries: int
@@ -27,7 +31,11 @@ class EvalReport:
     seconds: Mapping[str, float]
     unreadable: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
-    protocol: str = PROTOCOL
+    unverified: Mapping[int, float] | None = None
+    published: Sequence[Recall] = ()
+    says: str = ""
+    ranked: Sequence[Ranked] = field(default=(), repr=False)
+    positives: Sequence[Rows] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The report as `place-search eval --json` prints it."""
@@ -37,9 +45,26 @@ class EvalReport:
             "database": self.database,
             "queries": self.queries,
             "queries_without_positives": self.queries_without_positives,
-            "recall": {str(n): round(value, 2) for n, value in self.recall.items()},
-            "chance": {str(n): round(value, 2) for n, value in self.chance.items()},
+            "recall": _at(self.recall),
+            **({"unverified": _at(self.unverified)} if self.unverified is not None else {}),
+            "chance": _at(self.chance),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            "published": [
+                {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published
+            ],
             "unreadable": [photo._asdict() for photo in self.unreadable],
             "warnings": list(self.warnings),
         }
+
+
+def _at(values: Mapping[int, float]) -> dict[str, float]:
+    return {str(n): round(value, 2) for n, value in values.items()}
+
+
+def find_published(recall: Sequence[Recall], name: str) -> list[Recall]:
+    """The figures of a card on the data of this name: `pitts30k_test` is `Pitts30k-test`."""
+    return [row for row in recall if _plain(row.dataset) == _plain(name)]
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

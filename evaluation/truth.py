@@ -1,19 +1,18 @@
 """Ground truth: which database photos show the place of which query."""
 
-import csv
-import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import TruthError
-from indexer import open_source
 
-Rows = NDArray[np.int64]
-"""Row numbers of the database, ascending."""
+Rows: TypeAlias = NDArray[np.int64]
+"""Row numbers of the database."""
+Metres: TypeAlias = NDArray[np.float64]
+"""Positions in metres: (N, 2) easting and northing, or (N, 3) geocentric; NaN for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,12 @@ class Truth:
     """Queries, database and positives of one evaluation.
 
     Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
-    `queries[i]`; it may be empty. `own[i]` is the database row of that query itself, which never
-    counts as one of its results, or -1 where the query is not in the database.
+    `queries[i]`, ascending; it may be empty. `own[i]` is the database row of that query itself,
+    which never counts as one of its results, or -1 where the query is not in the database.
+
+    `name` says which data this is, `protocol` how it is measured unless one is asked for, and
+    `missing` which photos do not exist. Positions are there where positives come from a radius;
+    times where the data says which photos were taken on one visit.
     """
 
     root: Path
@@ -30,121 +33,29 @@ class Truth:
     queries: tuple[str, ...]
     positives: tuple[Rows, ...]
     own: Rows
+    name: str = ""
+    protocol: str = "truth-csv"
+    radius_m: float | None = None
+    database_metres: Metres | None = None
+    query_metres: Metres | None = None
+    database_times: NDArray[np.float64] | None = None
+    query_times: NDArray[np.float64] | None = None
+    missing: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         """The file of a query or of a database photo."""
         return self.root / name
 
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """All photos, each once: the database in its order, then the queries not in it."""
+        return tuple(dict.fromkeys((*self.database, *self.queries)))
 
-def read_truth_csv(truth: Path, root: Path, database: Path | None = None) -> Truth:
-    """Read a CSV with the columns `query,positives` (`;` between positives, paths under `root`).
-
-    A query on several rows has the positives of all of them. `database` is a folder of photos or
-    a CSV with the column `path`, whose paths are under `root`; it is looked for where it says,
-    then under `root`. Without it, the database is all positives in the order they first appear.
-
-    Raises:
-        TruthError: a file that is missing or lacks a column, a photo that does not exist or lies
-            outside `root` or the database, no queries, no positives at all.
-    """
-    if not root.is_dir():
-        raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
-    root = _absolute(root)
-    listed: dict[str, dict[str, int]] = {}
-    for number, row in _rows(truth, "query", "positives"):
-        query = _photo_name(root, row["query"], f"{truth}, row {number}")
-        positives = listed.setdefault(query, {})
-        for text in filter(None, map(str.strip, row["positives"].split(";"))):
-            positives.setdefault(_photo_name(root, text, f"{truth}, row {number}"), number)
-    if not listed:
-        raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
-
-    names = _first_seen(listed) if database is None else _database_names(database, root)
-    row_of = {name: row for row, name in enumerate(names)}
-    for query, positives in listed.items():
-        for name, number in positives.items():
-            if name not in row_of and name != query:
-                raise TruthError(
-                    f"{truth}, row {number}: the positive '{name}' is not in the database "
-                    f"{database}; add it there or take it out of the row."
-                )
-    right = tuple(
-        np.array(sorted(row_of[name] for name in positives if name != query), dtype=np.int64)
-        for query, positives in listed.items()
-    )
-    if not any(rows.size for rows in right):
-        raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
-    own = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
-    return Truth(root, names, tuple(listed), right, own)
-
-
-def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for positives in listed.values() for name in positives))
-
-
-def _database_names(database: Path, root: Path) -> tuple[str, ...]:
-    if not database.exists() and (root / database).exists():
-        database = root / database
-    if database.is_dir():
-        folder = root / _under(root, database, "--database")
-        names = [(folder / photo.name).relative_to(root) for photo in open_source(database).photos]
-        return tuple(name.as_posix() for name in names)
-    rows = _rows(database, "path")
-    found = dict.fromkeys(
-        _photo_name(root, row["path"], f"{database}, row {number}") for number, row in rows
-    )
-    if not found:
-        raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
-    return tuple(found)
-
-
-def _rows(path: Path, *columns: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The non-blank rows of a CSV by column, with their line numbers in the file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restval="", strict=True)
-            header = [name.strip().lower() for name in reader.fieldnames or ()]
-            missing = [name for name in columns if name not in header]
-            if missing:
-                raise TruthError(
-                    f"{path} has no column '{missing[0]}'; its first line must name the columns "
-                    f"{','.join(columns)}."
-                )
-            reader.fieldnames = header
-            for row in reader:
-                if None in row:
-                    raise TruthError(
-                        f"{path}, row {reader.line_num} has more fields than the first line names; "
-                        "put ';' between positives and quotes round a path with a comma."
-                    )
-                values = {name: row[name].strip() for name in columns}
-                if any(values.values()):
-                    yield reader.line_num, values
-    except FileNotFoundError:
-        raise TruthError(f"{path} does not exist; check the path.") from None
-    except IsADirectoryError:
-        raise TruthError(f"{path} is a folder where a CSV file is needed.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TruthError(f"{path} cannot be read as a UTF-8 CSV file ({error}).") from error
-
-
-def _photo_name(root: Path, text: str, where: str) -> str:
-    """The name of a listed photo, after checking that it is a file under `root`."""
-    if not text or "\0" in text:
-        raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
-    name = _under(root, root / text, where)
-    if not (root / name).is_file():
-        raise TruthError(f"{where}: there is no photo '{text}' under {root}; check both.")
-    return name
-
-
-def _under(root: Path, path: Path, where: str) -> str:
-    """The posix path of `path` relative to `root`, as written; links only where that helps."""
-    for target, base in ((_absolute(path), root), (path.resolve(), root.resolve())):
-        if target.is_relative_to(base):
-            return target.relative_to(base).as_posix()
-    raise TruthError(f"{where}: '{path}' is not under {root}; name a root that holds all photos.")
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.normpath(path.absolute()))
+    def require_photos(self) -> None:
+        """Make sure that no photo is missing. Raises `TruthError`."""
+        if self.missing:
+            raise TruthError(
+                f"{len(self.missing)} of the {len(self.photos)} photos of {self.name} are not "
+                f"under {self.root}, the first is '{self.missing[0]}'; `place-search doctor` "
+                "with the same options says more."
+            )

@@ -3,6 +3,7 @@
 from indexer.build import BuildReport, build_index
 from indexer.change import ChangeReport
 from indexer.compact import compact_index
+from indexer.csv_source import csv_column
 from indexer.duplicates import Duplicate
 from indexer.edition import Progress
 from indexer.errors import (
@@ -15,11 +16,14 @@ from indexer.errors import (
 )
 from indexer.index import Index, open_index
 from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
+from indexer.photo_files import PhotoFiles
 from indexer.photo_list import PhotoList, Source
 from indexer.pipeline import StageClock, embed_photos
 from indexer.places import Place, PlacePhoto, Utm, to_position, to_utm
 from indexer.remove import remove_places
+from indexer.shards import Row
 from indexer.sources import open_source
+from indexer.split import Split, is_split, read_split
 from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
 from indexer.update import add_photos, sync_photos
 from indexer.vectors import Hit, VectorStore, exact_search
@@ -39,14 +43,17 @@ __all__ = [
     "IndexWriteError",
     "Manifest",
     "ModelMismatchError",
+    "PhotoFiles",
     "PhotoList",
     "Place",
     "PlacePhoto",
     "Problem",
     "Progress",
+    "Row",
     "Skipped",
     "Source",
     "SourceError",
+    "Split",
     "StageClock",
     "StoreCard",
     "UnknownPlaceError",
@@ -56,12 +63,15 @@ __all__ = [
     "add_photos",
     "build_index",
     "compact_index",
+    "csv_column",
     "current_index_id",
     "embed_photos",
     "exact_search",
+    "is_split",
     "open_index",
     "open_source",
     "read_manifest",
+    "read_split",
     "remove_places",
     "repair_index",
     "sync_photos",

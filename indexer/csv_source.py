@@ -12,6 +12,13 @@ from indexer.places import Utm, is_zone
 from netvlad import Position
 
 COLUMNS = ("path", "latitude", "longitude", "easting", "northing", "zone", "name")
+_OTHER_NAMES = {"lat": "latitude", "lon": "longitude", "lng": "longitude"}
+
+
+def csv_column(heading: str) -> str:
+    """The column that a heading of the first row stands for: ` Lat` is `latitude`."""
+    name = heading.strip().lower()
+    return _OTHER_NAMES.get(name, name)
 
 
 def read_csv(file: Path) -> Source:
@@ -65,7 +72,7 @@ def read_csv(file: Path) -> Source:
 def _records(file: Path, stream: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """The row number in the file and the named fields of each row that is not blank."""
     reader = csv.reader(stream, strict=True)
-    header = [field.strip().lower() for field in next(reader, [])]
+    header = [csv_column(field) for field in next(reader, [])]
     absent = _absent(header)
     if absent:
         raise SourceError(

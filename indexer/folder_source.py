@@ -1,8 +1,9 @@
-"""A folder as a source: every photo below it, sorted by name, positions left to Exif."""
+"""A folder as a source: every photo below it, sorted by name, positions from `@` names or Exif."""
 
 import os
 from pathlib import Path, PurePath
 
+from indexer.at_names import listed_photos, read_at_name
 from indexer.errors import SourceError
 from indexer.photo_list import PhotoList, Source
 from netvlad import EXTENSIONS
@@ -11,12 +12,26 @@ from netvlad import EXTENSIONS
 def read_folder(root: Path) -> Source:
     """List all photos below a folder; hidden files and folders are left out.
 
-    Links to folders are followed, but no folder is listed twice, so loops of links end.
+    Names that start with `@` give their photos' positions. A list `FOLDER_images_paths.txt` beside
+    the folder says which photos there are; without it the folder is looked through: links to
+    folders are followed, but no folder is listed twice, so loops of links end.
 
     Raises:
-        SourceError: no photo below it, or a folder that may not be read.
+        SourceError: no photo below it, or a folder or list that cannot be read.
     """
     root = root.resolve()
+    listed = listed_photos(root)
+    photos = PhotoList(root)
+    for name in sorted(_walk(root)) if listed is None else listed:
+        said = read_at_name(name)
+        position, utm = (None, None) if said is None else (said.position, said.utm)
+        photos.append(name, position=position, utm=utm)
+    if not photos:
+        raise SourceError(f"{root} has an empty list of photos; delete {root}_images_paths.txt.")
+    return Source(root, photos, "folder")
+
+
+def _walk(root: Path) -> list[str]:
     names: list[str] = []
     others = 0
     seen: set[tuple[int, int]] = set()
@@ -49,10 +64,7 @@ def read_folder(root: Path) -> Source:
         links.sort()
     if not names:
         raise SourceError(_nothing_in(root, others))
-    photos = PhotoList(root)
-    for name in sorted(names):
-        photos.append(name)
-    return Source(root, photos, "folder")
+    return names
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -67,6 +67,11 @@ class Index:
         return str(self.manifest.model["fingerprint"])
 
     @property
+    def has_cells(self) -> bool:
+        """Whether the cells of the places are kept, for verification."""
+        return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
+
+    @property
     def count(self) -> int:
         """The number of places."""
         return len(self.place_ids)

@@ -6,10 +6,14 @@ from indexer.csv_source import read_csv
 from indexer.errors import SourceError
 from indexer.folder_source import read_folder
 from indexer.photo_list import Source
+from indexer.split import is_split
+from indexer.split_source import read_split_source
 
 
-def open_source(data: Path) -> Source:
-    """List the photos of a folder, or those that a CSV file names.
+def open_source(data: Path, root: Path | None = None) -> Source:
+    """List the photos of a folder, those that a CSV file names, or the database of a split.
+
+    The photos of a split (`.mat`, `.npz`) are under `root`: by default the folder of the file.
 
     Raises:
         SourceError: there is no photo to index, or the list is wrong.
@@ -19,9 +23,11 @@ def open_source(data: Path) -> Source:
         return read_folder(data)
     if data.suffix.lower() == ".csv" and data.is_file():
         return read_csv(data)
+    if is_split(data) and data.is_file():
+        return read_split_source(data, root or data.parent)
     if data.exists():
         raise SourceError(
             f"{data} is a file; give the folder that holds the photos, or a .csv file with the "
-            "columns path,latitude,longitude."
+            "columns path,latitude,longitude, or a split: a .mat or .npz file."
         )
     raise SourceError(f"{data} does not exist; give a folder of photos or a .csv file.")

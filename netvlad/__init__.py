@@ -1,7 +1,16 @@
 """Photo → descriptor and cells: photo decoding, the NetVLAD model, model cards, runtimes."""
 
-from netvlad.card import ModelCard, Preprocessing, Recall, Source, read_card, sha256_of, write_card
-from netvlad.cells import code_bytes, encode_cells
+from netvlad.card import (
+    Calibration,
+    ModelCard,
+    Preprocessing,
+    Recall,
+    Source,
+    read_card,
+    sha256_of,
+    write_card,
+)
+from netvlad.cells import CODE_BITS, CODE_BYTES, decode_codes, encode_cells, project_cells
 from netvlad.errors import (
     ModelError,
     OversizedPhotoError,
@@ -11,13 +20,24 @@ from netvlad.errors import (
     UnsupportedPhotoError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
-from netvlad.photo import EXTENSIONS, MAX_PIXELS, Photo, Position, decode_photo, encode_jpeg
+from netvlad.photo import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    Photo,
+    Position,
+    decode_photo,
+    encode_jpeg,
+    read_position,
+)
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
+    "CODE_BITS",
+    "CODE_BYTES",
     "DEFAULT_MODEL",
     "EXTENSIONS",
     "MAX_PIXELS",
+    "Calibration",
     "Embedding",
     "Model",
     "ModelCard",
@@ -33,13 +53,15 @@ __all__ = [
     "Source",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
-    "code_bytes",
+    "decode_codes",
     "decode_photo",
     "encode_cells",
     "encode_jpeg",
     "find_model",
     "open_model",
+    "project_cells",
     "read_card",
+    "read_position",
     "sha256_of",
     "weights_folder",
     "write_card",

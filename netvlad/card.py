@@ -67,6 +67,28 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """From similarity and geometry to the probability that two photos show the same place.
+
+    A logistic function of `weights` on (similarity, ln(1 + inliers), ln(1 + score)) and
+    `intercept`, fitted on labelled pairs; `threshold` is the probability from which `compare`
+    says "same". `precision`, `recall`, `auc` and `calibration_error` were measured at it on pairs
+    that were held back.
+    """
+
+    intercept: float
+    weights: Sequence[float]
+    threshold: float
+    data: str
+    same_pairs: int
+    different_pairs: int
+    precision: float
+    recall: float
+    auc: float
+    calibration_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """The contents of `card.toml`.
 
@@ -89,6 +111,7 @@ class ModelCard:
     sources: Sequence[Source] = ()
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
+    calibration: Calibration | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -113,6 +136,7 @@ def read_card(folder: Path) -> ModelCard:
                 "preprocessing": Preprocessing(**table["preprocessing"]),
                 "sources": tuple(Source(**row) for row in table.get("sources", ())),
                 "recall": tuple(Recall(**row) for row in table.get("recall", ())),
+                "calibration": _calibration(table.get("calibration")),
             }
         )
     except FileNotFoundError:
@@ -121,9 +145,15 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
 
 
+def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
+    if table is None:
+        return None
+    return Calibration(**{**table, "weights": tuple(table["weights"])})
+
+
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card so that `read_card` gives it back."""
-    table = {key: value for key, value in asdict(card).items() if value not in ((), {}, [])}
+    table = {key: value for key, value in asdict(card).items() if value not in ((), {}, [], None)}
     (folder / CARD_NAME).write_text(tomli_w.dumps(table), "utf-8")
 
 

@@ -220,6 +220,17 @@ def _degrees(value: Any) -> float:
     return degrees
 
 
+def read_position(path: Path) -> Position | None:
+    """The GPS position in a photo's Exif, read from its header alone; None where there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                return _gps_position(_read_exif(image, []), [])
+    except Exception:  # a photo that cannot be opened has no position; decoding it says why
+        return None
+
+
 def encode_jpeg(pixels: NDArray[np.uint8], *, longest_side: int, quality: int = 85) -> bytes:
     """Shrink (h, w, 3) uint8 RGB pixels to fit `longest_side` and encode them as a bare JPEG."""
     image = Image.fromarray(pixels)

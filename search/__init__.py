@@ -1,5 +1,6 @@
-"""Query photo → places: the engine, its replies and the HTTP server."""
+"""Query photo → places: the engine, verification, comparison, replies and the HTTP server."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.errors import (
@@ -11,39 +12,55 @@ from search.errors import (
 )
 from search.options import ServerOptions
 from search.positions import parse_position
-from search.schemas import IndexReply, PlaceReply, SearchReply
+from search.schemas import CompareReply, IndexReply, PlaceReply, SearchReply
 from search.server import open_engine, serve
 
 if TYPE_CHECKING:
     from search.app import create_app
+    from search.compare import compare_photos, evidence
     from search.engine import Engine
+    from search.verification import CANDIDATES, Query, Verification, verify, verify_all
 
 __all__ = [
+    "CANDIDATES",
     "BusyError",
+    "CompareReply",
     "Engine",
     "IndexReply",
     "NotReadyError",
     "ParameterError",
     "PhotoGoneError",
     "PlaceReply",
+    "Query",
     "SearchReply",
     "ServerError",
     "ServerOptions",
+    "Verification",
+    "compare_photos",
     "create_app",
+    "evidence",
     "open_engine",
     "parse_position",
     "serve",
+    "verify",
+    "verify_all",
 ]
+
+# Imported when first asked for: each costs a server's start.
+_LATER = {
+    "create_app": "search.app",
+    "compare_photos": "search.compare",
+    "evidence": "search.compare",
+    "Engine": "search.engine",
+    "CANDIDATES": "search.verification",
+    "Query": "search.verification",
+    "Verification": "search.verification",
+    "verify": "search.verification",
+    "verify_all": "search.verification",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the engine and the application when first asked for: each costs a server's start."""
-    if name == "Engine":
-        from search.engine import Engine
-
-        return Engine
-    if name == "create_app":
-        from search.app import create_app
-
-        return create_app
-    raise AttributeError(f"module 'search' has no attribute '{name}'")
+    if name not in _LATER:
+        raise AttributeError(f"module 'search' has no attribute '{name}'")
+    return getattr(import_module(_LATER[name]), name)

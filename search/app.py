@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from search import routes_health, routes_places, routes_search
+from search import routes_compare, routes_health, routes_places, routes_search
 from search.body_limit import BodyLimit
 from search.headers import SecurityHeaders
 from search.options import ServerOptions
@@ -41,7 +41,7 @@ def create_app(engine: "Engine | EngineLoader", options: ServerOptions | None = 
         lifespan=_lifespan,
     )
     app.state.service = Service(engine, options)
-    for routes in (routes_search, routes_places, routes_health):
+    for routes in (routes_search, routes_compare, routes_places, routes_health):
         app.include_router(routes.router)
     add_docs(app)
     add_page(app)

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from indexer import Hit, Index
 from netvlad import Model, Position
 from search.errors import ParameterError
+from search.location import estimate_location
 from search.positions import PlacePositions
-from search.replies import index_reply, query_reply, result_reply
+from search.replies import index_reply, location_reply, query_reply, result_reply
 from search.schemas import IndexReply, SearchReply, TimingsReply
+from search.verification import CANDIDATES, Query, Verification, verify_all
 
 MAX_K = 100
-UNVERIFIED_NOTE = "Spatial verification is not available yet; the results are unverified."
+VERIFY_BUDGET_S = 2.0
 
 
 class Engine:
@@ -29,6 +32,11 @@ class Engine:
         self.index = index
         self.model = model
         self.positions = PlacePositions(index.place_ids, index.positions)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the index keeps the cells that verification needs."""
+        return self.index.has_cells
 
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
@@ -52,8 +60,9 @@ class Engine:
     ) -> SearchReply:
         """Find the `k` places that look most like a photo, best first.
 
-        `near` and `radius_m` together leave only the places at most that many metres from a point;
-        places without a position are then left out.
+        `verify` ranks the most similar places by how well their geometry agrees with the photo's,
+        and estimates where it was taken. `near` and `radius_m` together leave only the places at
+        most that many metres from a point; places without a position are then left out.
 
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
@@ -64,24 +73,49 @@ class Engine:
         with stages.timed("decode"):
             decoded = self.model.read(photo)
         with stages.timed("embed"):
-            descriptor = self.model.embed(decoded).descriptor
+            embedding = self.model.embed(decoded)
         notes = list(decoded.notes)
-        if verify:
-            notes.append(UNVERIFIED_NOTE)
+        if verify and not self.verifies:
+            notes.append("The index was made without cells, so the results are unverified.")
+        checking = verify and self.verifies
         with stages.timed("search"):
-            hits = self._hits(descriptor, k, near, radius_m, notes)
-            results = [
-                result_reply(rank, hit, self.index.place(hit.place_id))
-                for rank, hit in enumerate(hits, start=1)
-            ]
+            wanted = max(k, CANDIDATES) if checking else k
+            hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes)
+        ranked: list[tuple[Hit, Verification | None]] = [(hit, None) for hit in hits]
+        location = None
+        if checking:
+            with stages.timed("verify"):
+                ranked = self._verified(embedding.cells, hits, notes)
+                location = estimate_location(
+                    [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
+                )
+        results = [
+            result_reply(rank, hit, self.index.place(hit.place_id), found)
+            for rank, (hit, found) in enumerate(ranked[:k], start=1)
+        ]
         return SearchReply(
             index_id=self.index.index_id,
             model=self.index.model_id,
             query=query_reply(decoded, notes),
             timings_ms=stages.reply(),
             results=results,
-            location=None,
+            location=location_reply(location),
         )
+
+    def _verified(
+        self, cells: NDArray[np.float32], hits: Sequence[Hit], notes: list[str]
+    ) -> list[tuple[Hit, Verification | None]]:
+        """The hits with their verification, those that agree best first."""
+        candidates = [(partial(self.index.cells, hit.place_id), hit.similarity) for hit in hits]
+        found = verify_all(Query(cells), candidates, budget_s=VERIFY_BUDGET_S)
+        late = found.count(None)
+        if late:
+            notes.append(
+                f"Time ran out before {late} of {len(hits)} places were verified; they come last."
+            )
+        pairs = list(zip(hits, found, strict=True))
+        # Stable, so that places without agreement stay in the order of their similarity.
+        return sorted(pairs, key=lambda pair: -pair[1].score if pair[1] else 0.0)
 
     def _hits(
         self,
@@ -126,9 +160,8 @@ class _Stages:
         self._milliseconds[stage] = _since(started)
 
     def reply(self) -> TimingsReply:
-        return TimingsReply(
-            queue=0.0, verify=0.0, total=_since(self._started), **self._milliseconds
-        )
+        stages = {"queue": 0.0, "verify": 0.0, **self._milliseconds}
+        return TimingsReply(total=_since(self._started), **stages)
 
 
 def _since(started: float) -> float:

@@ -24,19 +24,29 @@ class PlacePositions:
 
     def distances_m(self, point: Position) -> NDArray[np.float64]:
         """Great-circle distance of every place to a point, in metres, in `place_ids` order."""
-        latitude, longitude = np.radians(point)
-        # The haversine form keeps its precision for points a few metres apart.
-        chord = (
-            np.sin((self._latitudes - latitude) / 2) ** 2
-            + np.cos(latitude)
-            * np.cos(self._latitudes)
-            * np.sin((self._longitudes - longitude) / 2) ** 2
-        )
-        return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))
+        return _haversine_m(self._latitudes, self._longitudes, point)
 
     def within(self, point: Position, radius_m: float) -> NDArray[np.int64]:
         """The ids of the places at most `radius_m` metres from a point."""
         return self.place_ids[self.distances_m(point) <= radius_m]
+
+
+def distances_m(points: NDArray[np.float64], point: Position) -> NDArray[np.float64]:
+    """Great-circle distances of (N, 2) degrees of latitude and longitude to a point, in metres."""
+    latitudes, longitudes = np.radians(points).T
+    return _haversine_m(latitudes, longitudes, point)
+
+
+def _haversine_m(
+    latitudes: NDArray[np.float64], longitudes: NDArray[np.float64], point: Position
+) -> NDArray[np.float64]:
+    latitude, longitude = np.radians(point)
+    # The haversine form keeps its precision for points a few metres apart.
+    chord = (
+        np.sin((latitudes - latitude) / 2) ** 2
+        + np.cos(latitude) * np.cos(latitudes) * np.sin((longitudes - longitude) / 2) ** 2
+    )
+    return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))
 
 
 def parse_position(text: str) -> Position:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from netvlad import Photo, Position
 from search.schemas import (
     IndexReply,
+    LocationReply,
     PlaceReply,
     PositionReply,
     QueryReply,
@@ -13,10 +14,13 @@ from search.schemas import (
     SkippedPhotoReply,
     SkippedReply,
     UtmReply,
+    VerifiedReply,
 )
 
 if TYPE_CHECKING:
     from indexer import Hit, Index, Place
+    from search.location import Location
+    from search.verification import Verification
 
 SKIPPED_SHOWN = 100
 
@@ -36,11 +40,30 @@ def place_reply(place: "Place") -> PlaceReply:
     )
 
 
-def result_reply(rank: int, hit: "Hit", place: "Place") -> ResultReply:
+def result_reply(
+    rank: int, hit: "Hit", place: "Place", verification: "Verification | None" = None
+) -> ResultReply:
     """A place that was found; `rank` is 1 for the best."""
     # Rounding hides the last bits of float32, in which a photo's cosine with itself exceeds 1.
     similarity = min(round(float(hit.similarity), 6), 1.0)
-    return ResultReply(rank=rank, similarity=similarity, verified=None, **dict(place_reply(place)))
+    verified = None
+    if verification is not None:
+        verified = VerifiedReply(inliers=verification.inliers, score=round(verification.score, 3))
+    return ResultReply(
+        rank=rank, similarity=similarity, verified=verified, **dict(place_reply(place))
+    )
+
+
+def location_reply(location: "Location | None") -> LocationReply | None:
+    """Where the photo was probably taken."""
+    if location is None:
+        return None
+    latitude, longitude = location.position
+    return LocationReply(
+        latitude=round(latitude, 7),
+        longitude=round(longitude, 7),
+        radius_m=round(location.radius_m, 1),
+    )
 
 
 def query_reply(photo: Photo, notes: Sequence[str]) -> QueryReply:

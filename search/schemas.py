@@ -1,5 +1,7 @@
 """The replies of a search, as the HTTP API and `--json` print them."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -47,8 +49,8 @@ class TimingsReply(Reply):
 class VerifiedReply(Reply):
     """How well the cells of photo and place agree on one view."""
 
-    inliers: int = Field(description="Cell matches that one transformation explains.")
-    score: float
+    inliers: int = Field(description="Cell matches that one affine map explains; 0 for none.")
+    score: float = Field(description="What the places are ranked by: agreement × similarity.")
 
 
 class PlaceReply(Reply):
@@ -93,6 +95,23 @@ class SearchReply(Reply):
     timings_ms: TimingsReply
     results: list[ResultReply]
     location: LocationReply | None
+
+
+class CompareReply(Reply):
+    """Whether two photos show the same place."""
+
+    similarity: float = Field(description="Cosine of the two descriptors, at most 1.")
+    probability: float | None = Field(
+        description="That both show the same place; null where the model has no calibration."
+    )
+    threshold: float | None = Field(description="The probability from which the result is same.")
+    result: Literal["same", "different"] | None
+    inliers: int = Field(description="Cell matches that one affine map explains; 0 for none.")
+    matches: list[list[float]] = Field(
+        description="Each x1, y1, x2, y2: pixels of the two photos as sent, upright."
+    )
+    model: str = Field(description="The model's id.")
+    notes: list[str] = Field(description="Sentences about what was odd in the photos.")
 
 
 class SkippedPhotoReply(Reply):

@@ -46,7 +46,13 @@ def demo(
 
     found = fetch_demo_photos(photos, archive=archive, say=say)
     index(found.places, out, model=model, threads=threads)
-    evaluate(found.folder, found.truth, found.places, model=model, threads=threads)
+    evaluate(
+        root=found.folder,
+        truth=found.truth,
+        database=found.places,
+        model=model,
+        threads=threads,
+    )
     if serve:
         from search import ServerOptions
         from search import serve as serve_index

@@ -6,6 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.commands.truth_options import (
+    Database,
+    Queries,
+    QueriesDir,
+    Radius,
+    Root,
+    Split,
+    TruthFile,
+    parse_at,
+    truth_files,
+)
 from place_search.console import OUT, print_json, progress, say
 from place_search.settings import MODEL, THREADS
 
@@ -19,70 +30,116 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    root: Annotated[
-        Path, typer.Option("--root", metavar="DIR", help="Folder that the truth's paths are under.")
-    ],
-    truth: Annotated[
-        Path,
-        typer.Option(
-            "--truth",
-            metavar="FILE",
-            help="CSV with the columns query,positives; ';' between positives.",
-        ),
-    ],
-    database: Annotated[
+    data: Annotated[
         Path | None,
-        typer.Option(
-            "--database",
-            metavar="FILE|DIR",
-            help="Database photos: a CSV with the column path, or a folder "
-            "(default: all positives).",
+        typer.Argument(
+            metavar="DATA",
+            help="Folder with database/ and queries/ of photos with @ names, or a folder or CSV of "
+            "photos with positions, each searched among all others.",
         ),
     ] = None,
-    model: Annotated[str, MODEL.option()] = MODEL.default,
+    split: Split = None,
+    truth: TruthFile = None,
+    root: Root = None,
+    queries_dir: QueriesDir = None,
+    database: Database = None,
+    queries: Queries = None,
+    radius_m: Radius = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="raw, tokyo-12, timestamp or leave-one-out (default: the one of the data).",
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index", metavar="INDEX", help="Take the database's descriptors from this index."
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
+    ] = False,
+    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    report_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Write tables, the curve and a page with the photos to this folder.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
-    ns = _parse_at(at)
+    ns = parse_at(at)
+    files = truth_files(
+        data=data,
+        split=split,
+        truth=truth,
+        root=root,
+        queries_dir=queries_dir,
+        database=database,
+        queries=queries,
+        radius_m=radius_m,
+    )
+    from evaluation import GeometryReranker, open_protocol, open_truth, write_report
     from evaluation import evaluate as measure
-    from evaluation import read_truth_csv
+    from indexer import open_index
     from netvlad import open_model
 
-    known = read_truth_csv(truth, root, database)
-    opened = open_model(model, mode="throughput", threads=threads)
+    known = open_truth(files)
+    known.require_photos()
+    open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
+    opened_index = None if index is None else open_index(index)
+    wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
+    opened = open_model(wanted, mode="throughput", threads=threads)
     with progress() as advance:
-        report = measure(known, opened, at=ns, progress=partial(advance, "Describing"))
+        report = measure(
+            known,
+            opened,
+            at=ns,
+            protocol=protocol,
+            index=opened_index,
+            reranker=GeometryReranker(opened, known.root, index=opened_index) if verify else None,
+            progress=partial(advance, "Describing"),
+        )
     if as_json:
         print_json(report.to_json())
     else:
         _print_table(report)
+    if report_dir is not None:
+        say(f"Report: {write_report(known, report, report_dir)}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
-
-
-def _parse_at(text: str) -> list[int]:
-    try:
-        ns = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        ns = [0]
-    if ns[0] < 1:
-        raise typer.BadParameter(f"--at {text}: write whole numbers from 1, as in 1,5,10.")
-    return ns
 
 
 def _print_table(report: "EvalReport") -> None:
     from rich.table import Table
 
     OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
-    if report.queries_without_positives:
-        OUT.print(f"{report.queries_without_positives} queries have no positives: always wrong")
+    OUT.print(f"Protocol {report.protocol}: {report.says}.", soft_wrap=True)
+    OUT.print(
+        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
+        "without positives.",
+        soft_wrap=True,
+    )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("N", "Recall@N", "chance"):
         table.add_column(heading, justify="right")
+    if report.unverified is not None:
+        table.add_column("unverified", justify="right")
+    for row in report.published:
+        table.add_column(row.kind, justify="right")
     for n, recall in report.recall.items():
-        table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %")
+        known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
+        if report.unverified is not None:
+            known.insert(0, f"{report.unverified[n]:.1f} %")
+        table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
     OUT.print(table)
     for photo in report.unreadable:
         say(f"Unreadable: {photo.name}: {photo.reason}")

@@ -26,12 +26,22 @@ def index(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Folder of photos, or a CSV with path,latitude,longitude[,name]."
+            metavar="DATA",
+            help="Folder of photos, a CSV with path,latitude,longitude[,name], or a split "
+            "(.mat, .npz) whose database to index.",
         ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="INDEX", help="Folder to write the index to.")
     ],
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Folder that a split's photos are under (default: that of the file).",
+        ),
+    ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
     store: Annotated[
         Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8"], STORE.option()
@@ -42,13 +52,13 @@ def index(
     """Index a folder of place photos.
 
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
-    from the photos' Exif GPS block.
+    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block.
     """
     from indexer import build_index, open_source
     from netvlad import open_model
 
     try:
-        source = open_source(data)
+        source = open_source(data, root)
         opened = open_model(model, mode="throughput", threads=threads)
         with progress() as advance:
             report = build_index(

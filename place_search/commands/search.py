@@ -28,6 +28,9 @@ def search(
     radius_m: Annotated[
         float | None, typer.Option("--radius-m", help="Metres around --near.")
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Rank by geometry too, and estimate the location.")
+    ] = False,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
@@ -43,7 +46,7 @@ def search(
 
     point = None if near is None else parse_position(near)
     engine = open_engine(index, ServerOptions(model=model, threads=threads))
-    reply = engine.search(photo, k=k, near=point, radius_m=radius_m)
+    reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.model_dump(mode="json"))
     else:
@@ -59,12 +62,20 @@ def _print_table(reply: "SearchReply") -> None:
     table.add_column("#", justify="right")
     table.add_column("similarity", justify="right")
     table.add_column("place", overflow="fold")
+    if reply.location is not None:
+        spot = reply.location
+        say(f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m.")
+    verified = any(result.verified for result in reply.results)
+    if verified:
+        table.add_column("inliers", justify="right")
     with_position = any(result.position for result in reply.results)
     if with_position:
         table.add_column("latitude", justify="right")
         table.add_column("longitude", justify="right")
     for result in reply.results:
         cells: list[Any] = [str(result.rank), f"{result.similarity:.3f}", result.name]
+        if verified:
+            cells.append(str(result.verified.inliers) if result.verified else "")
         if with_position:
             position = result.position
             cells += (

@@ -1,10 +1,12 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from evaluation import evaluate, read_truth_csv
+from evaluation import GeometryReranker, TruthError, evaluate, read_split_truth, read_truth_csv
+from indexer import Row, build_index, open_index, open_source
 from netvlad import Model
 
 Draw = Callable[..., None]
@@ -101,3 +103,97 @@ def test_unreadable_photos_are_listed_and_count_as_wrong(
     assert all(photo.reason for photo in report.unreadable)
     assert "2 of the photos could not be read; 1 of them are queries" in report.warnings[0]
     assert report.to_json()["unreadable"][0]["name"] == "c.jpg"
+
+
+def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: Path) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root, root / "places")
+    build_index(open_source(root / "places"), tmp_path / "index", model)
+    index = open_index(tmp_path / "index")
+    seen: list[int] = []
+    whole = evaluate(truth, model)
+    # One query at a time.
+    report = evaluate(
+        truth, model, index=index, progress=lambda done, _: seen.append(done), query_bytes=1
+    )
+    assert len(seen) == SCENES
+    assert report.recall == whole.recall
+    for ours, theirs in zip(report.ranked, whole.ranked, strict=True):
+        assert ours.rows.tolist() == theirs.rows.tolist()
+        np.testing.assert_allclose(ours.similarities, theirs.similarities, atol=1e-5)
+    among = root / "among.csv"
+    among.write_text("query,positives\nplaces/0.jpg,places/3.jpg\nqueries/1.jpg,places/1.jpg\n")
+    itself = read_truth_csv(among, root, root / "places")
+    found = evaluate(itself, model, index=index)
+    assert 0 not in found.ranked[0].rows
+    np.testing.assert_allclose(
+        found.ranked[0].similarities, evaluate(itself, model).ranked[0].similarities, atol=1e-5
+    )
+    other = read_truth_csv(write_truth(root, "truth.csv"), root, root)
+    with pytest.raises(TruthError, match="lacks 8 of the 16 database photos"):
+        evaluate(other, model, index=index)
+
+
+def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model) -> None:
+    class Backwards:
+        depth = SCENES
+
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        def see(self, name: str, photo: Row) -> None:
+            assert photo.codes.dtype == np.uint8
+            self.seen.append(name)
+
+        def rerank(
+            self, query: str, names: Sequence[str], similarities: Sequence[float]
+        ) -> list[int]:
+            assert query.startswith("queries/")
+            assert list(similarities) == sorted(similarities, reverse=True)
+            return list(range(len(names)))[::-1]
+
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    backwards = Backwards()
+    report = evaluate(truth, model, at=[1, SCENES], reranker=backwards)
+    assert backwards.seen == [*truth.database, *truth.queries]
+    assert report.recall == {1: 0.0, SCENES: 100.0}
+    assert report.unverified == {1: 100.0, SCENES: 100.0}
+    assert report.to_json()["unverified"] == {"1": 100.0, str(SCENES): 100.0}
+
+
+def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    report = evaluate(truth, model, reranker=GeometryReranker(model, root))
+    assert report.recall[1] == 100.0
+    assert report.seconds["verify"] > 0
+
+
+def test_protocols_are_measured_end_to_end(
+    tmp_path: Path, draw: Draw, model: Model, write_mat: Callable[..., Path]
+) -> None:
+    """Photo 0 is the query's own visit, photo 1 the same scene later, the others elsewhere."""
+    scenes = [0, 0, 1, 2, 3]
+    for row, scene in enumerate(scenes):
+        draw(tmp_path / f"{row}.jpg", scene, shift=8 * row)
+    draw(tmp_path / "queries" / "q.jpg", 0)
+    database = {f"{row}.jpg": (1000.0 * scene, 0.0) for row, scene in enumerate(scenes)}
+    times = ([1, 2, 2, 2, 2], [1])
+    file = write_mat(tmp_path / "split.mat", database, {"q.jpg": (0.0, 0.0)}, times=times)
+    truth = read_split_truth(file, tmp_path)
+    report = evaluate(truth, model, at=[1, 4])
+    assert report.protocol == "timestamp"
+    assert report.ranked[0].rows.tolist()[0] == 1
+    assert report.recall == {1: 100.0, 4: 100.0}
+    assert report.chance == {1: 25.0, 4: 100.0}
+    raw = evaluate(truth, model, at=[1], protocol="raw")
+    assert raw.ranked[0].rows.tolist()[0] == 0
+    assert raw.chance == {1: 40.0}
+    tokyo = evaluate(truth, model, at=[1], protocol="tokyo-12")
+    assert tokyo.ranked[0].rows.tolist() == [0]
+
+
+def test_missing_photos_are_refused_before_the_work(
+    tmp_path: Path, model: Model, write_mat: Callable[..., Path]
+) -> None:
+    file = write_mat(tmp_path / "s.mat", {"a.jpg": (0, 0)}, {"q.jpg": (0, 0)})
+    with pytest.raises(TruthError, match="2 of the 2 photos of s are not under"):
+        evaluate(read_split_truth(file, tmp_path), model)

@@ -5,7 +5,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from evaluation import rank
-from evaluation.ranking import BLOCK
+from evaluation.ranking import Chunk
 
 # Few values: ties are common, and every product is exact in float32.
 halves = st.sampled_from([0.0, 0.5, 1.0])
@@ -27,26 +27,28 @@ def searches(
     )
 
 
-@given(searches(), st.integers(1, 12))
+def in_chunks(database: NDArray[np.float32], step: int) -> list[Chunk]:
+    """The database in chunks whose order is not that of the rows."""
+    starts = range(0, len(database), step)
+    rows = [np.arange(len(database))[start : start + step] for start in starts]
+    return [(part, database[part]) for part in reversed(rows)]
+
+
+@given(searches(), st.integers(1, 12), st.integers(1, 10))
 def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
     search: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
     depth: int,
+    step: int,
 ) -> None:
     queries, database, own, lost = search
-    for query, found in enumerate(rank(queries, database, depth, own=own, lost=lost)):
+    found = rank(queries, in_chunks(database, step), depth, own=own, lost=lost)
+    for query, (rows, similarities) in enumerate(found):
         allowed = [r for r in range(len(database)) if r != own[query] and r not in lost]
         order = sorted(allowed, key=lambda row: -float(queries[query] @ database[row]))
-        assert found.tolist() == order[:depth]
-
-
-def test_queries_beyond_one_block_get_their_own_answers() -> None:
-    count = BLOCK + 3
-    own = np.arange(count, dtype=np.int64)
-    identity = np.eye(count, dtype=np.float32)
-    assert [rows[0] for rows in rank(identity, identity, 1)] == list(range(count))
-    assert all(row not in rows for row, rows in enumerate(rank(identity, identity, 5, own=own)))
+        assert rows.tolist() == order[:depth]
+        assert similarities.tolist() == [queries[query] @ database[row] for row in rows]
 
 
 def test_an_empty_database_has_no_results() -> None:
-    none = rank(np.ones((2, 3), np.float32), np.empty((0, 3), np.float32), 5)
-    assert [rows.tolist() for rows in none] == [[], []]
+    none = rank(np.ones((2, 3), np.float32), [], 5)
+    assert [found.rows.tolist() for found in none] == [[], []]

@@ -100,6 +100,12 @@ def test_a_csv_gives_positions_and_names_in_its_order(tmp_path: Path) -> None:
     assert source.kind == "csv"
 
 
+def test_short_names_of_columns_are_understood(tmp_path: Path) -> None:
+    for header in ("path,lat,lon", "path,LAT,lng"):
+        (first,) = open_source(_csv(tmp_path, f"{header}\na.jpg,47.1,8.5\n")).photos
+        assert first.position == Position(47.1, 8.5)
+
+
 def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
     utm = "path,easting,northing,zone\na.jpg,500000,4649776.5,31n\nb/c. d.jpg,,,\n"
     _touch(tmp_path / "b" / "c. d.jpg")
@@ -116,7 +122,7 @@ def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
         ("", "lacks the column path"),
         ("a.jpg,47.1,8.5\n", "lacks the column path: its first row must name the columns"),
         ("path,latitude\na.jpg,1\n", "lacks the column longitude"),
-        ("path,lat,lon\na.jpg,1,2\n", "lacks the column latitude"),
+        ("path,lat,latitude\na.jpg,1,2\n", "lacks the column longitude"),
         ("path,easting,name\na.jpg,1,x\n", "lacks the column northing"),
         ("path,latitude,longitude,path\n", "names a column twice"),
         ("path,latitude,longitude\n", "names no photos"),

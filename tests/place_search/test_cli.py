@@ -19,9 +19,11 @@ COMMANDS = [
     "remove",
     "sync",
     "compact",
+    "verify",
     "search",
     "serve",
     "eval",
+    "doctor",
     "describe",
     "weights",
 ]
@@ -76,6 +78,16 @@ def test_help_loads_nothing_heavy() -> None:
         ["eval", "--root", "r"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "0,1"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "all"],
+        ["eval"],
+        ["eval", "--split", "s.mat"],
+        ["eval", "photos", "--split", "s.mat", "--root", "r"],
+        ["eval", "photos", "--queries-dir", "q"],
+        ["eval", "--queries", "q.csv"],
+        ["eval", "photos", "--database", "d.csv"],
+        ["eval", "photos", "--radius-m", "-1"],
+        ["doctor"],
+        ["doctor", "--truth", "t.csv"],
+        ["doctor", "photos", "--sample", "-1"],
     ],
 )
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:

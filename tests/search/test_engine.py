@@ -110,11 +110,45 @@ def test_what_was_odd_in_the_photo_is_noted(engine: Engine, street: Any) -> None
     assert any("frames" in note for note in reply.query.notes)
 
 
-def test_verification_is_said_to_be_missing(engine: Engine, street: Any) -> None:
-    reply = engine.search(street.query(0), verify=True)
-    assert any("erification" in note for note in reply.query.notes)
+def test_verification_ranks_by_geometry_and_locates(engine: Engine, street: Any) -> None:
+    reply = engine.search(street.query(3), verify=True, k=12)
+    best, *others = reply.results
+    assert best.name == "03.jpg"
+    assert best.verified is not None
+    assert best.verified.inliers >= 200
+    scores = [result.verified.score for result in reply.results if result.verified]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == len(others) + 1
+    assert max(scores[1:]) < best.verified.score / 3
+    assert reply.location is not None
+    assert reply.location.latitude == pytest.approx(48.003, abs=1e-6)
+    assert reply.location.radius_m >= 15
+    assert reply.timings_ms.verify > 0
+
+
+def test_verification_without_the_time_for_it_says_so(
+    engine: Engine, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.engine.VERIFY_BUDGET_S", -1.0)
+    reply = engine.search(street.query(3), verify=True)
+    assert [result.verified for result in reply.results] == [None] * 10
+    assert reply.location is None
+    assert reply.query.notes == [
+        "Time ran out before 12 of 12 places were verified; they come last."
+    ]
+    assert reply.results[0].name == "03.jpg"
+
+
+def test_a_place_without_position_gives_no_location(engine: Engine, street: Any) -> None:
+    reply = engine.search(street.query(10), verify=True)
+    assert reply.results[0].name == "10.jpg"
+    assert reply.location is None
+
+
+def test_unverified_results_have_no_location(engine: Engine, street: Any) -> None:
+    reply = engine.search(street.query(3))
     assert {result.verified for result in reply.results} == {None}
-    assert engine.search(street.query(0)).query.notes == []
+    assert reply.location is None
 
 
 def test_timings_add_up(engine: Engine, street: Any) -> None:

@@ -1,0 +1,51 @@
+"""Spatial verification in an evaluation: the same ranking as the search's."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from indexer import Index, Row
+from netvlad import Model
+from search import CANDIDATES, Query, Verification, verify_all
+from search.verification import Codes
+
+
+class GeometryReranker:
+    """Ranks each query's first `candidates` results by how well their cells agree with its own.
+
+    Codes are read from an index of the database if there is one; those of photos that are embedded
+    are kept in memory, at most 17 kB each.
+    """
+
+    def __init__(
+        self, model: Model, root: Path, *, index: Index | None = None, candidates: int = CANDIDATES
+    ) -> None:
+        self.depth = candidates
+        self._index = index
+        self._places = {} if index is None else {p.name: p.place_id for p in index.places()}
+        self._model = model
+        self._root = root
+        self._codes: dict[str, Codes] = {}
+
+    def see(self, name: str, photo: Row) -> None:
+        """Keep a photo's codes."""
+        self._codes[name] = photo.codes, photo.grid
+
+    def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
+        """The new order; results beyond the candidates keep their places."""
+        photo = self._model.read(self._root / query)
+        ready = Query(self._model.embed(photo).cells)
+        pairs = zip(names[: self.depth], similarities[: self.depth], strict=True)
+        found = verify_all(ready, [(self._reader(name), value) for name, value in pairs])
+        order = sorted(range(len(found)), key=lambda row: -_score(found[row]))
+        return order + list(range(len(found), len(names)))
+
+    def _reader(self, name: str) -> Callable[[], Codes]:
+        place = self._places.get(name)
+        if self._index is not None and place is not None:
+            return partial(self._index.cells, place)
+        return lambda: self._codes[name]
+
+
+def _score(found: Verification | None) -> float:
+    return found.score if found is not None else 0.0

@@ -1,0 +1,57 @@
+"""What came of each query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.positives import distance
+from evaluation.recall import first_hits
+from evaluation.report import EvalReport
+from evaluation.truth import Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One query's results.
+
+    `first_right` is the rank of its first right result, or None where none of those kept is right;
+    `error_m` the distance from the query to its first result, or None where that is not known.
+    """
+
+    query: int
+    name: str
+    first_right: int | None
+    error_m: float | None
+    answerable: bool
+    asked: bool
+
+    @property
+    def right(self) -> bool:
+        """Whether the first result is right."""
+        return self.first_right == 1
+
+
+def outcomes_of(truth: Truth, report: EvalReport) -> list[Outcome]:
+    """The outcome of each query, in their order."""
+    first = first_hits([found.rows for found in report.ranked], report.positives)
+    errors = _errors(truth, report)
+    return [
+        Outcome(
+            query=query,
+            name=truth.queries[query],
+            first_right=int(rank) if np.isfinite(rank) else None,
+            error_m=None if np.isnan(errors[query]) else float(errors[query]),
+            answerable=bool(len(report.positives[query])),
+            asked=bool(len(report.ranked[query].rows)),
+        )
+        for query, rank in enumerate(first)
+    ]
+
+
+def _errors(truth: Truth, report: EvalReport) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    errors = np.full(len(truth.queries), np.nan)
+    if truth.database_metres is not None and truth.query_metres is not None:
+        asked = [query for query, found in enumerate(report.ranked) if len(found.rows)]
+        best = [int(report.ranked[query].rows[0]) for query in asked]
+        errors[asked] = distance(truth.query_metres[asked], truth.database_metres[best])
+    return errors

@@ -1,0 +1,40 @@
+// Photos are in the page once each, however often they are shown.
+for (const image of document.querySelectorAll('img[data-photo]')) {
+  const photo = PHOTOS[Number(image.dataset.photo)];
+  if (photo) {
+    image.src = `data:image/jpeg;base64,${photo}`;
+  } else {
+    const gone = document.createElement('span');
+    gone.className = 'gone';
+    gone.textContent = 'cannot be read';
+    image.replaceWith(gone);
+  }
+}
+
+const buttons = [...document.querySelectorAll('button[data-filter]')];
+
+/** @param {string} filter "all" or "wrong" */
+function show(filter) {
+  for (const button of buttons) {
+    button.setAttribute('aria-pressed', String(button.dataset.filter === filter));
+  }
+  let visible = 0;
+  for (const card of document.querySelectorAll('#cards > article')) {
+    card.hidden = filter === 'wrong' && card.classList.contains('is-right');
+    visible += card.hidden ? 0 : 1;
+  }
+  document.getElementById('none').hidden = visible > 0;
+}
+
+for (const button of buttons) {
+  button.addEventListener('click', () => show(button.dataset.filter));
+}
+
+// A link from the map must not lead to a card that the filter hides.
+addEventListener('hashchange', () => {
+  const card = document.getElementById(location.hash.slice(1));
+  if (card?.hidden) {
+    show('all');
+    card.scrollIntoView();
+  }
+});

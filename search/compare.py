@@ -1,0 +1,84 @@
+"""Do two photos show the same place?"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netvlad import Calibration, Model, Photo, encode_cells
+from search.schemas import CompareReply
+from search.verification import Query, Verification, verify
+
+UNCALIBRATED_NOTE = (
+    "The model '{id}' has no calibration, so there is no probability and no verdict; make one "
+    "with `place-search calibrate`."
+)
+
+
+def compare_photos(
+    model: Model,
+    one: bytes | Path,
+    other: bytes | Path,
+    *,
+    decode: Callable[[bytes | Path], Photo] | None = None,
+) -> CompareReply:
+    """Compare two photos by descriptor and geometry.
+
+    Raises:
+        PhotoError: a photo that cannot be read.
+    """
+    photos = [(decode or model.read)(source) for source in (one, other)]
+    (a, b) = (model.embed(photo) for photo in photos)
+    similarity = min(float(a.descriptor @ b.descriptor), 1.0)
+    found = verify(Query(a.cells), (encode_cells(b.cells), b.cells.shape[:2]), similarity)
+    notes = [
+        f"{which} photo: {note}"
+        for which, photo in zip(("First", "Second"), photos, strict=True)
+        for note in photo.notes
+    ]
+    calibration = model.card.calibration
+    probability = None
+    if calibration is None:
+        notes.append(UNCALIBRATED_NOTE.format(id=model.card.id))
+    else:
+        probability = same_place_probability(calibration, similarity, found)
+    scales = [
+        (photo.width / cells.shape[1], photo.height / cells.shape[0])
+        for photo, cells in zip(photos, (a.cells, b.cells), strict=True)
+    ]
+    matches = (found.matches + 0.5) * np.array([*scales[0], *scales[1]], dtype=np.float32)
+    return CompareReply(
+        similarity=round(similarity, 6),
+        probability=None if probability is None else round(probability, 6),
+        threshold=None if calibration is None else round(calibration.threshold, 6),
+        result=_verdict(calibration, probability),
+        inliers=found.inliers,
+        matches=[[round(float(value), 1) for value in match] for match in matches],
+        model=model.card.id,
+        notes=notes,
+    )
+
+
+def evidence(similarity: float, found: Verification) -> NDArray[np.float64]:
+    """The (3,) numbers that a calibration weighs."""
+    return np.array([similarity, math.log1p(found.inliers), math.log1p(found.score)])
+
+
+def same_place_probability(
+    calibration: Calibration, similarity: float, found: Verification
+) -> float:
+    """The probability that two photos show the same place, by a model's calibration."""
+    weights = np.array(calibration.weights)
+    odds = float(weights @ evidence(similarity, found)) + calibration.intercept
+    return 1 / (1 + math.exp(-min(max(odds, -700.0), 700.0)))
+
+
+def _verdict(
+    calibration: Calibration | None, probability: float | None
+) -> Literal["same", "different"] | None:
+    if calibration is None or probability is None:
+        return None
+    return "same" if probability >= calibration.threshold else "different"

@@ -1,0 +1,63 @@
+"""Where a photo was taken, from the positions of the places that its geometry agrees with."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netvlad import Position
+from search.positions import distances_m
+from search.verification import Verification
+
+MIN_INLIERS = 50
+"""Of 4,000 pairs of photos of different places, one in a hundred had 48 inliers or more."""
+STRONG_SHARE = 0.5
+"""Of the best score: places at least this strong have a say."""
+MAX_SPREAD_M = 150.0
+"""Strong places further apart than this do not agree on one location."""
+MIN_RADIUS_M = 15.0
+SPREAD_FACTOR = 2.0
+
+
+class Location(NamedTuple):
+    """An estimate: the photo was taken within `radius_m` metres of `position`."""
+
+    position: Position
+    radius_m: float
+
+
+def estimate_location(
+    candidates: Sequence[tuple[Position | None, Verification | None]],
+) -> Location | None:
+    """The weighted mean position of the strongest verified candidates, or None.
+
+    None where no candidate is verified by enough matches, where the best has no position, or
+    where the strong ones lie too far apart.
+    """
+    verified = [
+        (position, found)
+        for position, found in candidates
+        if found is not None and found.inliers >= MIN_INLIERS
+    ]
+    if not verified:
+        return None
+    best = max(verified, key=lambda pair: pair[1].score)
+    strong = [
+        (position, found.score)
+        for position, found in verified
+        if position is not None and found.score >= STRONG_SHARE * best[1].score
+    ]
+    if best[0] is None:
+        return None
+    points = np.array([position for position, _ in strong], dtype=np.float64)
+    weights = np.array([score for _, score in strong], dtype=np.float64)
+    # Around the best one, so that the mean of longitudes is right at ±180° too.
+    offsets = points - best[0]
+    offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
+    latitude, longitude = np.average(offsets, axis=0, weights=weights) + best[0]
+    centre = Position(float(latitude), float((longitude + 180) % 360 - 180))
+    distances = distances_m(points, centre)
+    if distances.max() > MAX_SPREAD_M:
+        return None
+    spread = float(np.sqrt(np.average(distances**2, weights=weights)))
+    return Location(centre, max(MIN_RADIUS_M, SPREAD_FACTOR * spread))

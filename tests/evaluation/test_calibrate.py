@@ -1,0 +1,85 @@
+"""Calibration on rendered places: far apart, so that every figure is perfect."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from evaluation import Pair, TruthError, calibrate, read_pairs, write_calibration_report
+from netvlad import open_model
+
+
+def rendered(place: int) -> Image.Image:
+    """A scene of its own: boxes in all sizes and places."""
+    random = np.random.default_rng(place)
+    picture = Image.new("RGB", (640, 480), tuple(random.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(80):
+        left, top = random.integers(0, (600, 440)).tolist()
+        width, height = random.integers(8, 140, 2).tolist()
+        colour = tuple(random.integers(0, 256, 3).tolist())
+        draw.rectangle((left, top, left + width, top + height), fill=colour)
+    return picture
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    for place in range(16):
+        picture = rendered(place)
+        for view in range(4):
+            box = (view * 8, view * 6, 600 + view * 8, 450 + view * 6)
+            picture.crop(box).save(folder / f"{place}-{view}.jpg")
+    return folder
+
+
+def pairs() -> list[Pair]:
+    same = [
+        Pair(f"{place}-{one}.jpg", f"{place}-{other}.jpg", True)
+        for place in range(16)
+        for one in range(4)
+        for other in range(one)
+    ] * 2
+    different = [
+        Pair(f"{place}-{view}.jpg", f"{(place + step) % 16}-0.jpg", False)
+        for place in range(16)
+        for view in range(4)
+        for step in (1, 2, 3)
+    ]
+    return same + different
+
+
+def test_a_calibration_tells_places_apart(photos: Path, tmp_path: Path) -> None:
+    fitted = calibrate(open_model(), [(photos, pairs())], data="rendered")
+    found = fitted.calibration
+    assert (found.same_pairs, found.different_pairs) == (192, 192)
+    assert found.auc > 0.99
+    assert found.precision > 0.98
+    assert found.recall > 0.9
+    assert 0 < found.threshold < 1
+    write_calibration_report(fitted, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "calibration.json",
+        "precision_recall.csv",
+        "precision_recall.svg",
+    }
+
+
+def test_too_few_pairs_say_how_many_are_needed(photos: Path) -> None:
+    with pytest.raises(TruthError, match="give at least 100 pairs of each kind"):
+        calibrate(open_model(), [(photos, pairs()[:20])], data="few")
+
+
+def test_pairs_are_read_and_their_faults_named(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("photo1,photo2,same\na.jpg,b.jpg,1\na.jpg,c.jpg,0\n")
+    assert read_pairs(path) == [Pair("a.jpg", "b.jpg", True), Pair("a.jpg", "c.jpg", False)]
+    path.write_text("photo1,photo2,same\na.jpg,b.jpg,maybe\n")
+    with pytest.raises(TruthError, match="'maybe' under same in row 2"):
+        read_pairs(path)
+    path.write_text("one,two\n")
+    with pytest.raises(TruthError, match="lacks the columns photo1,photo2,same"):
+        read_pairs(path)
+    with pytest.raises(TruthError, match="cannot be read"):
+        read_pairs(tmp_path / "none.csv")

@@ -1,0 +1,298 @@
+"""What the doctor finds, each on data that is sick in one way."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from evaluation import Diagnosis, TruthFiles, examine
+from evaluation.check_model import check_centroids
+from evaluation.check_positions import check_agreement, check_degrees, check_metres
+from evaluation.doctor import sample_truth
+from evaluation.plan import check_plan
+from evaluation.truth_split import read_split_truth
+from indexer import PlacePhoto, Utm, build_index, open_source
+from netvlad import Model, Position
+
+Draw = Callable[..., None]
+WriteMat = Callable[..., Path]
+SCENES = 12
+
+
+def kinds(told: Diagnosis) -> dict[str, int]:
+    return {problem.kind: problem.count for problem in told.problems}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
+    """Twelve places and a query of each."""
+    folder = tmp_path_factory.mktemp("country") / "town"
+    for scene in range(SCENES):
+        draw(folder / "000" / f"{scene}.jpg", scene)
+        draw(folder / "queries_real" / "000" / f"{scene}.jpg", scene, shift=16)
+    return folder
+
+
+def write_split(write_mat: WriteMat, path: Path, turned: int = 0) -> Path:
+    """Places 100 m apart; query i is at place i + turned."""
+    spots = [(585000.0 + 100 * scene, 4477000.0) for scene in range(SCENES)]
+    database = {f"000/{scene}.jpg": spot for scene, spot in enumerate(spots)}
+    queries = {f"000/{scene}.jpg": spots[(scene + turned) % SCENES] for scene in range(SCENES)}
+    return write_mat(path, database, queries)
+
+
+def test_a_healthy_split_has_no_problems(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_split(write_mat, tmp_path / "pitts30k_test.mat")
+    told = examine(TruthFiles(split=file, root=root))
+    assert told.problems == []
+    assert told.notes == []
+    body = json.loads(json.dumps(told.to_json()))
+    assert list(body)[:9] == [
+        *("protocol", "model", "database", "queries", "queries_without_positives"),
+        *("recall", "chance", "seconds", "problems"),
+    ]
+    assert (body["protocol"], body["model"]) == ("raw", "lite0-netvlad")
+    assert (body["database"], body["queries"]) == (SCENES, SCENES)
+    assert body["recall"] is None
+    assert body["chance"]["1"] == pytest.approx(100 / SCENES, abs=0.01)
+    assert body["sample"]["recall"]["1"] == 100.0
+    assert set(body["seconds"]) == {"embed", "search", "verify"}
+    assert body["plan"]["photos"] == 2 * SCENES
+    assert body["plan"]["disk_bytes"]["eval"] == 2 * SCENES * 7168 * 4
+
+
+def test_photos_and_truth_out_of_step(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_split(write_mat, tmp_path / "turned.mat", turned=3)
+    told = examine(TruthFiles(split=file, root=root))
+    assert kinds(told) == {"out-of-step": SCENES}
+    assert "compare some queries with their positives by eye" in told.problems[0].mend
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [("empty", "get the data set's photos"), ("none", "get the data set's photos")],
+)
+def test_every_file_missing(given: str, hint: str, tmp_path: Path, write_mat: WriteMat) -> None:
+    (tmp_path / "empty").mkdir()
+    file = write_split(write_mat, tmp_path / "s.mat")
+    told = examine(TruthFiles(split=file, root=tmp_path / given), sample=0)
+    assert kinds(told) == {"missing": 2 * SCENES}
+    assert told.problems[0].example == "000/0.jpg"
+    assert f"{SCENES} of {SCENES} database photos and {SCENES} of {SCENES} queries" in (
+        told.problems[0].mend
+    )
+    assert hint in told.problems[0].mend
+    assert told.plan is not None
+    assert told.sample is None
+
+
+def test_photos_in_another_place_are_pointed_at(
+    root: Path, tmp_path: Path, write_mat: WriteMat
+) -> None:
+    file = write_split(write_mat, tmp_path / "s.mat")
+    above = examine(TruthFiles(split=file, root=root.parent), model="none", sample=0)
+    assert f"use --root {root}." in above.problems[1].mend
+    below = examine(TruthFiles(split=file, root=root / "000"), model="none", sample=0)
+    assert "mend --root or --queries-dir" in below.problems[1].mend
+    assert [problem.kind for problem in below.problems] == ["model", "missing"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.jpg").touch()
+    other = examine(TruthFiles(split=file, root=tmp_path / "other"), model="none", sample=0)
+    assert "1 photos there are not in s, such as 'x.jpg'" in other.problems[1].mend
+
+
+def test_copies_and_broken_photos(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
+    photos = tmp_path / "photos"
+    file = write_mat(
+        tmp_path / "s.mat",
+        {"a.jpg": (0, 0), "b.jpg": (9, 0), "c.jpg": (5000, 0)},
+        {"q.jpg": (0, 0), "far.jpg": (999, 0)},
+    )
+    (photos / "queries").mkdir(parents=True)
+    whole = (root / "000" / "0.jpg").read_bytes()
+    for name in ("a.jpg", "queries/q.jpg"):
+        (photos / name).write_bytes(whole)
+    (photos / "b.jpg").write_bytes(whole[:2000])
+    for name, scene in (("c.jpg", 1), ("queries/far.jpg", 2)):
+        (photos / name).write_bytes((root / "000" / f"{scene}.jpg").read_bytes())
+    told = examine(TruthFiles(split=file, root=photos), model="none", sample=0)
+    found = {problem.kind: problem for problem in told.problems}
+    assert set(found) == {"model", "unreadable", "duplicate-photos"}
+    assert found["duplicate-photos"].example == "queries/q.jpg = a.jpg"
+    assert "b.jpg" in found["unreadable"].example
+    assert told.notes == ["1 queries have no positives and are always wrong."]
+    nobody = examine(
+        TruthFiles(split=file, root=photos, queries_dir="queries", radius_m=0.0001),
+        model="none",
+        protocol="timestamp",
+        sample=0,
+    )
+    assert "protocol" in kinds(nobody)
+
+
+def test_a_truth_file_with_missing_photos(root: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("query,positives\nqueries_real/000/1.jpg,000/1.jpg;000/99.jpg\ngone.jpg,\n")
+    told = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
+    assert kinds(told) == {"model": 1, "missing": 2}
+    assert (told.database, told.queries) == (2, 2)
+    truth.write_text("query,positives\nqueries_real/000/1.jpg,000/1.jpg\n")
+    part = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
+    assert part.notes == [
+        f"{2 * SCENES - 2} photos under {root} are not in truth, such as 000/0.jpg; they are left "
+        "out."
+    ]
+    truth.write_text("query,positives\nqueries_real/000/1.jpg,../../x.jpg\n")
+    broken = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
+    assert kinds(broken) == {"model": 1, "truth": 1}
+
+
+def test_photos_without_a_truth(root: Path) -> None:
+    told = examine(TruthFiles(data=root / "000"), model="none", sample=0)
+    assert kinds(told) == {"model": 1}
+    assert (told.database, told.queries, told.chance) == (SCENES, 0, None)
+    assert "can be indexed and searched, not evaluated" in told.notes[0]
+    nothing = examine(TruthFiles(data=root / "nowhere"), model="none", sample=0)
+    assert kinds(nothing) == {"data": 1, "model": 1}
+
+
+def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat) -> None:
+    photos = tmp_path / "photos"
+    for scene in range(4):
+        (photos / "000").mkdir(parents=True, exist_ok=True)
+        (photos / "000" / f"{scene}.jpg").write_bytes((root / "000" / f"{scene}.jpg").read_bytes())
+    build_index(open_source(photos), tmp_path / "index", model)
+    file = write_split(write_mat, tmp_path / "s.mat")
+    told = examine(TruthFiles(split=file, root=root), index=tmp_path / "index", sample=0)
+    assert kinds(told) == {"not-in-index": SCENES - 4}
+    (photos / "000" / "3.jpg").unlink()
+    alone = examine(TruthFiles(), index=tmp_path / "index")
+    assert kinds(alone) == {"missing": 1}
+    assert (alone.database, alone.model) == (4, "lite0-netvlad")
+    manifest = tmp_path / "index" / "manifest.json"
+    body = json.loads(manifest.read_text())
+    body["model"]["fingerprint"] = "0" * 32
+    manifest.write_text(json.dumps(body))
+    assert "model-disagrees" in kinds(examine(TruthFiles(), index=tmp_path / "index"))
+    (tmp_path / "index" / "index.faiss").write_bytes(b"")
+    assert kinds(examine(TruthFiles(), index=tmp_path / "index"))["index"] == 1
+
+
+SPOTS = np.array([(585000.0 + row, 4477000.0 - row) for row in range(8)])
+NAMES = [f"{row}.jpg" for row in range(8)]
+
+
+def metre_kinds(metres: NDArray[np.float64], places: int = 5) -> dict[str, int]:
+    found = check_metres(NAMES, metres, places=places)
+    return {problem.kind: problem.count for problem in found}
+
+
+def test_eastings_and_northings() -> None:
+    assert metre_kinds(SPOTS) == {}
+    assert metre_kinds(SPOTS[:, ::-1]) == {"position-swapped": 8}
+    asked = SPOTS.copy()
+    asked[5:] = asked[5:, ::-1]
+    assert metre_kinds(asked) == {"position-swapped": 3}
+    beyond = SPOTS.copy()
+    beyond[2] = (5e7, 4477000)
+    beyond[3] = np.nan
+    assert metre_kinds(beyond) == {"position-out-of-range": 1}
+    endless = SPOTS.copy()
+    endless[1, 0] = np.inf
+    assert metre_kinds(endless) == {"position-not-finite": 1}
+    # Metres of somebody's own map.
+    assert metre_kinds(SPOTS - SPOTS[0]) == {}
+    assert check_metres(NAMES, np.zeros((8, 3)), places=8) == []
+
+
+def test_latitudes_and_longitudes() -> None:
+    def found(*rows: tuple[float, float]) -> dict[str, int]:
+        near = [(35.66 + row / 100, 139.7) for row in range(5)]
+        table = np.array([*near, *rows])
+        names = [f"{row}.jpg" for row in range(len(table))]
+        return {problem.kind: problem.count for problem in check_degrees(names, table)}
+
+    assert found() == {}
+    assert found((np.nan, np.nan)) == {}
+    assert found((139.7, 35.66), (139.8, 35.6)) == {"position-swapped": 2}
+    assert found((95.0, 10.0)) == {"position-swapped": 1}
+    assert found((95.0, 200.0)) == {"position-out-of-range": 1}
+    assert found((0.0, 0.0)) == {"position-zero": 1}
+    # Both in range: told from where most are.
+    munich = np.array([(48.1, 11.5)] * 5 + [(11.5, 48.1)])
+    problems = check_degrees([str(row) for row in range(6)], munich)
+    assert [(problem.kind, problem.count) for problem in problems] == [("position-swapped", 1)]
+
+
+def test_a_csv_with_positions_in_each_other_s_place(root: Path, tmp_path: Path) -> None:
+    rows = [f"{root}/000/{scene}.jpg,139.{scene},35.6" for scene in range(3)]
+    table = tmp_path / "places.csv"
+    table.write_text("\n".join(["path,latitude,longitude", *rows]))
+    told = examine(TruthFiles(data=table), model="none", sample=0)
+    assert kinds(told) == {"position-swapped": 3, "model": 1}
+
+
+def test_names_and_degrees_at_odds() -> None:
+    def photo(latitude: float, longitude: float) -> PlacePhoto:
+        utm = Utm(585042.68, 4476938.85, "17T")
+        return PlacePhoto(Path("a"), "a", Position(latitude, longitude), utm)
+
+    right = photo(40.43858, -79.99732)
+    assert check_agreement([right, PlacePhoto(Path("b"), "b")]) == []
+    for wrong in (photo(40.44858, -79.99732), photo(-79.99732, 40.43858)):
+        problems = check_agreement([right, wrong])
+        assert [(found.kind, found.count) for found in problems] == [("position-disagrees", 1)]
+
+
+@pytest.mark.parametrize(
+    ("centroids", "kind"),
+    [
+        (np.zeros((4, 8)), "centroids-uninitialised"),
+        (np.ones((4, 8)) / 8, "centroids-equal"),
+        (np.full((4, 8), np.nan), "centroids-not-finite"),
+        (np.random.default_rng(0).random((64, 512)), "centroids-uninitialised"),
+        (np.random.default_rng(0).normal(0, 0.04, (64, 512)), None),
+    ],
+)
+def test_centroids(tmp_path: Path, centroids: NDArray[Any], kind: str | None) -> None:
+    tensors = {"pool.centroids": centroids.astype(np.float32), "x": np.zeros(3, np.float32)}
+    save_file(tensors, tmp_path / "weights.safetensors")
+    assert [problem.kind for problem in check_centroids(tmp_path)] == ([kind] if kind else [])
+
+
+def test_weights_that_are_none(tmp_path: Path) -> None:
+    assert check_centroids(tmp_path) == []
+    (tmp_path / "weights.safetensors").write_bytes(b"not tensors")
+    assert [problem.kind for problem in check_centroids(tmp_path)] == ["model"]
+
+
+def test_a_machine_that_is_too_small() -> None:
+    needs = {"index": 10**12, "eval": 5, "available": 10**9}
+    enough = {"index": 1, "eval": 5, "available": 10**9}
+    problems = check_plan({"memory_bytes": needs, "disk_bytes": enough})
+    assert [problem.kind for problem in problems] == ["not-enough-memory"]
+    problems = check_plan({"memory_bytes": enough, "disk_bytes": needs})
+    assert [problem.kind for problem in problems] == ["not-enough-disk"]
+    assert "1000.0 GB of disk needed, 1.0 free" in problems[0].mend
+
+
+def test_a_sample_keeps_what_is_right(tmp_path: Path, write_mat: WriteMat) -> None:
+    truth = read_split_truth(write_split(write_mat, tmp_path / "s.mat"), tmp_path, lenient=True)
+    assert sample_truth(truth, 3) is None
+    present = [*truth.database[1:], *truth.queries[:6]]
+    for name in present:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    truth = read_split_truth(tmp_path / "s.mat", tmp_path)
+    part = sample_truth(truth, 3)
+    assert part is not None
+    assert len(part.queries) == 3
+    assert set(part.queries) <= set(truth.queries[1:6])
+    for query, rows in zip(part.queries, part.positives, strict=True):
+        assert [part.database[row] for row in rows] == [query.removeprefix("queries_real/")]
+    assert len(part.database) <= 6

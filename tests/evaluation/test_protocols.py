@@ -1,0 +1,116 @@
+"""Each protocol against a slow loop that does what its words say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from evaluation import Truth, TruthError, chance_at, open_protocol, recall_at
+
+Rows = NDArray[np.int64]
+
+
+def make_truth(
+    size: int,
+    positives: list[list[int]],
+    *,
+    own: list[int] | None = None,
+    times: tuple[list[int], list[int]] | None = None,
+) -> Truth:
+    return Truth(
+        root=Path(),
+        database=tuple(f"{row}.jpg" for row in range(size)),
+        queries=tuple(f"q{query}.jpg" for query in range(len(positives))),
+        positives=tuple(np.array(rows, dtype=np.int64) for rows in positives),
+        own=np.array(own or [-1] * len(positives), dtype=np.int64),
+        name="made",
+        protocol="raw",
+        database_times=None if times is None else np.array(times[0], dtype=np.float64),
+        query_times=None if times is None else np.array(times[1], dtype=np.float64),
+    )
+
+
+def kept(truth: Truth, protocol: str, full: Rows, n: int) -> list[int]:
+    """The N results of query 0, from the ranking of the whole database."""
+    rules = open_protocol(truth, protocol)
+    found = full[: rules.depth(n)]
+    rows: list[int] = found[rules.keep(0, found)][:n].tolist()
+    return rows
+
+
+@given(st.integers(1, 40).flatmap(lambda size: st.permutations(range(size))), st.integers(1, 5))
+def test_tokyo_12_keeps_the_first_view_of_each_panorama(order: list[int], n: int) -> None:
+    truth = make_truth(len(order), [[]])
+    slow: list[int] = []
+    for row in order[: 12 * n]:
+        if all(row // 12 != other // 12 for other in slow):
+            slow.append(row)
+    assert kept(truth, "tokyo-12", np.array(order), n) == slow[:n]
+
+
+@given(
+    st.lists(st.integers(1, 3), min_size=1, max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_timestamp_drops_the_query_s_own_visit(
+    times: list[int], own: int, n: int, random: "np.random.RandomState"
+) -> None:
+    size = len(times)
+    positives = sorted(random.sample(range(size), size // 2))  # type: ignore[attr-defined]
+    truth = make_truth(size, [positives], times=(times, [own]))
+    order = list(range(size))
+    random.shuffle(order)
+    slow = [row for row in order[: 10 * n] if times[row] != own][:n]
+    assert kept(truth, "timestamp", np.array(order), n) == slow
+    rules = open_protocol(truth, "timestamp")
+    assert rules.positives[0].tolist() == [row for row in positives if times[row] != own]
+    assert rules.candidates() == [float(sum(time != own for time in times))]
+
+
+def test_raw_keeps_all_and_does_not_count_the_own_photo() -> None:
+    truth = make_truth(5, [[1], [2, 3]], own=[0, -1])
+    assert kept(truth, "raw", np.array([4, 3, 2, 1]), 3) == [4, 3, 2]
+    rules = open_protocol(truth)
+    assert rules.name == "raw"
+    assert (rules.candidates(), rules.right()) == ([4.0, 5.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "times"),
+    [("raw", None), ("tokyo-12", None), ("timestamp", ([7] * 24 + [8] * 36, [7, 8, 9]))],
+)
+def test_chance_is_what_random_rankings_reach(
+    protocol: str, times: tuple[list[int], list[int]] | None
+) -> None:
+    truth = make_truth(60, [list(range(12)), [*range(12, 24), *range(48, 60)], []], times=times)
+    rules = open_protocol(truth, protocol)
+    rng = np.random.default_rng(3)
+    ns = (1, 3)
+    total = np.zeros(2)
+    trials = 4000
+    for _ in range(trials):
+        found = []
+        for query in range(3):
+            ranked = rng.permutation(60)[: rules.depth(ns[-1])].astype(np.int64)
+            found.append(ranked[rules.keep(query, ranked)][: ns[-1]])
+        total += list(recall_at(found, rules.positives, ns).values())
+    expected = list(chance_at(rules.candidates(), rules.right(), ns).values())
+    # 12,000 random rankings: a standard deviation of under half a per cent.
+    assert total / trials == pytest.approx(expected, abs=1.6)
+
+
+def test_what_a_protocol_needs_is_said() -> None:
+    truth = make_truth(3, [[1]])
+    for name, says in {
+        "timestamp": "needs a split with timestamps",
+        "leave-one-out": "needs one folder or CSV of photos with positions",
+        "pitts": "no protocol 'pitts'; choose one of raw, tokyo-12, timestamp",
+    }.items():
+        with pytest.raises(TruthError, match=says):
+            open_protocol(truth, name)
+    assert open_protocol(make_truth(2, [[1], [0]], own=[0, 1]), "leave-one-out")

@@ -1,0 +1,202 @@
+"""The files of a report, and its page in a browser."""
+
+import csv
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from evaluation import (
+    EvalReport,
+    Truth,
+    TruthError,
+    evaluate,
+    read_split_truth,
+    read_truth_csv,
+    write_report,
+)
+from evaluation.report import find_published
+from evaluation.reporting.curve import draw_curve
+from evaluation.reporting.gallery import SHOWN, choose_shown
+from evaluation.reporting.outcomes import Outcome
+from netvlad import Model, Recall
+
+CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+SCENES = 4
+
+
+@pytest.fixture(scope="module")
+def measured(
+    tmp_path_factory: pytest.TempPathFactory,
+    draw: Callable[..., None],
+    model: Model,
+    write_mat: Callable[..., Path],
+) -> tuple[Truth, EvalReport]:
+    """Four places; query 1 is said to be at place 2, query 3 cannot be read, 4 is nowhere."""
+    root = tmp_path_factory.mktemp("town")
+    for scene in range(SCENES):
+        draw(root / f"a <b> & {scene}.jpg", scene)
+        draw(root / "queries" / f"{scene}.jpg", scene, shift=16)
+    (root / "queries" / "3.jpg").write_bytes(b"not a photo")
+    draw(root / "queries" / "4.jpg", 0)
+    spots = {f"a <b> & {scene}.jpg": (100.0 * scene, 50.0 * scene) for scene in range(SCENES)}
+    asked = {f"{scene}.jpg": (100.0 * scene, 50.0 * scene + 9) for scene in range(SCENES)}
+    asked |= {"1.jpg": (200.0, 100.0), "4.jpg": (9000.0, 0.0)}
+    truth = read_split_truth(write_mat(root / "town_test.mat", spots, asked), root)
+    figures = [Recall("Town-test", "published", {"1": 84.1, "10": 95.5}, "Table 1")]
+    return truth, replace(evaluate(truth, model, at=[1, 2]), published=figures)
+
+
+@pytest.fixture(scope="module")
+def folder(measured: tuple[Truth, EvalReport], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "report"
+    assert write_report(*measured, out) == out / "index.html"
+    return out
+
+
+def test_the_files_of_a_report(folder: Path, measured: tuple[Truth, EvalReport]) -> None:
+    _, report = measured
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("index.html", "queries.csv", "recall.csv", "recall.md", "recall.svg", "report.json")
+    ]
+    body = json.loads((folder / "report.json").read_text("utf-8"))
+    assert body["recall"] == report.to_json()["recall"]
+    assert (body["truth"], body["radius_m"], body["queries"]) == ("town_test", 25.0, 5)
+    assert list(body["curve"]["recall"]) == ["1", "2", "3", "4"]
+    assert body["published"][0]["at"]["1"] == 84.1
+    table = list(csv.reader((folder / "recall.csv").read_text("utf-8").splitlines()))
+    assert table[0] == ["N", "Recall@N %", "chance %", "published % (Table 1)"]
+    assert table[1] == ["1", f"{report.recall[1]:.1f}", f"{report.chance[1]:.1f}", "84.1"]
+    assert table[2][3] == ""
+    text = (folder / "recall.md").read_text("utf-8")
+    assert "all 5 queries, 1 of them without positives, against 4 database photos" in text
+    assert f"| 1 | {report.recall[1]:.1f} |" in text
+    ET.parse(folder / "recall.svg")
+
+
+def test_every_query_has_its_line(folder: Path) -> None:
+    rows = list(csv.DictReader((folder / "queries.csv").read_text("utf-8").splitlines()))
+    assert [row["query"] for row in rows] == [f"queries/{scene}.jpg" for scene in range(5)]
+    first, wrong, _, unreadable, nowhere = rows
+    assert (first["first_result"], first["first_right"]) == ("a <b> & 0.jpg", "1")
+    assert (first["error_m"], first["positives"]) == ("9.0", "1")
+    assert wrong["first_result"] == "a <b> & 1.jpg"
+    assert float(wrong["error_m"]) == pytest.approx(np.hypot(100, 50), abs=0.1)
+    assert int(wrong["first_right"]) > 1
+    assert (unreadable["first_result"], unreadable["error_m"]) == ("", "")
+    assert (nowhere["positives"], nowhere["first_right"]) == ("0", "")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("There is no chromium on this machine; run `make test`, which installs it.")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def page(browser: Browser, folder: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page on a desktop and on a phone; it must ask for nothing and complain of nothing."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": request.param, "height": 800})
+    opened = context.new_page()
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith(("data:", "file:")) else complaints.append(asked.url)
+        ),
+    )
+    opened.goto(f"file://{folder}/index.html")
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def test_the_page_shows_right_and_wrong_in_words(page: Page) -> None:
+    cards = page.locator("#cards > article")
+    assert cards.count() == 5
+    said = [text.strip() for text in cards.locator("h3").all_inner_texts()]
+    assert said[0] == said[2] == "Right"
+    assert said[1].startswith("Wrong: the first right result is number ")
+    assert said[3] == "Wrong: the query could not be read"
+    assert said[4] == "Wrong: no photo in the database is right"
+    first = cards.nth(0).locator("figure").nth(1)
+    assert "1 · right" in first.inner_text()
+    assert "a <b> & 0.jpg" in first.inner_text()
+    assert "9 m away" in first.inner_text()
+    # Photos are there, once each, and the broken one says so.
+    page.wait_for_function("[...document.images].every((image) => image.naturalWidth > 0)")
+    assert cards.nth(3).locator(".gone").inner_text() == "cannot be read"
+    assert page.evaluate("PHOTOS.length") == SCENES + 5
+    width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert width == 0
+
+
+def test_the_filter_leaves_only_wrong_ones(page: Page) -> None:
+    visible = page.locator("#cards > article:visible")
+    page.get_by_role("button", name="Only wrong (3)").click()
+    assert visible.count() == 3
+    assert page.get_by_role("button", name="Only wrong (3)").get_attribute("aria-pressed") == "true"
+    # A link of the map to a hidden card brings it back.
+    page.evaluate("location.hash = '#q0'")
+    page.locator("#q0").wait_for(state="visible")
+    assert visible.count() == 5
+
+
+def test_the_map_shows_errors_in_metres(page: Page) -> None:
+    drawing = page.locator(".map svg")
+    titles = drawing.locator("title").all_text_contents()
+    assert "queries/0.jpg: right, first result 9 m away" in titles
+    assert "queries/1.jpg: wrong, first result 112 m away" in titles
+    assert drawing.locator("line.way").count() == 2
+    assert re.fullmatch(r"[125]0*,?0* m", drawing.locator("text").first.text_content() or "")
+    assert "60 m at the median" in page.locator("body").inner_text()
+
+
+def test_a_truth_without_positions_has_no_map(
+    tmp_path: Path, draw: Callable[..., None], model: Model
+) -> None:
+    for name in ("a", "q"):
+        draw(tmp_path / f"{name}.jpg", 0)
+    (tmp_path / "truth.csv").write_text("query,positives\nq.jpg,a.jpg\n")
+    truth = read_truth_csv(tmp_path / "truth.csv", tmp_path)
+    text = write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "out").read_text("utf-8")
+    assert "There is no map: the truth has no positions." in text
+    with pytest.raises(TruthError, match="cannot be written"):
+        write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "a.jpg")
+
+
+def test_of_many_queries_some_are_shown() -> None:
+    def outcome(query: int, right: bool) -> Outcome:
+        return Outcome(query, f"{query}", 1 if right else None, None, True, True)
+
+    mixed = choose_shown([outcome(query, query % 10 > 0) for query in range(5000)])
+    assert len(mixed) == SHOWN
+    assert sum(not item.right for item in mixed) == SHOWN * 2 // 3
+    assert [item.query for item in mixed] == sorted(item.query for item in mixed)
+    assert len(choose_shown([outcome(query, True) for query in range(500)])) == SHOWN
+    assert len(choose_shown([outcome(query, False) for query in range(500)])) == SHOWN
+    assert len(choose_shown([outcome(0, False), outcome(1, True)])) == 2
+
+
+def test_published_figures_are_found_by_the_name_of_the_data() -> None:
+    figures = [Recall("pitts30k-test", "published", {"1": 84.1}), Recall("x", "measured", {})]
+    assert find_published(figures, "pitts30k_test") == figures[:1]
+    assert find_published(figures, "pitts250k_test") == []
+
+
+def test_a_curve_of_one_point() -> None:
+    ET.fromstring(draw_curve({1: 50.0}, {1: 10.0}))

@@ -1,0 +1,198 @@
+"""Truths whose positives come from positions: splits, @ folders, CSV files, Exif."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from pyproj import Geod
+
+from evaluation import TruthError, TruthFiles, open_truth, read_places_truth, read_split_truth
+from evaluation.positives import geocentric, metres_of, plane, within
+from indexer import PlacePhoto, SourceError, Utm, to_position
+from netvlad import Position
+
+WriteMat = Callable[..., Path]
+# Quarters of a metre: squares and their sums are exact.
+quarters = st.integers(-400, 400).map(lambda number: number / 4)
+points = st.integers(0, 25).flatmap(lambda n: hnp.arrays(np.float64, (n, 2), elements=quarters))
+
+
+@given(points, points, st.integers(1, 200).map(lambda number: number / 4), st.data())
+@settings(max_examples=60, deadline=None)
+def test_positives_are_those_within_the_radius(
+    database: NDArray[np.float64], queries: NDArray[np.float64], radius: float, data: st.DataObject
+) -> None:
+    for table in (database, queries):
+        if len(table) and data.draw(st.booleans()):
+            table[data.draw(st.integers(0, len(table) - 1))] = np.nan
+    found = within(database, queries, radius)
+    assert len(found) == len(queries)
+    for rows, query in zip(found, queries, strict=True):
+        squares = ((database - query) ** 2).sum(axis=1)
+        assert rows.tolist() == np.flatnonzero(squares <= radius**2).tolist()
+
+
+def test_geocentric_metres_are_those_of_the_ground() -> None:
+    # pyproj's geodesic says so: one arc second of latitude and of longitude.
+    for latitude, longitude in ((0.0, 0.0), (35.66, 139.7), (-33.9, 151.2), (69.6, 179.9999)):
+        a, b, c = geocentric(
+            np.array(
+                [
+                    (latitude, longitude),
+                    (latitude + 1 / 3600, longitude),
+                    (latitude, longitude + 1 / 3600),
+                ]
+            )
+        )
+        ground = Geod(ellps="WGS84")
+        north = ground.inv(longitude, latitude, longitude, latitude + 1 / 3600)[2]
+        east = ground.inv(longitude, latitude, longitude + 1 / 3600, latitude)[2]
+        assert math.dist(a, b) == pytest.approx(north, abs=1e-4)
+        assert math.dist(a, c) == pytest.approx(east, abs=1e-4)
+
+
+def test_neighbours_across_a_zone_border_are_near() -> None:
+    # 6° E parts the zones 31 and 32; the photos are 14 m apart.
+    degrees = [(50.0, 5.9999), (50.0, 6.0001)]
+    photos = [PlacePhoto(Path("a"), "a", Position(*pair)) for pair in degrees]
+    metres = metres_of(photos)
+    assert metres.shape == (2, 3)
+    assert math.dist(*metres) == pytest.approx(14.33, abs=0.05)
+    flat = plane(metres)
+    assert flat[1] - flat[0] == pytest.approx([14.33, 0], abs=0.05)
+    one_zone = metres_of(photos[:1] * 2 + [PlacePhoto(Path("b"), "b")])
+    assert one_zone.shape == (3, 2)
+    assert np.isnan(one_zone[2]).all()
+    mixed = metres_of([*photos, PlacePhoto(Path("c"), "c", utm=Utm(1.0, 2.0))])
+    assert np.isnan(mixed[2]).all()
+    utm = Utm(585042.67, 4476938.85, "17T")
+    same = metres_of([PlacePhoto(Path("d"), "d", utm=utm), photos[0]])
+    assert same[0] == pytest.approx(geocentric(np.array([to_position(utm)]))[0], abs=1e-3)
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+PLACES = {f"000/{row}.jpg": (10.0 * row, 0.0) for row in range(6)}
+QUERIES = {"000/0.jpg": (0.0, 0.0), "000/9.jpg": (50.0, 25.0), "000/8.jpg": (900.0, 0.0)}
+
+
+def test_a_split_s_queries_are_under_their_own_folder(tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_mat(tmp_path / "pitts30k_test.mat", PLACES, QUERIES)
+    root = tmp_path / "photos"
+    touch(root, *PLACES, *(f"queries/{name}" for name in QUERIES))
+    truth = read_split_truth(file, root)
+    assert truth.queries == tuple(f"queries/{name}" for name in QUERIES)
+    # The first query is called as a database photo is, but it is another photo.
+    assert truth.own.tolist() == [-1, -1, -1]
+    assert [rows.tolist() for rows in truth.positives] == [[0, 1, 2], [5], []]
+    assert (truth.missing, truth.radius_m, truth.protocol) == ((), 25.0, "raw")
+    wide = read_split_truth(file, root, radius_m=100)
+    assert wide.positives[1].tolist() == [0, 1, 2, 3, 4, 5]
+    (root / "queries").rename(root / "other")
+    assert len(read_split_truth(file, root).missing) == 3
+    assert read_split_truth(file, root).queries[0] == "queries_real/000/0.jpg"
+    assert read_split_truth(file, root, "other").missing == ()
+    with pytest.raises(TruthError, match="no folder 'queries_real' for the queries"):
+        read_split_truth(file, root, "queries_real")
+    with pytest.raises(TruthError, match="nowhere does not exist"):
+        read_split_truth(file, tmp_path / "nowhere")
+
+
+def test_queries_may_lie_outside_the_root(tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_mat(tmp_path / "s.mat", PLACES, QUERIES)
+    touch(tmp_path / "images", *PLACES)
+    touch(tmp_path / "247query_v2", *QUERIES)
+    for folder in ("../247query_v2", str(tmp_path / "247query_v2")):
+        truth = read_split_truth(file, tmp_path / "images", folder)
+        assert truth.missing == ()
+        assert truth.path(truth.queries[0]).is_file()
+
+
+def test_tokyo_names_say_jpg_and_files_are_png(tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_mat(tmp_path / "tokyo247.mat", PLACES, QUERIES)
+    root = tmp_path / "photos"
+    touch(root, *(name.replace(".jpg", ".png") for name in PLACES if name != "000/3.jpg"))
+    touch(root, *(f"queries_real/{name}" for name in QUERIES), "000/3.txt")
+    truth = read_split_truth(file, root)
+    assert truth.database[0] == "000/0.png"
+    assert truth.missing == ("000/3.jpg",)
+    assert truth.protocol == "tokyo-12"
+    with pytest.raises(TruthError, match=r"1 of the 9 photos of tokyo247 .* '000/3.jpg'; `place-s"):
+        truth.require_photos()
+
+
+def test_timestamps_choose_their_protocol(tmp_path: Path, write_mat: WriteMat) -> None:
+    times = ([1, 1, 1, 2, 2, 2], [1, 2, 3])
+    truth = read_split_truth(write_mat(tmp_path / "t.mat", PLACES, QUERIES, times=times), tmp_path)
+    assert truth.protocol == "timestamp"
+
+
+@pytest.mark.parametrize("given", ["", "images/test"])
+def test_a_benchmark_folder_is_read_by_its_at_names(tmp_path: Path, given: str) -> None:
+    data = tmp_path / "town"
+    inner = data / "images" / "test"
+    touch(inner / "database", "a/@100@200@.jpg", "b/@120@200@.jpeg", "b/@999@200@.png")
+    touch(inner / "queries", "@110@200@.jpg", "@5000@200@.jpg")
+    truth = open_truth(TruthFiles(data=data / given))
+    assert truth.database == (
+        "database/a/@100@200@.jpg",
+        "database/b/@120@200@.jpeg",
+        "database/b/@999@200@.png",
+    )
+    assert truth.queries == ("queries/@110@200@.jpg", "queries/@5000@200@.jpg")
+    assert [rows.tolist() for rows in truth.positives] == [[0, 1], []]
+    assert (truth.name, truth.protocol) == ("town-test", "raw")
+    assert truth.path(truth.database[0]).is_file()
+
+
+def test_csv_files_with_positions(tmp_path: Path) -> None:
+    touch(tmp_path, "db/a.jpg", "db/b.jpg", "q/1.jpg")
+    places, asked = tmp_path / "places.csv", tmp_path / "q" / "asked.csv"
+    places.write_text("path,latitude,longitude\ndb/a.jpg,48.0,11.5\ndb/b.jpg,48.01,11.5\n")
+    asked.write_text("path,latitude,longitude\n1.jpg,48.0001,11.5\n")
+    truth = open_truth(TruthFiles(database=places, queries=asked))
+    assert truth.queries == ("q/1.jpg",)
+    assert truth.name == "places → asked"
+    assert [rows.tolist() for rows in truth.positives] == [[0]]
+    near = read_places_truth(places, asked, radius_m=11)
+    assert [rows.tolist() for rows in near.positives] == [[]]
+
+
+def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
+    for name, latitude in (("a", 48.0), ("b", 48.0001), ("c", 48.1), ("d", None)):
+        exif = Image.Exif()
+        if latitude is not None:
+            exif[ExifTags.IFD.GPSInfo] = {
+                ExifTags.GPS.GPSLatitudeRef: "N",
+                ExifTags.GPS.GPSLatitude: (latitude, 0.0, 0.0),
+                ExifTags.GPS.GPSLongitudeRef: "W",
+                ExifTags.GPS.GPSLongitude: (79.99, 0.0, 0.0),
+            }
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.jpg", exif=exif)
+    (tmp_path / "e.jpg").write_bytes(b"no photo")
+    truth = open_truth(TruthFiles(data=tmp_path))
+    assert truth.protocol == "leave-one-out"
+    assert truth.queries == truth.database == ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
+    assert truth.own.tolist() == [0, 1, 2, 3, 4]
+    assert [rows.tolist() for rows in truth.positives] == [[1], [0], [], [], []]
+
+
+def test_photos_without_positions_have_no_truth(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    with pytest.raises(TruthError, match=r"None of the photos in .* has a position"):
+        open_truth(TruthFiles(data=tmp_path))
+    with pytest.raises(SourceError, match="does not exist"):
+        open_truth(TruthFiles(data=tmp_path / "none"))
+    with pytest.raises(TruthError, match="Say what is right"):
+        open_truth(TruthFiles())

@@ -1,0 +1,82 @@
+"""`eval` and `doctor` on splits, folders and indexes, as they are typed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
+
+
+@pytest.fixture(scope="module")
+def split(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, write_mat: Callable[..., Path]
+) -> Path:
+    """The four places, 100 m apart, and the two queries."""
+    database = {f"places/{place}.jpg": (100.0 * place, 0.0) for place in range(4)}
+    queries = {f"{place}.jpg": (100.0 * place, 9.0) for place in (1, 2)}
+    return write_mat(tmp_path_factory.mktemp("split") / "town_test.mat", database, queries)
+
+
+def test_eval_of_a_split(run: Run, photos: Path, split: Path) -> None:
+    result = run("eval", "--split", split, "--root", photos, "--at", "1,4", "--json")
+    assert result.exit_code == 0, result.output
+    body = json.loads(result.stdout)
+    assert (body["protocol"], body["database"], body["queries"]) == ("raw", 4, 2)
+    assert body["recall"]["4"] == 100.0
+    assert body["chance"] == {"1": 25.0, "4": 100.0}
+    assert body["queries_without_positives"] == 0
+
+
+def test_eval_says_what_it_counts(run: Run, photos: Path, split: Path, tmp_path: Path) -> None:
+    assert run("index", split, "--root", photos, "--out", tmp_path / "index").exit_code == 0
+    result = run(
+        *("eval", "--split", split, "--root", photos, "--index", tmp_path / "index"),
+        *("--protocol", "tokyo-12", "--radius-m", "5"),
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "2 queries, 4 database photos, model lite0-netvlad"
+    assert lines[1].startswith("Protocol tokyo-12: of the 12·N nearest photos")
+    assert lines[2].startswith("Shares are of all 2 queries, 2 of them without")
+    assert lines[4].split() == ["1", "0.0", "%", "0.0", "%"]
+
+
+def test_what_a_split_lacks_is_one_sentence(
+    run: Run, check_failure: CheckFailure, photos: Path, split: Path, index: Path, tmp_path: Path
+) -> None:
+    given = ("eval", "--split", split, "--root")
+    assert "6 of the 6 photos" in check_failure(run(*given, tmp_path))
+    assert "timestamps" in check_failure(run(*given, photos, "--protocol", "timestamp"))
+    assert "no protocol" in check_failure(run(*given, photos, "--protocol", "best"))
+    assert "lacks 1 of the 4" in check_failure(run(*given, photos, "--index", index))
+    assert "give a .mat file" in check_failure(
+        run("eval", "--split", photos / "truth.csv", "--root", photos)
+    )
+
+
+def test_doctor_before_the_photos_are_there(run: Run, split: Path, tmp_path: Path) -> None:
+    result = run("doctor", "--split", split, "--root", tmp_path / "EMPTY", "--json")
+    assert result.exit_code == 1
+    body = json.loads(result.stdout)
+    assert (body["database"], body["queries"]) == (4, 2)
+    assert body["recall"] is None
+    assert body["chance"]["1"] == 25.0
+    assert [(found["kind"], found["count"]) for found in body["problems"]] == [("missing", 6)]
+    assert set(body["problems"][0]) == {"kind", "count", "example", "mend"}
+
+
+def test_doctor_prints_what_it_finds(run: Run, photos: Path, split: Path, index: Path) -> None:
+    healthy = run("doctor", "--split", split, "--root", photos)
+    assert healthy.exit_code == 0, healthy.output
+    assert "by chance R@1 25.00 %" in healthy.stdout
+    assert "An index needs " in healthy.stdout
+    assert healthy.stdout.endswith("No problems found.\n")
+    alone = run("doctor", index)
+    assert alone.exit_code == 0, alone.output
+    sick = run("doctor", "--split", split, "--root", photos / "queries", "--sample", "0")
+    assert sick.exit_code == 1
+    assert "Problem: missing (6), such as places/0.jpg" in sick.stdout

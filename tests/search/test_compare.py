@@ -1,0 +1,102 @@
+"""Comparing two photos, in process and over HTTP."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from netvlad import Calibration, Model
+from search import CompareReply, compare_photos
+
+CALIBRATION = Calibration(
+    intercept=-9.0,
+    weights=(4.0, 1.0, 1.0),
+    threshold=0.6,
+    data="rendered",
+    same_pairs=1,
+    different_pairs=1,
+    precision=1.0,
+    recall=1.0,
+    auc=1.0,
+    calibration_error=0.0,
+)
+
+
+@pytest.fixture
+def calibrated(model: Model) -> Model:
+    return Model(replace(model.card, calibration=CALIBRATION), model.runtime)
+
+
+def encoded(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_the_same_place_is_the_same(calibrated: Model, street: Any) -> None:
+    reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
+    assert reply.result == "same"
+    assert reply.probability is not None
+    assert reply.threshold == 0.6
+    assert reply.probability > reply.threshold
+    assert reply.inliers == len(reply.matches) > 200
+
+
+def test_matches_are_pixels_of_the_photos_as_sent(calibrated: Model, street: Any) -> None:
+    """The query is the photo cropped by 24 × 18 pixels and not resized."""
+    reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
+    moves = sorted((x1 - x2, y1 - y2) for x1, y1, x2, y2 in reply.matches)
+    across, down = moves[len(moves) // 2]
+    assert across == pytest.approx(24, abs=10)
+    assert down == pytest.approx(18, abs=25)
+    assert all(0 <= x1 <= 640 and 0 <= y1 <= 480 for x1, y1, _, _ in reply.matches)
+    assert all(0 <= x2 <= 596 and 0 <= y2 <= 447 for _, _, x2, y2 in reply.matches)
+
+
+def test_other_places_are_different(calibrated: Model, street: Any) -> None:
+    for other in (4, 5, 6):
+        reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(other))
+        assert reply.result == "different"
+
+
+@pytest.mark.parametrize("size", [(640, 480), (32, 32), (2000, 40)])
+@pytest.mark.parametrize("colour", ["black", "skyblue"])
+def test_photos_of_nothing_are_not_the_same_as_a_place(
+    calibrated: Model, street: Any, size: tuple[int, int], colour: str
+) -> None:
+    reply = compare_photos(calibrated, encoded(Image.new("RGB", size, colour)), street.query(1))
+    assert reply.result == "different"
+
+
+def test_without_a_calibration_there_is_no_verdict(model: Model, street: Any) -> None:
+    plain = Model(replace(model.card, calibration=None), model.runtime)
+    reply = compare_photos(plain, street.query(1), street.query(1))
+    assert (reply.probability, reply.threshold, reply.result) == (None, None, None)
+    assert reply.similarity == pytest.approx(1, abs=1e-5)
+    assert "no calibration" in reply.notes[0]
+
+
+def test_compare_over_http(client: httpx.Client, model: Model, street: Any) -> None:
+    files = {"image1": ("a.jpg", street.query(1)), "image2": ("b.jpg", street.query(2))}
+    expected = compare_photos(model, street.query(1), street.query(2))
+    for path in ("/v1/compare", "/compare"):
+        response = client.post(path, files=files)
+        assert response.status_code == 200
+        assert CompareReply(**response.json()) == expected
+
+
+@pytest.mark.parametrize(
+    ("image2", "status"), [(None, 400), (b"", 400), (b"text", 415), (b"\xff\xd8\xff\xe0", 415)]
+)
+def test_a_photo_that_cannot_be_compared(
+    client: httpx.Client, street: Any, image2: bytes | None, status: int
+) -> None:
+    files = {"image1": ("a.jpg", street.query(1))}
+    if image2 is not None:
+        files["image2"] = ("b.jpg", image2)
+    response = client.post("/v1/compare", files=files)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from netvlad import Position
+from search.location import MIN_INLIERS, MIN_RADIUS_M, estimate_location
+from search.verification import Verification
+
+BASE = Position(48.137, 11.575)
+METRE = 1 / 111_195
+
+
+def found(score: float, inliers: int = MIN_INLIERS) -> Verification:
+    return Verification(inliers, score, np.empty((0, 4), np.float32))
+
+
+def north(metres: float) -> Position:
+    return Position(BASE.latitude + metres * METRE, BASE.longitude)
+
+
+def test_the_estimate_lies_between_the_strong_places_nearer_the_stronger() -> None:
+    location = estimate_location([(north(0), found(30)), (north(20), found(20))])
+    assert location is not None
+    assert (location.position.latitude - BASE.latitude) / METRE == pytest.approx(8, abs=0.1)
+    assert MIN_RADIUS_M <= location.radius_m < 30
+
+
+def test_weak_places_have_no_say() -> None:
+    location = estimate_location([(north(0), found(30)), (north(5000), found(10))])
+    assert location is not None
+    assert location.position == pytest.approx(BASE)
+    assert location.radius_m == MIN_RADIUS_M
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        [],
+        [(BASE, None)],
+        [(BASE, found(9, inliers=MIN_INLIERS - 1))],
+        [(None, found(30)), (BASE, found(20))],
+        [(north(0), found(30)), (north(5000), found(25))],
+    ],
+    ids=["none", "unverified", "too few inliers", "best without position", "disagreement"],
+)
+def test_no_estimate_where_there_is_no_ground_for_one(
+    candidates: list[tuple[Position | None, Verification | None]],
+) -> None:
+    assert estimate_location(candidates) is None
+
+
+def test_the_mean_is_right_across_the_date_line() -> None:
+    location = estimate_location(
+        [(Position(0.0, 179.9999), found(10)), (Position(0.0, -179.9999), found(10))]
+    )
+    assert location is not None
+    assert abs(location.position.longitude) == pytest.approx(180, abs=1e-6)
