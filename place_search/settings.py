@@ -50,6 +50,9 @@ WEIGHTS = Setting(
     on_command_line=False,
 )
 THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).")
+DIMS = Setting(
+    "dims", int, None, "Keep only the first dimensions of a whitened model (default: all)."
+)
 STORE = Setting(
     "store",
     str,
@@ -63,7 +66,7 @@ WORKERS = Setting("workers", int, 2, "Searches that run at the same time.")
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
 
-SETTINGS = (MODEL, WEIGHTS, THREADS, STORE, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
+SETTINGS = (MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, MAX_BODY_MB)
 
 
 def render_settings() -> str:

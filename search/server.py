@@ -28,7 +28,9 @@ def open_engine(index_folder: Path, options: ServerOptions) -> "Engine":
     from search.engine import Engine
 
     index = open_index(index_folder)
-    model = open_model(options.model or index.model_id, threads=options.threads)
+    model = open_model(
+        options.model or index.model_id, threads=options.threads, dims=index.cropped_to
+    )
     return Engine(index, model)
 
 

@@ -17,6 +17,7 @@ from place_search.commands import (
     serve,
     verify,
     weights,
+    whiten,
 )
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
@@ -31,5 +32,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     describe.register,
     weights.register,
     cluster.register,
+    whiten.register,
     demo.register,
 )

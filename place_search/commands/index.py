@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import MODEL, STORE, THREADS
+from place_search.settings import DIMS, MODEL, STORE, THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,7 @@ def index(
         Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8"], STORE.option()
     ] = STORE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos.
@@ -59,7 +60,7 @@ def index(
 
     try:
         source = open_source(data, root)
-        opened = open_model(model, mode="throughput", threads=threads)
+        opened = open_model(model, mode="throughput", threads=threads, dims=dims)
         with progress() as advance:
             report = build_index(
                 source,
