@@ -77,7 +77,7 @@ bench: $(ALL)
 # Some 10 GB of scratch and an hour; smaller: make bench-scale SIZES=100000x512
 bench-scale: $(ALL)
 	@$(PIP) --editable '.[bench]'
-	@exec $(BIN)/python -m bench.scale $(if $(SIZES),--sizes '$(SIZES)')
+	@exec $(BIN)/python -m bench.stores $(if $(SIZES),--sizes '$(SIZES)')
 
 soak: $(ALL)
 	@exec $(BIN)/python -m bench.soak

@@ -105,8 +105,9 @@ def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
     from indexer import read_manifest
     from netvlad import open_model
 
-    name = model or str(read_manifest(index).model["id"])
-    return open_model(name, mode="throughput", threads=threads)
+    made_by = read_manifest(index).model
+    dims = int(made_by["dims"]) if made_by.get("cropped") else None
+    return open_model(model or made_by["id"], mode="throughput", threads=threads, dims=dims)
 
 
 @contextmanager

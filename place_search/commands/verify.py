@@ -35,10 +35,11 @@ def verify(
     """
     from indexer import repair_index, verify_index
 
-    with progress("bytes") as advance:
+    with progress("MB") as advance:
 
         def told(stage: str, done: int, total: int) -> None:
-            advance(STAGES[stage], done, total)
+            scale = 1_000_000 if stage == "verify" else 1
+            advance(STAGES[stage], done // scale, total // scale)
 
         if repair:
             report = repair_index(index, lambda: index_model(index, model, threads), progress=told)

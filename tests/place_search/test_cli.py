@@ -15,7 +15,7 @@ Run = Callable[..., Result]
 
 COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
 COMMANDS += ["weights", "cluster", "whiten"]
-COMMANDS += ["add", "remove", "sync", "compact"]
+COMMANDS += ["add", "remove", "sync", "compact", "verify"]
 
 
 def test_help_lists_the_commands(run: Run) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.generated import Generated, write_index
-from bench.scale_child import build, change, compare, search
+from bench.stores_child import build, change, compare, search
 from indexer import open_index, verify_index
 
 

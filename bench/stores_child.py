@@ -1,6 +1,6 @@
-"""One measurement of `bench.scale`, in a process of its own; prints its figures as JSON.
+"""One measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
 
-python -m bench.scale_child build|search|change|numpy|flat|hnswlib|usearch COUNT DIMS FOLDER STORE
+python -m bench.stores_child build|search|change|numpy|flat|hnswlib|usearch COUNT DIMS FOLDER STORE
 """
 
 import gc
