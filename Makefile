@@ -18,7 +18,8 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench soak fuzz weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz
+.PHONY: screenshots weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +30,8 @@ help:
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
+	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
+	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
 
@@ -71,11 +74,20 @@ lint: $(ALL)
 bench: $(ALL)
 	@exec $(BIN)/python -m bench.run
 
+# Some 10 GB of scratch and an hour; smaller: make bench-scale SIZES=100000x512
+bench-scale: $(ALL)
+	@$(PIP) --editable '.[bench]'
+	@exec $(BIN)/python -m bench.stores $(if $(SIZES),--sizes '$(SIZES)')
+
 soak: $(ALL)
 	@exec $(BIN)/python -m bench.soak
 
 fuzz: $(ALL)
 	@exec $(BIN)/python -m bench.fuzz
+
+screenshots: $(ALL)
+	@$(RUN) demo --no-serve
+	@exec $(BIN)/python docs/screenshots.py
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

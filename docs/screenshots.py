@@ -1,19 +1,24 @@
-"""Make docs/search.png: the search page with results, from a running server and a query photo.
+"""Make the pictures of the pages in docs/: desktop, phone and dark, from the demo.
 
-    python docs/screenshots.py http://127.0.0.1:8000/ PHOTO
+    python docs/screenshots.py [--index indexes/demo] [--photos data/demo]
 
-Needs Chromium and the development extra.
+`make screenshots` runs it after making the demo. Only photos under the demo package's own licence
+are shown (data/README.md): the queries and the number of results are chosen so. Needs Chromium and
+the development extra.
 """
 
 import argparse
 import io
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -25,27 +30,77 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 MAX_BYTES = 300_000
-COLOURS = (256, 192, 128, 96, 64, 32)
+COLOURS = (256, 192, 128, 96, 64, 32, 16)
+FREE = ("maupertuis", "berlin", "cour-carree", "office", "panelled-door")
+"""How the names of the photos begin that may be shown."""
+
+WIDTHS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
+
+
+def search(page: Page, address: str, photos: Path) -> None:
+    """Five results."""
+    page.goto(f"{address}?k=5")
+    page.set_input_files("#photo", photos / "queries/maupertuis-facade/02.jpg")
+    page.wait_for_selector("#results:not([aria-busy]) .card")
+    names = page.locator(".card .name").all_inner_texts()
+    if not all(name.startswith(FREE) for name in names):
+        sys.exit(f"These results may not be shown: {names}")
+
+
+def compare(page: Page, address: str, photos: Path) -> None:
+    """Two photos of one château."""
+    page.goto(f"{address}compare")
+    page.set_input_files("#photo-0", photos / "queries/maupertuis-facade/02.jpg")
+    page.set_input_files("#photo-1", photos / "places/maupertuis-facade/04.jpg")
+    page.wait_for_selector("#verdict")
+
+
+def world(page: Page, address: str, photos: Path) -> None:
+    """The map, with one place chosen."""
+    page.goto(f"{address}map")
+    page.locator("#in-view summary").click()
+    page.locator("#in-view-list button", has_text="maupertuis-roof").first.click()
+    page.locator("#in-view summary").click()
+    page.wait_for_selector("#chosen img")
+
+
+def about(page: Page, address: str, photos: Path) -> None:
+    """What the model makes of the château."""
+    page.goto(f"{address}about")
+    page.set_input_files("#photo", photos / "queries/maupertuis-facade/02.jpg")
+    page.wait_for_selector("#cells:visible")
+    page.locator("#cells").evaluate("cells => cells.closest('li').scrollIntoView()")
+
+
+PAGES: dict[str, Callable[[Page, str, Path], None]] = {
+    "search": search,
+    "compare": compare,
+    "map": world,
+    "about": about,
+}
 
 
 def photograph(
-    address: str, query: Path, *, width: int, height: int
+    browser: Browser, kind: str, show: Callable[[Page], None]
 ) -> tuple[Image.Image, Image.Image]:
-    """Search with a photo in the page: the window as it is, and without any photos."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("There is no chromium here; run `make test`, which installs it.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.goto(address)
-        page.set_input_files("#photo", query)
-        page.wait_for_selector("#results:not([aria-busy]) .card")
-        page.wait_for_load_state("networkidle")
-        whole = page.screenshot(animations="disabled")
-        page.evaluate("for (const image of document.images) image.style.visibility = 'hidden'")
-        plain = page.screenshot(animations="disabled")
-        browser.close()
+    """One page: the window as it is, and without any photos."""
+    width, height = WIDTHS[kind]
+    phone = kind == "-phone"
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if kind == "-dark" else "light",
+        is_mobile=phone,
+        has_touch=phone,
+        locale="en",
+    )
+    page = context.new_page()
+    show(page)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    whole = page.screenshot(animations="disabled")
+    page.evaluate("for (const image of document.images) image.style.visibility = 'hidden'")
+    plain = page.screenshot(animations="disabled")
+    context.close()
     return _image(whole), _image(plain)
 
 
@@ -74,19 +129,40 @@ def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Ima
     return chosen
 
 
+@contextmanager
+def serving(index: Path) -> Iterator[str]:
+    """The address of a server on an index."""
+    command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        try:
+            ready = next((line for line in process.stdout if "ready at " in line), None)
+            if ready is None:
+                sys.exit(f"The server of {index} did not start; run `make demo` first.")
+            yield ready.split("ready at ")[1].strip()
+        finally:
+            process.terminate()
+
+
 def main() -> None:
-    """Read the arguments and write the picture."""
-    parser = argparse.ArgumentParser(description="Make a picture of the search page.")
-    parser.add_argument("address", help="of a running server, such as http://127.0.0.1:8000/")
-    parser.add_argument("photo", type=Path, help="the query photo")
-    parser.add_argument("--out", type=Path, default=Path("docs/search.png"))
-    parser.add_argument("--width", type=int, default=1440)
-    parser.add_argument("--height", type=int, default=900)
-    arguments = parser.parse_args()
-    picture, plain = photograph(
-        arguments.address, arguments.photo, width=arguments.width, height=arguments.height
-    )
-    arguments.out.write_bytes(shrink(picture, plain))
+    """Read the arguments and write the pictures."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the pages.")
+    parser.add_argument("--index", type=Path, default=Path("indexes/demo"))
+    parser.add_argument("--photos", type=Path, default=Path("data/demo"), help="the demo's photos")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    asked = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("There is no chromium here; run `make test`, which installs it.")
+    with serving(asked.index) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        for name, show in PAGES.items():
+            for kind in WIDTHS:
+                picture, plain = photograph(
+                    browser, kind, lambda page, show=show: show(page, address, asked.photos)
+                )
+                (asked.out / f"{name}{kind}.png").write_bytes(shrink(picture, plain))
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -172,8 +172,8 @@ class _Work:
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
         found: list[Ranked] = []
         for rows, own in _blocks(block, self.asked, self.truth.own):
-            queries = self._queries(rows)
-            found += rank(queries, database.chunks(), depth, own=own, lost=lost)
+            # Without a name of its own, so that a block is gone before the next one is read.
+            found += rank(self._queries(rows), database.chunks(), depth, own=own, lost=lost)
         return [
             NOTHING if row in skipped else results
             for row, results in zip(self.asked.tolist(), found, strict=True)

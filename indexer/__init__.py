@@ -1,7 +1,11 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
-from indexer.build import BuildReport, Progress, build_index
+from indexer.build import BuildReport, build_index
+from indexer.change import ChangeReport
+from indexer.compact import compact_index
 from indexer.csv_source import csv_column
+from indexer.duplicates import Duplicate
+from indexer.edition import Progress
 from indexer.errors import (
     IndexBusyError,
     IndexFormatError,
@@ -11,18 +15,27 @@ from indexer.errors import (
     UnknownPlaceError,
 )
 from indexer.index import Index, open_index
-from indexer.manifest import Manifest, Skipped, read_manifest
+from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
 from indexer.photo_files import PhotoFiles
 from indexer.photo_list import PhotoList, Source
 from indexer.pipeline import StageClock, embed_photos
 from indexer.places import Place, PlacePhoto, Utm, to_position, to_utm
+from indexer.remove import remove_places
 from indexer.shards import Row
 from indexer.sources import open_source
 from indexer.split import Split, is_split, read_split
+from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
+from indexer.update import add_photos, sync_photos
 from indexer.vectors import Hit, VectorStore, exact_search
+from indexer.verify import Problem, VerifyReport, repair_index, verify_index
 
 __all__ = [
+    "AUTO",
+    "KINDS",
+    "TARGET_RECALL",
     "BuildReport",
+    "ChangeReport",
+    "Duplicate",
     "Hit",
     "Index",
     "IndexBusyError",
@@ -34,6 +47,7 @@ __all__ = [
     "PhotoList",
     "Place",
     "PlacePhoto",
+    "Problem",
     "Progress",
     "Row",
     "Skipped",
@@ -41,11 +55,16 @@ __all__ = [
     "SourceError",
     "Split",
     "StageClock",
+    "StoreCard",
     "UnknownPlaceError",
     "Utm",
     "VectorStore",
+    "VerifyReport",
+    "add_photos",
     "build_index",
+    "compact_index",
     "csv_column",
+    "current_index_id",
     "embed_photos",
     "exact_search",
     "is_split",
@@ -53,6 +72,10 @@ __all__ = [
     "open_source",
     "read_manifest",
     "read_split",
+    "remove_places",
+    "repair_index",
+    "sync_photos",
     "to_position",
     "to_utm",
+    "verify_index",
 ]

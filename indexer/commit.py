@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from indexer.errors import IndexWriteError
+from indexer.errors import IndexFormatError, IndexWriteError
 from indexer.files import LOCK_NAME, PART, FileStamp, sync_folder
 from indexer.manifest import (
     FIXED_NAMES,
@@ -69,6 +69,33 @@ def settle(folder: Path, manifest: Manifest) -> None:
         if pending.exists() and not is_stamped(folder / name, manifest.files[name]):
             pending.replace(folder / name)
     sync_folder(folder)
+
+
+def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """The path of every file of a version, found whole.
+
+    Sizes are checked for all, checksums only for those with fixed names: they are parsed at once.
+
+    Raises:
+        IndexFormatError: a file is missing or damaged.
+    """
+    return {name: _whole(folder, manifest, name) for name in manifest.files}
+
+
+def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
+    stamp = manifest.files[name]
+    path = folder / name
+    if name not in FIXED_NAMES:
+        if path.is_file() and path.stat().st_size == stamp.bytes:
+            return path
+    else:
+        # A writer that was killed after its commit leaves the pending name.
+        for candidate in (path, folder / pending_name(name, manifest.index_id)):
+            if is_stamped(candidate, stamp):
+                return candidate
+    raise IndexFormatError(
+        f"{path} is missing or damaged; `place-search verify {folder} --repair` mends what it can."
+    )
 
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:

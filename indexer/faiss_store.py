@@ -1,85 +1,31 @@
-"""The FAISS store: exact while the descriptors are few, one bit a dimension beyond that.
+"""A FAISS index opened for search, beside the descriptors that it is an index of.
 
-Many descriptors are searched by their RaBitQ codes, 1/32 of their size; the candidates that
-gives are then compared exactly, with the descriptors read from the shards.
+Compressed kinds give candidates, which are then compared exactly, with the descriptors read from
+the shards. Places that were added after the file was written are few: all of them are compared.
 """
 
-import errno
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import faiss
+import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import IndexFormatError
-from indexer.files import FileStamp, replacing
+from indexer.store_card import StoreCard
 from indexer.vectors import Hit, Rows, best
-from netvlad import sha256_of
 
-Kind = Literal["flat", "rabitq"]
+faiss: Any = _faiss  # its annotations lack keyword arguments
 
-# Flat scans about 10 GB a second on one core: this is some 10 ms.
-EXACT_BYTES = 128 << 20
-TRAINING_ROWS = 4096
-"""Rows whose mean becomes the centre that codes are relative to."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreCard:
-    """What the manifest says of a FAISS store; `candidates` are compared exactly at least."""
-
-    kind: Kind
-    dims: int
-    candidates: int = 200
-
-
-def choose_store(count: int, dims: int, *, exact_bytes: int = EXACT_BYTES) -> StoreCard:
-    """The store for so many descriptors: exact search while they fit `exact_bytes`."""
-    return StoreCard("flat" if count * dims * 4 <= exact_bytes else "rabitq", dims)
-
-
-def build_store(card: StoreCard, rows: Rows, path: Path) -> FileStamp:
-    """Write the FAISS index of all rows to `path`, reading them in chunks."""
-    codes: Any
-    if card.kind == "flat":
-        codes = faiss.IndexFlatIP(card.dims)
-    else:
-        codes = faiss.IndexRaBitQ(card.dims, faiss.METRIC_INNER_PRODUCT)
-        count = rows.shape[0]
-        sample = np.unique(np.linspace(0, count - 1, min(count, TRAINING_ROWS)).astype(np.int64))
-        codes.train(_mean(rows, sample))
-    index = faiss.IndexIDMap2(codes)
-    start = 0
-    for chunk in rows.chunks():
-        index.add_with_ids(chunk, rows.place_ids[start : start + len(chunk)])
-        start += len(chunk)
-    with replacing(path) as part:
-        try:
-            faiss.write_index(index, str(part))
-        except RuntimeError as error:
-            raise _system_error(error) from error
-    return FileStamp(sha256_of(path), path.stat().st_size)
-
-
-def _mean(rows: Rows, sample: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The mean of these rows as (1, D): all that RaBitQ's training takes from its input."""
-    total = np.zeros(rows.shape[1], np.float64)
-    for start in range(0, len(sample), 256):
-        total += rows.take(sample[start : start + 256]).sum(axis=0, dtype=np.float64)
-    return (total / len(sample)).astype(np.float32)[None]
-
-
-def _system_error(error: RuntimeError) -> OSError:
-    full = "No space left" in str(error) or "File too large" in str(error)
-    return OSError(errno.ENOSPC if full else errno.EIO, str(error).strip().splitlines()[-1])
+QUERY_BITS = 8
+"""Bits a number of the query; without that FAISS takes some hundred times as long."""
+_SAMPLE = 64
 
 
 class FaissStore:
     """A FAISS index opened for search. Thread-safe."""
 
-    def __init__(self, path: Path, card: StoreCard, rows: Rows) -> None:
+    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
         """Open an index file whose checksum the caller has found right.
 
         Raises:
@@ -92,36 +38,138 @@ class FaissStore:
             raise IndexFormatError(
                 f"{path} is not a FAISS index that this version reads; index the photos again."
             ) from error
-        if (self._index.ntotal, self._index.d) != rows.shape:
-            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
-        self.kind: Kind = card.kind
+        self.kind: str = card.kind
         self._card = card
         self._rows = rows
+        self._known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
+        """How many of the rows are in the file."""
+        fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
+        if not fits or self._known > card.count:
+            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self._live = self._bitmap(rows.place_ids) if self._known < card.count else None
+        late = list(rows.chunks(start=self._known))
+        self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
 
     def search(
         self, descriptor: NDArray[np.float32], k: int, *, only: NDArray[np.int64] | None = None
     ) -> list[Hit]:
         """The k places most similar to a (D,) descriptor of norm 1, the best first."""
-        count = self._index.ntotal if only is None else len(only)
-        wanted = min(k, count)
+        ids = self._rows.place_ids
+        if only is not None:
+            only = np.intersect1d(only, ids)
+        wanted = min(k, len(ids) if only is None else len(only))
         if wanted < 1:
             return []
-        exact = self.kind == "flat"
-        candidates = wanted if exact else min(count, max(self._card.candidates, 4 * wanted))
-        query = np.ascontiguousarray(descriptor, np.float32)[None]
-        similarities, ids = self._index.search(query, candidates, params=self._filter(only))
-        found = ids[0] >= 0
-        ids, similarities = ids[0][found], similarities[0][found]
-        if not exact:
-            rows = np.searchsorted(self._rows.place_ids, ids)
-            # Not a matrix product: its threads and those of FAISS keep one another waiting.
-            similarities = np.vecdot(self._rows.take(rows), query[0])
-        return best(ids, similarities, wanted)
+        query = np.ascontiguousarray(descriptor, np.float32)
+        if only is not None and len(only) <= self._candidates(wanted):
+            return best(only, self._cosines(only, query), wanted)
+        found, similarities = self._in_file(query, wanted, only)
+        late = ids[self._known :]
+        fresh = np.vecdot(self._late, query)
+        if only is not None:
+            asked = np.isin(late, only)
+            late, fresh = late[asked], fresh[asked]
+        return best(np.concatenate([found, late]), np.concatenate([similarities, fresh]), wanted)
 
-    def _filter(self, only: NDArray[np.int64] | None) -> Any:
-        if only is None:
-            return None
-        selector = faiss.IDSelectorBatch(np.ascontiguousarray(only, np.int64))
-        if self.kind == "flat":
-            return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        return faiss.RaBitQSearchParameters(sel=selector)  # type: ignore[call-arg]
+    def _candidates(self, wanted: int) -> int:
+        return wanted if self.kind == "exact" else max(self._card.candidates, 4 * wanted)
+
+    def _in_file(
+        self, query: NDArray[np.float32], wanted: int, only: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """At least the `wanted` best places that are in the file, with their cosines."""
+        ids = self._rows.place_ids[: self._known] if only is None else only
+        there = int(np.searchsorted(ids, self._card.through, side="right"))
+        if not there:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        bitmap = self._live if only is None else self._bitmap(only)
+        # Lists near the query may hold little that the filter lets pass: then all are probed.
+        probes = self._card.probes if only is None else self._card.lists
+        while True:
+            selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)
+            similarities, found = self._index.search(
+                query[None],
+                min(self._candidates(wanted), there),
+                params=self._parameters(selector, probes, wanted),
+            )
+            found, similarities = found[0], similarities[0]
+            found, similarities = found[found >= 0], similarities[found >= 0]
+            if len(found) >= min(wanted, there):
+                break
+            if probes == self._card.lists:  # a graph, in which the filter left islands
+                return self._exhaustive(query, ids[:there], wanted)
+            probes = self._card.lists
+        if self.kind != "exact":
+            similarities = self._cosines(found, query)
+        return found, similarities
+
+    def _parameters(self, selector: Any, probes: int, wanted: int) -> Any:
+        candidates = self._candidates(wanted)
+        options: dict[str, Any] = {} if selector is None else {"sel": selector}
+        if self.kind == "exact":
+            return faiss.SearchParameters(**options)
+        if self.kind == "rabitq":
+            return faiss.RaBitQSearchParameters(qb=QUERY_BITS, **options)
+        if self.kind == "ivf-rabitq":
+            return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
+        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
+
+    def _bitmap(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """One bit for each place id up to the last in the file: whether it is among these."""
+        flags = np.zeros(self._card.through + 1, np.bool_)
+        flags[ids[: np.searchsorted(ids, len(flags))]] = True
+        return np.packbits(flags, bitorder="little")
+
+    def _cosines(self, ids: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = np.searchsorted(self._rows.place_ids, ids)
+        # Not a matrix product: its threads and those of FAISS keep one another waiting.
+        return np.asarray(np.vecdot(self._rows.take(rows), query))
+
+    def _exhaustive(
+        self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        hits: list[Hit] = []
+        for start in range(0, len(ids), 1024):
+            some = ids[start : start + 1024]
+            hits = sorted(
+                [*hits, *best(some, self._cosines(some, query), wanted)],
+                key=lambda hit: (-hit.similarity, hit.place_id),
+            )[:wanted]
+        return (
+            np.array([hit.place_id for hit in hits], np.int64),
+            np.array([hit.similarity for hit in hits], np.float32),
+        )
+
+    def verify(self) -> list[str]:
+        """How it disagrees with the rows it was opened for."""
+        stored = np.sort(stored_ids(self._index))
+        known = self._rows.place_ids[: self._known]
+        problems = []
+        if len(np.unique(stored)) < len(stored):
+            problems.append("it holds a place twice")
+        if lost := int((~np.isin(known, stored)).sum()):
+            problems.append(f"it lacks {lost} places of the shards")
+        if problems:
+            return problems
+        sample = np.unique(np.linspace(0, len(self._rows.place_ids) - 1, _SAMPLE).astype(np.int64))
+        for row, descriptor in zip(sample.tolist(), self._rows.take(sample), strict=True):
+            hits = self.search(descriptor, 1)
+            nearest = np.array([hit.place_id for hit in hits], np.int64)
+            # By the shards' own descriptors: a place as near as itself will do, if it is so near.
+            truly = self._cosines(nearest, descriptor)
+            if not (truly >= descriptor @ descriptor - 1e-3).all() or not len(hits):
+                problems.append(f"it does not find place {int(self._rows.place_ids[row])}")
+        return problems
+
+
+def stored_ids(index: Any) -> NDArray[np.int64]:
+    """The place ids of all vectors in a FAISS index."""
+    if isinstance(index, faiss.IndexIVF):
+        lists = index.invlists
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(at), lists.list_size(at)).copy()
+            for at in range(index.nlist)
+            if lists.list_size(at)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    return np.asarray(faiss.vector_to_array(index.id_map), np.int64)

@@ -50,7 +50,7 @@ def _walk(root: Path) -> list[str]:
                     if entry.name.startswith("."):
                         continue
                     path = f"{prefix}{entry.name}"
-                    if entry.is_dir():
+                    if _is_folder(entry):
                         (links if entry.is_symlink() else folders).append(f"{path}/")
                     elif PurePath(entry.name).suffix.lower() in EXTENSIONS:
                         names.append(path)
@@ -65,6 +65,13 @@ def _walk(root: Path) -> list[str]:
     if not names:
         raise SourceError(_nothing_in(root, others))
     return names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: a file that cannot be read, if it is named like a photo
+        return False
 
 
 def _nothing_in(root: Path, others: int) -> str:

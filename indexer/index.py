@@ -6,20 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.commit import is_stamped, pending_name
+from indexer.commit import whole_paths
+from indexer.contents import Contents
 from indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
-from indexer.faiss_store import FaissStore, StoreCard
-from indexer.manifest import FAISS, FIXED_NAMES, Manifest, read_manifest
-from indexer.places import Place, Utm
-from indexer.shard_reader import ArrayFile, ShardRows
-from indexer.shards import SHARDS, THUMBNAILS
+from indexer.faiss_engine import FaissEngine
+from indexer.manifest import FAISS, Manifest, read_manifest
+from indexer.places import Place
+from indexer.shard_reader import ShardRows
+from indexer.store_card import StoreCard, store_card
 from indexer.vectors import Hit, VectorStore
-from netvlad import Model, Position
+from netvlad import Model
 
-_ARRAYS = ("descriptors", "cells")
-_TABLES = (
-    "grid",
-    "place_id",
+_COLUMNS = (
     "name",
     "path",
     "zone",
@@ -37,53 +35,21 @@ class Index:
         """Open the version that a manifest describes; see `open_index`."""
         self.folder = folder
         self.manifest = manifest
-        paths = {name: self._whole(name) for name in manifest.files}
-        self._shards = shards = [
-            ArrayFile(paths[name], _ARRAYS, _TABLES) for name in manifest.shards
-        ]
-        self._thumbnails = [
-            ArrayFile(paths[name.replace(SHARDS, THUMBNAILS)], ["jpeg"], ["offset"])
-            for name in manifest.shards
-        ]
-        self._rows = ShardRows(shards)
-        self._table = {
-            key: np.concatenate([shard.tables[key] for shard in shards]) for key in _TABLES
-        }
-        for shard in shards:
-            shard.tables.clear()
+        paths = whole_paths(folder, manifest)
+        self._contents = contents = Contents(manifest, paths, _COLUMNS)
+        contents.check()
+        # Opened now: a newer version may delete them.
+        self._packs = contents.thumbnails
+        self._rows = contents.rows
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
         self.positions: NDArray[np.float64] = np.stack(
-            [self._table["latitude"], self._table["longitude"]], axis=1
+            [contents.table["latitude"], contents.table["longitude"]], axis=1
         )
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
-        if len(self.place_ids) != manifest.places or (np.diff(self.place_ids) <= 0).any():
-            raise IndexFormatError(f"{folder} is damaged: its places do not fit its manifest.")
-        try:
-            card = StoreCard(**manifest.store)
-        except TypeError:
-            raise IndexFormatError(
-                f"{folder} uses a vector store that this version does not know; index the photos "
-                "again."
-            ) from None
-        self._store: VectorStore = FaissStore(paths[FAISS], card, self._rows)
-
-    def _whole(self, name: str) -> Path:
-        """The path of a file of this version, found whole."""
-        stamp = self.manifest.files[name]
-        path = self.folder / name
-        if name not in FIXED_NAMES:
-            if path.is_file() and path.stat().st_size == stamp.bytes:
-                return path
-        else:
-            # A writer that was killed after its commit leaves the pending name.
-            pending = self.folder / pending_name(name, self.manifest.index_id)
-            for candidate in (path, pending):
-                if is_stamped(candidate, stamp):
-                    return candidate
-        raise IndexFormatError(
-            f"{path} is missing or damaged; make the index again with `place-search index`."
-        )
+        self.store_card: StoreCard = store_card(manifest)
+        """The kind of vector store, why, and the recall that was measured."""
+        self._store: VectorStore = FaissEngine().open(self.store_card, paths[FAISS], self._rows)
 
     @property
     def index_id(self) -> str:
@@ -103,7 +69,12 @@ class Index:
     @property
     def has_cells(self) -> bool:
         """Whether the cells of the places are kept, for verification."""
-        return all(shard.shape("cells")[1] > 0 for shard in self._shards)
+        return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
+
+    @property
+    def cropped_to(self) -> int | None:
+        """The dimensions that the model's descriptors were cropped to, None for all of them."""
+        return self.dims if self.manifest.model.get("cropped") else None
 
     @property
     def count(self) -> int:
@@ -152,22 +123,18 @@ class Index:
         """All places by ascending id."""
         return (self._place(row) for row in range(self.count))
 
+    def names(self, rows: NDArray[np.intp]) -> list[str]:
+        """The names of the places in these rows."""
+        return [name.decode() for name in self._contents.table["name"][rows].tolist()]
+
     def _place(self, row: int) -> Place:
-        def text(key: str) -> str:
-            value: bytes = self._table[key][row]
-            return value.decode()
-
-        def number(key: str) -> float:
-            return float(self._table[key][row])
-
-        placed = not np.isnan(number("latitude"))
-        metric = not np.isnan(number("easting"))
+        contents = self._contents
         return Place(
             place_id=int(self.place_ids[row]),
-            name=text("name"),
-            path=Path(self.manifest.source["root"]) / text("path"),
-            position=Position(number("latitude"), number("longitude")) if placed else None,
-            utm=Utm(number("easting"), number("northing"), text("zone")) if metric else None,
+            name=contents.text("name", row),
+            path=Path(self.manifest.source["root"]) / contents.text("path", row),
+            position=contents.position(row),
+            utm=contents.utm(row),
         )
 
     def search(
@@ -200,13 +167,7 @@ class Index:
         Raises:
             UnknownPlaceError: there is no such place.
         """
-        row = self.row_of(place_id)
-        height, width = (int(side) for side in self._table["grid"][row])
-        number, local = self._rows.locate(row)
-        shard = self._shards[number]
-        codes = np.empty((height * width, shard.shape("cells")[2]), np.uint8)
-        shard.read_into(codes, "cells", local)
-        return codes, (height, width)
+        return self._contents.cells(self.row_of(place_id))
 
     def thumbnail(self, place_id: int) -> bytes:
         """The thumbnail of a place, a JPEG of at most 320 pixels a side.
@@ -214,12 +175,11 @@ class Index:
         Raises:
             UnknownPlaceError: there is no such place.
         """
-        shard, local = self._rows.locate(self.row_of(place_id))
-        pack = self._thumbnails[shard]
-        start, end = (int(offset) for offset in pack.tables["offset"][local : local + 2])
-        jpeg = np.empty(end - start, np.uint8)
-        pack.read_into(jpeg, "jpeg", start)
-        return jpeg.tobytes()
+        return self._contents.thumbnail(self.row_of(place_id))
+
+    def verify_store(self) -> list[str]:
+        """How the vector store disagrees with the descriptors, a sentence each."""
+        return self._store.verify()
 
 
 def open_index(folder: Path) -> Index:

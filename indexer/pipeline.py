@@ -1,6 +1,7 @@
 """The embed pipeline: photos are decoded ahead by a few threads while the model runs."""
 
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import SourceError
 from indexer.manifest import Skipped
-from indexer.places import PlacePhoto, to_position, to_utm
+from indexer.places import PlacePhoto, both_positions
 from indexer.shards import Row
 from netvlad import Model, PhotoError, Position, encode_cells, encode_jpeg
 
@@ -63,6 +64,7 @@ class _Decoded:
     height: int
     size: int
     mtime_ns: int
+    content: bytes
     thumbnail: bytes
 
 
@@ -104,26 +106,28 @@ def embed_photos(
         pool.shutdown(cancel_futures=True)
 
 
+def stored_path(path: Path, root: Path) -> str:
+    """A photo's path as shards hold it: posix under the root, or absolute outside it."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
 def _row(
     decoded: _Decoded, root: Path, descriptor: NDArray[np.float32], cells: NDArray[np.float32]
 ) -> Row:
     photo = decoded.photo
-    position, utm = photo.position, photo.utm
-    if position is None:
-        position = to_position(utm) if utm is not None else decoded.position
-    if utm is None and position is not None:
-        utm = to_utm(position)
-    inside = photo.path.is_relative_to(root)
+    given = photo.position is not None or photo.utm is not None
+    position, utm = both_positions(photo.position if given else decoded.position, photo.utm)
     return Row(
         place_id=decoded.number,
         name=photo.name,
-        path=(photo.path.relative_to(root) if inside else photo.path).as_posix(),
+        path=stored_path(photo.path, root),
         position=position,
         utm=utm,
         width=decoded.width,
         height=decoded.height,
         size=decoded.size,
         mtime_ns=decoded.mtime_ns,
+        content=decoded.content,
         descriptor=descriptor,
         codes=encode_cells(cells),
         grid=(cells.shape[0], cells.shape[1]),
@@ -174,8 +178,9 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
     with clock.stage("thumbnail"):
         thumbnail = _thumbnail(read.pixels)
     width, height = read.width, read.height
+    digest = hashlib.sha256(content).digest()
     return (
-        _Decoded(number, photo, read.position, width, height, size, mtime_ns, thumbnail),
+        _Decoded(number, photo, read.position, width, height, size, mtime_ns, digest, thumbnail),
         pixels,
     )
 
@@ -196,9 +201,10 @@ class _NotReadError(Exception):
 
 
 # What keeps one file from being read, not its disk.
+GONE = "it does not exist any more"
 _OWN_TROUBLE = {
-    errno.ENOENT: "it does not exist any more",
-    errno.ENOTDIR: "it does not exist any more",
+    errno.ENOENT: GONE,
+    errno.ENOTDIR: GONE,
     errno.EACCES: "it may not be read; check its permissions",
     errno.EPERM: "it may not be read; check its permissions",
     errno.ELOOP: "it is a link that leads to itself",

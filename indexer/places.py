@@ -68,6 +68,17 @@ def to_position(utm: Utm) -> Position | None:
     return Position(float(latitude), float(longitude))
 
 
+def both_positions(
+    position: Position | None, utm: Utm | None
+) -> tuple[Position | None, Utm | None]:
+    """A position in degrees and in metres, each from the other where it is not given."""
+    if position is None and utm is not None:
+        position = to_position(utm)
+    if utm is None and position is not None:
+        utm = to_utm(position)
+    return position, utm
+
+
 def _zone_of(position: Position) -> str | None:
     latitude, longitude = position
     if not -80 <= latitude <= 84:

@@ -1,22 +1,21 @@
-"""The plan of a build: which photos make which shard; and the journal of the shards that are done.
+"""The plan of a new version: what makes which shard; and the journal of the shards that are done.
 
-A shard depends on its own photos and the model alone, so an interrupted build goes on where whole
+A shard depends on its own places and the model alone, so an interrupted run goes on where whole
 shards end and comes to the same files.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from indexer.files import FileStamp, sync_folder, write_whole
-from indexer.manifest import FORMAT_VERSION, JOURNAL, Skipped
-from indexer.photo_list import Source
+from indexer.manifest import JOURNAL, Manifest, Skipped
 from indexer.places import PlacePhoto
-from netvlad import Model, sha256_of
+from netvlad import sha256_of
 
 SHARD_PHOTOS = 512
 MAX_SHARD_PHOTOS = 4096
@@ -30,44 +29,77 @@ def shard_photos(photos: int, dims: int) -> int:
     return max(SHARD_PHOTOS, min(spread, MAX_SHARD_PHOTOS, _SHARD_BYTES // (4 * dims)))
 
 
+def cut(ids: Sequence[int], per_shard: int) -> list[Sequence[int]]:
+    """Ascending place ids, in pieces of one shard each."""
+    return [ids[start : start + per_shard] for start in range(0, len(ids), per_shard)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place to make: from a photo, from the row of place `copied` in the old version, or both.
+
+    With both the descriptor is the old row's, and name, path and position are the photo's.
+    """
+
+    place_id: int
+    photo: PlacePhoto | None = None
+    copied: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
-    """One shard to make: its number, its photos, and the place id of the first of them."""
+    """One shard to make: its number and its places, by ascending id."""
 
     number: int
-    first_id: int
-    photos: Sequence[PlacePhoto]
+    entries: Sequence[Entry]
+
+    @property
+    def last_id(self) -> int:
+        """The id of its last place."""
+        return self.entries[-1].place_id
 
     def inputs(self) -> str:
-        """A hash of all that the shard depends on, apart from the model."""
-        digest = hashlib.sha256(f"{self.first_id}".encode())
-        for photo in self.photos:
-            try:
-                status = photo.path.stat()
-                stamp = (status.st_size, status.st_mtime_ns)
-            except OSError:
-                stamp = None
-            said = (os.fspath(photo.path), photo.name, photo.position, photo.utm, stamp)
-            digest.update(json.dumps(said).encode())
+        """A hash of all that the shard depends on, apart from the model and the old version."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            digest.update(json.dumps([entry.place_id, entry.copied]).encode())
+            if entry.photo is not None:
+                digest.update(json.dumps(_said(entry.photo)).encode())
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class BuildPlan:
-    """All shards of a build, in order; their numbers start at `first_number`."""
+def _said(photo: PlacePhoto) -> tuple[object, ...]:
+    try:
+        status = photo.path.stat()
+        stamp = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        stamp = None
+    return os.fspath(photo.path), photo.name, photo.position, photo.utm, stamp
 
-    source: Source
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All shards to make, in order; their numbers start at `first_number`.
+
+    `parts` are the place ids of each, and `entry` says of an id what becomes of it.
+    """
+
     first_number: int
-    shard_photos: int
+    parts: Sequence[Sequence[int]]
+    entry: Callable[[int], Entry]
+
+    @property
+    def places(self) -> int:
+        """Places in all shards."""
+        return sum(len(part) for part in self.parts)
 
     def __len__(self) -> int:
-        return -(-len(self.source.photos) // self.shard_photos)
+        return len(self.parts)
 
     def shard(self, index: int) -> ShardPlan:
-        """The index-th shard of the build."""
-        start = index * self.shard_photos
-        photos = self.source.photos[start : start + self.shard_photos]
-        return ShardPlan(self.first_number + index, start, photos)
+        """The index-th shard of the plan."""
+        entries = [self.entry(int(place_id)) for place_id in self.parts[index]]
+        return ShardPlan(self.first_number + index, entries)
 
     def __iter__(self) -> Iterator[ShardPlan]:
         return (self.shard(index) for index in range(len(self)))
@@ -95,30 +127,24 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What must be equal for a build to go on from a journal."""
+    """What must be equal for a run to go on from a journal.
+
+    `request` is what was asked for, in words or as a hash; `base` is the id of the version that
+    is changed, '' where none is needed.
+    """
 
     format_version: int
+    request: str
     fingerprint: str
+    base: str
     root: str
-    photos: int
-    shard_photos: int
+    places: int
+    parts: int
     first_number: int
-
-    @classmethod
-    def of(cls, plan: BuildPlan, model: Model) -> "Header":
-        """The header for a plan."""
-        return cls(
-            format_version=FORMAT_VERSION,
-            fingerprint=model.fingerprint,
-            root=os.fspath(plan.source.root),
-            photos=len(plan.source.photos),
-            shard_photos=plan.shard_photos,
-            first_number=plan.first_number,
-        )
 
 
 class Journal:
-    """`building.jsonl`: the header, then a line for each finished shard, then the new index's id.
+    """`building.jsonl`: the header, a line for each finished shard, then the new version's id.
 
     Each line is on the disk before the build goes on; a torn last line counts as not written.
     """
@@ -144,6 +170,11 @@ class Journal:
         except (OSError, ValueError, TypeError, KeyError, IndexError):
             # None yet, or torn by a crash: what was read up to there holds.
             return
+
+    def has_committed(self, manifest: Manifest) -> bool:
+        """Whether the run of this journal came as far as this manifest."""
+        named = {name for done in self.finished.values() for name in done.files}
+        return self.index_id == manifest.index_id and named <= set(manifest.files)
 
     def start(self, header: Header, keep: Sequence[Finished]) -> None:
         """Begin anew, with the shards that are kept from an earlier run."""

@@ -32,21 +32,16 @@ class ArrayFile:
         try:
             with h5py.File(path, "r", locking=False) as file:
                 self.tables: dict[str, NDArray[Any]] = {key: file[key][()] for key in tables}
-                self._places = {
-                    key: (file[key].id.get_offset(), file[key].shape, file[key].dtype)
-                    for key in arrays
-                }
+                self._places = {key: _place(file[key]) for key in arrays}
             self._descriptor = os.open(path, os.O_RDONLY)
         except (OSError, KeyError, ValueError) as error:
             raise self.damaged() from error
         weakref.finalize(self, os.close, self._descriptor)
-        if any(offset is None for offset, _, _ in self._places.values()):
-            raise self.damaged()
 
     def damaged(self) -> IndexFormatError:
         """What to raise where the file does not hold what it should."""
         return IndexFormatError(
-            f"{self.path} is missing or damaged; make the index again with `place-search index`."
+            f"{self.path} is missing or damaged; mend it with `place-search verify INDEX --repair`."
         )
 
     def shape(self, key: str) -> tuple[int, ...]:
@@ -56,48 +51,72 @@ class ArrayFile:
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on."""
-        offset, shape, kind = self._places[key]
-        width = int(np.prod(shape[1:]))
-        start = offset + row * width * kind.itemsize
+        offset, _, stride = self._places[key]
         # One call reads at most 2 GiB; no single read here comes near that.
-        if os.preadv(self._descriptor, [out.data.cast("B")], start) != out.nbytes:
+        if os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride) != out.nbytes:
             raise self.damaged()
 
 
-class ShardRows:
-    """The descriptors of several shards as one array on disk. Thread-safe."""
+def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
+    """Where a dataset starts in its file, its shape, and the bytes of one row."""
+    offset = dataset.id.get_offset()
+    if offset is None:
+        raise ValueError("it is not stored contiguously")
+    return offset, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
 
-    def __init__(self, shards: Sequence[ArrayFile]) -> None:
+
+class ShardRows:
+    """The descriptors of several shards as one array on disk. Thread-safe.
+
+    Rows that are removed are not among its own: they have no number here.
+    """
+
+    def __init__(
+        self, shards: Sequence[ArrayFile], removed: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`removed` flags rows of the shards, all of them end to end, that are left out."""
         self._shards = shards
         counts = [shard.shape("descriptors")[0] for shard in shards]
         self._starts = np.cumsum([0, *counts])
-        self.shape = (int(self._starts[-1]), shards[0].shape("descriptors")[1])
+        stored: NDArray[np.int64] = np.concatenate([shard.tables["place_id"] for shard in shards])
+        self._live = None if removed is None or not removed.any() else np.flatnonzero(~removed)
+        self.place_ids = stored if self._live is None else stored[self._live]
+        self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
-        self.place_ids: NDArray[np.int64] = np.concatenate(
-            [shard.tables["place_id"] for shard in shards]
-        )
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard among these that holds a row, and the row's number there."""
-        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return shard, row - int(self._starts[shard])
+        stored = row if self._live is None else int(self._live[row])
+        shard = int(np.searchsorted(self._starts, stored, side="right")) - 1
+        return shard, stored - int(self._starts[shard])
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
         out = np.empty((len(rows), self.shape[1]), np.float32)
-        for target, row in zip(out, rows.tolist(), strict=True):
-            shard, local = self.locate(row)
-            self._shards[shard].read_into(target, "descriptors", local)
+        stored = rows if self._live is None else self._live[rows]
+        shards = np.searchsorted(self._starts, stored, side="right") - 1
+        local = stored - self._starts[shards]
+        for target, shard, row in zip(out, shards.tolist(), local.tolist(), strict=True):
+            self._shards[shard].read_into(target, "descriptors", row)
         return out
 
-    def chunks(self, rows: int = 1024) -> Iterator[NDArray[np.float32]]:
-        """All rows in their order, (≤ rows, D) at a time, never across two shards."""
-        for shard in self._shards:
+    def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
+        if start >= len(self):
+            return
+        stored = start if self._live is None else int(self._live[start])
+        for number, shard in enumerate(self._shards):
             count, dims = shard.shape("descriptors")
-            for start in range(0, count, rows):
-                out = np.empty((min(rows, count - start), dims), np.float32)
-                shard.read_into(out, "descriptors", start)
-                yield out
+            first = int(self._starts[number])
+            for at in range(max(stored - first, 0), count, rows):
+                out = np.empty((min(rows, count - at), dims), np.float32)
+                shard.read_into(out, "descriptors", at)
+                if self._live is not None:
+                    low, high = np.searchsorted(self._live, [first + at, first + at + len(out)])
+                    if high - low < len(out):
+                        out = out[self._live[low:high] - (first + at)]
+                if len(out):
+                    yield out

@@ -36,6 +36,8 @@ NUMBERS = {
     "mtime_ns": np.int64,
 }
 TEXTS = ("name", "path", "zone")
+TABLE = (*NUMBERS, *TEXTS, "content")
+"""The small columns, which the pack of thumbnails repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class Row:
     """One embedded photo.
 
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
-    size in pixels; `size` and `mtime_ns` are those of its file. `descriptor` is (D,) float32,
-    `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells, `thumbnail` a JPEG.
+    size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
+    `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells,
+    `thumbnail` a JPEG.
     """
 
     place_id: int
@@ -56,6 +59,7 @@ class Row:
     height: int
     size: int
     mtime_ns: int
+    content: bytes
     descriptor: NDArray[np.float32]
     codes: NDArray[np.uint8]
     grid: tuple[int, int]
@@ -76,19 +80,45 @@ def shard_image(rows: Sequence[Row]) -> memoryview:
     """The bytes of the HDF5 file that holds these rows.
 
     Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, cells, bytes) uint8 with
-    zeros after the place's own cells; `grid` (n, 2) int32, rows × columns of cells; `name`,
-    `path` and `zone` as UTF-8 ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands
-    for no position.
+    zeros after the place's own cells; `grid` (n, 2) int32, rows × columns of cells; `content`
+    (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8 ('' for no zone,
+    else as `17T`); and `NUMBERS`, where NaN stands for no position.
     """
     cells = np.zeros(
         (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
     )
     for stored, row in zip(cells, rows, strict=True):
         stored[: len(row.codes)] = row.codes
+    return _hdf5(
+        {
+            "descriptors": np.stack([row.descriptor for row in rows]).astype(
+                np.float32, copy=False
+            ),
+            "cells": cells,
+            "grid": np.array([row.grid for row in rows], np.int32),
+            **_table(rows),
+        }
+    )
+
+
+def thumbnails_image(rows: Sequence[Row]) -> memoryview:
+    """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1).
+
+    It repeats the shard's small columns: when the shard is damaged, they say what was in it.
+    """
+    lengths = [len(row.thumbnail) for row in rows]
+    return _hdf5(
+        {
+            "jpeg": np.frombuffer(b"".join(row.thumbnail for row in rows), np.uint8),
+            "offset": np.cumsum([0, *lengths], dtype=np.int64),
+            **_table(rows),
+        }
+    )
+
+
+def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+    """The small columns of these rows."""
     table: dict[str, NDArray[Any]] = {
-        "descriptors": np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False),
-        "cells": cells,
-        "grid": np.array([row.grid for row in rows], np.int32),
         "place_id": _column(row.place_id for row in rows),
         "width": _column(row.width for row in rows),
         "height": _column(row.height for row in rows),
@@ -98,41 +128,55 @@ def shard_image(rows: Sequence[Row]) -> memoryview:
         "longitude": _column(row.position.longitude if row.position else np.nan for row in rows),
         "easting": _column(row.utm.easting if row.utm else np.nan for row in rows),
         "northing": _column(row.utm.northing if row.utm else np.nan for row in rows),
+        "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
         "name": _texts([row.name for row in rows]),
         "path": _texts([row.path for row in rows]),
     }
     for key, kind in NUMBERS.items():
         table[key] = table[key].astype(kind)
-    return _hdf5(table)
+    return table
 
 
-def thumbnails_image(rows: Sequence[Row]) -> memoryview:
-    """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1)."""
-    lengths = [len(row.thumbnail) for row in rows]
-    return _hdf5(
-        {
-            "jpeg": np.frombuffer(b"".join(row.thumbnail for row in rows), np.uint8),
-            "offset": np.cumsum([0, *lengths], dtype=np.int64),
-        }
-    )
-
-
-def joined_image(index: Path, names: Sequence[str]) -> memoryview:
+def joined_image(
+    index: Path, names: Sequence[str], removed: NDArray[np.bool_], old: Path | None = None
+) -> memoryview:
     """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
 
-    It names the shards relative to its own folder, so the index can be moved.
+    It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
+    a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
+    `old` is such a file, which tells of the shards that it names without their being opened.
     """
+    known = _joined_parts(old) if old is not None else {}
     parts: dict[str, list[tuple[str, tuple[int, ...], Any]]] = {}
     for name in names:
-        with h5py.File(index / name, "r", locking=False) as shard:
-            for key, dataset in shard.items():
-                parts.setdefault(key, []).append((name, dataset.shape, dataset.dtype))
+        for key, (shape, kind) in (known.get(name) or _parts(index / name)).items():
+            parts.setdefault(key, []).append((name, shape, kind))
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, sources in sorted(parts.items()):
             _join(file, key, sources)
+        file.create_dataset("removed", data=removed.astype(np.uint8), track_times=False)
     return out.getbuffer()
+
+
+def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Shape and type of each dataset of a shard."""
+    with h5py.File(shard, "r", locking=False) as file:
+        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items()}
+
+
+def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
+    """The same for all shards that a joined file names."""
+    parts: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {}
+    with h5py.File(joined, "r", locking=False) as file:
+        for key, dataset in file.items():
+            if dataset.is_virtual:
+                for source in dataset.virtual_sources():
+                    first, last = source.vspace.get_select_bounds()
+                    shape = tuple(b - a + 1 for a, b in zip(first, last, strict=True))
+                    parts.setdefault(source.file_name, {})[key] = (shape, dataset.dtype)
+    return parts
 
 
 def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) -> None:

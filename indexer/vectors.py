@@ -1,10 +1,14 @@
 """Vector stores: what an index asks of the engine that finds its nearest descriptors."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from indexer.files import FileStamp
+from indexer.store_card import StoreCard
 
 
 class Hit(NamedTuple):
@@ -15,7 +19,7 @@ class Hit(NamedTuple):
 
 
 class Rows(Protocol):
-    """Descriptors on disk in the order of their ascending place ids."""
+    """The descriptors of all places there are, in the order of their ascending ids."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -31,8 +35,8 @@ class Rows(Protocol):
         """These rows, (len(rows), D)."""
         ...
 
-    def chunks(self, rows: int = 1024) -> Iterator[NDArray[np.float32]]:
-        """All rows in their order, (≤ rows, D) at a time."""
+    def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """All rows from `start` on in their order, (≤ rows, D) at a time."""
         ...
 
 
@@ -50,7 +54,39 @@ class VectorStore(Protocol):
         """The k places most similar to a (D,) descriptor of norm 1, the best first.
 
         Similarities are exact cosines; places of equal similarity come by ascending id. `only`
-        restricts the search to these place ids, of which some may not exist.
+        restricts the search to these place ids, of which some may not exist. There are fewer than
+        k only where there are no more places.
+        """
+        ...
+
+    def verify(self) -> list[str]:
+        """How it disagrees with the rows it was opened for, a sentence each; nothing if not."""
+        ...
+
+
+class StoreEngine(Protocol):
+    """How the file of a vector store is made, brought up to date and opened.
+
+    The file is a snapshot of the rows there once were. A store opened for other rows goes by
+    those: it never finds a vector that they lack, and finds later ones without the file. So
+    adding and removing places leaves the file alone, until `update` takes up what has gathered.
+    """
+
+    def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+        """Write a file for these rows; the card comes back with what the file holds."""
+        ...
+
+    def update(
+        self, card: StoreCard, old: Path, rows: Rows, path: Path
+    ) -> tuple[StoreCard, FileStamp]:
+        """Write the successor of a file whose checksum holds, for the rows there are now."""
+        ...
+
+    def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+        """Open a file whose checksum holds.
+
+        Raises:
+            IndexFormatError: the engine cannot read it, or it does not fit card and rows.
         """
         ...
 
@@ -73,10 +109,15 @@ def exact_search(
     similarities = np.empty((len(queries), 0), np.float32)
     start = 0
     for chunk in rows.chunks():
-        found = np.tile(rows.place_ids[start : start + len(chunk)], (len(queries), 1))
+        found = rows.place_ids[start : start + len(chunk)]
         start += len(chunk)
-        ids = np.concatenate([ids, found], axis=1)
-        similarities = np.concatenate([similarities, queries @ chunk.T], axis=1)
+        cosines = queries @ chunk.T
+        if ids.shape[1] == k:
+            # Most columns hold nothing that gets among the best of any query.
+            better = (cosines >= similarities[:, -1:]).any(axis=0)
+            found, cosines = found[better], cosines[:, better]
+        ids = np.concatenate([ids, np.tile(found, (len(queries), 1))], axis=1)
+        similarities = np.concatenate([similarities, cosines], axis=1)
         order = np.lexsort((ids, -similarities), axis=1)[:, :k]
         ids = np.take_along_axis(ids, order, axis=1)
         similarities = np.take_along_axis(similarities, order, axis=1)

@@ -19,6 +19,7 @@ from netvlad.errors import (
     PlaceSearchError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
+    VocabularyError,
 )
 from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
@@ -60,6 +61,7 @@ __all__ = [
     "Source",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
+    "VocabularyError",
     "decode_codes",
     "decode_photo",
     "encode_cells",

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from netvlad.photo import Size
 
 CARD_NAME = "card.toml"
 MAX_ASPECT = 4.0
+MIN_SIDE = 64
+"""Pixels below which a side would have no cell in some backbone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,12 @@ class Preprocessing:
     """How an upright RGB photo is resized before the graph, which does the rest.
 
     `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` keeps it and
-    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`.
+    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`;
+    `longest` keeps it and shrinks photos of which a side exceeds the longer of `width` and
+    `height`.
     """
 
-    resize: Literal["exact", "area"] = "exact"
+    resize: Literal["exact", "area", "longest"] = "exact"
     width: int = 640
     height: int = 480
     multiple: int = 32
@@ -37,6 +41,10 @@ class Preprocessing:
         """The (width, height) that a photo of this upright size is resized to."""
         if self.resize == "exact":
             return self.width, self.height
+        if self.resize == "longest":
+            scale = min(1.0, max(self.width, self.height) / max(width, height))
+            # As hloc rounds; a side below MIN_SIDE would have no cells.
+            return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
         # Beyond 4:1 a side would get too few cells to say anything.
         aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
         ideal_height = (self.width * self.height / aspect) ** 0.5
@@ -93,7 +101,9 @@ class ModelCard:
     """The contents of `card.toml`.
 
     `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
-    cell to the next. `files` maps each graph's file name to its sha256.
+    cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
+    each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
+    that the graph gives; it is set when a model is opened, never in a file.
     """
 
     id: str
@@ -112,13 +122,41 @@ class ModelCard:
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
+    cropped: bool = False
 
     @property
     def fingerprint(self) -> str:
         """A hash of weights and preprocessing: descriptors compare only where it is equal."""
         weights = self.files["weights.safetensors"]
-        parts = {"weights": weights, "preprocessing": asdict(self.preprocessing)}
+        parts: dict[str, Any] = {
+            "weights": weights,
+            "preprocessing": asdict(self.preprocessing),
+        }
+        if self.cropped:
+            parts["dims"] = self.dims
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def crop_card(card: ModelCard, dims: int) -> ModelCard:
+    """The card of a model of which only the first `dims` numbers of a descriptor are kept.
+
+    Raises:
+        ModelError: the model is not whitened, so that its first numbers are no better than any,
+            or gives fewer than `dims`.
+    """
+    if dims == card.dims:
+        return card
+    if not card.whitened:
+        raise ModelError(
+            f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
+            "dimensions; whiten it first with `place-search whiten`."
+        )
+    if not 0 < dims < card.dims:
+        raise ModelError(
+            f"'{card.id}' gives {card.dims} dimensions, so {dims} cannot be kept; choose 1 to "
+            f"{card.dims}."
+        )
+    return replace(card, dims=dims, cropped=True)
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -153,7 +191,11 @@ def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
 
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card so that `read_card` gives it back."""
-    table = {key: value for key, value in asdict(card).items() if value not in ((), {}, [], None)}
+    table = {
+        key: value
+        for key, value in asdict(card).items()
+        if value not in ((), {}, [], None) and key != "cropped"
+    }
     (folder / CARD_NAME).write_text(tomli_w.dumps(table), "utf-8")
 
 

@@ -23,3 +23,7 @@ class UnreadablePhotoError(PhotoError):
 
 class ModelError(PlaceSearchError):
     """A model folder that is missing, incomplete, altered or not usable here."""
+
+
+class VocabularyError(ModelError):
+    """A model without a NetVLAD vocabulary that could be shown."""

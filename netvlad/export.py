@@ -6,21 +6,24 @@ from pathlib import Path
 import onnx
 import torch
 
+from netvlad.card import MIN_SIDE
 from netvlad.network import Network
 
 OPSET = 18
+MAX_SIDE = 16384
 
 
 def export_onnx(network: Network, path: Path) -> None:
     """Write the graph: `photos` (N, H, W, 3) uint8 to `descriptor` (N, D) and `cells` (N, h, w, C).
 
-    N, H and W are free; H and W must be multiples of the backbone's stride.
+    N, H and W are free, as far as the backbone takes them (`multiple`, `MIN_SIDE`).
     """
-    stride = network.backbone.stride
-    rows = torch.export.Dim("rows", min=2, max=1024)
-    columns = torch.export.Dim("columns", min=2, max=1024)
-    shapes = {0: torch.export.Dim("photos"), 1: rows * stride, 2: columns * stride}
-    example = torch.zeros((2, 15 * stride, 20 * stride, 3), dtype=torch.uint8)
+    step = network.backbone.multiple
+    rows = torch.export.Dim("rows", min=MIN_SIDE // step, max=MAX_SIDE // step)
+    columns = torch.export.Dim("columns", min=MIN_SIDE // step, max=MAX_SIDE // step)
+    shapes = {0: torch.export.Dim("photos"), 1: rows * step, 2: columns * step}
+    # Odd sides, where they may be odd: the exporter takes a divisible example for a rule.
+    example = torch.zeros((2, 243 // step * step, 325 // step * step, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = torch.onnx.export(

@@ -35,17 +35,23 @@ class NetVLAD(nn.Module):
         return functional.normalize(residuals.flatten(1), dim=1)
 
     def initialise(self, centroids: Tensor, separation: float) -> None:
-        """Set v1's parameters from a vocabulary.
+        """Set the parameters from a vocabulary, (K, C) centroids.
 
-        `centroids` is (K, C). `separation` is the mean over training cells of the dot product
-        with the nearest centroid direction minus that with the second nearest; the assignment is
-        scaled so that a typical cell gives its nearest cluster 100 times its second nearest's
-        share: alpha = −ln 0.01 / separation.
+        The assignment is scaled so that a typical cell gives its nearest cluster 100 times its
+        second nearest's share: alpha = −ln 0.01 / separation. `separation` is a mean over training
+        cells. In v1 it is that of the dot product with the nearest centroid direction minus that
+        with the second nearest. In v2 it is that of the squared distance to the second nearest
+        centroid minus that to the nearest, and the scores are −alpha ‖x − c‖² (eq. 2 and 3), where
+        ‖x‖² is the same for all clusters and drops out.
         """
         alpha = -math.log(0.01) / separation
-        directions = functional.normalize(centroids, dim=1)
         with torch.no_grad():
-            self.assignment.weight.copy_((alpha * directions)[:, :, None, None])
+            if self.assignment.bias is None:
+                weight = alpha * functional.normalize(centroids, dim=1)
+            else:
+                weight = 2 * alpha * centroids
+                self.assignment.bias.copy_(-alpha * centroids.square().sum(dim=1))
+            self.assignment.weight.copy_(weight[:, :, None, None])
             self.centroids.copy_(centroids)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad.card import CARD_NAME, ModelCard, Preprocessing, read_card, sha256_of
+from netvlad.card import CARD_NAME, ModelCard, Preprocessing, crop_card, read_card, sha256_of
 from netvlad.errors import ModelError
 from netvlad.photo import MAX_PIXELS, Photo, decode_photo
 from netvlad.runtime import Embedding, Key, Runtime
@@ -59,9 +59,10 @@ def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8
 class Model:
     """A model card with a runtime behind it. Thread-safe."""
 
-    def __init__(self, card: ModelCard, runtime: Runtime) -> None:
+    def __init__(self, card: ModelCard, runtime: Runtime, folder: Path | None = None) -> None:
         self.card = card
         self.runtime = runtime
+        self.folder = folder
 
     @property
     def fingerprint(self) -> str:
@@ -78,13 +79,23 @@ class Model:
 
     def embed(self, photo: Photo) -> Embedding:
         """Embed one decoded photo."""
-        return self.runtime.embed(self.prepare(photo))
+        return self._crop(self.runtime.embed(self.prepare(photo)))
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         """Embed many prepared photos (`prepare`), several at once, in their order."""
-        return self.runtime.stream(photos)
+        embeddings = self.runtime.stream(photos)
+        if not self.card.cropped:
+            return embeddings
+        return ((key, self._crop(embedding)) for key, embedding in embeddings)
+
+    def _crop(self, embedding: Embedding) -> Embedding:
+        if not self.card.cropped:
+            return embedding
+        kept = embedding.descriptor[: self.card.dims]
+        # Like torch's normalize, so that a row of zeros stays one.
+        return Embedding(kept / max(float(np.linalg.norm(kept)), 1e-12), embedding.cells)
 
 
 def open_model(
@@ -93,21 +104,25 @@ def open_model(
     runtime: Literal["openvino", "torch"] = "openvino",
     mode: Mode = "latency",
     threads: int | None = None,
+    dims: int | None = None,
 ) -> Model:
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
-    threads (default: all).
+    threads (default: all). `dims` keeps only the first so many numbers of a whitened model's
+    descriptors, L2-normalised again.
 
     Raises:
-        ModelError: unknown model, altered or missing graph, or a runtime that is not installed.
+        ModelError: unknown model, altered or missing graph, a runtime that is not installed, or
+            `dims` that this model cannot be cropped to.
     """
     folder = find_model(model)
     card = read_card(folder)
+    opened = card if dims is None else crop_card(card, dims)
     graph = folder / "f32.onnx"
     if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
         raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
-    return Model(card, _open_runtime(runtime, folder, card, mode, threads))
+    return Model(opened, _open_runtime(runtime, folder, card, mode, threads), folder)
 
 
 def _open_runtime(

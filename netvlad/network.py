@@ -1,27 +1,28 @@
 """The whole network in torch: upright RGB photo in, descriptor and centred cells out."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from netvlad.backbone import Backbone
+from netvlad.backbones import BACKBONES, Backbone
 from netvlad.card import ModelCard
-from netvlad.efficientnet_lite import EfficientNetLite0
 from netvlad.errors import ModelError
 from netvlad.layers import NetVLAD, Whitening
 
-BACKBONES: Mapping[str, type[Backbone]] = {"efficientnet-lite0": EfficientNetLite0}
-"""Backbones by the name that cards use; each class knows its `channels` and `stride`."""
+WEIGHTS_NAME = "weights.safetensors"
 
 
 class Network(nn.Module):
     """Backbone, NetVLAD and optional whitening behind one input and two outputs.
 
-    `pixel_mean` and `pixel_scale` (3,) normalise RGB values 0–255: (x − mean) · scale.
+    `pixel_mean` and `pixel_scale` (3,) normalise RGB values 0–255: (x − mean) · scale. Weights
+    that were trained on BGR are turned when they are read. `cell_step` > 1 gives the mean of so
+    many cells squared in place of each, which bounds what an index stores; the descriptor is
+    always made of all cells.
     """
 
     pixel_mean: Tensor
@@ -33,12 +34,15 @@ class Network(nn.Module):
         backbone: Backbone,
         pool: NetVLAD,
         whitening: Whitening | None = None,
+        *,
+        cell_step: int = 1,
     ) -> None:
         super().__init__()
         channels = pool.centroids.shape[1]
         self.backbone = backbone
         self.pool = pool
         self.whitening = whitening
+        self.cell_step = cell_step
         self.register_buffer("pixel_mean", torch.zeros(3))
         self.register_buffer("pixel_scale", torch.ones(3))
         self.register_buffer("cell_mean", torch.zeros(channels))
@@ -54,14 +58,13 @@ class Network(nn.Module):
         descriptors: Tensor = self.pool(cells)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
+        if self.cell_step > 1:
+            cells = functional.avg_pool2d(cells, self.cell_step)
         return descriptors, cells.permute(0, 2, 3, 1) - self.cell_mean
 
 
-WEIGHTS_NAME = "weights.safetensors"
-
-
-def build_network(card: ModelCard) -> Network:
-    """An untrained network of the shape that a card describes.
+def build_network(card: ModelCard, *, bias: bool = False) -> Network:
+    """An untrained network of the shape that a card describes; `bias` makes it NetVLAD v2.
 
     Raises:
         ModelError: the card names a backbone that does not exist.
@@ -71,9 +74,10 @@ def build_network(card: ModelCard) -> Network:
             f"Model '{card.id}' has the backbone '{card.backbone}'; "
             f"known are {', '.join(BACKBONES)}."
         )
-    pool = NetVLAD(card.clusters, card.channels)
+    backbone = BACKBONES[card.backbone]()
+    pool = NetVLAD(card.clusters, card.channels, bias=bias)
     whitening = Whitening(pool.dims, card.dims) if card.whitened else None
-    return Network(BACKBONES[card.backbone](), pool, whitening)
+    return Network(backbone, pool, whitening, cell_step=card.stride // backbone.stride)
 
 
 def load_network(folder: Path, card: ModelCard) -> Network:
@@ -82,11 +86,12 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     Raises:
         ModelError: the weights are missing or do not fit the card.
     """
-    network = build_network(card)
     path = folder / WEIGHTS_NAME
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, ValueError) as error:
+        state = load_file(path)
+        network = build_network(card, bias="pool.assignment.bias" in state)
+        network.load_state_dict(state)
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(f"{path} does not hold the weights of '{card.id}' ({error}).") from error
     return network.eval()
 

@@ -19,6 +19,9 @@ from netvlad.runtime import Embedding, Key
 
 # One compiled graph a photo shape: about 10 % faster than one graph with free shapes.
 MAX_SHAPES = 8
+# A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
+LARGE_GRAPH_BYTES = 256 << 20
+MAX_LARGE_SHAPES = 2
 
 
 class _Requests:
@@ -63,6 +66,8 @@ class OpenVinoRuntime:
         if threads is not None:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._graph = graph
+        large = graph.is_file() and graph.stat().st_size > LARGE_GRAPH_BYTES
+        self._kept = MAX_LARGE_SHAPES if large else MAX_SHAPES
         self._shapes: OrderedDict[tuple[int, ...], _Requests] = OrderedDict()
         self._lock = threading.Lock()
         self.parallel = (threads or os.cpu_count() or 1) if mode == "throughput" else 1
@@ -103,7 +108,7 @@ class OpenVinoRuntime:
             found = self._shapes.get(shape)
             if found is None:
                 found = self._shapes[shape] = _Requests(self._compile(shape))
-                if len(self._shapes) > MAX_SHAPES:
+                if len(self._shapes) > self._kept:
                     self._shapes.popitem(last=False)
             self._shapes.move_to_end(shape)
             return found

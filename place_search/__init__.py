@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["describe", "open_index", "open_model", "search"]
 
 
-def open_model(model: str | Path = "lite0-netvlad", *, threads: int | None = None) -> "Model":
+def open_model(
+    model: str | Path = "lite0-netvlad", *, threads: int | None = None, dims: int | None = None
+) -> "Model":
     """Open a model by its id under weights/ or by its folder.
+
+    `dims` keeps only the first so many numbers of a whitened model's descriptors.
 
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
     """
     from netvlad import open_model
 
-    return open_model(model, threads=threads)
+    return open_model(model, threads=threads, dims=dims)
 
 
 def open_index(folder: str | Path) -> "Index":
@@ -64,7 +68,7 @@ def search(
     from search import Engine
 
     opened = open_index(index) if isinstance(index, str | Path) else index
-    engine = Engine(opened, model or open_model(opened.model_id))
+    engine = Engine(opened, model or open_model(opened.model_id, dims=opened.cropped_to))
     point = None if near is None else Position(*near)
     source = photo if isinstance(photo, bytes) else Path(photo)
     return engine.search(source, k=k, near=point, radius_m=radius_m)

@@ -51,13 +51,13 @@ def say(sentence: str) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Advance]:
+def progress(unit: str = "photos") -> Iterator[Advance]:
     """A bar with rate and remaining time for each stage of a run; only on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(unit),
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
@@ -73,6 +73,12 @@ def progress() -> Iterator[Advance]:
 
 
 class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f} photos/s", style="progress.data.speed")
+        return Text(
+            "" if speed is None else f"{speed:.1f} {self.unit}/s", style="progress.data.speed"
+        )

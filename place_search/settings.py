@@ -50,6 +50,15 @@ WEIGHTS = Setting(
     on_command_line=False,
 )
 THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).")
+DIMS = Setting(
+    "dims", int, None, "Keep only the first dimensions of a whitened model (default: all)."
+)
+STORE = Setting(
+    "store",
+    str,
+    "auto",
+    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq or hnsw-sq8.",
+)
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
@@ -90,10 +99,17 @@ LOG_ADDRESSES = Setting(
     "log_addresses", bool, False, "Write the whole address of clients, not their network only."
 )
 
+TILES_URL = Setting(
+    "tiles_url",
+    str,
+    None,
+    "Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there (default: none).",
+)
+
 SETTINGS = (
-    *(MODEL, WEIGHTS, THREADS, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
+    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES),
+    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
 )
 
 

@@ -11,14 +11,21 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from netvlad import Decoder
-from search import routes_compare, routes_health, routes_places, routes_search
+from search import (
+    routes_compare,
+    routes_explain,
+    routes_health,
+    routes_map,
+    routes_places,
+    routes_search,
+)
 from search.access import Access
 from search.body_limit import BodyLimit
 from search.disconnects import Disconnects
 from search.headers import SecurityHeaders
 from search.keys import ApiKey
 from search.options import ServerOptions
-from search.page import add_docs, add_page
+from search.page import add_docs, add_page, tiles_origin
 from search.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
@@ -70,10 +77,13 @@ def create_app(
     )
     service = app.state.service = Service(engine, options, decoder=decoder)
     app.state.reloader = reloader and reloader(service)
-    for routes in (routes_search, routes_compare, routes_places, routes_health):
+    for routes in (
+        *(routes_search, routes_compare, routes_explain),
+        *(routes_map, routes_places, routes_health),
+    ):
         app.include_router(routes.router)
     add_docs(app)
-    add_page(app)
+    add_page(app, options.tiles_url)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
@@ -92,7 +102,8 @@ def create_app(
             allow_headers=["Authorization", "X-API-Key"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(SecurityHeaders)
+    tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
+    app.add_middleware(SecurityHeaders, images_from=tiles)
     app.add_middleware(
         RequestLog,
         metrics=service.metrics,

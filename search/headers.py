@@ -16,10 +16,19 @@ SECURITY_HEADERS: Mapping[str, str] = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the security headers a response does not set itself."""
+    """ASGI middleware that adds the security headers a response does not set itself.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `images_from` is one more origin that the pages may show images of: that of the map's tiles.
+    """
+
+    def __init__(self, app: ASGIApp, images_from: str | None = None) -> None:
         self.app = app
+        self.headers = dict(SECURITY_HEADERS)
+        if images_from is not None:
+            policy = self.headers["Content-Security-Policy"]
+            self.headers["Content-Security-Policy"] = policy.replace(
+                "img-src 'self'", f"img-src 'self' {images_from}"
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -27,7 +36,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

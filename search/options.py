@@ -24,7 +24,8 @@ class ServerOptions:
     threads (None: all of them). A request must arrive within `read_seconds` and be answered within
     `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
     nevertheless; `rate` bounds the searches of one key or address a minute (0: no bound).
-    `cors_origins` are the pages of other sites that may ask.
+    `cors_origins` are the pages of other sites that may ask. `tiles_url` is where the map's tiles
+    come from, with {x}, {y} and {z} in it (None: the map has none).
     """
 
     host: str = "127.0.0.1"
@@ -44,3 +45,4 @@ class ServerOptions:
     cors_origins: Sequence[str] = ()
     log_requests: bool = False
     log_addresses: bool = False
+    tiles_url: str | None = None

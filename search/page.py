@@ -1,14 +1,17 @@
-"""The web page's files and the API's documentation page."""
+"""The web pages' files, the map library's, and the API's documentation page."""
 
 import importlib.util
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+
+from search.errors import ServerError
 
 # Python's own table follows the machine's, which may not know these.
 MEDIA_TYPES = {
@@ -26,12 +29,58 @@ DOCS_POLICY = (
 )
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 
+LEAFLET = "/vendor/leaflet"
+LEAFLET_FILES = (
+    "leaflet.js",
+    "leaflet.css",
+    "images/layers.png",
+    "images/layers-2x.png",
+    "images/marker-icon.png",
+    "images/marker-icon-2x.png",
+    "images/marker-shadow.png",
+)
+OPENSTREETMAP = "openstreetmap.org"
+ATTRIBUTION = "© OpenStreetMap contributors"
 
-def add_page(app: FastAPI) -> None:
-    """Serve the files of the package `web`: index.html at /, other.html at /other."""
+
+def add_page(app: FastAPI, tiles_url: str | None = None) -> None:
+    """Serve the files of the package `web`: index.html at /, other.html at /other.
+
+    /page.json tells the pages what only the server knows: where map tiles come from, if anywhere.
+    """
     for file in sorted(_package_folder("web").iterdir()):
         if file.suffix in MEDIA_TYPES:
             _add_file(app, _address(file), file)
+    leaflet = _package_folder("xstatic.pkg.leaflet") / "data"
+    for name in LEAFLET_FILES:
+        _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
+    tiles = None
+    if tiles_url is not None:
+        host = urlsplit(tiles_url).hostname or ""
+        theirs = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
+        tiles = {"url": tiles_url, "attribution": ATTRIBUTION if theirs else host}
+
+    async def about_page(request: Request) -> Response:
+        return JSONResponse({"tiles": tiles}, headers={"Cache-Control": "no-cache"})
+
+    app.add_route("/page.json", about_page, include_in_schema=False)
+
+
+def tiles_origin(tiles_url: str) -> str:
+    """The origin that browsers must be allowed to fetch map tiles from.
+
+    Raises:
+        ServerError: not an http or https address with {x}, {y} and {z} in its path.
+    """
+    parts = urlsplit(tiles_url)
+    in_place = all(name in parts.path for name in ("{x}", "{y}", "{z}"))
+    plain = not any(sign in parts.netloc for sign in " ;,'\"{}@")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not (in_place and plain):
+        raise ServerError(
+            f"'{tiles_url}' is no address of map tiles; give --tiles-url one such as "
+            "https://tiles.example.org/{z}/{x}/{y}.png."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def add_docs(app: FastAPI) -> None:

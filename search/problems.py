@@ -16,6 +16,7 @@ from netvlad import (
     PlaceSearchError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
+    VocabularyError,
 )
 from search.errors import (
     BusyError,
@@ -87,6 +88,7 @@ BUSY = Problem("busy", 429, "Too many requests are waiting")
 RATE_LIMITED = Problem("rate-limited", 429, "Too many requests from you")
 TIMED_OUT = Problem("timed-out", 503, "The server took too long")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
+NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
 PROBLEMS = {
@@ -95,7 +97,7 @@ PROBLEMS = {
         *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
         *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-        *(BUSY, RATE_LIMITED, INTERNAL, NOT_READY, TIMED_OUT),
+        *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
     )
 }
 
@@ -105,6 +107,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     OversizedPhotoError: OVERSIZED_PHOTO,
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,
+    VocabularyError: NO_VOCABULARY,
     BusyError: BUSY,
     DecoderBusyError: BUSY,
     TimedOutError: TIMED_OUT,

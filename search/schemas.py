@@ -142,6 +142,86 @@ class IndexReply(Reply):
     skipped: SkippedReply
 
 
+class PointReply(Reply):
+    """A point, as GeoJSON writes it."""
+
+    type: Literal["Point"]
+    coordinates: tuple[float, float] = Field(description="Longitude, latitude in degrees.")
+
+
+class DotPropertiesReply(Reply):
+    """The place at a dot, and for how many it stands."""
+
+    place_id: int
+    name: str
+    count: int = Field(description="Places that the dot stands for, itself included.")
+
+
+class DotReply(Reply):
+    """A place on the map."""
+
+    type: Literal["Feature"]
+    geometry: PointReply
+    properties: DotPropertiesReply
+
+
+class DotsReply(Reply):
+    """The places of a box of the map, as a GeoJSON FeatureCollection."""
+
+    type: Literal["FeatureCollection"]
+    places: int = Field(description="How many places lie in the box.")
+    features: list[DotReply]
+
+
+class SizeReply(Reply):
+    """Pixels of a photo."""
+
+    width: int
+    height: int
+
+
+class GridReply(Reply):
+    """The backbone's grid of cells."""
+
+    columns: int
+    rows: int
+
+
+class ExplainReply(Reply):
+    """What the model makes of a photo."""
+
+    model: str = Field(description="The model's id.")
+    photo: SizeReply = Field(description="The upright photo as sent.")
+    seen: SizeReply = Field(description="The photo as the network took it.")
+    grid: GridReply
+    clusters: int = Field(description="Clusters of the vocabulary.")
+    channels: int = Field(description="Numbers in a cell.")
+    dims: int = Field(description="Numbers in the descriptor.")
+    assignment: list[list[int]] = Field(
+        description="The cluster that has the largest share in each cell, row by row from the top."
+    )
+    cluster_norms: list[float] = Field(
+        description="The length of each cluster's part of the descriptor."
+    )
+    descriptor: list[float]
+
+
+class ModelReply(Reply):
+    """The model that searches, from its card."""
+
+    id: str
+    title: str
+    family: str
+    backbone: str
+    clusters: int = Field(description="Clusters of the NetVLAD vocabulary.")
+    channels: int = Field(description="Numbers in a cell.")
+    dims: int = Field(description="Numbers in the descriptor.")
+    stride: int = Field(description="Pixels from one cell to the next.")
+    whitened: bool
+    licence: str
+    fitted: str | None = Field(description="How the weights came to be, where the card says.")
+
+
 class LiveReply(Reply):
     """The process answers."""
 

@@ -46,7 +46,9 @@ def open_engine(
     if served is not None and served.index.fingerprint == index.fingerprint:
         model = served.model
     else:
-        model = open_model(options.model or index.model_id, threads=options.threads)
+        model = open_model(
+            options.model or index.model_id, threads=options.threads, dims=index.cropped_to
+        )
     if decoder is None:
         return Engine(index, model)
 

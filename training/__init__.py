@@ -2,5 +2,7 @@
 
 from training.cluster import cluster
 from training.errors import TrainingError
+from training.whiten import whiten
+from training.whitening import WhiteningFit, fit_whitening
 
-__all__ = ["TrainingError", "cluster"]
+__all__ = ["TrainingError", "WhiteningFit", "cluster", "fit_whitening", "whiten"]

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from indexer import open_source
 from netvlad import ModelCard, PhotoError, Preprocessing, sha256_of, weights_folder
+from netvlad.model_folder import require_free, write_model
 from training.backbones import imagenet_network
-from training.model_folder import require_free, write_model
 from training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
 
 Progress = Callable[[int, int], None]
@@ -20,6 +20,7 @@ def cluster(
     *,
     backbone: str = "efficientnet-lite0",
     clusters: int = 64,
+    version: Literal[1, 2] = 1,
     preprocessing: Preprocessing | None = None,
     backbone_weights: Path | None = None,
     about: str = "",
@@ -28,18 +29,21 @@ def cluster(
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
-    The layer gets v1's initialisation, its sharpness alpha from the data. `about` says in the
-    card what the photos are.
+    The layer gets the initialisation of NetVLAD's `version`, its sharpness alpha from the data.
+    `about` says in the card what the photos are.
 
     Raises:
-        TrainingError: too few photos, an unknown backbone, or `out` exists.
+        TrainingError: too few photos, or an unknown backbone.
+        ModelError: `out` exists, or the backbone's weights cannot be read.
         SourceError: `data` holds no photos.
     """
     require_free(out)
     photos = [photo.path for photo in open_source(data).photos]
     resize = preprocessing or Preprocessing("area")
     cache = weights_folder() / ".backbones" / backbone
-    network, start = imagenet_network(backbone, clusters, cache, backbone_weights)
+    network, start = imagenet_network(
+        backbone, clusters, cache, backbone_weights, bias=version == 2
+    )
     skipped: list[tuple[Path, PhotoError]] = []
     samples = sample_cells(
         network,
@@ -48,10 +52,10 @@ def cluster(
         seed=seed,
         skipped=lambda path, error: skipped.append((path, error)),
     )
-    vocabulary = fit_vocabulary(samples, clusters, seed=seed)
+    vocabulary = fit_vocabulary(samples, clusters, version=version, seed=seed)
     apply_vocabulary(network, vocabulary)
     fitting: dict[str, Any] = {
-        "what": "vocabulary by k-means, NetVLAD v1 initialisation; not trained on places",
+        "what": f"vocabulary by k-means, NetVLAD v{version} initialisation; not trained on places",
         "photos": vocabulary.photos,
         "photos_skipped": len(skipped),
         "photos_sha256": _content_hash(photos),

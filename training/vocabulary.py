@@ -59,9 +59,9 @@ def sample_cells(
 
 
 def fit_vocabulary(
-    samples: Iterable[NDArray[np.float32]], clusters: int, *, seed: int = 1
+    samples: Iterable[NDArray[np.float32]], clusters: int, *, version: int = 1, seed: int = 1
 ) -> Vocabulary:
-    """Cluster cells by k-means into `clusters` centroids.
+    """Cluster cells by k-means into `clusters` centroids, for NetVLAD v1 or v2.
 
     Raises:
         TrainingError: too few photos for so many clusters.
@@ -83,19 +83,28 @@ def fit_vocabulary(
     return Vocabulary(
         centroids=centroids,
         cell_mean=cells.mean(axis=0, dtype=np.float64).astype(np.float32),
-        separation=_separation(cells, centroids),
+        separation=_separation(cells, centroids, version),
         photos=len(parts),
         cells=len(cells),
     )
 
 
-def _separation(cells: NDArray[np.float32], centroids: NDArray[np.float32]) -> float:
+def _separation(cells: NDArray[np.float32], centroids: NDArray[np.float32], version: int) -> float:
+    if version == 2:
+        # Half of ‖x − c‖² less what is the same for all centroids, with the sign turned.
+        scores = cells @ centroids.T - 0.5 * (centroids**2).sum(axis=1)
+        return 2 * _lead(scores)
     directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
-    nearest = np.sort(cells @ directions.T, axis=1)[:, -2:]
-    return float((nearest[:, 1] - nearest[:, 0]).mean(dtype=np.float64))
+    return _lead(cells @ directions.T)
+
+
+def _lead(scores: NDArray[np.float32]) -> float:
+    """The mean over rows of the highest score minus the second highest."""
+    highest = np.sort(scores, axis=1)[:, -2:]
+    return float((highest[:, 1] - highest[:, 0]).mean(dtype=np.float64))
 
 
 def apply_vocabulary(network: Network, vocabulary: Vocabulary) -> None:
-    """Set a network's NetVLAD layer (v1) and its mean cell."""
+    """Set a network's NetVLAD layer and its mean cell."""
     network.pool.initialise(torch.from_numpy(vocabulary.centroids), vocabulary.separation)
     network.cell_mean.copy_(torch.from_numpy(vocabulary.cell_mean))

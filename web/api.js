@@ -1,6 +1,8 @@
-// The HTTP API, as promises.
+// The HTTP API, as promises that reject with ApiError.
 
-/** @import { IndexInfo, Problem, Reply } from './types.js' */
+/** @import { Compared, Explained, IndexInfo, ModelInfo, Place, PlaceDots, Problem, Reply, Settings } from './types.js' */
+
+/** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
 /** A request that brought no answer of use. */
 export class ApiError extends Error {
@@ -12,28 +14,64 @@ export class ApiError extends Error {
 }
 
 /**
- * Search with one photo. The returned promise rejects with ApiError, or with the signal's reason.
  * @param {File} photo
- * @param {number} k
- * @param {{signal: AbortSignal, onUpload: (share: number) => void, onUploaded: () => void}} options
- * @returns {Promise<Reply>}
+ * @param {Settings} settings
+ * @param {Sending} sending
  */
-export function searchPlaces(photo, k, { signal, onUpload, onUploaded }) {
+export async function searchPlaces(photo, { k, verify, area }, sending) {
+  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}` });
+  if (area) {
+    query.set('near', `${area.latitude},${area.longitude}`);
+    query.set('radius_m', `${area.radius_m}`);
+  }
+  const reply = /** @type {Reply} */ (await send(`/v1/search?${query}`, { photo }, sending));
+  // With the index id in their addresses, thumbnails are fetched once, not once a search.
+  for (const result of reply.results) {
+    if (!result.thumbnail_url.includes('?')) result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
+  }
+  return reply;
+}
+
+/**
+ * @param {File} image1
+ * @param {File} image2
+ * @param {Sending} sending
+ */
+export async function comparePhotos(image1, image2, sending) {
+  return /** @type {Compared} */ (await send('/v1/compare', { image1, image2 }, sending));
+}
+
+/**
+ * @param {File} photo
+ * @param {Sending} sending
+ */
+export async function explainPhoto(photo, sending) {
+  return /** @type {Explained} */ (await send('/v1/explain', { photo }, sending));
+}
+
+/**
+ * Post photos. The promise rejects with ApiError, or with the signal's reason.
+ * @param {string} address
+ * @param {Record<string, File>} photos by form field
+ * @param {Sending} sending
+ * @returns {Promise<unknown>}
+ */
+function send(address, photos, { signal, onUpload, onUploaded }) {
   return new Promise((resolve, reject) => {
     // fetch() cannot tell how much of an upload is sent.
     const request = new XMLHttpRequest();
     const form = new FormData();
-    form.append('photo', photo, photo.name);
+    for (const [field, photo] of Object.entries(photos)) form.append(field, photo, photo.name);
 
-    request.open('POST', `/v1/search?k=${k}`);
+    request.open('POST', address);
     request.upload.addEventListener('progress', (event) => {
-      if (event.lengthComputable && event.total) onUpload(event.loaded / event.total);
+      if (event.lengthComputable && event.total) onUpload?.(event.loaded / event.total);
     });
-    request.upload.addEventListener('load', onUploaded);
+    request.upload.addEventListener('load', () => onUploaded?.());
     request.addEventListener('load', () => {
       const reply = parse(request.responseText);
       if (request.status === 200 && reply) {
-        resolve(/** @type {Reply} */ (reply));
+        resolve(reply);
       } else {
         const wait = Number(request.getResponseHeader('Retry-After'));
         reject(new ApiError(problemOf(request.status, reply, wait)));
@@ -50,19 +88,65 @@ export function searchPlaces(photo, k, { signal, onUpload, onUploaded }) {
   });
 }
 
-/**
- * What the server searches in.
- * @returns {Promise<IndexInfo>} rejects with ApiError
- */
+/** What the server searches in. */
 export async function readIndex() {
+  return /** @type {IndexInfo} */ (await read('/v1/index'));
+}
+
+/** What the model that searches is. */
+export async function readModel() {
+  return /** @type {ModelInfo} */ (await read('/v1/model'));
+}
+
+/** @param {number} id */
+export async function readPlace(id) {
+  return /** @type {Place} */ (await read(`/v1/places/${id}`));
+}
+
+/**
+ * The places of a box of the map, thinned where they are many.
+ * @param {[number, number, number, number]} bbox west, south, east, north
+ * @param {AbortSignal} signal
+ */
+export async function readPlaces(bbox, signal) {
+  const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
+  return /** @type {PlaceDots} */ (await read(`/v1/places?bbox=${box}`, signal));
+}
+
+/**
+ * A place's photo, as a file to search or compare with.
+ * @param {Pick<Place, 'name' | 'image_url'>} place
+ * @param {AbortSignal} [signal]
+ */
+export async function readPhoto({ name, image_url }, signal) {
+  const response = await answered(image_url, signal);
+  const photo = await response.blob();
+  return new File([photo], name.split('/').slice(-2).join('/'), { type: photo.type });
+}
+
+/**
+ * @param {string} address
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<unknown>}
+ */
+async function read(address, signal) {
+  return (await answered(address, signal)).json();
+}
+
+/**
+ * @param {string} address
+ * @param {AbortSignal} [signal]
+ */
+async function answered(address, signal) {
+  let response;
   try {
-    const response = await fetch('/v1/index', { cache: 'no-store' });
-    const body = parse(await response.text());
-    if (response.ok && body) return /** @type {IndexInfo} */ (body);
-    throw new ApiError(problemOf(response.status, body, 0));
+    response = await fetch(address, { cache: 'no-cache', signal: signal ?? null });
   } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(problemOf(0, null, 0));
+    if (signal?.aborted) throw error;
+    throw new ApiError(problemOf(0, null, 0));
   }
+  if (response.ok) return response;
+  throw new ApiError(problemOf(response.status, parse(await response.text()), 0));
 }
 
 /**

@@ -1,6 +1,8 @@
 // Numbers and names as the page shows them.
 
-/** @import { Position, Result } from './types.js' */
+/** @import { Position, Place } from './types.js' */
+
+const EARTH_RADIUS_M = 6371008.8;
 
 /** @param {number} similarity */
 export function formatSimilarity(similarity) {
@@ -17,9 +19,24 @@ export function formatPosition({ latitude, longitude }) {
 
 /**
  * A place's name in two: the photo with its folder, which often names the place, and the rest.
- * @param {Result} result
+ * @param {Pick<Place, 'name'>} place
  */
 export function splitName({ name }) {
   const parts = name.split('/');
   return { leaf: parts.slice(-2).join('/'), folder: parts.slice(0, -2).join('/') };
+}
+
+/**
+ * Metres between two points, along a great circle.
+ * @param {Position} one
+ * @param {Position} other
+ */
+export function distanceM(one, other) {
+  const radians = (/** @type {number} */ degrees) => (degrees * Math.PI) / 180;
+  const chord =
+    Math.sin(radians(other.latitude - one.latitude) / 2) ** 2 +
+    Math.cos(radians(one.latitude)) *
+      Math.cos(radians(other.latitude)) *
+      Math.sin(radians(other.longitude - one.longitude) / 2) ** 2;
+  return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(chord));
 }

@@ -1,4 +1,4 @@
-// Photos that come in: by the file input, by the phone's camera, dropped or pasted.
+// Photos that come in: by a file input, by the phone's camera, dropped or pasted.
 
 import { find } from './dom.js';
 import { words } from './words.js';
@@ -6,27 +6,32 @@ import { words } from './words.js';
 const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkbox], [type=radio])';
 
 /**
- * Call back with each photo that comes in, by whichever way.
- * @param {(photo: File) => void} onPhoto
+ * Call back with the photos that come in, by whichever way.
+ * @param {string[]} inputs ids of file inputs
+ * @param {number} most photos at a time
+ * @param {(photos: File[], where: EventTarget | null) => void} onPhotos
  */
-export function takeIn(onPhoto) {
+export function takeIn(inputs, most, onPhotos) {
   const note = find('intake-note', HTMLParagraphElement);
 
   /**
    * @param {FileList | null | undefined} files
+   * @param {EventTarget | null} where
    * @param {string} [none] what to say when there are none
    */
-  const take = (files, none = '') => {
+  const take = (files, where, none = '') => {
     const all = [...(files ?? [])];
-    const photo = all.find((file) => file.type.startsWith('image/')) ?? all[0];
-    note.textContent = photo ? (all.length > 1 ? words.severalPhotos(photo.name) : '') : none;
-    if (photo) onPhoto(photo);
+    const images = all.filter((file) => file.type.startsWith('image/'));
+    const photos = (images.length ? images : all).slice(0, most);
+    const names = photos.map(({ name }) => name).join(', ');
+    note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;
+    if (photos.length) onPhotos(photos, where);
   };
 
-  for (const id of ['photo', 'camera']) {
+  for (const id of inputs) {
     const input = find(id, HTMLInputElement);
     input.addEventListener('change', () => {
-      take(input.files);
+      take(input.files, input);
       // Otherwise choosing the same file twice is no change.
       input.value = '';
     });
@@ -41,7 +46,7 @@ export function takeIn(onPhoto) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     dragging(false);
-    take(event.dataTransfer?.files, words.nothingDropped);
+    take(event.dataTransfer?.files, event.target, words.nothingDropped);
   });
   document.addEventListener('dragleave', (event) => {
     if (event.relatedTarget === null) dragging(false);
@@ -49,6 +54,6 @@ export function takeIn(onPhoto) {
 
   document.addEventListener('paste', (event) => {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
-    take(event.clipboardData?.files, words.nothingPasted);
+    take(event.clipboardData?.files, null, words.nothingPasted);
   });
 }

@@ -1,45 +1,109 @@
 // The search page: a photo comes in, the most similar places come back.
 
-import { ApiError, searchPlaces } from './api.js';
-import { announce, find } from './dom.js';
+import { readAddress, writeAddress } from './address.js';
+import { ApiError, readPhoto, readPlace, searchPlaces } from './api.js';
+import { announce, element, find } from './dom.js';
 import { formatSimilarity } from './format.js';
 import { takeIn } from './intake.js';
-import {
-  announceProgress,
-  hideProgress,
-  previewAddress,
-  showPreview,
-  showProgress,
-  showQueryFacts,
-} from './preview.js';
-import { countDown, hideProblem, sayNext, showEmptyIndex, showProblem } from './problem.js';
+import { keep, kept, latest } from './keep.js';
+import { hideBesideMap, showBesideMap } from './beside.js';
+import { persist } from './persist.js';
+import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
+import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { expectResults, focusCard, hideResults, showResults } from './results.js';
 import { currentIndex, serverReady } from './server.js';
-import { openViewer } from './viewer.js';
+import { closeViewer, openViewer } from './viewer.js';
 import { words } from './words.js';
 
-/** @import { Problem, Reply } from './types.js' */
+/** @import { Address } from './address.js' */
+/** @import { Reply, Result } from './types.js' */
 
-const BUSY_TRIES = 5;
-const BUSY_WAIT_S = 2;
-const LONGEST_WAIT_S = 60;
+/** @typedef {{photo: string | null, opened?: boolean}} Entry what the history keeps beside an address */
 
 const kChoice = find('k', HTMLSelectElement);
+const verifySwitch = find('verify', HTMLInputElement);
+const areaNote = find('area', HTMLParagraphElement);
+const intakeNote = find('intake-note', HTMLParagraphElement);
 
-/** @type {File | null} */
+/** @type {Address} */
+let address = readAddress(location.search);
+/** @type {{id: string, file: File} | null} */
 let photo = null;
+/** @type {{asked: string, reply: Reply} | null} */
+let answer = null;
 let running = new AbortController();
+let steps = 0;
 
-/** @param {File} chosen */
-async function begin(chosen) {
-  photo = chosen;
-  find('viewer', HTMLDialogElement).close();
-  hideResults();
-  void search();
-  await showPreview(chosen);
-  document.body.dataset['view'] = 'query';
-  find('choose', HTMLSpanElement).textContent = words.chooseAnother;
+/** A search by all that it depends on: the same one is not sent again. */
+const asked = () => JSON.stringify([photo?.id, address.settings]);
+
+/** @returns {Entry} */
+const entry = () => ({ photo: photo?.id ?? null });
+
+/**
+ * Go to another state of the page, as a new entry of the history.
+ * @param {Partial<Address>} changed
+ * @param {Entry} [to]
+ */
+function go(changed, to = entry()) {
+  address = { ...address, ...changed };
+  history.pushState(to, '', writeAddress(address));
+  void follow(to);
+}
+
+/**
+ * Show what address and history entry say.
+ * @param {Entry} to
+ */
+async function follow(to) {
+  const step = ++steps;
+  showSettings();
+  const wanted = to.photo;
+  if (wanted !== (photo?.id ?? null) || (!wanted && address.of !== null)) await changePhoto(wanted);
+  if (photo && answer?.asked !== asked()) await search();
+  // The reader may have gone on meanwhile.
+  if (step === steps) await showPlace();
+}
+
+/** @param {string | null} wanted id of a kept photo; null for that of the place in the address, or none */
+async function changePhoto(wanted) {
+  running.abort();
+  answer = null;
+  const { of } = address;
+  const file = (wanted && (await kept(wanted))) || (of === null ? null : await photoOf(of));
+  if (file) {
+    photo = { id: wanted ?? (await keep(file)), file };
+    history.replaceState({ ...history.state, ...entry() }, '');
+    closeViewer();
+    hideResults();
+    hideBesideMap();
+    await showPreview(file);
+    document.body.dataset['view'] = 'query';
+    find('choose', HTMLSpanElement).textContent = words.chooseAnother;
+  } else {
+    photo = null;
+    hideResults();
+    hideBesideMap();
+    hideProgress();
+    document.body.dataset['view'] = 'start';
+    find('choose', HTMLSpanElement).textContent = words.choosePhoto;
+    intakeNote.textContent = wanted ? words.photoForgotten : '';
+  }
   scrollTo({ top: 0 });
+}
+
+/**
+ * The photo of a place, to search with.
+ * @param {number} id
+ */
+async function photoOf(id) {
+  try {
+    return await readPhoto(await readPlace(id));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showProblem(error.problem, [], () => follow(entry()));
+    return null;
+  }
 }
 
 /** Search with the photo at hand, and go on until there is an answer or a problem that stays. */
@@ -48,69 +112,29 @@ async function search() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  const searched = photo;
-  for (let tries = 1; ; tries++) {
-    hideProblem();
-    const outcome = await attempt(searched, signal);
-    if (signal.aborted) return;
-    hideProgress();
-    if ('results' in outcome) {
-      showReply(outcome);
-      return;
-    }
-    hideResults();
-    showProblem(outcome, searched, search);
-    if (!(await waitOut(outcome, tries, signal)) || signal.aborted) return;
-  }
-}
-
-/**
- * @param {File} searched
- * @param {AbortSignal} signal
- * @returns {Promise<Reply | Problem>}
- */
-async function attempt(searched, signal) {
-  const k = Number(kChoice.value);
-  const places = currentIndex()?.places;
-  expectResults(k);
-  announceProgress(words.uploadingStarted);
-  try {
-    return await searchPlaces(searched, k, {
+  const { file } = photo;
+  const key = asked();
+  const { settings } = address;
+  const ask = () => {
+    const places = currentIndex()?.places;
+    expectResults(settings.k);
+    announceProgress(words.uploadingStarted);
+    return searchPlaces(file, settings, {
       signal,
       onUpload: (share) => showProgress(words.uploading(share), share),
       onUploaded: () => announceProgress(places ? words.searchingIn(places) : words.searching),
     });
-  } catch (error) {
-    if (error instanceof ApiError) return error.problem;
-    if (signal.aborted) return { status: 0, type: '', detail: '', retryAfter: 0, alive: true };
-    throw error;
-  }
-}
-
-/**
- * Wait until the same search may go better; false where that is for the user to say.
- * @param {Problem} problem
- * @param {number} tries so far
- * @param {AbortSignal} signal
- * @returns {Promise<boolean>}
- */
-async function waitOut(problem, tries, signal) {
-  if (problem.status === 503) {
-    await serverReady(1000);
-    return true;
-  }
-  if (problem.status === 0 && !problem.alive) {
-    // A photo that brings the server down must not do so for ever.
-    const again = tries === 1;
-    if (again) sayNext(words.goesOn);
-    await serverReady(1000);
-    return again;
-  }
-  if (problem.status === 429 && tries < BUSY_TRIES) {
-    await countDown(Math.min(problem.retryAfter || BUSY_WAIT_S, LONGEST_WAIT_S), signal);
-    return true;
-  }
-  return false;
+  };
+  const onProblem = () => {
+    hideProgress();
+    hideResults();
+    hideBesideMap();
+  };
+  const reply = await persist(ask, { photos: [file], signal, onProblem, again: search });
+  if (!reply) return;
+  hideProgress();
+  answer = { asked: key, reply };
+  showReply(reply);
 }
 
 /** @param {Reply} reply */
@@ -120,17 +144,103 @@ function showReply(reply) {
   showQueryFacts(reply);
   if (!first) {
     hideResults();
-    showEmptyIndex();
+    hideBesideMap();
+    if (currentIndex()?.places === 0 || !address.settings.area) showEmptyIndex();
+    else intakeNote.textContent = words.noneInArea;
     return;
   }
+  intakeNote.textContent = '';
   announce(words.found(results.length, first.name, formatSimilarity(first.similarity)));
-  showResults(reply, currentIndex()?.places ?? null, (at) =>
-    openViewer(results, at, previewAddress(), focusCard),
-  );
+  showResults(reply, currentIndex()?.places ?? null, { open, again: searchWith });
+  void showBesideMap(reply, open);
 }
 
-takeIn(begin);
-kChoice.addEventListener('change', search);
+/** @param {Result} result */
+function open(result) {
+  go({ place: result.place_id }, { ...entry(), opened: true });
+}
+
+/** @param {{place_id: number}} place */
+function searchWith({ place_id }) {
+  go({ of: place_id, place: null }, { photo: null });
+}
+
+/** Open the place that the address names, or close what is open. */
+async function showPlace() {
+  const { place } = address;
+  if (place === null) return closeViewer();
+  const results = answer?.reply.results ?? [];
+  const at = results.findIndex(({ place_id }) => place_id === place);
+  const handlers = {
+    /** @param {number} id */
+    onStep: (id) => {
+      address = { ...address, place: id };
+      history.replaceState(history.state, '', writeAddress(address));
+    },
+    onClose: closePlace,
+    again: searchWith,
+  };
+  if (at >= 0) return openViewer(results, at, photo, previewAddress(), handlers);
+  try {
+    const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place);
+    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, photo, previewAddress(), handlers);
+    if (!photo) intakeNote.textContent = words.photoNotInLink;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showProblem(error.problem, [], showPlace);
+  }
+}
+
+/** @param {number} at the result shown last */
+function closePlace(at) {
+  if (address.place === null) return;
+  const cameByOpening = /** @type {Entry} */ (history.state)?.opened;
+  address = { ...address, place: null };
+  if (cameByOpening) history.back();
+  else history.replaceState(history.state, '', writeAddress(address));
+  focusCard(at);
+}
+
+function showSettings() {
+  const { k, verify, area } = address.settings;
+  const options = [...kChoice.options].map((option) => Number(option.value));
+  if (!options.includes(k)) kChoice.add(element('option', {}, `${k}`));
+  kChoice.value = `${k}`;
+  verifySwitch.checked = verify;
+  areaNote.hidden = !area;
+  if (!area) return;
+  const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
+  everywhere.addEventListener('click', () => go({ settings: { ...address.settings, area: null } }));
+  areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
+}
+
+takeIn(['photo', 'camera'], 1, async ([file]) => {
+  if (!file) return;
+  const id = await keep(file);
+  go({ of: null, place: null }, { photo: id });
+});
+kChoice.addEventListener('change', () => go({ settings: { ...address.settings, k: Number(kChoice.value) } }));
+verifySwitch.addEventListener('change', () =>
+  go({ settings: { ...address.settings, verify: verifySwitch.checked } }),
+);
+addEventListener('popstate', ({ state }) => {
+  hideProblem();
+  address = readAddress(location.search);
+  void follow(state ?? { photo: null });
+});
+find('save', HTMLButtonElement).addEventListener('click', () => {
+  if (!answer) return;
+  const file = new Blob([`${JSON.stringify(answer.reply, null, 2)}\n`], { type: 'application/json' });
+  const link = element('a', { href: URL.createObjectURL(file), download: 'places.json' });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+});
+
 void serverReady().then(() => {
   if (currentIndex()?.places === 0 && !photo) showEmptyIndex();
 });
+/** @type {Entry | null} */
+const before = history.state;
+// Who comes from the map with a circle means the photo at hand.
+const meant = !before && address.settings.area && address.of === null ? await latest() : null;
+void follow(before ?? { photo: meant?.id ?? null });

@@ -70,7 +70,7 @@ export function showQueryFacts({ query }) {
   const { position, notes } = query;
   facts.replaceChildren(
     ...(position ? [element('p', {}, `${words.takenAt} `, positionButton(position))] : []),
-    ...notes.map((note) => element('p', {}, note)),
+    ...notes.map((note) => element('p', { lang: 'en' }, note)),
   );
 }
 

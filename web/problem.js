@@ -12,11 +12,11 @@ const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 413, 
 
 /**
  * @param {Problem} problem
- * @param {File} photo
+ * @param {File[]} photos that were sent
  * @param {() => void} onAgain
  */
-export function showProblem(problem, photo, onAgain) {
-  const { title, mend } = explain(problem, photo);
+export function showProblem(problem, photos, onAgain) {
+  const { title, mend } = explain(problem, photos);
   const again = worthAgain(problem)
     ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
     : [];
@@ -49,7 +49,7 @@ export function hideProblem() {
  * Say, beside the problem shown, what will happen next.
  * @param {string} text
  */
-export function sayNext(text) {
+export function sayNext(text = words.goesOn) {
   const timer = box.querySelector('.timer');
   if (timer) timer.textContent = text;
 }

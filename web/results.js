@@ -1,27 +1,36 @@
 // The places found, as cards.
 
 import { positionButton } from './copy.js';
-import { element, find } from './dom.js';
-import { formatSimilarity, splitName } from './format.js';
+import { element, find, icon } from './dom.js';
+import { distanceM, formatSimilarity, splitName } from './format.js';
 import { words } from './words.js';
 
-/** @import { Reply, Result } from './types.js' */
+/** @import { Position, Reply, Result } from './types.js' */
+
+/** @typedef {{open: (result: Result) => void, again: (result: Result) => void}} Handlers */
 
 const GHOSTS = 10;
+// Wrong places of the demo reach 38 points by chance, right ones mostly have hundreds.
+const VERIFIED_FROM = 50;
 
 const section = find('results', HTMLDivElement);
 const cards = find('cards', HTMLOListElement);
 const facts = find('summary-facts', HTMLParagraphElement);
+const order = find('order', HTMLSpanElement);
+const estimate = find('estimate', HTMLParagraphElement);
 
 /**
  * @param {Reply} reply
  * @param {number | null} places in the whole index
- * @param {(at: number) => void} onOpen called with the row of `reply.results`
+ * @param {Handlers} handlers
  */
-export function showResults(reply, places, onOpen) {
+export function showResults(reply, places, handlers) {
   const ms = reply.timings_ms['total'] ?? 0;
   facts.textContent = words.facts(reply.results.length, places, ms);
-  cards.replaceChildren(...reply.results.map((result, at) => card(result, () => onOpen(at))));
+  estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
+  cards.replaceChildren(...reply.results.map((result) => card(result, reply.location, handlers)));
+  const checked = reply.results.some(({ verified }) => verified);
+  order.textContent = checked ? words.orderChecked : words.orderSimilar;
   section.removeAttribute('aria-busy');
   section.hidden = false;
 }
@@ -34,6 +43,8 @@ export function expectResults(k) {
   section.setAttribute('aria-busy', 'true');
   if (section.hidden) {
     facts.textContent = words.searching;
+    estimate.replaceChildren();
+    order.textContent = words.orderSimilar;
     cards.replaceChildren(...Array.from({ length: Math.min(k, GHOSTS) }, ghost));
     section.hidden = false;
   }
@@ -51,16 +62,24 @@ export function focusCard(at) {
 
 /**
  * @param {Result} result
- * @param {() => void} open
+ * @param {Position | null} location the estimate
+ * @param {Handlers} handlers
  */
-function card(result, open) {
+function card(result, location, handlers) {
   const { leaf, folder } = splitName(result);
   const photo = element(
     'button',
     { type: 'button', class: 'frame', 'aria-label': words.openLarger(result.rank, result.name) },
     result.rank === 1 ? sharpened(result) : thumbnail(result),
   );
-  photo.addEventListener('click', open);
+  photo.addEventListener('click', () => handlers.open(result));
+  const again = element(
+    'button',
+    { type: 'button', class: 'textual again', 'aria-label': words.searchAgainWith(result.rank, result.name) },
+    icon('again'),
+    words.searchAgain,
+  );
+  again.addEventListener('click', () => handlers.again(result));
   return element(
     'li',
     { class: 'card' },
@@ -69,9 +88,11 @@ function card(result, open) {
       'div',
       { class: 'facts' },
       similarityLine(result),
+      verifiedLine(result.verified),
       element('h3', { class: 'name', title: result.name }, leaf),
       folder ? element('p', { class: 'folder', title: result.name }, folder) : null,
-      whereabouts(result),
+      whereabouts(result, location),
+      again,
     ),
   );
 }
@@ -112,8 +133,23 @@ function thumbnail(result) {
 }
 
 /**
+ * Whether the geometry of photo and place agrees; nothing where that was not checked.
+ * @param {Result['verified']} verified
+ */
+export function verifiedLine(verified) {
+  if (!verified) return element('p', { class: 'verified', hidden: true });
+  const agrees = verified.inliers >= VERIFIED_FROM;
+  return element(
+    'p',
+    { class: agrees ? 'verified agrees' : 'verified' },
+    agrees ? icon('done') : null,
+    agrees ? words.verified(verified.inliers) : words.unsure(verified.inliers),
+  );
+}
+
+/**
  * Rank and similarity, as a number and a bar.
- * @param {Result} result
+ * @param {Pick<Result, 'rank' | 'similarity'>} result
  */
 export function similarityLine({ rank, similarity }) {
   const bar = element('span', { class: 'meter', 'aria-hidden': true });
@@ -134,11 +170,19 @@ function spoken(seen) {
 }
 
 /**
- * Where a place is, as far as its index knows.
- * @param {Result} result
+ * Where a place is, as far as its index knows, and how far from the estimate.
+ * @param {Pick<Result, 'position' | 'utm'>} place
+ * @param {Position | null} [location]
  */
-export function whereabouts({ position, utm }) {
-  if (position) return element('p', { class: 'where' }, positionButton(position));
+export function whereabouts({ position, utm }, location = null) {
+  if (position) {
+    return element(
+      'p',
+      { class: 'where' },
+      positionButton(position),
+      location ? element('span', { class: 'away' }, words.fromEstimate(distanceM(position, location))) : null,
+    );
+  }
   if (utm) return element('p', { class: 'where none' }, words.utm(utm));
   return element('p', { class: 'where none' }, words.noPosition);
 }

@@ -1,14 +1,13 @@
 // Whether the server is ready, and what its index holds.
 
 import { readIndex, readiness } from './api.js';
-import { element, find } from './dom.js';
+import { element } from './dom.js';
+import { status } from './header.js';
 import { words } from './words.js';
 
 /** @import { IndexInfo } from './types.js' */
 
 const POLL_MS = 1000;
-
-const status = find('status', HTMLDivElement);
 
 /** @type {IndexInfo | null} */
 let index = null;
@@ -60,40 +59,53 @@ function showWaiting(state) {
 
 /** @param {IndexInfo} info */
 function showIndex(info) {
-  status.replaceChildren(
-    element(
-      'p',
-      {},
-      element('span', {}, words.places(info.places)),
-      element('span', {}, words.model(info.model)),
-    ),
-    ...(info.skipped.count ? [skippedList(info.skipped)] : []),
-  );
-  find('dims', HTMLSpanElement).textContent = words.dims(info.dims);
-}
-
-/** @param {IndexInfo['skipped']} skipped */
-function skippedList({ count, photos }) {
-  const list = element(
-    'details',
-    { class: 'skipped' },
-    element('summary', {}, words.skipped(count)),
+  const { count, photos } = info.skipped;
+  const facts = [
+    [words.placesInIndex, words.number(info.places)],
+    [words.withPosition, words.number(info.positions)],
+    [words.modelName, info.model],
+    [words.descriptorLength, words.dims(info.dims)],
+    [words.built, words.date(info.created)],
+    [words.skippedPhotos, words.number(count)],
+  ];
+  const panel = element(
+    'div',
+    // What scrolls must be reachable without a mouse.
+    { class: 'panel', tabindex: 0, role: 'group', 'aria-label': words.index },
+    element('dl', {}, ...facts.flatMap(([name = '', fact = '']) => [element('dt', {}, name), element('dd', {}, fact)])),
+    ...(count ? [element('h3', {}, words.skippedWhy)] : []),
     element(
       'ul',
-      // A list that scrolls must be reachable without a mouse.
-      { tabindex: 0 },
+      {},
       ...photos.map(({ name, reason }) => element('li', {}, element('strong', {}, name), ` ${reason}`)),
       count > photos.length ? element('li', {}, words.skippedMore(count - photos.length)) : null,
     ),
   );
-  // It lies over the page, so it closes like a menu.
-  list.addEventListener('keydown', ({ key }) => {
+  const more = element(
+    'details',
+    {},
+    element(
+      'summary',
+      {},
+      words.places(info.places),
+      element('span', { class: 'model' }, `${count ? `, ${words.skipped(count)}` : ''}, ${words.model(info.model)}`),
+    ),
+    panel,
+  );
+  closesLikeAMenu(more);
+  status.replaceChildren(more);
+  const dims = document.getElementById('dims');
+  if (dims) dims.textContent = words.dims(info.dims);
+}
+
+/** @param {HTMLDetailsElement} details lies over the page when open */
+function closesLikeAMenu(details) {
+  details.addEventListener('keydown', ({ key }) => {
     if (key !== 'Escape') return;
-    list.open = false;
-    list.querySelector('summary')?.focus();
+    details.open = false;
+    details.querySelector('summary')?.focus();
   });
   document.addEventListener('click', ({ target }) => {
-    if (target instanceof Node && !list.contains(target)) list.open = false;
+    if (target instanceof Node && !details.contains(target)) details.open = false;
   });
-  return list;
 }

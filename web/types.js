@@ -26,6 +26,68 @@
  * @property {{width: number, height: number, position: Position | null, notes: string[]}} query
  * @property {Record<string, number>} timings_ms
  * @property {Result[]} results
+ * @property {(Position & {radius_m: number}) | null} location where the photo was probably taken
+ */
+
+/**
+ * @typedef {object} Settings what a search is asked beside its photo
+ * @property {number} k
+ * @property {boolean} verify
+ * @property {Area | null} area
+ */
+
+/** @typedef {Position & {radius_m: number}} Area a circle to search in */
+
+/** @typedef {Pick<Result, 'place_id' | 'name' | 'position' | 'utm' | 'image_url' | 'thumbnail_url'>} Place */
+
+/**
+ * @typedef {object} Compared the answer to POST /v1/compare
+ * @property {number} similarity
+ * @property {number | null} probability of one place; null for a model without calibration
+ * @property {number | null} threshold the probability from which on the photos count as one place
+ * @property {'same' | 'different' | null} result
+ * @property {number} inliers
+ * @property {[number, number, number, number][]} matches pixels of the upright photos as sent
+ * @property {string[]} [notes]
+ */
+
+/**
+ * @typedef {object} PlaceDot one place of the map, for all of its surroundings
+ * @property {{coordinates: [number, number]}} geometry longitude, latitude
+ * @property {{place_id: number, name: string, count: number}} properties
+ */
+
+/**
+ * @typedef {object} PlaceDots the answer to GET /v1/places?bbox=
+ * @property {number} places in the box
+ * @property {PlaceDot[]} features
+ */
+
+/**
+ * @typedef {object} ModelInfo the answer to GET /v1/model: the model's card
+ * @property {string} id
+ * @property {string} title
+ * @property {string} backbone
+ * @property {number} clusters
+ * @property {number} channels
+ * @property {number} dims
+ * @property {boolean} whitened
+ * @property {string} licence
+ * @property {string | null} fitted how the weights came to be
+ */
+
+/**
+ * @typedef {object} Explained the answer to POST /v1/explain
+ * @property {string} model
+ * @property {{width: number, height: number}} photo
+ * @property {{width: number, height: number}} seen the pixels that the network took
+ * @property {{columns: number, rows: number}} grid
+ * @property {number} clusters
+ * @property {number} channels
+ * @property {number} dims
+ * @property {number[][]} assignment the nearest cluster of every cell, row by row
+ * @property {number[]} cluster_norms how much each cluster adds to the descriptor, 0 to 1
+ * @property {number[]} descriptor
  */
 
 /**
@@ -33,7 +95,10 @@
  * @property {string} index_id
  * @property {string} model
  * @property {number} places
+ * @property {number} positions places with a position
  * @property {number} dims numbers in a descriptor
+ * @property {string} created ISO 8601
+ * @property {string} fingerprint
  * @property {{count: number, photos: {name: string, reason: string}[]}} skipped the first hundred photos
  */
 

@@ -1,16 +1,26 @@
-// One result, large, beside the photo that was searched with.
+// One place, large, beside the photo that was searched with, and the points they share.
 
+import { ApiError, comparePhotos, readPhoto } from './api.js';
 import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
-import { similarityLine, whereabouts } from './results.js';
+import { matchLines } from './matches.js';
+import { similarityLine, verifiedLine, whereabouts } from './results.js';
+import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
-/** @import { Result } from './types.js' */
+/** @import { Compared, Place, Result } from './types.js' */
+
+/** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, again: (place: Place) => void}} Handlers */
+/** @typedef {Place & Partial<Result>} Shown a result, or a place that was not searched for */
 
 const dialog = find('viewer', HTMLDialogElement);
 
-/** @type {{results: Result[], at: number, onClose: (at: number) => void} | null} */
+/** @type {{places: Shown[], at: number, photo: {id: string, file: File} | null} & Handlers | null} */
 let shown = null;
+let linesOn = true;
+let comparing = new AbortController();
+/** @type {Map<string, Compared>} */
+const compared = new Map();
 
 const title = element('h2', { id: 'viewer-title' });
 const rank = element('span', { class: 'rank' });
@@ -22,22 +32,31 @@ const next = iconButton('next', words.next, () => step(1));
 const close = iconButton('close', words.close, () => dialog.close());
 const query = element('div', { class: 'frame' });
 const match = element('div', { class: 'frame' });
+const queryFigure = element('figure', {}, query, element('figcaption', {}, words.yourPhoto));
 const matchName = element('figcaption', {});
 const note = element('p', { class: 'note', role: 'status' });
 const facts = element('div', { class: 'facts' });
+const shared = element('p', { class: 'shared', role: 'status' });
+const again = element('button', { type: 'button', class: 'button quiet' }, icon('again'), words.searchAgain);
+again.addEventListener('click', () => {
+  const place = shown?.places[shown.at];
+  if (place) shown?.again(place);
+});
+const linesToggle = linesSwitch(linesOn, (on) => {
+  linesOn = on;
+  void showShared();
+});
+const pair = element('div', { class: 'pair' }, queryFigure, element('figure', {}, match, matchName));
+const lines = matchLines(pair);
 
 dialog.append(
   element('header', {}, title, element('div', { class: 'tools' }, previous, next, close)),
-  element(
-    'div',
-    { class: 'pair' },
-    element('figure', {}, query, element('figcaption', {}, words.yourPhoto)),
-    element('figure', {}, match, matchName),
-  ),
-  element('footer', {}, facts, note),
+  pair,
+  element('footer', {}, facts, element('div', { class: 'points' }, linesToggle, shared), note, again),
 );
 
 dialog.addEventListener('close', () => {
+  comparing.abort();
   shown?.onClose(shown.at);
   shown = null;
 });
@@ -51,59 +70,108 @@ dialog.addEventListener('click', (event) => {
 });
 
 /**
- * @param {Result[]} results
+ * @param {Shown[]} places
  * @param {number} at the one to open
- * @param {string | null} photo the address of the photo searched with
- * @param {(at: number) => void} onClose told which result was shown last
+ * @param {{id: string, file: File} | null} photo the one searched with, if any
+ * @param {string | null} photoAddress where the browser can show it
+ * @param {Handlers} handlers
  */
-export function openViewer(results, at, photo, onClose) {
-  shown = { results, at, onClose };
+export function openViewer(places, at, photo, photoAddress, handlers) {
+  shown = { places, at, photo, ...handlers };
+  queryFigure.hidden = !photo;
+  pair.classList.toggle('alone', !photo);
+  linesToggle.hidden = !photo;
   query.replaceChildren(
-    photo ? element('img', { src: photo, alt: '' }) : element('span', { class: 'missing' }, words.noPreview),
+    photoAddress ? element('img', { src: photoAddress, alt: '' }) : element('span', { class: 'missing' }, words.noPreview),
   );
   show(at);
+  if (dialog.open) return;
   dialog.showModal();
   close.focus();
 }
 
+/** Close without telling: the address says so already. */
+export function closeViewer() {
+  shown = null;
+  dialog.close();
+}
+
 /** @param {number} by */
 function step(by) {
-  if (!shown) return;
-  const at = shown.at + by;
-  if (at >= 0 && at < shown.results.length) show(at);
+  const at = (shown?.at ?? 0) + by;
+  const place = shown?.places[at];
+  if (!shown || !place) return;
+  show(at);
+  shown.onStep(place.place_id);
 }
 
 /** @param {number} at */
 function show(at) {
-  const result = shown?.results[at];
-  if (!shown || !result) return;
+  const place = shown?.places[at];
+  if (!shown || !place) return;
   shown.at = at;
-  rank.textContent = words.viewerTitle(result.rank, shown.results.length);
-  const parts = splitName(result);
+  rank.textContent = place.rank ? words.viewerTitle(place.rank, shown.places.length) : words.placeNumber(place.place_id);
+  const parts = splitName(place);
   name.textContent = parts.leaf;
   folder.textContent = parts.folder;
   note.textContent = '';
-  matchName.textContent = words.match(result.rank);
-  match.replaceChildren(photoOf(result));
-  facts.replaceChildren(similarityLine(result), whereabouts(result));
+  matchName.textContent = place.rank ? words.match(place.rank) : words.inTheIndex;
+  match.replaceChildren(photoOf(place));
+  facts.replaceChildren(
+    ...(place.rank && place.similarity !== undefined
+      ? [similarityLine({ rank: place.rank, similarity: place.similarity })]
+      : []),
+    ...(place.verified === undefined ? [] : [verifiedLine(place.verified)]),
+    whereabouts(place),
+  );
   // Not `disabled`: that would take the focus away at either end.
   previous.setAttribute('aria-disabled', `${at === 0}`);
-  next.setAttribute('aria-disabled', `${at === shown.results.length - 1}`);
+  next.setAttribute('aria-disabled', `${at === shown.places.length - 1}`);
+  void showShared();
+}
+
+/** The points that the photo searched with and the place share, as lines and in words. */
+async function showShared() {
+  comparing.abort();
+  comparing = new AbortController();
+  const { signal } = comparing;
+  lines.clear();
+  shared.textContent = '';
+  const place = shown?.places[shown.at];
+  if (!linesOn || !shown?.photo || !place) return;
+  const key = `${shown.photo.id}/${place.place_id}`;
+  const { file } = shown.photo;
+  try {
+    let answer = compared.get(key);
+    if (!answer) {
+      shared.textContent = words.lookingForPoints;
+      answer = await comparePhotos(file, await readPhoto(place, signal), { signal });
+      compared.set(key, answer);
+    }
+    if (signal.aborted) return;
+    shared.textContent = `${words.sharedPoints(answer.inliers)} ${verdictLine(answer)}${words.stop}`;
+    const [one, other] = [query.querySelector('img'), match.querySelector('img')];
+    if (one && other) lines.show(one, other, answer.matches);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ApiError)) throw error;
+    shared.textContent = words.noSharedPoints;
+  }
 }
 
 /**
  * The original photo over its thumbnail, which is already here.
- * @param {Result} result
+ * @param {Place} place
  */
-function photoOf(result) {
-  const image = element('img', { src: result.image_url, alt: result.name });
-  image.style.setProperty('background-image', `url("${encodeURI(result.thumbnail_url)}")`);
+function photoOf(place) {
+  const image = element('img', { src: place.image_url, alt: place.name });
+  image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
   image.addEventListener('load', () => image.style.removeProperty('background-image'));
   image.addEventListener(
     'error',
     () => {
       image.style.removeProperty('background-image');
-      image.src = result.thumbnail_url;
+      image.src = place.thumbnail_url;
       note.textContent = words.originalGone;
     },
     { once: true },

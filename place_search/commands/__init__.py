@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 
 from place_search.commands import (
+    change,
     cluster,
     compare,
     demo,
@@ -14,11 +15,15 @@ from place_search.commands import (
     index,
     search,
     serve,
+    verify,
     weights,
+    whiten,
 )
 
 FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     index.register,
+    change.register,
+    verify.register,
     search.register,
     compare.register,
     serve.register,
@@ -27,5 +32,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     describe.register,
     weights.register,
     cluster.register,
+    whiten.register,
     demo.register,
 )

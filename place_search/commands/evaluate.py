@@ -18,7 +18,7 @@ from place_search.commands.truth_options import (
     truth_files,
 )
 from place_search.console import OUT, print_json, progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.settings import DIMS, MODEL, THREADS
 
 if TYPE_CHECKING:
     from evaluation import EvalReport
@@ -64,6 +64,7 @@ def evaluate(
     ] = False,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     report_dir: Annotated[
         Path | None,
@@ -97,7 +98,7 @@ def evaluate(
     open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
     wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
-    opened = open_model(wanted, mode="throughput", threads=threads)
+    opened = open_model(wanted, mode="throughput", threads=threads, dims=dims)
     with progress() as advance:
         report = measure(
             known,

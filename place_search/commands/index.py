@@ -1,18 +1,20 @@
 """`place-search index`: photos in, an index out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.settings import DIMS, MODEL, STORE, THREADS
 
 if TYPE_CHECKING:
-    from indexer import BuildReport
+    from collections.abc import Sequence
 
-SKIPPED_SHOWN = 50
-STAGES = {"embed": "Describing", "index": "Indexing"}
+    from indexer import BuildReport, Duplicate, Skipped, StoreCard
+
+SHOWN = 50
+STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +43,11 @@ def index(
         ),
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
+    store: Annotated[
+        Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8"], STORE.option()
+    ] = STORE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos.
@@ -54,12 +60,13 @@ def index(
 
     try:
         source = open_source(data, root)
-        opened = open_model(model, mode="throughput", threads=threads)
+        opened = open_model(model, mode="throughput", threads=threads, dims=dims)
         with progress() as advance:
             report = build_index(
                 source,
                 out,
                 opened,
+                store=store,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
     except KeyboardInterrupt:
@@ -67,19 +74,35 @@ def index(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    _list_skipped(report)
+    list_skipped(report.skipped)
+    list_duplicates(report.duplicates)
     if as_json:
         print_json(
             {
                 "index_id": report.index_id,
                 "places": report.places,
                 "skipped": [photo._asdict() for photo in report.skipped],
+                "duplicates": [photo._asdict() for photo in report.duplicates],
                 "reused": report.reused,
+                "store": dict(report.manifest.store),
                 "seconds": {stage: round(value, 3) for stage, value in report.seconds.items()},
             }
         )
         return
     typer.echo(_summary(report, out))
+    tell_store(report.store)
+
+
+def tell_store(store: "StoreCard") -> None:
+    """Say which vector store was chosen and why, and warn where it finds too little."""
+    from indexer import TARGET_RECALL
+
+    say(f"Vector store {store.explanation}.")
+    if store.recall_at_10 is not None and store.recall_at_10 < TARGET_RECALL:
+        say(
+            f"Warning: the vector store finds only {store.recall_at_10:.1%} of what exact search "
+            "does; index with --store exact or --store hnsw-sq8 to find more."
+        )
 
 
 def _summary(report: "BuildReport", out: Path) -> str:
@@ -91,12 +114,25 @@ def _summary(report: "BuildReport", out: Path) -> str:
     return f"{places} in {out} ({seconds:.1f} s{rate}{again})"
 
 
-def _list_skipped(report: "BuildReport") -> None:
-    if not report.skipped:
+def list_skipped(skipped: "Sequence[Skipped]") -> None:
+    """List photos that were skipped, and why."""
+    if not skipped:
         return
-    count = len(report.skipped)
+    count = len(skipped)
     say(f"{count} {'photo was' if count == 1 else 'photos were'} skipped:")
-    for photo in report.skipped[:SKIPPED_SHOWN]:
+    for photo in skipped[:SHOWN]:
         say(f"  {photo.name}: {photo.reason}")
-    if count > SKIPPED_SHOWN:
-        say(f"  … and {count - SKIPPED_SHOWN} more; the index's manifest.json lists them all.")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more; the index's manifest.json lists them all.")
+
+
+def list_duplicates(duplicates: "Sequence[Duplicate]") -> None:
+    """List photos that are in the index twice."""
+    if not duplicates:
+        return
+    count = len(duplicates)
+    say(f"{count} {'photo is' if count == 1 else 'photos are'} in the index more than once:")
+    for photo in duplicates[:SHOWN]:
+        say(f"  {photo.name} is the same file as {photo.same_as}")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more.")

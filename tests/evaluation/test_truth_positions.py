@@ -25,7 +25,7 @@ points = st.integers(0, 25).flatmap(lambda n: hnp.arrays(np.float64, (n, 2), ele
 
 
 @given(points, points, st.integers(1, 200).map(lambda number: number / 4), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_positives_are_those_within_the_radius(
     database: NDArray[np.float64], queries: NDArray[np.float64], radius: float, data: st.DataObject
 ) -> None:

@@ -1,12 +1,14 @@
 """A tiny deterministic model, for tests of order and of crashes; and a script that builds with it.
 
 python block_model.py DATA OUT [--per-shard N] [--exact-bytes N] [--limit BYTES] [--seconds S]
-python block_model.py DATA OUT --crash-everywhere [--old DATA]
+python block_model.py DATA OUT --crash-everywhere [--old DATA] [--change add|sync|remove|compact]
+python block_model.py DATA OUT --kills N [--old DATA] [--change …]
 """
 
 import argparse
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -19,7 +21,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import build_index, open_index, open_source
+from indexer import (
+    add_photos,
+    build_index,
+    compact_index,
+    open_index,
+    open_source,
+    remove_places,
+    sync_photos,
+    verify_index,
+)
 from netvlad import Embedding, Model, ModelCard, PlaceSearchError, Preprocessing
 
 Key = TypeVar("Key")
@@ -71,7 +82,7 @@ def block_model(seconds: float = 0.0, weights: str = "0") -> Model:
 
 
 def content(index: Path) -> dict[str, bytes]:
-    """All files of an index, apart from the lock and from when it was made."""
+    """All files of an index, apart from the lock and when it was made."""
     files = {
         path.relative_to(index).as_posix(): path.read_bytes()
         for path in index.rglob("*")
@@ -79,9 +90,28 @@ def content(index: Path) -> dict[str, bytes]:
     }
     if "manifest.json" in files:
         manifest = json.loads(files["manifest.json"])
-        del manifest["created"]
+        del manifest["created"], manifest["sha256"]
         files["manifest.json"] = json.dumps(manifest).encode()
     return files
+
+
+REMOVED = [0, 3, 4]
+"""More than a fifth of the photos: compaction follows by itself, unless one is left."""
+
+
+def change(data: Path, out: Path, options: argparse.Namespace) -> None:
+    """What is asked for: a build, or a change of the index that is there."""
+    model = block_model(options.seconds)
+    if options.change == "add":
+        add_photos(out, open_source(data), model)
+    elif options.change == "sync":
+        sync_photos(out, open_source(data), model)
+    elif options.change == "remove":
+        remove_places(out, REMOVED)
+    elif options.change == "compact":
+        compact_index(out)
+    else:
+        build(data, out, options)
 
 
 def build(data: Path, out: Path, options: argparse.Namespace) -> None:
@@ -113,19 +143,29 @@ class Killer:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_child(data: Path, out: Path, options: argparse.Namespace, die_at: int | None) -> bool:
-    """Build in a forked process, whether it lives to the end."""
+def in_child(
+    data: Path,
+    out: Path,
+    options: argparse.Namespace,
+    *,
+    die_at: int | None = None,
+    die_after: float | None = None,
+) -> bool:
+    """Change the index in a forked process, whether it lives to the end."""
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if die_at is not None:
             sys.addaudithook(Killer(die_at))
         try:
-            build(data, out, options)
+            change(data, out, options)
         except BaseException as error:
             sys.stderr.write(f"{error!r}\n")
             os._exit(1)
         os._exit(0)
+    if die_after is not None:
+        time.sleep(die_after)
+        os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     assert status in (0, signal.SIGKILL), status
     return status == 0
@@ -146,32 +186,77 @@ def opens_as(out: Path) -> str | None:
     return index.index_id
 
 
-def crash_everywhere(data: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Kill a build at each of its steps, then let it run again; report what came of it."""
-    start = out / "start"
+def prepare(data: Path, out: Path, options: argparse.Namespace) -> tuple[Path, Path]:
+    """The index that a change starts from, and the one that it comes to when nothing happens."""
+    start, whole = out / "start", out / "whole"
     start.mkdir(parents=True)
+    before = argparse.Namespace(**{**vars(options), "change": "index"})
     if options.old:
-        assert in_child(options.old, start, options, None)
-    old = opens_as(start)
-    whole = out / "whole"
+        assert in_child(options.old, start, before)
+    if options.change in ("remove", "compact"):
+        assert in_child(data, start, before)
+    if options.change == "compact":
+        remove_places(start, REMOVED[:2])
     shutil.copytree(start, whole)
-    assert in_child(data, whole, options, None)
-    new = opens_as(whole)
+    assert in_child(data, whole, options)
+    return start, whole
+
+
+def crash_everywhere(data: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Kill a change at each of its steps, then let it run again; report what came of it."""
+    start, whole = prepare(data, out, options)
+    old, new = opens_as(start), opens_as(whole)
     expected = content(whole)
     seen, unequal, die_at = [], [], 0
     while True:
         crashed = out / f"crashed-{die_at}"
         shutil.copytree(start, crashed)
-        if in_child(data, crashed, options, die_at):
+        if in_child(data, crashed, options, die_at=die_at):
             break
         seen.append(opens_as(crashed))
-        assert in_child(data, crashed, options, None)
+        assert in_child(data, crashed, options)
         assert opens_as(crashed) == new
         if content(crashed) != expected:
             unequal.append(die_at)
         shutil.rmtree(crashed)
         die_at += 1
     return {"old": old, "new": new, "seen": seen, "unequal": unequal}
+
+
+def kill_randomly(data: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Kill a change at random moments, each time until it has got through; report what was seen."""
+    start, whole = prepare(data, out, options)
+    old, new = opens_as(start), opens_as(whole)
+    expected = content(whole)
+    began = time.perf_counter()
+    shutil.copytree(start, out / "timed")
+    assert in_child(data, out / "timed", options)
+    seconds = time.perf_counter() - began
+    chance = random.Random(options.kills)
+    seen, unequal, kills, rounds = [], 0, 0, 0
+    while kills < options.kills:
+        killed = out / f"killed-{rounds}"
+        shutil.copytree(start, killed)
+        # Up to three kills in a row, as when a machine keeps failing.
+        for _ in range(3):
+            if in_child(data, killed, options, die_after=chance.random() * seconds):
+                break
+            kills += 1
+            seen.append(opens_as(killed))
+            if seen[-1] is not None:
+                assert verify_index(killed).problems == []
+        # A build that had come to its end would begin another.
+        if options.change != "index" or opens_as(killed) is None or _is_unfinished(killed):
+            assert in_child(data, killed, options)
+        unequal += content(killed) != expected
+        assert verify_index(killed).problems == []
+        shutil.rmtree(killed)
+        rounds += 1
+    return {"old": old, "new": new, "seen": seen, "unequal": unequal}
+
+
+def _is_unfinished(index: Path) -> bool:
+    return (index / "building.jsonl").exists()
 
 
 def main() -> None:
@@ -183,15 +268,20 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--crash-everywhere", action="store_true")
+    parser.add_argument("--kills", type=int)
     parser.add_argument("--old", type=Path)
+    parser.add_argument("--change", default="index")
     options = parser.parse_args()
+    if options.kills:
+        json.dump(kill_randomly(options.data, options.out, options), sys.stdout)
+        return
     if options.crash_everywhere:
         json.dump(crash_everywhere(options.data, options.out, options), sys.stdout)
         return
     if options.limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, options.limit))
     try:
-        build(options.data, options.out, options)
+        change(options.data, options.out, options)
     except PlaceSearchError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

@@ -25,8 +25,8 @@ from indexer import (
     open_index,
     open_source,
 )
-from indexer.photo_list import PhotoList, Source
-from indexer.plan import BuildPlan, shard_photos
+from indexer.photo_list import PhotoList
+from indexer.plan import Entry, Plan, cut, shard_photos
 from netvlad import Model, sha256_of
 
 
@@ -60,8 +60,8 @@ def test_a_folder_becomes_an_index(photos: Path, tmp_path: Path, model: Model) -
         if path.is_file() and path.name not in ("manifest.json", ".lock")
     )
     manifest = json.loads((index.folder / "manifest.json").read_text())
-    assert manifest["format_version"] == 1
-    assert manifest["counts"] == {"places": 11, "skipped": 0}
+    assert manifest["format_version"] == 2
+    assert manifest["counts"] == {"places": 11, "removed": 0, "skipped": 0}
     assert manifest["model"]["preprocessing"]["resize"] == "area"
     assert manifest["source"] == {"root": str(photos), "kind": "folder"}
     for place_id, place in enumerate(index.places()):
@@ -146,15 +146,16 @@ def test_plans_cut_photos_in_order(count: int, size: int, first: int) -> None:
     photos = PhotoList(Path("/photos"))
     for number in range(count):
         photos.append(f"{number}.jpg")
-    plan = BuildPlan(Source(Path("/photos"), photos, "folder"), first, size)
+    plan = Plan(first, cut(range(count), size), lambda at: Entry(at, photos[at]))
     shards = list(plan)
 
-    assert [photo for shard in shards for photo in shard.photos] == list(photos)
+    entries = [entry for shard in shards for entry in shard.entries]
+    assert [entry.photo for entry in entries] == list(photos)
+    assert [entry.place_id for entry in entries] == list(range(count))
     assert [shard.number for shard in shards] == list(range(first, first + len(plan)))
+    assert plan.places == count
     for shard in shards:
-        for place_id, photo in enumerate(shard.photos, shard.first_id):
-            assert photo.name == f"{place_id}.jpg"
-        assert 0 < len(shard.photos) <= size
+        assert 0 < len(shard.entries) <= size
 
 
 def test_shards_are_few_and_fit_memory() -> None:

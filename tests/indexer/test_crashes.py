@@ -65,6 +65,39 @@ def test_killed_before_each_step_of_a_rebuild_that_changes_nothing(
     assert told["unequal"] == []
 
 
+@pytest.mark.parametrize("change", ["add", "remove"])
+def test_killed_before_each_step_of_a_change(
+    photos: Path, tmp_path: Path, blocks: ModuleType, change: str
+) -> None:
+    old = [f"--old={photos / 'more'}"] if change == "add" else []
+    options = ("--crash-everywhere", f"--change={change}", *old, "--exact-bytes=0")
+    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+
+    states = list(dict.fromkeys(told["seen"]))
+    # What is removed is much: a compaction follows, a version of its own.
+    assert (states[0], states[-1]) == (told["old"], told["new"])
+    assert len(states) == (2 if change == "add" else 3)
+    assert told["seen"] == sorted(told["seen"], key=states.index)
+    assert told["unequal"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kills"), [("index", 15), ("add", 15), ("remove", 10), ("compact", 10)]
+)
+def test_fifty_kills_at_random_moments(
+    photos: Path, tmp_path: Path, blocks: ModuleType, change: str, kills: int
+) -> None:
+    """None is lost and none is mixed: every reader sees the old index or the new one."""
+    old = [f"--old={photos / 'more'}"] if change == "add" else []
+    options = (f"--kills={kills}", f"--change={change}", *old, "--seconds=0.005")
+    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+
+    assert len(told["seen"]) >= kills
+    # Removing much is two versions, one after the other.
+    assert len({told["old"], told["new"], *told["seen"]}) <= (3 if change == "remove" else 2)
+    assert told["unequal"] == 0
+
+
 @pytest.mark.parametrize("moment", ["embed 1 ", "embed 7 ", "embed 11 ", "index 0 "])
 def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, moment: str) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"

@@ -22,6 +22,7 @@ from indexer import (
     exact_search,
     open_index,
 )
+from indexer.manifest import signed
 from netvlad import Model, encode_cells
 
 
@@ -123,8 +124,9 @@ def _manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], No
     def damage(folder: Path) -> None:
         path = folder / "manifest.json"
         table = json.loads(path.read_text())
+        del table["sha256"]
         change(table)
-        path.write_text(json.dumps(table))
+        path.write_bytes(signed(table))
 
     return damage
 
@@ -153,8 +155,8 @@ def _cut(name: str) -> Callable[[Path], None]:
         (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
         (_manifest(lambda m: m.update(format="something")), "holds no place-search index"),
         (
-            _manifest(lambda m: m.update(format_version=2)),
-            r"newer place-search \(format 2, this one reads up to 1\); upgrade",
+            _manifest(lambda m: m.update(format_version=3)),
+            r"newer place-search \(format 3, this one reads up to 2\); upgrade",
         ),
         (_manifest(lambda m: m.pop("files")), "is damaged"),
         (_manifest(lambda m: m["files"].pop("index.faiss")), "is damaged"),
@@ -166,7 +168,7 @@ def _cut(name: str) -> Callable[[Path], None]:
         (_manifest(lambda m: m.update(index_id="../../x")), "is damaged"),
         (_manifest(lambda m: m["counts"].update(places=7)), "its places do not fit its manifest"),
         (_manifest(lambda m: m["store"].update(engine="x")), "a vector store that this version"),
-        (_flip("index.faiss"), r"index\.faiss is missing or damaged; make"),
+        (_flip("index.faiss"), r"index\.faiss is missing or damaged; `place-search verify"),
         (_flip("descriptors.h5"), r"descriptors\.h5 is missing or damaged"),
         (_cut("descriptors/00003.h5"), r"descriptors/00003\.h5 is missing or damaged"),
         (_cut("thumbnails/00003.h5"), r"thumbnails/00003\.h5 is missing or damaged"),

@@ -28,6 +28,7 @@ def _row(place_id: int, grid: tuple[int, int] = (2, 3), **given: object) -> Row:
         "height": 480,
         "size": 1234,
         "mtime_ns": 1_700_000_000_000_000_000 + place_id,
+        "content": bytes(rng.integers(0, 256, 32, dtype=np.uint8)),
         "descriptor": rng.standard_normal(8).astype(np.float32),
         "codes": rng.integers(1, 256, (cells, 2), dtype=np.uint8),
         "grid": grid,
@@ -114,11 +115,12 @@ def test_what_is_written_is_read(
     some = np.random.default_rng(0).integers(0, len(rows), 5)
     np.testing.assert_array_equal(read.take(some), everything[some])
 
-    _write(folder / "descriptors.h5", joined_image(folder, names))
+    _write(folder / "descriptors.h5", joined_image(folder, names, np.arange(len(rows)) == 0))
     moved = folder.rename(folder.with_name(f"{folder.name}-moved"))
     with h5py.File(moved / "descriptors.h5", "r") as joined:
         np.testing.assert_array_equal(joined["descriptors"], everything)
         assert joined["name"].asstr()[()].tolist() == [row.name for row in rows]
+        assert joined["removed"][()].tolist() == [1] + [0] * (len(rows) - 1)
         assert joined["grid"][()].tolist() == [list(row.grid) for row in rows]
         for row, cells in zip(rows, joined["cells"], strict=True):
             np.testing.assert_array_equal(cells[: len(row.codes)], row.codes)

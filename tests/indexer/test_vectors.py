@@ -1,8 +1,8 @@
-"""The FAISS store against brute force, exact and compressed."""
+"""The contract of vector stores, for every kind, against brute force."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +11,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from indexer import IndexFormatError, exact_search
-from indexer.faiss_store import FaissStore, StoreCard, build_store, choose_store
+from indexer import KINDS, IndexFormatError, StoreCard, VectorStore
+from indexer.faiss_engine import FaissEngine
+from indexer.store_card import choose_store
+from indexer.vectors import StoreEngine
 
 Vectors = NDArray[np.float32]
+ENGINE: StoreEngine = FaissEngine()
 
 
 class MemoryRows:
     """Descriptors in memory; ids have gaps, as where photos were skipped."""
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, place_ids: NDArray[np.int64] | None = None) -> None:
         self.vectors = vectors
         self.shape = (len(vectors), vectors.shape[1])
-        self.place_ids = np.arange(len(vectors), dtype=np.int64) * 3 + 5
+        self.place_ids = (
+            np.arange(len(vectors), dtype=np.int64) * 3 + 5 if place_ids is None else place_ids
+        )
 
     def take(self, rows: NDArray[np.int64]) -> Vectors:
         return self.vectors[rows]
 
-    def chunks(self, rows: int = 1024) -> Iterator[Vectors]:
-        return (self.vectors[start : start + rows] for start in range(0, len(self.vectors), rows))
+    def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[Vectors]:
+        last = len(self.vectors)
+        return (self.vectors[at : at + rows] for at in range(start, last, rows))
+
+    def only(self, chosen: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "MemoryRows":
+        return MemoryRows(self.vectors[chosen], self.place_ids[chosen])
 
 
 def _unit(vectors: NDArray[np.floating]) -> Vectors:
@@ -51,117 +60,194 @@ def places(count: int, dims: int, *, views: int = 12, seed: int = 0) -> tuple[Ve
     return database, queries
 
 
+def wanted(
+    rows: MemoryRows, query: Vectors, k: int, only: NDArray[np.int64] | None = None
+) -> list[tuple[int, float]]:
+    """What an exact search finds."""
+    asked = np.arange(len(rows.vectors)) if only is None else np.isin(rows.place_ids, only)
+    ids, cosines = rows.place_ids[asked], rows.vectors[asked] @ query
+    order = np.lexsort((ids, -cosines))[: max(k, 0)]
+    return [(int(ids[row]), float(cosines[row])) for row in order]
+
+
 @dataclass(frozen=True)
 class Case:
+    """One kind of store: its file, its card, and the rows it was built of."""
+
+    card: StoreCard
+    path: Path
     rows: MemoryRows
     queries: Vectors
-    flat: FaissStore
-    rabitq: FaissStore
+
+    def store(self, rows: MemoryRows | None = None) -> VectorStore:
+        return ENGINE.open(self.card, self.path, rows or self.rows)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Every kind, built of the same 3,000 places; there are 60 more that come later."""
+    database, queries = places(3060, 128)
+    rows = MemoryRows(database[:3000])
+    path = tmp_path_factory.mktemp("store") / "index.faiss"
+    card, _ = ENGINE.build(choose_store(3000, 128, requested=request.param), rows, path)
+    return Case(card, path, MemoryRows(database), queries)
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    folder = tmp_path_factory.mktemp("stores")
-    database, queries = places(4000, 256)
-    rows = MemoryRows(database)
-    stores = []
-    for kind in ("flat", "rabitq"):
-        card = StoreCard(kind, 256, candidates=100)
-        build_store(card, rows, folder / kind)
-        stores.append(FaissStore(folder / kind, card, rows))
-    return Case(rows, queries, *stores)
+def known(case: Case) -> MemoryRows:
+    """The rows that are in the file."""
+    return case.rows.only(slice(0, 3000))
+
+
+def recall(store: VectorStore, rows: MemoryRows, queries: Vectors) -> float:
+    """Recall@10 against exact search; checks what holds of every reply on the way."""
+    found = 0
+    for query in queries:
+        hits = store.search(query, 10)
+        assert len(hits) == 10
+        at = np.searchsorted(rows.place_ids, [hit.place_id for hit in hits])
+        assert rows.place_ids[at].tolist() == [hit.place_id for hit in hits]
+        cosines = rows.vectors[at] @ query
+        np.testing.assert_allclose([hit.similarity for hit in hits], cosines, atol=1e-5)
+        assert (np.diff(cosines) <= 1e-6).all()
+        found += len({hit.place_id for hit in hits} & {i for i, _ in wanted(rows, query, 10)})
+    return found / (10 * len(queries))
 
 
 def test_the_choice_is_by_size() -> None:
-    assert choose_store(4_681, 7168).kind == "flat"
+    assert choose_store(4_681, 7168).kind == "exact"
     assert choose_store(4_682, 7168).kind == "rabitq"
-    assert choose_store(60_000, 512).kind == "flat"
+    assert choose_store(60_000, 512).kind == "exact"
+    assert choose_store(250_000, 512).kind == "rabitq"
     assert choose_store(11, 96, exact_bytes=0).kind == "rabitq"
+    large = choose_store(1_000_000, 512)
+    assert (large.kind, large.lists) == ("ivf-rabitq", 1024)
+    assert choose_store(1_000_000, 512, requested="exact").kind == "exact"
+    assert large.explanation == (
+        "ivf-rabitq: 1000000 × 512 numbers take 64.0 MB even as one-bit codes, so lists of them "
+        "are probed"
+    )
 
 
-def test_flat_is_exact(case: Case) -> None:
-    ids, similarities = exact_search(case.rows, case.queries, 10)
-    for query, wanted, cosines in zip(case.queries, ids, similarities, strict=True):
-        hits = case.flat.search(query, 10)
-        assert [hit.place_id for hit in hits] == wanted.tolist()
-        np.testing.assert_allclose([hit.similarity for hit in hits], cosines, atol=1e-5)
+def test_recall_is_measured_and_reached(case: Case, known: MemoryRows) -> None:
+    assert case.card.recall_at_10 is not None
+    assert case.card.recall_at_10 >= 0.98
+    assert recall(case.store(known), known, case.queries) >= (
+        1 if case.card.kind == "exact" else 0.97
+    )
 
 
-def test_compressed_recall_and_exact_similarities(case: Case) -> None:
-    ids, _ = exact_search(case.rows, case.queries, 10)
-    found = 0
-    for query, wanted in zip(case.queries, ids, strict=True):
-        hits = case.rabitq.search(query, 10)
-        found += len({hit.place_id for hit in hits} & set(wanted.tolist()))
-        rows = [(hit.place_id - 5) // 3 for hit in hits]
-        cosines = case.rows.vectors[rows] @ query
-        np.testing.assert_allclose([hit.similarity for hit in hits], cosines, atol=1e-6)
-        assert (np.diff(cosines) <= 0).all()
-    assert found / ids.size >= 0.98
+def test_compressed_files_are_small(case: Case) -> None:
+    # Numbers of the descriptor; links of the graph; ids with their place in a table.
+    size = {"exact": 4 * 128, "rabitq": 128 // 8 + 8, "ivf-rabitq": 128 // 8 + 64}
+    bound = size.get(case.card.kind, 128 + 4 * 66) + 40
+    assert case.path.stat().st_size < 3000 * bound
 
 
-def test_compressed_files_are_small(case: Case, tmp_path: Path) -> None:
-    build_store(StoreCard("rabitq", 256), case.rows, tmp_path / "index")
+def test_rows_that_came_later_are_found(case: Case) -> None:
+    store = case.store()
+    for row in range(2990, 3060):
+        assert store.search(case.rows.vectors[row], 1)[0].place_id == case.rows.place_ids[row]
+    assert recall(store, case.rows, case.queries) >= 0.97
+    late = case.rows.place_ids[2995:]
+    hits = store.search(case.queries[0], 100, only=late)
+    assert [hit.place_id for hit in hits] == [
+        place for place, _ in wanted(case.rows, case.queries[0], 100, late)
+    ]
 
-    # 256 bits, two factors, and the id with its place in the table of ids.
-    assert (tmp_path / "index").stat().st_size < 4000 * (256 // 8 + 8 + 24)
+
+def test_rows_that_are_removed_are_never_found(case: Case) -> None:
+    """Also where the nearest hundreds are removed, so that the file holds little else nearby."""
+    for query in case.queries[:5]:
+        near = {place for place, _ in wanted(case.rows, query, 400)}
+        left = case.rows.only(~np.isin(case.rows.place_ids, list(near)))
+        store = case.store(left)
+        hits = store.search(query, 20)
+        assert len(hits) == 20
+        assert not near & {hit.place_id for hit in hits}
+    few = case.rows.only(np.array([5, 700, 2999, 3050]))
+    assert len(case.store(few).search(case.queries[0], 10)) == 4
+    assert recall(case.store(left), left, case.queries[:20]) >= 0.9
 
 
-@settings(max_examples=40, deadline=None)
+def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
+    left = case.rows.only(np.arange(3060) % 10 != 0)
+    card, stamp = ENGINE.update(case.card, case.path, left, tmp_path / "next")
+    assert (card.kind, card.count, card.through) == (case.card.kind, 2754, 5 + 3 * 3059)
+    assert stamp.bytes == (tmp_path / "next").stat().st_size
+    store = ENGINE.open(card, tmp_path / "next", left)
+    assert store.verify() == []
+    assert recall(store, left, case.queries) >= 0.97
+    emptied = left.only(slice(0, 100))
+    assert len(ENGINE.open(card, tmp_path / "next", emptied).search(case.queries[0], 200)) == 100
+
+
+@settings(max_examples=25, deadline=None)
 @given(
-    wanted=st.lists(st.integers(-10, 13_000), max_size=300),
+    chosen=st.lists(st.integers(-10, 10_000), max_size=300),
     k=st.integers(-1, 40),
     query=st.integers(0, 59),
-    kind=st.sampled_from(["flat", "rabitq"]),
 )
-def test_a_filter_restricts(case: Case, wanted: list[int], k: int, query: int, kind: str) -> None:
-    store: FaissStore = getattr(case, kind)
-    descriptor = case.queries[query]
-    existing = sorted({place_id for place_id in wanted if place_id in case.rows.place_ids})
-    rows = [(place_id - 5) // 3 for place_id in existing]
-    cosines = case.rows.vectors[rows] @ descriptor
-    best = np.lexsort((existing, -cosines))[: max(k, 0)]
+def test_a_filter_restricts(case: Case, chosen: list[int], k: int, query: int) -> None:
+    only = np.array(chosen, np.int64)
+    expected = wanted(case.rows, case.queries[query], k, only)
 
-    hits = store.search(descriptor, k, only=np.array(wanted, np.int64))
+    hits = case.store().search(case.queries[query], k, only=only)
 
-    # With at most 100 candidates wanted from a filter of 300, compressed search may miss some.
-    if kind == "flat" or len(existing) <= 100:
-        assert [hit.place_id for hit in hits] == [existing[row] for row in best]
-    assert {hit.place_id for hit in hits} <= set(existing)
+    assert len(hits) == len(expected)
+    assert {hit.place_id for hit in hits} <= set(chosen)
+    # Only as many as the candidates are sure to be compared exactly.
+    if case.card.kind == "exact" or len(set(chosen)) <= case.card.candidates:
+        assert [hit.place_id for hit in hits] == [place for place, _ in expected]
 
 
-def test_equal_similarities_come_by_id(tmp_path: Path) -> None:
-    rows = MemoryRows(np.repeat(_unit(np.ones((1, 32))), 6, axis=0))
-    for kind in ("flat", "rabitq"):
-        card = StoreCard(kind, 32)
-        build_store(card, rows, tmp_path / kind)
-        hits = FaissStore(tmp_path / kind, card, rows).search(rows.vectors[0], 10)
-        assert [hit.place_id for hit in hits] == rows.place_ids.tolist()
-        assert hits[0].similarity == pytest.approx(1)
+def test_equal_similarities_come_by_id(case: Case, tmp_path: Path) -> None:
+    rows = MemoryRows(np.repeat(_unit(np.ones((1, 128))), 50, axis=0))
+    card, _ = ENGINE.build(replace(case.card, lists=min(case.card.lists, 1)), rows, tmp_path / "i")
+    hits = ENGINE.open(card, tmp_path / "i", rows).search(rows.vectors[0], 60)
+    assert [hit.place_id for hit in hits] == rows.place_ids.tolist()
+    assert hits[0].similarity == pytest.approx(1)
 
 
 def test_threads_find_the_same(case: Case) -> None:
-    only = case.rows.place_ids[::7]
-    for store in (case.flat, case.rabitq):
-        one = [store.search(query, 10, only=only) for query in case.queries]
-        with ThreadPoolExecutor(8) as pool:
-            many = list(pool.map(lambda query: store.search(query, 10, only=only), case.queries))  # noqa: B023
-        assert many == one
+    store, only = case.store(), case.rows.place_ids[::7]
+    one = [store.search(query, 10, only=only) for query in case.queries]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda query: store.search(query, 10, only=only), case.queries)) == one
 
 
-def test_building_is_deterministic(case: Case, tmp_path: Path) -> None:
-    for kind in ("flat", "rabitq"):
-        card = StoreCard(kind, 256)
-        first = build_store(card, case.rows, tmp_path / "first")
-        assert build_store(card, case.rows, tmp_path / "again") == first
-        assert first.bytes == (tmp_path / "first").stat().st_size
+def test_building_is_deterministic(case: Case, known: MemoryRows, tmp_path: Path) -> None:
+    if case.card.kind == "hnsw-sq8":
+        pytest.skip("threads link the graph in the order in which they come")
+    card = replace(case.card, probes=0, recall_at_10=None)
+    first = ENGINE.build(card, known, tmp_path / "first")
+    assert ENGINE.build(card, known, tmp_path / "again") == first
+    assert first[1].bytes == (tmp_path / "first").stat().st_size
+
+
+def test_verify_notices_a_store_of_other_rows(case: Case, known: MemoryRows) -> None:
+    assert case.store(known).verify() == []
+    assert case.store().verify() == []
+    others = MemoryRows(places(3000, 128, seed=1)[0])
+    assert any("does not find" in said or "vectors" in said for said in case.store(others).verify())
+    shifted = MemoryRows(known.vectors, known.place_ids - 1)
+    assert "it lacks 3000 places of the shards" in case.store(shifted).verify()
 
 
 def test_files_that_are_no_index_of_these_rows(case: Case, tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(b"not an index" * 100)
-    card = StoreCard("flat", 256)
     with pytest.raises(IndexFormatError, match="is not a FAISS index"):
-        FaissStore(tmp_path / "noise", card, case.rows)
-    build_store(card, MemoryRows(case.rows.vectors[:10]), tmp_path / "small")
+        ENGINE.open(case.card, tmp_path / "noise", case.rows)
     with pytest.raises(IndexFormatError, match="does not fit its shards"):
-        FaissStore(tmp_path / "small", replace(card), case.rows)
+        ENGINE.open(replace(case.card, count=10), case.path, case.rows)
+
+
+def test_a_card_is_read_back_whatever_its_version() -> None:
+    card = choose_store(10, 96)
+    assert StoreCard.read(asdict(card), places=10, next_place_id=12) == card
+    old = StoreCard.read(
+        {"kind": "flat", "dims": 96, "candidates": 200}, places=9, next_place_id=12
+    )
+    assert (old.kind, old.count, old.through) == ("exact", 9, 11)
+    with pytest.raises(IndexFormatError, match="this version does not know"):
+        StoreCard.read({"kind": "tree", "through": 0}, places=1, next_place_id=1)

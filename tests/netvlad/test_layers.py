@@ -7,31 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from netvlad.layers import NetVLAD, Whitening
-
-Array = NDArray[np.float64]
-
-
-def reference_netvlad(cells: Array, weight: Array, bias: Array | None, centroids: Array) -> Array:
-    """NetVLAD cell by cell and cluster by cluster; cells (n, C), weight and centroids (K, C)."""
-    sums = np.zeros_like(centroids)
-    for x in cells:
-        scores = weight @ x + (0 if bias is None else bias)
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        for k, share in enumerate(shares):
-            sums[k] += share * (x - centroids[k])
-    for k in range(len(sums)):
-        sums[k] /= math.sqrt((sums[k] ** 2).sum())
-    flat = sums.reshape(-1)
-    return np.asarray(flat / math.sqrt((flat**2).sum()))
-
-
-def unit_rows(random: np.random.Generator, *shape: int) -> Array:
-    rows = random.normal(size=shape)
-    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
+from tests.netvlad.reference import netvlad, unit_rows
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,7 +34,7 @@ def test_netvlad_equals_the_loop_over_cells_and_clusters(
     found = layer(grid).detach().numpy()
     for row, photo in zip(found, cells, strict=True):
         np.testing.assert_allclose(
-            row, reference_netvlad(photo, weight, offsets, centroids), rtol=0, atol=1e-9
+            row, netvlad(photo, weight, offsets, centroids), rtol=0, atol=1e-9
         )
 
 
@@ -81,7 +59,7 @@ def test_float32_loses_less_than_a_millionth_at_full_size() -> None:
     weight = layer.assignment.weight.detach().double().numpy()[:, :, 0, 0]
     grid = torch.from_numpy(cells).float().T.reshape(1, 112, 30, 40)
     found = layer(grid)[0].detach().double().numpy()
-    expected = reference_netvlad(cells.astype(np.float32).astype(float), weight, None, centroids)
+    expected = netvlad(cells.astype(np.float32).astype(float), weight, None, centroids)
     assert found @ expected == pytest.approx(1, abs=1e-6)
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
 
@@ -93,6 +71,20 @@ def test_initialise_makes_the_nearest_cluster_a_hundred_times_the_second() -> No
     shares = layer.assignment(cell).detach().softmax(1).flatten()
     assert float(shares[0] / shares[1]) == pytest.approx(100, rel=1e-5)
     assert layer.centroids.tolist() == [[2.0, 0.0], [0.0, 5.0]]
+
+
+def test_v2_scores_are_squared_distances_and_a_typical_cell_prefers_its_nearest() -> None:
+    random = np.random.default_rng(11)
+    centroids, cells = random.normal(size=(5, 8)), unit_rows(random, 40, 8)
+    squared = ((cells[:, None] - centroids) ** 2).sum(2)
+    nearest = np.sort(squared, axis=1)
+    separation = float((nearest[:, 1] - nearest[:, 0]).mean())
+    layer = NetVLAD(5, 8, bias=True).double()
+    layer.initialise(torch.from_numpy(centroids), separation)
+    shares = layer.assignment(torch.from_numpy(cells).T.reshape(1, 8, 40, 1)).softmax(1)
+    expected = np.exp(math.log(0.01) / separation * squared)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares.detach().numpy()[0, :, :, 0].T, expected, rtol=1e-9)
 
 
 def test_whitening_equals_matrix_product_and_normalisation() -> None:

@@ -13,7 +13,9 @@ from place_search.settings import DOCUMENT, SETTINGS, render_settings
 
 Run = Callable[..., Result]
 
-COMMANDS = ["index", "search", "serve", "eval", "doctor", "describe", "weights"]
+COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
+COMMANDS += ["weights", "cluster", "whiten"]
+COMMANDS += ["add", "remove", "sync", "compact", "verify"]
 
 
 def test_help_lists_the_commands(run: Run) -> None:

@@ -36,7 +36,15 @@ def test_index_says_what_it_did_and_skipped(run: Run, photos: Path, tmp_path: Pa
 def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> None:
     result = run("index", photos / "places", "--out", tmp_path / "i", "--json")
     body = json.loads(result.stdout)
-    assert set(body) == {"index_id", "places", "skipped", "reused", "seconds"}
+    assert set(body) == {
+        "index_id",
+        "places",
+        "skipped",
+        "duplicates",
+        "reused",
+        "store",
+        "seconds",
+    }
     assert body["places"] == 4
     assert [photo["name"] for photo in body["skipped"]] == ["half.jpg"]
     assert body["seconds"]["total"] > 0

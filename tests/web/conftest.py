@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,9 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
-@pytest.fixture(scope="session")
-def server(index_folder: Path) -> Iterator[str]:
-    """The address of a `place-search serve` process that takes at most 2 MiB a request."""
+@contextmanager
+def serving(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `place-search serve` process that takes at most 2 MiB a request, and its address."""
     command = [sys.executable, "-m", "place_search.cli", "serve", str(index_folder)]
     process = subprocess.Popen(
         [*command, "--port", "0", "--max-body-mb", "2"], stdout=subprocess.PIPE, text=True
@@ -123,9 +124,23 @@ def server(index_folder: Path) -> Iterator[str]:
     with process.stdout:
         ready = next((line for line in process.stdout if "ready at " in line), None)
         assert ready is not None, f"the server ended with code {process.wait()}"
-        yield ready.split("ready at ")[1].strip()
+        yield process, ready.split("ready at ")[1].strip()
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server(index_folder: Path) -> Iterator[str]:
+    """The address of a server for all tests."""
+    with serving(index_folder) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def own_server(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that a test may end."""
+    with serving(index_folder) as server:
+        yield server
 
 
 class Gate:

@@ -138,3 +138,49 @@ def test_an_empty_index_says_how_to_fill_it(open_page: Any) -> None:
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("This index holds no places yet")
     expect(page.locator(".problem pre")).to_contain_text("place-search index PHOTOS --out INDEX")
+
+
+def test_a_slow_upload_shows_how_far_it_is(open_page: Any, town: Any) -> None:
+    page = open_page()
+    expect(page.locator("#status")).to_contain_text("12 places")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    slow = {"offline": False, "latency": 50, "downloadThroughput": -1, "uploadThroughput": 25_000}
+    devtools.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#photo", town.query(6))  # some 25 kB
+    expect(page.locator("#progress")).to_be_visible()
+    expect(page.locator("#progress-words")).to_have_text(re.compile(r"Uploading|Searching"))
+    expect(page.locator("#preview-photo")).to_be_visible()
+    found(page, "street-6/06.jpg")
+    expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_a_server_stopped_mid_upload_is_told(open_page: Any, own_server: Any, town: Any) -> None:
+    process, address = own_server
+    page = open_page(address, expected=("ERR_",))
+    expect(page.locator("#status")).to_contain_text("12 places")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 5_000}
+    devtools.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#photo", town.query(6))
+    expect(page.locator("#progress")).to_be_visible()
+    process.kill()
+    process.wait(timeout=20)
+    slow["uploadThroughput"] = -1
+    devtools.send("Network.emulateNetworkConditions", slow)
+    expect(page.get_by_role("alert")).to_contain_text("The connection to the server is lost")
+    expect(page.locator("#status")).to_contain_text("No answer from the server")
+    expect(page.locator(".problem")).to_contain_text("The search goes on when")
+
+
+def test_a_search_in_an_empty_circle_says_so(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{page.url}?near=-20,130&radius_m=1000")
+    expect(page.locator("#area")).to_contain_text("Only places within 1.0 km of -20.0000, 130.0000")
+    page.set_input_files("#photo", town.query(6))
+    expect(page.locator("#intake-note")).to_contain_text(
+        "No place of the index lies in that circle"
+    )
+    page.get_by_role("button", name="Search everywhere").click()
+    found(page, "street-6/06.jpg")

@@ -8,11 +8,13 @@ from torch import Tensor, nn
 class Backbone(nn.Module):
     """A convolutional network cut where NetVLAD reads its cells.
 
-    Maps (N, 3, H, W) normalised photos to (N, `channels`, H / `stride`, W / `stride`) features.
+    Maps (N, 3, H, W) normalised RGB photos to (N, `channels`, h, w) features, one cell every
+    `stride` pixels. H and W are multiples of `multiple`, and at least `netvlad.card.MIN_SIDE`.
     """
 
     channels: int
     stride: int
+    multiple: int = 1
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights as their publisher names them."""

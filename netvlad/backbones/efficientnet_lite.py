@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from netvlad.backbone import Backbone
+from netvlad.backbones.base import Backbone
 
 
 class _Stage(NamedTuple):
@@ -75,6 +75,7 @@ class EfficientNetLite0(Backbone):
 
     channels = 112
     stride = 16
+    multiple = 16  # where its padding is what it was trained with
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,21 +6,21 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+from safetensors import SafetensorError
 
-from netvlad import ModelCard, sha256_of, write_card
+from netvlad.card import ModelCard, sha256_of, write_card
+from netvlad.errors import ModelError
 from netvlad.export import export_onnx
 from netvlad.network import WEIGHTS_NAME, Network, save_network
 from netvlad.openvino_runtime import OpenVinoRuntime
 from netvlad.torch_runtime import embed_with
-from training.errors import TrainingError
-
-MIN_PARITY = 0.99999
+from netvlad.verifying import MIN_PARITY
 
 
 def require_free(out: Path) -> None:
-    """Raise `TrainingError` where `out` exists: a model is never overwritten."""
+    """Raise `ModelError` where `out` exists: a model is never overwritten."""
     if out.exists():
-        raise TrainingError(f"{out} exists already; choose another folder or delete it.")
+        raise ModelError(f"{out} exists already; choose another name or delete it.")
 
 
 def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
@@ -29,11 +29,15 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
     The folder appears whole or not at all.
 
     Raises:
-        TrainingError: `out` exists, or the exported graph disagrees with the network.
+        ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
+            network.
     """
     require_free(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    except OSError as error:
+        raise _unwritable(out, error) from error
     try:
         save_network(network, scratch)
         export_onnx(network, scratch / "f32.onnx")
@@ -43,21 +47,31 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
         write_card(card, scratch)
         scratch.chmod(0o755)
         scratch.rename(out)
+    except (OSError, SafetensorError) as error:
+        raise _unwritable(out, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return card
 
 
+def _unwritable(out: Path, error: Exception) -> ModelError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    return ModelError(
+        f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
+        "PLACE_SEARCH_WEIGHTS."
+    )
+
+
 def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:
     random = np.random.default_rng(0)
     runtime = OpenVinoRuntime(graph)
-    for width, height in ((640, 480), (480, 640)):
+    for width, height in ((640, 480), (333, 257)):
         columns, rows = card.preprocessing.size(width, height)
         pixels = random.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
         ours, theirs = embed_with(network, pixels), runtime.embed(pixels)
         cosine = float(ours.descriptor @ theirs.descriptor)
-        if cosine < MIN_PARITY:
-            raise TrainingError(
+        if not cosine >= MIN_PARITY or ours.cells.shape != theirs.cells.shape:
+            raise ModelError(
                 f"The exported graph disagrees with the network (cosine {cosine:.6f}); "
                 "nothing was written."
             )

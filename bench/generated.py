@@ -1,0 +1,163 @@
+"""Descriptors with the structure of places, and an index of them without any photos.
+
+Streets have spots, spots were photographed several times, and few dimensions carry most of the
+weight, as in descriptors of real places. A shard depends on its number alone.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.build import silent
+from indexer.contents import Contents
+from indexer.edition import Draft, Edition, Progress
+from indexer.files import write_whole
+from indexer.manifest import Manifest
+from indexer.pipeline import StageClock
+from indexer.plan import Entry, Plan, shard_photos
+from indexer.shards import (
+    SHARDS,
+    THUMBNAILS,
+    Row,
+    shard_image,
+    shard_name,
+    thumbnails_image,
+    thumbnails_name,
+)
+from indexer.store_files import StoreRequest
+
+Vectors = NDArray[np.float32]
+VIEWS = 12
+SPOTS = 8
+MODEL = {"id": "generated", "fingerprint": "0" * 32}
+
+
+@dataclass(frozen=True)
+class Generated:
+    """So many descriptors of so many dimensions, in shards of `per_shard`."""
+
+    count: int
+    dims: int
+
+    @property
+    def per_shard(self) -> int:
+        """Descriptors a shard: what the indexer itself would take."""
+        return shard_photos(self.count, self.dims)
+
+    def _weights(self) -> Vectors:
+        rng = np.random.default_rng(self.dims)
+        return np.sqrt(rng.gamma(0.5, size=self.dims)).astype(np.float32)
+
+    def _places(self, number: int) -> Vectors:
+        """What is seen at each row of a shard, before the noise of a view."""
+        rng = np.random.default_rng([number, self.dims])
+        size = min(self.per_shard, self.count - number * self.per_shard)
+        streets = rng.standard_normal((size // (VIEWS * SPOTS) + 1, self.dims), np.float32)
+        spots = np.repeat(streets, SPOTS, axis=0) * np.float32(0.7)
+        spots += rng.standard_normal(spots.shape, np.float32)
+        return np.repeat(spots, VIEWS, axis=0)[:size]
+
+    def _seen(self, places: Vectors, noise: float, seed: list[int]) -> Vectors:
+        rng = np.random.default_rng(seed)
+        views = places + np.float32(noise) * rng.standard_normal(places.shape, np.float32)
+        views *= self._weights()
+        views /= np.linalg.norm(views, axis=1, keepdims=True)
+        return views
+
+    def shards(self) -> Iterator[tuple[int, Vectors]]:
+        """The number and the descriptors of each shard."""
+        for number in range(-(-self.count // self.per_shard)):
+            yield number, self._seen(self._places(number), 0.8, [number, self.dims, 1])
+
+    def queries(self, count: int) -> Vectors:
+        """New views, taken more differently, of places all over."""
+        shards = -(-self.count // self.per_shard)
+        chosen = np.linspace(0, shards - 1, min(shards, 16)).astype(int).tolist()
+        each = -(-count // len(chosen))
+        found = []
+        for number in chosen:
+            places = self._places(number)
+            rows = np.random.default_rng([number, 3]).integers(0, len(places), each)
+            found.append(self._seen(places[rows], 1.0, [number, self.dims, 2]))
+        return np.concatenate(found)[:count]
+
+
+def write_index(
+    generated: Generated, folder: Path, *, store: str = "auto", progress: Progress = silent
+) -> dict[str, float]:
+    """Write an index of generated descriptors; the seconds that its parts took, all but embedding.
+
+    Cells and thumbnails are a few bytes each.
+    """
+    (folder / SHARDS).mkdir(parents=True)
+    (folder / THUMBNAILS).mkdir()
+    files = {}
+    shards = []
+    seconds = 0.0
+    first = 0
+    for number, vectors in generated.shards():
+        rows = [_row(first + at, vector) for at, vector in enumerate(vectors)]
+        first += len(rows)
+        start = time.perf_counter()
+        files[shard_name(number)] = write_whole(folder / shard_name(number), shard_image(rows))
+        name = thumbnails_name(number)
+        files[name] = write_whole(folder / name, thumbnails_image(rows))
+        seconds += time.perf_counter() - start
+        shards.append(shard_name(number))
+    source = {"root": str(folder.parent / "photos"), "kind": "folder"}
+    entry = {**MODEL, "dims": generated.dims}
+    written = Manifest(
+        index_id="0" * 16,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=entry,
+        source=source,
+        store={},
+        files=files,
+        shards=shards,
+        places=first,
+        next_place_id=first,
+    )
+    clock = StageClock()
+    Edition(
+        folder,
+        Draft(
+            request="bench",
+            plan=Plan(len(shards), (), lambda place_id: Entry(place_id)),
+            model_entry=entry,
+            source=source,
+            next_place_id=first,
+            store=StoreRequest(store),
+            kept=shards,
+        ),
+        old=written,
+        contents=Contents(written, {name: folder / name for name in files}, ("place_id",)),
+        model=None,
+        progress=progress,
+        clock=clock,
+    ).run()
+    return {"write": seconds, **clock.seconds()}
+
+
+def _row(place_id: int, descriptor: Vectors) -> Row:
+    return Row(
+        place_id=place_id,
+        name=f"street/{place_id:09d}.jpg",
+        path=f"street/{place_id:09d}.jpg",
+        position=None,
+        utm=None,
+        width=640,
+        height=480,
+        size=place_id,
+        mtime_ns=place_id,
+        content=hashlib.sha256(str(place_id).encode()).digest(),
+        descriptor=descriptor,
+        codes=np.zeros((1, 8), np.uint8),
+        grid=(1, 1),
+        thumbnail=b"\xff\xd8",
+    )

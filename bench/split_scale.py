@@ -1,0 +1,171 @@
+"""Plan, index and evaluate a large split with wide descriptors: does memory stay bounded?
+
+    python -m bench.split_scale pitts250k_test.mat [--every N] [--dims 32768] [--scratch DIR]
+
+A few tiny photos stand at all of the split's own paths (hard links), and a model that costs
+nothing gives each photo a descriptor of its own. `--every N` takes every N-th photo of the split.
+The whole pitts250k-test at 32768 dimensions needs 12 GB on the disk of `--scratch`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.io import loadmat, savemat
+
+from bench.indexing import peak_mb
+from bench.table import Row, print_rows
+from evaluation import evaluate, open_protocol, read_split_truth
+from evaluation.plan import make_plan
+from evaluation.recall import chance_at
+from indexer import build_index, open_index, open_source, read_split
+from netvlad import Embedding, Model, ModelCard, Preprocessing
+
+Key = TypeVar("Key")
+QUERIES = "queries_real"
+PHOTOS = 16
+SIDE = 32
+STEPS = ("plan", "index", "eval")
+
+
+class WideRuntime:
+    """A descriptor of random numbers for each photo that passes, the first ones of its colour."""
+
+    name = "wide"
+
+    def __init__(self, dims: int) -> None:
+        self.dims = dims
+        self._random = np.random.default_rng(0)
+
+    def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
+        """A (dims,) descriptor and 2 × 2 cells."""
+        descriptor = self._random.standard_normal(self.dims, dtype=np.float32)
+        colour = pixels.mean(axis=(0, 1), dtype=np.float32) - 127
+        descriptor[:3] += colour
+        cells = np.broadcast_to(colour, (2, 2, 3)).astype(np.float32)
+        return Embedding(descriptor / np.linalg.norm(descriptor), cells)
+
+    def stream(
+        self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
+    ) -> Iterator[tuple[Key, Embedding]]:
+        """One after the other."""
+        for key, pixels in photos:
+            yield key, self.embed(pixels)
+
+
+def wide_model(dims: int) -> Model:
+    """A model of this many dimensions that depends on no weights."""
+    card = ModelCard(
+        id=f"wide-{dims}",
+        title="random numbers",
+        family="bench",
+        backbone="none",
+        clusters=1,
+        channels=3,
+        dims=dims,
+        stride=16,
+        licence="Apache-2.0",
+        preprocessing=Preprocessing(resize="exact", width=SIDE, height=SIDE, multiple=16),
+        files={"weights.safetensors": str(dims)},
+    )
+    return Model(card, WideRuntime(dims))
+
+
+def thin_out(split: Path, every: int, out: Path) -> Path:
+    """Every n-th photo of a `.mat` split as a split of the same make."""
+    record = loadmat(split)["dbStruct"].ravel()[0]
+    fields = {name: record[name] for name in record.dtype.names}
+    for name in ("dbImageFns", "qImageFns"):
+        fields[name] = fields[name][::every]
+    for name in ("utmDb", "utmQ"):
+        fields[name] = fields[name][:, ::every]
+    savemat(out, {"dbStruct": fields})
+    return out
+
+
+def make_photos(split: Path, root: Path) -> int:
+    """Put tiny photos at all paths of a split, and return how many there are."""
+    said = read_split(split)
+    seeds = root / "seeds"
+    seeds.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    for number in range(PHOTOS):
+        patches = random.integers(0, 255, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(patches).resize((SIDE, SIDE)).save(seeds / f"{number}.jpg")
+    names = [*said.database, *(f"{QUERIES}/{name}" for name in said.queries)]
+    for folder in {(root / name).parent for name in names}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        (root / name).hardlink_to(seeds / f"{number % PHOTOS}.jpg")
+    return len(names)
+
+
+def run_step(step: str, split: Path, root: Path, out: Path, dims: int) -> dict[str, Any]:
+    """One step of the job in this process: its seconds, its peak memory, and what it found."""
+    model = wide_model(dims)
+    started = time.perf_counter()
+    found: dict[str, Any] = {}
+    if step == "plan":
+        truth = read_split_truth(split, root)
+        rules = open_protocol(truth)
+        places, queries = len(truth.database), len(truth.queries)
+        found["chance"] = chance_at(rules.candidates(), rules.right(), [1])[1]
+        found["missing"] = len(truth.missing)
+        found["plan"] = make_plan(model, places, queries, 1.0, 4)
+    elif step == "index":
+        report = build_index(open_source(split, root), out, model)
+        found["places"] = report.places
+    else:
+        truth = read_split_truth(split, root)
+        measured = evaluate(truth, model, index=open_index(out))
+        found["recall"] = measured.to_json()["recall"]
+        found["seconds_by_stage"] = measured.to_json()["seconds"]
+    return {**found, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}
+
+
+def main() -> None:
+    """Run the steps, each in a process of its own, and print what they took."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("split", type=Path)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--dims", type=int, default=32768)
+    parser.add_argument("--scratch", type=Path, help="folder for photos and index")
+    parser.add_argument("--step", nargs=3, metavar=("STEP", "ROOT", "OUT"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.step:
+        step, root, out = asked.step
+        print(json.dumps(run_step(step, asked.split, Path(root), Path(out), asked.dims)))
+        return
+    with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
+        scratch = Path(folder)
+        split = asked.split
+        if asked.every > 1:
+            split = thin_out(split, asked.every, scratch / split.name)
+        root, out = scratch / "photos", scratch / "index"
+        print(f"{make_photos(split, root)} photos of {SIDE} × {SIDE} pixels")
+        rows = []
+        for step in STEPS:
+            command = [sys.executable, "-m", "bench.split_scale", str(split)]
+            command += ["--dims", str(asked.dims), "--step", step, str(root), str(out)]
+            told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            rows.append(Row(f"{step}, time", "s", [told.pop("seconds")]))
+            rows.append(Row(f"{step}, peak memory", "MB", [told.pop("peak_mb")], "< 2000 + index"))
+            print(f"{step}: {json.dumps(told)}")
+        vectors = (out / "index.faiss").stat().st_size / 1e6
+        stored = sum(path.stat().st_size for path in (out / "descriptors").iterdir()) / 1e6
+        rows.append(Row("vector index (index.faiss)", "MB", [vectors]))
+        rows.append(Row("descriptors on disk", "MB", [stored]))
+        print_rows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""One measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
+
+python -m bench.stores_child build|search|change|numpy|flat|hnswlib|usearch COUNT DIMS FOLDER STORE
+"""
+
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.generated import MODEL, Generated, write_index
+from indexer import (
+    add_photos,
+    compact_index,
+    exact_search,
+    open_index,
+    open_source,
+    remove_places,
+)
+from netvlad import Photo
+
+Vectors = NDArray[np.float32]
+Found = NDArray[np.int64]
+QUERIES = 200
+K = 10
+RECALL = 0.98
+ADDED, REMOVED = 1000, 10_000
+
+
+def main() -> None:
+    """Run the measurement that the arguments name."""
+    what, count, dims, folder, store = sys.argv[1:]
+    generated = Generated(int(count), int(dims))
+    scratch = Path(folder)
+    if what == "build":
+        told = build(generated, scratch, store)
+    elif what == "search":
+        told = search(generated, scratch)
+    elif what == "change":
+        told = change(generated, scratch)
+    else:
+        told = compare(what, generated, scratch)
+    print(json.dumps(told))
+
+
+def build(generated: Generated, scratch: Path, store: str) -> dict[str, Any]:
+    """Write the index, and the exact neighbours of the queries beside it."""
+    seconds = write_index(generated, scratch / "index", store=store)
+    index = open_index(scratch / "index")
+    size = sum(stamp.bytes for stamp in index.manifest.files.values())
+    ids, _ = exact_search(index.descriptors(), generated.queries(QUERIES), K)
+    np.save(scratch / "exact.npy", ids)
+    return {**seconds, "mb": size / 1e6, "store": index.store_card.explanation}
+
+
+def search(generated: Generated, scratch: Path) -> dict[str, float]:
+    """Open the index and search it."""
+    queries = generated.queries(QUERIES)
+    gc.collect()
+    start = time.perf_counter()
+    index = open_index(scratch / "index")
+    opened = time.perf_counter() - start
+    told = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
+    memory = resident_mb()
+    told |= recall(told, np.load(scratch / "exact.npy"))
+    return {"open": opened, "mb": memory, **told}
+
+
+def change(generated: Generated, scratch: Path) -> dict[str, float]:
+    """Add a thousand photos, remove ten thousand places, and search again."""
+    folder, photos = scratch / "index", scratch / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(ADDED):
+        pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    source = open_source(photos)
+    model: Any = _Instant(generated)
+    start = time.perf_counter()
+    add_photos(folder, source, model)
+    added = time.perf_counter() - start
+    gone = np.linspace(0, generated.count - 1, min(REMOVED, generated.count // 20)).astype(int)
+    start = time.perf_counter()
+    remove_places(folder, np.unique(gone).tolist())
+    removed = time.perf_counter() - start
+    index = open_index(folder)
+    queries = generated.queries(QUERIES)
+    exact, _ = exact_search(index.descriptors(), queries, K)
+    told = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
+    told |= recall(told, exact)
+    start = time.perf_counter()
+    compact_index(folder)
+    compacted = time.perf_counter() - start
+    return {"add": added, "remove": removed, "compact": compacted, **told}
+
+
+class _Instant:
+    """A model that takes no time: its descriptors are generated."""
+
+    def __init__(self, generated: Generated) -> None:
+        self.fingerprint = MODEL["fingerprint"]
+        self.card = SimpleNamespace(id=MODEL["id"])
+        self._vectors = next(Generated(ADDED, generated.dims).shards())[1]
+
+    def read(self, content: bytes) -> Photo:
+        return Photo(np.zeros((8, 8, 3), np.uint8), 8, 8, None, ())
+
+    def prepare(self, photo: Photo) -> NDArray[np.uint8]:
+        return photo.pixels
+
+    def stream(self, photos: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        cells = np.zeros((1, 1, 64), np.float32)
+        for at, (key, _) in enumerate(photos):
+            yield key, (self._vectors[at % len(self._vectors)], cells)
+
+
+def compare(engine: str, generated: Generated, scratch: Path) -> dict[str, Any]:
+    """Build another engine in memory, and search it at the cheapest setting that finds enough."""
+    queries, exact = generated.queries(QUERIES), np.load(scratch / "exact.npy")
+    start = time.perf_counter()
+    made = _ENGINES[engine](generated)
+    if made is None:
+        return {}
+    built = time.perf_counter() - start
+    best: dict[str, Any] = {}
+    for setting, find in made:
+        best = timed(find, queries)
+        best |= recall(best, exact) | {"setting": setting}
+        if best["recall"] >= RECALL:
+            break
+    gc.collect()
+    return {"build": built, "mb": resident_mb(), **best}
+
+
+Settings = Iterator[tuple[int, Callable[[Vectors], Any]]]
+
+
+def _all(generated: Generated) -> Vectors:
+    out = np.empty((generated.count, generated.dims), np.float32)
+    for number, vectors in generated.shards():
+        out[number * generated.per_shard :][: len(vectors)] = vectors
+    return out
+
+
+def _numpy(generated: Generated) -> Settings:
+    vectors = _all(generated)
+
+    def find(query: Vectors) -> Any:
+        cosines = vectors @ query
+        top = np.argpartition(-cosines, K)[:K]
+        return top[np.argsort(-cosines[top])]
+
+    return iter([(0, find)])
+
+
+def _flat(generated: Generated) -> Settings:
+    import faiss
+
+    index: Any = faiss.IndexFlatIP(generated.dims)
+    for _, vectors in generated.shards():
+        index.add(vectors)
+    return iter([(0, lambda query: index.search(query[None], K)[1][0])])
+
+
+def _hnswlib(generated: Generated) -> Settings | None:
+    try:
+        import hnswlib
+    except ImportError:
+        return None
+    index = hnswlib.Index("ip", generated.dims)
+    index.init_index(generated.count, M=16, ef_construction=200)
+    for number, vectors in generated.shards():
+        first = number * generated.per_shard
+        index.add_items(vectors, np.arange(first, first + len(vectors)))
+    index.set_num_threads(1)
+
+    def settings() -> Settings:
+        for ef in (16, 32, 64, 128, 256, 512):
+            index.set_ef(ef)
+            yield ef, lambda query: index.knn_query(query[None], K)[0][0]
+
+    return settings()
+
+
+def _usearch(generated: Generated) -> Settings | None:
+    try:
+        from usearch import index as usearch
+    except ImportError:
+        return None
+    index: Any = usearch.Index(ndim=generated.dims, metric="ip", dtype="i8", connectivity=16)
+    for number, vectors in generated.shards():
+        first = number * generated.per_shard
+        index.add(np.arange(first, first + len(vectors)), vectors)
+
+    def settings() -> Settings:
+        for ef in (16, 32, 64, 128, 256, 512):
+            index.expansion_search = ef
+            yield ef, lambda query: index.search(query, K, threads=1).keys
+
+    return settings()
+
+
+_ENGINES = {"numpy": _numpy, "flat": _flat, "hnswlib": _hnswlib, "usearch": _usearch}
+
+
+def timed(find: Callable[[Vectors], Any], queries: Vectors) -> dict[str, Any]:
+    """The median milliseconds a query, and what was found."""
+    for query in queries[:20]:
+        find(query)
+    milliseconds, found = [], []
+    for query in queries:
+        start = time.perf_counter()
+        hits = find(query)
+        milliseconds.append(1000 * (time.perf_counter() - start))
+        found.append([int(hit) for hit in hits])
+    return {"p50": statistics.median(milliseconds), "found": found}
+
+
+def recall(told: dict[str, Any], exact: Found) -> dict[str, float]:
+    """The share of the exact neighbours that was found; forgets what it was."""
+    found = told.pop("found")
+    hits = sum(len(set(a) & set(b)) for a, b in zip(found, exact.tolist(), strict=True))
+    return {"recall": hits / exact.size}
+
+
+def resident_mb() -> float:
+    """The memory this process holds now."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Photos that are in an index twice, byte for byte."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Duplicate(NamedTuple):
+    """A place whose photo has the same content as that of an earlier one."""
+
+    name: str
+    same_as: str
+
+
+def duplicates_in(
+    place_ids: NDArray[np.int64],
+    names: NDArray[Any],
+    content: NDArray[np.uint8],
+    *,
+    since: int = 0,
+) -> list[Duplicate]:
+    """The places from the id `since` on whose photo an earlier place has too.
+
+    The columns are by ascending id: (N,) ids, (N,) UTF-8 names, (N, 32) sha256.
+    """
+    heads = np.ascontiguousarray(content[:, :8]).view(np.uint64)[:, 0]
+    _, group, sizes = np.unique(heads, return_inverse=True, return_counts=True)
+    first: dict[bytes, int] = {}
+    found = []
+    for row in np.flatnonzero(sizes[group] > 1).tolist():
+        earlier = first.setdefault(content[row].tobytes(), row)
+        if earlier != row and place_ids[row] >= since:
+            found.append(Duplicate(names[row].decode(), names[earlier].decode()))
+    return found

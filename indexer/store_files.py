@@ -1,0 +1,75 @@
+"""The vector store's file from one version to the next: kept, brought up to date, or built."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.faiss_engine import FaissEngine
+from indexer.files import FileStamp
+from indexer.store_card import AUTO, EXACT_BYTES, StoreCard, choose_store
+from indexer.vectors import Rows
+
+LATE_BYTES = 8 << 20
+"""Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
+DEAD_SHARE = 0.2
+"""Removed places that a file may hold before it is written anew."""
+GROWTH = 2
+"""Times as many places as codes and lists were fitted to, before they are fitted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """What is asked of the store: a kind or `auto`, and the card of a file that may be kept.
+
+    With `fold`, the file takes up all that has changed, however little that is.
+    """
+
+    requested: str = AUTO
+    exact_bytes: int = EXACT_BYTES
+    old: StoreCard | None = None
+    fold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What becomes of the file: built by `fresh`, else updated to `updated`, or kept as it is."""
+
+    fresh: StoreCard | None
+    updated: StoreCard | None
+    through: int
+
+    @property
+    def keep(self) -> bool:
+        """Whether the old file stays."""
+        return self.fresh is None and self.updated is None
+
+
+def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> StorePlan:
+    """What becomes of the file for the places of these ascending ids."""
+    fresh = choose_store(
+        len(ids), dims, requested=request.requested, exact_bytes=request.exact_bytes
+    )
+    last = int(ids[-1])
+    old = request.old
+    if old is None:
+        return StorePlan(fresh, None, last)
+    known = int(np.searchsorted(ids, old.through, side="right"))
+    late, dead = len(ids) - known, old.count - known
+    much = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
+    other = request.requested not in (AUTO, old.kind)
+    if not (much or other or (request.fold and (late or dead))):
+        return StorePlan(None, None, old.through)
+    fits = fresh.kind == old.kind and (old.kind == "exact" or len(ids) <= GROWTH * old.trained)
+    if not fits:
+        return StorePlan(fresh, None, last)
+    return StorePlan(None, replace(old, requested=request.requested, why=fresh.why), last)
+
+
+def write_store(plan: StorePlan, old: Path, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+    """Carry out a plan that does not keep the file; the checksum of `old` holds."""
+    if plan.fresh is not None:
+        return FaissEngine().build(plan.fresh, rows, path)
+    assert plan.updated is not None  # noqa: S101 - or there would be nothing to write
+    return FaissEngine().update(plan.updated, old, rows, path)

@@ -1,0 +1,205 @@
+"""Verifying: whatever byte is wrong is found, and what can be mended is."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexer import (
+    IndexFormatError,
+    ModelMismatchError,
+    build_index,
+    open_index,
+    open_source,
+    read_manifest,
+    remove_places,
+    repair_index,
+    verify_index,
+)
+from indexer.files import FileStamp
+from netvlad import Model, Photo, sha256_of
+
+
+def _no_model() -> Model:
+    raise AssertionError("no photo needs to be embedded")
+
+
+@pytest.fixture(scope="module")
+def sound(
+    tmp_path_factory: pytest.TempPathFactory, render: Callable[..., Path], model: Model
+) -> Path:
+    """An index of ten places, in three shards, of which one is removed."""
+    folder = tmp_path_factory.mktemp("sound")
+    for number in range(11):
+        render(folder / "photos" / f"{number:02d}.jpg", number)
+    build_index(open_source(folder / "photos"), folder / "index", model, photos_per_shard=4)
+    remove_places(folder / "index", [5])
+    return folder / "index"
+
+
+@pytest.fixture
+def index(sound: Path, tmp_path: Path) -> Path:
+    """A copy of it to break."""
+    shutil.copytree(sound, tmp_path / "index")
+    return tmp_path / "index"
+
+
+def flip(path: Path, at: int, bit: int = 0) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def files(index: Path) -> list[str]:
+    return ["manifest.json", *open_index(index).manifest.files]
+
+
+def test_a_sound_index_is_whole(sound: Path) -> None:
+    report = verify_index(sound)
+    assert (report.problems, report.places, report.files) == ([], 10, 8)
+    assert report.bytes == sum((sound / name).stat().st_size for name in files(sound)[1:])
+    assert repair_index(sound, _no_model).repaired == []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(file=st.integers(0, 8), share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_any_flipped_bit_is_found(sound: Path, file: int, share: float, bit: int) -> None:
+    name = files(sound)[file]
+    path = sound / name
+    content = path.read_bytes()
+    flip(path, int(share * len(content)), bit)
+    try:
+        if name == "manifest.json":
+            with pytest.raises(IndexFormatError):
+                verify_index(sound)
+        else:
+            report = verify_index(sound)
+            assert [problem.file for problem in report.problems] == [name]
+            assert "checksum" in report.problems[0].what
+    finally:
+        path.write_bytes(content)
+
+
+def test_every_byte_of_the_manifest_counts(sound: Path) -> None:
+    path = sound / "manifest.json"
+    content = path.read_bytes()
+    try:
+        for at in range(0, len(content), 7):
+            flip(path, at, at % 8)
+            with pytest.raises(IndexFormatError):
+                verify_index(sound)
+            path.write_bytes(content)
+    finally:
+        path.write_bytes(content)
+
+
+def test_nothing_damaged_is_parsed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in files(index)[1:]:
+        flip(index / name, -1)
+    monkeypatch.setattr("indexer.shard_reader.h5py.File", None)
+    monkeypatch.setattr("indexer.faiss_store.faiss", None)
+    assert len(verify_index(index).problems) == 8
+
+
+@pytest.mark.parametrize("name", ["descriptors/00001.h5", "thumbnails/00001.h5"])
+def test_a_bad_shard_is_made_again_from_its_photos(index: Path, name: str, model: Model) -> None:
+    before = open_index(index)
+    rows = np.concatenate(list(before.descriptors().chunks()))
+    flip(index / name, 3000)
+
+    report = repair_index(index, lambda: model)
+
+    assert [problem.file for problem in report.problems] == [name]
+    assert (report.repaired, report.lost, report.whole) == ([name], [], True)
+    after = open_index(index)
+    assert list(after.places()) == list(before.places())
+    np.testing.assert_array_equal(np.concatenate(list(after.descriptors().chunks())), rows)
+    assert after.thumbnail(6) == before.thumbnail(6)
+    assert list(after.manifest.shards) == [f"descriptors/{number:05d}.h5" for number in (0, 3, 2)]
+    assert verify_index(index).problems == []
+
+
+def test_only_the_bad_shard_is_embedded(
+    index: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    read = type(model).read
+
+    def told(opened: Model, photo: bytes | Path) -> Photo:
+        seen.append("read")
+        return read(opened, photo)
+
+    monkeypatch.setattr(type(model), "read", told)
+    flip(index / "descriptors/00001.h5", 3000)
+    repair_index(index, lambda: model)
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "descriptors.h5"])
+def test_what_follows_from_the_shards_needs_no_photos(index: Path, name: str) -> None:
+    before = open_index(index)
+    rows = np.concatenate(list(before.descriptors().chunks()))
+    found = [before.search(row, 10) for row in rows]
+    (index / name).unlink()
+    assert verify_index(index).problems == [(name, "is missing")]
+
+    assert repair_index(index, _no_model).repaired == [name]
+
+    after = open_index(index)
+    assert [after.search(row, 10) for row in rows] == found
+    assert after.count == 10
+
+
+def test_what_cannot_be_made_again_is_told(index: Path, model: Model) -> None:
+    flip(index / "descriptors/00000.h5", 3000)
+    flip(index / "descriptors/00002.h5", 3000)
+    flip(index / "thumbnails/00002.h5", 3000)
+    place = open_source(_photos(index)).photos[2]
+    kept = place.path.read_bytes()
+    place.path.unlink()
+    try:
+        report = repair_index(index, lambda: model)
+    finally:
+        place.path.write_bytes(kept)
+    assert report.whole
+    assert [name for name, _ in report.lost] == ["descriptors/00002.h5", "02.jpg"]
+    assert open_index(index).place_ids.tolist() == [0, 1, 3, 4, 6, 7]
+
+
+def _photos(index: Path) -> Path:
+    return Path(read_manifest(index).source["root"])
+
+
+def test_another_model_cannot_repair(index: Path, blocks: ModuleType) -> None:
+    flip(index / "descriptors/00000.h5", 3000)
+    with pytest.raises(ModelMismatchError, match="was made with model 'blocks-0'"):
+        repair_index(index, lambda: blocks.block_model(weights="1"))
+    assert [file for file, _ in verify_index(index).problems] == ["descriptors/00000.h5"]
+
+
+def test_files_that_do_not_belong_together_are_found(
+    index: Path, sound: Path, model: Model, tmp_path: Path
+) -> None:
+    """Every file is what its checksum says, but the vector store is another index's."""
+    photos = _photos(index)
+    others = tmp_path / "others"
+    others.mkdir()
+    for number, photo in enumerate(sorted(photos.iterdir(), reverse=True)):
+        shutil.copy(photo, others / f"{number:02d}.jpg")
+    build_index(open_source(others), tmp_path / "other", model, photos_per_shard=4)
+    shutil.copy(tmp_path / "other" / "index.faiss", index / "index.faiss")
+    manifest = read_manifest(index)
+    stamp = FileStamp(sha256_of(index / "index.faiss"), (index / "index.faiss").stat().st_size)
+    replace(manifest, files={**manifest.files, "index.faiss": stamp}).write(index)
+
+    problems = verify_index(index).problems
+    assert {file for file, _ in problems} == {"index.faiss"}
+    assert "does not fit the shards" in problems[0].what
+    assert repair_index(index, _no_model).whole
+    assert verify_index(index).problems == []

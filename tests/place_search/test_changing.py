@@ -1,0 +1,88 @@
+"""`add`, `remove`, `sync`, `compact` and `verify` from the command line."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
+
+
+@pytest.fixture
+def town(photos: Path, run: Run, tmp_path: Path) -> Path:
+    """A folder with the photos of two places, and an index of them."""
+    (tmp_path / "photos").mkdir()
+    for name in ("0.jpg", "1.jpg"):
+        shutil.copy(photos / "places" / name, tmp_path / "photos")
+    assert run("index", tmp_path / "photos", "--out", tmp_path / "index").exit_code == 0
+    return tmp_path
+
+
+def test_an_index_lives(town: Path, photos: Path, run: Run) -> None:
+    index, folder = town / "index", town / "photos"
+    shutil.copy(photos / "places" / "2.jpg", folder)
+    shutil.copy(photos / "places" / "1.jpg", folder / "twin.jpg")
+
+    added = run("add", index, folder)
+    assert added.stdout.startswith(f"2 added: 4 places in {index} (")
+    assert "1 photo is in the index more than once:\n  twin.jpg is the same file as 1.jpg" in (
+        added.stderr
+    )
+
+    (folder / "0.jpg").unlink()
+    synced = json.loads(run("sync", index, folder, "--json").stdout)
+    assert (synced["added"], synced["removed"], synced["unchanged"]) == (0, 1, 3)
+    assert synced["compacted"]  # a quarter of it was removed
+    assert run("sync", index, folder).stdout.startswith(f"nothing to do: 3 places in {index} (")
+
+    assert run("remove", index, "twin.jpg").stdout.startswith("1 removed")
+    found = json.loads(run("search", index, photos / "queries" / "1.jpg", "--json").stdout)
+    assert [item["name"] for item in found["results"]] == ["1.jpg", "2.jpg"]
+    assert [item["place_id"] for item in found["results"]] == [1, 2]
+    assert run("compact", index).exit_code == 0
+    assert run("verify", index).stdout.startswith(f"{index} is whole: 2 places, ")
+
+
+def test_verify_names_what_is_damaged_and_mends_it(town: Path, run: Run) -> None:
+    index = town / "index"
+    (index / "descriptors" / "00000.h5").write_bytes(b"oops")
+    result = run("verify", index)
+    assert result.exit_code == 1
+    assert "descriptors/00000.h5 is damaged: its checksum does not hold." in result.stderr
+    assert "verify" in run("search", index, town / "photos" / "0.jpg").stderr
+
+    mended = json.loads(run("verify", index, "--repair", "--json").stdout)
+    assert (mended["whole"], mended["repaired"]) == (True, ["descriptors/00000.h5"])
+    assert run("search", index, town / "photos" / "0.jpg").exit_code == 0
+
+
+def test_the_store_is_chosen_and_explained(town: Path, run: Run) -> None:
+    out = town / "other"
+    result = run("index", town / "photos", "--out", out, "--store", "rabitq")
+    assert "Vector store rabitq: as requested; recall@10 1.000 against exact" in result.stderr
+    assert json.loads((out / "manifest.json").read_text())["store"]["requested"] == "rabitq"
+    assert run("index", town / "photos", "--out", out, "--store", "tree").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["add", "{tmp}/none", "{tmp}/photos"], "make one with"),
+        (["add", "{tmp}/index", "{tmp}/none"], "none does not exist"),
+        (["sync", "{tmp}/index", "{tmp}/index"], "holds no photos"),
+        (["remove", "{tmp}/index", "7"], "never was a place 7"),
+        (["remove", "{tmp}/index", "seven.jpg"], "no place 'seven.jpg'"),
+        (["remove", "{tmp}/index", "0", "1"], "leave no place"),
+        (["compact", "{tmp}/photos"], "holds no index"),
+        (["verify", "{tmp}/photos"], "holds no index"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    town: Path, run: Run, check_failure: CheckFailure, arguments: list[str], said: str
+) -> None:
+    filled = [argument.replace("{tmp}", str(town)) for argument in arguments]
+    assert said in check_failure(run(*filled))

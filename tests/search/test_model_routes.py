@@ -1,0 +1,135 @@
+"""What the pages ask for: places of the map, the model, and what it makes of a photo."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from netvlad import Model, VocabularyError
+from netvlad.vocabulary import read_vocabulary
+from search import Engine, ServerError, ServerOptions, create_app
+from search.page import tiles_origin
+
+
+def test_places_of_a_box_are_geojson(client: httpx.Client) -> None:
+    response = client.get("/v1/places", params={"bbox": "11.4,48.0015,11.6,48.0045"})
+    assert response.headers["content-type"] == "application/geo+json"
+    body = response.json()
+    assert (body["type"], body["places"]) == ("FeatureCollection", 3)
+    assert [dot["properties"] for dot in body["features"]] == [
+        {"place_id": place, "name": f"{place:02d}.jpg", "count": 1} for place in (2, 3, 4)
+    ]
+    assert body["features"][0]["geometry"] == {"type": "Point", "coordinates": [11.5, 48.002]}
+
+
+def test_places_without_a_position_are_on_no_map(client: httpx.Client) -> None:
+    body = client.get("/v1/places", params={"bbox": "-180,-90,180,90"}).json()
+    assert body["places"] == 10
+
+
+def test_dots_are_limited(client: httpx.Client) -> None:
+    body = client.get("/v1/places", params={"bbox": "-180,-90,180,90", "limit": 3}).json()
+    assert len(body["features"]) <= 3
+    assert body["places"] == sum(dot["properties"]["count"] for dot in body["features"]) == 10
+
+
+@pytest.mark.parametrize("query", ["bbox=1,2,3", "bbox=0,5,1,4", "", "bbox=0,0,1,1&limit=0"])
+def test_a_bad_box_is_a_problem(client: httpx.Client, query: str) -> None:
+    response = client.get(f"/v1/places?{query}")
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "/problems/bad-parameter"
+
+
+def test_the_model_is_described(client: httpx.Client) -> None:
+    body = client.get("/v1/model").json()
+    assert (body["id"], body["clusters"], body["channels"]) == ("lite0-netvlad", 64, 112)
+    assert body["dims"] == 7168
+    assert "not trained on places" in body["fitted"]
+
+
+def test_a_photo_is_explained(client: httpx.Client, engine: Engine, street: Any) -> None:
+    photo = street.query(3)
+    body = client.post("/v1/explain", files={"photo": photo}).json()
+    assert body["photo"] == {"width": 596, "height": 447}
+    grid, seen = body["grid"], body["seen"]
+    assert (seen["width"], seen["height"]) == (16 * grid["columns"], 16 * grid["rows"])
+    assignment = np.array(body["assignment"])
+    assert assignment.shape == (grid["rows"], grid["columns"])
+    assert assignment.min() >= 0
+    assert assignment.max() < 64
+    descriptor = engine.model.embed(engine.model.read(photo)).descriptor
+    np.testing.assert_allclose(body["descriptor"], descriptor, atol=6e-5)
+    parts = np.linalg.norm(descriptor.reshape(64, 112), axis=1)
+    np.testing.assert_allclose(body["cluster_norms"], parts, atol=6e-5)
+    # Only clusters that cells belong to can add much.
+    assert parts[np.unique(assignment)].mean() > 0.1
+
+
+def test_the_assignment_is_that_of_the_network(
+    model: Model, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    from netvlad.network import load_network
+
+    assert model.folder is not None
+    network = load_network(model.folder, model.card)
+    pixels = model.prepare(model.read(street.query(3)))
+    with torch.no_grad():
+        shares = network.pool.assignment(network.cells(torch.from_numpy(pixels)[None]))
+    expected = shares[0].argmax(dim=0).numpy()
+    found = read_vocabulary(model.folder).assign(model.runtime.embed(pixels).cells)
+    assert (found == expected).mean() > 0.999  # ties fall either way
+
+
+def test_an_unreadable_photo_is_not_explained(client: httpx.Client) -> None:
+    response = client.post("/v1/explain", files={"photo": b"hello"})
+    assert (response.status_code, response.json()["type"]) == (415, "/problems/unsupported-photo")
+
+
+def test_a_model_without_a_vocabulary_says_so(tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match="holds no NetVLAD vocabulary"):
+        read_vocabulary(tmp_path)
+
+
+def test_tiles_come_from_where_they_may(engine: Engine) -> None:
+    async def ask(options: ServerOptions) -> tuple[str, Any]:
+        transport = httpx.ASGITransport(create_app(engine, options))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            page = await client.get("/map")
+            about = await client.get("/page.json")
+            return page.headers["content-security-policy"], about.json()
+
+    policy, about = asyncio.run(ask(ServerOptions()))
+    assert "img-src 'self' blob: data:;" in policy
+    assert about == {"tiles": None}
+    url = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+    policy, about = asyncio.run(ask(ServerOptions(tiles_url=url)))
+    assert "img-src 'self' https://tile.openstreetmap.org blob: data:;" in policy
+    assert about["tiles"] == {"url": url, "attribution": "© OpenStreetMap contributors"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tiles.example.org/{z}/{x}/{y}.png",
+        "https://tiles.example.org/",
+        "https://a; script-src *;/{z}/{x}/{y}",
+        "ftp://tiles.example.org/{z}/{x}/{y}.png",
+    ],
+)
+def test_an_address_that_gives_no_tiles_is_refused(url: str) -> None:
+    with pytest.raises(ServerError, match="--tiles-url"):
+        tiles_origin(url)
+
+
+def test_the_map_library_is_served(client: httpx.Client) -> None:
+    script = client.get("/vendor/leaflet/leaflet.js")
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "Leaflet 1.9" in script.text[:200]
+    assert client.get("/vendor/leaflet/images/marker-icon.png").status_code == 200
+    for page in ("map", "compare", "about"):
+        assert "<html" in client.get(f"/{page}").text

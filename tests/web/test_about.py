@@ -1,0 +1,55 @@
+"""The about page."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+
+def test_the_model_is_shown_on_the_reader_s_own_photo(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    page.goto(f"{server}about")
+    expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
+    expect(page.locator("#serving")).to_contain_text("64 × 112 = 7,168")
+    # There is a photo of the index to see before the reader's own.
+    expect(page.locator("#photo-name")).to_have_text(re.compile(r"street-\d+/\d+\.jpg"))
+    page.set_input_files("#photo", town.query(5, sideways=True))
+    expect(page.locator("#photo-name")).to_have_text("query-5-sideways.jpg")
+    expect(page.locator("#cells-count")).to_have_text(re.compile(r"^\d+ × \d+ = [\d,]+ cells$"))
+    size = page.locator("#cells").evaluate("canvas => [canvas.width, canvas.height]")
+    assert size[0] < size[1]  # upright
+    expect(page.locator("#halves canvas")).to_have_count(5)
+    expect(page.locator("#halves")).to_contain_text("× 512")
+    for number in ("64 × 512 = 32,768", "64 × 112 = 7,168", ".pth", ".mat", ".onnx", ".h5"):
+        expect(page.locator("main")).to_contain_text(number)
+
+
+def test_one_cluster_is_seen_alone(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{server}about")
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#photo-name")).to_have_text("query-3.jpg")
+    expect(page.locator("#cluster-note")).to_contain_text("of 64 clusters occur in this photo")
+
+    def colours() -> str:
+        url: str = page.locator("#cells").evaluate("canvas => canvas.toDataURL()")
+        return url
+
+    together = colours()
+    chip = page.locator("#chips button").first
+    chip.press("Enter")
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#cluster-note")).to_have_text(re.compile(r"^Cluster \d+: \d+ cells$"))
+    assert colours() != together
+    chip.press("Enter")
+    assert colours() == together
+
+
+def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(expected=("415",))
+    page.goto(f"{server}about")
+    expect(page.locator("#cells")).to_be_visible()
+    page.set_input_files("#photo", town.write("note.txt", b"hello"))
+    expect(page.get_by_role("alert")).to_contain_text("This file is not a photo")

@@ -1,0 +1,156 @@
+"""The compare page."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+CALIBRATED = {
+    "similarity": 0.71,
+    "probability": 0.93,
+    "threshold": 0.5,
+    "result": "same",
+    "inliers": 2,
+    "matches": [[10, 20, 30, 40], [500, 400, 480, 380]],
+}
+
+
+def answer(page: Page, **changes: Any) -> None:
+    """Answer comparisons with this in place of the server's own."""
+    body = json.dumps({**CALIBRATED, **changes})
+    page.route(
+        "**/v1/compare", lambda route: route.fulfill(body=body, content_type="application/json")
+    )
+
+
+def alpha(page: Page, canvas: str) -> Any:
+    """How opaque every pixel of a canvas is."""
+    png = page.locator(canvas).evaluate("canvas => canvas.toDataURL()").partition(",")[2]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).getchannel("A"))
+
+
+def test_two_photos_get_one_verdict_from_the_server(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(f"{server}")
+    page.goto(f"{server}compare")
+    page.set_input_files("#photo-0", town.query(3))
+    expect(page.locator("#working")).to_have_text("Now the other photo.")
+    page.set_input_files("#photo-1", town.folder / town.name(3))
+    expect(page.locator("#verdict")).to_be_visible()
+    expect(page.locator(".grounds")).to_contain_text("Similarity")
+    assert int(page.locator(".grounds dd").last.inner_text()) >= 8
+    assert (alpha(page, ".lines") > 0).sum() > 500
+    page.get_by_role("switch", name="Show matching points").uncheck()
+    assert not alpha(page, ".lines").any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "words"),
+    [
+        ({}, "Probably the same place", "93%. That is above the threshold of 50%."),
+        (
+            {"result": "different", "probability": 0.004},
+            "Probably different places",
+            "under 1%. That is below the threshold of 50%.",
+        ),
+        (
+            {"result": None, "probability": None, "threshold": None},
+            "No verdict, but matching points",
+            "This model has not been calibrated",
+        ),
+    ],
+)
+def test_the_verdict_is_in_words(
+    open_page: Any, server: str, town: Any, changes: Any, title: str, words: str
+) -> None:
+    page = open_page()
+    page.goto(f"{server}compare")
+    answer(page, notes=["One photo is grey."], **changes)
+    page.set_input_files("#photo-0", town.query(3))
+    page.set_input_files("#photo-1", town.query(5))
+    expect(page.get_by_role("heading", level=2).first).to_have_text(title)
+    expect(page.locator("#outcome")).to_contain_text(words)
+    expect(page.locator("#outcome")).to_contain_text("One photo is grey.")
+    expect(page.locator(".scale")).to_have_count(0 if changes.get("result", 1) is None else 1)
+    expect(page.locator("#live")).to_have_text(title)
+
+
+def test_lines_join_the_points(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{server}compare")
+    answer(page, matches=[[0, 0, 596, 447]], inliers=1)
+    page.set_input_files("#photo-0", town.query(3))
+    page.set_input_files("#photo-1", town.query(3))
+    expect(page.locator("#verdict")).to_be_visible()
+    box = """(photo) => {
+        const { left, top, width, height } = photo.getBoundingClientRect();
+        const scale = Math.min(width / photo.naturalWidth, height / photo.naturalHeight);
+        const [wide, high] = [photo.naturalWidth * scale, photo.naturalHeight * scale];
+        return [left + (width - wide) / 2, top + (height - high) / 2, wide, high];
+    }"""
+    photos = page.locator(".slot img")
+    left, top, _, _ = photos.first.evaluate(box)
+    right, down, wide, high = photos.last.evaluate(box)
+    lines = alpha(page, ".lines")
+    x0, y0 = page.locator(".lines").evaluate(
+        "canvas => [canvas.getBoundingClientRect().left, canvas.getBoundingClientRect().top]"
+    )
+    for x, y in ((left + 1, top + 1), (right + wide - 1, down + high - 1)):
+        assert lines[round(y - y0), round(x - x0)] > 0
+    assert lines[round(top - y0) + 2, round(left + wide - x0)] == 0
+
+
+def test_photos_are_dropped_and_pasted(
+    open_page: Any, server: str, town: Any, png_of: Callable[[Path], bytes]
+) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{server}compare")
+    answer(page)
+    frame = page.locator("[data-slot='1'] .frame").bounding_box()
+    assert frame is not None
+    devtools = page.context.new_cdp_session(page)
+    for step in ("dragEnter", "dragOver", "drop"):
+        devtools.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": step,
+                "x": frame["x"] + 50,
+                "y": frame["y"] + 50,
+                "data": {"items": [], "files": [str(town.query(6))], "dragOperationsMask": 1},
+            },
+        )
+    expect(page.locator("[data-slot='1'] figcaption")).to_contain_text("query-6.jpg")
+    page.evaluate(
+        """async (png) => {
+            const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+            const photo = new Blob([bytes], { type: 'image/png' });
+            await navigator.clipboard.write([new ClipboardItem({ 'image/png': photo })]);
+        }""",
+        base64.b64encode(png_of(town.query(8))).decode(),
+    )
+    page.keyboard.press("ControlOrMeta+V")
+    expect(page.locator("[data-slot='0'] img")).to_be_visible()
+    expect(page.locator("#verdict")).to_have_text("Probably the same place")
+    page.reload()
+    expect(page.locator("[data-slot='1'] figcaption")).to_contain_text("query-6.jpg")
+    expect(page.locator("#verdict")).to_be_visible()
+
+
+def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(expected=("415", "404"))
+    page.goto(f"{server}compare")
+    page.set_input_files("#photo-0", town.query(3))
+    page.set_input_files("#photo-1", town.write("note.txt", b"hello"))
+    alert = page.get_by_role("alert")
+    expect(alert.get_by_role("heading")).to_have_text("This file is not a photo")
+    expect(alert).to_contain_text("One of query-3.jpg and note.txt")
+    answer(page)
+    page.set_input_files("#photo-1", town.query(4))
+    expect(page.locator("#verdict")).to_be_visible()
+    expect(alert).to_have_count(0)

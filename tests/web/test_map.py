@@ -1,0 +1,107 @@
+"""The map page, and the map beside the results."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+
+def open_map(open_page: Any, server: str, query: str = "", **options: Any) -> Page:
+    page: Page = open_page(**options)
+    page.goto(f"{server}map{query}")
+    expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
+    return page
+
+
+def test_all_places_are_on_the_map(open_page: Any, server: str) -> None:
+    page = open_map(open_page, server)
+    expect(page.locator("#map-note")).to_have_text(
+        "11 of 11 places with a position are in view. 1 place has none."
+    )
+    expect(page.locator(".leaflet-control-scale-line")).to_have_text(re.compile("k?m$"))
+    for _ in range(2):  # a click while the map still moves counts for nothing
+        before = page.url
+        page.get_by_role("button", name="Zoom in").click()
+        expect(page).not_to_have_url(before)
+    expect(page.locator("#map-note")).not_to_contain_text("11 of 11")
+    expect(page).to_have_url(re.compile(r"at=48\.\d+,11\.\d+,\d+"))
+
+
+def test_a_place_is_found_on_the_map_and_searched_with(open_page: Any, server: str) -> None:
+    page = open_map(open_page, server, "?at=48.003,11.5,17")
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chosen = page.locator("#chosen")
+    expect(chosen).to_contain_text("street-3/03.jpg")
+    expect(page).to_have_url(re.compile("place=3"))
+    page.reload()
+    expect(chosen).to_contain_text("48.00300, 11.50000")
+    chosen.get_by_role("link", name="Search with this photo").click()
+    expect(page.locator(".card").first).to_contain_text("street-3/03.jpg")
+    expect(page).to_have_url(f"{server}?of=3")
+    page.go_back()
+    expect(chosen).to_contain_text("street-3/03.jpg")
+
+
+def test_places_are_reached_without_a_pointer(open_page: Any, server: str) -> None:
+    page = open_map(open_page, server, "?at=48.005,11.5,15")
+    page.locator("#in-view summary").press("Enter")
+    page.get_by_role("button", name="street-5/05.jpg").press("Enter")
+    expect(page.locator("#chosen")).to_contain_text("street-5/05.jpg")
+    page.get_by_label("Radius in metres").fill("250")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Search within 250 m")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"near=48\.005,11\.5&radius_m=250"))
+    page.get_by_role("button", name="Remove the circle").press("Enter")
+    expect(page.get_by_role("link", name="Search within")).to_have_count(0)
+
+
+def test_a_drawn_circle_is_searched_in(open_page: Any, server: str, town: Any) -> None:
+    page = open_map(open_page, server, "?at=48.005,11.5,16")
+    page.get_by_role("button", name="Draw on the map").click()
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 80, steps=3)
+    page.mouse.up()
+    # 100 pixels at this zoom and latitude are 160 m: the two neighbours lie 111 m away.
+    page.get_by_role("link", name=re.compile("Search within 1(5|6)[0-9] m")).click()
+    expect(page.locator("#area")).to_contain_text("Only places within 1")
+    page.set_input_files("#photo", town.query(5))
+    cards = page.locator("#results:not([aria-busy]) .card")
+    expect(cards).to_have_count(2)  # street-4 has no position
+    expect(cards.first).to_contain_text("street-5/05.jpg")
+    page.get_by_role("button", name="Search everywhere").click()
+    expect(cards).to_have_count(10)
+    page.go_back()
+    expect(cards).to_have_count(2)
+
+
+def test_the_results_are_on_a_map_beside_them(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(2))
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_contain_text("02.jpg")
+    pins = page.locator("#map .place-pin")
+    expect(page.locator("#map .place-pin.first")).to_have_text("1")
+    assert pins.count() in (9, 10)  # one place has no position
+    page.locator("#map .place-pin.first").press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("street-2/02.jpg")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Open the large map").click()
+    expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
+
+
+def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None:
+    page = open_page()
+
+    def without(route: Any) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "positions": 0})
+
+    page.route("**/v1/index", without)
+    page.route("**/v1/places?*", lambda route: route.fulfill(json={"places": 0, "features": []}))
+    page.goto(f"{server}map")
+    expect(page.locator("#map-note")).to_contain_text("No place of this index has a position.")

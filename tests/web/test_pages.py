@@ -1,0 +1,135 @@
+"""What all pages share: head, language, colours, weight, and that everybody can use them."""
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+PAGES = {"": "Search", "map": "Map", "compare": "Compare", "about": "About"}
+
+
+def settle(page: Page) -> None:
+    """Wait until the server's answers are shown."""
+    expect(page.locator("#status")).to_contain_text(re.compile(r"12"))
+    page.wait_for_load_state("networkidle")
+
+
+def check_accessible(page: Page) -> None:
+    """No rule of axe is broken on the page as it is."""
+    found = Axe().run(page).response["violations"]
+    assert [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in found
+    ] == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_is_reached_from_the_head(open_page: Any, server: str, address: str) -> None:
+    page = open_page()
+    page.get_by_role("navigation").get_by_role("link", name=PAGES[address]).click()
+    expect(page).to_have_url(f"{server}{address}")
+    current = page.get_by_role("navigation").locator("[aria-current=page]")
+    expect(current).to_have_text(PAGES[address])
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_every_page_is_accessible(open_page: Any, server: str, address: str, language: str) -> None:
+    dark = language == "hi"  # every page once in each language, once in each set of colours
+    page = open_page(server, color_scheme="dark" if dark else "light", locale=language)
+    page.goto(f"{server}{address}")
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    settle(page)
+    if address == "about":
+        expect(page.locator("#cells")).to_be_visible()
+    check_accessible(page)
+
+
+def test_results_and_an_open_place_are_accessible(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#results:not([aria-busy]) .card")).to_have_count(10)
+    expect(page.locator("#map .place-pin").first).to_be_visible()
+    check_accessible(page)
+    page.locator(".card button.frame").nth(1).click()
+    expect(page.locator(".shared")).to_contain_text(re.compile("matching points?"))
+    check_accessible(page)
+
+
+def test_the_language_is_chosen_and_kept(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(5))
+    expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
+    page.get_by_role("button", name="हिन्दी").click()
+    expect(page.locator("html")).to_have_attribute("lang", "hi")
+    expect(page.get_by_role("heading", level=1)).to_have_text("फ़ोटो की जगह खोजें")
+    # The photo is still there, and its places are, in the new words.
+    expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
+    expect(page.locator("#summary-facts")).to_contain_text("12 में से 10")
+    for address in PAGES:
+        page.goto(f"{server}{address}")
+        settle(page)
+        expect(page.locator("html")).to_have_attribute("lang", "hi")
+        english = page.evaluate(
+            """() => [...document.querySelectorAll('[data-words]')]
+                .filter((part) => !/[\\u0900-\\u097F]/.test(part.textContent))
+                .map((part) => part.dataset.words)"""
+        )
+        assert english == []
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
+    page = open_page()
+
+    def paper() -> str:
+        colour: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return colour
+
+    light = paper()
+    page.get_by_role("button", name="Dark colours").click()
+    assert paper() != light
+    page.goto(f"{server}compare")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("button", name="Light colours").click()
+    assert paper() == light
+
+
+@pytest.mark.parametrize("address", ["", "map", "compare", "about"])
+def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
+    sizes: dict[str, int] = {}
+    page = open_page(server, service_workers="block")
+
+    def weigh(response: Any) -> None:
+        if "/v1/" not in response.url:  # answers are not the page
+            sizes[response.url] = int(response.headers.get("content-length", 0))
+
+    page.on("response", weigh)
+    page.goto(f"{server}{address}")
+    settle(page)
+    assert len(sizes) >= 10
+    assert sum(sizes.values()) < (300_000 if address == "map" else 130_000)
+
+
+def test_largest_paint_comes_within_a_second(open_page: Any) -> None:
+    page = open_page()
+    settle(page)
+    paint = page.evaluate(
+        """() => new Promise((resolve) => new PerformanceObserver((list) =>
+            resolve(list.getEntries().at(-1).startTime)
+        ).observe({ type: 'largest-contentful-paint', buffered: true }))"""
+    )
+    assert paint < 1000
+
+
+@pytest.mark.parametrize("address", ["map", "compare", "about"])
+def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, address: str) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
+    page.goto(f"{server}{address}")
+    settle(page)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width] * 2

@@ -1,0 +1,131 @@
+"""What stays: addresses, back and forward, a search from a search, and the saved answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+
+def first_card(page: Page) -> Any:
+    return page.locator("#results:not([aria-busy]) .card").first
+
+
+def test_the_address_holds_what_is_asked(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(2))
+    expect(first_card(page)).to_contain_text("02.jpg")
+    page.get_by_label("Places to show").select_option("5")
+    expect(page).to_have_url(f"{server}?k=5")
+    expect(page.locator(".card")).to_have_count(5)
+    page.get_by_role("switch", name="Check geometry").uncheck()
+    expect(page).to_have_url(f"{server}?k=5&verify=false")
+    page.locator("#results:not([aria-busy]) .card button.frame").first.click()
+    expect(page).to_have_url(f"{server}?k=5&verify=false&place=2")
+    expect(page.get_by_role("dialog")).to_contain_text("Rank 1 of 5")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("dialog")).to_contain_text("Rank 2 of 5")
+    page.reload()
+    expect(page.get_by_role("dialog")).to_contain_text("Rank 2 of 5")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(f"{server}?k=5&verify=false")
+    page.go_back()
+    expect(page).to_have_url(f"{server}?k=5")
+    expect(page.get_by_role("switch", name="Check geometry")).to_be_checked()
+    page.go_back()
+    expect(page.locator(".card")).to_have_count(10)
+    page.go_forward()
+    expect(page.locator(".card")).to_have_count(5)
+
+
+def test_a_link_says_that_it_holds_no_photo(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{server}?k=5&place=3")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("street-3/03.jpg")
+    expect(dialog.get_by_role("switch")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#intake-note")).to_contain_text("but never the photo")
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator(".card")).to_have_count(5)
+
+
+def test_a_found_photo_is_searched_with_and_back_again(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(3))
+    expect(first_card(page)).to_contain_text("03.jpg")
+    second = page.locator(".card").nth(1)
+    name = second.locator(".name").inner_text()
+    second.get_by_role("button", name="Search with this photo").click()
+    expect(first_card(page)).to_contain_text(name)
+    assert (
+        float(first_card(page).locator(".number").inner_text()) > 0.9
+    )  # the photo as the page gets it is a new JPEG
+    expect(page.locator("#preview-caption")).to_contain_text(name)
+    page.go_back()
+    expect(first_card(page)).to_contain_text("street-3/03.jpg")
+    expect(page.locator("#preview-caption")).to_contain_text("query-3.jpg")
+    page.go_forward()
+    expect(first_card(page)).to_contain_text(name)
+
+
+def test_the_answer_is_saved_as_json(open_page: Any, town: Any, tmp_path: Path) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(3))
+    expect(first_card(page)).to_contain_text("03.jpg")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as JSON").click()
+    download.value.save_as(tmp_path / "places.json")
+    saved = json.loads((tmp_path / "places.json").read_text("utf-8"))
+    assert saved["results"][0]["name"] == town.name(3)
+    assert len(saved["results"]) == 10
+
+
+def test_verified_places_and_the_estimate_are_in_words(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    files = {"photo": town.query(3).read_bytes()}
+    body = httpx.post(f"{server}v1/search", files=files, timeout=30).json()
+    for result, inliers in zip(body["results"], (430, 21, 0), strict=False):
+        result["verified"] = {"inliers": inliers, "score": inliers / 100}
+    for result in body["results"][3:]:
+        result["verified"] = None
+    body["location"] = {"latitude": 48.0035, "longitude": 11.5, "radius_m": 120.0}
+    page.route("**/v1/search?*", lambda route: route.fulfill(json=body))
+    page.set_input_files("#photo", town.query(3))
+    cards = page.locator("#results:not([aria-busy]) .card")
+    expect(cards.nth(0)).to_contain_text("Verified: 430 points agree")
+    expect(cards.nth(0)).to_contain_text("56 m from the estimate")
+    expect(cards.nth(1)).to_contain_text("Not verified: only 21 points agree")
+    expect(cards.nth(2)).to_contain_text("Not verified: no points agree")
+    expect(cards.nth(3).locator(".verified")).to_be_hidden()
+    expect(page.locator("#estimate")).to_contain_text("Probably taken within 120 m of")
+    expect(page.locator("#map path.estimate")).to_have_count(1)
+
+
+def test_first_results_are_there_at_once(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{page.url}?k=20")
+    page.set_input_files("#photo", town.query(1))
+    expect(page.locator("#results:not([aria-busy]) .card")).to_have_count(12)
+    times = page.evaluate(
+        """() => new Promise((resolve) => {
+            const times = {};
+            const tell = () => times.answer && times.shown && resolve(times);
+            new PerformanceObserver((list) => {
+                const search = list.getEntries().find(({ name }) => name.includes('/v1/search'));
+                if (search) times.answer = search.responseEnd;
+                tell();
+            }).observe({ type: 'resource' });
+            new MutationObserver(() => requestAnimationFrame(() => {
+                times.shown ??= performance.now();
+                tell();
+            })).observe(document.querySelector('#cards'), { childList: true });
+            document.querySelector('#verify').click();
+        })"""
+    )
+    assert times["shown"] - times["answer"] < 150

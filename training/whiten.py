@@ -1,0 +1,100 @@
+"""`place-search whiten`: a model and descriptors in, the whitened model out."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from indexer import Progress, build_index, open_index, open_source
+from netvlad import ModelCard, find_model, open_model, read_card
+from netvlad.layers import Whitening
+from netvlad.model_folder import require_free, write_model
+from netvlad.network import Network, load_network
+from training.errors import TrainingError
+from training.whitening import Samples, WhiteningFit, fit_whitening, samples_needed
+
+INDEX_NAME = "manifest.json"
+
+
+def whiten(
+    data: Path,
+    out: Path,
+    *,
+    dims: int,
+    model: str | Path | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ModelCard:
+    """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
+
+    `data` is an index, whose own model is then the default, or a source of photos, which are
+    described into a temporary index beside `out`. Cropping the new model's descriptors is
+    legitimate: their numbers come by falling variance.
+
+    Raises:
+        TrainingError: too few photos, or a model that is whitened already.
+        ModelError: an unknown model, or `out` exists.
+        PlaceSearchError: `data` is no index and no source of photos, or of another model.
+    """
+    require_free(out)
+    if (data / INDEX_NAME).is_file():
+        index = open_index(data)
+        folder = find_model(model or index.model_id)
+        card = _plain(read_card(folder))
+        index.check_model(open_model(folder, threads=threads))
+        fit = fit_whitening(index.descriptors(), dims, seed=seed)
+    else:
+        source = open_source(data)
+        opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
+        card = _plain(opened.card)
+        _refuse_early(len(source.photos), dims)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+            build_index(source, Path(scratch) / "index", opened, progress=progress)
+            samples: Samples = open_index(Path(scratch) / "index").descriptors()
+            fit = fit_whitening(samples, dims, seed=seed)
+    return write_model(_whitened(load_network(folder, card), fit), _card(card, fit, out, dims), out)
+
+
+def _plain(card: ModelCard) -> ModelCard:
+    if card.whitened:
+        raise TrainingError(f"'{card.id}' is whitened already; whiten the model it was made from.")
+    return card
+
+
+def _refuse_early(photos: int, dims: int) -> None:
+    if photos < samples_needed(dims):
+        raise TrainingError(
+            f"{photos} photos are too few to whiten to {dims} dimensions, which need "
+            f"{samples_needed(dims)}; give more photos or fewer --dims."
+        )
+
+
+def _whitened(network: Network, fit: WhiteningFit) -> Network:
+    layer = Whitening(network.pool.dims, len(fit.matrix))
+    with torch.no_grad():
+        layer.projection.weight.copy_(torch.from_numpy(fit.matrix))
+        layer.projection.bias.copy_(torch.from_numpy(fit.offset))
+    network.whitening = layer
+    return network.eval()
+
+
+def _card(card: ModelCard, fit: WhiteningFit, out: Path, dims: int) -> ModelCard:
+    whitening = {
+        "what": "PCA whitening (Jégou & Chum 2012)",
+        "samples": fit.samples,
+        "variance_kept": round(fit.variance_kept, 4),
+        "model": card.id,
+    }
+    return replace(
+        card,
+        id=out.name,
+        title=f"{card.title}, whitened to {dims}",
+        dims=dims,
+        whitened=True,
+        files={},
+        recall=(),
+        fitting={**card.fitting, "whitening": whitening},
+    )

@@ -1,0 +1,147 @@
+// The about page: what the model makes of a photo, step by step.
+
+import { explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
+import { announce, element, find } from './dom.js';
+import { clusterColour, drawCells, drawDescriptor, drawPhoto, halvings } from './figures.js';
+import { takeIn } from './intake.js';
+import { keep, latest } from './keep.js';
+import { persist } from './persist.js';
+import { currentIndex, serverReady } from './server.js';
+import { words } from './words.js';
+
+/** @import { Explained } from './types.js' */
+
+const MOST_CHIPS = 16;
+
+const photoName = find('photo-name', HTMLParagraphElement);
+const cells = find('cells', HTMLCanvasElement);
+const chips = find('chips', HTMLDivElement);
+const clusterNote = find('cluster-note', HTMLParagraphElement);
+let running = new AbortController();
+
+/** @param {File} photo */
+async function show(photo) {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  photoName.textContent = words.explaining;
+  const explained = await persist(() => explainPhoto(photo, { signal }), {
+    photos: [photo],
+    signal,
+    onProblem: () => (photoName.textContent = ''),
+    again: () => show(photo),
+  });
+  if (!explained) return;
+  photoName.textContent = photo.name;
+  showNumbers(explained);
+  const image = new Image();
+  image.src = URL.createObjectURL(photo);
+  try {
+    await image.decode();
+    if (!signal.aborted) draw(image, explained);
+  } catch {
+    // The server reads formats that the browser does not: then there are only numbers.
+    photoName.textContent = `${photo.name}. ${words.noPreview}`;
+  }
+}
+
+/** @param {Explained} explained */
+function showNumbers(explained) {
+  const { seen, grid, clusters, channels } = explained;
+  find('seen-size', HTMLElement).textContent = words.seenAs(seen.width, seen.height);
+  find('cells-count', HTMLElement).textContent = words.gridOf(grid.columns, grid.rows);
+  find('product', HTMLElement).textContent = words.productOf(clusters, channels);
+  const canvas = find('descriptor', HTMLCanvasElement);
+  canvas.setAttribute('aria-label', words.descriptorOf(explained.dims));
+  reveal(canvas, drawDescriptor(canvas, explained));
+}
+
+/**
+ * @param {HTMLImageElement} image
+ * @param {Explained} explained
+ */
+function draw(image, explained) {
+  const seen = find('seen', HTMLCanvasElement);
+  seen.setAttribute('aria-label', words.yourPhoto);
+  drawPhoto(seen, image, explained.seen);
+  const halves = find('halves', HTMLDivElement);
+  halves.replaceChildren(
+    ...halvings(image, explained.seen).map(({ canvas, text }) => element('div', {}, canvas, element('span', {}, text))),
+  );
+  cells.setAttribute('aria-label', words.cellsOf);
+  drawCells(cells, image, explained, null);
+  for (const canvas of [seen, halves, cells]) reveal(canvas, true);
+  showChips(image, explained);
+}
+
+/**
+ * A button for each of the commonest clusters.
+ * @param {HTMLImageElement} image
+ * @param {Explained} explained
+ */
+function showChips(image, explained) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const cluster of explained.assignment.flat()) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
+  const common = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_CHIPS);
+  const all = words.allClusters(counts.size, explained.clusters);
+  clusterNote.textContent = all;
+  chips.replaceChildren(
+    ...common.map(([cluster, count]) => {
+      const dot = element('i', { 'aria-hidden': true });
+      dot.style.setProperty('--colour', clusterColour(cluster));
+      const chip = element('button', { type: 'button', 'aria-pressed': 'false', 'aria-label': words.clusterOf(cluster, count) }, dot, `${count}`);
+      chip.addEventListener('click', () => {
+        const on = chip.getAttribute('aria-pressed') === 'false';
+        for (const other of chips.children) other.setAttribute('aria-pressed', 'false');
+        chip.setAttribute('aria-pressed', `${on}`);
+        drawCells(cells, image, explained, on ? cluster : null);
+        clusterNote.textContent = on ? words.clusterOf(cluster, count) : all;
+      });
+      return chip;
+    }),
+  );
+}
+
+/**
+ * @param {HTMLElement} part
+ * @param {boolean} on
+ */
+function reveal(part, on) {
+  const figure = part.closest('figure');
+  if (figure) figure.hidden = !on;
+}
+
+async function showModel() {
+  const { id, title, backbone, clusters, channels, dims, whitened, licence, fitted } = await readModel();
+  const facts = [
+    [words.modelName, `${id} (${title})`],
+    [words.backbone, backbone],
+    [words.descriptorLength, whitened ? words.dims(dims) : words.productOf(clusters, channels)],
+    ...(fitted ? [[words.fitted, fitted]] : []),
+    [words.licence, licence],
+  ];
+  find('serving', HTMLDivElement).replaceChildren(
+    element('h3', {}, words.servingNow),
+    element('dl', {}, ...facts.flatMap(([name = '', fact = '']) => [element('dt', {}, name), element('dd', {}, fact)])),
+  );
+}
+
+/** A photo of the index, so that there is something to see before the reader's own. */
+async function example() {
+  if (!currentIndex()?.positions) return null;
+  const { features } = await readPlaces([-180, -90, 180, 90], new AbortController().signal);
+  const first = features[0];
+  return first ? readPhoto(await readPlace(first.properties.place_id)) : null;
+}
+
+takeIn(['photo'], 1, async ([photo]) => {
+  if (!photo) return;
+  announce(words.explaining);
+  void show(photo);
+  await keep(photo);
+});
+await serverReady();
+void showModel();
+const photo = (await latest())?.photo ?? (await example().catch(() => null));
+if (photo && !photoName.textContent) void show(photo);

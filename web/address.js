@@ -1,0 +1,61 @@
+// What the page's address holds: everything that is asked but the photo.
+
+/** @import { Area, Settings } from './types.js' */
+
+/**
+ * @typedef {object} Address
+ * @property {Settings} settings
+ * @property {number | null} of the place whose photo is searched with
+ * @property {number | null} place the place that is open, large
+ */
+
+const DEFAULT_K = 10;
+
+/**
+ * @param {string} search the address's part after ?
+ * @returns {Address}
+ */
+export function readAddress(search) {
+  const query = new URLSearchParams(search);
+  const k = Number(query.get('k'));
+  return {
+    settings: {
+      k: Number.isInteger(k) && k >= 1 && k <= 100 ? k : DEFAULT_K,
+      verify: query.get('verify') !== 'false',
+      area: readArea(query),
+    },
+    of: whole(query.get('of')),
+    place: whole(query.get('place')),
+  };
+}
+
+/** @param {Address} address */
+export function writeAddress({ settings: { k, verify, area }, of, place }) {
+  const query = new URLSearchParams();
+  if (k !== DEFAULT_K) query.set('k', `${k}`);
+  if (!verify) query.set('verify', 'false');
+  if (area) {
+    query.set('near', `${area.latitude},${area.longitude}`);
+    query.set('radius_m', `${area.radius_m}`);
+  }
+  if (of !== null) query.set('of', `${of}`);
+  if (place !== null) query.set('place', `${place}`);
+  const text = query.toString().replaceAll('%2C', ',');
+  return text ? `/?${text}` : '/';
+}
+
+/**
+ * @param {URLSearchParams} query
+ * @returns {Area | null}
+ */
+function readArea(query) {
+  const [latitude = NaN, longitude = NaN] = (query.get('near') ?? '').split(',').map(parseFloat);
+  const radius = Number(query.get('radius_m'));
+  const onEarth = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
+  return onEarth && radius > 0 && Number.isFinite(radius) ? { latitude, longitude, radius_m: radius } : null;
+}
+
+/** @param {string | null} text */
+function whole(text) {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}

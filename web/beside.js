@@ -1,0 +1,59 @@
+// The map beside the results: pins for the places found, and the estimate.
+
+import { addDots } from './dots.js';
+import { find } from './dom.js';
+import { estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
+import { words } from './words.js';
+
+/** @import { Reply, Result } from './types.js' */
+
+const CLOSEST_ZOOM = 18;
+
+const box = find('map-box', HTMLElement);
+const large = find('large-map', HTMLAnchorElement);
+
+/** @type {Promise<{L: any, map: any, pins: any}> | null} */
+let making = null;
+
+/**
+ * Show where the places found are; nothing where none has a position.
+ * @param {Reply} reply
+ * @param {(result: Result) => void} open
+ */
+export async function showBesideMap({ results, location }, open) {
+  const known = results.filter(({ position }) => position);
+  box.hidden = !known.length && !location;
+  if (box.hidden) return;
+  making ??= make();
+  const { L, map, pins } = await making;
+  map.invalidateSize();
+  pins.clearLayers();
+  for (const result of known) {
+    if (!result.position) continue;
+    pin(L, result.position, result.rank, words.pinOf(result.rank, result.name))
+      .on('click', () => open(result))
+      .on('keypress', (/** @type {any} */ { originalEvent }) => originalEvent.key === 'Enter' && open(result))
+      .addTo(pins);
+  }
+  if (location) estimateOf(L, location).addTo(pins);
+  const bounds = pins.getLayers().reduce(
+    (/** @type {any} */ all, /** @type {any} */ layer) => all.extend(layer.getBounds?.() ?? layer.getLatLng()),
+    L.latLngBounds([]),
+  );
+  map.fitBounds(bounds.pad(0.15), { maxZoom: CLOSEST_ZOOM, animate: false });
+  const { lat, lng } = map.getCenter();
+  large.href = `/map?at=${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
+}
+
+export function hideBesideMap() {
+  box.hidden = true;
+}
+
+async function make() {
+  const L = await loadLeaflet();
+  const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
+  // Layers need a view to be drawn in.
+  map.setView([0, 0], 1);
+  addDots(L, map);
+  return { L, map, pins: L.featureGroup().addTo(map) };
+}

@@ -1,0 +1,151 @@
+// The places of the index as dots on a map: one canvas, filled from the server box by box.
+
+import { readPlaces } from './api.js';
+
+/** @import { Leaflet } from './leaflet.js' */
+/** @import { PlaceDot } from './types.js' */
+
+// So much of the window's size is drawn beyond each of its edges, for the next pan.
+const MARGIN = 0.5;
+const REACH_PX = 14;
+const LINES_PX = 120;
+
+/**
+ * @param {Leaflet} L
+ * @param {any} map
+ * @param {{onDots?: (dots: PlaceDot[]) => void, onPick?: (dot: PlaceDot) => void}} [on]
+ */
+export function addDots(L, map, { onDots, onPick } = {}) {
+  const canvas = document.createElement('canvas');
+  canvas.className = 'dots leaflet-zoom-animated';
+  canvas.setAttribute('aria-hidden', 'true');
+  map.getPanes().overlayPane.prepend(canvas);
+  /** @type {PlaceDot[]} */
+  let dots = [];
+  let asking = new AbortController();
+  let corner = map.getCenter();
+
+  const draw = () => {
+    const size = map.getSize();
+    const pad = size.multiplyBy(MARGIN).round();
+    const scale = devicePixelRatio;
+    canvas.width = Math.round((size.x + 2 * pad.x) * scale);
+    canvas.height = Math.round((size.y + 2 * pad.y) * scale);
+    canvas.style.width = `${size.x + 2 * pad.x}px`;
+    canvas.style.height = `${size.y + 2 * pad.y}px`;
+    const origin = map.containerPointToLayerPoint(pad.multiplyBy(-1));
+    L.DomUtil.setPosition(canvas, origin);
+    corner = map.layerPointToLatLng(origin);
+    const context = canvas.getContext('2d');
+    if (!context) return;
+    context.scale(scale, scale);
+    const { color, borderColor } = getComputedStyle(canvas);
+    drawGraticule(map, context, pad, borderColor);
+    context.fillStyle = color;
+    context.beginPath();
+    for (const { geometry, properties } of dots) {
+      const [longitude, latitude] = geometry.coordinates;
+      const { x, y } = map.latLngToLayerPoint([latitude, longitude]).subtract(origin);
+      const radius = Math.min(3.5 + Math.log2(properties.count) / 2, 7);
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 7);
+    }
+    context.globalAlpha = 0.8;
+    context.fill();
+  };
+
+  const load = async () => {
+    draw();
+    asking.abort();
+    asking = new AbortController();
+    const bounds = map.getBounds().pad(MARGIN);
+    // A box wider than the world is all of it.
+    const wide = bounds.getEast() - bounds.getWest() >= 360;
+    const turn = (/** @type {number} */ degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
+    const clamp = (/** @type {number} */ degrees) => Math.min(90, Math.max(-90, degrees));
+    try {
+      const { features } = await readPlaces(
+        [
+          wide ? -180 : turn(bounds.getWest()),
+          clamp(bounds.getSouth()),
+          wide ? 180 : turn(bounds.getEast()),
+          clamp(bounds.getNorth()),
+        ],
+        asking.signal,
+      );
+      dots = features;
+      draw();
+      onDots?.(dots);
+    } catch {
+      // The next move asks again; what is drawn stays.
+    }
+  };
+
+  map.on('moveend', load);
+  map.on('resize', draw);
+  map.on('zoomanim', (/** @type {any} */ { zoom, center }) => {
+    L.DomUtil.setTransform(canvas, map._latLngToNewLayerPoint(corner, zoom, center), map.getZoomScale(zoom));
+  });
+  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  map.on('click', (/** @type {any} */ { containerPoint }) => {
+    const near = dots
+      .map((dot) => {
+        const [longitude, latitude] = dot.geometry.coordinates;
+        return { dot, away: map.latLngToContainerPoint([latitude, longitude]).distanceTo(containerPoint) };
+      })
+      .filter(({ away }) => away <= REACH_PX)
+      .sort((a, b) => a.away - b.away)[0];
+    if (near) onPick?.(near.dot);
+  });
+  if (map._loaded) void load();
+}
+
+/**
+ * Lines of latitude and longitude, at round degrees: without tiles they say where one is.
+ * @param {any} map
+ * @param {CanvasRenderingContext2D} context
+ * @param {{x: number, y: number}} pad
+ * @param {string} colour
+ */
+function drawGraticule(map, context, pad, colour) {
+  const size = map.getSize();
+  const { lat: middle } = map.getCenter();
+  const perPixel = (map.containerPointToLatLng([size.x, 0]).lng - map.containerPointToLatLng([0, 0]).lng) / size.x;
+  const wanted = perPixel * LINES_PX;
+  const power = 10 ** Math.floor(Math.log10(wanted));
+  const step = Math.min(30, power * ([1, 2, 5].find((digit) => digit * power >= wanted) ?? 10));
+  const digits = Math.max(0, Math.ceil(-Math.log10(step)));
+  const bounds = map.getBounds().pad(MARGIN);
+  const at = (/** @type {number} */ latitude, /** @type {number} */ longitude) => {
+    const point = map.latLngToContainerPoint([latitude, longitude]);
+    return { x: Math.round(point.x + pad.x) + 0.5, y: Math.round(point.y + pad.y) + 0.5 };
+  };
+  context.strokeStyle = colour;
+  context.fillStyle = colour;
+  context.font = '11px sans-serif';
+  context.lineWidth = 1;
+  context.globalAlpha = 0.22;
+  context.beginPath();
+  /** @type {[string, number, number][]} */
+  const labels = [];
+  for (let n = Math.ceil(bounds.getWest() / step); n * step <= bounds.getEast(); n++) {
+    const { x } = at(middle, n * step);
+    context.moveTo(x, 0);
+    context.lineTo(x, context.canvas.height);
+    const longitude = ((((n * step + 180) % 360) + 360) % 360) - 180;
+    labels.push([`${longitude.toFixed(digits)}°`, x + 4, pad.y + 14]);
+  }
+  const top = Math.min(85, bounds.getNorth());
+  for (let n = Math.ceil(Math.max(-85, bounds.getSouth()) / step); n * step <= top; n++) {
+    const { y } = at(n * step, 0);
+    context.moveTo(0, y);
+    context.lineTo(context.canvas.width, y);
+    labels.push([`${(n * step).toFixed(digits)}°`, pad.x + size.x - 8, y - 4]);
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+  for (const [text, x, y] of labels) {
+    context.textAlign = y === pad.y + 14 ? 'left' : 'right';
+    context.fillText(text, x, y);
+  }
+}

@@ -1,0 +1,96 @@
+// Drawings of what the model makes of a photo.
+
+/** @import { Explained } from './types.js' */
+
+// Numbers a cell after each group of VGG-16's layers, and how often the picture was halved by then.
+const GROUPS = /** @type {const} */ ([
+  [64, 0],
+  [128, 1],
+  [256, 2],
+  [512, 3],
+  [512, 4],
+]);
+
+/**
+ * A colour for each cluster; neighbours in number are far apart in hue.
+ * @param {number} cluster
+ */
+export function clusterColour(cluster) {
+  return `hsl(${Math.round(cluster * 137.5) % 360} ${cluster % 2 ? 75 : 55}% ${[42, 56, 68][cluster % 3]}%)`;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLImageElement} photo
+ * @param {{width: number, height: number}} size
+ */
+export function drawPhoto(canvas, photo, { width, height }) {
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext('2d')?.drawImage(photo, 0, 0, width, height);
+}
+
+/**
+ * The photo on ever coarser grids.
+ * @param {HTMLImageElement} photo
+ * @param {{width: number, height: number}} size
+ * @returns {{canvas: HTMLCanvasElement, text: string}[]}
+ */
+export function halvings(photo, { width, height }) {
+  return GROUPS.map(([channels, halved]) => {
+    const canvas = document.createElement('canvas');
+    canvas.setAttribute('aria-hidden', 'true');
+    drawPhoto(canvas, photo, { width: width >> halved, height: height >> halved });
+    return { canvas, text: `${width >> halved} × ${height >> halved} × ${channels}` };
+  });
+}
+
+/**
+ * The photo in grey under its cells, each in its cluster's colour; all of them, or those of one.
+ * @param {HTMLCanvasElement} canvas
+ * @param {HTMLImageElement} photo
+ * @param {Explained} explained
+ * @param {number | null} only
+ */
+export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
+  canvas.width = seen.width;
+  canvas.height = seen.height;
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  context.filter = 'grayscale(1)';
+  context.drawImage(photo, 0, 0, seen.width, seen.height);
+  context.filter = 'none';
+  const [wide, high] = [seen.width / grid.columns, seen.height / grid.rows];
+  for (const [row, clusters] of assignment.entries()) {
+    for (const [column, cluster] of clusters.entries()) {
+      const chosen = only === null || cluster === only;
+      context.globalAlpha = chosen ? (only === null ? 0.62 : 0.75) : 0.55;
+      context.fillStyle = chosen ? clusterColour(cluster) : '#fff';
+      context.fillRect(column * wide, row * high, wide - 0.5, high - 0.5);
+    }
+  }
+}
+
+/**
+ * The descriptor as a picture: a row a cluster, a column a number of the cell.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Explained} explained
+ * @returns {boolean} false where the descriptor has no such rows
+ */
+export function drawDescriptor(canvas, { clusters, channels, descriptor }) {
+  if (descriptor.length !== clusters * channels) return false;
+  canvas.width = channels;
+  canvas.height = clusters;
+  const context = canvas.getContext('2d');
+  const picture = context?.createImageData(channels, clusters);
+  if (!context || !picture) return false;
+  // The few largest would leave all others pale.
+  const strong = 2.5 / Math.sqrt(descriptor.length);
+  descriptor.forEach((value, at) => {
+    const strength = Math.min(1, Math.abs(value) / strong);
+    const [red, green, blue] = value > 0 ? [15, 106, 91] : [178, 60, 40];
+    picture.data.set([red, green, blue, 255 * strength], at * 4);
+  });
+  context.putImageData(picture, 0, 0);
+  return true;
+}

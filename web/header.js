@@ -1,0 +1,59 @@
+// The head of every page: where to go, the index's status, language and colours.
+
+import { element, icon } from './dom.js';
+import { language, remember, words } from './words.js';
+
+const PAGES = /** @type {const} */ ([
+  ['/', words.search],
+  ['/map', words.map],
+  ['/compare', words.compare],
+  ['/about', words.about],
+]);
+
+/** Where the server's status is shown. */
+export const status = element('div', { class: 'status', id: 'status', role: 'status', 'aria-label': words.index });
+status.append(element('p', {}, words.asking));
+
+const here = location.pathname;
+const theme = element('button', { type: 'button', class: 'tool' });
+theme.addEventListener('click', () => {
+  const chosen = isDark() ? 'light' : 'dark';
+  document.documentElement.dataset['theme'] = chosen;
+  remember('theme', chosen);
+  showTheme();
+});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showTheme);
+showTheme();
+
+// The button is in the language that it leads to.
+const other = language === 'hi' ? 'en' : 'hi';
+const tongue = element('button', { type: 'button', class: 'tongue', lang: other }, other === 'hi' ? 'हिन्दी' : 'English');
+tongue.addEventListener('click', () => {
+  remember('language', other);
+  // What is on the page comes again: photos are kept, and the address holds the rest.
+  location.reload();
+});
+
+document.querySelector('.bar')?.append(
+  element('a', { class: 'brand', href: '/' }, icon('pin'), 'place-search'),
+  element(
+    'nav',
+    { 'aria-label': words.pages },
+    ...PAGES.map(([address, name]) =>
+      element('a', { href: address, 'aria-current': address === here ? 'page' : null }, name),
+    ),
+  ),
+  element('div', { class: 'ends' }, status, tongue, theme),
+);
+
+function isDark() {
+  const chosen = document.documentElement.dataset['theme'];
+  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+function showTheme() {
+  const label = isDark() ? words.toLight : words.toDark;
+  theme.setAttribute('aria-label', label);
+  theme.title = label;
+  theme.replaceChildren(icon(isDark() ? 'sun' : 'moon'));
+}

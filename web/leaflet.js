@@ -1,0 +1,76 @@
+// Leaflet, served by this server from its own package, and the ground of every map here.
+
+import { element } from './dom.js';
+import { words } from './words.js';
+
+/** @typedef {any} Leaflet the library comes without types */
+
+/** @typedef {{url: string, attribution: string} | null} Tiles */
+
+/** @type {Promise<Leaflet> | null} */
+let loading = null;
+
+/** Load Leaflet when a map is first needed: most searches need none. */
+export function loadLeaflet() {
+  loading ??= new Promise((resolve, reject) => {
+    const style = element('link', { rel: 'stylesheet', href: '/vendor/leaflet/leaflet.css' });
+    // Before our own sheets, so that those win.
+    document.head.prepend(style);
+    const script = element('script', { src: '/vendor/leaflet/leaflet.js' });
+    script.addEventListener('load', () => resolve(/** @type {Leaflet} */ (window)['L']));
+    script.addEventListener('error', reject);
+    const styled = new Promise((done) => style.addEventListener('load', done, { once: true }));
+    void styled.then(() => document.head.append(script));
+  });
+  return loading;
+}
+
+/**
+ * A map with a scale bar, and with tiles only where the server was given an address for them.
+ * @param {Leaflet} L
+ * @param {HTMLElement} box
+ * @param {Record<string, unknown>} [options]
+ * @returns {Promise<any>}
+ */
+export async function makeMap(L, box, options = {}) {
+  const map = L.map(box, {
+    attributionControl: false,
+    zoomControl: false,
+    worldCopyJump: true,
+    minZoom: 1,
+    maxZoom: 22,
+    ...options,
+  });
+  L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
+  const { tiles } = /** @type {{tiles: Tiles}} */ (await (await fetch('/page.json')).json());
+  if (tiles) {
+    L.tileLayer(tiles.url, { maxZoom: 22, maxNativeZoom: 19 }).addTo(map);
+    if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
+  }
+  return map;
+}
+
+/**
+ * A pin with a rank on it.
+ * @param {Leaflet} L
+ * @param {{latitude: number, longitude: number}} position
+ * @param {number} rank
+ * @param {string} title
+ */
+export function pin(L, { latitude, longitude }, rank, title) {
+  return L.marker([latitude, longitude], {
+    title,
+    zIndexOffset: -10 * rank,
+    icon: L.divIcon({ className: rank === 1 ? 'place-pin first' : 'place-pin', html: `${rank}`, iconSize: [26, 26] }),
+  });
+}
+
+/**
+ * The estimate of where a photo was taken, with its radius.
+ * @param {Leaflet} L
+ * @param {{latitude: number, longitude: number, radius_m: number}} location
+ */
+export function estimateOf(L, { latitude, longitude, radius_m }) {
+  return L.circle([latitude, longitude], { radius: radius_m, className: 'estimate', interactive: false });
+}

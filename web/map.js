@@ -1,0 +1,170 @@
+// The map page: all places, one of them at a time, and a circle to search in.
+
+import { ApiError, readPlace, readPlaces } from './api.js';
+import { readAddress, writeAddress } from './address.js';
+import { circleTool } from './circle.js';
+import { positionButton } from './copy.js';
+import { announce, element, find } from './dom.js';
+import { addDots } from './dots.js';
+import { distanceM, splitName } from './format.js';
+import { loadLeaflet, makeMap } from './leaflet.js';
+import { hideProblem, showProblem } from './problem.js';
+import { currentIndex, serverReady } from './server.js';
+import { words } from './words.js';
+
+/** @import { Area, Place, PlaceDot } from './types.js' */
+
+const LISTED = 30;
+const WORLD = /** @type {[number, number, number, number]} */ ([-180, -90, 180, 90]);
+
+const note = find('map-note', HTMLParagraphElement);
+const chosen = find('chosen', HTMLDivElement);
+const list = find('in-view-list', HTMLOListElement);
+const circleActions = find('circle-actions', HTMLParagraphElement);
+
+const query = new URLSearchParams(location.search);
+/** @type {{at: string | null, place: number | null, area: Area | null}} */
+const state = { at: query.get('at'), ...pick(location.search) };
+
+/** @param {string} search */
+function pick(search) {
+  const { place, settings } = readAddress(search);
+  return { place, area: settings.area };
+}
+
+function remember() {
+  const parts = new URLSearchParams();
+  if (state.at) parts.set('at', state.at);
+  if (state.area) {
+    parts.set('near', `${state.area.latitude},${state.area.longitude}`);
+    parts.set('radius_m', `${state.area.radius_m}`);
+  }
+  if (state.place !== null) parts.set('place', `${state.place}`);
+  const text = parts.toString().replaceAll('%2C', ',');
+  history.replaceState(null, '', text ? `/map?${text}` : '/map');
+}
+
+await serverReady();
+const L = await loadLeaflet();
+const map = await makeMap(L, find('map', HTMLDivElement));
+const marker = L.circleMarker([0, 0], { radius: 9, className: 'chosen-dot', interactive: false });
+
+if (!currentIndex()?.positions) {
+  note.textContent = words.noPositions;
+  map.setView([20, 0], 2);
+} else {
+  await firstView();
+}
+addDots(L, map, { onDots: showList, onPick: pickDot });
+const circle = circleTool(L, map, showArea);
+if (state.area) circle.set(state.area);
+if (state.place !== null) void showPlace(state.place);
+map.on('moveend', () => {
+  const { lat, lng } = map.getCenter();
+  state.at = `${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
+  remember();
+});
+
+async function firstView() {
+  const [latitude, longitude, zoom] = (state.at ?? '').split(',').map(Number);
+  // A place may lie on the equator, but no map is at zoom 0.
+  if (Number.isFinite(latitude) && Number.isFinite(longitude) && zoom) {
+    map.setView([latitude, longitude], zoom);
+    return;
+  }
+  try {
+    const { features } = await readPlaces(WORLD, new AbortController().signal);
+    const points = features.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0]]);
+    map.fitBounds(L.latLngBounds(points).pad(0.1), { maxZoom: 17 });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    map.setView([20, 0], 2);
+    showProblem(error.problem, [], () => location.reload());
+  }
+}
+
+/** @param {PlaceDot[]} dots */
+function showList(dots) {
+  if (!currentIndex()?.positions) return;
+  const view = map.getBounds();
+  const { lat: latitude, lng: longitude } = map.getCenter();
+  const inView = dots.filter(({ geometry: { coordinates } }) => view.contains([coordinates[1], coordinates[0]]));
+  note.textContent = words.shownOnMap(inView.length, inView.reduce((sum, dot) => sum + dot.properties.count, 0), currentIndex());
+  const away = (/** @type {PlaceDot} */ { geometry: { coordinates } }) =>
+    distanceM({ latitude, longitude }, { latitude: coordinates[1], longitude: coordinates[0] });
+  list.replaceChildren(
+    ...inView
+      .sort((a, b) => away(a) - away(b))
+      .slice(0, LISTED)
+      .map((dot) => {
+        const button = element('button', { type: 'button', class: 'textual' }, splitName(dot.properties).leaf);
+        button.addEventListener('click', () => pickDot(dot));
+        return element('li', {}, button, dot.properties.count > 1 ? ` ${words.andOthers(dot.properties.count - 1)}` : null);
+      }),
+  );
+}
+
+/** @param {PlaceDot} dot */
+function pickDot({ properties: { place_id, count } }) {
+  if (circle.drawing()) return;
+  void showPlace(place_id, count);
+}
+
+/**
+ * @param {number} id
+ * @param {number} [count] places that the dot stands for
+ */
+async function showPlace(id, count = 1) {
+  state.place = id;
+  remember();
+  hideProblem();
+  try {
+    const place = await readPlace(id);
+    if (state.place !== id) return;
+    showChosen(place, count);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showProblem(error.problem, [], () => showPlace(id, count));
+  }
+}
+
+/**
+ * @param {Place} place
+ * @param {number} count
+ */
+function showChosen(place, count) {
+  const { leaf, folder } = splitName(place);
+  const photo = element('img', { src: place.thumbnail_url, alt: '' });
+  photo.addEventListener('error', () => photo.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
+  const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
+  const { position } = place;
+  closer.addEventListener('click', () => position && map.setView([position.latitude, position.longitude], map.getZoom() + 3));
+  chosen.replaceChildren(
+    element('a', { class: 'frame', href: writeAddress({ ...readAddress(''), place: place.place_id }), 'aria-label': words.openPlace(place.name) }, photo),
+    element('h2', { class: 'name' }, leaf),
+    folder ? element('p', { class: 'folder' }, folder) : '',
+    position ? element('p', { class: 'where' }, positionButton(position)) : '',
+    element('a', { class: 'button', href: writeAddress({ ...readAddress(''), of: place.place_id }) }, words.searchAgain),
+    count > 1 ? closer : '',
+  );
+  if (position) marker.setLatLng([position.latitude, position.longitude]).addTo(map);
+  announce(place.name);
+}
+
+/** @param {Area | null} area */
+function showArea(area) {
+  state.area = area;
+  remember();
+  if (!area) {
+    circleActions.replaceChildren();
+    return;
+  }
+  const settings = { ...readAddress('').settings, area };
+  const remove = element('button', { type: 'button', class: 'textual' }, words.removeCircle);
+  remove.addEventListener('click', () => circle.set(null));
+  circleActions.replaceChildren(
+    element('a', { class: 'button', href: writeAddress({ settings, of: null, place: null }) }, words.searchWithin(area)),
+    ' ',
+    remove,
+  );
+}

@@ -1,0 +1,67 @@
+// What a comparison of two photos says, in words and on a scale.
+
+import { element } from './dom.js';
+import { formatSimilarity } from './format.js';
+import { words } from './words.js';
+
+/** @import { Compared } from './types.js' */
+
+/** @param {Compared} compared */
+export function verdictLine({ result, inliers }) {
+  if (result === null) return words.noVerdict(inliers);
+  return result === 'same' ? words.same : words.different;
+}
+
+/**
+ * The whole answer: the verdict, its probability on a scale, and what it stands on.
+ * @param {Compared} compared
+ */
+export function verdict(compared) {
+  const { probability, threshold, similarity, inliers, result, notes = [] } = compared;
+  return [
+    element('h2', { id: 'verdict', class: `verdict ${result ?? 'none'}` }, verdictLine(compared)),
+    probability === null || threshold === null
+      ? element('p', { class: 'uncalibrated' }, words.uncalibrated)
+      : probabilityScale(probability, threshold),
+    element(
+      'dl',
+      { class: 'grounds' },
+      element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
+      element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
+    ),
+    ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
+  ];
+}
+
+/**
+ * @param {number} probability
+ * @param {number} threshold
+ */
+function probabilityScale(probability, threshold) {
+  const scale = element(
+    'div',
+    { class: 'scale', 'aria-hidden': true },
+    element('span', { class: 'fill' }),
+    element('span', { class: 'tick' }, element('span', {}, words.thresholdAt(threshold))),
+  );
+  scale.style.setProperty('--probability', `${probability}`);
+  scale.style.setProperty('--threshold', `${threshold}`);
+  return element(
+    'div',
+    { class: 'probability' },
+    element('p', {}, words.probability(probability, threshold)),
+    scale,
+    element('p', { class: 'ends-of', 'aria-hidden': true }, element('span', {}, '0%'), element('span', {}, '100%')),
+  );
+}
+
+/**
+ * A switch for the lines between photos.
+ * @param {boolean} on
+ * @param {(on: boolean) => void} onChange
+ */
+export function linesSwitch(on, onChange) {
+  const box = element('input', { type: 'checkbox', role: 'switch', checked: on });
+  box.addEventListener('change', () => onChange(box.checked));
+  return element('label', { class: 'switch' }, box, words.showLines);
+}

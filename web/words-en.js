@@ -1,0 +1,287 @@
+// Everything the pages say that does not stand in them, in English.
+
+/** @import { Area, IndexInfo, Problem } from './types.js' */
+
+const whole = new Intl.NumberFormat('en');
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} many
+ */
+function counted(count, one, many) {
+  return `${whole.format(count)} ${count === 1 ? one : many}`;
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** @param {number} metres */
+function distance(metres) {
+  if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
+  return `${metres < 100_000 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} km`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  if (share > 0.99 && share < 1) return 'over 99%';
+  if (share < 0.01 && share > 0) return 'under 1%';
+  return `${Math.round(share * 100)}%`;
+}
+
+export const words = {
+  search: 'Search',
+  map: 'Map',
+  compare: 'Compare',
+  about: 'About',
+  pages: 'Pages',
+  toDark: 'Dark colours',
+  toLight: 'Light colours',
+  index: 'Index',
+  asking: 'Asking the server…',
+  stop: '.',
+
+  number: (/** @type {number} */ count) => whole.format(count),
+  date: (/** @type {string} */ iso) =>
+    new Date(iso).toLocaleString('en', { dateStyle: 'long', timeStyle: 'short' }),
+  placesInIndex: 'Places',
+  withPosition: 'with a position',
+  modelName: 'Model',
+  descriptorLength: 'Numbers in a descriptor',
+  built: 'Built',
+  skippedPhotos: 'Photos skipped',
+  skippedWhy: 'Why photos were skipped',
+  places: (/** @type {number} */ count) => counted(count, 'place', 'places'),
+  skippedMore: (/** @type {number} */ count) => `and ${whole.format(count)} more`,
+  skipped: (/** @type {number} */ count) => counted(count, 'photo skipped', 'photos skipped'),
+  model: (/** @type {string} */ id) => `model ${id}`,
+  dims: (/** @type {number} */ dims) => whole.format(dims),
+
+  choosePhoto: 'Choose a photo',
+  chooseAnother: 'Another photo',
+  severalPhotos: (/** @type {string} */ names, /** @type {number} */ most) =>
+    most === 1 ? `One photo at a time: this is ${names}.` : `Two photos at a time: these are ${names}.`,
+  nothingDropped: 'That was not a photo file. Save the photo first, then drop the file here.',
+  nothingPasted: 'The clipboard holds no photo. Copy a photo first, not its address.',
+  noPreview: 'This browser cannot show this file.',
+  caption: (/** @type {string} */ name, /** @type {number} */ bytes) => `${name}, ${size(bytes)}`,
+  takenAt: 'The photo itself says it was taken at',
+
+  uploading: (/** @type {number} */ share) => `Uploading the photo… ${Math.floor(share * 100)}%`,
+  uploadingStarted: 'Uploading the photo…',
+  searching: 'Searching…',
+  searchingIn: (/** @type {number} */ count) => `Searching ${counted(count, 'place', 'places')}…`,
+  found: (/** @type {number} */ count, /** @type {string} */ name, /** @type {string} */ similarity) =>
+    `${counted(count, 'place', 'places')} found. The first is ${name}, similarity ${similarity}.`,
+  facts: (/** @type {number} */ shown, /** @type {number | null} */ places, /** @type {number} */ ms) =>
+    (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
+    `, found in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
+
+  orderSimilar: 'Similarity puts these places in order; it is not a probability.',
+  orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',
+  estimate: (/** @type {Area} */ { radius_m }) => `Probably taken within ${distance(radius_m)} of`,
+  fromEstimate: (/** @type {number} */ metres) => `${distance(metres)} from the estimate`,
+  verified: (/** @type {number} */ inliers) => `Verified: ${counted(inliers, 'point agrees', 'points agree')}`,
+  unsure: (/** @type {number} */ inliers) =>
+    inliers
+      ? `Not verified: ${inliers === 1 ? 'only 1 point agrees' : `only ${whole.format(inliers)} points agree`}`
+      : 'Not verified: no points agree',
+  searchAgain: 'Search with this photo',
+  searchAgainWith: (/** @type {number} */ rank, /** @type {string} */ name) =>
+    `Search with this photo: rank ${rank}, ${name}`,
+  onlyWithin: (/** @type {Area} */ { latitude, longitude, radius_m }) =>
+    `Only places within ${distance(radius_m)} of ${latitude.toFixed(4)}, ${longitude.toFixed(4)}.`,
+  searchEverywhere: 'Search everywhere',
+  noneInArea: 'No place of the index lies in that circle. Search everywhere, or draw a larger circle on the map.',
+  photoForgotten: 'The photo of this search is not kept any more. Add it again, and the same search runs.',
+  photoNotInLink: 'A link keeps the settings and the open place, but never the photo. Add it to see it beside this place.',
+
+  rank: (/** @type {number} */ rank) => `Rank ${rank}`,
+  match: (/** @type {number} */ rank) => `Place in the index, rank ${rank}`,
+  similarity: 'Similarity',
+  noPosition: 'No position',
+  utm: (/** @type {{easting: number, northing: number, zone: string}} */ at) =>
+    `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
+  copyPosition: (/** @type {string} */ position) => `Copy position ${position}`,
+  copied: 'Copied',
+  copyFailed: 'Copying is not allowed here',
+  openLarger: (/** @type {number} */ rank, /** @type {string} */ name) =>
+    `Open rank ${rank}, ${name}, beside your photo`,
+  noThumbnail: 'No thumbnail',
+
+  viewerTitle: (/** @type {number} */ rank, /** @type {number} */ count) => `Rank ${rank} of ${count}`,
+  placeNumber: (/** @type {number} */ id) => `Place ${id}`,
+  inTheIndex: 'Place in the index',
+  lookingForPoints: 'Looking for matching points…',
+  sharedPoints: (/** @type {number} */ count) =>
+    count ? `${counted(count, 'matching point', 'matching points')}.` : 'No matching points.',
+  noSharedPoints: 'The matching points cannot be shown now.',
+  showLines: 'Show matching points',
+  yourPhoto: 'Your photo',
+  close: 'Close',
+  previous: 'Previous',
+  next: 'Next',
+  originalGone: 'The original photo is not there any more; this is its thumbnail.',
+
+  photoNumber: /** @type {(number: number) => string} */ (number) => (number === 1 ? 'The first photo' : 'The second photo'),
+  oneMore: 'Now the other photo.',
+  comparing: 'Comparing…',
+  uploadingBoth: (/** @type {number} */ share) => `Uploading the photos… ${Math.floor(share * 100)}%`,
+  same: 'Probably the same place',
+  different: 'Probably different places',
+  noVerdict: /** @type {(inliers: number) => string} */ (inliers) =>
+    inliers ? 'No verdict, but matching points' : 'No verdict, and no matching points',
+  uncalibrated:
+    'This model has not been calibrated, so there is no probability and no threshold. Look at the lines: do they join the same things?',
+  probability: (/** @type {number} */ probability, /** @type {number} */ threshold) =>
+    `The probability that both show one place is ${percent(probability)}. ${
+      probability >= threshold ? 'That is above' : 'That is below'
+    } the threshold of ${percent(threshold)}.`,
+  thresholdAt: (/** @type {number} */ threshold) => `threshold ${percent(threshold)}`,
+  matchingPoints: 'Matching points',
+
+  zoomIn: 'Zoom in',
+  zoomOut: 'Zoom out',
+  pinOf: (/** @type {number} */ rank, /** @type {string} */ name) => `Rank ${rank}: ${name}`,
+  noPositions:
+    'No place of this index has a position. Index photos whose Exif holds one, or a CSV with path, latitude and longitude.',
+  shownOnMap: (
+    /** @type {number} */ dots,
+    /** @type {number} */ places,
+    /** @type {IndexInfo | null} */ index,
+  ) => {
+    const all = index ? ` of ${whole.format(index.positions)}` : '';
+    const shown = `${whole.format(places)}${all} places with a position are in view.`;
+    const without = index && index.positions < index.places ? ` ${counted(index.places - index.positions, 'place has', 'places have')} none.` : '';
+    return (dots < places ? `${shown} A dot can stand for several; zoom in to see each.` : shown) + without;
+  },
+  andOthers: (/** @type {number} */ others) => `and ${counted(others, 'other', 'others')} there`,
+  zoomCloser: (/** @type {number} */ count) => `This dot stands for ${counted(count, 'place', 'places')}: zoom in`,
+  openPlace: (/** @type {string} */ name) => `Open ${name}`,
+  drawHow: 'Press on the map for the middle of the circle, and drag to its edge.',
+  searchWithin: (/** @type {Area} */ { radius_m }) => `Search within ${distance(radius_m)}`,
+  removeCircle: 'Remove the circle',
+
+  explaining: 'Asking the model…',
+  gridOf: (/** @type {number} */ columns, /** @type {number} */ rows) =>
+    `${columns} × ${rows} = ${whole.format(columns * rows)} cells`,
+  seenAs: (/** @type {number} */ width, /** @type {number} */ height) => `${width} × ${height} pixels`,
+  clusterOf: (/** @type {number} */ cluster, /** @type {number} */ cells) =>
+    `Cluster ${cluster}: ${counted(cells, 'cell', 'cells')}`,
+  allClusters: (/** @type {number} */ used, /** @type {number} */ clusters) =>
+    `${used} of ${clusters} clusters occur in this photo. Choose one to see its cells alone.`,
+  productOf: (/** @type {number} */ clusters, /** @type {number} */ channels) =>
+    `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
+  descriptorOf: (/** @type {number} */ dims) => `The descriptor as a picture: ${whole.format(dims)} numbers`,
+  cellsOf: 'The photo with every cell in the colour of its cluster',
+  servingNow: 'The model that serves now',
+  backbone: 'Backbone',
+  fitted: 'How it was made',
+  licence: 'Licence',
+
+  statusLoading: 'The server is loading its index…',
+  statusLost: 'No answer from the server; asking again…',
+  emptyTitle: 'This index holds no places yet',
+  emptyMend: 'Fill it with a folder of photos, then start the server again:',
+  emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
+
+  goesOn: 'The search goes on when the server answers again.',
+  tryAgain: 'Try again',
+  tryNow: 'Try now',
+  serverSaid: 'What the server said',
+  againIn: (/** @type {number} */ seconds) => `Trying again in ${counted(seconds, 'second', 'seconds')}.`,
+};
+
+/**
+ * What went wrong and what to do, in words.
+ * @param {Problem} problem
+ * @param {File[]} photos that were sent
+ * @returns {{title: string, mend: string}}
+ */
+export function explain(problem, photos) {
+  const empty = photos.find((photo) => photo.size === 0);
+  if (empty) {
+    return { title: 'This file is empty', mend: `${empty.name} holds no bytes. Choose the photo again.` };
+  }
+  const [one, other] = photos;
+  const names = other ? `One of ${one?.name} and ${other.name}` : `${one?.name}`;
+  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
+  switch (problem.status) {
+    case 0:
+      return problem.alive
+        ? {
+            title: 'The upload broke off',
+            mend: `The server answers, but it did not take the whole photo (${sent}). Try again; if it breaks off again, send a smaller copy of the photo.`,
+          }
+        : {
+            title: 'The connection to the server is lost',
+            mend: 'Check that the server is running and that you are on its network.',
+          };
+    case 404:
+      return {
+        title: 'This is not there any more',
+        mend: 'The index has changed, or the photo of the place was moved. Search again, or ask the person who runs the server.',
+      };
+    case 401:
+    case 403:
+      return {
+        title: 'The server asks for a key',
+        mend: 'This server answers only requests that carry a key. Ask the person who runs it.',
+      };
+    case 413:
+      return {
+        title: 'This photo is too large for the server',
+        mend:
+          (problem.type.endsWith('oversized-photo') ? 'It has too many pixels.' : `It is ${sent}.`) +
+          ' Send a smaller copy: 2,000 pixels on the longer side are more than enough.',
+      };
+    case 415:
+      return {
+        title: 'This file is not a photo',
+        mend: `${names} is in no photo format the server reads. Choose a JPEG, PNG, WebP, AVIF or HEIC file.`,
+      };
+    case 422:
+      return {
+        title: 'This photo cannot be read',
+        mend: `${names} is damaged or only a part of it arrived. Copy it again from where it came from, and choose that file.`,
+      };
+    case 400:
+      return {
+        title: 'The server did not understand the request',
+        mend: 'A setting in the address may be wrong. Open the page without what follows the question mark, and try again.',
+      };
+    case 501:
+      return {
+        title: 'This model cannot do that',
+        mend: 'The model of this index does not have what is needed. An index of another model may.',
+      };
+    case 429:
+      return {
+        title: 'The server is busy',
+        mend: 'Other searches are waiting before yours. Nothing is wrong with the photo.',
+      };
+    case 408:
+      return {
+        title: 'The photo arrived too slowly',
+        mend: `The server waited for all of it (${sent}) and gave up. Try again on a better connection, or send a smaller copy.`,
+      };
+    case 503:
+      if (problem.type.endsWith('timed-out')) {
+        return {
+          title: 'The server took too long',
+          mend: 'It has more work than it can do just now. Try again in a minute.',
+        };
+      }
+      return {
+        title: 'The server is not ready yet',
+        mend: 'It is still loading its model and index. The search starts by itself when it is ready.',
+      };
+    default:
+      return {
+        title: 'The server could not search',
+        mend: `It answered with status ${problem.status}. Try again; if that does not help, tell the person who runs the server.`,
+      };
+  }
+}

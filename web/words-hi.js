@@ -1,0 +1,258 @@
+// Everything the pages say that does not stand in them, in Hindi.
+
+/** @import { Problem } from './types.js' */
+
+const whole = new Intl.NumberFormat('hi-IN');
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** @param {number} count */
+const places = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 'जगहें'}`;
+
+/** @param {number} count */
+const points = (count) => `${whole.format(count)} बिंदु`;
+
+/** @param {number} metres */
+function distance(metres) {
+  if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} मी.`;
+  return `${metres < 100_000 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  if (share > 0.99 && share < 1) return '99% से ज़्यादा';
+  if (share < 0.01 && share > 0) return '1% से कम';
+  return `${Math.round(share * 100)}%`;
+}
+
+/** @type {typeof import('./words-en.js').words} */
+export const words = {
+  search: 'खोज',
+  map: 'नक्शा',
+  compare: 'तुलना',
+  about: 'परिचय',
+  pages: 'पन्ने',
+  toDark: 'गहरे रंग',
+  toLight: 'हल्के रंग',
+  index: 'इंडेक्स',
+  asking: 'सर्वर से पूछ रहे हैं…',
+  stop: '।',
+
+  number: (count) => whole.format(count),
+  date: (iso) => new Date(iso).toLocaleString('hi-IN', { dateStyle: 'long', timeStyle: 'short' }),
+  placesInIndex: 'जगहें',
+  withPosition: 'जिनकी स्थिति पता है',
+  modelName: 'मॉडल',
+  descriptorLength: 'डिस्क्रिप्टर में संख्याएँ',
+  built: 'कब बना',
+  skippedPhotos: 'छोड़ी गई फ़ोटो',
+  skippedWhy: 'फ़ोटो क्यों छोड़ी गईं',
+  places,
+  skippedMore: (count) => `और ${whole.format(count)}`,
+  skipped: (count) => `${whole.format(count)} फ़ोटो छोड़ी गई`,
+  model: (id) => `मॉडल ${id}`,
+  dims: (dims) => whole.format(dims),
+
+  choosePhoto: 'फ़ोटो चुनें',
+  chooseAnother: 'दूसरी फ़ोटो',
+  severalPhotos: (names, most) =>
+    most === 1 ? `एक बार में एक ही फ़ोटो: यह ${names} है।` : `एक बार में दो ही फ़ोटो: ये ${names} हैं।`,
+  nothingDropped: 'यह फ़ोटो की फ़ाइल नहीं थी। पहले फ़ोटो सहेजें, फिर वह फ़ाइल यहाँ छोड़ें।',
+  nothingPasted: 'क्लिपबोर्ड में कोई फ़ोटो नहीं है। पहले फ़ोटो कॉपी करें, उसका पता नहीं।',
+  noPreview: 'यह ब्राउज़र इस फ़ाइल को नहीं दिखा सकता।',
+  caption: (name, bytes) => `${name}, ${size(bytes)}`,
+  takenAt: 'फ़ोटो के अनुसार वह यहाँ ली गई थी:',
+
+  uploading: (share) => `फ़ोटो भेजी जा रही है… ${Math.floor(share * 100)}%`,
+  uploadingStarted: 'फ़ोटो भेजी जा रही है…',
+  searching: 'खोज रहे हैं…',
+  searchingIn: (count) => `${places(count)} में खोज रहे हैं…`,
+  found: (count, name, similarity) => `${places(count)} मिलीं। पहली ${name} है, समानता ${similarity}।`,
+  facts: (shown, all, ms) =>
+    (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
+    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
+
+  orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
+  orderChecked: 'पहले वे जगहें हैं जिनकी ज्यामिति मेल खाती है, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
+  estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
+  fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
+  verified: (inliers) => `जाँच में सही: ${points(inliers)} मेल खाते हैं`,
+  unsure: (inliers) => `जाँच में पक्का नहीं: ${inliers ? `केवल ${points(inliers)} मेल खाते हैं` : 'कोई बिंदु मेल नहीं खाता'}`,
+  searchAgain: 'इस फ़ोटो से खोजें',
+  searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
+  onlyWithin: ({ latitude, longitude, radius_m }) =>
+    `केवल ${latitude.toFixed(4)}, ${longitude.toFixed(4)} से ${distance(radius_m)} के भीतर की जगहें।`,
+  searchEverywhere: 'सब जगह खोजें',
+  noneInArea: 'इस घेरे में इंडेक्स की कोई जगह नहीं है। सब जगह खोजें, या नक्शे पर बड़ा घेरा बनाएँ।',
+  photoForgotten: 'इस खोज की फ़ोटो अब यहाँ नहीं है। उसे फिर से जोड़ें, और वही खोज चलेगी।',
+  photoNotInLink: 'लिंक में सेटिंग और खुली जगह रहती है, फ़ोटो कभी नहीं। फ़ोटो जोड़ें, तो वह इस जगह के साथ दिखेगी।',
+
+  rank: (rank) => `क्रम ${rank}`,
+  match: (rank) => `इंडेक्स की जगह, क्रम ${rank}`,
+  similarity: 'समानता',
+  noPosition: 'स्थिति पता नहीं',
+  utm: (at) => `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
+  copyPosition: (position) => `स्थिति ${position} कॉपी करें`,
+  copied: 'कॉपी हो गया',
+  copyFailed: 'यहाँ कॉपी करने की अनुमति नहीं है',
+  openLarger: (rank, name) => `क्रम ${rank}, ${name} को अपनी फ़ोटो के साथ खोलें`,
+  noThumbnail: 'छोटी फ़ोटो नहीं है',
+
+  viewerTitle: (rank, count) => `${count} में से क्रम ${rank}`,
+  placeNumber: (id) => `जगह ${id}`,
+  inTheIndex: 'इंडेक्स की जगह',
+  lookingForPoints: 'मेल खाते बिंदु खोज रहे हैं…',
+  sharedPoints: (count) => (count ? `${points(count)} मेल खाते हैं।` : 'कोई बिंदु मेल नहीं खाता।'),
+  noSharedPoints: 'मेल खाते बिंदु अभी नहीं दिखाए जा सकते।',
+  showLines: 'मेल खाते बिंदु दिखाएँ',
+  yourPhoto: 'आपकी फ़ोटो',
+  close: 'बंद करें',
+  previous: 'पिछली',
+  next: 'अगली',
+  originalGone: 'मूल फ़ोटो अब वहाँ नहीं है; यह उसका छोटा रूप है।',
+
+  photoNumber: (number) => (number === 1 ? 'पहली फ़ोटो' : 'दूसरी फ़ोटो'),
+  oneMore: 'अब दूसरी फ़ोटो।',
+  comparing: 'तुलना हो रही है…',
+  uploadingBoth: (share) => `फ़ोटो भेजी जा रही हैं… ${Math.floor(share * 100)}%`,
+  same: 'शायद एक ही जगह है',
+  different: 'शायद अलग-अलग जगहें हैं',
+  noVerdict: (inliers) => (inliers ? 'कोई फ़ैसला नहीं, पर बिंदु मेल खाते हैं' : 'कोई फ़ैसला नहीं, और कोई बिंदु मेल नहीं खाता'),
+  uncalibrated:
+    'इस मॉडल का अंशांकन (calibration) नहीं हुआ है, इसलिए न संभावना बताई जा सकती है, न सीमा। रेखाएँ देखें: क्या वे एक ही चीज़ों को जोड़ती हैं?',
+  probability: (probability, threshold) =>
+    `दोनों फ़ोटो में एक ही जगह होने की संभावना ${percent(probability)} है। यह ${percent(threshold)} की सीमा से ${
+      probability >= threshold ? 'ऊपर' : 'नीचे'
+    } है।`,
+  thresholdAt: (threshold) => `सीमा ${percent(threshold)}`,
+  matchingPoints: 'मेल खाते बिंदु',
+
+  zoomIn: 'पास से देखें',
+  zoomOut: 'दूर से देखें',
+  pinOf: (rank, name) => `क्रम ${rank}: ${name}`,
+  noPositions:
+    'इस इंडेक्स की किसी जगह की स्थिति पता नहीं है। ऐसी फ़ोटो का इंडेक्स बनाएँ जिनके Exif में स्थिति हो, या path, latitude और longitude वाली CSV दें।',
+  shownOnMap: (dots, shown, index) => {
+    const all = index ? `स्थिति वाली ${whole.format(index.positions)} जगहों में से ${whole.format(shown)}` : `${places(shown)}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की हैं।` : '';
+    return `${all} यहाँ दिख रही हैं।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
+  },
+  andOthers: (others) => `और वहीं ${whole.format(others)} और`,
+  zoomCloser: (count) => `इस बिंदु पर ${places(count)} हैं: पास से देखें`,
+  openPlace: (name) => `${name} खोलें`,
+  drawHow: 'नक्शे पर घेरे के बीच में दबाएँ, और किनारे तक खींचें।',
+  searchWithin: ({ radius_m }) => `${distance(radius_m)} के भीतर खोजें`,
+  removeCircle: 'घेरा हटाएँ',
+
+  explaining: 'मॉडल से पूछ रहे हैं…',
+  gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} खाने`,
+  seenAs: (width, height) => `${width} × ${height} पिक्सेल`,
+  clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} खाने`,
+  allClusters: (used, clusters) => `इस फ़ोटो में ${clusters} में से ${used} क्लस्टर हैं। किसी एक को चुनें, तो केवल उसके खाने दिखेंगे।`,
+  productOf: (clusters, channels) => `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
+  descriptorOf: (dims) => `डिस्क्रिप्टर का चित्र: ${whole.format(dims)} संख्याएँ`,
+  cellsOf: 'फ़ोटो, जिसमें हर खाना अपने क्लस्टर के रंग में है',
+  servingNow: 'अभी कौन-सा मॉडल काम कर रहा है',
+  backbone: 'आधार-नेटवर्क (backbone)',
+  fitted: 'कैसे बना',
+  licence: 'लाइसेंस',
+
+  statusLoading: 'सर्वर अपना इंडेक्स खोल रहा है…',
+  statusLost: 'सर्वर से जवाब नहीं मिला; फिर पूछ रहे हैं…',
+  emptyTitle: 'इस इंडेक्स में अभी कोई जगह नहीं है',
+  emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
+  emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
+
+  goesOn: 'सर्वर के जवाब देते ही काम आगे बढ़ेगा।',
+  tryAgain: 'फिर कोशिश करें',
+  tryNow: 'अभी कोशिश करें',
+  serverSaid: 'सर्वर ने क्या कहा',
+  againIn: (seconds) => `${whole.format(seconds)} सेकंड में फिर कोशिश होगी।`,
+};
+
+/**
+ * What went wrong and what to do, in words.
+ * @param {Problem} problem
+ * @param {File[]} photos that were sent
+ * @returns {{title: string, mend: string}}
+ */
+export function explain(problem, photos) {
+  const empty = photos.find((photo) => photo.size === 0);
+  if (empty) return { title: 'यह फ़ाइल खाली है', mend: `${empty.name} में कुछ नहीं है। फ़ोटो फिर से चुनें।` };
+  const [one, other] = photos;
+  const names = other ? `${one?.name} या ${other.name}` : `${one?.name}`;
+  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
+  switch (problem.status) {
+    case 0:
+      return problem.alive
+        ? {
+            title: 'फ़ोटो भेजना बीच में रुक गया',
+            mend: `सर्वर चल रहा है, पर उसने पूरी फ़ोटो (${sent}) नहीं ली। फिर कोशिश करें; फिर रुके, तो फ़ोटो की छोटी प्रति भेजें।`,
+          }
+        : { title: 'सर्वर से संपर्क टूट गया', mend: 'देखें कि सर्वर चल रहा है और आप उसी नेटवर्क पर हैं।' };
+    case 400:
+      return {
+        title: 'सर्वर अनुरोध नहीं समझ पाया',
+        mend: 'पते की कोई सेटिंग गलत हो सकती है। प्रश्नचिह्न के बाद का हिस्सा हटाकर पन्ना खोलें, और फिर कोशिश करें।',
+      };
+    case 401:
+    case 403:
+      return {
+        title: 'सर्वर कुंजी माँगता है',
+        mend: 'यह सर्वर केवल कुंजी वाले अनुरोधों का जवाब देता है। सर्वर चलाने वाले से पूछें।',
+      };
+    case 404:
+      return {
+        title: 'यह अब यहाँ नहीं है',
+        mend: 'इंडेक्स बदल गया है, या जगह की फ़ोटो हटा दी गई है। फिर से खोजें, या सर्वर चलाने वाले से पूछें।',
+      };
+    case 413:
+      return {
+        title: 'यह फ़ोटो सर्वर के लिए बहुत बड़ी है',
+        mend:
+          (problem.type.endsWith('oversized-photo') ? 'इसमें बहुत ज़्यादा पिक्सेल हैं।' : `यह ${sent} की है।`) +
+          ' छोटी प्रति भेजें: लंबी भुजा पर 2,000 पिक्सेल काफ़ी हैं।',
+      };
+    case 415:
+      return {
+        title: 'यह फ़ाइल फ़ोटो नहीं है',
+        mend: `सर्वर ${names} का प्रकार नहीं पढ़ सकता। JPEG, PNG, WebP, AVIF या HEIC फ़ाइल चुनें।`,
+      };
+    case 422:
+      return {
+        title: 'यह फ़ोटो पढ़ी नहीं जा सकी',
+        mend: `${names} खराब है, या उसका एक हिस्सा ही पहुँचा। उसे मूल जगह से फिर कॉपी करें, और वही फ़ाइल चुनें।`,
+      };
+    case 429:
+      return { title: 'सर्वर व्यस्त है', mend: 'आपसे पहले दूसरी खोजें चल रही हैं। फ़ोटो में कोई गड़बड़ी नहीं है।' };
+    case 501:
+      return {
+        title: 'यह मॉडल ऐसा नहीं कर सकता',
+        mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। दूसरे मॉडल का इंडेक्स शायद कर सके।',
+      };
+    case 408:
+      return {
+        title: 'फ़ोटो बहुत धीरे पहुँची',
+        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया और छोड़ दिया। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
+      };
+    case 503:
+      if (problem.type.endsWith('timed-out')) {
+        return {
+          title: 'सर्वर को बहुत समय लग गया',
+          mend: 'उसके पास अभी बहुत काम है। एक मिनट में फिर कोशिश करें।',
+        };
+      }
+      return {
+        title: 'सर्वर अभी तैयार नहीं है',
+        mend: 'वह अपना मॉडल और इंडेक्स खोल रहा है। तैयार होते ही काम अपने-आप शुरू होगा।',
+      };
+    default:
+      return {
+        title: 'सर्वर यह नहीं कर सका',
+        mend: `उसने स्थिति ${problem.status} के साथ जवाब दिया। फिर कोशिश करें; न हो, तो सर्वर चलाने वाले को बताएँ।`,
+      };
+  }
+}
