@@ -88,6 +88,7 @@ API_KEYS = Setting(
     "api_keys", str, None, "API keys as in that file, with ; between them.", on_command_line=False
 )
 PUBLIC = Setting("public", bool, False, "Let everybody search; keys are for changes only.")
+WRITABLE = Setting("writable", bool, False, "Let keys with the role write add and remove places.")
 RATE = Setting(
     "rate", int, 0, "Searches a minute for one key or address; 0 for no limit, more get 429."
 )
@@ -109,7 +110,7 @@ TILES_URL = Setting(
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
+    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
 )
 
 

@@ -18,6 +18,7 @@ from search import (
     routes_map,
     routes_places,
     routes_search,
+    routes_writing,
 )
 from search.access import Access
 from search.body_limit import BodyLimit
@@ -79,7 +80,7 @@ def create_app(
     app.state.reloader = reloader and reloader(service)
     for routes in (
         *(routes_search, routes_compare, routes_explain),
-        *(routes_map, routes_places, routes_health),
+        *(routes_map, routes_places, routes_writing, routes_health),
     ):
         app.include_router(routes.router)
     add_docs(app)

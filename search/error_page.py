@@ -18,6 +18,8 @@ MENDS: Mapping[str, str] = {
     "unauthorized": "Send a key: `Authorization: Bearer KEY`. `place-search key` makes one.",
     "forbidden": "Use a key with the role `write`, and not from a browser's password box.",
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
+    "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
+    "what else it may be.",
     "body-too-large": "Send a smaller photo; the server's `--max-body-mb` is its limit.",
     "oversized-photo": "Shrink the photo; `--max-megapixels` and `--decode-mb` are the limits.",
     "unsupported-photo": "Send JPEG, PNG, WebP, AVIF or HEIF. The content counts, not the name.",
@@ -26,6 +28,7 @@ MENDS: Mapping[str, str] = {
     "busy": "Try again after `Retry-After` seconds; nothing was begun.",
     "rate-limited": "Try again after `Retry-After` seconds; `--rate` is the limit.",
     "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
+    "no-vocabulary": "Serve an index of a NetVLAD model whose vocabulary place-search can read.",
     "not-ready": "Wait until `/readyz` answers 200.",
     "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",
 }

@@ -23,5 +23,9 @@ class TimedOutError(PlaceSearchError):
     """A request that the server works on for too long."""
 
 
+class CannotChangeError(PlaceSearchError):
+    """The index of the server cannot be changed."""
+
+
 class ServerError(PlaceSearchError):
     """The server cannot listen where it was told to."""

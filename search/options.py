@@ -23,9 +23,10 @@ class ServerOptions:
     with 429. `model` stands in for the index's own model id, `threads` bounds the model's CPU
     threads (None: all of them). A request must arrive within `read_seconds` and be answered within
     `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
-    nevertheless; `rate` bounds the searches of one key or address a minute (0: no bound).
-    `cors_origins` are the pages of other sites that may ask. `tiles_url` is where the map's tiles
-    come from, with {x}, {y} and {z} in it (None: the map has none).
+    nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
+    searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
+    sites that may ask. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in it
+    (None: the map has none).
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +42,7 @@ class ServerOptions:
     connections: int = 1000
     keys_file: Path | None = None
     public: bool = False
+    writable: bool = False
     rate: int = 0
     cors_origins: Sequence[str] = ()
     log_requests: bool = False

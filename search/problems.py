@@ -20,6 +20,7 @@ from netvlad import (
 )
 from search.errors import (
     BusyError,
+    CannotChangeError,
     NotReadyError,
     ParameterError,
     PhotoGoneError,
@@ -80,6 +81,7 @@ METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not wo
 UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
 FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
+CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
 OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
 UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
@@ -95,7 +97,7 @@ PROBLEMS = {
     problem.name: problem
     for problem in (
         *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
-        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST),
+        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
     )
@@ -109,6 +111,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     UnreadablePhotoError: UNREADABLE_PHOTO,
     VocabularyError: NO_VOCABULARY,
     BusyError: BUSY,
+    CannotChangeError: CANNOT_CHANGE,
     DecoderBusyError: BUSY,
     TimedOutError: TIMED_OUT,
     NotReadyError: NOT_READY,

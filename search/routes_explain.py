@@ -35,11 +35,11 @@ _PROBLEMS = documented(
 @router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
 async def explain_photo(service: CurrentService, photo: UploadFile) -> ExplainReply:
     """The cells of a photo with the cluster of each, and the photo's descriptor."""
-    model = service.engine.model
+    engine = service.engine
     content = await photo.read()
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    reply, _ = await service.searches.run(lambda: explain(model, service.engine.decode(content)))
+    reply, _ = await service.searches.run(lambda: explain(engine.model, engine.decode(content)))
     return reply
 
 

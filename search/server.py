@@ -77,6 +77,12 @@ def serve(
     options = options or ServerOptions()
     keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
     listener = _listen(options.host, options.port)
+    if options.writable and not any(key.role == "write" for key in keys):
+        listener.close()
+        raise ServerError(
+            "--writable needs a key that may write; make one with `place-search key NAME --role "
+            "write` and give it with --keys."
+        )
     if not keys and not _is_loopback(listener):
         _warn(
             f"WARNING: everybody who reaches {options.host} may search this index and see its "
@@ -89,6 +95,7 @@ def serve(
     from search.connection import connection_class
     from search.log import logging_to_stderr
     from search.reload import Reloader
+    from search.writer import Writer
 
     def load(served: "Engine | None" = None) -> "Engine":
         engine = open_engine(index_folder, options, decoder=decoder, served=served)
@@ -119,6 +126,9 @@ def serve(
         )
     )
     service = app.state.service
+    if options.writable:
+        photos = index_folder.resolve().with_name(f"{index_folder.resolve().name}-photos")
+        service.writer = Writer(service, index_folder, photos, decoder, load)
 
     def loaded() -> None:
         if service.failure is not None:

@@ -14,10 +14,12 @@ from search.work import WorkQueue
 
 if TYPE_CHECKING:
     from search.engine import Engine
+    from search.writer import Writer
 
 EngineLoader: TypeAlias = "Callable[[], Engine]"
 """Opens an engine; what it raises ends the server."""
 
+CHANGE_SECONDS = 300.0
 IMAGES_WAITING = 64
 """A page asks for many pictures at once, each of them quick."""
 
@@ -44,6 +46,10 @@ class Service:
             waiting=max(IMAGES_WAITING, 8 * options.queue),
             seconds=options.search_seconds,
         )
+        # One at a time: each makes a new version of the index.
+        self.changes = WorkQueue("change", workers=1, waiting=options.queue, seconds=CHANGE_SECONDS)
+        self.writer: Writer | None = None
+        """What changes the index, where the server may."""
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None
@@ -87,6 +93,7 @@ class Service:
         """Refuse further work."""
         self.searches.close()
         self.images.close()
+        self.changes.close()
         if self.decoder is not None:
             self.decoder.close()
 

@@ -26,6 +26,7 @@ from place_search.settings import (
     THREADS,
     TILES_URL,
     WORKERS,
+    WRITABLE,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def serve(
     search_seconds: Annotated[float, SEARCH_SECONDS.option(min=0.1)] = SEARCH_SECONDS.default,
     keys: Annotated[Path | None, KEYS.option(metavar="FILE")] = KEYS.default,
     public: Annotated[bool, PUBLIC.option()] = PUBLIC.default,
+    writable: Annotated[bool, WRITABLE.option()] = WRITABLE.default,
     rate: Annotated[int, RATE.option(min=0)] = RATE.default,
     cors: Annotated[str, CORS.option(metavar="ORIGINS")] = CORS.default,
     log: Annotated[bool, LOG.option()] = LOG.default,
@@ -82,6 +84,7 @@ def serve(
         search_seconds=search_seconds,
         keys_file=keys,
         public=public,
+        writable=writable,
         rate=rate,
         cors_origins=[origin.strip() for origin in cors.split(",") if origin.strip()],
         log_requests=log,

@@ -1,0 +1,119 @@
+"""Adding and removing places over HTTP."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from indexer import build_index, open_index, open_source
+from netvlad import Model, Position
+from search import ServerError, ServerOptions, new_key, serve
+
+
+@pytest.fixture(scope="module")
+def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("writable")
+    (base / "photos").mkdir()
+    for place in range(3):
+        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
+    build_index(open_source(base / "photos"), base / "index", model)
+    return base / "index"
+
+
+@pytest.fixture(scope="module")
+def writing(start_server: Callable[..., Any], folder: Path) -> Iterator[httpx.Client]:
+    secret, key = new_key("me", "write")
+    keys = folder.parent / "keys"
+    keys.write_text(key.line)
+    server = start_server(folder, "--writable", "--keys", str(keys))
+    headers = {"Authorization": f"Bearer {secret}"}
+    with httpx.Client(base_url=server.address, headers=headers, timeout=60) as client:
+        yield client
+    assert server.stop() == 0
+    assert "Traceback" not in server.text()
+
+
+def best(client: httpx.Client, photo: bytes) -> dict[str, Any]:
+    reply = client.post("/v1/search", files={"photo": ("a", photo)}, params={"k": 1}).json()
+    result: dict[str, Any] = reply["results"][0]
+    return result
+
+
+def test_a_place_is_added_found_and_removed(
+    writing: httpx.Client, folder: Path, street: Any, encode_photo: Callable[..., bytes]
+) -> None:
+    photo = encode_photo(street.photo(7), position=Position(48.5, 11.0))
+    fields = {"latitude": "48.1", "longitude": "11.5", "name": "Town hall ü"}
+    added = writing.post("/v1/places", files={"photo": ("../../x.jpg", photo)}, data=fields)
+    assert added.status_code == 201, added.text
+    place = added.json()
+    assert added.headers["location"] == f"/v1/places/{place['place_id']}"
+    assert place["name"] == "Town hall ü"
+    assert place["position"] == pytest.approx({"latitude": 48.1, "longitude": 11.5})
+    found = best(writing, street.query(7))
+    assert found["place_id"] == place["place_id"]
+    assert best(writing, photo)["place_id"] == place["place_id"]
+    kept = open_index(folder).place(place["place_id"]).path
+    assert kept.parent == folder.parent / "index-photos"
+    assert not Image.open(io.BytesIO(kept.read_bytes())).getexif()
+    assert writing.get(place["image_url"]).status_code == 200
+    again = writing.post("/v1/places", files={"photo": ("b", photo)}, data=fields)
+    assert again.json()["place_id"] == place["place_id"]
+    for _ in range(2):
+        assert writing.delete(f"/v1/places/{place['place_id']}").status_code == 204
+    assert not kept.exists()
+    assert writing.get(f"/v1/places/{place['place_id']}").status_code == 404
+    assert best(writing, street.query(7))["place_id"] != place["place_id"]
+    assert open_index(folder).count == 3
+
+
+def test_without_a_position_the_photo_s_own_is_taken(
+    writing: httpx.Client, street: Any, encode_photo: Callable[..., bytes]
+) -> None:
+    photo = encode_photo(street.photo(8), position=Position(48.5, 11.0))
+    place = writing.post("/v1/places", files={"photo": ("b", photo)}).json()
+    assert place["position"] == pytest.approx({"latitude": 48.5, "longitude": 11.0})
+    assert writing.delete(f"/v1/places/{place['place_id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("photo", "fields", "problem"),
+    [
+        (b"text", {}, "unsupported-photo"),
+        (b"", {}, "bad-parameter"),
+        (b"text", {"latitude": "48"}, "bad-parameter"),
+        (b"text", {"latitude": "98", "longitude": "1"}, "bad-parameter"),
+        (b"text", {"name": "a\r\nb"}, "bad-parameter"),
+        (b"text", {"name": "a" * 201}, "bad-parameter"),
+    ],
+)
+def test_what_cannot_be_added_is_said(
+    writing: httpx.Client, photo: bytes, fields: dict[str, str], problem: str
+) -> None:
+    refused = writing.post("/v1/places", files={"photo": ("a", photo)}, data=fields)
+    assert refused.json()["type"] == f"/problems/{problem}", refused.text
+
+
+def test_a_place_that_never_was_and_the_last_one_cannot_be_removed(
+    writing: httpx.Client, folder: Path
+) -> None:
+    unknown = writing.delete("/v1/places/999")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/unknown-place")
+    ids = [int(place_id) for place_id in open_index(folder).place_ids]
+    for place_id in ids[1:]:
+        assert writing.delete(f"/v1/places/{place_id}").status_code == 204
+    last = writing.delete(f"/v1/places/{ids[0]}")
+    assert (last.status_code, last.json()["type"]) == (409, "/problems/cannot-change")
+    assert str(folder) not in last.text
+    assert (folder.parent / "photos" / "1.jpg").exists(), "photos of the folder are left alone"
+
+
+def test_writing_needs_a_key_that_may(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(new_key("me", "read")[1].line)
+    for keys in (None, tmp_path / "keys"):
+        with pytest.raises(ServerError, match="--writable needs a key"):
+            serve(folder, ServerOptions(port=0, writable=True, keys_file=keys))
