@@ -12,6 +12,7 @@ MENDS: Mapping[str, str] = {
     "bad-parameter": "Correct what `detail` names; `errors` lists every wrong parameter.",
     "bad-request": "Send HTTP, with the photo as `multipart/form-data`.",
     "not-found": "Look the address up in `/docs`.",
+    "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
     "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
     "photo-gone": "Show the thumbnail, which is kept in the index.",
     "method-not-allowed": "Use a method of the `Allow` header.",
