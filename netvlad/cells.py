@@ -15,25 +15,42 @@ CODE_BYTES = CODE_BITS // 8
 
 
 @lru_cache(maxsize=8)
-def _directions(channels: int) -> NDArray[np.float32]:
-    """(channels, CODE_BITS) float32 of ±1, columns orthogonal before they are cut to length."""
-    order = 1 << max(channels - 1, CODE_BITS - 1).bit_length()
-    hadamard = np.ones((1, 1), np.float32)
-    while len(hadamard) < order:
-        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
+def _signs(order: int) -> NDArray[np.float32]:
+    """(order,) float32 of ±1, the same everywhere."""
     # Raw bits of the generator, which numpy promises never to change.
     bits = np.random.PCG64(0).random_raw(order) >> np.uint64(63)
-    signs = bits.astype(np.float32) * 2 - 1
-    # The first column is constant: with it, all bits but one would have to share the rest.
-    return np.ascontiguousarray((hadamard * signs[:, None])[:channels, 1 : CODE_BITS + 1])
+    return bits.astype(np.float32) * 2 - 1
+
+
+def _project(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, C) to (n, CODE_BITS) by the fast Walsh–Hadamard transform.
+
+    A matrix product would be as quick, but its threads would take turns with the network's.
+    """
+    count, channels = cells.shape
+    order = 1 << max(channels - 1, CODE_BITS).bit_length()
+    # Channels first, so that whatever is added lies together in memory.
+    rows = np.zeros((order, count), np.float32)
+    np.multiply(cells.T, _signs(order)[:channels, None], out=rows[:channels])
+    spare = np.empty_like(rows)
+    step = 1
+    while step < order:
+        pairs, mixed = (x.reshape(order // (2 * step), 2, step, count) for x in (rows, spare))
+        np.add(pairs[:, 0], pairs[:, 1], out=mixed[:, 0])
+        np.subtract(pairs[:, 0], pairs[:, 1], out=mixed[:, 1])
+        rows, spare = spare, rows
+        step *= 2
+    # The first direction is constant before the signs: it would hear their sum alone.
+    return np.ascontiguousarray(rows[1 : CODE_BITS + 1].T)
 
 
 def project_cells(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     """Project centred cells, (h, w, C) float32, to (h, w, CODE_BITS), each of L2 norm 1."""
-    projected: NDArray[np.float32] = cells @ _directions(cells.shape[2])
-    norms = np.linalg.norm(projected, axis=2, keepdims=True)
+    height, width, channels = cells.shape
+    projected = _project(cells.reshape(height * width, channels))
+    norms = np.sqrt(np.square(projected).sum(axis=1, keepdims=True))
     np.divide(projected, norms, out=projected, where=norms > 0)
-    return projected
+    return projected.reshape(height, width, CODE_BITS)
 
 
 def encode_cells(cells: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -42,7 +59,7 @@ def encode_cells(cells: NDArray[np.float32]) -> NDArray[np.uint8]:
     Cells are in row order; the first direction is the highest bit of the first byte.
     """
     height, width, channels = cells.shape
-    rows = cells.reshape(height * width, channels) @ _directions(channels)
+    rows = _project(cells.reshape(height * width, channels))
     return np.packbits(rows > 0, axis=1)
 
 

@@ -12,6 +12,7 @@ MENDS: Mapping[str, str] = {
     "bad-parameter": "Correct what `detail` names; `errors` lists every wrong parameter.",
     "bad-request": "Send HTTP, with the photo as `multipart/form-data`.",
     "not-found": "Look the address up in `/docs`.",
+    "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
     "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
     "photo-gone": "Show the thumbnail, which is kept in the index.",
     "method-not-allowed": "Use a method of the `Allow` header.",
@@ -28,7 +29,6 @@ MENDS: Mapping[str, str] = {
     "busy": "Try again after `Retry-After` seconds; nothing was begun.",
     "rate-limited": "Try again after `Retry-After` seconds; `--rate` is the limit.",
     "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
-    "no-vocabulary": "Serve an index of a NetVLAD model whose vocabulary place-search can read.",
     "not-ready": "Wait until `/readyz` answers 200.",
     "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",
 }

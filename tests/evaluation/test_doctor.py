@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from evaluation.check_positions import check_agreement, check_degrees, check_met
 from evaluation.doctor import sample_truth
 from evaluation.plan import check_plan
 from evaluation.truth_split import read_split_truth
-from indexer import PlacePhoto, Utm, build_index, open_source
+from indexer import PlacePhoto, Utm, build_index, open_source, read_manifest
 from netvlad import Model, Position
 
 Draw = Callable[..., None]
@@ -174,10 +175,9 @@ def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat)
     alone = examine(TruthFiles(), index=tmp_path / "index")
     assert kinds(alone) == {"missing": 1}
     assert (alone.database, alone.model) == (4, "lite0-netvlad")
-    manifest = tmp_path / "index" / "manifest.json"
-    body = json.loads(manifest.read_text())
-    body["model"]["fingerprint"] = "0" * 32
-    manifest.write_text(json.dumps(body))
+    manifest = read_manifest(tmp_path / "index")
+    other = {**manifest.model, "fingerprint": "0" * 32}
+    replace(manifest, model=other).write(tmp_path / "index")
     assert "model-disagrees" in kinds(examine(TruthFiles(), index=tmp_path / "index"))
     (tmp_path / "index" / "index.faiss").write_bytes(b"")
     assert kinds(examine(TruthFiles(), index=tmp_path / "index"))["index"] == 1
