@@ -99,6 +99,12 @@ LOG = Setting("log", bool, False, "Write one line of JSON a request to standard 
 LOG_ADDRESSES = Setting(
     "log_addresses", bool, False, "Write the whole address of clients, not their network only."
 )
+TRACE = Setting(
+    "trace",
+    bool,
+    False,
+    "Send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `trace`.",
+)
 
 TILES_URL = Setting(
     "tiles_url",
@@ -110,7 +116,7 @@ TILES_URL = Setting(
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
+    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TRACE, TILES_URL),
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
 from netvlad import Decoder
@@ -38,13 +39,24 @@ from search.reload import Reloader
 from search.request_log import RequestLog
 from search.schemas import ProblemReply
 from search.service import EngineLoader, Service
+from search.telemetry import Traces
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
     from search.engine import Engine
 
 TITLE = "place-search"
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
+
+# FastAPI's own spans tell queries, and with them positions; ours do not.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
 
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -59,12 +71,14 @@ def create_app(
     decoder: Decoder | None = None,
     keys: Sequence[ApiKey] = (),
     reloader: Callable[[Service], Reloader] | None = None,
+    traces: "TracerProvider | None" = None,
 ) -> FastAPI:
     """The application around an engine, or around what loads one.
 
     A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
     needs the index answer 503. `decoder` decodes the places' photos and is closed with the
-    application; without it that happens in this process. `reloader` makes what watches the index.
+    application; without it that happens in this process. `reloader` makes what watches the index,
+    `traces` takes the spans of requests.
     """
     options = options or ServerOptions()
     app = FastAPI(
@@ -75,6 +89,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     service = app.state.service = Service(engine, options, decoder=decoder)
     app.state.reloader = reloader and reloader(service)
@@ -105,6 +120,8 @@ def create_app(
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
     app.add_middleware(SecurityHeaders, images_from=tiles)
+    if traces is not None:
+        app.add_middleware(Traces, provider=traces)
     app.add_middleware(
         RequestLog,
         metrics=service.metrics,

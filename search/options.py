@@ -26,7 +26,7 @@ class ServerOptions:
     nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
     searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
     sites that may ask. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in it
-    (None: the map has none).
+    (None: the map has none). `trace` sends OpenTelemetry spans to a collector.
     """
 
     host: str = "127.0.0.1"
@@ -48,3 +48,4 @@ class ServerOptions:
     log_requests: bool = False
     log_addresses: bool = False
     tiles_url: str | None = None
+    trace: bool = False

@@ -42,6 +42,7 @@ class RequestLog:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope["request_id"] = request_id
         started = time.perf_counter()
         status = 0
 
@@ -56,7 +57,7 @@ class RequestLog:
             await self.app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            route = _route(scope)
+            route = route_of(scope)
             problem = scope.get("problem")
             self.metrics.answered(route, status, seconds, problem)
             if self.write:
@@ -77,12 +78,13 @@ class RequestLog:
             "status": status or None,
             "problem": scope.get("problem"),
             "ms": round(seconds * 1000, 1),
-            "stages_ms": scope.get("stages_ms"),
+            "stages_ms": scope["stages"].milliseconds() if "stages" in scope else None,
         }
         log.info(json.dumps({key: value for key, value in line.items() if value is not None}))
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """The pattern of a request's route, or "other" where there is none."""
     route = scope.get("route")
     return getattr(route, "path", OTHER)
 

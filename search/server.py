@@ -76,6 +76,11 @@ def serve(
     """
     options = options or ServerOptions()
     keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
+    traces = None
+    if options.trace:
+        from search.telemetry import open_provider
+
+        traces = open_provider()
     listener = _listen(options.host, options.port)
     if options.writable and not any(key.role == "write" for key in keys):
         listener.close()
@@ -108,6 +113,7 @@ def serve(
         decoder=decoder,
         keys=keys,
         reloader=lambda service: Reloader(service, index_folder, load),
+        traces=traces,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -147,6 +153,8 @@ def serve(
             server.run(sockets=[listener])
     finally:
         decoder.close()
+        if traces is not None:
+            traces.shutdown()
         for signum, handler in found.items():
             signal.signal(signum, handler)
     if service.failure is not None:

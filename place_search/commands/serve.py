@@ -25,6 +25,7 @@ from place_search.settings import (
     SEARCH_SECONDS,
     THREADS,
     TILES_URL,
+    TRACE,
     WORKERS,
     WRITABLE,
 )
@@ -63,6 +64,7 @@ def serve(
     cors: Annotated[str, CORS.option(metavar="ORIGINS")] = CORS.default,
     log: Annotated[bool, LOG.option()] = LOG.default,
     log_addresses: Annotated[bool, LOG_ADDRESSES.option()] = LOG_ADDRESSES.default,
+    trace: Annotated[bool, TRACE.option()] = TRACE.default,
     tiles_url: Annotated[str | None, TILES_URL.option()] = TILES_URL.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
@@ -89,6 +91,7 @@ def serve(
         cors_origins=[origin.strip() for origin in cors.split(",") if origin.strip()],
         log_requests=log,
         log_addresses=log_addresses,
+        trace=trace,
         tiles_url=tiles_url,
     )
     serve_index(index, options, on_ready=announce)

@@ -218,10 +218,18 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
     ask("POST", "/v1/search", files={"photo": street.query(0)})
     ask("POST", "/v1/search", files={"photo": b"no photo"})
     ask("GET", "/made/up/1")
+    before = ask("GET", "/metrics")
+    assert 'place_search_stage_seconds_count{stage="embed"} 1.0' in before.text
+    ask("POST", "/v1/compare", files={"image1": street.query(0), "image2": street.query(1)})
+    ask("POST", "/v1/explain", files={"photo": street.query(0)})
     page = ask("GET", "/metrics")
     assert page.headers["content-type"].startswith("text/plain")
     for line in (
-        'place_search_stage_seconds_count{stage="embed"} 1.0',
+        'place_search_stage_seconds_count{stage="queue"} 4.0',
+        'place_search_stage_seconds_count{stage="decode"} 5.0',
+        'place_search_stage_seconds_count{stage="embed"} 4.0',
+        'place_search_stage_seconds_count{stage="search"} 1.0',
+        'place_search_stage_seconds_count{stage="verify"} 1.0',
         'place_search_problems_total{type="unsupported-photo"} 1.0',
         'place_search_request_seconds_count{route="other",status="404"} 1.0',
         'place_search_queue_depth{queue="search"} 0.0',
