@@ -95,6 +95,13 @@ RATE = Setting(
 CORS = Setting(
     "cors", str, "", "Sites whose pages may ask, such as https://a.example, with commas between."
 )
+ALLOWED_HOSTS = Setting(
+    "allowed_hosts",
+    str,
+    "",
+    "Names that the server goes by, with commas between; * for any, as without it, but on "
+    "127.0.0.1 only localhost.",
+)
 LOG = Setting("log", bool, False, "Write one line of JSON a request to standard error.")
 LOG_ADDRESSES = Setting(
     "log_addresses", bool, False, "Write the whole address of clients, not their network only."
@@ -116,7 +123,8 @@ TILES_URL = Setting(
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TRACE, TILES_URL),
+    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, ALLOWED_HOSTS),
+    *(LOG, LOG_ADDRESSES, TRACE, TILES_URL),
 )
 
 

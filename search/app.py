@@ -25,12 +25,14 @@ from search.access import Access
 from search.body_limit import BodyLimit
 from search.disconnects import Disconnects
 from search.headers import SecurityHeaders
+from search.hosts import Hosts
 from search.keys import ApiKey
 from search.options import ServerOptions
 from search.page import add_docs, add_page, tiles_origin
 from search.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
+    WRONG_HOST,
     Problem,
     add_problem_handlers,
     documented,
@@ -104,6 +106,8 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
     app.add_middleware(Access, keys=keys, public=options.public, rate=options.rate)
+    if options.allowed_hosts is not None:
+        app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
         BodyLimit,
         max_bytes=options.max_body_bytes,
@@ -171,6 +175,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema["components"]["securitySchemes"] = _SECURITY
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
+                operation["responses"] |= _documented(WRONG_HOST)
                 if path.startswith("/v1/"):
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)

@@ -25,8 +25,9 @@ class ServerOptions:
     `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
     nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
     searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
-    sites that may ask. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in it
-    (None: the map has none). `trace` sends OpenTelemetry spans to a collector.
+    sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
+    its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
+    where the map's tiles come from, with {x}, {y} and {z} in it (None: the map has none).
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +46,7 @@ class ServerOptions:
     writable: bool = False
     rate: int = 0
     cors_origins: Sequence[str] = ()
+    allowed_hosts: Sequence[str] | None = None
     log_requests: bool = False
     log_addresses: bool = False
     tiles_url: str | None = None

@@ -82,6 +82,7 @@ UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
 FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
+WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
 OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
 UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
@@ -97,7 +98,7 @@ PROBLEMS = {
     problem.name: problem
     for problem in (
         *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
-        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE),
+        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
     )

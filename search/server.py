@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -88,7 +89,9 @@ def serve(
             "--writable needs a key that may write; make one with `place-search key NAME --role "
             "write` and give it with --keys."
         )
-    if not keys and not _is_loopback(listener):
+    if _is_loopback(listener):
+        options = replace(options, allowed_hosts=(*(options.allowed_hosts or ()), options.host))
+    elif not keys:
         _warn(
             f"WARNING: everybody who reaches {options.host} may search this index and see its "
             "photos; use --keys, or --host 127.0.0.1."

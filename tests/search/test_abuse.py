@@ -69,7 +69,7 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
     links = [connect(guarded) for _ in range(30)]
     started = time.monotonic()
     for link in links:
-        link.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ")
+        link.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: ")
     silent = connect(guarded)
     while time.monotonic() - started < READ_SECONDS - 0.5:
         links[0].sendall(b"a")
@@ -84,7 +84,7 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
 def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client) -> None:
     with connect(guarded) as link:
         link.sendall(
-            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
         )
         started = time.monotonic()
@@ -97,7 +97,7 @@ def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client)
 def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> None:
     with connect(guarded) as link:
         link.sendall(
-            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
             b"47\r\n--x\r\n"
             b'Content-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n\r\n'
@@ -145,7 +145,7 @@ def test_uploads_that_are_cancelled_leave_nothing(
     process = psutil.Process(guarded.process.pid)
     files = process.num_fds()
     head = (
-        b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n"
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
     )
@@ -169,7 +169,8 @@ def test_who_goes_away_gives_the_place_up(guarded: Any, ask: httpx.Client, stree
         + b"\r\n--x--\r\n"
     )
     head = (
-        "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
     links = []
@@ -271,7 +272,8 @@ def test_it_is_alive_under_load(guarded: Any, ask: httpx.Client, street: Any) ->
 )
 def test_paths_lead_nowhere(guarded: Any, path: str) -> None:
     with connect(guarded) as link:  # a client would tidy the path up
-        link.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        link.sendall(head.encode())
         answer = received(link)
     assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), answer[:200]
     assert b"root:" not in answer

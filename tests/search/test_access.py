@@ -172,11 +172,40 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     assert ask("OPTIONS", "/v1/search", headers=preflight).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        *((name, True) for name in ("localhost", "localhost:80", "LocalHost.", "a.localhost:1")),
+        *((name, True) for name in ("127.0.0.1:8000", "[::1]:8000", "192.0.2.7", "Places.example")),
+        *((name, False) for name in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io")),
+        *((name, False) for name in ("", "[", "a@evil.example", "notlocalhost", "2130706433")),
+    ],
+)
+def test_a_server_goes_by_its_own_names_only(engine: Engine, host: str, taken: bool) -> None:
+    ask = asker(create_app(engine, ServerOptions(allowed_hosts=["places.EXAMPLE"])))
+    for method, path in (("GET", "/"), ("GET", "/livez"), ("POST", "/v1/search")):
+        response = ask(method, path, headers={"host": host})
+        assert (response.status_code != 421) is taken
+        if not taken:
+            assert response.json()["type"] == "/problems/wrong-host"
+            assert response.headers["x-content-type-options"] == "nosniff"
+    any_name = asker(create_app(engine, ServerOptions(allowed_hosts=["*"])))
+    assert any_name("GET", "/livez", headers={"host": host}).status_code == 200
+
+
+def test_a_name_that_another_site_has_pointed_here_gets_no_answer(client: httpx.Client) -> None:
+    rebound = client.get("/v1/index", headers={"host": "evil.example"})
+    assert (rebound.status_code, rebound.json()["type"]) == (421, "/problems/wrong-host")
+    assert client.get("/v1/index", headers={"host": "localhost"}).status_code == 200
+
+
 def test_all_interfaces_without_a_key_is_warned_of(
     start_server: Callable[..., Any], index_folder: Path, tmp_path: Path
 ) -> None:
     server = start_server(index_folder, "--host", "0.0.0.0")
     assert "WARNING: everybody who reaches 0.0.0.0" in server.text()
+    named = httpx.get(f"{server.address}livez", headers={"host": "places.example"})
+    assert named.status_code == 200
     server.stop()
     secret, key = new_key("me", "read")
     (tmp_path / "keys").write_text(key.line)

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_the_systemd_unit_is_well_formed() -> None:
 
 
 @pytest.fixture
-def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
+def proxy(start_server: Callable[..., Any], index_folder: Path, tmp_path: Path) -> Iterator[str]:
     """nginx with the example, on a port and with a certificate of its own."""
     nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
     if nginx is None or openssl is None:
@@ -53,6 +53,8 @@ def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
+    options = ("--allowed-hosts", "places.example", "--max-body-mb", "2")
+    server = start_server(index_folder, *options)
     port = _free_port()
     example = (DEPLOY / "nginx.conf").read_text("utf-8")
     for old, new in (
@@ -79,6 +81,7 @@ def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+        server.stop()
 
 
 def _free_port() -> int:
@@ -89,7 +92,8 @@ def _free_port() -> int:
 
 def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None:
     trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    with httpx.Client(base_url=proxy, verify=trust, timeout=30) as client:
+    named = {"host": "places.example"}
+    with httpx.Client(base_url=proxy, verify=trust, timeout=30, headers=named) as client:
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -102,6 +106,7 @@ def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None
         assert found.json()["results"][0]["name"] == "03.jpg"
         assert "max-age" in found.headers["strict-transport-security"]
         assert client.get("/metrics").status_code == 404
+        assert client.get("/livez", headers={"host": "other.example"}).status_code == 421
         large = client.post("/v1/search", files={"photo": ("a", bytes(3 << 20))})
         assert large.status_code == 413
         assert large.json()["type"] == "/problems/body-too-large"

@@ -346,6 +346,7 @@ def test_the_schema_documents_the_replies_and_problems(client: httpx.Client) -> 
         "408",
         "413",
         "415",
+        "421",
         "422",
         "429",
         "503",
