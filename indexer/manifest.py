@@ -161,7 +161,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = path.read_bytes()
         table = json.loads(content.decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
+    except FileNotFoundError:
         raise IndexFormatError(_no_index(folder)) from None
     except OSError as error:
         raise IndexFormatError(

@@ -1,13 +1,18 @@
 """What a server can be told."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netvlad import DecodeLimits
+from search.errors import ServerError
 
 MAX_DEFAULT_WORKERS = 8
+
+_NAME = re.compile(r"[^\s/@,]+")
+_ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 
 
 def default_workers() -> int:
@@ -51,3 +56,16 @@ class ServerOptions:
     log_addresses: bool = False
     tiles_url: str | None = None
     trace: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `ServerError` for names that could never be asked by."""
+        for origin in self.cors_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ServerError(
+                    f"'{origin}' is no site; give --cors the likes of https://a.example."
+                )
+        for name in self.allowed_hosts or ():
+            if not _NAME.fullmatch(name):
+                raise ServerError(
+                    f"'{name}' is no server's name; give --allowed-hosts the likes of a.example."
+                )

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvlad import ModelError, find_model
-from search import Engine, ServerError, ServerOptions, create_app, serve
+from netvlad import Model, ModelError, PlaceSearchError, find_model
+from search import Engine, ServerError, ServerOptions, create_app, open_engine, serve
 
 PROGRAM = (sys.executable, "-m", "place_search.cli")
 
@@ -98,6 +98,57 @@ def test_a_missing_index_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_of_photos_is_no_index(street: Any) -> None:
     assert str(street.folder) in fails("serve", street.folder, "--port", "0")
+
+
+def test_what_cannot_be_opened_is_said_before_it_serves(
+    index_folder: Path, tmp_path: Path, model: Model
+) -> None:
+    assert model.folder is not None
+    copies = iter(range(20))
+
+    def sentence(spoil: Callable[[Path, Path], object]) -> str:
+        base = tmp_path / str(next(copies))
+        shutil.copytree(index_folder, base / "index")
+        shutil.copytree(model.folder or "", base / "model")
+        spoil(base / "index", base / "model")
+        with pytest.raises(PlaceSearchError) as told:
+            open_engine(base / "index", ServerOptions(model=base / "model"))
+        said = str(told.value)
+        assert said.endswith(".")
+        assert "\n" not in said
+        return said.replace(str(base), "")
+
+    def unreadable(path: Path) -> None:
+        path.unlink()
+        path.mkdir()
+
+    assert "/index does not exist" in sentence(lambda index, model: shutil.rmtree(index))
+    assert "/index/manifest.json cannot be read" in sentence(
+        lambda index, model: unreadable(index / "manifest.json")
+    )
+    assert "/index/manifest.json is damaged" in sentence(
+        lambda index, model: (index / "manifest.json").write_text("{")
+    )
+    for name in ("index.faiss", "descriptors.h5", "descriptors/00000.h5"):
+        told = sentence(lambda index, model, name=name: (index / name).write_bytes(b"x"))  # type: ignore[misc]
+        assert f"/index/{name} is missing or damaged" in told
+        assert f"/index/{name}" in sentence(
+            lambda index, model, name=name: (index / name).unlink()  # type: ignore[misc]
+        )
+    assert "There is no model" in sentence(lambda index, model: shutil.rmtree(model))
+    for spoil in (Path.unlink, unreadable, lambda path: path.write_bytes(b"x")):
+        told = sentence(lambda index, model, spoil=spoil: spoil(model / "f32.onnx"))  # type: ignore[misc]
+        assert "/model/f32.onnx is missing or altered" in told
+    with pytest.raises(PlaceSearchError, match=r"manifest\.json is a file; name the folder"):
+        open_engine(index_folder / "manifest.json", ServerOptions())
+
+
+@pytest.mark.parametrize("site", ["a.example", "https://a.example/", "https://a b", "file:///x"])
+def test_names_that_nobody_asks_by_are_refused(site: str) -> None:
+    with pytest.raises(ServerError, match="--cors"):
+        ServerOptions(cors_origins=[site])
+    with pytest.raises(ServerError, match="--allowed-hosts"):
+        ServerOptions(allowed_hosts=[f"https://{site}"])
 
 
 def test_an_index_of_another_model_is_refused(index_folder: Path, tmp_path: Path) -> None:
