@@ -338,6 +338,7 @@ def test_the_same_answer_alone_and_in_a_crowd(
     start_server: Callable[..., Any], index_folder: Any, street: Any
 ) -> None:
     server = start_server(index_folder, "--threads", "1", "--queue", "64")
+    other = start_server(index_folder, "--threads", "2")
     photos = [street.query(place) for place in range(6)]
     with httpx.Client(base_url=server.address, timeout=60) as client:
 
@@ -347,7 +348,10 @@ def test_the_same_answer_alone_and_in_a_crowd(
         alone = [results(number) for number in range(6)]
         with ThreadPoolExecutor(12) as pool:
             crowd = list(pool.map(results, range(24)))
+    with httpx.Client(base_url=other.address, timeout=60) as client:
+        assert [results(number) for number in range(6)] == alone, "two threads, the same answer"
     server.stop()
+    other.stop()
     assert all(found == alone[number % 6] for number, found in enumerate(crowd))
 
 
