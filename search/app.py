@@ -24,11 +24,12 @@ from search import (
 from search.access import Access
 from search.body_limit import BodyLimit
 from search.disconnects import Disconnects
+from search.errors import ServerError
 from search.headers import SecurityHeaders
 from search.hosts import Hosts
 from search.keys import ApiKey
 from search.options import ServerOptions
-from search.page import add_docs, add_page, tiles_origin
+from search.page import add_docs, add_page, tiles_elsewhere, tiles_origin
 from search.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
@@ -101,7 +102,7 @@ def create_app(
     ):
         app.include_router(routes.router)
     add_docs(app)
-    add_page(app, options.tiles_url)
+    add_page(app, _add_ground(app, options))
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
@@ -134,6 +135,21 @@ def create_app(
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _add_ground(app: FastAPI, options: ServerOptions) -> dict[str, Any] | None:
+    """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
+    if options.tiles_file is None:
+        return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
+    if options.tiles_url is not None:
+        raise ServerError("A map has one ground: give --tiles-url or --tiles-file, not both.")
+    from search.tiles import ADDRESS, TileFile, add_tiles
+
+    file = TileFile(options.tiles_file)
+    add_tiles(app, file)
+    first, last = file.zooms
+    about = {"url": ADDRESS, "attribution": file.attribution, "bounds": file.bounds}
+    return {**about, "min_zoom": first, "max_zoom": last}
 
 
 @asynccontextmanager

@@ -32,7 +32,8 @@ class ServerOptions:
     searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
     sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
     its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
-    where the map's tiles come from, with {x}, {y} and {z} in it (None: the map has none).
+    where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a
+    PMTiles file of them (None: the map has none).
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +56,7 @@ class ServerOptions:
     log_requests: bool = False
     log_addresses: bool = False
     tiles_url: str | None = None
+    tiles_file: Path | None = None
     trace: bool = False
 
     def __post_init__(self) -> None:

@@ -110,14 +110,19 @@ def serve(
         engine.warm_up()
         return engine
 
-    app = create_app(
-        load,
-        options,
-        decoder=decoder,
-        keys=keys,
-        reloader=lambda service: Reloader(service, index_folder, load),
-        traces=traces,
-    )
+    try:
+        app = create_app(
+            load,
+            options,
+            decoder=decoder,
+            keys=keys,
+            reloader=lambda service: Reloader(service, index_folder, load),
+            traces=traces,
+        )
+    except ServerError:
+        decoder.close()
+        listener.close()
+        raise
     server = uvicorn.Server(
         uvicorn.Config(
             app,

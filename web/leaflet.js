@@ -5,7 +5,10 @@ import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
 
-/** @typedef {{url: string, attribution: string} | null} Tiles */
+/**
+ * @typedef {{url: string, attribution: string, bounds?: [[number, number], [number, number]],
+ *   min_zoom?: number, max_zoom?: number} | null} Tiles
+ */
 
 /** @type {Promise<Leaflet> | null} */
 let loading = null;
@@ -26,7 +29,7 @@ export function loadLeaflet() {
 }
 
 /**
- * A map with a scale bar, and with tiles only where the server was given an address for them.
+ * A map with a scale bar, and with tiles only where the server was given an address or a file of them.
  * @param {Leaflet} L
  * @param {HTMLElement} box
  * @param {Record<string, unknown>} [options]
@@ -45,7 +48,8 @@ export async function makeMap(L, box, options = {}) {
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
   const { tiles } = /** @type {{tiles: Tiles}} */ (await (await fetch('/page.json')).json());
   if (tiles) {
-    L.tileLayer(tiles.url, { maxZoom: 22, maxNativeZoom: 19 }).addTo(map);
+    const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
+    L.tileLayer(tiles.url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
     if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
   }
   return map;

@@ -25,6 +25,7 @@ from place_search.settings import (
     READ_SECONDS,
     SEARCH_SECONDS,
     THREADS,
+    TILES_FILE,
     TILES_URL,
     TRACE,
     WORKERS,
@@ -68,6 +69,7 @@ def serve(
     log_addresses: Annotated[bool, LOG_ADDRESSES.option()] = LOG_ADDRESSES.default,
     trace: Annotated[bool, TRACE.option()] = TRACE.default,
     tiles_url: Annotated[str | None, TILES_URL.option()] = TILES_URL.default,
+    tiles_file: Annotated[Path | None, TILES_FILE.option(metavar="FILE")] = TILES_FILE.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
     from netvlad import DecodeLimits
@@ -96,6 +98,7 @@ def serve(
         log_addresses=log_addresses,
         trace=trace,
         tiles_url=tiles_url,
+        tiles_file=tiles_file,
     )
     serve_index(index, options, on_ready=announce)
 

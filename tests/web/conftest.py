@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,11 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
 
 
 @contextmanager
-def serving(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A `place-search serve` process that takes at most 2 MiB a request, and its address."""
     command = [sys.executable, "-m", "place_search.cli", "serve", str(index_folder)]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--max-body-mb", "2"], stdout=subprocess.PIPE, text=True
+        [*command, "--port", "0", "--max-body-mb", "2", *options], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     with process.stdout:
@@ -134,6 +134,13 @@ def server(index_folder: Path) -> Iterator[str]:
     """The address of a server for all tests."""
     with serving(index_folder) as (_, address):
         yield address
+
+
+@pytest.fixture
+def start_server(index_folder: Path) -> Iterator[Callable[..., str]]:
+    """Starts a server with options; returns its address."""
+    with ExitStack() as servers:
+        yield lambda *options: servers.enter_context(serving(index_folder, *options))[1]
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """The map page, and the map beside the results."""
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
+
+from tests.search.tile_file import write_tiles
 
 
 def open_map(open_page: Any, server: str, query: str = "", **options: Any) -> Page:
@@ -105,3 +109,19 @@ def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None
     page.route("**/v1/places?*", lambda route: route.fulfill(json={"places": 0, "features": []}))
     page.goto(f"{server}map")
     expect(page.locator("#map-note")).to_contain_text("No place of this index has a position.")
+
+
+def test_a_file_of_tiles_is_the_ground_of_the_map(
+    open_page: Any, start_server: Callable[..., str], tmp_path: Path
+) -> None:
+    file = write_tiles(tmp_path / "world.pmtiles", range(6))
+    address = start_server("--tiles-file", str(file))
+    page = open_page(address)
+    page.goto(f"{address}map?at=48.003,11.5,17")
+    expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
+    # Closer than the file goes, its last zoom is shown larger.
+    tiles = page.locator(".leaflet-tile-loaded")
+    expect(tiles.first).to_have_attribute("src", re.compile(r"/tiles/5/17/11$"))
+    page.goto(f"{address}map?at=48,11.5,4")
+    expect(tiles.first).to_have_attribute("src", re.compile(r"/tiles/4/\d+/\d+$"))
+    expect(page.locator(".leaflet-control-attribution")).to_have_text("© The mappers & friends")
