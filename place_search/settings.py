@@ -119,13 +119,16 @@ TILES_URL = Setting(
     None,
     "Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there (default: none).",
 )
+REPORTS = Setting(
+    "reports", Path, None, "Folder of evaluation reports (`eval --report`) to show at /reports."
+)
 TILES_FILE = Setting("tiles_file", Path, None, "Map tiles as pictures, in a PMTiles file.")
 
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
     *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, ALLOWED_HOSTS),
-    *(LOG, LOG_ADDRESSES, TRACE, TILES_URL, TILES_FILE),
+    *(LOG, LOG_ADDRESSES, TRACE, TILES_URL, TILES_FILE, REPORTS),
 )
 
 

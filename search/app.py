@@ -18,6 +18,7 @@ from search import (
     routes_health,
     routes_map,
     routes_places,
+    routes_reports,
     routes_search,
     routes_writing,
 )
@@ -98,11 +99,11 @@ def create_app(
     app.state.reloader = reloader and reloader(service)
     for routes in (
         *(routes_search, routes_compare, routes_explain),
-        *(routes_map, routes_places, routes_writing, routes_health),
+        *(routes_map, routes_places, routes_writing, routes_reports, routes_health),
     ):
         app.include_router(routes.router)
     add_docs(app)
-    add_page(app, _add_ground(app, options))
+    add_page(app, tiles=_add_ground(app, options), reports=service.reports.served)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)

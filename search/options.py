@@ -33,7 +33,7 @@ class ServerOptions:
     sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
     its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
     where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a
-    PMTiles file of them (None: the map has none).
+    PMTiles file of them (None: the map has none). `reports` is a folder of evaluation reports.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +58,7 @@ class ServerOptions:
     tiles_url: str | None = None
     tiles_file: Path | None = None
     trace: bool = False
+    reports: Path | None = None
 
     def __post_init__(self) -> None:
         """Raises `ServerError` for names that could never be asked by."""

@@ -45,10 +45,11 @@ OPENSTREETMAP = "openstreetmap.org"
 ATTRIBUTION = "© OpenStreetMap contributors"
 
 
-def add_page(app: FastAPI, tiles: Mapping[str, Any] | None = None) -> None:
+def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) -> None:
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
-    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any.
+    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any, and
+    whether it shows `reports`.
     """
     for file in sorted(_package_folder("web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -58,7 +59,8 @@ def add_page(app: FastAPI, tiles: Mapping[str, Any] | None = None) -> None:
         _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
 
     async def about_page(request: Request) -> Response:
-        return JSONResponse({"tiles": tiles}, headers={"Cache-Control": "no-cache"})
+        about = {"tiles": tiles, "reports": reports}
+        return JSONResponse(about, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/page.json", about_page, include_in_schema=False)
 

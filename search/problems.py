@@ -25,6 +25,7 @@ from search.errors import (
     ParameterError,
     PhotoGoneError,
     TimedOutError,
+    UnknownReportError,
 )
 from search.headers import SECURITY_HEADERS
 from search.schemas import ParameterProblem, ProblemReply
@@ -76,6 +77,7 @@ BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
 BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
 NOT_FOUND = Problem("not-found", 404, "Nothing is here")
 UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
+UNKNOWN_REPORT = Problem("unknown-report", 404, "No such report")
 PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
 UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
@@ -97,8 +99,8 @@ NOT_READY = Problem("not-ready", 503, "The server is still loading")
 PROBLEMS = {
     problem.name: problem
     for problem in (
-        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
-        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
+        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, UNKNOWN_REPORT, PHOTO_GONE),
+        *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
     )
@@ -107,6 +109,7 @@ PROBLEMS = {
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
+    UnknownReportError: UNKNOWN_REPORT,
     OversizedPhotoError: OVERSIZED_PHOTO,
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,

@@ -10,6 +10,7 @@ from netvlad import Decoder
 from search.errors import NotReadyError
 from search.metrics import Metrics
 from search.options import ServerOptions
+from search.reports import Reports
 from search.stages import Stages
 from search.work import WorkQueue
 
@@ -53,6 +54,7 @@ class Service:
         self.changes = WorkQueue("change", workers=1, waiting=options.queue, seconds=CHANGE_SECONDS)
         self.writer: Writer | None = None
         """What changes the index, where the server may."""
+        self.reports = Reports(options.reports)
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None

@@ -1,14 +1,10 @@
 // Leaflet, served by this server from its own package, and the ground of every map here.
 
 import { element } from './dom.js';
+import { served } from './served.js';
 import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
-
-/**
- * @typedef {{url: string, attribution: string, bounds?: [[number, number], [number, number]],
- *   min_zoom?: number, max_zoom?: number} | null} Tiles
- */
 
 /** @type {Promise<Leaflet> | null} */
 let loading = null;
@@ -46,7 +42,7 @@ export async function makeMap(L, box, options = {}) {
   });
   L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
-  const { tiles } = /** @type {{tiles: Tiles}} */ (await (await fetch('/page.json')).json());
+  const { tiles } = await served;
   if (tiles) {
     const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
     L.tileLayer(tiles.url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);

@@ -23,6 +23,7 @@ from place_search.settings import (
     QUEUE,
     RATE,
     READ_SECONDS,
+    REPORTS,
     SEARCH_SECONDS,
     THREADS,
     TILES_FILE,
@@ -70,6 +71,7 @@ def serve(
     trace: Annotated[bool, TRACE.option()] = TRACE.default,
     tiles_url: Annotated[str | None, TILES_URL.option()] = TILES_URL.default,
     tiles_file: Annotated[Path | None, TILES_FILE.option(metavar="FILE")] = TILES_FILE.default,
+    reports: Annotated[Path | None, REPORTS.option(metavar="DIR")] = REPORTS.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
     from netvlad import DecodeLimits
@@ -99,6 +101,7 @@ def serve(
         trace=trace,
         tiles_url=tiles_url,
         tiles_file=tiles_file,
+        reports=reports,
     )
     serve_index(index, options, on_ready=announce)
 

@@ -18,6 +18,7 @@ import uvicorn
 from PIL import ExifTags, Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from evaluation import evaluate, read_truth_csv, write_report
 from indexer import build_index, open_index, open_source
 from netvlad import Model, open_model
 from search import Engine, ServerOptions, create_app
@@ -130,9 +131,21 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
 
 
 @pytest.fixture(scope="session")
-def server(index_folder: Path) -> Iterator[str]:
+def reports(town: Town, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one report: of four queries, two of them wrong by its truth."""
+    rows = ["query,positives"]
+    for query, place in ((2, 2), (3, 3), (5, 6), (6, 5)):
+        rows.append(f"{town.query(query).name},{town.name(place)}")
+    truth = read_truth_csv(town.write("truth.csv", "\n".join(rows).encode()), town.folder)
+    folder = tmp_path_factory.mktemp("reports")
+    write_report(truth, evaluate(truth, model, at=[1, 2]), folder / "town")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(index_folder: Path, reports: Path) -> Iterator[str]:
     """The address of a server for all tests."""
-    with serving(index_folder) as (_, address):
+    with serving(index_folder, "--reports", str(reports)) as (_, address):
         yield address
 
 

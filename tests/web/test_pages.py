@@ -7,7 +7,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-PAGES = {"": "Search", "map": "Map", "compare": "Compare", "about": "About"}
+PAGES = {
+    "": "Search",
+    "map": "Map",
+    "compare": "Compare",
+    "about": "About",
+    "reports": "Reports",
+}
 
 
 def settle(page: Page) -> None:
@@ -98,7 +104,7 @@ def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
     assert paper() == light
 
 
-@pytest.mark.parametrize("address", ["", "map", "compare", "about"])
+@pytest.mark.parametrize("address", PAGES)
 def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
     sizes: dict[str, int] = {}
     page = open_page(server, service_workers="block")
@@ -125,7 +131,7 @@ def test_largest_paint_comes_within_a_second(open_page: Any) -> None:
     assert paint < 1000
 
 
-@pytest.mark.parametrize("address", ["map", "compare", "about"])
+@pytest.mark.parametrize("address", ["map", "compare", "about", "reports"])
 def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, address: str) -> None:
     page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
     page.goto(f"{server}{address}")
