@@ -29,7 +29,7 @@ export function loadLeaflet() {
  * @param {Leaflet} L
  * @param {HTMLElement} box
  * @param {Record<string, unknown>} [options]
- * @returns {Promise<any>}
+ * @returns {Promise<any>} with the option `ground` where there are tiles
  */
 export async function makeMap(L, box, options = {}) {
   const map = L.map(box, {
@@ -45,6 +45,7 @@ export async function makeMap(L, box, options = {}) {
   const { tiles } = await served;
   if (tiles) {
     const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
+    map.options.ground = true;
     L.tileLayer(tiles.url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
     if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
   }

@@ -98,6 +98,20 @@ def test_the_results_are_on_a_map_beside_them(open_page: Any, town: Any) -> None
     expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
 
 
+def test_a_map_whose_server_is_away_says_so_and_goes_on(open_page: Any, server: str) -> None:
+    page = open_map(
+        open_page, server, "?at=48.005,11.5,15", expected=("ERR_INTERNET_DISCONNECTED",)
+    )
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Zoom out").click()
+    expect(page.locator("#status")).to_contain_text("No answer from the server; asking again")
+    page.get_by_role("button", name="Zoom out").click()
+    page.context.set_offline(False)
+    expect(page.locator("#status")).to_contain_text("12 places")
+    page.locator("#in-view summary").click()
+    expect(page.locator("#in-view-list li")).to_have_count(11)
+
+
 def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None:
     page = open_page()
 
