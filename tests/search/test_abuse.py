@@ -114,6 +114,44 @@ def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> 
     assert answer == b"" or b"/problems/body-too-large" in answer
 
 
+def test_who_reads_no_answer_is_left(guarded: Any, ask: httpx.Client) -> None:
+    whole = len(ask.get("/docs/swagger-ui-bundle.js").content)
+    host, _, port = guarded.address.removeprefix("http://").rstrip("/").partition(":")
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(20)
+        link.connect((host, int(port)))
+        ask_for_it = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        link.sendall(ask_for_it * 12)  # more than the system holds for one connection
+        time.sleep(READ_SECONDS + 1)
+        assert len(received(link)) < 12 * whole
+
+
+def test_all_uploads_together_are_bounded(guarded: Any, ask: httpx.Client) -> None:
+    """Each may be 4 MiB, and all of them four times that."""
+    head = (
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+    )
+    links = [connect(guarded) for _ in range(6)]
+    answers = []
+
+    def send(link: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            link.sendall(head + bytes(3_900_000))
+        answers.append(received(link))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(send, links))
+    for link in links:
+        link.close()
+    statuses = sorted(answer[9:12] for answer in answers)
+    assert statuses[-1] == b"429", statuses
+    assert b"too many uploads" in b"".join(answers)
+    assert ask.get("/livez").elapsed.total_seconds() < 1
+
+
 def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:
     for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9\r\n\r\n", bytes(70_000)):
         with connect(guarded) as link:
