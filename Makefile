@@ -18,7 +18,7 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale bench-pages soak fuzz
 .PHONY: screenshots weights clean
 .DEFAULT_GOAL := help
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
+	@echo 'make bench-pages      measure the pages in Chromium, and a map of 100,000 places'
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
@@ -70,6 +71,7 @@ lint: $(ALL)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@! command -v tsc >/dev/null || tsc -p web/jsconfig.json
 
 bench: $(ALL)
 	@exec $(BIN)/python -m bench.run
@@ -78,6 +80,10 @@ bench: $(ALL)
 bench-scale: $(ALL)
 	@$(PIP) --editable '.[bench]'
 	@exec $(BIN)/python -m bench.stores $(if $(SIZES),--sizes '$(SIZES)')
+
+bench-pages: $(ALL)
+	@$(BIN)/python -m bench.pages
+	@exec $(BIN)/python -m bench.map_pan
 
 soak: $(ALL)
 	@exec $(BIN)/python -m bench.soak
