@@ -27,10 +27,10 @@ from search.errors import (
     TimedOutError,
     UnknownReportError,
 )
-from search.headers import SECURITY_HEADERS
 from search.schemas import ParameterProblem, ProblemReply
 
 MEDIA_TYPE = "application/problem+json"
+FAILED = "The server failed on this request; its log says how."
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +208,8 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     return ParameterProblem(name=name, reason=reason)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
-    return problem_response(
-        INTERNAL, "The server failed on this request; its log says how.", headers=SECURITY_HEADERS
-    )
-
-
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make every error of an app a problem+json response."""
+    """Make every expected error of an app a problem+json response; `RequestLog` sees to others."""
     app.add_exception_handler(PlaceSearchError, _on_place_search_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(Exception, _on_unexpected)

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search.errors import ServerError
+from search.problems import INTERNAL
 from search.request_log import route_of
 from search.stages import Stages
 
@@ -76,6 +77,9 @@ class Traces:
 
         try:
             await self.app(scope, receive, send_noting_status)
+        except Exception:
+            status = INTERNAL.status
+            raise
         finally:
             self._tell(scope, began, status)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.responses import StreamingResponse
 
 from netvlad import Model, ModelError, PlaceSearchError, find_model
 from search import Engine, ServerError, ServerOptions, create_app, open_engine, serve
@@ -212,19 +214,38 @@ def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
     asyncio.run(run())
 
 
-def test_an_unexpected_error_is_a_problem_without_its_innards(engine: Engine) -> None:
+def test_an_unexpected_error_is_a_problem_without_its_innards(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     app = create_app(engine)
 
     @app.get("/broken")
     def broken() -> None:
         raise ZeroDivisionError("secret")
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get("/broken")
+    @app.get("/half")
+    def half() -> StreamingResponse:
+        def parts() -> Iterator[bytes]:
+            yield b"half"
+            raise ZeroDivisionError("secret")
 
-    response = asyncio.run(ask())
+        return StreamingResponse(parts())
+
+    async def ask() -> tuple[httpx.Response, str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            response = await client.get("/broken")
+            with pytest.raises(ZeroDivisionError):
+                await client.get("/half")  # a server closes the connection then
+            return response, (await client.get("/metrics")).text
+
+    response, metrics = asyncio.run(ask())
+    told = [json.loads(record.message) for record in caplog.records if "failed" in record.message]
+    assert [line["route"] for line in told] == ["/broken", "/half"]
+    assert told[0]["request_id"] == response.headers["x-request-id"]
+    assert "ZeroDivisionError: secret" in told[0]["traceback"]
+    assert 'place_search_problems_total{type="internal"} 2.0' in metrics
+    assert 'route="/broken",status="500"' in metrics
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["x-content-type-options"] == "nosniff"

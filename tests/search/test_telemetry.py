@@ -26,6 +26,11 @@ def spans(engine: Engine, street: Any) -> list[ReadableSpan]:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     app = create_app(engine, traces=provider)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise ZeroDivisionError
+
     photo = ("secret-name.jpg", street.query(0))
 
     async def ask() -> None:
@@ -39,6 +44,7 @@ def spans(engine: Engine, street: Any) -> list[ReadableSpan]:
             await client.post("/v1/search", files={"photo": b"no photo"})
             await client.get("/made/up/1")
             await client.request("BREW", "/livez")
+            await client.get("/broken")
 
     asyncio.run(ask())
     return list(exporter.get_finished_spans())
@@ -65,6 +71,7 @@ def test_a_request_has_a_span_with_its_stages(spans: list[ReadableSpan]) -> None
         ("POST /v1/search", ["queue", "decode"]),
         ("GET other", []),
         ("_OTHER /livez", []),
+        ("GET /broken", []),
     ]
 
 
@@ -78,7 +85,7 @@ def test_a_trace_of_the_client_goes_on(spans: list[ReadableSpan]) -> None:
 
 
 def test_a_span_tells_what_happened_and_nothing_more(spans: list[ReadableSpan]) -> None:
-    search, _, _, refused, missing, _ = requests_of(spans)
+    search, _, _, refused, missing, _, broken = requests_of(spans)
     assert dict(search.attributes or {}) == {
         "http.request.method": "POST",
         "http.route": "/v1/search",
@@ -87,6 +94,8 @@ def test_a_span_tells_what_happened_and_nothing_more(spans: list[ReadableSpan]) 
     }
     assert (refused.attributes or {})["place_search.problem"] == "unsupported-photo"
     assert (missing.attributes or {})["http.response.status_code"] == 404
+    assert not broken.status.is_ok
+    assert (broken.attributes or {})["http.response.status_code"] == 500
     everything = " ".join(span.to_json() for span in spans)
     for secret in ("secret-name", "48.1", "127.0.0.1", "made"):
         assert secret not in everything
