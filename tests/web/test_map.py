@@ -84,6 +84,26 @@ def test_a_drawn_circle_is_searched_in(open_page: Any, server: str, town: Any) -
     expect(cards).to_have_count(2)
 
 
+def test_a_circle_is_drawn_by_touch(open_page: Any, server: str) -> None:
+    phone = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
+    page = open_map(open_page, server, "?at=48.005,11.5,16", **phone)
+    page.get_by_role("button", name="Draw on the map").tap()
+    expect(page.locator("#draw-how")).to_contain_text("Press on the map for the middle")
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    devtools = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 30, "y": y + 40}]),
+        ("touchMove", [{"x": x + 60, "y": y + 80}]),
+        ("touchEnd", []),
+    ):
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(page.get_by_role("link", name=re.compile("Search within 1(5|6)[0-9] m"))).to_be_visible()
+    expect(page.locator("#draw-how")).to_have_text("")
+
+
 def test_the_results_are_on_a_map_beside_them(open_page: Any, town: Any) -> None:
     page = open_page()
     page.set_input_files("#photo", town.query(2))
