@@ -160,6 +160,7 @@ def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, server: str, 
     page = open_page()
     page.goto(f"{server}compare")
     answer(page)
+    page.on("filechooser", lambda _: None)  # from now on the browser hands its dialogs over
     expect(page.locator("#status")).to_contain_text("12 places")
 
     def press_until(key: str, focused: str) -> None:
@@ -170,7 +171,6 @@ def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, server: str, 
         raise AssertionError(f"{key} never reached {focused}")
 
     for photo in ("#photo-0", "#photo-1"):
-        # The browser needs a moment until it hands its dialogs over.
         with page.expect_file_chooser() as chooser:
             press_until("Tab", photo)
             page.keyboard.press("Enter")
