@@ -125,7 +125,7 @@ def create_app(
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
-    app.add_middleware(SecurityHeaders, images_from=tiles)
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors_origins))
     if traces is not None:
         app.add_middleware(Traces, provider=traces)
     app.add_middleware(

@@ -166,6 +166,7 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     ask = asker(create_app(engine, ServerOptions(cors_origins=["https://a.example"], rate=1)))
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
     other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
     preflight = {**origin, "Access-Control-Request-Method": "POST"}

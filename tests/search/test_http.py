@@ -52,6 +52,7 @@ def problem(response: httpx.Response, name: str) -> dict[str, Any]:
 def check_security(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
     assert "default-src 'self'" in response.headers["content-security-policy"]
 
 

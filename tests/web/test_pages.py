@@ -148,3 +148,12 @@ def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, addres
     for width in (390, 320):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width] * 2
+
+
+def test_the_documentation_works_without_the_internet(open_page: Any, server: str) -> None:
+    page = open_page()
+    page.goto(f"{server}docs")
+    search = page.locator("#operations-search-search_places")
+    expect(search).to_contain_text("/v1/search")
+    search.get_by_role("button").first.click()
+    expect(search).to_contain_text("The places of the index that look most like the photo")
