@@ -92,7 +92,12 @@ class _State(Collector):
         places = GaugeMetricFamily(
             "place_search_queue_places", "Jobs that may run or wait.", labels=["queue"]
         )
-        for name, queue in (("search", service.searches), ("image", service.images)):
+        queues = {
+            "search": service.searches,
+            "image": service.images,
+            "change": service.changes,
+        }
+        for name, queue in queues.items():
             depth.add_metric([name], queue.depth)
             places.add_metric([name], queue.places)
         yield depth
