@@ -15,6 +15,7 @@ from indexer.errors import (
     UnknownPlaceError,
 )
 from indexer.index import Index, open_index
+from indexer.index_model import open_index_model
 from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
 from indexer.photo_files import PhotoFiles
 from indexer.photo_list import PhotoList, Source
@@ -69,6 +70,7 @@ __all__ = [
     "exact_search",
     "is_split",
     "open_index",
+    "open_index_model",
     "open_source",
     "read_manifest",
     "read_split",

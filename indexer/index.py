@@ -72,11 +72,6 @@ class Index:
         return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
 
     @property
-    def cropped_to(self) -> int | None:
-        """The dimensions that the model's descriptors were cropped to, None for all of them."""
-        return self.dims if self.manifest.model.get("cropped") else None
-
-    @property
     def count(self) -> int:
         """The number of places."""
         return len(self.place_ids)

@@ -21,7 +21,7 @@ from netvlad.errors import (
     UnsupportedPhotoError,
     VocabularyError,
 )
-from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from netvlad.model import DEFAULT_MODEL, Mode, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
     EXTENSIONS,
     MAX_PIXELS,
@@ -47,6 +47,7 @@ __all__ = [
     "DecoderBusyError",
     "DecoderError",
     "Embedding",
+    "Mode",
     "Model",
     "ModelCard",
     "ModelError",

@@ -102,12 +102,9 @@ def compact(index: IndexFolder, as_json: AsJson = False) -> None:
 
 def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
     """The model that is named, or that an index was made with."""
-    from indexer import read_manifest
-    from netvlad import open_model
+    from indexer import open_index_model, read_manifest
 
-    made_by = read_manifest(index).model
-    dims = int(made_by["dims"]) if made_by.get("cropped") else None
-    return open_model(model or made_by["id"], mode="throughput", threads=threads, dims=dims)
+    return open_index_model(read_manifest(index), model, mode="throughput", threads=threads)
 
 
 @contextmanager
