@@ -7,11 +7,13 @@ from indexer.csv_source import csv_column
 from indexer.duplicates import Duplicate
 from indexer.edition import Progress
 from indexer.errors import (
+    CollectionLostError,
     IndexBusyError,
     IndexFormatError,
     IndexWriteError,
     ModelMismatchError,
     SourceError,
+    StoreOutageError,
     UnknownPlaceError,
 )
 from indexer.index import Index, open_index
@@ -27,15 +29,17 @@ from indexer.sources import open_source
 from indexer.split import Split, is_split, read_split
 from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
 from indexer.update import add_photos, sync_photos
-from indexer.vectors import Hit, VectorStore, exact_search
+from indexer.vectors import Box, Hit, VectorStore, exact_search
 from indexer.verify import Problem, VerifyReport, repair_index, verify_index
 
 __all__ = [
     "AUTO",
     "KINDS",
     "TARGET_RECALL",
+    "Box",
     "BuildReport",
     "ChangeReport",
+    "CollectionLostError",
     "Duplicate",
     "Hit",
     "Index",
@@ -57,6 +61,7 @@ __all__ = [
     "Split",
     "StageClock",
     "StoreCard",
+    "StoreOutageError",
     "UnknownPlaceError",
     "Utm",
     "VectorStore",

@@ -50,13 +50,14 @@ def build_index(
     photos_per_shard: int | None = None,
     decoders: int = DECODERS,
     store: str = AUTO,
+    uri: str = "",
     exact_bytes: int = EXACT_BYTES,
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
     An interrupted build goes on where its last whole shard ends when it is called again. An index
     that is already there stays as it is until the new one is whole. `store` is a kind of vector
-    store or `auto`, which chooses by size.
+    store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
@@ -72,7 +73,7 @@ def build_index(
         with lock(out):
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
-            draft = _draft(source, model, old, per_shard, StoreRequest(store, exact_bytes))
+            draft = _draft(source, model, old, per_shard, StoreRequest(store, exact_bytes, uri=uri))
             if old is not None:
                 settle(out, old)
                 journal = Journal(out)

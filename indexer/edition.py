@@ -5,7 +5,7 @@ Whatever changes an index drafts what the next version is to hold; here it is ma
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +18,13 @@ from indexer.contents import Contents
 from indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from indexer.files import FileStamp, sync_folder, write_whole
 from indexer.manifest import (
-    FAISS,
     FORMAT_VERSION,
     Manifest,
     Skipped,
     content_id,
     encode_ids,
     number_of,
+    store_file,
 )
 from indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
 from indexer.places import PlacePhoto, both_positions
@@ -292,13 +292,11 @@ class Edition:
             )
             card = draft.store.old
             if plan.keep and self.old is not None:
-                files[FAISS] = self.old.files[FAISS]
+                files[self.old.store_file] = self.old.files[self.old.store_file]
             else:
-                card, files[FAISS] = write_store(
-                    plan,
-                    self.folder / FAISS,
-                    rows,
-                    self.folder / pending_name(FAISS, index_id),
+                name = store_file(plan.kind)
+                card, files[name] = write_store(
+                    plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
                 )
         self.progress("index", len(rows), len(rows))
         return Manifest(
@@ -306,7 +304,7 @@ class Edition:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             model=draft.model_entry,
             source=draft.source,
-            store=asdict(card) if card is not None else {},
+            store=card.to_json() if card is not None else {},
             files=files,
             shards=names,
             places=len(rows),

@@ -15,6 +15,14 @@ class IndexWriteError(PlaceSearchError):
     """An index that cannot be written: a full disk, a read-only or foreign folder."""
 
 
+class StoreOutageError(PlaceSearchError):
+    """The engine that holds an index's vectors does not answer, or not as it should."""
+
+
+class CollectionLostError(StoreOutageError):
+    """The engine no longer has the collection of an index."""
+
+
 class IndexBusyError(IndexWriteError):
     """Another process is writing the same index."""
 

@@ -57,7 +57,13 @@ STORE = Setting(
     "store",
     str,
     "auto",
-    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq or hnsw-sq8.",
+    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq, hnsw-sq8 or milvus.",
+)
+URI = Setting(
+    "uri", str, "", "Where the store milvus is: http://HOST:19530, or a file NAME.db of its own."
+)
+MILVUS_TOKEN = Setting(
+    "milvus_token", str, None, "Token or user:password of that Milvus.", on_command_line=False
 )
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
@@ -108,7 +114,21 @@ TILES_URL = Setting(
 )
 
 SETTINGS = (
-    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
+    *(
+        MODEL,
+        WEIGHTS,
+        THREADS,
+        DIMS,
+        STORE,
+        URI,
+        MILVUS_TOKEN,
+        K,
+        HOST,
+        PORT,
+        WORKERS,
+        QUEUE,
+        CONNECTIONS,
+    ),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
     *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
 )

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.commands.index import STAGES, list_duplicates, list_skipped
+from place_search.commands.index import (
+    STAGES,
+    Store,
+    list_duplicates,
+    list_skipped,
+    store_uri,
+)
 from place_search.console import InterruptedRunError, print_json, progress
-from place_search.settings import MODEL, THREADS
+from place_search.settings import MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from indexer import ChangeReport, Progress
@@ -91,12 +97,20 @@ def remove(
     _print(report, index, as_json)
 
 
-def compact(index: IndexFolder, as_json: AsJson = False) -> None:
+def compact(
+    index: IndexFolder,
+    store: Annotated[
+        Store | None, STORE.option(help="Make this vector store, of the descriptors there are.")
+    ] = None,
+    uri: Annotated[str, URI.option()] = URI.default,
+    as_json: AsJson = False,
+) -> None:
     """Free the space of removed places and join small files. It happens by itself, but later."""
     from indexer import compact_index
 
+    where = store_uri(store, uri)
     with _running(index) as advance:
-        report = compact_index(index, progress=advance)
+        report = compact_index(index, store=store or "", uri=where, progress=advance)
     _print(report, index, as_json)
 
 
