@@ -22,7 +22,14 @@ from indexer.errors import SourceError
 from indexer.manifest import Skipped
 from indexer.places import PlacePhoto, both_positions
 from indexer.shards import Row
-from netvlad import Model, PhotoError, Position, encode_cells, encode_jpeg
+from netvlad import (
+    Model,
+    PhotoError,
+    Position,
+    encode_cells,
+    encode_jpeg,
+    keep_freed_memory,
+)
 
 THUMBNAIL_SIDE = 320
 MAX_FILE_BYTES = 256 << 20
@@ -88,6 +95,7 @@ def embed_photos(
     Raises:
         SourceError: the trouble is not the photo's own, as when a disk fails.
     """
+    keep_freed_memory()
     skipped: deque[tuple[int, Skipped]] = deque()
     pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
     try:

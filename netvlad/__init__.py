@@ -21,6 +21,7 @@ from netvlad.errors import (
     UnsupportedPhotoError,
     VocabularyError,
 )
+from netvlad.freed_memory import keep_freed_memory
 from netvlad.model import DEFAULT_MODEL, Mode, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
     EXTENSIONS,
@@ -68,6 +69,7 @@ __all__ = [
     "encode_cells",
     "encode_jpeg",
     "find_model",
+    "keep_freed_memory",
     "open_model",
     "project_cells",
     "read_card",

