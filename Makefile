@@ -19,7 +19,7 @@ ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
 .PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz
-.PHONY: screenshots weights clean test-milvus
+.PHONY: screenshots weights clean test-milvus test-ray
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
 	@echo 'make test-milvus      the tests on a real Milvus server, which it installs and starts'
+	@echo 'make test-ray         the tests on a Ray cluster of two nodes, which it installs and starts'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
@@ -70,6 +71,10 @@ test: lint
 test-milvus: $(ALL)
 	@$(PIP) --editable '.[milvus,test-milvus]'
 	@exec $(BIN)/python -m pytest -m milvus_server tests/indexer tests/search
+
+test-ray: $(ALL)
+	@$(PIP) --editable '.[ray,test-ray]'
+	@exec $(BIN)/python -m pytest -m ray tests/indexer
 
 lint: $(ALL)
 	@$(BIN)/ruff check

@@ -5,8 +5,9 @@ from indexer.change import ChangeReport
 from indexer.compact import compact_index
 from indexer.csv_source import csv_column
 from indexer.duplicates import Duplicate
-from indexer.edition import Progress
+from indexer.edition import Progress, ShardWorkers
 from indexer.errors import (
+    ClusterError,
     CollectionLostError,
     IndexBusyError,
     IndexFormatError,
@@ -39,6 +40,7 @@ __all__ = [
     "Box",
     "BuildReport",
     "ChangeReport",
+    "ClusterError",
     "CollectionLostError",
     "Duplicate",
     "Hit",
@@ -55,6 +57,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Row",
+    "ShardWorkers",
     "Skipped",
     "Source",
     "SourceError",

@@ -117,6 +117,14 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
         )
 
 
+class ShardWorkers(Protocol):
+    """Other processes that make shards of photos, each exactly as it would be made here."""
+
+    def make(self, folder: Path, root: Path, shards: Sequence[ShardPlan]) -> Iterator[Finished]:
+        """Make these shards, in any order; each is in the index folder when it comes."""
+        ...
+
+
 class Edition:
     """One run that makes the version of a draft."""
 
@@ -130,8 +138,13 @@ class Edition:
         model: Model | None,
         progress: Progress,
         clock: StageClock,
+        workers: ShardWorkers | None = None,
     ) -> None:
-        """`contents` are those of `old`, where the draft keeps or copies any of it."""
+        """`contents` are those of `old`, where the draft keeps or copies any of it.
+
+        Where there are `workers`, they make the shards, of which none may copy rows.
+        """
+        self.workers = workers
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress, clock
         self.journal = Journal(folder)
@@ -177,6 +190,9 @@ class Edition:
             for index in range(len(plan))
             if plan.first_number + index not in self.journal.finished
         ]
+        if self.workers is not None:
+            self._have_made(self.workers, missing, reused)
+            return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
 
         def photos() -> Iterator[tuple[int, PlacePhoto]]:
@@ -213,6 +229,15 @@ class Edition:
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
                 self._write_shard(shard, inputs, rows, skipped)
+
+    def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
+        """Let others make the missing shards."""
+        root = Path(self.draft.source["root"])
+        shards = [self.draft.plan.shard(index) for index in missing]
+        for finished in workers.make(self.folder, root, shards):
+            self.journal.add(finished)
+            done += finished.places + len(finished.skipped)
+            self.progress("embed", done, self.draft.plan.places)
 
     def _unread(self, index: int) -> tuple[ShardPlan, str]:
         shard = self.draft.plan.shard(index)

@@ -23,6 +23,10 @@ class CollectionLostError(StoreOutageError):
     """The engine no longer has the collection of an index."""
 
 
+class ClusterError(PlaceSearchError):
+    """The machines that share the work of a run, or what they exchange things by, fail."""
+
+
 class IndexBusyError(IndexWriteError):
     """Another process is writing the same index."""
 

@@ -65,6 +65,15 @@ URI = Setting(
 MILVUS_TOKEN = Setting(
     "milvus_token", str, None, "Token or user:password of that Milvus.", on_command_line=False
 )
+ENGINE = Setting(
+    "engine", str, "local", "What describes photos: local, or ray for the cluster of RAY_ADDRESS."
+)
+EXCHANGE = Setting(
+    "exchange",
+    str,
+    "",
+    "URL by which a Ray cluster without a shared disk gets photos, as s3://BUCKET/FOLDER.",
+)
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
@@ -114,21 +123,8 @@ TILES_URL = Setting(
 )
 
 SETTINGS = (
-    *(
-        MODEL,
-        WEIGHTS,
-        THREADS,
-        DIMS,
-        STORE,
-        URI,
-        MILVUS_TOKEN,
-        K,
-        HOST,
-        PORT,
-        WORKERS,
-        QUEUE,
-        CONNECTIONS,
-    ),
+    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, URI, MILVUS_TOKEN, ENGINE, EXCHANGE),
+    *(K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
     *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
 )

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import DIMS, MODEL, STORE, THREADS, URI
+from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer import BuildReport, Duplicate, Skipped, StoreCard
+    from indexer import BuildReport, Duplicate, ShardWorkers, Skipped, StoreCard
+    from netvlad import Model
 
 SHOWN = 50
 Store: TypeAlias = Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
@@ -46,6 +47,8 @@ def index(
     model: Annotated[str, MODEL.option()] = MODEL.default,
     store: Annotated[Store, STORE.option()] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
+    engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
+    exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -58,6 +61,9 @@ def index(
     from indexer import build_index, open_source
     from netvlad import open_model
 
+    if exchange and engine != "ray":
+        raise typer.BadParameter("--exchange only works with --engine ray.")
+    where = store_uri(store, uri)
     try:
         source = open_source(data, root)
         opened = open_model(model, mode="throughput", threads=threads, dims=dims)
@@ -67,7 +73,8 @@ def index(
                 out,
                 opened,
                 store=store,
-                uri=store_uri(store, uri),
+                uri=where,
+                workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
     except KeyboardInterrupt:
@@ -92,6 +99,13 @@ def index(
         return
     typer.echo(_summary(report, out))
     tell_store(report.store)
+
+
+def _workers(model: "Model", exchange: str) -> "ShardWorkers":
+    """Ray's nodes; Ray is imported for nothing else."""
+    from indexer.ray_engine import RayWorkers
+
+    return RayWorkers(model, exchange=exchange)
 
 
 def store_uri(store: str | None, uri: str) -> str:
