@@ -2,6 +2,7 @@
 
 import json
 import logging
+import logging.config
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ _PAUSE = 1.0
 """Seconds after a failure in which no other call waits for the same."""
 _NOT_FOUND, _NOT_LOADED = 100, 101
 
+_importing = threading.Lock()
 log = logging.getLogger("place_search.index")
 
 
@@ -90,14 +92,24 @@ def milvus_link(uri: str) -> MilvusLink:
     Raises:
         StoreOutageError: pymilvus is not installed.
     """
-    try:
-        import pymilvus  # noqa: F401 - half a second, and the serving path of FAISS has none of it
-    except ImportError:
-        raise StoreOutageError(
-            "The Milvus client is not installed; run: pip install 'place-search[milvus]'."
-        ) from None
+    with _importing:
+        # Imported, it sets logging up anew, which closes what others log to: standard error too.
+        configure = logging.config.dictConfig
+        logging.config.dictConfig = _leave_alone
+        try:
+            import pymilvus  # noqa: F401 - here, so that nobody else needs it
+        except ImportError:
+            raise StoreOutageError(
+                "The Milvus client is not installed; run: pip install 'place-search[milvus]'."
+            ) from None
+        finally:
+            logging.config.dictConfig = configure
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # tracebacks of what is raised anyway
     return _link(uri)
+
+
+def _leave_alone(config: Any) -> None:
+    """Configure nothing."""
 
 
 @lru_cache(maxsize=16)
