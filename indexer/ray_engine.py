@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from indexer.errors import ClusterError, SourceError
 from indexer.exchange import Exchange, photo_name
@@ -90,7 +90,7 @@ class RayWorkers:
         import ray
 
         with _cluster(), _plain_failures():
-            resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            resources: dict[str, float] = ray.cluster_resources()
             cpus = int(resources.get("CPU", 0))
             if not cpus:
                 raise ClusterError("The Ray cluster has no CPUs; start nodes that have some.")
@@ -98,7 +98,7 @@ class RayWorkers:
                 [{"job": pickle.dumps(job)} for job in jobs], override_num_blocks=len(jobs)
             )
             embedded = data.map(
-                cast(Any, EmbedShard),
+                EmbedShard,
                 fn_constructor_args=(self._opened, self._fingerprint, self._url),
                 compute=ray.data.ActorPoolStrategy(size=min(cpus, len(jobs))),
                 num_cpus=EMBED_CPUS,

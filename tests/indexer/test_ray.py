@@ -60,14 +60,14 @@ def cluster(bucket: str, blocks: ModuleType) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    ray.cloudpickle.register_pickle_by_value(blocks)  # type: ignore[no-untyped-call]
+    ray.cloudpickle.register_pickle_by_value(blocks)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     yield nodes
     ray.shutdown()
-    cluster.shutdown()  # type: ignore[no-untyped-call]
+    cluster.shutdown()
 
 
 def workers(blocks: ModuleType, model: Model, seconds: float = 0.0, **more: Any) -> Any:
