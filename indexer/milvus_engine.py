@@ -19,7 +19,7 @@ from indexer.files import FileStamp, write_whole
 from indexer.manifest import MILVUS
 from indexer.milvus_link import LONG, MilvusLink, milvus_link, read_note
 from indexer.milvus_store import CHANGES, SEARCHES, VECTORS, MilvusStore
-from indexer.store_card import EXACT_BYTES, StoreCard
+from indexer.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
 from indexer.tuning import tuned
 from indexer.vectors import Rows, VectorStore
 
@@ -61,16 +61,17 @@ class MilvusEngine:
     def update(
         self, card: StoreCard, old: Path, rows: Rows, path: Path
     ) -> tuple[StoreCard, FileStamp]:
-        """Add what came after; where places were removed, make another collection."""
+        """Add what came after; what the rows lack stays, unless it has become much."""
         note = read_note(old)
         known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
-        if known < card.count:
+        if card.count - known > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
+        count = card.count + rows.shape[0] - known
         link = milvus_link(card.uri)
         # A run that was killed may have put some of them there already.
         _put(link, note["collection"], rows, known, "upsert")
-        _await(link, note["collection"], rows.shape[0])
-        card = replace(card, count=rows.shape[0], through=int(rows.place_ids[-1]))
+        _await(link, note["collection"], count)
+        card = replace(card, count=count, through=int(rows.place_ids[-1]))
         return card, _write(path, note["collection"], card, note["searched"])
 
     def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:

@@ -16,6 +16,9 @@ AUTO = "auto"
 EXACT_BYTES = 128 << 20
 SCAN_BYTES = 16 << 20
 
+DEAD_SHARE = 0.2
+"""Removed places that a store may hold before it is made anew."""
+
 TARGET_RECALL = 0.98
 """Recall@10 against exact search; an index below that is warned of."""
 

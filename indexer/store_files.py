@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from indexer.faiss_engine import FaissEngine
 from indexer.files import FileStamp
 from indexer.milvus_engine import MilvusEngine
-from indexer.store_card import AUTO, EXACT_BYTES, StoreCard, choose_store
+from indexer.store_card import AUTO, DEAD_SHARE, EXACT_BYTES, StoreCard, choose_store
 from indexer.vectors import Rows, StoreEngine, VectorStore
 
 LATE_BYTES = 8 << 20
 """Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
-DEAD_SHARE = 0.2
-"""Removed places that a file may hold before it is written anew."""
 GROWTH = 2
 """Times as many places as codes and lists were fitted to, before they are fitted again."""
 
@@ -75,11 +73,10 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
     other = moved or request.requested not in (AUTO, old.kind)
     if not (much or other or (request.fold and (late or dead))):
         return StorePlan(None, None, old.through)
-    fits = (
-        fresh.kind == old.kind
-        and not moved
-        and (old.kind == "exact" or len(ids) <= GROWTH * old.trained)
-    )
+    # Only to be made anew does a collection of Milvus lose vectors.
+    stuck = old.kind == "milvus" and request.fold and dead
+    same = fresh.kind == old.kind and not moved and not stuck
+    fits = same and (old.kind == "exact" or len(ids) <= GROWTH * old.trained)
     if not fits:
         return StorePlan(fresh, None, last)
     return StorePlan(None, replace(old, requested=request.requested, why=fresh.why), last)

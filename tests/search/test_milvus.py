@@ -83,6 +83,7 @@ def test_it_lives_and_answers_as_faiss_does(
     add_photos(made, open_source(photos), model)
     remove_places(made, [2, 3])
     with_milvus = open_index(made)
+    first = collection(made)
     shutil.copytree(made, tmp_path / "faiss")
     compact_index(tmp_path / "faiss", store="auto")
     assert (tmp_path / "faiss" / "index.faiss").exists()
@@ -96,6 +97,11 @@ def test_it_lives_and_answers_as_faiss_does(
         assert names(with_milvus, query, model, **near) == names(with_faiss, query, model, **near)
         verified = names(with_faiss, query, model, verify=True)
         assert names(with_milvus, query, model, verify=True) == verified
+    assert compact_index(made).compacted
+    assert not compact_index(made).compacted
+    assert collection(made) != first
+    assert open_index(made).store_card.count == 10
+    assert verify_index(made).problems == []
 
 
 def test_places_are_there_with_their_positions(made: Path, uri: str) -> None:
