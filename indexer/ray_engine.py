@@ -47,6 +47,8 @@ class RayWorkers:
         Raises:
             ClusterError: Ray is not installed, or the exchange cannot be used.
         """
+        # Else a thread that still asks a lost cluster would start another one.
+        os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
         try:
             import ray  # noqa: F401 - only to know
         except ImportError:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -124,11 +125,12 @@ def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: st
 
 def actor_pids() -> list[int]:
     """The processes of this cluster that embed: all are descendants of this one."""
-    return [
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if "MapWorker" in " ".join(process.cmdline())
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "MapWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
 
 
 def test_a_killed_worker_costs_its_shard_alone(
@@ -141,21 +143,27 @@ def test_a_killed_worker_costs_its_shard_alone(
     build_index(source, tmp_path / "local", model, photos_per_shard=3)
     killed: list[int] = []
 
-    def kill(stage: str, done: int, total: int) -> None:
-        if stage == "embed" and done and not killed:
-            found = actor_pids()
-            assert len(found) == 2, "a node of one CPU has room for one"
-            killed.append(found[0])
-            os.kill(killed[0], signal.SIGKILL)
+    def kill() -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            # One on each node: a CPU has room for one.
+            if len(found := actor_pids()) == 2:
+                time.sleep(0.3)
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
+                return
+            time.sleep(0.02)
 
+    killer = threading.Thread(target=kill)
+    killer.start()
     build_index(
         source,
         tmp_path / "spread",
         model,
         photos_per_shard=3,
-        workers=workers(blocks, model, 0.1),
-        progress=kill,
+        workers=workers(blocks, model, 0.2),
     )
+    killer.join()
     assert killed
     assert same(blocks, tmp_path / "local", tmp_path / "spread")
 

@@ -76,8 +76,14 @@ def names(index: Index, query: bytes, model: Model, **more: Any) -> list[str]:
 
 
 def test_it_lives_and_answers_as_faiss_does(
-    made: Path, photos: Path, uri: str, street: Any, model: Model, tmp_path: Path
+    made: Path,
+    photos: Path,
+    street: Any,
+    model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("search.engine.VERIFY_BUDGET_S", 60)
     assert not (made / "index.faiss").exists()
     assert verify_index(made).problems == []
     add_photos(made, open_source(photos), model)
