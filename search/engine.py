@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import Hit, Index
+from indexer import Hit, Index, StoreOutageError
 from netvlad import Model, Photo, Position
 from search.errors import ParameterError
 from search.location import estimate_location
@@ -48,9 +49,11 @@ class Engine:
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
 
-        A model is prepared for the shape of the photo, so the photo is one of the index's own.
+        A model is prepared for the shape of the photo, so the photo is one of the index's own. An
+        engine of vectors that does not answer yet may do so later.
         """
-        self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
+        with suppress(StoreOutageError):
+            self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
 
     def about(self) -> IndexReply:
         """What is searched."""
@@ -76,6 +79,7 @@ class Engine:
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
             PhotoError: the photo is not one that can be read.
+            StoreOutageError: the engine that holds the vectors does not answer.
         """
         _check_parameters(k, near, radius_m)
         stages = stages or Stages()
@@ -134,7 +138,7 @@ class Engine:
         radius_m: float | None,
         notes: list[str],
     ) -> list[Hit]:
-        only = None
+        only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)
             if not len(only):
@@ -143,7 +147,8 @@ class Engine:
                     f"{near.latitude:g},{near.longitude:g}."
                 )
                 return []
-        return self.index.search(descriptor, k, only=only)
+            box = self.positions.box(near, radius_m)
+        return self.index.search(descriptor, k, only=only, box=box)
 
 
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:

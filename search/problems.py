@@ -94,6 +94,7 @@ RATE_LIMITED = Problem("rate-limited", 429, "Too many requests from you")
 TIMED_OUT = Problem("timed-out", 503, "The server took too long")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
 NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
+ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
 PROBLEMS = {
@@ -103,6 +104,7 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
+        ENGINE_DOWN,
     )
 }
 
@@ -165,10 +167,17 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 
 
 async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
-    from indexer import UnknownPlaceError  # loaded by now; importing it takes the server's start
+    # Loaded by now; importing it takes the server's start.
+    from indexer import StoreOutageError, UnknownPlaceError
 
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
+    if isinstance(error, StoreOutageError):
+        # Where that is and what it said is for the log alone.
+        return problem_response(
+            ENGINE_DOWN,
+            "The engine that holds the index's vectors does not answer; try again soon.",
+        )
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:
             return problem_response(_OF_ERROR[kind], str(error))

@@ -11,6 +11,7 @@ from search.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
     BUSY,
+    ENGINE_DOWN,
     NOT_READY,
     OVERSIZED_PHOTO,
     UNREADABLE_PHOTO,
@@ -29,6 +30,7 @@ _PROBLEMS = documented(
     UNSUPPORTED_PHOTO,
     UNREADABLE_PHOTO,
     BUSY,
+    ENGINE_DOWN,
     NOT_READY,
 )
 

@@ -39,17 +39,14 @@ def open_engine(
     Raises:
         PlaceSearchError: either cannot be opened, or they do not belong together.
     """
-    from indexer import open_index
-    from netvlad import open_model
+    from indexer import open_index, open_index_model
     from search.engine import Engine
 
     index = open_index(index_folder)
     if served is not None and served.index.fingerprint == index.fingerprint:
         model = served.model
     else:
-        model = open_model(
-            options.model or index.model_id, threads=options.threads, dims=index.cropped_to
-        )
+        model = open_index_model(index.manifest, options.model, threads=options.threads)
     if decoder is None:
         return Engine(index, model)
 
