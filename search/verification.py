@@ -188,8 +188,10 @@ def _agreement(query: View, place: View, similarity: float, tolerance: float) ->
         return NOTHING
     inliers = inside[:, 0].astype(bool)
     agreeing = matches[inliers]
+    if len(agreeing) < MIN_MATCHES:
+        return NOTHING
     heights = agreeing[:, (1, 3)].std(axis=0)
-    if len(agreeing) < MIN_MATCHES or not heights.all():
+    if not heights.all():
         return NOTHING
     # The vertical scale: a step to the side foreshortens what is seen in width, not in height.
     scale = float(heights[1] / heights[0])

@@ -86,6 +86,15 @@ def test_tiny_and_blank_photos_have_a_defined_answer(grid: tuple[int, int], kind
         assert np.isfinite(found.score)
 
 
+def test_matches_of_which_none_agree_are_nothing() -> None:
+    # A fit through noise can leave no inlier at all; warnings are errors.
+    found = [
+        rank_by_geometry(Query(cells(seed, 13, 17)), readers([cells(seed + 1, 13, 17)] * 13)).order
+        for seed in range(0, 400, 2)
+    ]
+    assert found == [list(range(13))] * 200
+
+
 def test_a_blank_photo_agrees_with_nothing() -> None:
     for blank in (np.zeros((26, 46, 112), np.float32), np.ones((26, 46, 112), np.float32)):
         assert verify(Query(blank), coded(cells(8))).inliers < 30
