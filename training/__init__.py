@@ -4,8 +4,8 @@ from training.cluster import cluster
 from training.errors import TrainingError
 from training.export import export_checkpoint
 from training.recipe import PRESETS, Recipe, preset
+from training.run import Data, train
 from training.sources import Range, open_places
-from training.train import Data, train
 from training.whiten import whiten
 from training.whitening import WhiteningFit, fit_whitening
 

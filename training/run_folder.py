@@ -88,14 +88,12 @@ def require_no_run(out: Path) -> None:
 
 
 def find_run(out: Path, recipe: Recipe, data: str) -> RunFolder | None:
-    """The run to resume; None where it was killed before it had anything to resume.
+    """The run to resume; None where it was killed before there was anything to resume.
 
     Raises:
-        TrainingError: there was none, or it trained otherwise or on other photos.
+        TrainingError: it is finished, or began otherwise or with other photos.
     """
     path = folder_of(out)
-    if not path.is_dir():
-        raise TrainingError(f"There is no run {path} to resume; start it without --resume.")
     if not (path / ABOUT).is_file():
         return None
     if not (path / START).is_dir():

@@ -108,7 +108,7 @@ def _along(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _from_truth(truth: Truth) -> Places:
-    """What a truth file lists; photos that share a positive are near each other too."""
+    """What a truth file lists; near a query are also queries that share a positive, and theirs."""
     rows, photos = _rows_of(truth)
     positives = [NONE] * len(photos)
     near: defaultdict[int, set[int]] = defaultdict(set)
@@ -117,10 +117,12 @@ def _from_truth(truth: Truth) -> Places:
         for other in found.tolist():
             near[row].add(other)
             near[other].add(row)
-    around = [
-        np.array(sorted({row, *near[row], *(far for other in near[row] for far in near[other])}))
-        for row in range(len(photos))
-    ]
+    around = []
+    for row in range(len(photos)):
+        found = {row}
+        for _ in range(3):
+            found |= {other for at in found for other in near[at]}
+        around.append(np.array(sorted(found)))
     # A query stands where the first photo near it does.
     along = np.array([found[0] for found in around], dtype=np.float64)
     database = np.arange(len(truth.database))

@@ -18,7 +18,6 @@ from netvlad.card import CARD_NAME
 from netvlad.model_folder import require_free, write_model
 from netvlad.network import Network, load_network
 from training.errors import TrainingError
-from training.inputs import Inputs
 from training.passes import Advance
 from training.places import Places, hold_out, keep, require_places, with_views
 from training.recipe import Recipe
@@ -32,9 +31,9 @@ from training.run_folder import (
     require_no_run,
 )
 from training.sources import Range, open_places
-from training.split_network import split_network
 from training.team import Team, join_team
 from training.trainer import Trainer
+from training.vocabulary import sample_cells
 
 SAVE_SECONDS = 60.0
 VIEWS_ALONE = 8
@@ -129,7 +128,8 @@ def _train(
     trainer.go()
     trainer.load_best()
     network = network.cpu().eval()
-    _set_mean(network, recipe, places, run)
+    if recipe.train_last:
+        _set_mean(network, card, places)
     written = _card(card, out, recipe, data, about, run, places, trainer)
     if team.leads:
         new = folder_of(out) / "model"
@@ -210,20 +210,14 @@ def _without(places: Places, skipped: Sequence[int]) -> Places:
     return keep(places, kept)
 
 
-def _set_mean(network: Network, recipe: Recipe, places: Places, run: RunFolder) -> None:
+def _set_mean(network: Network, card: ModelCard, places: Places) -> None:
     """Centre the cells of the trained network on those of the photos it was trained on."""
-    frozen, trained = split_network(network, recipe.train_last)
-    if not any(True for _ in trained.units.parameters()):
-        return
     rows = places.database
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEAN_PHOTOS)).astype(np.int64)]
-    inputs = Inputs(places, recipe, frozen, Team(), run.path)
-    sums = torch.zeros_like(network.cell_mean, dtype=torch.float64)
-    with torch.inference_mode():
-        for features in inputs.stream([[(row, 0)] for row in rows.tolist()]):
-            sums += trained.cells(features)[0].flatten(1).mean(dim=1).double()
-    inputs.close()
-    network.cell_mean.copy_((sums / len(rows)).float())
+    photos = [places.path(row) for row in rows.tolist()]
+    samples = sample_cells(network, photos, card.preprocessing, skipped=lambda path, error: None)
+    mean = np.mean([cells.mean(axis=0) for cells in samples], axis=0)
+    network.cell_mean.copy_(torch.from_numpy(mean))
 
 
 def _card(
