@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evaluation.truth import Rows
+from training.errors import TrainingError
 from training.inputs import Inputs, Item
 from training.places import Places
 from training.recipe import Recipe
@@ -127,8 +128,18 @@ def _choose(wanted: Wanted, similarities: NDArray[np.float32], recipe: Recipe) -
 
 @torch.inference_mode()
 def describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> NDArray[np.float32]:
-    """The descriptors of items, (n, D)."""
-    return np.concatenate([part.cpu().numpy() for part in _describe(inputs, trained, items)])
+    """The descriptors of items, (n, D).
+
+    Raises:
+        TrainingError: they are no numbers, as after steps that were too long.
+    """
+    rows = np.concatenate([part.cpu().numpy() for part in _describe(inputs, trained, items)])
+    if not np.isfinite(rows).all():
+        raise TrainingError(
+            "The model has learnt weights whose descriptors are no numbers any more; go on from "
+            "the last checkpoint with --resume and a lower --learning-rate."
+        )
+    return rows
 
 
 def _describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> Iterator[Tensor]:

@@ -71,10 +71,11 @@ class TuplePasses:
         trained: Trained,
         folder: Path,
         advance: Advance,
+        save: Callable[[], None],
     ) -> None:
         self._places, self._recipe, self._team = places, recipe, team
         self._inputs, self._trained = inputs, trained
-        self._folder, self._advance = folder, advance
+        self._folder, self._advance, self._save = folder, advance, save
         self._remembered: dict[int, Rows] = {}
         self.count = math.ceil(len(places.queries) / recipe.queries_a_cache)
 
@@ -100,6 +101,8 @@ class TuplePasses:
             self._remembered[found.query[0]] = np.array([row for row, _ in found.negatives])
         self._team.wait()
         if self._team.leads:
+            # The tuples of the pass before are needed until a checkpoint is past them.
+            self._save()
             table = {
                 "pass": [epoch, part],
                 "tuples": [found.items for found in tuples],

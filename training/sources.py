@@ -119,10 +119,10 @@ def _from_truth(truth: Truth) -> Places:
             near[other].add(row)
     around = []
     for row in range(len(photos)):
-        found = {row}
+        reached = {row}
         for _ in range(3):
-            found |= {other for at in found for other in near[at]}
-        around.append(np.array(sorted(found)))
+            reached |= {other for at in reached for other in near[at]}
+        around.append(np.array(sorted(reached)))
     # A query stands where the first photo near it does.
     along = np.array([found[0] for found in around], dtype=np.float64)
     database = np.arange(len(truth.database))

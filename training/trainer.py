@@ -60,7 +60,10 @@ class Trainer:
         self._passes = (
             PlacePasses(places, recipe, team)
             if recipe.loss == "multi-similarity"
-            else TuplePasses(places, recipe, team, self._inputs, self._trained, run.path, advance)
+            else TuplePasses(
+                *(places, recipe, team, self._inputs, self._trained),
+                *(run.path, advance, self._save),
+            )
         )
         self._module = team.wrap(self._trained)
         self._optimizer = Optimizer(self._trained, recipe, team.device)
@@ -114,8 +117,6 @@ class Trainer:
         while at.part < passes.count:
             self._pass()
             at.part, at.done = at.part + 1, 0
-            if at.part < passes.count:
-                self._save()
         at.epoch, at.part = at.epoch + 1, 0
         recall = self._validate()
         if _worth(recall) > _worth(at.best):
@@ -145,8 +146,6 @@ class Trainer:
             if self._board is not None and at.step % BOARD_STEPS == 0:
                 self._board.add(at.step, {"loss": loss, "learning rate": rate})
             self._advance(stage, at.done, len(batches))
-            if time.monotonic() - self._saved >= self._save_seconds:
-                self._save()
 
     def _step(self, batch: Batch, features: Iterator[Tensor], rate: float) -> float:
         self._optimizer.begin(rate)
@@ -158,7 +157,8 @@ class Trainer:
                     descriptors = self._module(next(features))
                 loss = self._loss(descriptors, part) / len(batch)
                 self._optimizer.backward(loss)
-            total += loss.detach()
+            # A loss that leaves pairs out may leave out just those that are no numbers.
+            total += loss.detach() + 0 * descriptors.detach().sum()
         value = self._team.mean(total)
         if not math.isfinite(value):
             raise TrainingError(
@@ -166,6 +166,9 @@ class Trainer:
                 f"{rate:g}; go on from the last checkpoint with --resume and a lower "
                 "--learning-rate."
             )
+        # Only now are the weights known to be good.
+        if time.monotonic() - self._saved >= self._save_seconds:
+            self._save()
         self._optimizer.step()
         return value
 

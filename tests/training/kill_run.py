@@ -8,11 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.utils.tensorboard
+from matplotlib.backends import backend_agg
 
 import training.run
 from netvlad import ModelCard, sha256_of, write_card
 from netvlad.network import WEIGHTS_NAME, Network, save_network
 from training import Data, preset, train
+
+LOADED = (torch.utils.tensorboard, backend_agg)
+"""What a run imports late, here once for all processes."""
 
 
 def write_plainly(network: Network, card: ModelCard, out: Path) -> ModelCard:
@@ -28,7 +33,7 @@ def main() -> None:
     """The arguments: data, validation, model to write, loss, and the moments as `stage done`."""
     data, validation, out, changes, *moments = sys.argv[1:]
     torch.set_num_threads(1)
-    training.run.write_model = write_plainly
+    setattr(training.run, "write_model", write_plainly)  # noqa: B010 - not exported
     recipe = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:

@@ -66,7 +66,7 @@ def test_loss_and_gradients_of_descriptors(plain: Plain, ours: Ours, count: int)
     rows = reference.unit_rows(random, count, 12)
     given = torch.tensor(rows, requires_grad=True)
     loss = ours(given)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert given.grad is not None
     assert loss.item() == pytest.approx(plain(rows), rel=1e-12)
     assert loss.item() > 0
