@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training import mining
+from training import TrainingError, mining
 from training.inputs import Inputs, Item
 from training.mining import Tuple, mine, plan_pass
 from training.places import Places, make_places
@@ -106,6 +106,12 @@ def test_the_hardest_of_all_pairs_come_out(
 def test_queries_that_violate_nothing_are_left_out(places: Places, tmp_path: Path) -> None:
     rows = np.repeat(np.eye(10, 12, dtype=np.float32), 6, axis=0)
     assert run(places, rows, Recipe(negatives=4), tmp_path)[0] == []
+
+
+def test_descriptors_that_are_no_numbers(places: Places, tmp_path: Path) -> None:
+    rows = np.full((60, 8), np.nan, dtype=np.float32)
+    with pytest.raises(TrainingError, match=r"no numbers any more.*a lower --learning-rate"):
+        run(places, rows, Recipe(), tmp_path)
 
 
 def test_negatives_are_drawn_and_the_hard_ones_remembered(places: Places) -> None:

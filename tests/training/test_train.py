@@ -65,9 +65,9 @@ def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
 
 
 def test_the_model_says_what_it_was_made_of_and_serves(
-    smoke: tuple[Data, Path, ModelCard], tmp_path: Path
+    smoke: tuple[Data, Path, ModelCard], render: Render, tmp_path: Path
 ) -> None:
-    data, folder, card = smoke
+    _, folder, card = smoke
     assert card == read_card(folder)
     told = card.fitting["training"]
     assert (told["from"], told["data"], told["photos"]) == ("lite0-netvlad", "places", 96)
@@ -77,14 +77,15 @@ def test_the_model_says_what_it_was_made_of_and_serves(
     assert card.calibration is None
     assert not any(path.name in ("start", "features") for path in folder.parent.rglob("*"))
     model = open_model(folder)
-    build_index(open_source(data.photos), tmp_path / "index", model)
+    photos = render(8, 1)
+    build_index(open_source(photos), tmp_path / "index", model)
     index = open_index(tmp_path / "index")
     index.check_model(model)
-    photo = model.read(data.photos / "003-1.png")
+    found = [model.embed(model.read(path)) for path in sorted(photos.glob("*.png"))]
+    assert index.search(found[3].descriptor, 1)[0].place_id == 3
     # The last unit was trained, so that the mean cell is another one too.
-    cells = [model.embed(model.read(path)).cells for path in data.photos.glob("*-0.png")]
-    assert float(np.abs(np.mean([c.mean((0, 1)) for c in cells], axis=0)).max()) < 0.02
-    assert index.search(model.embed(photo).descriptor, 1)[0].place_id == 13
+    means = [embedding.cells.mean((0, 1)) for embedding in found]
+    assert float(np.abs(np.mean(means, axis=0)).max()) < 0.04
 
 
 def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[Data, Path, ModelCard]) -> None:
@@ -162,9 +163,6 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     wild = replace(SMALL, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"The loss of step 2 is nan at .*--resume and a lower"):
         train(data, out, recipe=wild, model=START, save_seconds=0)
-    one = replace(wild, batch=12)
-    with pytest.raises(TrainingError, match=r"no numbers any more.*--resume and a lower"):
-        train(data, tmp_path / "other", recipe=one, model=START)
     with pytest.raises(TrainingError, match="holds a run already: go on with it by --resume"):
         train(data, out, recipe=SMALL, model=START)
     with pytest.raises(TrainingError, match=r"other settings .*seed 1 is now 2"):
@@ -172,7 +170,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     with pytest.raises(TrainingError, match="began with other photos"):
         train(replace(data, validation=None), out, recipe=SMALL, resume=True)
     card = train(data, out, recipe=SMALL, resume=True)
-    assert card.fitting["training"]["steps"] == 2
+    assert card.fitting["training"]["steps"] == 5
 
 
 @pytest.mark.usefixtures("plainly")
@@ -224,10 +222,6 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         train(data, tmp_path / "m", recipe=SMALL, resume=True)
 
 
-def clustered(out: Path, photos: Path) -> ModelCard:
-    return cluster(photos, out, clusters=16, backbone_weights=find_model())
-
-
 @pytest.mark.usefixtures("plainly")
 def test_a_clustered_model_is_trained_in_its_place(
     data: Data, render: Render, tmp_path: Path
@@ -235,11 +229,13 @@ def test_a_clustered_model_is_trained_in_its_place(
     out = tmp_path / "mine"
     with pytest.raises(TrainingError, match="place-search cluster PHOTOS --out"):
         train(data, out, recipe=SMALL)
-    before = clustered(out, data.photos)
-    (data.photos / "half.png").write_bytes(b"\x89PNG")
+    folder = render(8, 2)
+    (folder / "003-1.png").write_bytes(b"\x89PNG")
+    before = cluster(folder, out, clusters=8, backbone_weights=find_model())
+    data = replace(data, photos=folder)
     card = train(data, out, recipe=SMALL)
-    (data.photos / "half.png").unlink()
-    assert (card.id, card.clusters) == ("mine", 16)
+    assert (card.id, card.clusters) == ("mine", 8)
+    assert card.fitting["training"]["photos_skipped"] == 1
     assert card.fingerprint != before.fingerprint
     assert card.fitting["cells"] == before.fitting["cells"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "mine.run"]
