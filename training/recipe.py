@@ -18,6 +18,7 @@ class Recipe:
     night; 0 takes photos as they are. The learning rate is that of the backbone; the layer's
     assignment and centroids, whose numbers are of another size, have so many times that. It is
     halved every `halve_every` epochs, or follows a cosine to zero where that is 0.
+    `base` is the similarity over which other places are pushed away (multi-similarity).
     `queries_a_cache` queries are mined at once, each with `negatives` of `negative_pool`.
     `validation` is the share of photos held out where no validation data is given.
     """
@@ -31,6 +32,7 @@ class Recipe:
     photos_a_place: int = 4
     views: int = 0
     night: float = 0.5
+    base: float = 0.0
     margin: float = MARGIN
     negatives: int = 10
     negative_pool: int = 1000

@@ -65,7 +65,7 @@ def train(
     resume: bool = False,
     about: str = "",
     save_seconds: float = SAVE_SECONDS,
-    progress: Advance = lambda stage, done, total: None,
+    progress: Advance | None = None,
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
@@ -81,9 +81,14 @@ def train(
         PlaceSearchError: photos that cannot be listed.
     """
     team = join_team()
+    told = progress if progress is not None and team.leads else _tell_nobody
     torch.manual_seed(recipe.seed)
     with _deterministic(team):
-        return _train(data, out, recipe, model, resume, about, save_seconds, progress, team)
+        return _train(data, out, recipe, model, resume, about, save_seconds, told, team)
+
+
+def _tell_nobody(stage: str, done: int, total: int) -> None:
+    """Progress that nobody asked for."""
 
 
 def _train(
@@ -112,15 +117,15 @@ def _train(
         if not resume:
             require_no_run(out)
         start = _start(out, model)
-        skipped = _unreadable(places, progress)
+        skipped = [[] if part is None else _unreadable(part, progress) for part in (places, given)]
         run = begin_run(out, start, recipe, stamp, skipped, team)
-    places = _without(places, run.skipped)
+    places = _without(places, run.skipped[0])
     if given is None:
         places, validation = hold_out(places, recipe.validation)
         require_places(places, f"{data.photos}, less those held out,")
         require_places(validation, f"{data.photos} that are held out")
     else:
-        validation = given
+        validation = _without(given, run.skipped[1])
     card = read_card(run.start)
     network = load_network(run.start, card)
     network.whitening = None  # it was fitted to other descriptors
@@ -238,7 +243,7 @@ def _card(
         "about": about,
         "photos": len(places.used),
         "queries": len(places.queries),
-        "photos_skipped": len(run.skipped),
+        "photos_skipped": len(run.skipped[0]),
         "photos_sha256": run.about["data"],
         "epochs": at.epoch,
         "best_epoch": at.best_epoch,

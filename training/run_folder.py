@@ -35,9 +35,10 @@ class RunFolder:
         return self.path / START
 
     @property
-    def skipped(self) -> Sequence[int]:
-        """Rows of photos that could not be read when the run began."""
-        return list(self.about["skipped"])
+    def skipped(self) -> Sequence[Sequence[int]]:
+        """Rows that could not be read when the run began: to train on, and to validate on."""
+        rows: list[list[int]] = self.about["skipped"]
+        return rows
 
     def close(self) -> None:
         """Remove what only a run that goes on needs."""
@@ -53,7 +54,7 @@ def folder_of(out: Path) -> Path:
 
 
 def begin_run(
-    out: Path, start: Path, recipe: Recipe, data: str, skipped: Sequence[int], team: Team
+    out: Path, start: Path, recipe: Recipe, data: str, skipped: Sequence[Sequence[int]], team: Team
 ) -> RunFolder:
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)

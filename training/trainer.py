@@ -176,7 +176,8 @@ class Trainer:
         if part.places is None:
             query, positive, negatives = descriptors[:1], descriptors[1:2], descriptors[2:]
             return triplet_ranking(query, positive[None], negatives[None], self._recipe.margin)
-        return multi_similarity(descriptors, torch.tensor(part.places, device=descriptors.device))
+        places = torch.tensor(part.places, device=descriptors.device)
+        return multi_similarity(descriptors, places, base=self._recipe.base)
 
     def _validate(self) -> dict[str, float]:
         at = self.progress
