@@ -18,8 +18,8 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-scale soak fuzz
-.PHONY: screenshots weights clean
+.PHONY: help setup demo index serve eval doctor test lint bench bench-scale bench-pages soak fuzz
+.PHONY: screenshots weights clean test-milvus test-ray
 .DEFAULT_GOAL := help
 
 help:
@@ -28,9 +28,12 @@ help:
 	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
+	@echo 'make test-milvus      the tests on a real Milvus server, which it installs and starts'
+	@echo 'make test-ray         the tests on a Ray cluster of two nodes, which it installs and starts'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
+	@echo 'make bench-pages      measure the pages in Chromium, and a map of 100,000 places'
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
@@ -66,10 +69,19 @@ endif
 test: lint
 	@exec $(BIN)/python -m pytest
 
+test-milvus: $(ALL)
+	@$(PIP) --editable '.[milvus,test-milvus]'
+	@exec $(BIN)/python -m pytest -m milvus_server tests/indexer tests/search
+
+test-ray: $(ALL)
+	@$(PIP) --editable '.[ray,test-ray]'
+	@exec $(BIN)/python -m pytest -m ray tests/indexer
+
 lint: $(ALL)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@! command -v tsc >/dev/null || tsc -p web/jsconfig.json
 
 bench: $(ALL)
 	@exec $(BIN)/python -m bench.run
@@ -78,6 +90,10 @@ bench: $(ALL)
 bench-scale: $(ALL)
 	@$(PIP) --editable '.[bench]'
 	@exec $(BIN)/python -m bench.stores $(if $(SIZES),--sizes '$(SIZES)')
+
+bench-pages: $(ALL)
+	@$(BIN)/python -m bench.pages
+	@exec $(BIN)/python -m bench.map_pan
 
 soak: $(ALL)
 	@exec $(BIN)/python -m bench.soak
@@ -121,7 +137,7 @@ $(SERVES): pyproject.toml | $(MADE)
 
 $(ALL): pyproject.toml | $(SERVES)
 	@echo 'Installing what trains and tests into $(VENV): torch and more, several GB'
-	@$(PIP) --editable '.[train,dev]'
+	@$(PIP) --editable '.[train,dev,milvus]'
 	@command -v nginx >/dev/null || $(call apt_install,nginx-light) || \
 	  echo 'The test of deploy/nginx.conf needs nginx, which is not there.' >&2
 	@command -v chromium >/dev/null || $(call apt_install,chromium) || \

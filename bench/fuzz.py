@@ -1,14 +1,12 @@
 """`make fuzz`: damaged photos through the decoder until the time is up; says what was refused how.
 
-python -m bench.fuzz [--seconds N] [--seed N]      changes valid photos at random
-python -m bench.fuzz --atheris [DIR]               lets atheris find its way, where it is installed
+python -m bench.fuzz [--seconds N] [--seed N]
 
 A photo that ends a decoding process, or is answered with anything but a photo error, is kept under
-bench/out/fuzz/.
+bench/out/fuzz/. `bench.fuzz_atheris` does it by coverage.
 """
 
 import argparse
-import contextlib
 import hashlib
 import random
 import sys
@@ -16,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from netvlad import UPLOADS, Decoder, PhotoError, Preprocessing, decode_photo
+from netvlad import UPLOADS, Decoder, PhotoError, Preprocessing
 from tests.search.photos import bombs, mutated, valid_photos
 
 OUT = Path("bench/out/fuzz")
@@ -28,10 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Send damaged photos to the decoder.")
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--atheris", nargs="?", const="", metavar="DIR")
     asked = parser.parse_args()
-    if asked.atheris is not None:
-        _run_atheris(asked.atheris)
     sys.exit(_run_random(asked.seconds, random.Random(asked.seed)))
 
 
@@ -63,24 +58,6 @@ def _run_random(seconds: float, chance: random.Random) -> int:
     faults = sum(count for what, count in counts.items() if "FAULT" in what)
     print(f"{counts.total()} photos, {faults} faults" + (f", kept in {OUT}" if faults else ""))
     return int(faults > 0)
-
-
-def _run_atheris(folder: str) -> None:
-    try:
-        import atheris
-    except ImportError:
-        sys.exit("atheris is not installed; run: pip install atheris.")
-    corpus = Path(folder or OUT / "corpus")
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, (_, photo) in enumerate(valid_photos()):
-        (corpus / f"valid-{number}").write_bytes(photo)
-
-    def decode(photo: bytes) -> None:
-        with contextlib.suppress(PhotoError):
-            decode_photo(photo, needed=AREA.size, max_pixels=1_000_000, formats=UPLOADS)
-
-    atheris.Setup([sys.argv[0], "-rss_limit_mb=1024", "-timeout=10", str(corpus)], decode)
-    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ weight, as in descriptors of real places. A shard depends on its number alone.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def write_index(
             model_entry=entry,
             source=source,
             next_place_id=first,
-            store=StoreRequest(store),
+            store=StoreRequest(store, uri=os.environ.get("PLACE_SEARCH_URI", "")),
             kept=shards,
         ),
         old=written,

@@ -32,7 +32,7 @@ def measure(model_id: str, photos: Path, rounds: int) -> list[Row]:
         for query in queries:  # compile for each shape
             model.embed(model.read(query))
         for _ in range(rounds):
-            with _server(index) as (client, seconds):
+            with running_server(index) as (client, seconds):
                 ready.append(seconds)
                 http, own = _searches(client, model, queries)
                 over_http.append(http)
@@ -63,7 +63,7 @@ def _searches(client: httpx.Client, model: Model, queries: list[bytes]) -> tuple
 
 
 @contextmanager
-def _server(index: Path) -> Iterator[tuple[httpx.Client, float]]:
+def running_server(index: Path) -> Iterator[tuple[httpx.Client, float]]:
     """A server process, a client of it, and the seconds it took to become ready."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -160,7 +160,8 @@ class Link:
 
 
 _HEAD = (
-    b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n"
     b"Content-Length: "
 )
 _PART = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
@@ -286,7 +287,7 @@ class Soak:
 
     async def _slow(self, link: "Link", answers: Answers, chance: random.Random) -> None:
         reader, writer = await link.connect()
-        writer.write(b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n")
+        writer.write(b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n")
         writer.write(b"\r\n" if chance.random() < 0.5 else b"X-A: ")
         started = time.perf_counter()
         try:
@@ -300,7 +301,7 @@ class Soak:
     async def _cancelled(self, link: "Link", answers: Answers, chance: random.Random) -> None:
         _, writer = await link.connect()
         writer.write(
-            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n"
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n" + bytes(100_000)
         )
         await asyncio.sleep(chance.random() / 5)

@@ -1,6 +1,7 @@
 """`make bench-scale`: an index of a million places, and engines to compare it with.
 
 python -m bench.stores [--sizes 1000000x512,250000x4096] [--store auto] [--engines numpy,flat,…]
+PLACE_SEARCH_URI=http://127.0.0.1:19530 python -m bench.stores --store milvus --engines ''
 
 Every engine runs in a process of its own on one thread, at the cheapest setting that finds 98 % of
 what exact search finds.

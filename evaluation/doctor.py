@@ -30,7 +30,7 @@ from evaluation.protocols import Tokyo12Protocol, open_protocol
 from evaluation.recall import chance_at, no_better_than_chance
 from evaluation.truth import Rows, Truth
 from evaluation.truth_places import benchmark_folders
-from indexer import Index, Source, open_index, open_source
+from indexer import Index, Source, open_index, open_index_model, open_source
 from netvlad import DEFAULT_MODEL, Model, PlaceSearchError, find_model, open_model, read_card
 
 SAMPLE = 60
@@ -168,7 +168,12 @@ class _Visit:
             folder = find_model(wanted)
             self.told.problems += check_centroids(folder)
             self.told.model = read_card(folder).id
-            self.model = open_model(folder, mode="throughput", threads=threads)
+            if self.index is None:
+                self.model = open_model(folder, mode="throughput", threads=threads)
+            else:
+                self.model = open_index_model(
+                    self.index.manifest, folder, mode="throughput", threads=threads
+                )
         except PlaceSearchError as error:
             self._note("model", wanted, error)
             return

@@ -5,16 +5,20 @@ from indexer.change import ChangeReport
 from indexer.compact import compact_index
 from indexer.csv_source import csv_column
 from indexer.duplicates import Duplicate
-from indexer.edition import Progress
+from indexer.edition import Progress, ShardWorkers
 from indexer.errors import (
+    ClusterError,
+    CollectionLostError,
     IndexBusyError,
     IndexFormatError,
     IndexWriteError,
     ModelMismatchError,
     SourceError,
+    StoreOutageError,
     UnknownPlaceError,
 )
 from indexer.index import Index, open_index
+from indexer.index_model import open_index_model
 from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
 from indexer.photo_files import PhotoFiles
 from indexer.photo_list import PhotoList, Source
@@ -26,15 +30,18 @@ from indexer.sources import open_source
 from indexer.split import Split, is_split, read_split
 from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
 from indexer.update import add_photos, sync_photos
-from indexer.vectors import Hit, VectorStore, exact_search
+from indexer.vectors import Box, Hit, VectorStore, exact_search
 from indexer.verify import Problem, VerifyReport, repair_index, verify_index
 
 __all__ = [
     "AUTO",
     "KINDS",
     "TARGET_RECALL",
+    "Box",
     "BuildReport",
     "ChangeReport",
+    "ClusterError",
+    "CollectionLostError",
     "Duplicate",
     "Hit",
     "Index",
@@ -50,12 +57,14 @@ __all__ = [
     "Problem",
     "Progress",
     "Row",
+    "ShardWorkers",
     "Skipped",
     "Source",
     "SourceError",
     "Split",
     "StageClock",
     "StoreCard",
+    "StoreOutageError",
     "UnknownPlaceError",
     "Utm",
     "VectorStore",
@@ -69,6 +78,7 @@ __all__ = [
     "exact_search",
     "is_split",
     "open_index",
+    "open_index_model",
     "open_source",
     "read_manifest",
     "read_split",

@@ -7,7 +7,7 @@ from pathlib import Path
 from indexer.commit import check_folder, current, settle
 from indexer.contents import Contents
 from indexer.duplicates import Duplicate, duplicates_in
-from indexer.edition import Draft, Edition, Progress, finish, first_free_number
+from indexer.edition import Draft, Edition, Progress, ShardWorkers, finish, first_free_number
 from indexer.files import lock, plain_write_errors
 from indexer.manifest import Manifest, Skipped, model_entry
 from indexer.photo_list import Source
@@ -50,18 +50,23 @@ def build_index(
     photos_per_shard: int | None = None,
     decoders: int = DECODERS,
     store: str = AUTO,
+    uri: str = "",
+    workers: ShardWorkers | None = None,
     exact_bytes: int = EXACT_BYTES,
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
     An interrupted build goes on where its last whole shard ends when it is called again. An index
     that is already there stays as it is until the new one is whole. `store` is a kind of vector
-    store or `auto`, which chooses by size.
+    store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
+    `workers` embed the photos in place of this process.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
         IndexWriteError: a full disk, a read-only folder, or one that holds other files.
         IndexBusyError: another process is writing this index.
+        StoreOutageError: the engine of a `milvus` store does not answer.
+        ClusterError: the workers fail.
     """
     out = Path(out)
     started = time.perf_counter()
@@ -72,7 +77,7 @@ def build_index(
         with lock(out):
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
-            draft = _draft(source, model, old, per_shard, StoreRequest(store, exact_bytes))
+            draft = _draft(source, model, old, per_shard, StoreRequest(store, exact_bytes, uri=uri))
             if old is not None:
                 settle(out, old)
                 journal = Journal(out)
@@ -87,6 +92,7 @@ def build_index(
                 model=model,
                 progress=progress or silent,
                 clock=clock,
+                workers=workers,
             ).run(decoders)
             return _report(out, outcome.manifest, outcome.skipped, outcome.reused, clock, started)
 

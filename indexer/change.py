@@ -84,7 +84,7 @@ class Change:
             model_entry=self.manifest.model,
             source=self.manifest.source,
             next_place_id=first + len(entries),
-            store=StoreRequest(self.card.requested, old=self.card),
+            store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
             kept=self.manifest.shards,
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,

@@ -104,6 +104,9 @@ def sweep(folder: Path, keep: Iterable[str]) -> None:
     for entry in list(folder.iterdir()):
         if _PENDING.fullmatch(entry.name) or entry.name.endswith(PART):
             entry.unlink()
+    for name in FIXED_NAMES:
+        if name not in kept:
+            (folder / name).unlink(missing_ok=True)
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"

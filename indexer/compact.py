@@ -12,6 +12,7 @@ from indexer.build import silent
 from indexer.change import Change, ChangeReport, changing
 from indexer.edition import Progress
 from indexer.plan import Entry, cut, shard_photos
+from indexer.store_files import StoreRequest
 
 REMOVED_SHARE = 0.2
 """Of the rows in the shards; with more removed an index is compacted by itself."""
@@ -19,15 +20,21 @@ MANY_SHARDS = 512
 """Shards beyond which it is as well: each costs a reader about 1 ms."""
 
 
-def compact_index(folder: Path, *, progress: Progress | None = None) -> ChangeReport:
+def compact_index(
+    folder: Path, *, store: str = "", uri: str = "", progress: Progress | None = None
+) -> ChangeReport:
     """Drop what removed places have left, and join small shards. Ids and places stay.
 
+    With `store`, a kind of vector store or `auto`, that is made anew of the descriptors; `uri` is
+    where the engine of a `milvus` store answers.
+
     Raises:
+        StoreOutageError: the engine does not answer.
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
-        return change.report(compacted=_compact(change))
+        return change.report(compacted=_compact(change, store, uri))
 
 
 def compact_if_due(change: Change) -> bool:
@@ -39,7 +46,7 @@ def compact_if_due(change: Change) -> bool:
     return False
 
 
-def _compact(change: Change) -> bool:
+def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     """Make the compact version, if it would be another."""
     contents, draft = change.contents, change.draft("compact")
     per_shard = shard_photos(change.manifest.places, int(change.manifest.model["dims"]))
@@ -47,8 +54,9 @@ def _compact(change: Change) -> bool:
     parts = [part for run in runs for part in cut(_live_ids(change, run).tolist(), per_shard)]
     rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
     known = int(np.searchsorted(contents.rows.place_ids, change.card.through, side="right"))
-    if not runs and known == change.card.count == change.manifest.places:
+    if not runs and not store and known == change.card.count == change.manifest.places:
         return False
+    request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
     change.commit(
         replace(
             draft,
@@ -57,7 +65,7 @@ def _compact(change: Change) -> bool:
             ),
             kept=[name for name in change.manifest.shards if name not in rewritten],
             removed=np.empty(0, np.int64),
-            store=replace(draft.store, fold=True),
+            store=request,
         )
     )
     return True

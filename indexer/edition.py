@@ -5,7 +5,7 @@ Whatever changes an index drafts what the next version is to hold; here it is ma
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +18,13 @@ from indexer.contents import Contents
 from indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from indexer.files import FileStamp, sync_folder, write_whole
 from indexer.manifest import (
-    FAISS,
     FORMAT_VERSION,
     Manifest,
     Skipped,
     content_id,
     encode_ids,
     number_of,
+    store_file,
 )
 from indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
 from indexer.places import PlacePhoto, both_positions
@@ -117,6 +117,14 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
         )
 
 
+class ShardWorkers(Protocol):
+    """Other processes that make shards of photos, each exactly as it would be made here."""
+
+    def make(self, folder: Path, root: Path, shards: Sequence[ShardPlan]) -> Iterator[Finished]:
+        """Make these shards, in any order; each is in the index folder when it comes."""
+        ...
+
+
 class Edition:
     """One run that makes the version of a draft."""
 
@@ -130,8 +138,13 @@ class Edition:
         model: Model | None,
         progress: Progress,
         clock: StageClock,
+        workers: ShardWorkers | None = None,
     ) -> None:
-        """`contents` are those of `old`, where the draft keeps or copies any of it."""
+        """`contents` are those of `old`, where the draft keeps or copies any of it.
+
+        Where there are `workers`, they make the shards, of which none may copy rows.
+        """
+        self.workers = workers
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress, clock
         self.journal = Journal(folder)
@@ -177,6 +190,9 @@ class Edition:
             for index in range(len(plan))
             if plan.first_number + index not in self.journal.finished
         ]
+        if self.workers is not None:
+            self._have_made(self.workers, missing, reused)
+            return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
 
         def photos() -> Iterator[tuple[int, PlacePhoto]]:
@@ -213,6 +229,15 @@ class Edition:
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
                 self._write_shard(shard, inputs, rows, skipped)
+
+    def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
+        """Let others make the missing shards."""
+        root = Path(self.draft.source["root"])
+        shards = [self.draft.plan.shard(index) for index in missing]
+        for finished in workers.make(self.folder, root, shards):
+            self.journal.add(finished)
+            done += finished.places + len(finished.skipped)
+            self.progress("embed", done, self.draft.plan.places)
 
     def _unread(self, index: int) -> tuple[ShardPlan, str]:
         shard = self.draft.plan.shard(index)
@@ -292,13 +317,11 @@ class Edition:
             )
             card = draft.store.old
             if plan.keep and self.old is not None:
-                files[FAISS] = self.old.files[FAISS]
+                files[self.old.store_file] = self.old.files[self.old.store_file]
             else:
-                card, files[FAISS] = write_store(
-                    plan,
-                    self.folder / FAISS,
-                    rows,
-                    self.folder / pending_name(FAISS, index_id),
+                name = store_file(plan.kind)
+                card, files[name] = write_store(
+                    plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
                 )
         self.progress("index", len(rows), len(rows))
         return Manifest(
@@ -306,7 +329,7 @@ class Edition:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             model=draft.model_entry,
             source=draft.source,
-            store=asdict(card) if card is not None else {},
+            store=card.to_json() if card is not None else {},
             files=files,
             shards=names,
             places=len(rows),

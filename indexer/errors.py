@@ -15,6 +15,18 @@ class IndexWriteError(PlaceSearchError):
     """An index that cannot be written: a full disk, a read-only or foreign folder."""
 
 
+class StoreOutageError(PlaceSearchError):
+    """The engine that holds an index's vectors does not answer, or not as it should."""
+
+
+class CollectionLostError(StoreOutageError):
+    """The engine no longer has the collection of an index."""
+
+
+class ClusterError(PlaceSearchError):
+    """The machines that share the work of a run, or what they exchange things by, fail."""
+
+
 class IndexBusyError(IndexWriteError):
     """Another process is writing the same index."""
 

@@ -1,8 +1,4 @@
-"""A FAISS index opened for search, beside the descriptors that it is an index of.
-
-Compressed kinds give candidates, which are then compared exactly, with the descriptors read from
-the shards. Places that were added after the file was written are few: all of them are compared.
-"""
+"""A FAISS index opened for search, beside the descriptors that it is an index of."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import IndexFormatError
+from indexer.snapshot_store import Found, SnapshotStore
 from indexer.store_card import StoreCard
-from indexer.vectors import Hit, Rows, best
+from indexer.vectors import Box, Rows
 
 faiss: Any = _faiss  # its annotations lack keyword arguments
 
 QUERY_BITS = 8
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
-_SAMPLE = 64
 
 
-class FaissStore:
+class FaissStore(SnapshotStore):
     """A FAISS index opened for search. Thread-safe."""
 
     def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
@@ -38,46 +34,19 @@ class FaissStore:
             raise IndexFormatError(
                 f"{path} is not a FAISS index that this version reads; index the photos again."
             ) from error
-        self.kind: str = card.kind
-        self._card = card
-        self._rows = rows
-        self._known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
-        """How many of the rows are in the file."""
+        super().__init__(card, rows)
         fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
         self._live = self._bitmap(rows.place_ids) if self._known < card.count else None
-        late = list(rows.chunks(start=self._known))
-        self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
 
-    def search(
-        self, descriptor: NDArray[np.float32], k: int, *, only: NDArray[np.int64] | None = None
-    ) -> list[Hit]:
-        """The k places most similar to a (D,) descriptor of norm 1, the best first."""
-        ids = self._rows.place_ids
-        if only is not None:
-            only = np.intersect1d(only, ids)
-        wanted = min(k, len(ids) if only is None else len(only))
-        if wanted < 1:
-            return []
-        query = np.ascontiguousarray(descriptor, np.float32)
-        if only is not None and len(only) <= self._candidates(wanted):
-            return best(only, self._cosines(only, query), wanted)
-        found, similarities = self._in_file(query, wanted, only)
-        late = ids[self._known :]
-        fresh = np.vecdot(self._late, query)
-        if only is not None:
-            asked = np.isin(late, only)
-            late, fresh = late[asked], fresh[asked]
-        return best(np.concatenate([found, late]), np.concatenate([similarities, fresh]), wanted)
-
-    def _candidates(self, wanted: int) -> int:
-        return wanted if self.kind == "exact" else max(self._card.candidates, 4 * wanted)
-
-    def _in_file(
-        self, query: NDArray[np.float32], wanted: int, only: NDArray[np.int64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """At least the `wanted` best places that are in the file, with their cosines."""
+    def _in_snapshot(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        only: NDArray[np.int64] | None,
+        box: Box | None,
+    ) -> Found:
         ids = self._rows.place_ids[: self._known] if only is None else only
         there = int(np.searchsorted(ids, self._card.through, side="right"))
         if not there:
@@ -120,46 +89,8 @@ class FaissStore:
         flags[ids[: np.searchsorted(ids, len(flags))]] = True
         return np.packbits(flags, bitorder="little")
 
-    def _cosines(self, ids: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = np.searchsorted(self._rows.place_ids, ids)
-        # Not a matrix product: its threads and those of FAISS keep one another waiting.
-        return np.asarray(np.vecdot(self._rows.take(rows), query))
-
-    def _exhaustive(
-        self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        hits: list[Hit] = []
-        for start in range(0, len(ids), 1024):
-            some = ids[start : start + 1024]
-            hits = sorted(
-                [*hits, *best(some, self._cosines(some, query), wanted)],
-                key=lambda hit: (-hit.similarity, hit.place_id),
-            )[:wanted]
-        return (
-            np.array([hit.place_id for hit in hits], np.int64),
-            np.array([hit.similarity for hit in hits], np.float32),
-        )
-
-    def verify(self) -> list[str]:
-        """How it disagrees with the rows it was opened for."""
-        stored = np.sort(stored_ids(self._index))
-        known = self._rows.place_ids[: self._known]
-        problems = []
-        if len(np.unique(stored)) < len(stored):
-            problems.append("it holds a place twice")
-        if lost := int((~np.isin(known, stored)).sum()):
-            problems.append(f"it lacks {lost} places of the shards")
-        if problems:
-            return problems
-        sample = np.unique(np.linspace(0, len(self._rows.place_ids) - 1, _SAMPLE).astype(np.int64))
-        for row, descriptor in zip(sample.tolist(), self._rows.take(sample), strict=True):
-            hits = self.search(descriptor, 1)
-            nearest = np.array([hit.place_id for hit in hits], np.int64)
-            # By the shards' own descriptors: a place as near as itself will do, if it is so near.
-            truly = self._cosines(nearest, descriptor)
-            if not (truly >= descriptor @ descriptor - 1e-3).all() or not len(hits):
-                problems.append(f"it does not find place {int(self._rows.place_ids[row])}")
-        return problems
+    def _stored_ids(self) -> NDArray[np.int64]:
+        return stored_ids(self._index)
 
 
 def stored_ids(index: Any) -> NDArray[np.int64]:

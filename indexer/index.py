@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from indexer.commit import whole_paths
 from indexer.contents import Contents
 from indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
-from indexer.faiss_engine import FaissEngine
-from indexer.manifest import FAISS, Manifest, read_manifest
+from indexer.manifest import Manifest, read_manifest
 from indexer.places import Place
 from indexer.shard_reader import ShardRows
 from indexer.store_card import StoreCard, store_card
-from indexer.vectors import Hit, VectorStore
+from indexer.store_files import open_store
+from indexer.vectors import Box, Hit, VectorStore
 from netvlad import Model
 
 _COLUMNS = (
@@ -49,7 +49,9 @@ class Index:
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
-        self._store: VectorStore = FaissEngine().open(self.store_card, paths[FAISS], self._rows)
+        self._store: VectorStore = open_store(
+            self.store_card, paths[manifest.store_file], self._rows
+        )
 
     @property
     def index_id(self) -> str:
@@ -70,11 +72,6 @@ class Index:
     def has_cells(self) -> bool:
         """Whether the cells of the places are kept, for verification."""
         return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
-
-    @property
-    def cropped_to(self) -> int | None:
-        """The dimensions that the model's descriptors were cropped to, None for all of them."""
-        return self.dims if self.manifest.model.get("cropped") else None
 
     @property
     def count(self) -> int:
@@ -138,15 +135,21 @@ class Index:
         )
 
     def search(
-        self, descriptor: NDArray[np.float32], k: int, *, only: NDArray[np.int64] | None = None
+        self,
+        descriptor: NDArray[np.float32],
+        k: int,
+        *,
+        only: NDArray[np.int64] | None = None,
+        box: Box | None = None,
     ) -> list[Hit]:
         """The k places most similar to a (D,) descriptor, the best first.
 
         Similarities are cosines; places of equal similarity come by ascending id. `only`
-        restricts the search to these place ids.
+        restricts the search to these place ids; that all of them lie in `box` helps some stores.
 
         Raises:
             ModelMismatchError: the descriptor is not as wide as those of the index.
+            StoreOutageError: the engine that holds the vectors does not answer.
         """
         if descriptor.shape != (self.dims,):
             raise ModelMismatchError(
@@ -155,7 +158,7 @@ class Index:
             )
         norm = float(np.linalg.norm(descriptor))
         unit = descriptor / norm if norm > 0 else descriptor
-        return self._store.search(unit.astype(np.float32, copy=False), k, only=only)
+        return self._store.search(unit.astype(np.float32, copy=False), k, only=only, box=box)
 
     def descriptors(self) -> ShardRows:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""

@@ -22,10 +22,11 @@ from netvlad import Model
 MANIFEST = "manifest.json"
 JOURNAL = "building.jsonl"
 FAISS = "index.faiss"
+MILVUS = "index.milvus"
 FORMAT = "place-search index"
 FORMAT_VERSION = 2
 
-FIXED_NAMES = (JOINED, FAISS)
+FIXED_NAMES = (JOINED, FAISS, MILVUS)
 """Files that keep their name from one version of an index to the next."""
 
 _NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
@@ -67,6 +68,11 @@ class Manifest:
         return decode_ids(self.tombstones)
 
     @property
+    def store_file(self) -> str:
+        """The file of the vector store."""
+        return store_file(str(self.store["kind"]))
+
+    @property
     def removed(self) -> int:
         """How many removed places the shards still hold."""
         return len(self.removed_ids)
@@ -100,6 +106,11 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Put it in the place of the folder's manifest: from then on the index is this one."""
         write_whole(folder / MANIFEST, self.encode())
+
+
+def store_file(kind: str) -> str:
+    """What the file of a kind of vector store is called."""
+    return MILVUS if kind == "milvus" else FAISS
 
 
 def number_of(name: str) -> int | None:
@@ -161,7 +172,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = path.read_bytes()
         table = json.loads(content.decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
+    except FileNotFoundError:
         raise IndexFormatError(_no_index(folder)) from None
     except OSError as error:
         raise IndexFormatError(
@@ -226,7 +239,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     _ = manifest.removed_ids
     if sorted(manifest.shards) != sorted(numbered):
         raise ValueError(manifest.shards)
-    for needed in (FAISS, JOINED):
+    for needed in (manifest.store_file, JOINED):
         files[needed]
     for name in manifest.shards:
         files[name.replace(SHARDS, THUMBNAILS)]

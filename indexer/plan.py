@@ -165,7 +165,7 @@ class Journal:
                 if "index_id" in table:
                     self.index_id = str(table["index_id"])
                 else:
-                    done = _finished(table)
+                    done = read_finished(table)
                     self.finished[done.number] = done
         except (OSError, ValueError, TypeError, KeyError, IndexError):
             # None yet, or torn by a crash: what was read up to there holds.
@@ -205,7 +205,8 @@ class Journal:
             os.fsync(stream.fileno())
 
 
-def _finished(table: dict[str, Any]) -> Finished:
+def read_finished(table: dict[str, Any]) -> Finished:
+    """A finished shard from its JSON. Raises KeyError, TypeError or ValueError."""
     return Finished(
         number=int(table["number"]),
         inputs=str(table["inputs"]),

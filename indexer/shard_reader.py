@@ -103,6 +103,12 @@ class ShardRows:
             self._shards[shard].read_into(target, "descriptors", row)
         return out
 
+    def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
+        """A small column of the rows from `start` on, read from the files by their names."""
+        parts = [ArrayFile(shard.path, (), (key,)).tables[key] for shard in self._shards]
+        stored: NDArray[Any] = np.concatenate(parts)
+        return (stored if self._live is None else stored[self._live])[start:]
+
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
         if start >= len(self):

@@ -1,13 +1,13 @@
 """Which vector store an index has, and why: chosen by size, and written in the manifest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
 from indexer.errors import IndexFormatError
 from indexer.manifest import Manifest
 
-Kind: TypeAlias = Literal["exact", "rabitq", "ivf-rabitq", "hnsw-sq8"]
+Kind: TypeAlias = Literal["exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 AUTO = "auto"
 
@@ -15,6 +15,9 @@ AUTO = "auto"
 # 3 ms. Past the second, lists of near descriptors save most of the scan.
 EXACT_BYTES = 128 << 20
 SCAN_BYTES = 16 << 20
+
+DEAD_SHARE = 0.2
+"""Removed places that a store may hold before it is made anew."""
 
 TARGET_RECALL = 0.98
 """Recall@10 against exact search; an index below that is warned of."""
@@ -29,7 +32,8 @@ class StoreCard:
     `requested` is a kind or `auto`, `why` the reason for the kind in words. The file holds `count`
     vectors, of the places up to the id `through`, and `trained` of them were there when its codes
     and lists were fitted. Of `lists`, `probes` are searched; the best `candidates` are compared
-    exactly. `recall_at_10` against exact search was measured when the file was built.
+    exactly. `recall_at_10` against exact search was measured when the file was built. `uri` is
+    where an engine of its own process answers.
     """
 
     kind: Kind
@@ -43,6 +47,7 @@ class StoreCard:
     probes: int = 0
     candidates: int = 200
     recall_at_10: float | None = None
+    uri: str = ""
 
     @classmethod
     def read(cls, table: Mapping[str, Any], *, places: int, next_place_id: int) -> "StoreCard":
@@ -62,6 +67,13 @@ class StoreCard:
                 "again."
             )
         return cls(**table)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as it stands in a manifest."""
+        table = asdict(self)
+        if not self.uri:
+            del table["uri"]
+        return table
 
     @property
     def explanation(self) -> str:
@@ -83,7 +95,7 @@ def store_card(manifest: Manifest) -> StoreCard:
 
 
 def choose_store(
-    count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES
+    count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES, uri: str = ""
 ) -> StoreCard:
     """The store for so many descriptors: the one requested, or one by their size.
 
@@ -108,7 +120,8 @@ def choose_store(
     if kind == "ivf-rabitq":
         # A power of two near one list for every thousand places.
         lists = 1 << max(1, min(16, round(count / _ROWS_A_LIST).bit_length()))
-    return StoreCard(kind, dims, requested=requested, why=why, lists=lists)
+    where = uri if kind == "milvus" else ""
+    return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)
 
 
 def _mb(size: int) -> str:

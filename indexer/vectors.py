@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,15 @@ class Hit(NamedTuple):
 
     place_id: int
     similarity: float
+
+
+class Box(NamedTuple):
+    """A range of latitudes and longitudes in degrees; across the date line, west exceeds east."""
+
+    south: float
+    west: float
+    north: float
+    east: float
 
 
 class Rows(Protocol):
@@ -39,6 +48,10 @@ class Rows(Protocol):
         """All rows from `start` on in their order, (≤ rows, D) at a time."""
         ...
 
+    def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
+        """A small column of the rows from `start` on: `name`, `latitude`, …"""
+        ...
+
 
 class VectorStore(Protocol):
     """An engine opened for search. Thread-safe."""
@@ -49,13 +62,22 @@ class VectorStore(Protocol):
         ...
 
     def search(
-        self, descriptor: NDArray[np.float32], k: int, *, only: NDArray[np.int64] | None = None
+        self,
+        descriptor: NDArray[np.float32],
+        k: int,
+        *,
+        only: NDArray[np.int64] | None = None,
+        box: Box | None = None,
     ) -> list[Hit]:
         """The k places most similar to a (D,) descriptor of norm 1, the best first.
 
         Similarities are exact cosines; places of equal similarity come by ascending id. `only`
-        restricts the search to these place ids, of which some may not exist. There are fewer than
-        k only where there are no more places.
+        restricts the search to these place ids, of which some may not exist; that all of them lie
+        in `box` helps engines that know positions. There are fewer than k only where there are no
+        more places.
+
+        Raises:
+            StoreOutageError: an engine of its own process does not answer.
         """
         ...
 

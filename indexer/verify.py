@@ -16,10 +16,10 @@ from indexer.build import silent
 from indexer.commit import is_stamped, pending_name, settle
 from indexer.contents import Contents
 from indexer.edition import Draft, Edition, Progress, check_model, first_free_number
-from indexer.errors import IndexFormatError, IndexWriteError
+from indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from indexer.files import lock, plain_write_errors
 from indexer.index import Index
-from indexer.manifest import FAISS, FIXED_NAMES, FORMAT_VERSION, Manifest, Skipped, read_manifest
+from indexer.manifest import FIXED_NAMES, FORMAT_VERSION, Manifest, Skipped, read_manifest
 from indexer.pipeline import StageClock
 from indexer.places import PlacePhoto, Utm
 from indexer.plan import Entry, Plan
@@ -142,10 +142,17 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         contents = Contents(manifest, paths, ("place_id",))
         contents.check()
         yield from _inside(contents, paths)
-        for said in Index(folder, manifest).verify_store():
-            yield Problem(FAISS, f"does not fit the shards: {said}")
+        for said in _store_problems(Index(folder, manifest)):
+            yield Problem(manifest.store_file, f"does not fit the shards: {said}")
     except IndexFormatError as error:
         yield Problem("manifest.json", f"does not fit its files: {error}")
+
+
+def _store_problems(index: Index) -> list[str]:
+    try:
+        return index.verify_store()
+    except CollectionLostError as error:
+        return [str(error)]
 
 
 def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
@@ -218,7 +225,8 @@ def _mend(
         next_place_id=manifest.next_place_id,
         store=StoreRequest(
             store_card(manifest).requested,
-            old=None if broken or FAISS in bad else store_card(manifest),
+            old=None if broken or manifest.store_file in bad else store_card(manifest),
+            uri=store_card(manifest).uri,
         ),
         kept=kept,
         removed=np.intersect1d(manifest.removed_ids, stored),

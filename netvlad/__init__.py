@@ -22,7 +22,7 @@ from netvlad.errors import (
     VocabularyError,
 )
 from netvlad.freed_memory import keep_freed_memory
-from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from netvlad.model import DEFAULT_MODEL, Mode, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
     EXTENSIONS,
     MAX_PIXELS,
@@ -48,6 +48,7 @@ __all__ = [
     "DecoderBusyError",
     "DecoderError",
     "Embedding",
+    "Mode",
     "Model",
     "ModelCard",
     "ModelError",

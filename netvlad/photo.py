@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,10 +162,24 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 def _read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
     try:
-        return image.getexif()
-    except Exception:
-        notes.append("The photo's Exif data is broken and was left out.")
-        return None
+        exif = image.getexif()
+        # Pillow reads an empty block where it cannot read a damaged one.
+        if exif or not _lost_its_tags(image.info.get("exif", b"")):
+            return exif
+    except Exception:  # noqa: S110 - of many kinds; all mean what is said below
+        pass
+    notes.append("The photo's Exif data is broken and was left out.")
+    return None
+
+
+def _lost_its_tags(block: bytes) -> bool:
+    """Whether an Exif block in which no tag could be read should have some."""
+    tiff = block.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 10:
+        return bool(tiff)
+    (first,) = struct.unpack_from(f"{order}I", tiff, 4)
+    return first + 2 > len(tiff) or any(tiff[first : first + 2])
 
 
 def _to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:

@@ -64,11 +64,12 @@ def search(
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
     """
+    from indexer import open_index_model
     from netvlad import Position
     from search import Engine
 
     opened = open_index(index) if isinstance(index, str | Path) else index
-    engine = Engine(opened, model or open_model(opened.model_id, dims=opened.cropped_to))
+    engine = Engine(opened, model or open_index_model(opened.manifest))
     point = None if near is None else Position(*near)
     source = photo if isinstance(photo, bytes) else Path(photo)
     return engine.search(source, k=k, near=point, radius_m=radius_m)

@@ -57,7 +57,22 @@ STORE = Setting(
     "store",
     str,
     "auto",
-    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq or hnsw-sq8.",
+    "Vector store: auto (chosen by size), exact, rabitq, ivf-rabitq, hnsw-sq8 or milvus.",
+)
+URI = Setting(
+    "uri", str, "", "Where the store milvus is: http://HOST:19530, or a file NAME.db of its own."
+)
+MILVUS_TOKEN = Setting(
+    "milvus_token", str, None, "Token or user:password of that Milvus.", on_command_line=False
+)
+ENGINE = Setting(
+    "engine", str, "local", "What describes photos: local, or ray for the cluster of RAY_ADDRESS."
+)
+EXCHANGE = Setting(
+    "exchange",
+    str,
+    "",
+    "URL by which a Ray cluster without a shared disk gets photos, as s3://BUCKET/FOLDER.",
 )
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
@@ -95,9 +110,22 @@ RATE = Setting(
 CORS = Setting(
     "cors", str, "", "Sites whose pages may ask, such as https://a.example, with commas between."
 )
+ALLOWED_HOSTS = Setting(
+    "allowed_hosts",
+    str,
+    "",
+    "Names that the server goes by, with commas between; * for any, as without it, but on "
+    "127.0.0.1 only localhost.",
+)
 LOG = Setting("log", bool, False, "Write one line of JSON a request to standard error.")
 LOG_ADDRESSES = Setting(
     "log_addresses", bool, False, "Write the whole address of clients, not their network only."
+)
+TRACE = Setting(
+    "trace",
+    bool,
+    False,
+    "Send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `trace`.",
 )
 
 TILES_URL = Setting(
@@ -106,11 +134,17 @@ TILES_URL = Setting(
     None,
     "Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there (default: none).",
 )
+REPORTS = Setting(
+    "reports", Path, None, "Folder of evaluation reports (`eval --report`) to show at /reports."
+)
+TILES_FILE = Setting("tiles_file", Path, None, "Map tiles as pictures, in a PMTiles file.")
 
 SETTINGS = (
-    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
+    *(MODEL, WEIGHTS, THREADS, DIMS, STORE, URI, MILVUS_TOKEN, ENGINE, EXCHANGE),
+    *(K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
-    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, LOG, LOG_ADDRESSES, TILES_URL),
+    *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, ALLOWED_HOSTS),
+    *(LOG, LOG_ADDRESSES, TRACE, TILES_URL, TILES_FILE, REPORTS),
 )
 
 

@@ -22,9 +22,9 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class Access:
     """ASGI middleware that asks for API keys and bounds the rate of searches.
 
-    With keys, everything under /v1, /metrics and comparing need one: as `Authorization: Bearer`,
-    as `X-API-Key` or, for reading only, as the password that a browser asks for. `public` leaves
-    reading to everybody. Health, page and documentation are open to all.
+    With keys, everything under /v1 and /reports/, /metrics and comparing need one: as
+    `Authorization: Bearer`, as `X-API-Key` or, for reading only, as the password that a browser
+    asks for. `public` leaves reading to everybody. Health, page and documentation are open to all.
     """
 
     def __init__(
@@ -44,7 +44,9 @@ class Access:
         path, method = scope["path"], scope["method"]
         asks = method not in _READING
         writes = asks and path.startswith("/v1/places")
-        if not (path.startswith(("/v1/", "/metrics")) or (asks and path == "/compare")):
+        if not (
+            path.startswith(("/v1/", "/metrics", "/reports/")) or (asks and path == "/compare")
+        ):
             return None
         key = None
         if self.keys:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
 from netvlad import Decoder
@@ -17,19 +18,23 @@ from search import (
     routes_health,
     routes_map,
     routes_places,
+    routes_reports,
     routes_search,
     routes_writing,
 )
 from search.access import Access
 from search.body_limit import BodyLimit
 from search.disconnects import Disconnects
+from search.errors import ServerError
 from search.headers import SecurityHeaders
+from search.hosts import Hosts
 from search.keys import ApiKey
 from search.options import ServerOptions
-from search.page import add_docs, add_page, tiles_origin
+from search.page import add_docs, add_page, tiles_elsewhere, tiles_origin
 from search.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
+    WRONG_HOST,
     Problem,
     add_problem_handlers,
     documented,
@@ -38,13 +43,24 @@ from search.reload import Reloader
 from search.request_log import RequestLog
 from search.schemas import ProblemReply
 from search.service import EngineLoader, Service
+from search.telemetry import Traces
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
     from search.engine import Engine
 
 TITLE = "place-search"
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
+
+# FastAPI's own spans tell queries, and with them positions; ours do not.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
 
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -59,12 +75,14 @@ def create_app(
     decoder: Decoder | None = None,
     keys: Sequence[ApiKey] = (),
     reloader: Callable[[Service], Reloader] | None = None,
+    traces: "TracerProvider | None" = None,
 ) -> FastAPI:
     """The application around an engine, or around what loads one.
 
     A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
     needs the index answer 503. `decoder` decodes the places' photos and is closed with the
-    application; without it that happens in this process. `reloader` makes what watches the index.
+    application; without it that happens in this process. `reloader` makes what watches the index,
+    `traces` takes the spans of requests.
     """
     options = options or ServerOptions()
     app = FastAPI(
@@ -75,20 +93,23 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     service = app.state.service = Service(engine, options, decoder=decoder)
     app.state.reloader = reloader and reloader(service)
     for routes in (
         *(routes_search, routes_compare, routes_explain),
-        *(routes_map, routes_places, routes_writing, routes_health),
+        *(routes_map, routes_places, routes_writing, routes_reports, routes_health),
     ):
         app.include_router(routes.router)
     add_docs(app)
-    add_page(app, options.tiles_url)
+    add_page(app, tiles=_add_ground(app, options), reports=service.reports.served)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
     app.add_middleware(Access, keys=keys, public=options.public, rate=options.rate)
+    if options.allowed_hosts is not None:
+        app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
         BodyLimit,
         max_bytes=options.max_body_bytes,
@@ -104,7 +125,9 @@ def create_app(
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
-    app.add_middleware(SecurityHeaders, images_from=tiles)
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors_origins))
+    if traces is not None:
+        app.add_middleware(Traces, provider=traces)
     app.add_middleware(
         RequestLog,
         metrics=service.metrics,
@@ -113,6 +136,21 @@ def create_app(
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _add_ground(app: FastAPI, options: ServerOptions) -> dict[str, Any] | None:
+    """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
+    if options.tiles_file is None:
+        return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
+    if options.tiles_url is not None:
+        raise ServerError("A map has one ground: give --tiles-url or --tiles-file, not both.")
+    from search.tiles import ADDRESS, TileFile, add_tiles
+
+    file = TileFile(options.tiles_file)
+    add_tiles(app, file)
+    first, last = file.zooms
+    about = {"url": ADDRESS, "attribution": file.attribution, "bounds": file.bounds}
+    return {**about, "min_zoom": first, "max_zoom": last}
 
 
 @asynccontextmanager
@@ -154,6 +192,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema["components"]["securitySchemes"] = _SECURITY
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
+                operation["responses"] |= _documented(WRONG_HOST)
                 if path.startswith("/v1/"):
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from netvlad import Calibration, Model, Photo, encode_cells
 from search.schemas import CompareReply
+from search.stages import Stages
 from search.verification import Query, Verification, verify
 
 UNCALIBRATED_NOTE = (
@@ -24,16 +25,25 @@ def compare_photos(
     other: bytes | Path,
     *,
     decode: Callable[[bytes | Path], Photo] | None = None,
+    stages: Stages | None = None,
 ) -> CompareReply:
     """Compare two photos by descriptor and geometry.
 
     Raises:
         PhotoError: a photo that cannot be read.
     """
-    photos = [(decode or model.read)(source) for source in (one, other)]
-    (a, b) = (model.embed(photo) for photo in photos)
+    stages = stages or Stages()
+    photos, embeddings = [], []
+    for source in (one, other):
+        with stages.timed("decode"):
+            photos.append((decode or model.read)(source))
+    for photo in photos:
+        with stages.timed("embed"):
+            embeddings.append(model.embed(photo))
+    a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
-    found = verify(Query(a.cells), (encode_cells(b.cells), b.cells.shape[:2]), similarity)
+    with stages.timed("verify"):
+        found = verify(Query(a.cells), (encode_cells(b.cells), b.cells.shape[:2]), similarity)
     notes = [
         f"{which} photo: {note}"
         for which, photo in zip(("First", "Second"), photos, strict=True)

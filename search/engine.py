@@ -1,9 +1,8 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -11,13 +10,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import Hit, Index
+from indexer import Hit, Index, StoreOutageError
 from netvlad import Model, Photo, Position
 from search.errors import ParameterError
 from search.location import estimate_location
 from search.positions import PlacePositions
 from search.replies import index_reply, location_reply, query_reply, result_reply
 from search.schemas import IndexReply, SearchReply, TimingsReply
+from search.stages import Stages
 from search.verification import CANDIDATES, Query, Verification, verify_all
 
 Decode: TypeAlias = Callable[[bytes | Path], Photo]
@@ -49,9 +49,11 @@ class Engine:
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
 
-        A model is prepared for the shape of the photo, so the photo is one of the index's own.
+        A model is prepared for the shape of the photo, so the photo is one of the index's own. An
+        engine of vectors that does not answer yet may do so later.
         """
-        self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
+        with suppress(StoreOutageError):
+            self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
 
     def about(self) -> IndexReply:
         """What is searched."""
@@ -65,19 +67,22 @@ class Engine:
         verify: bool = False,
         near: Position | None = None,
         radius_m: float | None = None,
+        stages: Stages | None = None,
     ) -> SearchReply:
         """Find the `k` places that look most like a photo, best first.
 
         `verify` ranks the most similar places by how well their geometry agrees with the photo's,
         and estimates where it was taken. `near` and `radius_m` together leave only the places at
-        most that many metres from a point; places without a position are then left out.
+        most that many metres from a point; places without a position are then left out. `stages`
+        goes on where a request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
             PhotoError: the photo is not one that can be read.
+            StoreOutageError: the engine that holds the vectors does not answer.
         """
         _check_parameters(k, near, radius_m)
-        stages = _Stages()
+        stages = stages or Stages()
         with stages.timed("decode"):
             decoded = self.decode(photo)
         with stages.timed("embed"):
@@ -105,7 +110,7 @@ class Engine:
             index_id=self.index.index_id,
             model=self.index.model_id,
             query=query_reply(decoded, notes),
-            timings_ms=stages.reply(),
+            timings_ms=_timings(stages),
             results=results,
             location=location_reply(location),
         )
@@ -133,7 +138,7 @@ class Engine:
         radius_m: float | None,
         notes: list[str],
     ) -> list[Hit]:
-        only = None
+        only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)
             if not len(only):
@@ -142,7 +147,8 @@ class Engine:
                     f"{near.latitude:g},{near.longitude:g}."
                 )
                 return []
-        return self.index.search(descriptor, k, only=only)
+            box = self.positions.box(near, radius_m)
+        return self.index.search(descriptor, k, only=only, box=box)
 
 
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:
@@ -154,23 +160,6 @@ def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> 
         raise ParameterError(f"The parameter radius_m is {radius_m}, but it must be above 0.")
 
 
-class _Stages:
-    """Milliseconds a stage."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._milliseconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._milliseconds[stage] = _since(started)
-
-    def reply(self) -> TimingsReply:
-        stages = {"queue": 0.0, "verify": 0.0, **self._milliseconds}
-        return TimingsReply(total=_since(self._started), **stages)
-
-
-def _since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 3)
+def _timings(stages: Stages) -> TimingsReply:
+    known = dict.fromkeys(TimingsReply.model_fields, 0.0) | stages.milliseconds()
+    return TimingsReply(**known | {"total": stages.total_ms()})

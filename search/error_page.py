@@ -14,6 +14,7 @@ MENDS: Mapping[str, str] = {
     "not-found": "Look the address up in `/docs`.",
     "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
     "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
+    "unknown-report": "Take the name of a report from `/v1/reports`.",
     "photo-gone": "Show the thumbnail, which is kept in the index.",
     "method-not-allowed": "Use a method of the `Allow` header.",
     "unauthorized": "Send a key: `Authorization: Bearer KEY`. `place-search key` makes one.",
@@ -21,6 +22,7 @@ MENDS: Mapping[str, str] = {
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",
+    "wrong-host": "Ask by the server's own name, or add this one with `--allowed-hosts`.",
     "body-too-large": "Send a smaller photo; the server's `--max-body-mb` is its limit.",
     "oversized-photo": "Shrink the photo; `--max-megapixels` and `--decode-mb` are the limits.",
     "unsupported-photo": "Send JPEG, PNG, WebP, AVIF or HEIF. The content counts, not the name.",
@@ -29,6 +31,7 @@ MENDS: Mapping[str, str] = {
     "busy": "Try again after `Retry-After` seconds; nothing was begun.",
     "rate-limited": "Try again after `Retry-After` seconds; `--rate` is the limit.",
     "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
+    "engine-down": "Retry after the seconds in `Retry-After`; searches work again by themselves.",
     "not-ready": "Wait until `/readyz` answers 200.",
     "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",
 }

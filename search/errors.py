@@ -11,6 +11,10 @@ class PhotoGoneError(PlaceSearchError):
     """A place whose photo is no longer where it was indexed."""
 
 
+class UnknownReportError(PlaceSearchError):
+    """There is no such evaluation report."""
+
+
 class NotReadyError(PlaceSearchError):
     """The server is still loading its index and model."""
 

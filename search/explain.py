@@ -9,6 +9,7 @@ import numpy as np
 from netvlad import Photo
 from netvlad.vocabulary import Vocabulary, read_vocabulary
 from search.schemas import ExplainReply, GridReply, SizeReply
+from search.stages import Stages
 
 if TYPE_CHECKING:
     from netvlad import Model
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 DIGITS = 4
 
 
-def explain(model: "Model", photo: Photo) -> ExplainReply:
+def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> ExplainReply:
     """Embed a decoded photo, and say which cluster each cell belongs to.
 
     Raises:
@@ -24,7 +25,8 @@ def explain(model: "Model", photo: Photo) -> ExplainReply:
     """
     vocabulary = _vocabulary(model.folder)
     width, height = model.card.preprocessing.size(photo.width, photo.height)
-    descriptor, cells = model.embed(photo)
+    with (stages or Stages()).timed("embed"):
+        descriptor, cells = model.embed(photo)
     rows, columns, channels = cells.shape
     clusters = len(vocabulary.directions)
     # A whitened descriptor has no part a cluster; then none is said to add more than another.

@@ -12,6 +12,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    # Other sites' pages may not show the photos either.
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -19,11 +21,16 @@ class SecurityHeaders:
     """ASGI middleware that adds the security headers a response does not set itself.
 
     `images_from` is one more origin that the pages may show images of: that of the map's tiles.
+    `shared` lets other sites' pages show what they may not read.
     """
 
-    def __init__(self, app: ASGIApp, images_from: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, images_from: str | None = None, *, shared: bool = False
+    ) -> None:
         self.app = app
         self.headers = dict(SECURITY_HEADERS)
+        if shared:
+            self.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if images_from is not None:
             policy = self.headers["Content-Security-Policy"]
             self.headers["Content-Security-Policy"] = policy.replace(

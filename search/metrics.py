@@ -13,13 +13,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from search.schemas import TimingsReply
+from search.stages import Stages
 
 if TYPE_CHECKING:
     from search.service import Service
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
-STAGES = ("queue", "decode", "embed", "search", "verify")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -30,7 +29,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "place_search_stage_seconds",
-            "Seconds that a stage of a search took.",
+            "Seconds that a stage of a search, a comparison or an explanation took.",
             ["stage"],
             buckets=_SECONDS,
             registry=self._registry,
@@ -56,10 +55,10 @@ class Metrics:
         )
         self._registry.register(_State(service))
 
-    def searched(self, timings: TimingsReply) -> None:
-        """Count a search's stages."""
-        for stage in STAGES:
-            self._stages.labels(stage).observe(getattr(timings, stage) / 1000)
+    def worked(self, stages: Stages) -> None:
+        """Count the stages of a request; one with two photos has two of some."""
+        for stage in stages.done:
+            self._stages.labels(stage.name).observe(stage.seconds)
 
     def answered(self, route: str, status: int, seconds: float, problem: str | None) -> None:
         """Count an answer; `route` is a pattern, so that nobody can make up new ones."""
@@ -93,7 +92,12 @@ class _State(Collector):
         places = GaugeMetricFamily(
             "place_search_queue_places", "Jobs that may run or wait.", labels=["queue"]
         )
-        for name, queue in (("search", service.searches), ("image", service.images)):
+        queues = {
+            "search": service.searches,
+            "image": service.images,
+            "change": service.changes,
+        }
+        for name, queue in queues.items():
             depth.add_metric([name], queue.depth)
             places.add_metric([name], queue.places)
         yield depth

@@ -1,13 +1,18 @@
 """What a server can be told."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netvlad import DecodeLimits
+from search.errors import ServerError
 
 MAX_DEFAULT_WORKERS = 8
+
+_NAME = re.compile(r"[^\s/@,]+")
+_ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 
 
 def default_workers() -> int:
@@ -25,8 +30,10 @@ class ServerOptions:
     `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
     nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
     searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
-    sites that may ask. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in it
-    (None: the map has none).
+    sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
+    its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
+    where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a
+    PMTiles file of them (None: the map has none). `reports` is a folder of evaluation reports.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +52,23 @@ class ServerOptions:
     writable: bool = False
     rate: int = 0
     cors_origins: Sequence[str] = ()
+    allowed_hosts: Sequence[str] | None = None
     log_requests: bool = False
     log_addresses: bool = False
     tiles_url: str | None = None
+    tiles_file: Path | None = None
+    trace: bool = False
+    reports: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ServerError` for names that could never be asked by."""
+        for origin in self.cors_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ServerError(
+                    f"'{origin}' is no site; give --cors the likes of https://a.example."
+                )
+        for name in self.allowed_hosts or ():
+            if not _NAME.fullmatch(name):
+                raise ServerError(
+                    f"'{name}' is no server's name; give --allowed-hosts the likes of a.example."
+                )

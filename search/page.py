@@ -1,8 +1,10 @@
 """The web pages' files, the map library's, and the API's documentation page."""
 
 import importlib.util
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -43,10 +45,11 @@ OPENSTREETMAP = "openstreetmap.org"
 ATTRIBUTION = "© OpenStreetMap contributors"
 
 
-def add_page(app: FastAPI, tiles_url: str | None = None) -> None:
+def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) -> None:
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
-    /page.json tells the pages what only the server knows: where map tiles come from, if anywhere.
+    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any, and
+    whether it shows `reports`.
     """
     for file in sorted(_package_folder("web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -54,16 +57,19 @@ def add_page(app: FastAPI, tiles_url: str | None = None) -> None:
     leaflet = _package_folder("xstatic.pkg.leaflet") / "data"
     for name in LEAFLET_FILES:
         _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
-    tiles = None
-    if tiles_url is not None:
-        host = urlsplit(tiles_url).hostname or ""
-        theirs = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
-        tiles = {"url": tiles_url, "attribution": ATTRIBUTION if theirs else host}
 
     async def about_page(request: Request) -> Response:
-        return JSONResponse({"tiles": tiles}, headers={"Cache-Control": "no-cache"})
+        about = {"tiles": tiles, "reports": reports}
+        return JSONResponse(about, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/page.json", about_page, include_in_schema=False)
+
+
+def tiles_elsewhere(tiles_url: str) -> dict[str, Any]:
+    """What pages must know of tiles that come from another host."""
+    host = urlsplit(tiles_url).hostname or ""
+    theirs = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
+    return {"url": tiles_url, "attribution": ATTRIBUTION if theirs else host}
 
 
 def tiles_origin(tiles_url: str) -> str:

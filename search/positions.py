@@ -1,10 +1,16 @@
 """Which places of an index lie near a point."""
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from netvlad import Position
 from search.errors import ParameterError
+
+if TYPE_CHECKING:
+    from indexer import Box
 
 EARTH_RADIUS_M = 6_371_008.8
 """The mean radius: great-circle distances err by at most 0.6 % against the ellipsoid."""
@@ -25,6 +31,20 @@ class PlacePositions:
     def distances_m(self, point: Position) -> NDArray[np.float64]:
         """Great-circle distance of every place to a point, in metres, in `place_ids` order."""
         return _haversine_m(self._latitudes, self._longitudes, point)
+
+    def box(self, point: Position, radius_m: float) -> "Box":
+        """A box that holds all points at most `radius_m` metres from a point."""
+        from indexer import Box  # half a second that the start of a server need not wait for
+
+        reach = math.degrees(radius_m / EARTH_RADIUS_M) * (1 + 1e-6) + 1e-6
+        south, north = point.latitude - reach, point.latitude + reach
+        if south <= -90 or north >= 90 or reach >= 90:  # a pole is inside, so all longitudes are
+            return Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0)
+        # The widest part of a circle is nearer to the pole than its centre.
+        ratio = math.sin(math.radians(reach)) / math.cos(math.radians(point.latitude))
+        wide = math.degrees(math.asin(min(ratio, 1.0)))
+        west, east = point.longitude - wide, point.longitude + wide
+        return Box(south, (west + 180) % 360 - 180, north, (east + 180) % 360 - 180)
 
     def within(self, point: Position, radius_m: float) -> NDArray[np.int64]:
         """The ids of the places at most `radius_m` metres from a point."""

@@ -25,11 +25,12 @@ from search.errors import (
     ParameterError,
     PhotoGoneError,
     TimedOutError,
+    UnknownReportError,
 )
-from search.headers import SECURITY_HEADERS
 from search.schemas import ParameterProblem, ProblemReply
 
 MEDIA_TYPE = "application/problem+json"
+FAILED = "The server failed on this request; its log says how."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,14 @@ BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
 BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
 NOT_FOUND = Problem("not-found", 404, "Nothing is here")
 UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
+UNKNOWN_REPORT = Problem("unknown-report", 404, "No such report")
 PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
 UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
 FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
+WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
 OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
 UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
@@ -91,21 +94,24 @@ RATE_LIMITED = Problem("rate-limited", 429, "Too many requests from you")
 TIMED_OUT = Problem("timed-out", 503, "The server took too long")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
 NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
+ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
 PROBLEMS = {
     problem.name: problem
     for problem in (
-        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, PHOTO_GONE, METHOD_NOT_ALLOWED),
-        *(UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE),
+        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, UNKNOWN_REPORT, PHOTO_GONE),
+        *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
+        ENGINE_DOWN,
     )
 }
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
+    UnknownReportError: UNKNOWN_REPORT,
     OversizedPhotoError: OVERSIZED_PHOTO,
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,
@@ -161,10 +167,17 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 
 
 async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
-    from indexer import UnknownPlaceError  # loaded by now; importing it takes the server's start
+    # Loaded by now; importing it takes the server's start.
+    from indexer import StoreOutageError, UnknownPlaceError
 
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
+    if isinstance(error, StoreOutageError):
+        # Where that is and what it said is for the log alone.
+        return problem_response(
+            ENGINE_DOWN,
+            "The engine that holds the index's vectors does not answer; try again soon.",
+        )
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:
             return problem_response(_OF_ERROR[kind], str(error))
@@ -204,15 +217,8 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     return ParameterProblem(name=name, reason=reason)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
-    return problem_response(
-        INTERNAL, "The server failed on this request; its log says how.", headers=SECURITY_HEADERS
-    )
-
-
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make every error of an app a problem+json response."""
+    """Make every expected error of an app a problem+json response; `RequestLog` sees to others."""
     app.add_exception_handler(PlaceSearchError, _on_place_search_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(Exception, _on_unexpected)

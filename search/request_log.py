@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 import time
+import traceback
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search.headers import SECURITY_HEADERS
 from search.metrics import Metrics
+from search.problems import FAILED, INTERNAL, problem_response
 
 log = logging.getLogger("place_search.requests")
+failures = logging.getLogger("place_search.failures")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OTHER = "other"
@@ -42,6 +46,7 @@ class RequestLog:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope["request_id"] = request_id
         started = time.perf_counter()
         status = 0
 
@@ -54,9 +59,17 @@ class RequestLog:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            _tell_failure(request_id, scope, error)
+            under_way, status = bool(status), INTERNAL.status
+            scope["problem"] = INTERNAL.name
+            if under_way:
+                raise  # only the end of the connection can tell the client
+            response = problem_response(INTERNAL, FAILED, headers=SECURITY_HEADERS)
+            await response(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - started
-            route = _route(scope)
+            route = route_of(scope)
             problem = scope.get("problem")
             self.metrics.answered(route, status, seconds, problem)
             if self.write:
@@ -77,12 +90,25 @@ class RequestLog:
             "status": status or None,
             "problem": scope.get("problem"),
             "ms": round(seconds * 1000, 1),
-            "stages_ms": scope.get("stages_ms"),
+            "stages_ms": scope["stages"].milliseconds() if "stages" in scope else None,
         }
         log.info(json.dumps({key: value for key, value in line.items() if value is not None}))
 
 
-def _route(scope: Scope) -> str:
+def _tell_failure(request_id: str, scope: Scope, error: Exception) -> None:
+    """A fault of ours is told whether requests are or not: one line, with where it happened."""
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "event": "failed",
+        "request_id": request_id,
+        "route": route_of(scope),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    failures.error(json.dumps(line))
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of a request's route, or "other" where there is none."""
     route = scope.get("route")
     return getattr(route, "path", OTHER)
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from fastapi import APIRouter, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 
 from search.compare import compare_photos
 from search.errors import ParameterError
@@ -34,14 +34,14 @@ _PROBLEMS = documented(
 
 @router.post("/compare", include_in_schema=False)
 @router.post("/v1/compare", summary="Do two photos show the same place?", responses=_PROBLEMS)
-async def compare(service: CurrentService, image1: UploadFile, image2: UploadFile) -> CompareReply:
+async def compare(
+    service: CurrentService, request: Request, image1: UploadFile, image2: UploadFile
+) -> CompareReply:
     """Similarity, matched points, and the probability that both photos show one place."""
     engine = service.engine
     contents = [await image1.read(), await image2.read()]
     for name, content in zip(("image1", "image2"), contents, strict=True):
         if not content:
             raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
-    reply, _ = await service.searches.run(
-        partial(compare_photos, engine.model, *contents, decode=engine.decode)
-    )
-    return reply
+    compared = partial(compare_photos, engine.model, *contents, decode=engine.decode)
+    return await service.run_search(request, lambda stages: compared(stages=stages))

@@ -1,6 +1,6 @@
 """The model: what it is, and what it makes of a photo."""
 
-from fastapi import APIRouter, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 
 from search.errors import ParameterError
 from search.explain import explain
@@ -17,6 +17,7 @@ from search.problems import (
 )
 from search.schemas import ExplainReply, ModelReply
 from search.service import CurrentService
+from search.stages import Stages
 
 router = APIRouter(prefix="/v1", tags=["model"])
 
@@ -33,14 +34,21 @@ _PROBLEMS = documented(
 
 
 @router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
-async def explain_photo(service: CurrentService, photo: UploadFile) -> ExplainReply:
+async def explain_photo(
+    service: CurrentService, request: Request, photo: UploadFile
+) -> ExplainReply:
     """The cells of a photo with the cluster of each, and the photo's descriptor."""
     engine = service.engine
     content = await photo.read()
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    reply, _ = await service.searches.run(lambda: explain(engine.model, engine.decode(content)))
-    return reply
+
+    def work(stages: Stages) -> ExplainReply:
+        with stages.timed("decode"):
+            decoded = engine.decode(content)
+        return explain(engine.model, decoded, stages)
+
+    return await service.run_search(request, work)
 
 
 @router.get("/model", summary="About the model", responses=documented(NOT_READY))

@@ -11,6 +11,7 @@ from search.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
     BUSY,
+    ENGINE_DOWN,
     NOT_READY,
     OVERSIZED_PHOTO,
     UNREADABLE_PHOTO,
@@ -29,6 +30,7 @@ _PROBLEMS = documented(
     UNSUPPORTED_PHOTO,
     UNREADABLE_PHOTO,
     BUSY,
+    ENGINE_DOWN,
     NOT_READY,
 )
 
@@ -56,7 +58,7 @@ async def search_places(
     content = await photo.read()
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    job = partial(
+    search = partial(
         engine.search,
         content,
         k=k,
@@ -64,13 +66,4 @@ async def search_places(
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )
-    reply, waited = await service.searches.run(job)
-    timings = reply.timings_ms.model_copy(
-        update={
-            "queue": round(waited, 3),
-            "total": round(reply.timings_ms.total + waited, 3),
-        }
-    )
-    service.metrics.searched(timings)
-    request.scope["stages_ms"] = timings.model_dump(exclude={"total"})
-    return reply.model_copy(update={"timings_ms": timings})
+    return await service.run_search(request, lambda stages: search(stages=stages))

@@ -222,6 +222,20 @@ class ModelReply(Reply):
     fitted: str | None = Field(description="How the weights came to be, where the card says.")
 
 
+class ReportReply(Reply):
+    """What an evaluation found; shares are in per cent."""
+
+    name: str = Field(description="Of its folder; its page is at /reports/NAME/.")
+    created: str = Field(description="When it was written, ISO 8601.")
+    truth: str = Field(description="What it was measured on.")
+    protocol: str = Field(description="Which candidates each query had, and which were right.")
+    model: str = Field(description="The model's id.")
+    queries: int
+    database: int = Field(description="Photos that were searched.")
+    recall: dict[str, float] = Field(description="By N: queries with a right one in the first N.")
+    chance: dict[str, float] = Field(description="By N: the same for results drawn at random.")
+
+
 class LiveReply(Reply):
     """The process answers."""
 

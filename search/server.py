@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -38,17 +39,14 @@ def open_engine(
     Raises:
         PlaceSearchError: either cannot be opened, or they do not belong together.
     """
-    from indexer import open_index
-    from netvlad import open_model
+    from indexer import open_index, open_index_model
     from search.engine import Engine
 
     index = open_index(index_folder)
     if served is not None and served.index.fingerprint == index.fingerprint:
         model = served.model
     else:
-        model = open_model(
-            options.model or index.model_id, threads=options.threads, dims=index.cropped_to
-        )
+        model = open_index_model(index.manifest, options.model, threads=options.threads)
     if decoder is None:
         return Engine(index, model)
 
@@ -76,6 +74,11 @@ def serve(
     """
     options = options or ServerOptions()
     keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
+    traces = None
+    if options.trace:
+        from search.telemetry import open_provider
+
+        traces = open_provider()
     listener = _listen(options.host, options.port)
     if options.writable and not any(key.role == "write" for key in keys):
         listener.close()
@@ -83,7 +86,9 @@ def serve(
             "--writable needs a key that may write; make one with `place-search key NAME --role "
             "write` and give it with --keys."
         )
-    if not keys and not _is_loopback(listener):
+    if _is_loopback(listener):
+        options = replace(options, allowed_hosts=(*(options.allowed_hosts or ()), options.host))
+    elif not keys:
         _warn(
             f"WARNING: everybody who reaches {options.host} may search this index and see its "
             "photos; use --keys, or --host 127.0.0.1."
@@ -102,13 +107,19 @@ def serve(
         engine.warm_up()
         return engine
 
-    app = create_app(
-        load,
-        options,
-        decoder=decoder,
-        keys=keys,
-        reloader=lambda service: Reloader(service, index_folder, load),
-    )
+    try:
+        app = create_app(
+            load,
+            options,
+            decoder=decoder,
+            keys=keys,
+            reloader=lambda service: Reloader(service, index_folder, load),
+            traces=traces,
+        )
+    except ServerError:
+        decoder.close()
+        listener.close()
+        raise
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -147,6 +158,8 @@ def serve(
             server.run(sockets=[listener])
     finally:
         decoder.close()
+        if traces is not None:
+            traces.shutdown()
         for signum, handler in found.items():
             signal.signal(signum, handler)
     if service.failure is not None:

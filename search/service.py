@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 from fastapi import Depends, Request
 
@@ -10,11 +10,15 @@ from netvlad import Decoder
 from search.errors import NotReadyError
 from search.metrics import Metrics
 from search.options import ServerOptions
+from search.reports import Reports
+from search.stages import Stages
 from search.work import WorkQueue
 
 if TYPE_CHECKING:
     from search.engine import Engine
     from search.writer import Writer
+
+T = TypeVar("T")
 
 EngineLoader: TypeAlias = "Callable[[], Engine]"
 """Opens an engine; what it raises ends the server."""
@@ -50,6 +54,7 @@ class Service:
         self.changes = WorkQueue("change", workers=1, waiting=options.queue, seconds=CHANGE_SECONDS)
         self.writer: Writer | None = None
         """What changes the index, where the server may."""
+        self.reports = Reports(options.reports)
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None
@@ -83,6 +88,26 @@ class Service:
     def loaded(self) -> "Engine | None":
         """The engine, or None where it is not loaded."""
         return self._engine
+
+    async def run_search(self, request: Request, job: Callable[[Stages], T]) -> T:
+        """Run a job in the queue of searches; its stages are counted, logged and traced.
+
+        Raises:
+            BusyError: too many jobs are waiting, or this one waited too long.
+            TimedOutError: the job began, but takes too long.
+        """
+        stages = Stages()
+
+        def work() -> T:
+            stages.begin()
+            return job(stages)
+
+        try:
+            reply, _ = await self.searches.run(work)
+        finally:
+            request.scope["stages"] = stages
+            self.metrics.worked(stages)
+        return reply
 
     def replace(self, engine: "Engine") -> None:
         """Answer from another engine from now on; what runs ends with its own."""

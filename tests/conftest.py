@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 from scipy.io import savemat
 
+pytest_plugins = ["tests.milvus_server"]
+
 # A shared machine's pauses say nothing about the code.
 settings.register_profile("place-search", deadline=None)
 settings.load_profile("place-search")

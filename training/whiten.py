@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from indexer import Progress, build_index, open_index, open_source
+from indexer import Progress, build_index, open_index, open_index_model, open_source
 from netvlad import ModelCard, find_model, open_model, read_card
 from netvlad.layers import Whitening
 from netvlad.model_folder import require_free, write_model
@@ -43,7 +43,7 @@ def whiten(
         index = open_index(data)
         folder = find_model(model or index.model_id)
         card = _plain(read_card(folder))
-        index.check_model(open_model(folder, threads=threads))
+        index.check_model(open_index_model(index.manifest, folder, threads=threads))
         fit = fit_whitening(index.descriptors(), dims, seed=seed)
     else:
         source = open_source(data)

@@ -1,6 +1,6 @@
 // The HTTP API, as promises that reject with ApiError.
 
-/** @import { Compared, Explained, IndexInfo, ModelInfo, Place, PlaceDots, Problem, Reply, Settings } from './types.js' */
+/** @import { Compared, Explained, IndexInfo, ModelInfo, Place, PlaceDots, Problem, Reply, Report, Settings } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -111,6 +111,11 @@ export async function readPlace(id) {
 export async function readPlaces(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
   return /** @type {PlaceDots} */ (await read(`/v1/places?bbox=${box}`, signal));
+}
+
+/** @param {AbortSignal} signal */
+export async function readReports(signal) {
+  return /** @type {Report[]} */ (await read('/v1/reports', signal));
 }
 
 /**

@@ -1,6 +1,6 @@
 // Drawing a circle on the map: by pointer, or by radius around the map's middle.
 
-import { announce, find } from './dom.js';
+import { find } from './dom.js';
 import { words } from './words.js';
 
 /** @import { Leaflet } from './leaflet.js' */
@@ -16,6 +16,7 @@ const SMALLEST_M = 1;
 export function circleTool(L, map, onArea) {
   const button = find('draw', HTMLButtonElement);
   const radius = find('radius', HTMLInputElement);
+  const how = find('draw-how', HTMLParagraphElement);
   const shape = L.circle([0, 0], { radius: 1, className: 'search-circle', interactive: false });
   let drawing = false;
   /** @type {any} */
@@ -28,7 +29,8 @@ export function circleTool(L, map, onArea) {
     map.getContainer().classList.toggle('drawing', on);
     if (on) map.dragging.disable();
     else map.dragging.enable();
-    if (on) announce(words.drawHow);
+    how.textContent = on ? words.drawHow : '';
+    if (on) map.getContainer().scrollIntoView({ block: 'nearest' });
   };
 
   /** @param {Area | null} area */
@@ -67,6 +69,9 @@ export function circleTool(L, map, onArea) {
     centre = null;
     // The click that follows must not pick a place.
     setTimeout(() => draw(false));
+  });
+  box.addEventListener('pointercancel', () => {
+    centre = null;
   });
   find('circle', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();

@@ -1,6 +1,7 @@
 // The places of the index as dots on a map: one canvas, filled from the server box by box.
 
-import { readPlaces } from './api.js';
+import { ApiError, readPlaces } from './api.js';
+import { serverReady } from './server.js';
 
 /** @import { Leaflet } from './leaflet.js' */
 /** @import { PlaceDot } from './types.js' */
@@ -9,6 +10,8 @@ import { readPlaces } from './api.js';
 const MARGIN = 0.5;
 const REACH_PX = 14;
 const LINES_PX = 120;
+const BUTTONS_PX = 48;
+const WORTH_WAITING = [0, 429, 503];
 
 /**
  * @param {Leaflet} L
@@ -39,9 +42,10 @@ export function addDots(L, map, { onDots, onPick } = {}) {
     const context = canvas.getContext('2d');
     if (!context) return;
     context.scale(scale, scale);
-    const { color, borderColor } = getComputedStyle(canvas);
-    drawGraticule(map, context, pad, borderColor);
+    const { color, borderColor, outlineColor } = getComputedStyle(canvas);
+    if (!map.options.ground) drawGraticule(map, context, pad, borderColor);
     context.fillStyle = color;
+    context.strokeStyle = outlineColor;
     context.beginPath();
     for (const { geometry, properties } of dots) {
       const [longitude, latitude] = geometry.coordinates;
@@ -50,6 +54,9 @@ export function addDots(L, map, { onDots, onPick } = {}) {
       context.moveTo(x + radius, y);
       context.arc(x, y, radius, 0, 7);
     }
+    // Whatever lies below them, dots stand out.
+    context.lineWidth = 1.5;
+    context.stroke();
     context.globalAlpha = 0.8;
     context.fill();
   };
@@ -76,8 +83,10 @@ export function addDots(L, map, { onDots, onPick } = {}) {
       dots = features;
       draw();
       onDots?.(dots);
-    } catch {
-      // The next move asks again; what is drawn stays.
+    } catch (error) {
+      // What is drawn stays. A server that is away is asked again, and the page's head says so.
+      const away = error instanceof ApiError && WORTH_WAITING.includes(error.problem.status);
+      if (away) void serverReady(1000).then(load);
     }
   };
 
@@ -133,7 +142,8 @@ function drawGraticule(map, context, pad, colour) {
     context.moveTo(x, 0);
     context.lineTo(x, context.canvas.height);
     const longitude = ((((n * step + 180) % 360) + 360) % 360) - 180;
-    labels.push([`${longitude.toFixed(digits)}°`, x + 4, pad.y + 14]);
+    // Under the zoom buttons it could not be read.
+    if (x - pad.x > BUTTONS_PX) labels.push([`${longitude.toFixed(digits)}°`, x + 4, pad.y + 14]);
   }
   const top = Math.min(85, bounds.getNorth());
   for (let n = Math.ceil(Math.max(-85, bounds.getSouth()) / step); n * step <= top; n++) {

@@ -1,6 +1,7 @@
 // The head of every page: where to go, the index's status, language and colours.
 
 import { element, icon } from './dom.js';
+import { served } from './served.js';
 import { language, remember, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
@@ -34,17 +35,19 @@ tongue.addEventListener('click', () => {
   location.reload();
 });
 
+const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo));
+void served.then(({ reports }) => reports && nav.append(linkTo(['/reports', words.reports])));
+
 document.querySelector('.bar')?.append(
   element('a', { class: 'brand', href: '/' }, icon('pin'), 'place-search'),
-  element(
-    'nav',
-    { 'aria-label': words.pages },
-    ...PAGES.map(([address, name]) =>
-      element('a', { href: address, 'aria-current': address === here ? 'page' : null }, name),
-    ),
-  ),
+  nav,
   element('div', { class: 'ends' }, status, tongue, theme),
 );
+
+/** @param {readonly [string, string]} page */
+function linkTo([address, name]) {
+  return element('a', { href: address, 'aria-current': address === here ? 'page' : null }, name);
+}
 
 function isDark() {
   const chosen = document.documentElement.dataset['theme'];

@@ -1,11 +1,10 @@
 // Leaflet, served by this server from its own package, and the ground of every map here.
 
 import { element } from './dom.js';
+import { served } from './served.js';
 import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
-
-/** @typedef {{url: string, attribution: string} | null} Tiles */
 
 /** @type {Promise<Leaflet> | null} */
 let loading = null;
@@ -26,11 +25,11 @@ export function loadLeaflet() {
 }
 
 /**
- * A map with a scale bar, and with tiles only where the server was given an address for them.
+ * A map with a scale bar, and with tiles only where the server was given an address or a file of them.
  * @param {Leaflet} L
  * @param {HTMLElement} box
  * @param {Record<string, unknown>} [options]
- * @returns {Promise<any>}
+ * @returns {Promise<any>} with the option `ground` where there are tiles
  */
 export async function makeMap(L, box, options = {}) {
   const map = L.map(box, {
@@ -43,9 +42,11 @@ export async function makeMap(L, box, options = {}) {
   });
   L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
-  const { tiles } = /** @type {{tiles: Tiles}} */ (await (await fetch('/page.json')).json());
+  const { tiles } = await served;
   if (tiles) {
-    L.tileLayer(tiles.url, { maxZoom: 22, maxNativeZoom: 19 }).addTo(map);
+    const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
+    map.options.ground = true;
+    L.tileLayer(tiles.url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
     if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
   }
   return map;

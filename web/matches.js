@@ -2,6 +2,9 @@
 
 /** @import { Compared } from './types.js' */
 
+/** Of many lines, one in so many pixels of the pair's width is drawn, evenly spread. */
+const PX_A_LINE = 6;
+
 /**
  * Draw lines over a pair of photos, and again whenever their place or size changes.
  * @param {HTMLElement} pair positioned; holds both photos
@@ -49,17 +52,20 @@ function drawLines(canvas, pair, shown) {
   context.translate(-left, -top);
   // Hundreds of lines would hide the photos.
   const many = Math.min(1, 40 / matches.length);
-  for (const [x1, y1, x2, y2] of matches) {
+  const every = Math.max(1, Math.ceil((matches.length * PX_A_LINE) / width));
+  for (const [number, [x1, y1, x2, y2]] of matches.entries()) {
     // The colour runs across the first photo, so that neighbouring lines can be told apart.
     context.strokeStyle = context.fillStyle = `hsl(${Math.round(360 * (x1 / one.naturalWidth))} 95% 60%)`;
     const start = from(x1, y1);
     const end = to(x2, y2);
-    context.globalAlpha = Math.max(0.2, 0.75 * many);
+    context.globalAlpha = Math.max(0.35, 0.75 * many);
     context.lineWidth = 1 + many / 4;
-    context.beginPath();
-    context.moveTo(...start);
-    context.lineTo(...end);
-    context.stroke();
+    if (number % every === 0) {
+      context.beginPath();
+      context.moveTo(...start);
+      context.lineTo(...end);
+      context.stroke();
+    }
     context.globalAlpha = Math.max(0.6, many);
     for (const [x, y] of [start, end]) {
       context.beginPath();

@@ -103,6 +103,19 @@
  */
 
 /**
+ * @typedef {object} Report one of the answers to GET /v1/reports; shares are in per cent, by N
+ * @property {string} name
+ * @property {string} created ISO 8601
+ * @property {string} truth
+ * @property {string} protocol
+ * @property {string} model
+ * @property {number} queries
+ * @property {number} database
+ * @property {Record<string, number>} recall
+ * @property {Record<string, number>} chance
+ */
+
+/**
  * @typedef {object} Problem why there is no answer
  * @property {number} status the HTTP status; 0 when there was no answer
  * @property {string} type the server's stable name of the kind of problem, or ""

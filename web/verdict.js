@@ -29,7 +29,8 @@ export function verdict(compared) {
       element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
       element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
-    ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
+    // That there is no calibration is said above, in the reader's language.
+    ...notes.filter((note) => !note.startsWith('The model ')).map((note) => element('p', { class: 'note', lang: 'en' }, note)),
   ];
 }
 

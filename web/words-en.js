@@ -36,6 +36,7 @@ export const words = {
   map: 'Map',
   compare: 'Compare',
   about: 'About',
+  reports: 'Reports',
   pages: 'Pages',
   toDark: 'Dark colours',
   toLight: 'Light colours',
@@ -180,6 +181,16 @@ export const words = {
   backbone: 'Backbone',
   fitted: 'How it was made',
   licence: 'Licence',
+
+  reportTitle: (/** @type {string} */ model, /** @type {string} */ truth) => `${model} on ${truth}`,
+  reportAbout: (
+    /** @type {string} */ name,
+    /** @type {string} */ protocol,
+    /** @type {number} */ queries,
+    /** @type {number} */ database,
+  ) => `${name}: ${counted(queries, 'query', 'queries')} among ${counted(database, 'photo', 'photos')}, protocol ${protocol}`,
+  perCent: (/** @type {number} */ share) => `${share.toFixed(1)}%`,
+  byChance: (/** @type {number} */ share) => `By chance: ${share.toFixed(1)}%`,
 
   statusLoading: 'The server is loading its index…',
   statusLost: 'No answer from the server; asking again…',

@@ -34,6 +34,7 @@ export const words = {
   map: 'नक्शा',
   compare: 'तुलना',
   about: 'परिचय',
+  reports: 'रिपोर्ट',
   pages: 'पन्ने',
   toDark: 'गहरे रंग',
   toLight: 'हल्के रंग',
@@ -159,6 +160,12 @@ export const words = {
   backbone: 'आधार-नेटवर्क (backbone)',
   fitted: 'कैसे बना',
   licence: 'लाइसेंस',
+
+  reportTitle: (model, truth) => `${truth} पर ${model}`,
+  reportAbout: (name, protocol, queries, database) =>
+    `${name}: ${whole.format(database)} फ़ोटो में ${whole.format(queries)} खोज, प्रोटोकॉल ${protocol}`,
+  perCent: (share) => `${share.toFixed(1)}%`,
+  byChance: (share) => `संयोग से: ${share.toFixed(1)}%`,
 
   statusLoading: 'सर्वर अपना इंडेक्स खोल रहा है…',
   statusLost: 'सर्वर से जवाब नहीं मिला; फिर पूछ रहे हैं…',

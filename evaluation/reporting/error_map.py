@@ -13,6 +13,8 @@ from evaluation.reporting.svg import document, line, text
 from evaluation.truth import Truth
 
 WIDTH, MAX_HEIGHT, MARGIN = 900, 560, 26
+SMALLEST = 20.0
+"""Metres that the map shows at least."""
 DRAWN = 3000
 """Queries and places that are drawn at most."""
 
@@ -32,7 +34,8 @@ def draw_map(
     if not len(known):
         return None
     low, high = known.min(axis=0), known.max(axis=0)
-    span = np.maximum(high - low, 1.0)
+    middle, span = (low + high) / 2, np.maximum(high - low, SMALLEST)
+    low, high = middle - span / 2, middle + span / 2
     scale = min((WIDTH - 2 * MARGIN) / span[0], (MAX_HEIGHT - 2 * MARGIN - 30) / span[1])
     height = math.ceil(span[1] * scale) + 2 * MARGIN + 30
     left = (WIDTH - span[0] * scale) / 2

@@ -1,6 +1,7 @@
 """The page of a report: table, curve, map, and queries beside their results; one file, no requests.
 
-Photos stand in it as small JPEGs, each once, so only some queries are shown of very many.
+Photos stand in it as small JPEGs, each once, so only some queries are shown of very many. It looks
+as the server's pages do: their style is in it.
 """
 
 import base64
@@ -72,7 +73,8 @@ def render_page(
     page = _asset("page.html")
     for name, value in parts.items():
         page = page.replace(f"<!--{name}-->", value)
-    page = page.replace("/*style*/", _asset("page.css")).replace("/*script*/", _asset("page.js"))
+    style = (files("web") / "style.css").read_text("utf-8") + _asset("page.css")
+    page = page.replace("/*style*/", style).replace("/*script*/", _asset("page.js"))
     return page.replace("/*photos*/", json.dumps(album.photos))
 
 

@@ -7,15 +7,15 @@ text { font: 14px system-ui, sans-serif; fill: var(--ink, #1d1c19) }
 .soft { fill: var(--soft, #5d594f) }
 .axis, .grid { stroke: var(--ink, #1d1c19); fill: none }
 .grid { opacity: .15 }
-.measured { stroke: #0f7d6a; fill: #0f7d6a }
-.chance { stroke: #8a857a; fill: #8a857a }
-.published { stroke: #2f62b8; fill: #2f62b8 }
+.measured { stroke: var(--accent, #0f7d6a); fill: var(--accent, #0f7d6a) }
+.chance { stroke: var(--soft, #6f6b61); fill: var(--soft, #6f6b61) }
+.published { stroke: var(--ink, #1d1c19); fill: var(--ink, #1d1c19) }
 .line { fill: none; stroke-width: 2.5 }
 .dashes { stroke-dasharray: 5 4; stroke-width: 1.5 }
-.place { fill: #8a857a; opacity: .35 }
-.right { fill: #0f7d6a }
-.wrong { stroke: #c2452d; fill: none; stroke-width: 1.6 }
-.way { stroke: #c2452d; stroke-width: 1; opacity: .45 }
+.place { fill: var(--edge, #8a857a); opacity: .35 }
+.right { fill: var(--accent, #0f7d6a) }
+.wrong { stroke: var(--alert, #c2452d); fill: none; stroke-width: 1.6 }
+.way { stroke: var(--alert, #c2452d); stroke-width: 1; opacity: .45 }
 """
 
 

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.commands.index import STAGES, list_duplicates, list_skipped
+from place_search.commands.index import (
+    STAGES,
+    Store,
+    list_duplicates,
+    list_skipped,
+    store_uri,
+)
 from place_search.console import InterruptedRunError, print_json, progress
-from place_search.settings import MODEL, THREADS
+from place_search.settings import MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from indexer import ChangeReport, Progress
@@ -91,23 +97,28 @@ def remove(
     _print(report, index, as_json)
 
 
-def compact(index: IndexFolder, as_json: AsJson = False) -> None:
+def compact(
+    index: IndexFolder,
+    store: Annotated[
+        Store | None, STORE.option(help="Make this vector store, of the descriptors there are.")
+    ] = None,
+    uri: Annotated[str, URI.option()] = URI.default,
+    as_json: AsJson = False,
+) -> None:
     """Free the space of removed places and join small files. It happens by itself, but later."""
     from indexer import compact_index
 
+    where = store_uri(store, uri)
     with _running(index) as advance:
-        report = compact_index(index, progress=advance)
+        report = compact_index(index, store=store or "", uri=where, progress=advance)
     _print(report, index, as_json)
 
 
 def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
     """The model that is named, or that an index was made with."""
-    from indexer import read_manifest
-    from netvlad import open_model
+    from indexer import open_index_model, read_manifest
 
-    made_by = read_manifest(index).model
-    dims = int(made_by["dims"]) if made_by.get("cropped") else None
-    return open_model(model or made_by["id"], mode="throughput", threads=threads, dims=dims)
+    return open_index_model(read_manifest(index), model, mode="throughput", threads=threads)
 
 
 @contextmanager

@@ -46,18 +46,20 @@ def demo(
 
     found = fetch_demo_photos(photos, archive=archive, say=say)
     index(found.places, out, model=model, threads=threads)
+    reports = out.with_name(f"{out.name}-reports")
     evaluate(
         root=found.folder,
         truth=found.truth,
         database=found.places,
         model=model,
         threads=threads,
+        report_dir=reports / model.replace("/", "-"),
     )
     if serve:
         from search import ServerOptions
         from search import serve as serve_index
 
-        options = ServerOptions(host=host, port=port, model=model, threads=threads)
+        options = ServerOptions(host=host, port=port, model=model, threads=threads, reports=reports)
         serve_index(out, options, on_ready=partial(_announce, found.query()))
 
 

@@ -90,15 +90,18 @@ def evaluate(
     )
     from evaluation import GeometryReranker, open_protocol, open_truth, write_report
     from evaluation import evaluate as measure
-    from indexer import open_index
+    from indexer import open_index, open_index_model
     from netvlad import open_model
 
     known = open_truth(files)
     known.require_photos()
     open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
-    wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
-    opened = open_model(wanted, mode="throughput", threads=threads, dims=dims)
+    if opened_index is None or dims is not None:
+        wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
+        opened = open_model(wanted, mode="throughput", threads=threads, dims=dims)
+    else:
+        opened = open_index_model(opened_index.manifest, model, mode="throughput", threads=threads)
     with progress() as advance:
         report = measure(
             known,

@@ -1,19 +1,21 @@
 """`place-search index`: photos in, an index out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import DIMS, MODEL, STORE, THREADS
+from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer import BuildReport, Duplicate, Skipped, StoreCard
+    from indexer import BuildReport, Duplicate, ShardWorkers, Skipped, StoreCard
+    from netvlad import Model
 
 SHOWN = 50
+Store: TypeAlias = Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
 STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
 
 
@@ -43,9 +45,10 @@ def index(
         ),
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    store: Annotated[
-        Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8"], STORE.option()
-    ] = STORE.default,
+    store: Annotated[Store, STORE.option()] = STORE.default,
+    uri: Annotated[str, URI.option()] = URI.default,
+    engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
+    exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -58,6 +61,9 @@ def index(
     from indexer import build_index, open_source
     from netvlad import open_model
 
+    if exchange and engine != "ray":
+        raise typer.BadParameter("--exchange only works with --engine ray.")
+    where = store_uri(store, uri)
     try:
         source = open_source(data, root)
         opened = open_model(model, mode="throughput", threads=threads, dims=dims)
@@ -67,6 +73,8 @@ def index(
                 out,
                 opened,
                 store=store,
+                uri=where,
+                workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
     except KeyboardInterrupt:
@@ -91,6 +99,27 @@ def index(
         return
     typer.echo(_summary(report, out))
     tell_store(report.store)
+
+
+def _workers(model: "Model", exchange: str) -> "ShardWorkers":
+    """Ray's nodes; Ray is imported for nothing else."""
+    from indexer.ray_engine import RayWorkers
+
+    return RayWorkers(model, exchange=exchange)
+
+
+def store_uri(store: str | None, uri: str) -> str:
+    """The address of a store's engine, that of a file in full; checks that they fit."""
+    if store != "milvus":
+        return ""
+    if not uri:
+        raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
+    if "@" in uri:
+        raise typer.BadParameter(
+            "--uri is kept in the index, so it must hold no password; use "
+            "PLACE_SEARCH_MILVUS_TOKEN."
+        )
+    return uri if "://" in uri else str(Path(uri).resolve())
 
 
 def tell_store(store: "StoreCard") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.settings import (
+    ALLOWED_HOSTS,
     CONNECTIONS,
     CORS,
     DECODE_MB,
@@ -22,9 +23,12 @@ from place_search.settings import (
     QUEUE,
     RATE,
     READ_SECONDS,
+    REPORTS,
     SEARCH_SECONDS,
     THREADS,
+    TILES_FILE,
     TILES_URL,
+    TRACE,
     WORKERS,
     WRITABLE,
 )
@@ -61,9 +65,13 @@ def serve(
     writable: Annotated[bool, WRITABLE.option()] = WRITABLE.default,
     rate: Annotated[int, RATE.option(min=0)] = RATE.default,
     cors: Annotated[str, CORS.option(metavar="ORIGINS")] = CORS.default,
+    allowed_hosts: Annotated[str, ALLOWED_HOSTS.option(metavar="NAMES")] = ALLOWED_HOSTS.default,
     log: Annotated[bool, LOG.option()] = LOG.default,
     log_addresses: Annotated[bool, LOG_ADDRESSES.option()] = LOG_ADDRESSES.default,
+    trace: Annotated[bool, TRACE.option()] = TRACE.default,
     tiles_url: Annotated[str | None, TILES_URL.option()] = TILES_URL.default,
+    tiles_file: Annotated[Path | None, TILES_FILE.option(metavar="FILE")] = TILES_FILE.default,
+    reports: Annotated[Path | None, REPORTS.option(metavar="DIR")] = REPORTS.default,
 ) -> None:
     """Serve an index: the search page and the HTTP API."""
     from netvlad import DecodeLimits
@@ -86,12 +94,20 @@ def serve(
         public=public,
         writable=writable,
         rate=rate,
-        cors_origins=[origin.strip() for origin in cors.split(",") if origin.strip()],
+        cors_origins=_listed(cors),
+        allowed_hosts=_listed(allowed_hosts) or None,
         log_requests=log,
         log_addresses=log_addresses,
+        trace=trace,
         tiles_url=tiles_url,
+        tiles_file=tiles_file,
+        reports=reports,
     )
     serve_index(index, options, on_ready=announce)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def key(

@@ -1,11 +1,13 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from bench import run, scale
+from bench import fuzz, run, scale
 from bench.photos import SIZE, make_folder
 from bench.table import Row, print_rows, write_rows
 from indexer import open_source
@@ -52,3 +54,25 @@ def test_a_thinned_split_is_indexed_and_evaluated(
     assert told["index"]["places"] == 10
     assert set(told["eval"]["recall"]) == {"1", "5", "10"}
     assert all(step["peak_mb"] > 0 for step in told.values())
+
+
+def test_the_target_for_atheris_finds_its_way(tmp_path: Path) -> None:
+    pytest.importorskip("atheris")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.fuzz_atheris", "-runs=500", str(tmp_path / "corpus")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no interesting inputs" not in done.stderr
+    assert len(list((tmp_path / "corpus").iterdir())) > 19, "it has learnt from what it reached"
+
+
+def test_damaged_photos_for_a_second(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["fuzz", "--seconds", "1", "--seed", "1"])
+    with pytest.raises(SystemExit, match="0"):
+        fuzz.main()
+    assert " 0 faults" in capsys.readouterr().out

@@ -36,6 +36,9 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
             command = shlex.split(line_after("Try: ", told))
             photo = Path(command[2].removeprefix("photo=@"))
             reply = httpx.post(command[3], files={"photo": (folder / photo).read_bytes()})
+            server = command[3].partition("v1/")[0]
+            (report,) = httpx.get(f"{server}v1/reports").json()
+            page = httpx.get(f"{server}reports/{report['name']}/")
         finally:
             demo.send_signal(signal.SIGINT)
     assert demo.returncode == 0, told.read_text()
@@ -43,6 +46,8 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     assert command[:2] == ["curl", "-F"]
     asked = photo.relative_to("data/demo").as_posix()
     positives = next(row["positives"] for row in truth if row["query"] == asked).split(";")
+    assert (report["name"], report["recall"]["1"]) == ("lite0-netvlad", 100.0)
+    assert "lite0-netvlad on truth" in page.text
     results = reply.json()["results"]
     assert len(results) == 3
     assert results[0]["name"] in positives

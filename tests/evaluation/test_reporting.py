@@ -157,7 +157,7 @@ def test_the_filter_leaves_only_wrong_ones(page: Page) -> None:
 
 
 def test_the_map_shows_errors_in_metres(page: Page) -> None:
-    drawing = page.locator(".map svg")
+    drawing = page.locator(".error-map svg")
     titles = drawing.locator("title").all_text_contents()
     assert "queries/0.jpg: right, first result 9 m away" in titles
     assert "queries/1.jpg: wrong, first result 112 m away" in titles

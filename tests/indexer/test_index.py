@@ -116,7 +116,7 @@ def test_an_index_that_is_not_there(tmp_path: Path) -> None:
     for name, said in (("nowhere", "does not exist"), ("empty", "holds no index")):
         with pytest.raises(IndexFormatError, match=f"{said}; make one with `place-search index"):
             open_index(tmp_path / name)
-    with pytest.raises(IndexFormatError, match="does not exist"):
+    with pytest.raises(IndexFormatError, match="is a file; name the folder of an index"):
         open_index(tmp_path / "file")
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from indexer import KINDS, IndexFormatError, StoreCard, VectorStore
+from indexer import KINDS, Box, IndexFormatError, StoreCard, VectorStore
 from indexer.faiss_engine import FaissEngine
+from indexer.milvus_engine import MilvusEngine
 from indexer.store_card import choose_store
 from indexer.vectors import StoreEngine
 
 Vectors = NDArray[np.float32]
-ENGINE: StoreEngine = FaissEngine()
+FAISS: StoreEngine = FaissEngine()
+FLAT: StoreEngine = MilvusEngine()
+GRAPH: StoreEngine = MilvusEngine(exact_bytes=0)
+SERVER = pytest.mark.milvus_server
+CASES = [
+    *((kind, FAISS, False) for kind in KINDS if kind != "milvus"),
+    pytest.param(("milvus", FLAT, False), id="milvus-lite"),
+    pytest.param(("milvus", GRAPH, False), id="milvus-lite-graph"),
+    pytest.param(("milvus", FLAT, True), id="milvus-server", marks=SERVER),
+    pytest.param(("milvus", GRAPH, True), id="milvus-server-graph", marks=SERVER),
+]
 
 
 class MemoryRows:
@@ -36,6 +48,14 @@ class MemoryRows:
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[Vectors]:
         last = len(self.vectors)
         return (self.vectors[at : at + rows] for at in range(start, last, rows))
+
+    def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
+        """Along a street to the north; every tenth has no position."""
+        ids = self.place_ids[start:]
+        if key == "name":
+            return np.strings.encode(np.char.add("p", ids.astype(str)))
+        degrees = 40 + ids / 1000 if key == "latitude" else np.full(len(ids), 8.0)
+        return np.where(ids % 10 == 0, np.nan, degrees)
 
     def only(self, chosen: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "MemoryRows":
         return MemoryRows(self.vectors[chosen], self.place_ids[chosen])
@@ -74,23 +94,28 @@ def wanted(
 class Case:
     """One kind of store: its file, its card, and the rows it was built of."""
 
+    engine: StoreEngine
     card: StoreCard
     path: Path
     rows: MemoryRows
     queries: Vectors
 
     def store(self, rows: MemoryRows | None = None) -> VectorStore:
-        return ENGINE.open(self.card, self.path, rows or self.rows)
+        return self.engine.open(self.card, self.path, rows or self.rows)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=CASES, ids=lambda param: param[0])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Every kind, built of the same 3,000 places; there are 60 more that come later."""
     database, queries = places(3060, 128)
     rows = MemoryRows(database[:3000])
-    path = tmp_path_factory.mktemp("store") / "index.faiss"
-    card, _ = ENGINE.build(choose_store(3000, 128, requested=request.param), rows, path)
-    return Case(card, path, MemoryRows(database), queries)
+    kind, engine, served = request.param
+    path = tmp_path_factory.mktemp("store") / f"index.{'milvus' if kind == 'milvus' else 'faiss'}"
+    uri = str(path.with_name("lite.db"))
+    if served:
+        uri = request.getfixturevalue("milvus_server").uri
+    card, _ = engine.build(choose_store(3000, 128, requested=kind, uri=uri), rows, path)
+    return Case(engine, card, path, MemoryRows(database), queries)
 
 
 @pytest.fixture(scope="module")
@@ -172,14 +197,22 @@ def test_rows_that_are_removed_are_never_found(case: Case) -> None:
 
 def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
     left = case.rows.only(np.arange(3060) % 10 != 0)
-    card, stamp = ENGINE.update(case.card, case.path, left, tmp_path / "next")
-    assert (card.kind, card.count, card.through) == (case.card.kind, 2754, 5 + 3 * 3059)
+    card, stamp = case.engine.update(case.card, case.path, left, tmp_path / "next")
+    assert (card.kind, card.through) == (case.card.kind, 5 + 3 * 3059)
+    # A collection keeps what was removed, for readers of the version before, until it is much.
+    assert card.count == (3054 if card.kind == "milvus" else 2754)
+    if card.kind == "milvus":
+        half = case.rows.only(np.arange(3060) % 2 == 0)
+        anew, _ = case.engine.update(card, tmp_path / "next", half, tmp_path / "anew")
+        assert anew.count == 1530
     assert stamp.bytes == (tmp_path / "next").stat().st_size
-    store = ENGINE.open(card, tmp_path / "next", left)
+    store = case.engine.open(card, tmp_path / "next", left)
     assert store.verify() == []
     assert recall(store, left, case.queries) >= 0.97
     emptied = left.only(slice(0, 100))
-    assert len(ENGINE.open(card, tmp_path / "next", emptied).search(case.queries[0], 200)) == 100
+    assert (
+        len(case.engine.open(card, tmp_path / "next", emptied).search(case.queries[0], 200)) == 100
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -203,10 +236,24 @@ def test_a_filter_restricts(case: Case, chosen: list[int], k: int, query: int) -
 
 def test_equal_similarities_come_by_id(case: Case, tmp_path: Path) -> None:
     rows = MemoryRows(np.repeat(_unit(np.ones((1, 128))), 50, axis=0))
-    card, _ = ENGINE.build(replace(case.card, lists=min(case.card.lists, 1)), rows, tmp_path / "i")
-    hits = ENGINE.open(card, tmp_path / "i", rows).search(rows.vectors[0], 60)
+    card = replace(case.card, lists=min(case.card.lists, 1))
+    card, _ = case.engine.build(card, rows, tmp_path / "i")
+    hits = case.engine.open(card, tmp_path / "i", rows).search(rows.vectors[0], 60)
     assert [hit.place_id for hit in hits] == rows.place_ids.tolist()
     assert hits[0].similarity == pytest.approx(1)
+
+
+def test_a_box_helps_and_changes_nothing(case: Case) -> None:
+    latitudes = case.rows.column("latitude")
+    within = case.rows.place_ids[(latitudes >= 42) & (latitudes <= 45)]
+    box = Box(42, 7.9, 45, 8.1)
+    for query in case.queries[:10]:
+        hits = case.store().search(query, 10, only=within, box=box)
+        expected = [place for place, _ in wanted(case.rows, query, 10, within)]
+        if case.card.kind in ("exact", "milvus"):
+            assert [hit.place_id for hit in hits] == expected
+        assert {hit.place_id for hit in hits} <= set(within.tolist())
+        assert len(hits) == 10
 
 
 def test_threads_find_the_same(case: Case) -> None:
@@ -219,9 +266,11 @@ def test_threads_find_the_same(case: Case) -> None:
 def test_building_is_deterministic(case: Case, known: MemoryRows, tmp_path: Path) -> None:
     if case.card.kind == "hnsw-sq8":
         pytest.skip("threads link the graph in the order in which they come")
+    if case.card.kind == "milvus":
+        pytest.skip("each build makes a collection of its own")
     card = replace(case.card, probes=0, recall_at_10=None)
-    first = ENGINE.build(card, known, tmp_path / "first")
-    assert ENGINE.build(card, known, tmp_path / "again") == first
+    first = case.engine.build(card, known, tmp_path / "first")
+    assert case.engine.build(card, known, tmp_path / "again") == first
     assert first[1].bytes == (tmp_path / "first").stat().st_size
 
 
@@ -236,15 +285,15 @@ def test_verify_notices_a_store_of_other_rows(case: Case, known: MemoryRows) -> 
 
 def test_files_that_are_no_index_of_these_rows(case: Case, tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(b"not an index" * 100)
-    with pytest.raises(IndexFormatError, match="is not a FAISS index"):
-        ENGINE.open(case.card, tmp_path / "noise", case.rows)
+    with pytest.raises(IndexFormatError, match=r"is not a FAISS index|names no Milvus collection"):
+        case.engine.open(case.card, tmp_path / "noise", case.rows)
     with pytest.raises(IndexFormatError, match="does not fit its shards"):
-        ENGINE.open(replace(case.card, count=10), case.path, case.rows)
+        case.engine.open(replace(case.card, count=10), case.path, case.rows)
 
 
 def test_a_card_is_read_back_whatever_its_version() -> None:
     card = choose_store(10, 96)
-    assert StoreCard.read(asdict(card), places=10, next_place_id=12) == card
+    assert StoreCard.read(card.to_json(), places=10, next_place_id=12) == card
     old = StoreCard.read(
         {"kind": "flat", "dims": 96, "candidates": 200}, places=9, next_place_id=12
     )

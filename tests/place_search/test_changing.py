@@ -68,6 +68,31 @@ def test_the_store_is_chosen_and_explained(town: Path, run: Run) -> None:
     assert run("index", town / "photos", "--out", out, "--store", "tree").exit_code == 2
 
 
+def test_an_index_moves_to_milvus_and_back(
+    town: Path, run: Run, check_failure: CheckFailure, photos: Path
+) -> None:
+    index, query = town / "index", photos / "queries" / "1.jpg"
+    before = json.loads(run("search", index, query, "--json").stdout)["results"]
+    assert run("compact", index, "--store", "milvus", "--uri", town / "vectors.db").exit_code == 0
+    after = json.loads(run("search", index, query, "--json").stdout)["results"]
+    assert [place["name"] for place in after] == [place["name"] for place in before]
+    assert json.loads((index / "manifest.json").read_text())["store"]["kind"] == "milvus"
+    assert run("verify", index).exit_code == 0
+    assert run("compact", index, "--store", "auto").exit_code == 0
+    assert not (index / "index.milvus").exists()
+    for options in ([], ["--uri", "http://me:secret@milvus:19530"]):
+        result = run("compact", index, "--store", "milvus", *options)
+        assert result.exit_code == 2
+    nobody = ["--store", "milvus", "--uri", "http://127.0.0.1:9"]
+    assert "does not answer" in check_failure(run("compact", index, *nobody))
+    assert run("verify", index).exit_code == 0
+
+
+def test_only_a_cluster_needs_an_exchange(town: Path, run: Run) -> None:
+    arguments = ("index", town / "photos", "--out", town / "out", "--exchange", "s3://a/b")
+    assert run(*arguments).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -69,7 +69,7 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
     links = [connect(guarded) for _ in range(30)]
     started = time.monotonic()
     for link in links:
-        link.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ")
+        link.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-A: ")
     silent = connect(guarded)
     while time.monotonic() - started < READ_SECONDS - 0.5:
         links[0].sendall(b"a")
@@ -84,7 +84,7 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
 def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client) -> None:
     with connect(guarded) as link:
         link.sendall(
-            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
         )
         started = time.monotonic()
@@ -97,7 +97,7 @@ def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client)
 def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> None:
     with connect(guarded) as link:
         link.sendall(
-            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
             b"47\r\n--x\r\n"
             b'Content-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n\r\n'
@@ -112,6 +112,44 @@ def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> 
         answer = received(link)
     assert sent < 1 << 28, "it has taken far more than its limit of 4 MiB"
     assert answer == b"" or b"/problems/body-too-large" in answer
+
+
+def test_who_reads_no_answer_is_left(guarded: Any, ask: httpx.Client) -> None:
+    whole = len(ask.get("/docs/swagger-ui-bundle.js").content)
+    host, _, port = guarded.address.removeprefix("http://").rstrip("/").partition(":")
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(20)
+        link.connect((host, int(port)))
+        ask_for_it = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        link.sendall(ask_for_it * 12)  # more than the system holds for one connection
+        time.sleep(READ_SECONDS + 1)
+        assert len(received(link)) < 12 * whole
+
+
+def test_all_uploads_together_are_bounded(guarded: Any, ask: httpx.Client) -> None:
+    """Each may be 4 MiB, and all of them four times that."""
+    head = (
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+    )
+    links = [connect(guarded) for _ in range(6)]
+    answers = []
+
+    def send(link: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            link.sendall(head + bytes(3_900_000))
+        answers.append(received(link))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(send, links))
+    for link in links:
+        link.close()
+    statuses = sorted(answer[9:12] for answer in answers)
+    assert statuses[-1] == b"429", statuses
+    assert b"too many uploads" in b"".join(answers)
+    assert ask.get("/livez").elapsed.total_seconds() < 1
 
 
 def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:
@@ -145,7 +183,7 @@ def test_uploads_that_are_cancelled_leave_nothing(
     process = psutil.Process(guarded.process.pid)
     files = process.num_fds()
     head = (
-        b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n"
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
     )
@@ -169,7 +207,8 @@ def test_who_goes_away_gives_the_place_up(guarded: Any, ask: httpx.Client, stree
         + b"\r\n--x--\r\n"
     )
     head = (
-        "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
     links = []
@@ -271,7 +310,8 @@ def test_it_is_alive_under_load(guarded: Any, ask: httpx.Client, street: Any) ->
 )
 def test_paths_lead_nowhere(guarded: Any, path: str) -> None:
     with connect(guarded) as link:  # a client would tidy the path up
-        link.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        link.sendall(head.encode())
         answer = received(link)
     assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400")), answer[:200]
     assert b"root:" not in answer
@@ -336,6 +376,7 @@ def test_the_same_answer_alone_and_in_a_crowd(
     start_server: Callable[..., Any], index_folder: Any, street: Any
 ) -> None:
     server = start_server(index_folder, "--threads", "1", "--queue", "64")
+    other = start_server(index_folder, "--threads", "2")
     photos = [street.query(place) for place in range(6)]
     with httpx.Client(base_url=server.address, timeout=60) as client:
 
@@ -345,7 +386,10 @@ def test_the_same_answer_alone_and_in_a_crowd(
         alone = [results(number) for number in range(6)]
         with ThreadPoolExecutor(12) as pool:
             crowd = list(pool.map(results, range(24)))
+    with httpx.Client(base_url=other.address, timeout=60) as client:
+        assert [results(number) for number in range(6)] == alone, "two threads, the same answer"
     server.stop()
+    other.stop()
     assert all(found == alone[number % 6] for number, found in enumerate(crowd))
 
 

@@ -166,10 +166,38 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     ask = asker(create_app(engine, ServerOptions(cors_origins=["https://a.example"], rate=1)))
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
     other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
     preflight = {**origin, "Access-Control-Request-Method": "POST"}
     assert ask("OPTIONS", "/v1/search", headers=preflight).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        *((name, True) for name in ("localhost", "localhost:80", "LocalHost.", "a.localhost:1")),
+        *((name, True) for name in ("127.0.0.1:8000", "[::1]:8000", "192.0.2.7", "Places.example")),
+        *((name, False) for name in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io")),
+        *((name, False) for name in ("", "[", "a@evil.example", "notlocalhost", "2130706433")),
+    ],
+)
+def test_a_server_goes_by_its_own_names_only(engine: Engine, host: str, taken: bool) -> None:
+    ask = asker(create_app(engine, ServerOptions(allowed_hosts=["places.EXAMPLE"])))
+    for method, path in (("GET", "/"), ("GET", "/livez"), ("POST", "/v1/search")):
+        response = ask(method, path, headers={"host": host})
+        assert (response.status_code != 421) is taken
+        if not taken:
+            assert response.json()["type"] == "/problems/wrong-host"
+            assert response.headers["x-content-type-options"] == "nosniff"
+    any_name = asker(create_app(engine, ServerOptions(allowed_hosts=["*"])))
+    assert any_name("GET", "/livez", headers={"host": host}).status_code == 200
+
+
+def test_a_name_that_another_site_has_pointed_here_gets_no_answer(client: httpx.Client) -> None:
+    rebound = client.get("/v1/index", headers={"host": "evil.example"})
+    assert (rebound.status_code, rebound.json()["type"]) == (421, "/problems/wrong-host")
+    assert client.get("/v1/index", headers={"host": "localhost"}).status_code == 200
 
 
 def test_all_interfaces_without_a_key_is_warned_of(
@@ -177,6 +205,8 @@ def test_all_interfaces_without_a_key_is_warned_of(
 ) -> None:
     server = start_server(index_folder, "--host", "0.0.0.0")
     assert "WARNING: everybody who reaches 0.0.0.0" in server.text()
+    named = httpx.get(f"{server.address}livez", headers={"host": "places.example"})
+    assert named.status_code == 200
     server.stop()
     secret, key = new_key("me", "read")
     (tmp_path / "keys").write_text(key.line)
@@ -218,10 +248,18 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
     ask("POST", "/v1/search", files={"photo": street.query(0)})
     ask("POST", "/v1/search", files={"photo": b"no photo"})
     ask("GET", "/made/up/1")
+    before = ask("GET", "/metrics")
+    assert 'place_search_stage_seconds_count{stage="embed"} 1.0' in before.text
+    ask("POST", "/v1/compare", files={"image1": street.query(0), "image2": street.query(1)})
+    ask("POST", "/v1/explain", files={"photo": street.query(0)})
     page = ask("GET", "/metrics")
     assert page.headers["content-type"].startswith("text/plain")
     for line in (
-        'place_search_stage_seconds_count{stage="embed"} 1.0',
+        'place_search_stage_seconds_count{stage="queue"} 4.0',
+        'place_search_stage_seconds_count{stage="decode"} 5.0',
+        'place_search_stage_seconds_count{stage="embed"} 4.0',
+        'place_search_stage_seconds_count{stage="search"} 1.0',
+        'place_search_stage_seconds_count{stage="verify"} 1.0',
         'place_search_problems_total{type="unsupported-photo"} 1.0',
         'place_search_request_seconds_count{route="other",status="404"} 1.0',
         'place_search_queue_depth{queue="search"} 0.0',

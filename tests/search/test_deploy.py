@@ -1,17 +1,22 @@
 """The deployment examples, as far as they can be tried here."""
 
+import json
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
+
+from place_search.settings import SETTINGS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -25,7 +30,89 @@ def test_the_container_runs_the_default_install_as_nobody() -> None:
     assert not [name for name in project["project"]["dependencies"] if name.startswith("torch")]
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there")
+def instructions() -> list[tuple[str, str]]:
+    """The Containerfile's instructions, each with what follows it."""
+    text = (DEPLOY / "Containerfile").read_text("utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines]
+
+
+def test_the_container_starts_and_asks_for_its_health_as_the_program_can() -> None:
+    found = instructions()
+    known = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "VOLUME", "EXPOSE", "HEALTHCHECK"}
+    assert {name for name, _ in found} <= known | {"STOPSIGNAL", "ENTRYPOINT", "CMD"}
+    said = {name: rest for name, rest in found if name != "FROM"}
+    assert json.loads(said["ENTRYPOINT"]) == ["place-search"]
+    assert json.loads(said["CMD"]) == ["serve", "/index"]
+    assert said["VOLUME"] == "/index"
+    _, _, check = said["HEALTHCHECK"].partition("CMD ")
+    program, option, code = json.loads(check)
+    assert (program, option) == ("python", "-c")
+    compile(code, "HEALTHCHECK", "exec")
+    assert f"127.0.0.1:{said['EXPOSE']}/readyz" in code
+    # Nothing is installed or changed once the user is nobody.
+    names = [name for name, _ in found]
+    assert "RUN" not in names[names.index("USER") :]
+
+
+def test_what_is_set_is_a_setting() -> None:
+    known = {setting.env for setting in SETTINGS}
+    for file in DEPLOY.iterdir():
+        used = set(re.findall(r"\bPLACE_SEARCH_[A-Z_]+", file.read_text("utf-8")))
+        assert used <= known, file.name
+    flags = set(re.findall(r"(?<=\s)--[a-z-]+", (DEPLOY / "nginx.conf").read_text("utf-8")))
+    assert flags <= {setting.flag for setting in SETTINGS}
+
+
+def test_the_compose_file_names_what_is_there() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    server = compose["services"]["place-search"]
+    built = DEPLOY / server["build"]["context"]
+    assert (built / server["build"]["dockerfile"]).is_file()
+    assert (built / "pyproject.toml").is_file()
+    assert server["read_only"] is True
+    assert server["cap_drop"] == ["ALL"]
+    assert server["security_opt"] == ["no-new-privileges:true"]
+    assert all(volume.endswith(":ro") for volume in server["volumes"])
+    for service in compose["services"].values():
+        # Only this machine reaches them; the network does by a proxy.
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./"):
+                assert (DEPLOY / source).is_file()
+            elif not source.startswith("$"):
+                assert source in compose["volumes"]
+        assert set(service.get("secrets", [])) <= set(compose["secrets"])
+    scrape = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))
+    (job,) = scrape["scrape_configs"]
+    (target,) = job["static_configs"][0]["targets"]
+    assert target == f"place-search:{dict(instructions())['EXPOSE']}"
+    secret = Path(job["authorization"]["credentials_file"])
+    assert secret.parent == Path("/run/secrets")
+    assert secret.name in compose["services"]["prometheus"]["secrets"]
+
+
+NEEDS_SYSTEMD = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there"
+)
+
+
+@NEEDS_SYSTEMD
+def test_the_systemd_unit_gives_up_what_it_does_not_need() -> None:
+    unit = str(DEPLOY / "place-search.service")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert exposure, done.stderr
+    assert float(exposure[1]) < 3, "systemd's own measure, from 0 to 10"
+
+
+@NEEDS_SYSTEMD
 def test_the_systemd_unit_is_well_formed() -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", str(DEPLOY / "place-search.service")],
@@ -38,7 +125,7 @@ def test_the_systemd_unit_is_well_formed() -> None:
 
 
 @pytest.fixture
-def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
+def proxy(start_server: Callable[..., Any], index_folder: Path, tmp_path: Path) -> Iterator[str]:
     """nginx with the example, on a port and with a certificate of its own."""
     nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
     if nginx is None or openssl is None:
@@ -53,6 +140,8 @@ def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
         check=True,
         capture_output=True,
     )
+    options = ("--allowed-hosts", "places.example", "--max-body-mb", "2")
+    server = start_server(index_folder, *options)
     port = _free_port()
     example = (DEPLOY / "nginx.conf").read_text("utf-8")
     for old, new in (
@@ -79,6 +168,7 @@ def proxy(server: Any, tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+        server.stop()
 
 
 def _free_port() -> int:
@@ -89,7 +179,8 @@ def _free_port() -> int:
 
 def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None:
     trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    with httpx.Client(base_url=proxy, verify=trust, timeout=30) as client:
+    named = {"host": "places.example"}
+    with httpx.Client(base_url=proxy, verify=trust, timeout=30, headers=named) as client:
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -102,6 +193,7 @@ def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None
         assert found.json()["results"][0]["name"] == "03.jpg"
         assert "max-age" in found.headers["strict-transport-security"]
         assert client.get("/metrics").status_code == 404
+        assert client.get("/livez", headers={"host": "other.example"}).status_code == 421
         large = client.post("/v1/search", files={"photo": ("a", bytes(3 << 20))})
         assert large.status_code == 413
         assert large.json()["type"] == "/problems/body-too-large"

@@ -1,12 +1,15 @@
 """What is written about the server is true of it."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -15,12 +18,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from search import Engine, create_app
+from indexer import build_index, open_source
+from netvlad import Decoder, open_model
+from search import Engine, ServerOptions, create_app, open_engine
 from search.error_page import DOCUMENT as ERRORS
 from search.error_page import MENDS, render_errors
 from search.openapi_file import DOCUMENT as OPENAPI
 from search.openapi_file import render_openapi
 from search.problems import PROBLEMS
+from search.service import Service
+from search.writer import Writer
 
 ROOT = Path(__file__).parents[2]
 CHECKS = [
@@ -45,25 +52,78 @@ def test_the_api_is_documented() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "label",
-    [
-        f"{method.upper()} {path}"
-        for path, operations in json.loads(render_openapi())["paths"].items()
-        for method in operations
-    ],
-)
-def test_the_api_does_as_documented(engine: Engine, label: str) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(engine))
-    found = {operation.ok().label: operation.ok() for operation in schema.get_all_operations()}  # type: ignore[union-attr]
-    operation = found[label]
+OPERATIONS = [
+    f"{method.upper()} {path}"
+    for path, operations in json.loads(render_openapi())["paths"].items()
+    for method in operations
+]
+CHANGES = [label for label in OPERATIONS if label.startswith(("POST /v1/places", "DELETE"))]
+WITH_PHOTOS = [label for label in OPERATIONS if label.startswith("POST")]
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(case=operation.as_strategy())
-    def ask(case: schemathesis.Case[Any]) -> None:
-        case.call_and_validate(checks=CHECKS)
+
+def ask_as_documented(app: FastAPI, label: str, photos: Sequence[bytes], examples: int) -> set[int]:
+    """Ask an operation what its description allows; returns the statuses of the answers.
+
+    Where there are `photos`, the files that are sent are some of them.
+    """
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    found = {operation.ok().label: operation.ok() for operation in schema.get_all_operations()}  # type: ignore[union-attr]
+    statuses = set()
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=found[label].as_strategy(), data=st.data())
+    def ask(case: schemathesis.Case[Any], data: st.DataObject) -> None:
+        if photos and isinstance(case.body, dict):
+            for field in {"photo", "image1", "image2"} & set(case.body):
+                photo: Any = data.draw(st.sampled_from(photos), field)
+                case.body[field] = photo
+        statuses.add(case.call_and_validate(checks=CHECKS).status_code)
 
     ask()
+    return statuses
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_the_api_does_as_documented(engine: Engine, label: str) -> None:
+    ask_as_documented(create_app(engine), label, [], 20)
+
+
+@pytest.fixture(scope="module")
+def few(street: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an index of four places."""
+    base = tmp_path_factory.mktemp("few")
+    (base / "photos").mkdir()
+    for place in range(4):
+        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
+    build_index(open_source(base / "photos"), base / "index", open_model())
+    return base
+
+
+@pytest.fixture
+def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
+    """An application that may change its index."""
+    decoder = Decoder(workers=1)
+
+    def load(served: Engine) -> Engine:
+        return open_engine(few / "index", ServerOptions(), decoder=decoder, served=served)
+
+    app = create_app(load(engine), decoder=decoder)
+    service: Service = app.state.service
+    service.writer = Writer(service, few / "index", few / "kept", decoder, load)
+    yield app
+    decoder.close()
+
+
+@pytest.mark.parametrize("label", WITH_PHOTOS)
+def test_photos_are_taken_as_documented(writable: FastAPI, street: Any, label: str) -> None:
+    photos = [street.query(place) for place in (5, 6)]
+    taken = ask_as_documented(writable, label, [*photos, photos[0][:3000], b"no photo"], 15)
+    assert taken & {200, 201}, "no photo was taken"
+
+
+@pytest.mark.parametrize("label", CHANGES)
+def test_the_index_is_changed_as_documented(writable: FastAPI, label: str) -> None:
+    assert 405 not in ask_as_documented(writable, label, [], 15)
 
 
 def test_the_openapi_file_names_every_problem_status() -> None:

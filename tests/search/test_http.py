@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from search import Engine
 from search.problems import PROBLEMS
@@ -18,6 +18,18 @@ RESULT_KEYS = {
     *("rank", "place_id", "name", "similarity", "verified", "position", "utm"),
     *("image_url", "thumbnail_url"),
 }
+
+
+INVERSES = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What the camera has done to a photo of each orientation."""
 
 
 def search(client: httpx.Client, photo: bytes, **query: Any) -> httpx.Response:
@@ -40,6 +52,7 @@ def problem(response: httpx.Response, name: str) -> dict[str, Any]:
 def check_security(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
     assert "default-src 'self'" in response.headers["content-security-policy"]
 
 
@@ -151,6 +164,54 @@ def test_half_a_photo_cannot_be_read(client: httpx.Client, street: Any) -> None:
     assert "/" not in body["detail"]
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+def test_the_content_says_what_a_photo_is(client: httpx.Client, street: Any, kind: str) -> None:
+    photo = io.BytesIO()
+    street.photo(3).save(photo, kind)
+    for name, media_type in (("a.txt", "text/plain"), ("a.gif", "image/gif"), ("a", "")):
+        files = {"photo": (name, photo.getvalue(), media_type)}
+        found = client.post("/v1/search", params={"k": 1}, files=files)
+        assert found.json()["results"][0]["name"] == "03.jpg"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "ICO", "PPM", "TGA"])
+def test_other_formats_are_not_taken_whatever_they_are_called(
+    client: httpx.Client, street: Any, kind: str
+) -> None:
+    photo = io.BytesIO()
+    street.photo(3).resize((64, 48)).save(photo, kind)
+    files = {"photo": ("a.jpg", photo.getvalue(), "image/jpeg")}
+    problem(client.post("/v1/search", files=files), "unsupported-photo")
+
+
+def test_every_orientation_gives_the_same_answer(client: httpx.Client, street: Any) -> None:
+    upright = Image.open(io.BytesIO(street.query(3)))
+    answers = []
+    for orientation in range(1, 9):
+        turned = Image.new("RGB", upright.size)
+        turned.paste(upright)
+        if orientation > 1:
+            turned = turned.transpose(INVERSES[orientation])
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        content = io.BytesIO()
+        turned.save(content, "PNG", exif=exif)
+        body = search(client, content.getvalue(), verify="true").json()
+        answers.append((body["query"], body["results"], body["location"]))
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0][1][0]["name"] == "03.jpg"
+
+
+def test_broken_exif_is_a_note(client: httpx.Client, street: Any) -> None:
+    photo = street.query(3)
+    broken = b"Exif\0\0XX*\0\x08\0\0\0"
+    segment = b"\xff\xe1" + struct.pack(">H", len(broken) + 2) + broken
+    body = search(client, photo[:2] + segment + photo[2:], k=1).json()
+    assert body["results"][0]["name"] == "03.jpg"
+    assert body["results"] == search(client, photo, k=1).json()["results"]
+    assert any("Exif" in note for note in body["query"]["notes"]), body["query"]
+
+
 def bomb() -> bytes:
     """A PNG of a few bytes whose header announces 30000 × 30000 pixels."""
 
@@ -252,12 +313,25 @@ def test_paths_lead_nowhere(client: httpx.Client, path: str) -> None:
 
 
 def test_the_image_is_upright_bounded_and_bare(client: httpx.Client) -> None:
-    response = client.get("/v1/places/0/image")
-    assert response.headers["content-type"] == "image/jpeg"
-    image = Image.open(io.BytesIO(response.content))
-    assert image.size == (640, 480)
-    assert not image.getexif()
-    check_security(response)
+    for what, size in (("image", (640, 480)), ("thumbnail", (320, 240))):
+        response = client.get(f"/v1/places/0/{what}")
+        assert response.headers["content-type"] == "image/jpeg"
+        image = Image.open(io.BytesIO(response.content))
+        assert image.size == size
+        assert not image.getexif()
+        assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        check_security(response)
+
+
+def test_a_link_in_the_place_of_a_photo_leads_nowhere(client: httpx.Client, street: Any) -> None:
+    gone = street.folder / "09.jpg"
+    gone.symlink_to("/etc/passwd")
+    try:
+        response = client.get("/v1/places/9/image")
+        problem(response, "photo-gone")
+        assert b"root:" not in response.content
+    finally:
+        gone.unlink()
 
 
 def test_a_photo_that_has_gone_is_a_problem_without_its_path(
@@ -346,6 +420,7 @@ def test_the_schema_documents_the_replies_and_problems(client: httpx.Client) -> 
         "408",
         "413",
         "415",
+        "421",
         "422",
         "429",
         "503",

@@ -105,7 +105,7 @@ def test_tiles_come_from_where_they_may(engine: Engine) -> None:
 
     policy, about = asyncio.run(ask(ServerOptions()))
     assert "img-src 'self' blob: data:;" in policy
-    assert about == {"tiles": None}
+    assert about == {"tiles": None, "reports": False}
     url = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
     policy, about = asyncio.run(ask(ServerOptions(tiles_url=url)))
     assert "img-src 'self' https://tile.openstreetmap.org blob: data:;" in policy

@@ -1,10 +1,14 @@
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproj import Geod
 
 from netvlad import Position
 from search import ParameterError, parse_position
-from search.positions import PlacePositions
+from search.positions import EARTH_RADIUS_M, PlacePositions
 
 
 def positions_of(*positions: Position | None) -> PlacePositions:
@@ -42,6 +46,37 @@ def test_only_places_with_a_position_within_the_radius_are_found() -> None:
     assert table.within(Position(48.0, 11.0), 100).tolist() == [0, 20]
     assert table.within(Position(48.0, 11.0), 2000).tolist() == [0, 20, 30]
     assert table.within(Position(-48.0, 11.0), 100).tolist() == []
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180), st.floats(0.1, 2e7), st.integers(0, 359))
+def test_a_box_holds_the_circle(
+    latitude: float, longitude: float, radius_m: float, bearing: int
+) -> None:
+    table = positions_of(None)
+    point = Position(latitude, longitude)
+    south, west, north, east = table.box(point, radius_m)
+    reach, turn = radius_m * 0.999 / EARTH_RADIUS_M, math.radians(bearing)
+    start = math.radians(latitude)
+    end = math.asin(
+        max(
+            -1,
+            min(
+                1,
+                math.sin(start) * math.cos(reach)
+                + math.cos(start) * math.sin(reach) * math.cos(turn),
+            ),
+        )
+    )
+    across = math.atan2(
+        math.sin(turn) * math.sin(reach) * math.cos(start),
+        math.cos(reach) - math.sin(start) * math.sin(end),
+    )
+    there = (longitude + math.degrees(across) + 180) % 360 - 180
+    assert south - 1e-7 <= math.degrees(end) <= north + 1e-7
+    if west <= east:
+        assert west - 1e-7 <= there <= east + 1e-7 or (west, east) == (-180, 180)
+    else:
+        assert there >= west - 1e-7 or there <= east + 1e-7
 
 
 def test_an_index_without_positions_finds_nothing() -> None:

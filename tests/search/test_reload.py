@@ -1,11 +1,13 @@
 """A new version of the index under load: no failed request, no mixed answer."""
 
+import asyncio
 import json
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 
 from indexer import Index, build_index, open_index, open_source
 from netvlad import Model
+from search import Engine, ServerOptions, create_app, open_engine
+from search.reload import Reloader
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,53 @@ def test_versions_follow_each_other_under_load(
         assert process.num_fds() <= files + 8, "old versions are closed"
         assert 'reloads_total{result="served"} 6.0' in client.get("/metrics").text
     server.stop()
+
+
+def test_twenty_versions_follow_each_other_under_load(
+    versions: tuple[Path, Path], street: Any, tmp_path: Path
+) -> None:
+    """Faster than a server looks, with as many searches as fit between."""
+    places = dict(names(version) for version in versions)
+    ids = list(places)
+    folder = tmp_path / "index"
+    shutil.copytree(versions[0], folder)
+
+    def load(served: Engine | None = None) -> Engine:
+        return open_engine(folder, ServerOptions(), served=served)
+
+    app = create_app(
+        load, reloader=lambda service: Reloader(service, folder, load, poll_seconds=0.01)
+    )
+    seen: list[str] = []
+
+    async def press(client: httpx.AsyncClient) -> None:
+        while True:
+            files = {"photo": ("a", street.query(4))}
+            body = (await client.post("/v1/search", params={"k": 3}, files=files)).json()
+            seen.append(body["index_id"])
+            assert {result["name"] for result in body["results"]} <= places[body["index_id"]]
+
+    async def run() -> None:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        ):
+            while (await client.get("/readyz")).status_code == 503:
+                await asyncio.sleep(0.01)
+            pressing = [asyncio.create_task(press(client)) for _ in range(2)]
+            for turn in range(20):
+                wanted = (turn + 1) % 2
+                await asyncio.to_thread(put, versions[wanted], folder)
+                async with asyncio.timeout(20):
+                    while seen[-1:] != [ids[wanted]]:
+                        assert not any(task.done() for task in pressing), "a search failed"
+                        await asyncio.sleep(0.01)
+            for task in pressing:
+                task.cancel()
+            await asyncio.gather(*pressing, return_exceptions=True)
+
+    asyncio.run(run())
+    assert sum(a != b for a, b in pairwise(seen)) >= 19
 
 
 def test_a_broken_version_is_refused_and_said(

@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.responses import StreamingResponse
 
-from netvlad import ModelError, find_model
-from search import Engine, ServerError, ServerOptions, create_app, serve
+from netvlad import Model, ModelError, PlaceSearchError, find_model
+from search import Engine, ServerError, ServerOptions, create_app, open_engine, serve
 
 PROGRAM = (sys.executable, "-m", "place_search.cli")
 
@@ -100,6 +102,57 @@ def test_a_folder_of_photos_is_no_index(street: Any) -> None:
     assert str(street.folder) in fails("serve", street.folder, "--port", "0")
 
 
+def test_what_cannot_be_opened_is_said_before_it_serves(
+    index_folder: Path, tmp_path: Path, model: Model
+) -> None:
+    assert model.folder is not None
+    copies = iter(range(20))
+
+    def sentence(spoil: Callable[[Path, Path], object]) -> str:
+        base = tmp_path / str(next(copies))
+        shutil.copytree(index_folder, base / "index")
+        shutil.copytree(model.folder or "", base / "model")
+        spoil(base / "index", base / "model")
+        with pytest.raises(PlaceSearchError) as told:
+            open_engine(base / "index", ServerOptions(model=base / "model"))
+        said = str(told.value)
+        assert said.endswith(".")
+        assert "\n" not in said
+        return said.replace(str(base), "")
+
+    def unreadable(path: Path) -> None:
+        path.unlink()
+        path.mkdir()
+
+    assert "/index does not exist" in sentence(lambda index, model: shutil.rmtree(index))
+    assert "/index/manifest.json cannot be read" in sentence(
+        lambda index, model: unreadable(index / "manifest.json")
+    )
+    assert "/index/manifest.json is damaged" in sentence(
+        lambda index, model: (index / "manifest.json").write_text("{")
+    )
+    for name in ("index.faiss", "descriptors.h5", "descriptors/00000.h5"):
+        told = sentence(lambda index, model, name=name: (index / name).write_bytes(b"x"))  # type: ignore[misc]
+        assert f"/index/{name} is missing or damaged" in told
+        assert f"/index/{name}" in sentence(
+            lambda index, model, name=name: (index / name).unlink()  # type: ignore[misc]
+        )
+    assert "There is no model" in sentence(lambda index, model: shutil.rmtree(model))
+    for spoil in (Path.unlink, unreadable, lambda path: path.write_bytes(b"x")):
+        told = sentence(lambda index, model, spoil=spoil: spoil(model / "f32.onnx"))  # type: ignore[misc]
+        assert "/model/f32.onnx is missing or altered" in told
+    with pytest.raises(PlaceSearchError, match=r"manifest\.json is a file; name the folder"):
+        open_engine(index_folder / "manifest.json", ServerOptions())
+
+
+@pytest.mark.parametrize("site", ["a.example", "https://a.example/", "https://a b", "file:///x"])
+def test_names_that_nobody_asks_by_are_refused(site: str) -> None:
+    with pytest.raises(ServerError, match="--cors"):
+        ServerOptions(cors_origins=[site])
+    with pytest.raises(ServerError, match="--allowed-hosts"):
+        ServerOptions(allowed_hosts=[f"https://{site}"])
+
+
 def test_an_index_of_another_model_is_refused(index_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(find_model("lite0-netvlad"), other)
@@ -161,19 +214,38 @@ def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
     asyncio.run(run())
 
 
-def test_an_unexpected_error_is_a_problem_without_its_innards(engine: Engine) -> None:
+def test_an_unexpected_error_is_a_problem_without_its_innards(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     app = create_app(engine)
 
     @app.get("/broken")
     def broken() -> None:
         raise ZeroDivisionError("secret")
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get("/broken")
+    @app.get("/half")
+    def half() -> StreamingResponse:
+        def parts() -> Iterator[bytes]:
+            yield b"half"
+            raise ZeroDivisionError("secret")
 
-    response = asyncio.run(ask())
+        return StreamingResponse(parts())
+
+    async def ask() -> tuple[httpx.Response, str]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            response = await client.get("/broken")
+            with pytest.raises(ZeroDivisionError):
+                await client.get("/half")  # a server closes the connection then
+            return response, (await client.get("/metrics")).text
+
+    response, metrics = asyncio.run(ask())
+    told = [json.loads(record.message) for record in caplog.records if "failed" in record.message]
+    assert [line["route"] for line in told] == ["/broken", "/half"]
+    assert told[0]["request_id"] == response.headers["x-request-id"]
+    assert "ZeroDivisionError: secret" in told[0]["traceback"]
+    assert 'place_search_problems_total{type="internal"} 2.0' in metrics
+    assert 'route="/broken",status="500"' in metrics
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -220,7 +292,8 @@ def test_the_serving_path_imports_no_torch(index_folder: Path, street: Any) -> N
         "engine = search.open_engine(Path(sys.argv[1]), search.ServerOptions())\n"
         "search.create_app(engine)\n"
         "assert engine.search(Path(sys.argv[2]), k=1).results[0].name == '03.jpg'\n"
-        "print(sorted({'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)))\n"
+        "heavy = {'torch', 'ray', 'matplotlib', 'scipy', 'opentelemetry.sdk'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(index_folder), str(street.folder / "03.jpg")],

@@ -1,5 +1,6 @@
 """Whitening against a plain eigendecomposition, and the command that fits it."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from typer.testing import CliRunner
 
-from indexer import build_index, open_index, open_source
+import place_search
+from evaluation import TruthFiles, examine
+from indexer import build_index, open_index, open_index_model, open_source
 from netvlad import ModelError, find_model, open_model, read_card
+from place_search.cli import app
+from search import ServerOptions, compare_photos, open_engine
 from training import TrainingError, fit_whitening, whiten, whitening
 from training.whitening import samples_needed
 
@@ -116,14 +122,43 @@ def test_an_index_is_whitened_and_its_crops_compare_only_with_each_other(
     assert len({cropped.fingerprint, white.fingerprint, plain_model.fingerprint}) == 3
     build_index(source, tmp_path / "cropped", cropped)
     index = open_index(tmp_path / "cropped")
-    assert (index.dims, index.cropped_to) == (4, 4)
-    index.check_model(open_model(tmp_path / "white", dims=index.cropped_to))
+    assert index.dims == 4
+    index.check_model(open_index_model(index.manifest, tmp_path / "white"))
     with pytest.raises(ModelError, match="gives 6 dimensions, so 7 cannot be kept"):
         open_model(tmp_path / "white", dims=7)
     with pytest.raises(ModelError, match="is not whitened, so its descriptors cannot be cropped"):
         open_model(dims=100)
     with pytest.raises(TrainingError, match="is whitened already"):
         whiten(photos, tmp_path / "twice", dims=3, model=tmp_path / "white")
+
+
+def test_who_opens_a_cropped_index_crops_its_model(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch)
+    monkeypatch.setenv("PLACE_SEARCH_WEIGHTS", str(tmp_path))
+    whiten(photos, tmp_path / "white", dims=6, model="lite0-netvlad")
+    folder, data = tmp_path / "index", tmp_path / "data"
+    shutil.copytree(photos, data)
+    last = max(data.glob("*.jpg"))
+    last.rename(tmp_path / "late.jpg")
+    build_index(open_source(data), folder, open_model("white", dims=4))
+
+    assert place_search.search(folder, data / "03.jpg").results[0].name == "03.jpg"
+    served = open_engine(folder, ServerOptions(threads=1))
+    (tmp_path / "late.jpg").rename(last)
+    done = CliRunner().invoke(app, ["sync", str(folder), str(data), "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    again = open_engine(folder, ServerOptions(threads=1), served=served)
+    assert again.model is served.model
+    assert again.search(last).results[0].name == last.name
+    # A rebuild with another crop comes with a model of its own.
+    build_index(open_source(data), folder, open_model("white", dims=5))
+    wider = open_engine(folder, ServerOptions(threads=1), served=again)
+    assert wider.model.card.dims == 5
+    assert compare_photos(wider.model, last, last).similarity == pytest.approx(1)
+    told = examine(TruthFiles(), index=folder, threads=1)
+    assert told.problems == []
 
 
 def test_photos_are_refused_before_they_are_described(photos: Path, tmp_path: Path) -> None:

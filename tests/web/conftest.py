@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import uvicorn
 from PIL import ExifTags, Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from evaluation import evaluate, read_truth_csv, write_report
 from indexer import build_index, open_index, open_source
 from netvlad import Model, open_model
 from search import Engine, ServerOptions, create_app
@@ -114,11 +115,11 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
 
 
 @contextmanager
-def serving(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A `place-search serve` process that takes at most 2 MiB a request, and its address."""
     command = [sys.executable, "-m", "place_search.cli", "serve", str(index_folder)]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--max-body-mb", "2"], stdout=subprocess.PIPE, text=True
+        [*command, "--port", "0", "--max-body-mb", "2", *options], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     with process.stdout:
@@ -130,10 +131,29 @@ def serving(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.fixture(scope="session")
-def server(index_folder: Path) -> Iterator[str]:
+def reports(town: Town, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one report: of four queries, two of them wrong by its truth."""
+    rows = ["query,positives"]
+    for query, place in ((2, 2), (3, 3), (5, 6), (6, 5)):
+        rows.append(f"{town.query(query).name},{town.name(place)}")
+    truth = read_truth_csv(town.write("truth.csv", "\n".join(rows).encode()), town.folder)
+    folder = tmp_path_factory.mktemp("reports")
+    write_report(truth, evaluate(truth, model, at=[1, 2]), folder / "town")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(index_folder: Path, reports: Path) -> Iterator[str]:
     """The address of a server for all tests."""
-    with serving(index_folder) as (_, address):
+    with serving(index_folder, "--reports", str(reports)) as (_, address):
         yield address
+
+
+@pytest.fixture
+def start_server(index_folder: Path) -> Iterator[Callable[..., str]]:
+    """Starts a server with options; returns its address."""
+    with ExitStack() as servers:
+        yield lambda *options: servers.enter_context(serving(index_folder, *options))[1]
 
 
 @pytest.fixture

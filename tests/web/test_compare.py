@@ -154,3 +154,29 @@ def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: An
     page.set_input_files("#photo-1", town.query(4))
     expect(page.locator("#verdict")).to_be_visible()
     expect(alert).to_have_count(0)
+
+
+def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.goto(f"{server}compare")
+    answer(page)
+    page.on("filechooser", lambda _: None)  # from now on the browser hands its dialogs over
+    expect(page.locator("#status")).to_contain_text("12 places")
+
+    def press_until(key: str, focused: str) -> None:
+        for _ in range(20):
+            page.keyboard.press(key)
+            if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
+                return
+        raise AssertionError(f"{key} never reached {focused}")
+
+    for photo in ("#photo-0", "#photo-1"):
+        with page.expect_file_chooser() as chooser:
+            press_until("Tab", photo)
+            page.keyboard.press("Enter")
+        chooser.value.set_files(town.query(3))
+    expect(page.locator("#verdict")).to_have_text("Probably the same place")
+    expect(page.locator("#live")).to_have_text("Probably the same place")
+    press_until("Tab", "[role=switch]")
+    page.keyboard.press("Space")
+    assert not alpha(page, ".lines").any()

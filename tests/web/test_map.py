@@ -1,9 +1,13 @@
 """The map page, and the map beside the results."""
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
+
+from tests.search.tile_file import write_tiles
 
 
 def open_map(open_page: Any, server: str, query: str = "", **options: Any) -> Page:
@@ -80,6 +84,26 @@ def test_a_drawn_circle_is_searched_in(open_page: Any, server: str, town: Any) -
     expect(cards).to_have_count(2)
 
 
+def test_a_circle_is_drawn_by_touch(open_page: Any, server: str) -> None:
+    phone = {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True}
+    page = open_map(open_page, server, "?at=48.005,11.5,16", **phone)
+    page.get_by_role("button", name="Draw on the map").tap()
+    expect(page.locator("#draw-how")).to_contain_text("Press on the map for the middle")
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    devtools = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 30, "y": y + 40}]),
+        ("touchMove", [{"x": x + 60, "y": y + 80}]),
+        ("touchEnd", []),
+    ):
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(page.get_by_role("link", name=re.compile("Search within 1(5|6)[0-9] m"))).to_be_visible()
+    expect(page.locator("#draw-how")).to_have_text("")
+
+
 def test_the_results_are_on_a_map_beside_them(open_page: Any, town: Any) -> None:
     page = open_page()
     page.set_input_files("#photo", town.query(2))
@@ -94,6 +118,20 @@ def test_the_results_are_on_a_map_beside_them(open_page: Any, town: Any) -> None
     expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
 
 
+def test_a_map_whose_server_is_away_says_so_and_goes_on(open_page: Any, server: str) -> None:
+    page = open_map(
+        open_page, server, "?at=48.005,11.5,15", expected=("ERR_INTERNET_DISCONNECTED",)
+    )
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Zoom out").click()
+    expect(page.locator("#status")).to_contain_text("No answer from the server; asking again")
+    page.get_by_role("button", name="Zoom out").click()
+    page.context.set_offline(False)
+    expect(page.locator("#status")).to_contain_text("12 places")
+    page.locator("#in-view summary").click()
+    expect(page.locator("#in-view-list li")).to_have_count(11)
+
+
 def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None:
     page = open_page()
 
@@ -105,3 +143,19 @@ def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None
     page.route("**/v1/places?*", lambda route: route.fulfill(json={"places": 0, "features": []}))
     page.goto(f"{server}map")
     expect(page.locator("#map-note")).to_contain_text("No place of this index has a position.")
+
+
+def test_a_file_of_tiles_is_the_ground_of_the_map(
+    open_page: Any, start_server: Callable[..., str], tmp_path: Path
+) -> None:
+    file = write_tiles(tmp_path / "world.pmtiles", range(6))
+    address = start_server("--tiles-file", str(file))
+    page = open_page(address)
+    page.goto(f"{address}map?at=48.003,11.5,17")
+    expect(page.locator("#map-note")).to_contain_text("places with a position are in view")
+    # Closer than the file goes, its last zoom is shown larger.
+    tiles = page.locator(".leaflet-tile-loaded")
+    expect(tiles.first).to_have_attribute("src", re.compile(r"/tiles/5/17/11$"))
+    page.goto(f"{address}map?at=48,11.5,4")
+    expect(tiles.first).to_have_attribute("src", re.compile(r"/tiles/4/\d+/\d+$"))
+    expect(page.locator(".leaflet-control-attribution")).to_have_text("© The mappers & friends")

@@ -1,5 +1,6 @@
 """What the page says when something goes wrong, and how it goes on."""
 
+import json
 import re
 import struct
 import threading
@@ -8,7 +9,10 @@ from zlib import crc32
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
+
+from search.problems import PROBLEMS
+from tests.web.test_pages import check_accessible
 
 
 def wide_png(width: int, height: int) -> bytes:
@@ -184,3 +188,32 @@ def test_a_search_in_an_empty_circle_says_so(open_page: Any, town: Any) -> None:
     )
     page.get_by_role("button", name="Search everywhere").click()
     found(page, "street-6/06.jpg")
+
+
+UNSPECIFIC = {"method-not-allowed", "cannot-change", "wrong-host", "internal"}
+"""Problems that a search from the page does not meet, or whose cause nobody can name."""
+
+
+def test_every_problem_is_told_in_words_with_a_mend(open_page: Any, town: Any) -> None:
+    page = open_page(expected=("the server responded with a status of",))
+    expect(page.locator("#status")).to_contain_text("12 places")
+    alert = page.get_by_role("alert")
+    photo = town.query(0)
+    told: dict[str, Any] = {}
+
+    def refuse(route: Route) -> None:
+        headers = {"retry-after": "60", "content-type": "application/problem+json"}
+        route.fulfill(status=told["status"], headers=headers, body=json.dumps(told))
+
+    page.route("**/v1/search?*", refuse)
+    for name, problem in PROBLEMS.items():
+        told = problem.describe(f"The sentence of {name}.")
+        page.set_input_files("#photo", photo)
+        expect(page.locator(".problem details")).to_contain_text(told["detail"])
+        title = alert.get_by_role("heading").inner_text()
+        assert (title == "The server could not search") == (name in UNSPECIFIC), name
+        assert alert.locator("p").first.inner_text().endswith(".")
+    check_accessible(page)
+    page.unroute_all()
+    page.set_input_files("#photo", photo)
+    found(page, "street-0/00.jpg")

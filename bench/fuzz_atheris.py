@@ -1,0 +1,56 @@
+"""A target for atheris, which finds its way into the decoder by the code that each photo reaches.
+
+python -m bench.fuzz_atheris [libFuzzer's options] [CORPUS]      needs: pip install atheris
+
+What it finds lies under bench/out/fuzz/ as crash-…, oom-… or timeout-….
+"""
+
+import contextlib
+import random
+import sys
+from pathlib import Path
+
+try:
+    import atheris
+except ImportError:
+    sys.exit("atheris is not installed; run: pip install atheris.")
+
+with atheris.instrument_imports(include=["PIL", "netvlad.photo", "pillow_heif"]):
+    from bench.fuzz import AREA, OUT
+    from netvlad import UPLOADS, PhotoError, decode_photo
+    from tests.search.photos import mutated, valid_photos
+
+LIMITS = ("-rss_limit_mb=1024", "-timeout=10", "-max_len=65536")
+
+
+def decode(photo: bytes) -> None:
+    """Decode; what is not refused as a photo error is a finding."""
+    with contextlib.suppress(PhotoError):
+        decode_photo(photo, needed=AREA.size, max_pixels=1_000_000, formats=UPLOADS)
+
+
+def change(photo: bytes, max_size: int, seed: int) -> bytes:
+    """Damage a photo as photos get damaged, or let libFuzzer do it."""
+    chance = random.Random(seed)
+    if len(photo) > 80 and chance.random() < 0.5:
+        return mutated(photo, chance)[:max_size]
+    changed: bytes = atheris.Mutate(photo, max_size)
+    return changed
+
+
+def main() -> None:
+    """Fuzz from valid photos of every format, and from what was learnt before, until stopped."""
+    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    corpus = Path(named[0]) if named else OUT / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, (_, photo) in enumerate(valid_photos()):
+        (corpus / f"valid-{number}").write_bytes(photo)
+    found = f"-artifact_prefix={corpus.parent}/"
+    arguments = [sys.argv[0], *LIMITS, found, *options, str(corpus)]
+    atheris.Setup(arguments, decode, custom_mutator=change)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The model that goes with an index: the one it was made with, cropped as it was then."""
+
+from pathlib import Path
+
+from indexer.manifest import Manifest
+from netvlad import Mode, Model, open_model
+
+
+def open_index_model(
+    manifest: Manifest,
+    model: str | Path | None = None,
+    *,
+    mode: Mode = "latency",
+    threads: int | None = None,
+) -> Model:
+    """Open the model that an index was made with, or another id or folder of the same weights.
+
+    Whoever opens a model for an index does so here: descriptors of a model that was cropped by
+    `--dims` compare only with those cropped alike. Whether it fits is for the index to check.
+
+    Raises:
+        ModelError: no such model, or one that cannot be cropped as the index's was.
+    """
+    made_by = manifest.model
+    dims = int(made_by["dims"]) if made_by.get("cropped") else None
+    return open_model(model or str(made_by["id"]), mode=mode, threads=threads, dims=dims)

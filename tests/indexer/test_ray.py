@@ -1,0 +1,263 @@
+"""Embedding on a Ray cluster of two nodes: the same index as made here, whatever dies."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from indexer import (
+    ClusterError,
+    build_index,
+    open_index,
+    open_source,
+    verify_index,
+)
+from netvlad import Model, open_model
+
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The URL of a folder in a local S3, from moto's server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }
+    os.environ.update(settings)
+    import boto3
+
+    boto3.client("s3").create_bucket(
+        Bucket="exchange", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    yield "s3://exchange/run"
+    server.stop()
+    for name in settings:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(bucket: str, blocks: ModuleType) -> Iterator[Any]:
+    """Two nodes with a CPU each, beside a head that has none."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    ray.cloudpickle.register_pickle_by_value(blocks)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    cluster.wait_for_nodes()
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    yield nodes
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def workers(blocks: ModuleType, model: Model, seconds: float = 0.0, **more: Any) -> Any:
+    from indexer.ray_engine import RayWorkers
+
+    return RayWorkers(model, opened=lambda: blocks.block_model(seconds), **more)
+
+
+def same(blocks: ModuleType, one: Path, other: Path) -> bool:
+    return bool(blocks.content(one) == blocks.content(other))
+
+
+@pytest.mark.parametrize("exchange", [False, True])
+def test_it_is_the_index_of_a_local_run(
+    photos: Path, tmp_path: Path, blocks: ModuleType, model: Model, bucket: str, exchange: bool
+) -> None:
+    (photos / "broken.jpg").write_bytes(b"no photo")
+    source = open_source(photos)
+    local = build_index(source, tmp_path / "local", model, photos_per_shard=4)
+    told: list[int] = []
+    spread = build_index(
+        source,
+        tmp_path / "spread",
+        model,
+        photos_per_shard=4,
+        workers=workers(blocks, model, exchange=f"{bucket}/a" if exchange else ""),
+        progress=lambda stage, done, total: told.append(done),
+    )
+    assert (spread.index_id, spread.skipped) == (local.index_id, local.skipped)
+    assert same(blocks, tmp_path / "local", tmp_path / "spread")
+    assert verify_index(tmp_path / "spread").problems == []
+    assert max(told) == 12
+    if exchange:
+        import fsspec
+
+        assert fsspec.url_to_fs(f"{bucket}/a", use_listings_cache=False)[0].find(bucket) == []
+
+
+def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: str) -> None:
+    from indexer.ray_engine import RayWorkers
+
+    model = open_model(mode="throughput", threads=1)
+    source = open_source(photos)
+    build_index(source, tmp_path / "local", model)
+    build_index(
+        source, tmp_path / "spread", model, workers=RayWorkers(model, exchange=f"{bucket}/b")
+    )
+    local, spread = open_index(tmp_path / "local"), open_index(tmp_path / "spread")
+    assert [place.name for place in spread.places()] == [place.name for place in local.places()]
+    assert spread.place_ids.tolist() == local.place_ids.tolist()
+    for one, other in zip(local.descriptors().chunks(), spread.descriptors().chunks(), strict=True):
+        assert (np.vecdot(one, other) >= 0.9999).all()
+
+
+def actor_pids() -> list[int]:
+    """The processes of this cluster that embed: all are descendants of this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "MapWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
+
+
+def test_a_killed_worker_costs_its_shard_alone(
+    render: Any, tmp_path: Path, blocks: ModuleType, model: Model
+) -> None:
+    folder = tmp_path / "photos"
+    for number in range(24):
+        render(folder / f"{number:02d}.jpg", number)
+    source = open_source(folder)
+    build_index(source, tmp_path / "local", model, photos_per_shard=3)
+    killed: list[int] = []
+
+    def kill() -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            # One on each node: a CPU has room for one.
+            if len(found := actor_pids()) == 2:
+                time.sleep(0.3)
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
+                return
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    build_index(
+        source,
+        tmp_path / "spread",
+        model,
+        photos_per_shard=3,
+        workers=workers(blocks, model, 0.2),
+    )
+    killer.join()
+    assert killed
+    assert same(blocks, tmp_path / "local", tmp_path / "spread")
+
+
+@pytest.mark.parametrize("exchange", [False, True])
+def test_a_killed_driver_goes_on(
+    render: Any,
+    tmp_path: Path,
+    blocks: ModuleType,
+    model: Model,
+    bucket: str,
+    cluster: Any,
+    exchange: bool,
+) -> None:
+    folder = tmp_path / "photos"
+    for number in range(16):
+        render(folder / f"{number:02d}.jpg", number)
+    url = f"{bucket}/c" if exchange else ""
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    driver = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            DRIVER,
+            str(blocks.__file__),
+            str(folder),
+            str(tmp_path / "out"),
+            url,
+        ],
+        env={**os.environ, "RAY_ADDRESS": address},
+    )
+    journal = tmp_path / "out" / "building.jsonl"
+    until = time.monotonic() + 120
+    while not journal.exists() or len(journal.read_text().splitlines()) < 3:
+        assert driver.poll() is None, "it ended early"
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    driver.kill()
+    driver.wait()
+    source = open_source(folder)
+    report = build_index(
+        source,
+        tmp_path / "out",
+        model,
+        photos_per_shard=2,
+        workers=workers(blocks, model, exchange=url),
+    )
+    assert report.reused >= 2
+    build_index(source, tmp_path / "local", model, photos_per_shard=2)
+    assert same(blocks, tmp_path / "local", tmp_path / "out")
+
+
+DRIVER = """
+import importlib.util, sys
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("block_model", sys.argv[1])
+blocks = importlib.util.module_from_spec(spec)
+sys.modules["block_model"] = blocks
+spec.loader.exec_module(blocks)
+import ray
+ray.cloudpickle.register_pickle_by_value(blocks)
+from indexer import build_index, open_source
+from indexer.ray_engine import RayWorkers
+model = blocks.block_model()
+workers = RayWorkers(model, opened=lambda: blocks.block_model(0.3), exchange=sys.argv[4])
+build_index(open_source(Path(sys.argv[2])), Path(sys.argv[3]), model, photos_per_shard=2,
+            workers=workers)
+"""
+
+
+def test_what_goes_wrong_is_one_sentence(
+    photos: Path, tmp_path: Path, blocks: ModuleType, model: Model, bucket: str
+) -> None:
+    source = open_source(photos)
+    with pytest.raises(ClusterError, match=r"exchange .* does not work"):
+        build_index(
+            source,
+            tmp_path / "a",
+            model,
+            workers=workers(blocks, model, exchange="s3://nowhere/run"),
+        )
+    with pytest.raises(ClusterError, match=r"finished nothing for 0\.1 s"):
+        build_index(
+            source,
+            tmp_path / "b",
+            model,
+            workers=workers(blocks, model, 0.3, stall_seconds=0.1),
+        )
+    for thread in threading.enumerate():
+        if thread.name == "ray":
+            thread.join()
+    other = blocks.block_model(weights="1")
+    with pytest.raises(ClusterError, match="another version of place-search"):
+        build_index(source, tmp_path / "c", other, workers=workers(blocks, other))
+    assert not any((tmp_path / name / "manifest.json").exists() for name in "abc")

@@ -1,0 +1,237 @@
+"""An index whose vectors are in Milvus: in a file of milvus-lite, and on a real server."""
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import place_search
+from indexer import (
+    Index,
+    StoreOutageError,
+    add_photos,
+    build_index,
+    compact_index,
+    open_index,
+    open_source,
+    read_manifest,
+    remove_places,
+    repair_index,
+    verify_index,
+)
+from indexer.milvus_engine import LEDGER
+from indexer.milvus_link import milvus_link
+from netvlad import Model, Position
+from search import Engine
+
+ENGINES = ["lite", pytest.param("server", marks=pytest.mark.milvus_server)]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(params=ENGINES)
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "server":
+        return str(request.getfixturevalue("milvus_server").uri)
+    return str(tmp_path / "lite.db")
+
+
+@pytest.fixture
+def photos(street: Any, tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    shutil.copytree(street.folder, folder)
+    return folder
+
+
+@pytest.fixture
+def made(photos: Path, uri: str, model: Model, tmp_path: Path) -> Path:
+    """The folder of an index of the street, but for its last place."""
+    last = (photos / "11.jpg").rename(tmp_path / "11.jpg")
+    folder = tmp_path / "index"
+    report = build_index(open_source(photos), folder, model, store="milvus", uri=uri)
+    last.rename(photos / "11.jpg")
+    assert report.store.explanation == (
+        "milvus: as requested; recall@10 1.000 against exact search"
+    )
+    return folder
+
+
+def collection(folder: Path) -> str:
+    return str(json.loads((folder / "index.milvus").read_text())["collection"])
+
+
+def names(index: Index, query: bytes, model: Model, **more: Any) -> list[str]:
+    return [result.name for result in Engine(index, model).search(query, **more).results]
+
+
+def test_it_lives_and_answers_as_faiss_does(
+    made: Path,
+    photos: Path,
+    street: Any,
+    model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("search.engine.VERIFY_BUDGET_S", 60)
+    assert not (made / "index.faiss").exists()
+    assert verify_index(made).problems == []
+    add_photos(made, open_source(photos), model)
+    remove_places(made, [2, 3])
+    with_milvus = open_index(made)
+    first = collection(made)
+    shutil.copytree(made, tmp_path / "faiss")
+    compact_index(tmp_path / "faiss", store="auto")
+    assert (tmp_path / "faiss" / "index.faiss").exists()
+    assert not (tmp_path / "faiss" / "index.milvus").exists()
+    with_faiss = open_index(tmp_path / "faiss")
+    for place in (0, 2, 5, 11):
+        query = street.query(place)
+        expected = names(with_faiss, query, model)
+        assert names(with_milvus, query, model) == expected
+        near: dict[str, Any] = {"near": Position(48.004, 11.5), "radius_m": 250}
+        assert names(with_milvus, query, model, **near) == names(with_faiss, query, model, **near)
+        verified = names(with_faiss, query, model, verify=True)
+        assert names(with_milvus, query, model, verify=True) == verified
+    assert compact_index(made).compacted
+    assert not compact_index(made).compacted
+    assert collection(made) != first
+    compacted = open_index(made)
+    assert compacted.store_card.count == compacted.count
+    assert verify_index(made).problems == []
+
+
+def test_places_are_there_with_their_positions(made: Path, uri: str) -> None:
+    rows = milvus_link(uri).call(
+        "query",
+        collection(made),
+        filter="place_id >= 0",
+        output_fields=["place_id", "name", "latitude", "longitude"],
+        limit=100,
+        consistency_level="Strong",
+    )
+    index = open_index(made)
+    assert len(rows) == index.count
+    for row in rows:
+        place = index.place(row["place_id"])
+        assert place.name == row["name"]
+        if place.position is None:
+            assert row["latitude"] > 90
+        else:
+            assert (row["latitude"], row["longitude"]) == pytest.approx(place.position)
+
+
+def test_a_lost_collection_is_made_again_of_the_shards(
+    made: Path, uri: str, street: Any, model: Model
+) -> None:
+    served = open_index(made)
+    link, first = milvus_link(uri), collection(made)
+    link.call("drop_collection", first)
+    with pytest.raises(StoreOutageError, match=r"has lost the collection .*verify INDEX --repair"):
+        names(served, street.query(1), model)
+    (problem,) = verify_index(made).problems
+    assert problem.file == "index.milvus"
+    report = repair_index(made, lambda: pytest.fail("no photo needs to be described"))
+    assert (report.whole, report.repaired) == (True, ["index.milvus"])
+    assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+
+
+def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
+    made: Path, uri: str, street: Any, model: Model
+) -> None:
+    served, link = open_index(made), milvus_link(uri)
+    made_by_now = {collection(made)}
+    for _ in range(3):
+        compact_index(made, store="milvus", uri=uri)
+        made_by_now.add(collection(made))
+        assert names(served, street.query(1), model)[0] == "01.jpg"
+        served = open_index(made)
+    assert len(made_by_now) == 4
+    assert len(made_by_now & set(link.call("list_collections"))) == 2
+    assert len((made / LEDGER).read_text().splitlines()) == 2
+
+
+def test_a_killed_build_leaves_the_old_version(
+    made: Path, uri: str, street: Any, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = milvus_link(uri)
+    before, there = open_index(made).index_id, set(link.call("list_collections"))
+    with monkeypatch.context() as patched:
+        patched.setattr("indexer.milvus_engine._index", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            compact_index(made, store="milvus", uri=uri)
+    assert len(set(link.call("list_collections")) - there) == 1
+    assert open_index(made).index_id == before
+    assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+    compact_index(made, store="milvus", uri=uri)
+    assert len(set(link.call("list_collections")) - there) == 1
+
+
+@pytest.fixture
+def unreachable(made: Path) -> Path:
+    """An index whose Milvus has moved to where nobody answers."""
+    manifest = read_manifest(made)
+    moved = {**manifest.store, "uri": f"http://127.0.0.1:{free_port()}"}
+    replace(manifest, store=moved).write(made)
+    return made
+
+
+@pytest.mark.parametrize("uri", ["lite"], indirect=True)
+def test_an_outage_is_a_503_with_a_reason(
+    unreachable: Path, street: Any, start_server: Callable[..., Any]
+) -> None:
+    running = start_server(unreachable)
+    with httpx.Client(base_url=running.address, timeout=30) as client:
+        for _ in range(2):
+            reply = client.post("/v1/search", files={"photo": street.query(1)})
+            assert (reply.status_code, reply.json()["type"]) == (503, "/problems/engine-down")
+            assert "does not answer" in reply.json()["detail"]
+            assert "127.0.0.1" not in reply.text
+            assert reply.headers["retry-after"]
+        assert client.get("/v1/places/1").status_code == 200
+        assert client.get("/livez").status_code == 200
+    assert "Milvus at http://127.0.0.1" in running.text()
+    with pytest.raises(StoreOutageError, match="once it does, try again"):
+        place_search.search(unreachable, street.query(1))
+
+
+@pytest.mark.milvus_server
+def test_service_comes_back_with_the_server(
+    milvus_server: Any,
+    photos: Path,
+    model: Model,
+    street: Any,
+    start_server: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "index"
+    build_index(open_source(photos), folder, model, store="milvus", uri=milvus_server.uri)
+    running = start_server(folder)
+    with httpx.Client(base_url=running.address, timeout=40) as client:
+
+        def ask() -> httpx.Response:
+            return client.post("/v1/search", files={"photo": street.query(1)})
+
+        assert ask().json()["results"][0]["name"] == "01.jpg"
+        milvus_server.kill()
+        down = ask()
+        assert (down.status_code, down.json()["type"]) == (503, "/problems/engine-down")
+        milvus_server.start()
+        milvus_server.wait()
+        until = time.monotonic() + 180
+        while (reply := ask()).status_code != 200:
+            assert reply.status_code == 503, reply.text
+            assert time.monotonic() < until, "it did not come back"
+            time.sleep(1)
+        assert reply.json()["results"][0]["name"] == "01.jpg"
+        assert client.get("/").status_code == 200

@@ -1,0 +1,79 @@
+"""The reports of evaluations: their list, and each as a page."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    page.goto(f"{server}reports")
+    expect(page.locator(".report")).to_have_count(1)
+    (card,) = page.locator(".report").all()
+    expect(card).to_contain_text("town: 4 queries among 4 photos, protocol truth-csv")
+    expect(card.locator("dd").first).to_contain_text("50.0%")
+    bar = card.locator(".share").first.evaluate(
+        "bar => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth"
+    )
+    assert bar == pytest.approx(1 / 2, abs=0.01)
+    page.get_by_role("link", name="lite0-netvlad on truth").click()
+    expect(page).to_have_url(f"{server}reports/town/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("lite0-netvlad on truth")
+    shown = page.locator("#cards > article:visible")
+    expect(shown).to_have_count(4)
+    page.get_by_role("button", name="Only wrong (2)").press("Enter")
+    expect(shown).to_have_count(2)
+    expect(shown.first).to_contain_text("Wrong: the first right result is number ")
+    page.wait_for_function("[...document.images].every((image) => image.naturalWidth > 0)")
+    assert [rule["id"] for rule in Axe().run(page).response["violations"]] == []
+    page.get_by_role("link", name="All reports").click()
+    expect(page.locator(".report")).to_have_count(1)
+
+
+def test_a_report_has_the_colours_of_the_pages(open_page: Any, server: str) -> None:
+    page = open_page()
+    page.goto(f"{server}reports")
+
+    def colours() -> Any:
+        return page.evaluate(
+            """() => [document.body, document.querySelector('h1')].map((part) => {
+                const { color, backgroundColor, fontFamily } = getComputedStyle(part);
+                return [color, backgroundColor, fontFamily];
+            })"""
+        )
+
+    page.get_by_role("button", name="Dark colours").click()
+    dark = colours()
+    page.get_by_role("link", name="lite0-netvlad on truth").click()
+    expect(page).to_have_url(re.compile(r"town/\?theme=dark$"))
+    assert colours() == dark
+
+
+def test_a_report_is_shut_off_from_the_server(browser: Browser, server: str) -> None:
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto(f"{server}reports/town/")
+    # What a script in a report could do, were it somebody else's.
+    ask = "() => fetch('/v1/index', { mode: 'no-cors' }).then(() => 'asked', () => 'refused')"
+    assert page.evaluate(ask) == "refused"
+    assert "Content Security Policy" in refused[0]
+    assert page.evaluate("origin") == "null"
+    page.close()
+
+
+def test_without_reports_there_is_no_link_but_a_mend(
+    open_page: Any, start_server: Callable[..., str], tmp_path: Path
+) -> None:
+    address = start_server()
+    page = open_page(address)
+    expect(page.locator("#status")).to_contain_text("12 places")
+    expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(4)
+    page.goto(f"{address}reports")
+    expect(page.locator("#none")).to_contain_text("place-search serve INDEX --reports REPORTS")

@@ -1,0 +1,64 @@
+// The list of evaluation reports; each opens as a page of its own.
+
+import { readReports } from './api.js';
+import { element, find } from './dom.js';
+import { persist } from './persist.js';
+import { serverReady } from './server.js';
+import { words } from './words.js';
+
+/** @import { Report } from './types.js' */
+
+const list = find('reports', HTMLOListElement);
+
+void serverReady();
+await show();
+
+async function show() {
+  const { signal } = new AbortController();
+  const reports = await persist(() => readReports(signal), { photos: [], signal, onProblem: () => {}, again: show });
+  if (!reports) return;
+  list.replaceChildren(...reports.map(card));
+  find('none', HTMLDivElement).hidden = reports.length > 0;
+}
+
+/** @param {Report} report */
+function card(report) {
+  const { name, model, truth, protocol, queries, database, created } = report;
+  const address = `/reports/${encodeURIComponent(name)}/`;
+  const link = element('a', { href: address }, words.reportTitle(model, truth));
+  // A report's page is shut off from this one, and is told the colours that were chosen here.
+  for (const click of ['click', 'auxclick']) {
+    link.addEventListener(click, () => {
+      const theme = document.documentElement.dataset['theme'];
+      link.href = theme ? `${address}?theme=${theme}` : address;
+    });
+  }
+  return element(
+    'li',
+    { class: 'report' },
+    element(
+      'div',
+      {},
+      element('h2', {}, link),
+      element('p', { class: 'note' }, words.reportAbout(name, protocol, queries, database)),
+      element('p', { class: 'note' }, words.date(created)),
+    ),
+    element('dl', { class: 'recalls' }, ...Object.keys(report.recall).map((n) => recall(report, n))),
+  );
+}
+
+/**
+ * @param {Report} report
+ * @param {string} n
+ */
+function recall({ recall: found, chance }, n) {
+  const bar = element('span', { class: 'share', 'aria-hidden': 'true' });
+  bar.style.setProperty('--recall', `${found[n]}`);
+  bar.style.setProperty('--chance', `${chance[n]}`);
+  return element(
+    'div',
+    { title: words.byChance(chance[n] ?? 0) },
+    element('dt', {}, `Recall@${n}`),
+    element('dd', {}, bar, words.perCent(found[n] ?? 0), element('span', { class: 'offscreen' }, words.byChance(chance[n] ?? 0))),
+  );
+}

@@ -1,0 +1,22 @@
+// What only the server knows: the ground of its maps, and whether it shows reports.
+
+/**
+ * @typedef {object} Served
+ * @property {{url: string, attribution: string, bounds?: [[number, number], [number, number]],
+ *   min_zoom?: number, max_zoom?: number} | null} tiles
+ * @property {boolean} reports
+ */
+
+/** Asked once a page. */
+export const served = ask();
+
+/** @returns {Promise<Served>} */
+async function ask() {
+  try {
+    const answer = await fetch('/page.json');
+    if (answer.ok) return await answer.json();
+  } catch {
+    // The server is not there; the page says so by what it asks for itself.
+  }
+  return { tiles: null, reports: false };
+}
