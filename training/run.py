@@ -255,7 +255,9 @@ def _card(
         "recall_after": {n: round(share, 1) for n, share in at.best.items()},
         "settings": asdict(recipe),
     }
-    what = str(card.fitting.get("what", "")).replace("; not trained on places", "")
+    what = str(card.fitting.get("what", "")).replace(
+        "; not trained on places", "; then trained on places"
+    )
     held = "held-out photos" if data.validation is None else data.validation.stem
     return replace(
         card,
