@@ -18,6 +18,7 @@ from netvlad.card import CARD_NAME
 from netvlad.model_folder import require_free, write_model
 from netvlad.network import Network, load_network
 from training.errors import TrainingError
+from training.memory import keep_large_blocks
 from training.passes import Advance
 from training.places import Places, hold_out, keep, require_places, with_views
 from training.recipe import Recipe
@@ -80,6 +81,7 @@ def train(
         ModelError: an unknown model, or `out` is a model already.
         PlaceSearchError: photos that cannot be listed.
     """
+    keep_large_blocks()
     team = join_team()
     told = progress if progress is not None and team.leads else _tell_nobody
     torch.manual_seed(recipe.seed)
