@@ -15,6 +15,7 @@ from place_search.commands import (
     index,
     search,
     serve,
+    train,
     verify,
     weights,
     whiten,
@@ -32,6 +33,7 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     describe.register,
     weights.register,
     cluster.register,
+    train.register,
     whiten.register,
     demo.register,
 )
