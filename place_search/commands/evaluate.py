@@ -102,6 +102,9 @@ def evaluate(
         opened = open_model(wanted, mode="throughput", threads=threads, dims=dims)
     else:
         opened = open_index_model(opened_index.manifest, model, mode="throughput", threads=threads)
+    reranker = None
+    if verify:
+        reranker = GeometryReranker(opened, known.root, k=ns[-1], index=opened_index)
     with progress() as advance:
         report = measure(
             known,
@@ -109,7 +112,7 @@ def evaluate(
             at=ns,
             protocol=protocol,
             index=opened_index,
-            reranker=GeometryReranker(opened, known.root, index=opened_index) if verify else None,
+            reranker=reranker,
             progress=partial(advance, "Describing"),
         )
     if as_json:
