@@ -2,9 +2,10 @@
 
 Cells of the two photos are matched as mutual nearest neighbours, where each pair of cells is also
 judged by its neighbours on the grid (neighbourhood consensus; Rocco et al. 2018, as a fixed 3 × 3
-sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), and what
-agrees with it counts. Of many candidates all are matched with cells of half the resolution, at a
-sixth of the cost, and those that agree best in full.
+sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), then a
+second one to those left over, since few scenes are one plane; what agrees counts. Of many
+candidates all are matched with cells of half the resolution, at a sixth of the cost, and those
+that agree best in full.
 """
 
 import math
@@ -30,9 +31,12 @@ TOLERANCE = 1.5
 """Cells that a match may lie off the fitted map."""
 COARSE_TOLERANCE = 1.0
 """The same in cells of half the resolution."""
+MAPS = 2
+"""Affine maps that are fitted, each to what agrees with none before it."""
 MIN_MATCHES = 8
 SCALE_SPREAD = 0.4
-"""How quickly the score falls with |ln scale|: photos from the same spot match at scale 1."""
+"""How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
+the same spot match at scale 1."""
 
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
@@ -42,9 +46,9 @@ Codes = tuple[NDArray[np.uint8], Grid]
 class Verification(NamedTuple):
     """What the geometry of two photos says.
 
-    `inliers` matches agree with one affine map; `score` is what candidates are ranked by, higher
-    for more and better agreement, 0 for none. `matches` is (inliers, 4) float32: x, y in the
-    query's grid, x, y in the place's, in cells with (0, 0) the centre of the first one.
+    `inliers` matches agree with one of the affine maps; `score` is what candidates are ranked by,
+    higher for more and better agreement, 0 for none. `matches` is (inliers, 4) float32: x, y in
+    the query's grid, x, y in the place's, in cells with (0, 0) the centre of the first one.
     """
 
     inliers: int
@@ -79,7 +83,8 @@ class Query:
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
-    return _agreement(query.full, _view(_signs(place)), similarity, TOLERANCE)
+    found = _agreement(query.full, _view(_signs(place)), TOLERANCE, MAPS)
+    return found._replace(score=found.score * max(similarity, 0.0))
 
 
 class Ranking(NamedTuple):
@@ -114,7 +119,7 @@ def rank_by_geometry(
         if time.perf_counter() > deadline:
             return None
         place = _view(_halved(_signs(read())))
-        return _agreement(query.coarse, place, 1.0, COARSE_TOLERANCE).inliers * similarity
+        return _agreement(query.coarse, place, COARSE_TOLERANCE, 1).inliers * similarity
 
     def full(row: int) -> Verification | None:
         read, similarity = candidates[row]
@@ -172,10 +177,28 @@ def _halved(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     return sums
 
 
-def _agreement(query: View, place: View, similarity: float, tolerance: float) -> Verification:
+def _agreement(query: View, place: View, tolerance: float, maps: int) -> Verification:
+    """Fit maps one after the other, each to the matches that those before it leave over."""
     matches, weights = _mutual_matches(query, place)
-    if len(matches) < MIN_MATCHES:
+    agreeing: list[NDArray[np.float32]] = []
+    score = 0.0
+    for _ in range(maps):
+        fit = _fit(matches, tolerance)
+        if fit is None:
+            break
+        inliers, scale = fit
+        agreeing.append(matches[inliers])
+        score += float(weights[inliers].sum()) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
+        matches, weights = matches[~inliers], weights[~inliers]
+    if not agreeing:
         return NOTHING
+    return Verification(sum(map(len, agreeing)), score, np.concatenate(agreeing))
+
+
+def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.bool_], float] | None:
+    """The matches that agree with one affine map, and its vertical scale; None for too few."""
+    if len(matches) < MIN_MATCHES:
+        return None
     affine, inside = cv2.estimateAffine2D(
         np.ascontiguousarray(matches[:, :2]),
         np.ascontiguousarray(matches[:, 2:]),
@@ -185,18 +208,13 @@ def _agreement(query: View, place: View, similarity: float, tolerance: float) ->
         confidence=0.999,
     )
     if affine is None or not np.isfinite(affine).all():
-        return NOTHING
+        return None
     inliers = inside[:, 0].astype(bool)
-    agreeing = matches[inliers]
-    if len(agreeing) < MIN_MATCHES:
-        return NOTHING
-    heights = agreeing[:, (1, 3)].std(axis=0)
-    if not heights.all():
-        return NOTHING
-    # The vertical scale: a step to the side foreshortens what is seen in width, not in height.
-    scale = float(heights[1] / heights[0])
-    likeness = max(similarity, 0.0) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
-    return Verification(len(agreeing), float(weights[inliers].sum()) * likeness, agreeing)
+    if np.count_nonzero(inliers) < MIN_MATCHES:
+        return None
+    # A step to the side foreshortens what is seen in width, not in height.
+    heights = matches[inliers][:, (1, 3)].std(axis=0)
+    return (inliers, float(heights[1] / heights[0])) if heights.all() else None
 
 
 def _mutual_matches(query: View, place: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,7 +15,6 @@ from netvlad import CODE_BITS, decode_codes, encode_cells, project_cells
 from netvlad.products import UNIT, CellProducts
 from search.verification import (
     IN_FULL,
-    NOTHING,
     Codes,
     Query,
     Ranking,
@@ -67,6 +66,16 @@ def test_a_nearer_view_is_found_but_scores_less_than_the_same_view() -> None:
     assert 0 < nearer.score < same.score
 
 
+def test_a_scene_of_two_planes_agrees_as_a_whole() -> None:
+    scene = cells(14)
+    moved = np.roll(scene, 6, axis=1)
+    moved[13:] = np.roll(scene, -6, axis=1)[13:]  # what is near moves the other way
+    found = verify(Query(scene), coded(moved))
+    assert found.inliers > 0.5 * 26 * 46  # one map alone finds less than a third
+    moves = (found.matches[:, 2] - found.matches[:, 0])[:, None] == [6, -6]
+    assert moves.mean(axis=0).min() > 0.2
+
+
 def test_noise_agrees_with_nothing_much() -> None:
     counts = [verify(Query(cells(2 * n)), coded(cells(2 * n + 1))).inliers for n in range(6)]
     assert max(counts) < 30
@@ -98,7 +107,8 @@ def test_matches_of_which_none_agree_are_nothing() -> None:
 def test_a_blank_photo_agrees_with_nothing() -> None:
     for blank in (np.zeros((26, 46, 112), np.float32), np.ones((26, 46, 112), np.float32)):
         assert verify(Query(blank), coded(cells(8))).inliers < 30
-    assert verify(Query(np.zeros((26, 46, 112), np.float32)), coded(cells(8))) is NOTHING
+    nothing = verify(Query(np.zeros((26, 46, 112), np.float32)), coded(cells(8)))
+    assert (nothing.inliers, nothing.score, len(nothing.matches)) == (0, 0.0, 0)
 
 
 def test_a_vgg_grid_of_512_channels_works_too() -> None:
