@@ -26,6 +26,7 @@ from netvlad.layers import NetVLAD
 from netvlad.network import Network
 from training.inputs import Inputs, Item
 from training.losses import triplet_ranking
+from training.memory import keep_large_blocks
 from training.mining import mine, plan_pass
 from training.places import Places, make_places
 from training.recipe import PRESETS
@@ -136,6 +137,7 @@ def main() -> None:
             print(what, end=": ", flush=True)
             subprocess.run([sys.executable, "-m", "bench.training", what], check=True)
         return
+    keep_large_blocks()
     with tempfile.TemporaryDirectory() as scratch:
         (step if asked.what == "step" else mining_pass)(Path(scratch))
 
