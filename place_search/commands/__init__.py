@@ -13,6 +13,7 @@ from place_search.commands import (
     doctor,
     evaluate,
     index,
+    quantize,
     search,
     serve,
     verify,
@@ -33,5 +34,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     weights.register,
     cluster.register,
     whiten.register,
+    quantize.register,
     demo.register,
 )
