@@ -30,10 +30,11 @@ class ServerOptions:
     within `read_seconds` and be answered within `search_seconds` after that. `keys_file` names who
     may ask, `public` lets anybody read nevertheless, `writable` lets keys of the role write change
     the index; `rate` bounds the searches of one key or address a minute (0: no bound).
-    `cors_origins` are the pages of other sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
-    its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
-    where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a
-    PMTiles file of them (None: the map has none). `reports` is a folder of evaluation reports.
+    `cors_origins` are the pages of other sites that may ask. `allowed_hosts` are the names that the
+    server goes by (None: any, but only its own on a loopback address). `trace` sends OpenTelemetry
+    spans to a collector. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in
+    it, and `tiles_file` a PMTiles file of them (None: the map has none). `reports` is a folder of
+    evaluation reports.
     """
 
     host: str = "127.0.0.1"

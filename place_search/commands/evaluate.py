@@ -110,7 +110,6 @@ def evaluate(
         opened = open_index_model(
             opened_index.manifest, model, mode="throughput", threads=threads, precision=precision
         )
-    say(f"Model {opened.card.id} in {opened.in_words}.")
     with progress() as advance:
         report = measure(
             known,
@@ -125,6 +124,7 @@ def evaluate(
         print_json(report.to_json())
     else:
         _print_table(report)
+        say(f"Described by {opened.card.id} in {opened.in_words}.")
     if report_dir is not None:
         say(f"Report: {write_report(known, report, report_dir)}")
     for warning in report.warnings:

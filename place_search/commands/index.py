@@ -71,7 +71,6 @@ def index(
         opened = open_model(
             model, mode="throughput", threads=threads, dims=dims, precision=precision
         )
-        say(f"Model {opened.card.id} in {opened.in_words}.")
         with progress() as advance:
             report = build_index(
                 source,
@@ -89,6 +88,7 @@ def index(
         ) from None
     list_skipped(report.skipped)
     list_duplicates(report.duplicates)
+    say(f"Described by {opened.card.id} in {opened.in_words}.")
     if as_json:
         print_json(
             {
