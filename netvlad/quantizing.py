@@ -20,7 +20,8 @@ from netvlad.card import ModelCard, read_card, sha256_of, write_card
 from netvlad.openvino_runtime import OpenVinoRuntime
 from netvlad.precision import GRAPHS, Quantization
 
-CONVOLUTIONS = ("Convolution", "GroupConvolution")
+DEPTHWISE = "GroupConvolution"
+CONVOLUTIONS = ("Convolution", DEPTHWISE)
 FIRST_LAYERS = (0, 1, 3, 6)
 """How many of the first convolutions to leave in float32, as long as too much is lost."""
 ENOUGH_COSINE = 0.99
@@ -35,14 +36,16 @@ def quantize_model(
     photos: Sequence[Pixels],
     photos_sha256: str,
     *,
+    first: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ModelCard:
     """Put an int8 graph beside the float32 one, and say so on the card; returns the card.
 
     `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations.
     The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
-    cells and a normalisation of small sums make much of small errors. So do as few of the first
-    layers as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
+    cells and a normalisation of small sums make much of small errors. So do depthwise convolutions,
+    which wait for memory rather than for products, and the `first` convolutions, by default as few
+    as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
 
     Raises:
         ModelError: the folder holds no model.
@@ -53,12 +56,13 @@ def quantize_model(
     exact = _descriptors(folder / "f32.onnx", wanted)
     tried: list[tuple[float, int, Path]] = []
     with TemporaryDirectory(dir=folder, prefix=".int8-") as scratch:
-        for turn, first in enumerate(FIRST_LAYERS):
-            progress(turn, len(FIRST_LAYERS))
-            graph = Path(scratch) / f"{first}.xml"
-            _quantize(folder / "f32.onnx", photos, first, graph)
+        choices = FIRST_LAYERS if first is None else (first,)
+        for turn, count in enumerate(choices):
+            progress(turn, len(choices))
+            graph = Path(scratch) / f"{count}.xml"
+            _quantize(folder / "f32.onnx", photos, count, graph)
             cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
-            tried.append((cosine, -first, graph))
+            tried.append((cosine, -count, graph))
             if cosine >= ENOUGH_COSINE:
                 break
         cosine, kept, graph = max(tried)
@@ -68,11 +72,14 @@ def quantize_model(
         for made, name in zip((graph, graph.with_suffix(".bin")), GRAPHS["int8"], strict=True):
             made.chmod(0o644)
             made.replace(folder / name)
-    progress(len(FIRST_LAYERS), len(FIRST_LAYERS))
+    progress(len(choices), len(choices))
     quantization = Quantization(
         photos=len(photos),
         photos_sha256=photos_sha256,
-        f32_layers=f"the first {-kept} convolutions, NetVLAD" if kept else "NetVLAD",
+        f32_layers=", ".join(
+            [f"the first {-kept} convolutions"] * bool(kept)
+            + ["depthwise convolutions", "NetVLAD and what follows"]
+        ),
         cosine=round(cosine, 5),
     )
     files = {**card.files, **{name: sha256_of(folder / name) for name in GRAPHS["int8"]}}
@@ -96,7 +103,8 @@ def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> 
     graph = openvino.Core().read_model(source)
     operations = graph.get_ordered_ops()
     layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
-    kept = [op.get_friendly_name() for op in layers[:first]] + _pooling(operations)
+    exact = layers[:first] + [op for op in layers[first:] if op.get_type_name() == DEPTHWISE]
+    kept = [op.get_friendly_name() for op in exact] + _pooling(operations)
     with _quiet():
         made = nncf.quantize(
             graph,

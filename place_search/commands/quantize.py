@@ -49,6 +49,14 @@ def quantize(
         Path | None,
         typer.Option("--root", metavar="DIR", help="Folder that the paths of --truth are under."),
     ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            "--first",
+            min=0,
+            help="Convolutions at the beginning to leave in float32 (default: as few as it takes).",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option(help="Measure verified searches too, which takes most of the time.")
     ] = True,
@@ -84,6 +92,7 @@ def quantize(
             folder,
             pixels,
             digest,
+            first=first,
             progress=lambda done, total: advance("Quantising", done, total),
         )
     if known:
