@@ -18,7 +18,7 @@ SERVES := $(VENV)/.serves
 ALL := $(VENV)/.all
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-scale bench-pages soak fuzz
+.PHONY: help setup demo index serve eval doctor test lint bench bench-check bench-scale bench-pages soak fuzz
 .PHONY: screenshots weights clean test-milvus test-ray
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,7 @@ help:
 	@echo 'make test-ray         the tests on a Ray cluster of two nodes, which it installs and starts'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
 	@echo 'make setup            install everything       make bench   measure speed'
+	@echo 'make bench-check      measure, and fail where a ratio fell below the last accepted run'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
 	@echo 'make bench-pages      measure the pages in Chromium, and a map of 100,000 places'
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
@@ -84,7 +85,14 @@ lint: $(ALL)
 	@! command -v tsc >/dev/null || tsc -p web/jsconfig.json
 
 bench: $(ALL)
+	@$(PIP) --editable '.[bench]'
 	@exec $(BIN)/python -m bench.run
+
+# Measures the ratios again, and fails where one is over 15 % below the accepted ones.
+bench-check: $(ALL)
+	@$(PIP) --editable '.[bench]'
+	@$(BIN)/python -m bench.run --no-docs
+	@exec $(BIN)/python -m bench.check
 
 # Some 10 GB of scratch and an hour; smaller: make bench-scale SIZES=100000x512
 bench-scale: $(ALL)

@@ -7,10 +7,11 @@ weight, as in descriptors of real places. A shard depends on its number alone.
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,11 +91,18 @@ class Generated:
 
 
 def write_index(
-    generated: Generated, folder: Path, *, store: str = "auto", progress: Progress = silent
+    generated: Generated,
+    folder: Path,
+    *,
+    store: str = "auto",
+    progress: Progress = silent,
+    model: Mapping[str, Any] = MODEL,
+    row: Callable[[int, Vectors], Row] | None = None,
 ) -> dict[str, float]:
     """Write an index of generated descriptors; the seconds that its parts took, all but embedding.
 
-    Cells and thumbnails are a few bytes each.
+    Cells and thumbnails are a few bytes each, unless `row` makes the places; `model` is the
+    manifest's entry of the model that it can be searched with.
     """
     (folder / SHARDS).mkdir(parents=True)
     (folder / THUMBNAILS).mkdir()
@@ -103,7 +111,7 @@ def write_index(
     seconds = 0.0
     first = 0
     for number, vectors in generated.shards():
-        rows = [_row(first + at, vector) for at, vector in enumerate(vectors)]
+        rows = [(row or generated_row)(first + at, vector) for at, vector in enumerate(vectors)]
         first += len(rows)
         start = time.perf_counter()
         files[shard_name(number)] = write_whole(folder / shard_name(number), shard_image(rows))
@@ -112,7 +120,7 @@ def write_index(
         seconds += time.perf_counter() - start
         shards.append(shard_name(number))
     source = {"root": str(folder.parent / "photos"), "kind": "folder"}
-    entry = {**MODEL, "dims": generated.dims}
+    entry = {**model, "dims": generated.dims}
     written = Manifest(
         index_id="0" * 16,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -145,7 +153,8 @@ def write_index(
     return {"write": seconds, **clock.seconds()}
 
 
-def _row(place_id: int, descriptor: Vectors) -> Row:
+def generated_row(place_id: int, descriptor: Vectors) -> Row:
+    """A place of which there is nothing but its descriptor."""
     return Row(
         place_id=place_id,
         name=f"street/{place_id:09d}.jpg",

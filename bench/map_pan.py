@@ -69,6 +69,7 @@ class ManyPlaces:
             index_id="bench",
             model="none",
             fingerprint="",
+            precision="f32",
             places=self.count,
             positions=self.count,
             dims=7168,

@@ -103,7 +103,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         index, source = Path(scratch) / "index", open_source(photos)
         build_index(source, index, open_model(mode="throughput"))
-        with running_server(index) as (client, _), sync_playwright() as playwright:
+        query = source.photos[0].path.read_bytes()
+        with running_server(index, query) as (client, _, _), sync_playwright() as playwright:
             address = str(client.base_url).rstrip("/")
             browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
             photo = source.photos[0].path

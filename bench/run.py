@@ -1,19 +1,21 @@
-"""`make bench`: measure, print the table, keep it as JSON under bench/out/.
+"""`make bench`: measure, print the table, keep it under bench/out/ and in docs/.
 
-python -m bench.run [--only model,indexing,serving] [--photos DIR] [--count N] [--rounds N]
+python -m bench.run [--only models,indexing,serving] [--photos DIR] [--count N] [--rounds N]
+                    [--model ID] [--vgg MODEL] [--no-docs]
 """
 
 import argparse
-import tempfile
+import json
 from pathlib import Path
 
-from bench import indexing, model_rate, serving
-from bench.photos import make_folder
+from bench import indexing, models, serving
+from bench.report import write_report
 from bench.table import Row, print_rows, write_rows
-from netvlad import DEFAULT_MODEL
+from bench.vgg import vgg_model
+from netvlad import DEFAULT_MODEL, find_model
 from place_search.demo_photos import fetch_demo_photos
 
-NAMES = ("model", "indexing", "serving")
+NAMES = ("models", "indexing", "serving")
 OUT = Path("bench/out")
 
 
@@ -22,9 +24,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure place-search on this machine.")
     parser.add_argument("--only", default=",".join(NAMES), help=f"of {','.join(NAMES)}")
     parser.add_argument("--photos", type=Path, help="photos to use (default: the demo's)")
-    parser.add_argument("--count", type=int, default=600, help="photos in the folder to index")
+    parser.add_argument("--count", type=int, default=300, help="1-MP photos to index")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--vgg", help="a VGG-16 model (default: one of random weights)")
+    parser.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")
     asked = parser.parse_args()
     wanted = asked.only.split(",")
     if unknown := set(wanted) - set(NAMES):
@@ -32,16 +36,19 @@ def main() -> None:
 
     photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = make_folder(photos, asked.count, Path(scratch) / "photos")
-        if "model" in wanted:
-            rows += model_rate.measure(asked.model, folder, asked.rounds)
-        if "indexing" in wanted:
-            rows += indexing.measure(asked.model, folder, asked.rounds)
-        if "serving" in wanted:
-            rows += serving.measure(asked.model, photos, asked.rounds)
+    if "models" in wanted:
+        vgg = find_model(asked.vgg) if asked.vgg else vgg_model(OUT / "vgg16-random")
+        rows += models.measure(find_model(asked.model), vgg, photos, asked.rounds)
+    if "indexing" in wanted:
+        rows += indexing.measure(asked.model, photos, asked.count, min(asked.rounds, 3))
+    if "serving" in wanted:
+        rows += serving.measure(asked.model, photos, min(asked.rounds, 3))
     print_rows(rows)
-    print(f"Written to {write_rows(rows, OUT)}")
+    path = write_rows(rows, OUT)
+    print(f"Written to {path}")
+    if set(wanted) == set(NAMES) and not asked.no_docs:
+        write_report(json.loads(path.read_text("utf-8")))
+        print("docs/performance.md has the table now; `python -m bench.check --accept` keeps it.")
 
 
 if __name__ == "__main__":

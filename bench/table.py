@@ -14,13 +14,15 @@ from pathlib import Path
 class Row:
     """What was measured, in which unit, and the figure of each round.
 
-    `goal` says in words what the project wants of it.
+    `goal` says in words what the project wants of it. `kept` is for ratios within one run, the
+    higher the better, which `bench.check` compares with those of the last accepted run.
     """
 
     measure: str
     unit: str
     rounds: Sequence[float]
     goal: str = ""
+    kept: bool = False
 
     @property
     def median(self) -> float:
@@ -43,6 +45,13 @@ def write_rows(rows: Sequence[Row], out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     path = out / f"{now:%Y%m%dT%H%M%S}.json"
+    path.write_text(as_json(rows), "utf-8")
+    return path
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Rows with the machine they were measured on and the time."""
+    now = datetime.now(UTC)
     table = {
         "measured": now.isoformat(timespec="seconds"),
         "machine": {
@@ -57,12 +66,12 @@ def write_rows(rows: Sequence[Row], out: Path) -> Path:
                 "rounds": list(row.rounds),
                 "median": row.median,
                 "goal": row.goal,
+                "kept": row.kept,
             }
             for row in rows
         ],
     }
-    path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return path
+    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 
 
 def _processor() -> str:

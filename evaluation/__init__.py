@@ -7,6 +7,7 @@ from evaluation.errors import TruthError
 from evaluation.evaluate import AT, Reranker, evaluate
 from evaluation.geometry import GeometryReranker
 from evaluation.opening import TruthFiles, open_truth
+from evaluation.precision_loss import measure_loss
 from evaluation.problem import Diagnosis, Problem
 from evaluation.protocols import PROTOCOLS, open_protocol
 from evaluation.ranking import Ranked, rank
@@ -36,6 +37,7 @@ __all__ = [
     "chance_at",
     "evaluate",
     "examine",
+    "measure_loss",
     "open_protocol",
     "open_truth",
     "rank",

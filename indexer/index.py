@@ -69,6 +69,11 @@ class Index:
         return str(self.manifest.model["fingerprint"])
 
     @property
+    def precision(self) -> str:
+        """The precision that the descriptors were made in: "f32" or "int8"."""
+        return self.manifest.precision
+
+    @property
     def has_cells(self) -> bool:
         """Whether the cells of the places are kept, for verification."""
         return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
@@ -92,12 +97,19 @@ class Index:
         Raises:
             ModelMismatchError: the index was made by another model.
         """
-        if model.fingerprint != self.fingerprint:
+        if model.fingerprint == self.fingerprint:
+            return
+        if model.card.id == self.model_id and model.card.precision != self.precision:
             raise ModelMismatchError(
-                f"{self.folder} was made with model '{self.model_id}' ({self.fingerprint[:8]}) and "
-                f"cannot be searched with '{model.card.id}' ({model.fingerprint[:8]}); use its own "
-                "model or index the photos again."
+                f"{self.folder} was made with model '{self.model_id}' in {self.precision} and "
+                f"cannot be searched in {model.card.precision}; use --precision auto or "
+                f"{self.precision}, or index the photos again."
             )
+        raise ModelMismatchError(
+            f"{self.folder} was made with model '{self.model_id}' ({self.fingerprint[:8]}) and "
+            f"cannot be searched with '{model.card.id}' ({model.fingerprint[:8]}); use its own "
+            "model or index the photos again."
+        )
 
     def row_of(self, place_id: int) -> int:
         """The row of a place in `descriptors`, `place_ids` and `positions`.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from indexer.manifest import Manifest
-from netvlad import Mode, Model, open_model
+from netvlad import AskedPrecision, Mode, Model, open_model
 
 
 def open_index_model(
@@ -12,15 +12,27 @@ def open_index_model(
     *,
     mode: Mode = "latency",
     threads: int | None = None,
+    precision: AskedPrecision = "auto",
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
+
+    `precision` "auto" is that of the index, whatever the processor.
 
     Whoever opens a model for an index does so here: descriptors of a model that was cropped by
     `--dims` compare only with those cropped alike. Whether it fits is for the index to check.
 
     Raises:
-        ModelError: no such model, or one that cannot be cropped as the index's was.
+        ModelError: no such model, or one that cannot be cropped as the index's was or lacks the
+            graph of the index's precision.
     """
     made_by = manifest.model
     dims = int(made_by["dims"]) if made_by.get("cropped") else None
-    return open_model(model or str(made_by["id"]), mode=mode, threads=threads, dims=dims)
+    wanted: AskedPrecision = precision
+    if precision == "auto":
+        wanted = "int8" if manifest.precision == "int8" else "f32"
+    opened = open_model(
+        model or str(made_by["id"]), mode=mode, threads=threads, dims=dims, precision=wanted
+    )
+    if precision == "auto":
+        opened.reason = "as the index was made"
+    return opened

@@ -69,6 +69,11 @@ class Manifest:
         return decode_ids(self.tombstones)
 
     @property
+    def precision(self) -> str:
+        """The precision of the descriptors; indexes that do not say it are of float32."""
+        return str(self.model.get("precision", "f32"))
+
+    @property
     def store_file(self) -> str:
         """The file of the vector store."""
         return store_file(str(self.store["kind"]))

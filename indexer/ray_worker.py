@@ -25,7 +25,7 @@ from indexer.shards import (
     thumbnails_image,
     thumbnails_name,
 )
-from netvlad import Model, PlaceSearchError, open_model
+from netvlad import Model, PlaceSearchError, Precision, open_model
 
 OpenModel: TypeAlias = Callable[[], Model]
 Item: TypeAlias = dict[str, Any]
@@ -133,23 +133,24 @@ def ship_model(model: Model) -> OpenModel:
     """A function that opens a model anywhere: it carries the model's files."""
     folder = model.folder
     assert folder is not None  # noqa: S101 - it was opened from there
-    files = {name: (folder / name).read_bytes() for name in ("card.toml", "f32.onnx")}
+    files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
     dims = model.card.dims if model.card.cropped else None
+    precision = model.card.precision
 
     def opened() -> Model:
-        return _open(files, dims)
+        return _open(files, dims, precision)
 
     return opened
 
 
-def _open(files: Mapping[str, bytes], dims: int | None) -> Model:
+def _open(files: Mapping[str, bytes], dims: int | None, precision: Precision) -> Model:
     # The graph is read again when a photo of another shape comes.
     folder = Path(mkdtemp(prefix="place-search-"))
     atexit.register(rmtree, folder, ignore_errors=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     # One thread: there is an actor for each CPU.
-    return open_model(folder, mode="throughput", threads=1, dims=dims)
+    return open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
 
 
 def _stamp(content: bytes) -> FileStamp:

@@ -33,6 +33,14 @@ from netvlad.photo import (
     encode_jpeg,
     read_position,
 )
+from netvlad.precision import (
+    AskedPrecision,
+    Precision,
+    PrecisionRecall,
+    Quantization,
+    choose_precision,
+    int8_instructions,
+)
 from netvlad.runtime import Embedding, Runtime
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "EXTENSIONS",
     "MAX_PIXELS",
     "UPLOADS",
+    "AskedPrecision",
     "Calibration",
     "DecodeLimits",
     "Decoder",
@@ -57,18 +66,23 @@ __all__ = [
     "PhotoError",
     "PlaceSearchError",
     "Position",
+    "Precision",
+    "PrecisionRecall",
     "Preprocessing",
+    "Quantization",
     "Recall",
     "Runtime",
     "Source",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
     "VocabularyError",
+    "choose_precision",
     "decode_codes",
     "decode_photo",
     "encode_cells",
     "encode_jpeg",
     "find_model",
+    "int8_instructions",
     "keep_freed_memory",
     "open_model",
     "project_cells",

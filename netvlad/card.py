@@ -1,6 +1,6 @@
 """Model cards: what a model is, where it came from, and how a photo must be prepared for it.
 
-A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8.onnx`, …).
+A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8.xml`).
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import tomli_w
 
 from netvlad.errors import ModelError
 from netvlad.photo import Size
+from netvlad.precision import GRAPHS, Precision, PrecisionRecall, Quantization
 
 CARD_NAME = "card.toml"
 MAX_ASPECT = 4.0
@@ -78,7 +79,7 @@ class Recall:
 class Calibration:
     """From similarity and geometry to the probability that two photos show the same place.
 
-    A logistic function of `weights` on (similarity, ln(1 + inliers), ln(1 + score)) and
+    A logistic function of `weights` on (similarity, ln(1 + inliers), √inliers) and
     `intercept`, fitted on labelled pairs; `threshold` is the probability from which `compare`
     says "same". `precision`, `recall`, `auc` and `calibration_error` were measured at it on pairs
     that were held back.
@@ -103,7 +104,8 @@ class ModelCard:
     `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
     cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
     each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
-    that the graph gives; it is set when a model is opened, never in a file.
+    that the graph gives, and `precision` which graph it is; they are set when a model is opened,
+    never in a file.
     """
 
     id: str
@@ -122,11 +124,22 @@ class ModelCard:
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
+    quantization: Quantization | None = None
     cropped: bool = False
+    precision: Precision = "f32"
+
+    @property
+    def graph_files(self) -> tuple[str, ...]:
+        """The files of the graph in this precision, the one to open first."""
+        return GRAPHS[self.precision]
 
     @property
     def fingerprint(self) -> str:
-        """A hash of weights and preprocessing: descriptors compare only where it is equal."""
+        """A hash of weights, preprocessing and int8 graph: descriptors compare where it is equal.
+
+        Those of float32 and int8 do not: by the cosines on the cards they are further apart than
+        what similarities, calibrations and the order of close places can bear.
+        """
         weights = self.files["weights.safetensors"]
         parts: dict[str, Any] = {
             "weights": weights,
@@ -134,6 +147,8 @@ class ModelCard:
         }
         if self.cropped:
             parts["dims"] = self.dims
+        if self.precision != "f32":
+            parts["graph"] = [self.files[name] for name in self.graph_files]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -175,6 +190,7 @@ def read_card(folder: Path) -> ModelCard:
                 "sources": tuple(Source(**row) for row in table.get("sources", ())),
                 "recall": tuple(Recall(**row) for row in table.get("recall", ())),
                 "calibration": _calibration(table.get("calibration")),
+                "quantization": _quantization(table.get("quantization")),
             }
         )
     except FileNotFoundError:
@@ -189,14 +205,23 @@ def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
     return Calibration(**{**table, "weights": tuple(table["weights"])})
 
 
+def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:
+    if table is None:
+        return None
+    rows = tuple(PrecisionRecall(**row) for row in table.get("measured", ()))
+    return Quantization(**{**table, "measured": rows})
+
+
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write a card so that `read_card` gives it back."""
+    """Write a card so that `read_card` gives it back; one that is there is replaced at once."""
     table = {
         key: value
         for key, value in asdict(card).items()
-        if value not in ((), {}, [], None) and key != "cropped"
+        if value not in ((), {}, [], None) and key not in ("cropped", "precision")
     }
-    (folder / CARD_NAME).write_text(tomli_w.dumps(table), "utf-8")
+    beside = folder / f".{CARD_NAME}"
+    beside.write_text(tomli_w.dumps(table), "utf-8")
+    beside.replace(folder / CARD_NAME)
 
 
 def sha256_of(path: Path) -> str:

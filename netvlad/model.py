@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from netvlad.card import CARD_NAME, ModelCard, Preprocessing, crop_card, read_card, sha256_of
 from netvlad.errors import ModelError
 from netvlad.photo import MAX_PIXELS, Photo, decode_photo
+from netvlad.precision import AskedPrecision, choose_precision, int8_instructions
 from netvlad.runtime import Embedding, Key, Runtime
 
 DEFAULT_MODEL = "lite0-netvlad"
@@ -57,12 +59,23 @@ def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8
 
 
 class Model:
-    """A model card with a runtime behind it. Thread-safe."""
+    """A model card with a runtime behind it. Thread-safe.
 
-    def __init__(self, card: ModelCard, runtime: Runtime, folder: Path | None = None) -> None:
+    `reason` says why it was opened in the card's precision.
+    """
+
+    def __init__(
+        self, card: ModelCard, runtime: Runtime, folder: Path | None = None, *, reason: str = ""
+    ) -> None:
         self.card = card
         self.runtime = runtime
         self.folder = folder
+        self.reason = reason
+
+    @property
+    def in_words(self) -> str:
+        """The precision, and why it was chosen."""
+        return f"{self.card.precision}, {self.reason}" if self.reason else self.card.precision
 
     @property
     def fingerprint(self) -> str:
@@ -105,24 +118,34 @@ def open_model(
     mode: Mode = "latency",
     threads: int | None = None,
     dims: int | None = None,
+    precision: AskedPrecision = "f32",
 ) -> Model:
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
     threads (default: all). `dims` keeps only the first so many numbers of a whitened model's
-    descriptors, L2-normalised again.
+    descriptors, L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so;
+    torch runs in float32 only.
 
     Raises:
-        ModelError: unknown model, altered or missing graph, a runtime that is not installed, or
-            `dims` that this model cannot be cropped to.
+        ModelError: unknown model, altered or missing graph, a runtime that is not installed, a
+            precision that this model or runtime has not, or `dims` that it cannot be cropped to.
     """
     folder = find_model(model)
     card = read_card(folder)
+    if runtime == "torch":
+        if precision == "int8":
+            raise ModelError("The torch runtime has no int8; use --precision f32.")
+        precision = "f32"
+    instructions = int8_instructions() if precision == "auto" else None
+    chosen = choose_precision(card, precision, instructions=instructions)
+    card = replace(card, precision=chosen.precision)
     opened = card if dims is None else crop_card(card, dims)
-    graph = folder / "f32.onnx"
-    if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
-        raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
-    return Model(opened, _open_runtime(runtime, folder, card, mode, threads), folder)
+    for graph in (folder / name for name in card.graph_files):
+        if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
+            raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
+    opened_runtime = _open_runtime(runtime, folder, card, mode, threads)
+    return Model(opened, opened_runtime, folder, reason=chosen.reason)
 
 
 def _open_runtime(
@@ -131,7 +154,7 @@ def _open_runtime(
     if runtime == "openvino":
         from netvlad.openvino_runtime import OpenVinoRuntime
 
-        return OpenVinoRuntime(folder / "f32.onnx", mode=mode, threads=threads)
+        return OpenVinoRuntime(folder / card.graph_files[0], mode=mode, threads=threads)
     try:
         from netvlad.torch_runtime import TorchRuntime
     except ImportError:

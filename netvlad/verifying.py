@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netvlad.card import ModelCard, read_card, sha256_of
 from netvlad.errors import ModelError
 from netvlad.openvino_runtime import OpenVinoRuntime
+from netvlad.precision import GRAPHS
 
 MIN_PARITY = 0.99999
+MIN_INT8_COSINE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
         return None
     if not abs(float(np.linalg.norm(descriptor)) - 1) < 1e-4:
         problems.append(f"The descriptors of '{card.id}' do not have the norm 1.")
+    if card.quantization is not None:
+        _check_int8(folder, card, pixels, descriptor, problems)
     try:
         from netvlad.torch_runtime import TorchRuntime
     except ImportError:
@@ -62,3 +67,19 @@ def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
     if not parity >= MIN_PARITY:
         problems.append(f"The graph of '{card.id}' disagrees with its weights ({parity:.6f}).")
     return parity
+
+
+def _check_int8(
+    folder: Path,
+    card: ModelCard,
+    pixels: NDArray[np.uint8],
+    exact: NDArray[np.float32],
+    problems: list[str],
+) -> None:
+    found = OpenVinoRuntime(folder / GRAPHS["int8"][0]).embed(pixels).descriptor
+    # Noise is far from the photos that it was calibrated on: only another graph is that far off.
+    if found.shape != exact.shape or not float(found @ exact) >= MIN_INT8_COSINE:
+        problems.append(
+            f"The int8 graph of '{card.id}' is not one of its weights; make it again with "
+            "`place-search quantize`."
+        )

@@ -91,6 +91,7 @@ class IndexInfo:
     index_id: str
     model: str
     fingerprint: str
+    precision: str
     places: int
     positions: int
     dims: int

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netvlad import DecodeLimits
+from netvlad import AskedPrecision, DecodeLimits
 from search.errors import ServerError
 
 MAX_DEFAULT_WORKERS = 8
@@ -26,14 +26,15 @@ class ServerOptions:
 
     `workers` searches run at once and at most `queue` more wait; a request beyond that is refused
     with 429. `model` stands in for the index's own model id, `threads` bounds the model's CPU
-    threads (None: all of them). A request must arrive within `read_seconds` and be answered within
-    `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
-    nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
-    searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
-    sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
-    its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
-    where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a
-    PMTiles file of them (None: the map has none). `reports` is a folder of evaluation reports.
+    threads (None: all of them), and `precision` "auto" is that of the index. A request must arrive
+    within `read_seconds` and be answered within `search_seconds` after that. `keys_file` names who
+    may ask, `public` lets anybody read nevertheless, `writable` lets keys of the role write change
+    the index; `rate` bounds the searches of one key or address a minute (0: no bound).
+    `cors_origins` are the pages of other sites that may ask. `allowed_hosts` are the names that the
+    server goes by (None: any, but only its own on a loopback address). `trace` sends OpenTelemetry
+    spans to a collector. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in
+    it, and `tiles_file` a PMTiles file of them (None: the map has none). `reports` is a folder of
+    evaluation reports.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +44,7 @@ class ServerOptions:
     queue: int = 16
     max_body_bytes: int = 32 * 1024 * 1024
     threads: int | None = None
+    precision: AskedPrecision = "auto"
     read_seconds: float = 30.0
     search_seconds: float = 30.0
     decode: DecodeLimits = field(default_factory=DecodeLimits)

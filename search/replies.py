@@ -87,6 +87,7 @@ def index_reply(index: "Index", positions: int) -> IndexReply:
         index_id=index.index_id,
         model=index.model_id,
         fingerprint=index.fingerprint,
+        precision=index.precision,
         places=index.count,
         positions=positions,
         dims=index.dims,

@@ -133,7 +133,8 @@ class IndexReply(Reply):
 
     index_id: str
     model: str = Field(description="The model's id.")
-    fingerprint: str = Field(description="Of the model's weights and preprocessing.")
+    fingerprint: str = Field(description="Of the model's weights, preprocessing and precision.")
+    precision: str = Field(description="Of the descriptors, and of those of queries: f32 or int8.")
     places: int
     positions: int = Field(description="How many of the places have a position.")
     dims: int = Field(description="Numbers in a descriptor.")

@@ -46,7 +46,9 @@ def open_engine(
     if served is not None and served.index.fingerprint == index.fingerprint:
         model = served.model
     else:
-        model = open_index_model(index.manifest, options.model, threads=options.threads)
+        model = open_index_model(
+            index.manifest, options.model, threads=options.threads, precision=options.precision
+        )
     if decoder is None:
         return Engine(index, model)
 

@@ -25,7 +25,7 @@ from netvlad.products import UNIT, cell_products
 
 CANDIDATES = 100
 """Places that are verified, however few are asked for."""
-IN_FULL = 12
+IN_FULL = 10
 """Candidates that are matched at full resolution, or as many as are asked for."""
 TOLERANCE = 1.5
 """Cells that a match may lie off the fitted map."""
@@ -204,7 +204,7 @@ def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.boo
         np.ascontiguousarray(matches[:, 2:]),
         method=cv2.USAC_MAGSAC,
         ransacReprojThreshold=tolerance,
-        maxIters=1000,
+        maxIters=500,
         confidence=0.999,
     )
     if affine is None or not np.isfinite(affine).all():

@@ -99,6 +99,7 @@
  * @property {number} dims numbers in a descriptor
  * @property {string} created ISO 8601
  * @property {string} fingerprint
+ * @property {string} precision f32 or int8
  * @property {{count: number, photos: {name: string, reason: string}[]}} skipped the first hundred photos
  */
 

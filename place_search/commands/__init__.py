@@ -13,6 +13,7 @@ from place_search.commands import (
     doctor,
     evaluate,
     index,
+    quantize,
     search,
     serve,
     train,
@@ -35,5 +36,6 @@ FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
     cluster.register,
     train.register,
     whiten.register,
+    quantize.register,
     demo.register,
 )

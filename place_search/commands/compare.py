@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.console import OUT, print_json, progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.precision import Precision
+from place_search.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from evaluation import Fitted
@@ -24,6 +25,10 @@ def compare(
     photo2: Annotated[Path, typer.Argument(metavar="PHOTO", help="Another photo.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: Annotated[
+        Precision,
+        PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
+    ] = PRECISION.default,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -32,7 +37,9 @@ def compare(
     from netvlad import open_model
     from search import compare_photos
 
-    reply = compare_photos(open_model(model, threads=threads), photo1, photo2)
+    chosen = "f32" if precision == "auto" else precision
+    opened = open_model(model, threads=threads, precision=chosen)
+    reply = compare_photos(opened, photo1, photo2)
     if as_json:
         print_json(reply.model_dump(mode="json"))
         return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.console import progress, say
-from place_search.settings import DIMS, MODEL, THREADS
+from place_search.precision import PrecisionOption
+from place_search.settings import DIMS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ def describe(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .npy or .h5.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given."""
@@ -33,7 +35,7 @@ def describe(
     from netvlad import PlaceSearchError, open_model
     from place_search.describing import describe_photos
 
-    opened = open_model(model, mode="throughput", threads=threads, dims=dims)
+    opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
     with progress() as advance:
         descriptors = describe_photos(photos, opened, advance=partial(advance, "Describing"))
     # Written beside and renamed, so that the file is never half there.
@@ -46,7 +48,8 @@ def describe(
         reason = error.strerror or error
         raise PlaceSearchError(f"{out} cannot be written ({reason}); check its folder.") from error
     rows, dims = descriptors.shape
-    say(f"{rows} {'descriptor' if rows == 1 else 'descriptors'} of {dims} numbers in {out}.")
+    what = "descriptor" if rows == 1 else "descriptors"
+    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_words}.")
 
 
 def _write(

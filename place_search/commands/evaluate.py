@@ -18,7 +18,8 @@ from place_search.commands.truth_options import (
     truth_files,
 )
 from place_search.console import OUT, print_json, progress, say
-from place_search.settings import DIMS, MODEL, THREADS
+from place_search.precision import PrecisionOption
+from place_search.settings import DIMS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from evaluation import EvalReport
@@ -64,6 +65,7 @@ def evaluate(
     ] = False,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     report_dir: Annotated[
@@ -99,9 +101,15 @@ def evaluate(
     opened_index = None if index is None else open_index(index)
     if opened_index is None or dims is not None:
         wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
-        opened = open_model(wanted, mode="throughput", threads=threads, dims=dims)
+        if opened_index is not None and precision == "auto":
+            precision = opened_index.precision  # type: ignore[assignment]
+        opened = open_model(
+            wanted, mode="throughput", threads=threads, dims=dims, precision=precision
+        )
     else:
-        opened = open_index_model(opened_index.manifest, model, mode="throughput", threads=threads)
+        opened = open_index_model(
+            opened_index.manifest, model, mode="throughput", threads=threads, precision=precision
+        )
     reranker = None
     if verify:
         reranker = GeometryReranker(opened, known.root, k=ns[-1], index=opened_index)
@@ -119,6 +127,7 @@ def evaluate(
         print_json(report.to_json())
     else:
         _print_table(report)
+        say(f"Described by {opened.card.id} in {opened.in_words}.")
     if report_dir is not None:
         say(f"Report: {write_report(known, report, report_dir)}")
     for warning in report.warnings:

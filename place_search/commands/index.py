@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from place_search.console import InterruptedRunError, print_json, progress, say
-from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, STORE, THREADS, URI
+from place_search.precision import PrecisionOption
+from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, PRECISION, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ def index(
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
     exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     cells: Annotated[
         bool,
@@ -73,7 +75,9 @@ def index(
     where = store_uri(store, uri)
     try:
         source = open_source(data, root)
-        opened = open_model(model, mode="throughput", threads=threads, dims=dims)
+        opened = open_model(
+            model, mode="throughput", threads=threads, dims=dims, precision=precision
+        )
         with progress() as advance:
             report = build_index(
                 source,
@@ -92,6 +96,7 @@ def index(
         ) from None
     list_skipped(report.skipped)
     list_duplicates(report.duplicates)
+    say(f"Described by {opened.card.id} in {opened.in_words}.")
     if as_json:
         print_json(
             {

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.console import OUT, print_json, say
-from place_search.settings import MODEL, THREADS, K
+from place_search.precision import PrecisionOption
+from place_search.settings import MODEL, PRECISION, THREADS, K
 
 if TYPE_CHECKING:
     from search import SearchReply
@@ -35,6 +36,7 @@ def search(
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -45,7 +47,7 @@ def search(
     from search import ServerOptions, open_engine, parse_position
 
     point = None if near is None else parse_position(near)
-    engine = open_engine(index, ServerOptions(model=model, threads=threads))
+    engine = open_engine(index, ServerOptions(model=model, threads=threads, precision=precision))
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.model_dump(mode="json"))

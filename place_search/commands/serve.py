@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.precision import PrecisionOption
 from place_search.settings import (
     ALLOWED_HOSTS,
     CONNECTIONS,
@@ -19,6 +20,7 @@ from place_search.settings import (
     MAX_MEGAPIXELS,
     MODEL,
     PORT,
+    PRECISION,
     PUBLIC,
     QUEUE,
     RATE,
@@ -51,6 +53,7 @@ def serve(
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     workers: Annotated[int | None, WORKERS.option(min=1, max=64)] = WORKERS.default,
     queue: Annotated[int, QUEUE.option(min=0)] = QUEUE.default,
     connections: Annotated[int, CONNECTIONS.option(min=1)] = CONNECTIONS.default,
@@ -83,6 +86,7 @@ def serve(
         port=port,
         model=model,
         threads=threads,
+        precision=precision,
         workers=workers or default_workers(),
         queue=queue,
         connections=connections,
@@ -131,4 +135,5 @@ def announce(address: str, engine: "Engine") -> None:
     """Say where the server answers."""
     places = engine.index.count
     typer.echo(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
+    typer.echo(f"Model: {engine.model.card.id} in {engine.model.in_words}")
     typer.echo(f"API: {address}docs   Stop: Ctrl-C")

@@ -102,3 +102,30 @@ def test_an_altered_graph_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_model_names_those_there_are() -> None:
     with pytest.raises(ModelError, match=r"no model 'nope'.*lite0-netvlad"):
         open_model("nope")
+
+
+def test_torch_in_batches_gives_what_it_gives_one_by_one() -> None:
+    from netvlad.torch_runtime import TorchRuntime
+
+    folder = find_model()
+    alone, batched = (TorchRuntime(folder, read_card(folder), batch=batch) for batch in (1, 3))
+    shapes = [(160, 128)] * 4 + [(128, 160)] * 2 + [(160, 128)]
+    photos = [(number, scene(*shape, seed=number)) for number, shape in enumerate(shapes)]
+    found = list(batched.stream(iter(photos)))
+    assert [key for key, _ in found] == list(range(len(photos)))
+    for (_, one), (_, other) in zip(found, alone.stream(iter(photos)), strict=True):
+        assert float(one.descriptor @ other.descriptor) >= 0.99999
+        np.testing.assert_allclose(one.cells, other.cells, atol=1e-4)
+
+
+def test_a_backbone_in_mixed_precision_keeps_the_descriptor() -> None:
+    """What a GPU does, on the CPU."""
+    from netvlad.network import load_network
+    from netvlad.torch_runtime import HalfPrecision, embed_with
+
+    folder = find_model()
+    exact, mixed = (load_network(folder, read_card(folder)) for _ in range(2))
+    mixed.backbone = HalfPrecision(mixed.backbone, "cpu")  # type: ignore[assignment]
+    pixels = scene(320, 256)
+    one, other = embed_with(exact, pixels), embed_with(mixed, pixels)
+    assert float(one.descriptor @ other.descriptor) >= 0.9999

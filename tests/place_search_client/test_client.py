@@ -41,6 +41,7 @@ INDEX = {
     "index_id": "0123456789abcdef",
     "model": "m",
     "fingerprint": "f",
+    "precision": "f32",
     "places": 1,
     "positions": 1,
     "dims": 2,

@@ -1,0 +1,56 @@
+"""How NetVLAD is run elsewhere, in eager torch on the CPU: written here, to be timed only.
+
+pytorch-NetVlad goes through the clusters in a loop; hloc makes all residuals at once, (K, C, cells)
+numbers. Both take one normalised float32 photo at a time, in the default memory format.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from netvlad.network import Network
+
+Baseline = Callable[[NDArray[np.uint8]], Tensor]
+
+
+def _photo(network: Network, pixels: NDArray[np.uint8]) -> Tensor:
+    x = torch.from_numpy(pixels).permute(2, 0, 1).float().contiguous()[None]
+    return (x - network.pixel_mean[:, None, None]) * network.pixel_scale[:, None, None]
+
+
+def _finish(residuals: Tensor) -> Tensor:
+    return functional.normalize(functional.normalize(residuals, dim=2).flatten(1), dim=1)
+
+
+def loop_over_clusters(network: Network) -> Baseline:
+    """As pytorch-NetVlad pools."""
+
+    @torch.no_grad()
+    def run(pixels: NDArray[np.uint8]) -> Tensor:
+        x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
+        shares = network.pool.assignment(x).flatten(2).softmax(dim=1)
+        rows = x.flatten(2)
+        found = torch.zeros(1, *network.pool.centroids.shape)
+        for cluster, centroid in enumerate(network.pool.centroids):
+            residual = rows - centroid[None, :, None]
+            found[:, cluster] = (residual * shares[:, cluster : cluster + 1]).sum(dim=-1)
+        return _finish(found)
+
+    return run
+
+
+def all_residuals(network: Network) -> Baseline:
+    """As hloc pools."""
+
+    @torch.no_grad()
+    def run(pixels: NDArray[np.uint8]) -> Tensor:
+        x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
+        shares = network.pool.assignment(x).flatten(2).softmax(dim=1)
+        residuals = x.flatten(2)[:, None] - network.pool.centroids[None, :, :, None]
+        return _finish((residuals * shares[:, :, None]).sum(dim=-1))
+
+    return run

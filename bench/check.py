@@ -1,0 +1,68 @@
+"""`make bench-check`: have the ratios of a run fallen below those of the last accepted one?
+
+python -m bench.check [RUN.json] [--accept]
+
+A machine's speed differs from day to day and from the next one's; ratios within one run do not.
+Without a run it takes the newest under bench/out/. `--accept` makes it the one to compare with.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+OUT = Path("bench/out")
+ACCEPTED = Path(__file__).with_name("accepted.json")
+TOLERANCE = 0.15
+
+
+def ratios(run: Mapping[str, Any]) -> dict[str, float]:
+    """The ratios of a run that are kept, by measure."""
+    return {row["measure"]: row["median"] for row in run["rows"] if row.get("kept")}
+
+
+def fallen(now: Mapping[str, float], accepted: Mapping[str, float]) -> list[str]:
+    """What is wrong, a sentence each: ratios that fell by over TOLERANCE, or were not measured."""
+    told = []
+    for measure, before in accepted.items():
+        value = now.get(measure)
+        if value is None:
+            told.append(f"{measure}: not measured, {before:.2f} was accepted.")
+        elif value < (1 - TOLERANCE) * before:
+            fall = 100 * (1 - value / before)
+            told.append(f"{measure}: {value:.2f} is {fall:.0f} % below the accepted {before:.2f}.")
+    return told
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest run of a folder."""
+    return max(folder.glob("*.json"), default=None)
+
+
+def main() -> None:
+    """Compare, or accept."""
+    parser = argparse.ArgumentParser(description="Compare a run of `make bench` with the last one.")
+    parser.add_argument("run", type=Path, nargs="?", help="(default: the newest in bench/out/)")
+    parser.add_argument("--accept", action="store_true", help="make it the one to compare with")
+    asked = parser.parse_args()
+    path = asked.run or newest(OUT)
+    if path is None:
+        parser.error("there is no run in bench/out/; make one with `make bench`")
+    found = ratios(json.loads(path.read_text("utf-8")))
+    if asked.accept:
+        kept = {measure: round(value, 3) for measure, value in found.items()}
+        ACCEPTED.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        print(f"Accepted {len(kept)} ratios of {path}.")
+        return
+    problems = fallen(found, json.loads(ACCEPTED.read_text("utf-8")))
+    for problem in problems:
+        print(problem)
+    if problems:
+        sys.exit(1)
+    print(f"No ratio of {path} is over {TOLERANCE:.0%} below the accepted ones.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A run as a Markdown table in docs/performance.md, and as plots beside it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DOCS = Path("docs")
+PAGE = DOCS / "performance.md"
+BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
+COLOURS = {"eager": "#9a9a9a", "our torch": "#6f8fb5", "f32": "#2f6fb0", "int8": "#c2571a"}
+
+
+def write_report(run: Mapping[str, Any]) -> None:
+    """Put a run's table into docs/performance.md, its JSON and its plots into docs/."""
+    (DOCS / "bench.json").write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{markdown(run)}\n{END}{after}", "utf-8")
+    plot_models(run["rows"], DOCS / "bench-models.png")
+    plot_stages(run["rows"], DOCS / "bench-stages.png")
+
+
+def markdown(run: Mapping[str, Any]) -> str:
+    """The table: median and spread of each measure, with what is wanted of it."""
+    machine = run["machine"]
+    lines = [
+        f"Measured on {run['measured'][:10]}: {machine['processor']}, {machine['cores']} cores, "
+        f"Python {machine['python']}.",
+        "",
+        "| Measure | Median | Least – most | Unit | Wanted |",
+        "|---|---:|---:|---|---|",
+    ]
+    for row in run["rows"]:
+        low, high = min(row["rounds"]), max(row["rounds"])
+        spread = "" if low == high else f"{_number(low)} – {_number(high)}"
+        lines.append(
+            f"| {row['measure']} | {_number(row['median'])} | {spread} | {row['unit']} | "
+            f"{row['goal']} |"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def plot_models(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Milliseconds a photo of each way to run each model, on a logarithmic scale."""
+    timed = [row for row in rows if row["unit"] == "ms/photo"]
+    found = [row for row in timed if not row["measure"].startswith("indexing")]
+    _bars(found, path, "ms a photo, 640 × 480", log=True)
+
+
+def plot_stages(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Where a search's time goes, by the stages that the server's replies name."""
+    wanted = ("search, unverified: ", "search, verified: ")
+    found = [row for row in rows if row["measure"].startswith(wanted)]
+    _bars(found, path, "ms, 1-MP photo, 10,000 places", log=False)
+
+
+def _bars(rows: Sequence[Mapping[str, Any]], path: Path, label: str, *, log: bool) -> None:
+    if not rows:
+        return
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = [row["measure"] for row in rows]
+    values = [row["median"] for row in rows]
+    figure, axes = pyplot.subplots(figsize=(9, 0.36 * len(rows) + 1.2), layout="constrained")
+    axes.barh(names, values, color=[_colour(name) for name in names], log=log)
+    axes.bar_label(axes.containers[0], [_number(value) for value in values], padding=3)  # type: ignore[arg-type]
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _colour(name: str) -> str:
+    return next((colour for key, colour in COLOURS.items() if key in name), "#2f6fb0")

@@ -1,0 +1,44 @@
+"""A VGG-16 NetVLAD for timing: random weights, which take as long as trained ones."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from netvlad import ModelCard, Preprocessing, read_card
+from netvlad.card import CARD_NAME
+from netvlad.model_folder import write_model
+from netvlad.network import build_network
+from netvlad.quantizing import quantize_model
+
+PHOTOS = 8
+
+
+def vgg_model(folder: Path) -> Path:
+    """The model folder, made where it is not there yet, with its int8 graph."""
+    if not (folder / CARD_NAME).is_file():
+        torch.manual_seed(0)
+        card = ModelCard(
+            id=folder.name,
+            title="VGG-16 + NetVLAD, random weights",
+            family="place-search",
+            backbone="vgg16",
+            clusters=64,
+            channels=512,
+            dims=64 * 512,
+            stride=16,
+            licence="Apache-2.0",
+            preprocessing=Preprocessing("exact"),
+            files={},
+        )
+        network = build_network(card)
+        network.pixel_mean.fill_(128.0)
+        network.pixel_scale.fill_(1 / 64)
+        network.pool.initialise(functional.normalize(torch.rand(64, 512), dim=1), 0.1)
+        write_model(network.eval(), card, folder)
+    if read_card(folder).quantization is None:
+        random = np.random.default_rng(0)
+        photos = [random.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(PHOTOS)]
+        quantize_model(folder, photos, "")
+    return folder

@@ -1,0 +1,8 @@
+"""The option --precision, which many commands take."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from place_search.settings import PRECISION
+
+Precision: TypeAlias = Literal["auto", "f32", "int8"]
+PrecisionOption: TypeAlias = Annotated[Precision, PRECISION.option()]

@@ -1,0 +1,118 @@
+"""The ratios of a run beside the accepted ones, and the table and plots that a run becomes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from bench import check, report
+from bench.baselines import all_residuals, loop_over_clusters
+from bench.ceilings import Ceilings
+from bench.operations import operations
+from bench.table import Row, as_json
+from netvlad import find_model, open_model, read_card
+from netvlad.network import load_network
+
+ACCEPTED = {"int8 / eager": 10.0, "share": 90.0}
+
+
+@pytest.mark.parametrize(
+    ("now", "measures"),
+    [
+        ({"int8 / eager": 10.0, "share": 90.0}, []),
+        ({"int8 / eager": 8.5, "share": 400.0}, []),  # 15 % below is not over 15 % below
+        ({"int8 / eager": 8.49, "share": 90.0}, ["int8 / eager"]),
+        ({"int8 / eager": 1.0, "share": 1.0, "new": 1.0}, ["int8 / eager", "share"]),
+        ({"int8 / eager": 10.0}, ["share"]),
+    ],
+)
+def test_what_fell_by_over_15_per_cent(now: dict[str, float], measures: list[str]) -> None:
+    assert [told.partition(":")[0] for told in check.fallen(now, ACCEPTED)] == measures
+
+
+def run_file(folder: Path, speed: float) -> Path:
+    rows = [
+        Row("int8 / eager", "×", [speed - 1, speed, speed + 5], "≥ 9", kept=True),
+        Row("eager torch", "ms/photo", [80.0, 90.0]),
+        Row("search, unverified: HTTP p50", "ms", [20.0], "≤ 25"),
+    ]
+    path = folder / f"run{speed:g}.json"
+    path.write_text(as_json(rows), "utf-8")
+    return path
+
+
+def main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
+    monkeypatch.setattr("sys.argv", ["check", *map(str, arguments)])
+    check.main()
+
+
+def test_a_run_is_accepted_and_a_slower_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "ACCEPTED", tmp_path / "accepted.json")
+    main(monkeypatch, run_file(tmp_path, 10), "--accept")
+    assert json.loads((tmp_path / "accepted.json").read_text()) == {"int8 / eager": 10.0}
+    main(monkeypatch, run_file(tmp_path, 9))
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="1"):
+        main(monkeypatch, run_file(tmp_path, 8))
+    assert "8.00 is 20 % below the accepted 10.00" in capsys.readouterr().out
+
+
+def test_without_a_run_it_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "OUT", tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(monkeypatch)
+    assert "make bench" in capsys.readouterr().err
+
+
+def test_the_accepted_ratios_are_there() -> None:
+    accepted = json.loads(check.ACCEPTED.read_text("utf-8"))
+    assert accepted
+    assert all(value > 0 for value in accepted.values())
+
+
+def test_the_page_keeps_its_text_and_gets_the_table_and_plots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    monkeypatch.setattr(report, "PAGE", tmp_path / "performance.md")
+    text = f"# Speed\n{report.BEGIN}\nold\n{report.END}\nAfter.\n"
+    (tmp_path / "performance.md").write_text(text)
+    report.write_report(json.loads(run_file(tmp_path, 10).read_text()))
+    page = (tmp_path / "performance.md").read_text()
+    assert page.startswith("# Speed\n")
+    assert page.endswith("After.\n")
+    assert "old" not in page
+    assert "| int8 / eager | 10 | 9 – 15 | × | ≥ 9 |" in page
+    for name in ("bench-models.png", "bench-stages.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_baselines_give_the_descriptors_of_the_network() -> None:
+    folder = find_model()
+    network = load_network(folder, read_card(folder))
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    ours = open_model(runtime="torch").runtime.embed(pixels).descriptor
+    for baseline in (loop_over_clusters(network), all_residuals(network)):
+        found = functional.normalize(baseline(pixels)[0], dim=0)
+        assert float(found @ torch.from_numpy(ours)) > 0.99999
+
+
+def test_operations_of_the_default_model() -> None:
+    graph = find_model() / "f32.onnx"
+    small, large = (operations(graph, (side, side, 3)) for side in (128, 256))
+    assert 3.9 < large / small < 4.1
+    assert 2.5 < operations(graph, (480, 640, 3)) < 3.5
+
+
+def test_ceilings_are_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.ceilings.SIDE", 256)
+    ceilings = Ceilings()
+    assert ceilings.f32() > 0
+    assert ceilings.int8() > 0
