@@ -26,7 +26,9 @@ from search import Query, evidence, verify
 COLUMNS = ("photo1", "photo2", "same")
 MIN_PAIRS = 50
 """Of each kind, in each half: fewer say little about a precision of 99 %."""
-PRECISION = 0.99
+PRECISIONS = (0.99, 0.975, 0.95)
+"""How often "same" should be right; the first one is taken that leaves `MIN_RECALL`."""
+MIN_RECALL = 0.5
 
 
 class Pair(NamedTuple):
@@ -99,9 +101,7 @@ def calibrate(
     _require_enough(labels, held)
     weights, intercept = fit_logistic(rows[~held], labels[~held])
     chance = sigmoid(rows @ weights + intercept)
-    thresholds, precision, _ = precision_recall(chance[~held], labels[~held])
-    good = np.flatnonzero(precision >= PRECISION)
-    threshold = float(thresholds[good[0]]) if len(good) else 1.0
+    threshold = operating_point(chance[~held], labels[~held])
     tested, truly = chance[held], labels[held]
     said = tested >= threshold
     right = int((said & truly).sum())
@@ -118,6 +118,20 @@ def calibrate(
         calibration_error=calibration_error(tested, truly),
     )
     return Fitted(calibration, tested, truly)
+
+
+def operating_point(probabilities: Floats, same: Labels) -> float:
+    """The probability from which two photos are called the same place.
+
+    It is the lowest one whose precision is 99 %; where that finds less than half of the pairs, one
+    of less precision, which says something more often.
+    """
+    thresholds, precision, recall = precision_recall(probabilities, same)
+    for wanted in PRECISIONS:
+        good = np.flatnonzero(precision >= wanted)
+        if len(good) and recall[good[0]] >= MIN_RECALL:
+            return float(thresholds[good[0]])
+    return float(thresholds[good[0]]) if len(good) else 1.0
 
 
 def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from evaluation import Pair, TruthError, calibrate, read_pairs, write_calibration_report
+from evaluation.calibrate import operating_point
 from netvlad import open_model
 
 
@@ -83,3 +84,16 @@ def test_pairs_are_read_and_their_faults_named(tmp_path: Path) -> None:
         read_pairs(path)
     with pytest.raises(TruthError, match="cannot be read"):
         read_pairs(tmp_path / "none.csv")
+
+
+def test_the_operating_point_is_precise_but_not_mute() -> None:
+    # 100 pairs in the order of their probability, with one wrong one among them.
+    ladder = np.linspace(0.01, 1, 100)
+    late = np.arange(100) >= 20
+    late[50] = False
+    assert operating_point(ladder, late) == pytest.approx(ladder[51])  # nothing wrong above it
+    early = np.arange(100) >= 20
+    early[90] = False
+    point = operating_point(ladder, early)
+    assert point < ladder[50]
+    assert early[ladder >= point].mean() >= 0.975
