@@ -6,21 +6,29 @@ from pathlib import Path
 
 from indexer import Index, Row
 from netvlad import Model
-from search import CANDIDATES, Query, Verification, verify_all
+from search import CANDIDATES, Query, rank_by_geometry
 from search.verification import Codes
 
 
 class GeometryReranker:
     """Ranks each query's first `candidates` results by how well their cells agree with its own.
 
+    `k` is how many results count: at least so many are matched at full resolution.
     Codes are read from an index of the database if there is one; those of photos that are embedded
     are kept in memory, at most 17 kB each.
     """
 
     def __init__(
-        self, model: Model, root: Path, *, index: Index | None = None, candidates: int = CANDIDATES
+        self,
+        model: Model,
+        root: Path,
+        *,
+        k: int = 10,
+        index: Index | None = None,
+        candidates: int = CANDIDATES,
     ) -> None:
         self.depth = candidates
+        self._k = k
         self._index = index
         self._places = {} if index is None else {p.name: p.place_id for p in index.places()}
         self._model = model
@@ -36,16 +44,13 @@ class GeometryReranker:
         photo = self._model.read(self._root / query)
         ready = Query(self._model.embed(photo).cells)
         pairs = zip(names[: self.depth], similarities[: self.depth], strict=True)
-        found = verify_all(ready, [(self._reader(name), value) for name, value in pairs])
-        order = sorted(range(len(found)), key=lambda row: -_score(found[row]))
-        return order + list(range(len(found), len(names)))
+        order = rank_by_geometry(
+            ready, [(self._reader(name), value) for name, value in pairs], self._k
+        ).order
+        return order + list(range(len(order), len(names)))
 
     def _reader(self, name: str) -> Callable[[], Codes]:
         place = self._places.get(name)
         if self._index is not None and place is not None:
             return partial(self._index.cells, place)
         return lambda: self._codes[name]
-
-
-def _score(found: Verification | None) -> float:
-    return found.score if found is not None else 0.0

@@ -53,13 +53,15 @@ def build_index(
     uri: str = "",
     workers: ShardWorkers | None = None,
     exact_bytes: int = EXACT_BYTES,
+    cells: bool = True,
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
     An interrupted build goes on where its last whole shard ends when it is called again. An index
     that is already there stays as it is until the new one is whole. `store` is a kind of vector
     store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
-    `workers` embed the photos in place of this process.
+    `workers` embed the photos in place of this process. Without `cells` the index is smaller and
+    nothing in it can be verified.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
@@ -77,7 +79,8 @@ def build_index(
         with lock(out):
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
-            draft = _draft(source, model, old, per_shard, StoreRequest(store, exact_bytes, uri=uri))
+            request = StoreRequest(store, exact_bytes, uri=uri)
+            draft = _draft(source, model, old, per_shard, request, cells=cells)
             if old is not None:
                 settle(out, old)
                 journal = Journal(out)
@@ -102,12 +105,18 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def _draft(
-    source: Source, model: Model, old: Manifest | None, per_shard: int, store: StoreRequest
+    source: Source,
+    model: Model,
+    old: Manifest | None,
+    per_shard: int,
+    store: StoreRequest,
+    *,
+    cells: bool,
 ) -> Draft:
     photos = source.photos
     parts = cut(range(len(photos)), per_shard)
     return Draft(
-        request=f"index {store.requested}",
+        request=f"index {store.requested}{'' if cells else ' without cells'}",
         plan=Plan(
             first_free_number(old), parts, lambda place_id: Entry(place_id, photos[place_id])
         ),
@@ -115,6 +124,7 @@ def _draft(
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
         store=store,
+        cells=cells,
     )
 
 

@@ -89,6 +89,7 @@ class Change:
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
+            cells=self.manifest.cells,
         )
 
     def commit(self, draft: Draft, model: Model | None = None, decoders: int = DECODERS) -> Outcome:

@@ -58,7 +58,7 @@ class Draft:
     """What the next version is to hold.
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made. `skipped` are photos that earlier runs left out.
+    of `plan` are made, with `cells` or without. `skipped` are photos that earlier runs left out.
     """
 
     request: str
@@ -71,6 +71,7 @@ class Draft:
     removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     skipped: Sequence[Skipped] = ()
     base: str = ""
+    cells: bool = True
 
     @property
     def header(self) -> Header:
@@ -120,7 +121,9 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
 class ShardWorkers(Protocol):
     """Other processes that make shards of photos, each exactly as it would be made here."""
 
-    def make(self, folder: Path, root: Path, shards: Sequence[ShardPlan]) -> Iterator[Finished]:
+    def make(
+        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
+    ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes."""
         ...
 
@@ -208,7 +211,14 @@ class Edition:
         embedded = (
             _nothing()
             if self.model is None
-            else embed_photos(photos(), root, self.model, self.clock, decoders=decoders)
+            else embed_photos(
+                photos(),
+                root,
+                self.model,
+                self.clock,
+                decoders=decoders,
+                keep_cells=self.draft.cells,
+            )
         )
         done = reused
         with closing(embedded) as results:
@@ -234,7 +244,7 @@ class Edition:
         """Let others make the missing shards."""
         root = Path(self.draft.source["root"])
         shards = [self.draft.plan.shard(index) for index in missing]
-        for finished in workers.make(self.folder, root, shards):
+        for finished in workers.make(self.folder, root, shards, cells=self.draft.cells):
             self.journal.add(finished)
             done += finished.places + len(finished.skipped)
             self.progress("embed", done, self.draft.plan.places)
@@ -336,11 +346,13 @@ class Edition:
             tombstones=encode_ids(self.draft.removed),
             next_place_id=draft.next_place_id,
             skipped=[*draft.skipped, *skipped],
+            cells=draft.cells,
         )
 
     def _joined(self) -> Path | None:
         """The joined dataset of the version that shards are kept of, if it is whole."""
-        stamp = self.old.files.get(JOINED) if self.old and self.draft.kept else None
+        told = self.old is not None and self.old.cells and self.draft.kept
+        stamp = self.old.files.get(JOINED) if self.old and told else None
         path = self.folder / JOINED
         return path if stamp is not None and is_stamped(path, stamp) else None
 

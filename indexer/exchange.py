@@ -62,21 +62,21 @@ class Exchange:
         to.write_bytes(content)
         os.utime(to, ns=(mtime_ns, mtime_ns))
 
-    def put_shard(self, done: Finished, files: dict[str, bytes], fingerprint: str) -> None:
+    def put_shard(self, done: Finished, files: dict[str, bytes], kind: str) -> None:
         """Leave the files of a shard, and then the note that says so."""
         for name, content in files.items():
             self._store.pipe_file(f"{self._root}/{name}", content)
-        note = json.dumps({**asdict(done), "fingerprint": fingerprint}).encode()
+        note = json.dumps({**asdict(done), "kind": kind}).encode()
         self._store.pipe_file(f"{self._root}/finished/{done.number:05d}.json", note)
 
-    def finished(self, fingerprint: str) -> dict[int, Finished]:
+    def finished(self, kind: str) -> dict[int, Finished]:
         """The shards that are there, made by this model."""
         found = {}
         with self._failing_plainly():
             for name in self._names("finished"):
                 try:
                     table = json.loads(self._store.cat_file(name))
-                    if table.pop("fingerprint") == fingerprint:
+                    if table.pop("kind") == kind:
                         done = read_finished(table)
                         found[done.number] = done
                 except (ValueError, KeyError, TypeError):

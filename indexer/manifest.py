@@ -60,6 +60,7 @@ class Manifest:
     next_place_id: int
     tombstones: str = ""
     skipped: Sequence[Skipped] = ()
+    cells: bool = True
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -98,6 +99,7 @@ class Manifest:
             "next_place_id": self.next_place_id,
             "source": dict(self.source),
             "store": dict(self.store),
+            "cells": self.cells,
             "skipped": [skipped._asdict() for skipped in self.skipped],
             "shards": list(self.shards),
             "tombstones": self.tombstones,
@@ -238,6 +240,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
         places=int(table["counts"]["places"]),
         next_place_id=int(table["next_place_id"]),
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
+        cells=bool(table.get("cells", True)),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)

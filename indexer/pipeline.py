@@ -86,11 +86,12 @@ def embed_photos(
     clock: StageClock,
     *,
     decoders: int = DECODERS,
+    keep_cells: bool = True,
 ) -> Generator[tuple[int, Row | Skipped], None, None]:
     """Embed photos under `root`, numbered in ascending order, which becomes their place id.
 
     What comes out has the numbers and the order of what went in; a photo that cannot be read or
-    understood comes out as `Skipped`.
+    understood comes out as `Skipped`. Unless `keep_cells`, rows have no cells.
 
     Raises:
         SourceError: the trouble is not the photo's own, as when a disk fails.
@@ -105,7 +106,8 @@ def embed_photos(
             while skipped and skipped[0][0] < decoded.number:
                 yield skipped.popleft()
             if np.isfinite(descriptor).all():
-                yield decoded.number, _row(decoded, root, descriptor, cells)
+                kept = cells if keep_cells else cells[:0, :0]
+                yield decoded.number, _row(decoded, root, descriptor, kept)
             else:
                 reason = "the model gives no finite descriptor for it"
                 yield decoded.number, Skipped(decoded.photo.name, reason)

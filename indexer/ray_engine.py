@@ -61,16 +61,21 @@ class RayWorkers:
         self._exchange = Exchange(exchange) if exchange else None
         self._stall_seconds = stall_seconds
 
-    def make(self, folder: Path, root: Path, shards: Sequence[ShardPlan]) -> Iterator[Finished]:
+    def make(
+        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
+    ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes.
 
         Raises:
             SourceError: the trouble is not a photo's own, as when a disk fails.
             ClusterError: the cluster or the exchange fails; what was finished is kept.
         """
-        jobs = [_job(shard, root, named=self._exchange is not None) for shard in shards]
+        named = self._exchange is not None
+        jobs = [_job(shard, root, named=named, cells=cells) for shard in shards]
+        # Under this the exchange keeps shards of interrupted runs.
+        kind = self._fingerprint if cells else f"{self._fingerprint}-without-cells"
         if self._exchange is not None:
-            there = self._exchange.finished(self._fingerprint)
+            there = self._exchange.finished(kind)
             for job in [job for job in jobs if job.number in there]:
                 done = there[job.number]
                 if done.inputs == job.inputs:
@@ -81,14 +86,14 @@ class RayWorkers:
                 (task.photo.path for job in jobs for task in job.tasks if task.name), root
             )
         if jobs:
-            for done in self._made(jobs, folder.resolve()):
+            for done in self._made(jobs, folder.resolve(), kind):
                 if self._exchange is not None:
                     self._exchange.take_shard(done, folder)
                 yield done
         if self._exchange is not None:
             self._exchange.clear()
 
-    def _made(self, jobs: Sequence[Job], folder: Path) -> Iterator[Finished]:
+    def _made(self, jobs: Sequence[Job], folder: Path, kind: str) -> Iterator[Finished]:
         import ray
 
         with _cluster(), _plain_failures():
@@ -112,7 +117,7 @@ class RayWorkers:
                     write_shard,
                     folder=str(folder),
                     exchange=self._url,
-                    fingerprint=self._fingerprint,
+                    kind=kind,
                 ),
                 num_cpus=WRITE_CPUS,
             )
@@ -122,7 +127,7 @@ class RayWorkers:
                 yield read_finished(json.loads(item["done"]))
 
 
-def _job(shard: ShardPlan, root: Path, *, named: bool) -> Job:
+def _job(shard: ShardPlan, root: Path, *, named: bool, cells: bool) -> Job:
     # Before the photos are read: one that changes while they are is then noticed.
     inputs = shard.inputs()
     tasks = []
@@ -134,7 +139,7 @@ def _job(shard: ShardPlan, root: Path, *, named: bool) -> Job:
             mtime_ns = 0
         name = photo_name(entry.photo.path, root) if named else ""
         tasks.append(Task(entry.place_id, entry.photo, name, mtime_ns))
-    return Job(shard.number, inputs, root, tuple(tasks))
+    return Job(shard.number, inputs, root, tuple(tasks), cells)
 
 
 @contextmanager

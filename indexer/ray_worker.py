@@ -50,6 +50,7 @@ class Job:
     inputs: str
     root: Path
     tasks: tuple[Task, ...]
+    cells: bool
 
 
 class EmbedShard:
@@ -81,24 +82,28 @@ class EmbedShard:
 
     def _embed(self, job: Job) -> tuple[list[Row], list[Skipped]]:
         if self._exchange is None:
-            return self._rows([(task.place_id, task.photo) for task in job.tasks], job.root)
+            photos = [(task.place_id, task.photo) for task in job.tasks]
+            return self._rows(photos, job.root, cells=job.cells)
         with TemporaryDirectory(prefix="place-search-") as scratch:
-            folder, photos = Path(scratch), []
+            folder = Path(scratch)
+            photos = []
             for task in job.tasks:
                 path = folder / str(task.place_id)
                 if task.name:
                     self._exchange.take_photo(task.name, path, task.mtime_ns)
                 photos.append((task.place_id, replace(task.photo, path=path)))
-            rows, skipped = self._rows(photos, folder)
+            rows, skipped = self._rows(photos, folder, cells=job.cells)
         paths = {task.place_id: stored_path(task.photo.path, job.root) for task in job.tasks}
         return [replace(row, path=paths[row.place_id]) for row in rows], skipped
 
     def _rows(
-        self, photos: list[tuple[int, PlacePhoto]], root: Path
+        self, photos: list[tuple[int, PlacePhoto]], root: Path, *, cells: bool
     ) -> tuple[list[Row], list[Skipped]]:
         rows: list[Row] = []
         skipped: list[Skipped] = []
-        for _, made in embed_photos(photos, root, self._model, StageClock(), decoders=1):
+        for _, made in embed_photos(
+            photos, root, self._model, StageClock(), decoders=1, keep_cells=cells
+        ):
             if isinstance(made, Skipped):
                 skipped.append(made)
             else:
@@ -106,7 +111,7 @@ class EmbedShard:
         return rows, skipped
 
 
-def write_shard(item: Item, *, folder: str, exchange: str, fingerprint: str) -> Item:
+def write_shard(item: Item, *, folder: str, exchange: str, kind: str) -> Item:
     """Write a shard's files, to the index itself or to the exchange; tell what was written."""
     if item["error"]:
         return {"error": item["error"], "done": ""}
@@ -117,7 +122,7 @@ def write_shard(item: Item, *, folder: str, exchange: str, fingerprint: str) -> 
         files = {}
     done = replace(read_finished(table), files={name: _stamp(data) for name, data in files.items()})
     if exchange:
-        Exchange(exchange).put_shard(done, files, fingerprint)
+        Exchange(exchange).put_shard(done, files, kind)
     else:
         for name, content in files.items():
             write_whole(Path(folder) / name, content)

@@ -60,9 +60,9 @@ class ArrayFile:
 def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
     """Where a dataset starts in its file, its shape, and the bytes of one row."""
     offset = dataset.id.get_offset()
-    if offset is None:
+    if offset is None and dataset.size:
         raise ValueError("it is not stored contiguously")
-    return offset, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
+    return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
 
 
 class ShardRows:

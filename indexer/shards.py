@@ -188,6 +188,9 @@ def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) 
     rest = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
     # Of texts the longest type; all other types are the same everywhere.
     kind = max((kind for *_, kind in sources), key=lambda kind: kind.itemsize)
+    if 0 in rest:  # an index without cells
+        file.create_dataset(key, (count, *rest), kind, track_times=False)
+        return
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_obj_track_times(False)
     space = h5py.h5s.create_simple((count, *rest))

@@ -232,6 +232,7 @@ def _mend(
         removed=np.intersect1d(manifest.removed_ids, stored),
         skipped=manifest.skipped,
         base=manifest.index_id,
+        cells=manifest.cells,
     )
     opened = None
     if parts:

@@ -79,7 +79,7 @@ class Recall:
 class Calibration:
     """From similarity and geometry to the probability that two photos show the same place.
 
-    A logistic function of `weights` on (similarity, ln(1 + inliers), ln(1 + score)) and
+    A logistic function of `weights` on (similarity, ln(1 + inliers), √inliers) and
     `intercept`, fitted on labelled pairs; `threshold` is the probability from which `compare`
     says "same". `precision`, `recall`, `auc` and `calibration_error` were measured at it on pairs
     that were held back.

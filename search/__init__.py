@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from search.app import create_app
     from search.compare import compare_photos, evidence
     from search.engine import Engine
-    from search.verification import CANDIDATES, Query, Verification, verify, verify_all
+    from search.verification import CANDIDATES, Query, Verification, rank_by_geometry, verify
 
 __all__ = [
     "CANDIDATES",
@@ -45,9 +45,9 @@ __all__ = [
     "open_engine",
     "parse_keys",
     "parse_position",
+    "rank_by_geometry",
     "serve",
     "verify",
-    "verify_all",
 ]
 
 # Imported when first asked for: each costs a server's start.
@@ -59,8 +59,8 @@ _LATER = {
     "CANDIDATES": "search.verification",
     "Query": "search.verification",
     "Verification": "search.verification",
+    "rank_by_geometry": "search.verification",
     "verify": "search.verification",
-    "verify_all": "search.verification",
 }
 
 

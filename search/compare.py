@@ -74,7 +74,7 @@ def compare_photos(
 
 def evidence(similarity: float, found: Verification) -> NDArray[np.float64]:
     """The (3,) numbers that a calibration weighs."""
-    return np.array([similarity, math.log1p(found.inliers), math.log1p(found.score)])
+    return np.array([similarity, math.log1p(found.inliers), math.sqrt(found.inliers)])
 
 
 def same_place_probability(

@@ -18,7 +18,7 @@ from search.positions import PlacePositions
 from search.replies import index_reply, location_reply, query_reply, result_reply
 from search.schemas import IndexReply, SearchReply, TimingsReply
 from search.stages import Stages
-from search.verification import CANDIDATES, Query, Verification, verify_all
+from search.verification import CANDIDATES, Query, Verification, rank_by_geometry
 
 Decode: TypeAlias = Callable[[bytes | Path], Photo]
 """Reads a photo whose pixels a model takes; raises `PhotoError`."""
@@ -98,7 +98,7 @@ class Engine:
         location = None
         if checking:
             with stages.timed("verify"):
-                ranked = self._verified(embedding.cells, hits, notes)
+                ranked = self._verified(embedding.cells, hits, k, notes)
                 location = estimate_location(
                     [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
                 )
@@ -116,19 +116,17 @@ class Engine:
         )
 
     def _verified(
-        self, cells: NDArray[np.float32], hits: Sequence[Hit], notes: list[str]
+        self, cells: NDArray[np.float32], hits: Sequence[Hit], k: int, notes: list[str]
     ) -> list[tuple[Hit, Verification | None]]:
         """The hits with their verification, those that agree best first."""
         candidates = [(partial(self.index.cells, hit.place_id), hit.similarity) for hit in hits]
-        found = verify_all(Query(cells), candidates, budget_s=VERIFY_BUDGET_S)
-        late = found.count(None)
-        if late:
+        ranking = rank_by_geometry(Query(cells), candidates, k, budget_s=VERIFY_BUDGET_S)
+        if ranking.late:
             notes.append(
-                f"Time ran out before {late} of {len(hits)} places were verified; they come last."
+                f"Time ran out before {ranking.late} of {len(hits)} places were verified; "
+                "they come last."
             )
-        pairs = list(zip(hits, found, strict=True))
-        # Stable, so that places without agreement stay in the order of their similarity.
-        return sorted(pairs, key=lambda pair: -pair[1].score if pair[1] else 0.0)
+        return [(hits[row], ranking.found.get(row)) for row in ranking.order]
 
     def _hits(
         self,

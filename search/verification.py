@@ -2,8 +2,10 @@
 
 Cells of the two photos are matched as mutual nearest neighbours, where each pair of cells is also
 judged by its neighbours on the grid (neighbourhood consensus; Rocco et al. 2018, as a fixed 3 × 3
-sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), and what
-agrees with it counts.
+sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), then a
+second one to those left over, since few scenes are one plane; what agrees counts. Of many
+candidates all are matched with cells of half the resolution, at a sixth of the cost, and those
+that agree best in full.
 """
 
 import math
@@ -18,16 +20,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad import CODE_BITS, decode_codes, project_cells
-from netvlad.products import cell_products
+from netvlad import CODE_BITS, decode_codes, keep_freed_memory, project_cells
+from netvlad.products import UNIT, cell_products
 
 CANDIDATES = 100
 """Places that are verified, however few are asked for."""
+IN_FULL = 10
+"""Candidates that are matched at full resolution, or as many as are asked for."""
 TOLERANCE = 1.5
 """Cells that a match may lie off the fitted map."""
+COARSE_TOLERANCE = 1.0
+"""The same in cells of half the resolution."""
+MAPS = 2
+"""Affine maps that are fitted, each to what agrees with none before it."""
 MIN_MATCHES = 8
 SCALE_SPREAD = 0.4
-"""How quickly the score falls with |ln scale|: photos from the same spot match at scale 1."""
+"""How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
+the same spot match at scale 1."""
 
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
@@ -37,9 +46,9 @@ Codes = tuple[NDArray[np.uint8], Grid]
 class Verification(NamedTuple):
     """What the geometry of two photos says.
 
-    `inliers` matches agree with one affine map; `score` is what candidates are ranked by, higher
-    for more and better agreement, 0 for none. `matches` is (inliers, 4) float32: x, y in the
-    query's grid, x, y in the place's, in cells with (0, 0) the centre of the first one.
+    `inliers` matches agree with one of the affine maps; `score` is what candidates are ranked by,
+    higher for more and better agreement, 0 for none. `matches` is (inliers, 4) float32: x, y in
+    the query's grid, x, y in the place's, in cells with (0, 0) the centre of the first one.
     """
 
     inliers: int
@@ -50,106 +59,201 @@ class Verification(NamedTuple):
 NOTHING = Verification(0, 0.0, np.empty((0, 4), np.float32))
 
 
+class View(NamedTuple):
+    """Cells ready to be matched: their grid (h, w), and (h·(w+1), CODE_BITS) float32 rows.
+
+    The cells have norm √CODE_BITS. An empty cell ends each row of the grid, so that its
+    neighbours are none.
+    """
+
+    grid: Grid
+    rows: NDArray[np.float32]
+
+
 class Query:
     """A query photo's cells, made ready to be matched with many places."""
 
     def __init__(self, cells: NDArray[np.float32]) -> None:
         """`cells` is (h, w, C) float32, centred."""
-        self.grid: Grid = (cells.shape[0], cells.shape[1])
-        # Cells of norm √bits against signs: products are cosines times the number of bits.
-        self.rows = _with_gap(project_cells(cells) * CODE_BITS**0.5)
+        # Against the signs of a place, products are cosines times the number of bits.
+        projected = project_cells(cells) * CODE_BITS**0.5
+        self.full = _view(projected)
+        self.coarse = _view(_halved(projected))
 
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
-    codes, grid = place
-    matches, weights = _mutual_matches(query, codes, grid)
-    if len(matches) < MIN_MATCHES:
-        return NOTHING
-    affine, inside = cv2.estimateAffine2D(
-        np.ascontiguousarray(matches[:, :2]),
-        np.ascontiguousarray(matches[:, 2:]),
-        method=cv2.USAC_MAGSAC,
-        ransacReprojThreshold=TOLERANCE,
-        maxIters=1000,
-        confidence=0.999,
-    )
-    if affine is None or not np.isfinite(affine).all():
-        return NOTHING
-    inliers = inside[:, 0].astype(bool)
-    agreeing = matches[inliers]
-    heights = agreeing[:, (1, 3)].std(axis=0)
-    if len(agreeing) < MIN_MATCHES or not heights.all():
-        return NOTHING
-    # The vertical scale: a step to the side foreshortens what is seen in width, not in height.
-    scale = float(heights[1] / heights[0])
-    likeness = max(similarity, 0.0) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
-    return Verification(len(agreeing), float(weights[inliers].sum()) * likeness, agreeing)
+    found = _agreement(query.full, _view(_signs(place)), TOLERANCE, MAPS)
+    return found._replace(score=found.score * max(similarity, 0.0))
 
 
-def verify_all(
+class Ranking(NamedTuple):
+    """Candidates in their new order, best first: rows of those that were given.
+
+    `found` has the verification of those that were matched at full resolution; `late` is how many
+    could not be verified in time.
+    """
+
+    order: list[int]
+    found: dict[int, Verification]
+    late: int
+
+
+def rank_by_geometry(
     query: Query,
     candidates: Sequence[tuple[Callable[[], Codes], float]],
+    k: int = IN_FULL,
     *,
     budget_s: float | None = None,
-) -> list[Verification | None]:
-    """Match a query with candidates, each a reader of its codes and its similarity, in parallel.
+) -> Ranking:
+    """Order candidates, each a reader of its codes and its similarity, most similar first.
 
-    Candidates whose turn does not come within `budget_s` seconds are left at None.
+    They are matched in parallel: all at half the resolution, then the best `k`, or `IN_FULL` if
+    that is more, at full resolution. After `budget_s` seconds nothing more is begun; what was not
+    matched comes last.
     """
-    deadline = None if budget_s is None else time.perf_counter() + budget_s
+    deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
 
-    def one(candidate: tuple[Callable[[], Codes], float]) -> Verification | None:
-        if deadline is not None and time.perf_counter() > deadline:
+    def coarse(row: int) -> float | None:
+        read, similarity = candidates[row]
+        if time.perf_counter() > deadline:
             return None
-        read, similarity = candidate
-        return verify(query, read(), similarity)
+        place = _view(_halved(_signs(read())))
+        return _agreement(query.coarse, place, COARSE_TOLERANCE, 1).inliers * similarity
 
-    return list(_pool().map(one, candidates))
+    def full(row: int) -> Verification | None:
+        read, similarity = candidates[row]
+        return None if time.perf_counter() > deadline else verify(query, read(), similarity)
+
+    # Sorting is stable: what agrees equally well stays in the order of its similarity.
+    rows = list(range(len(candidates)))
+    best = max(k, IN_FULL)
+    late = 0
+    if len(rows) > best:
+        agreement = list(_pool().map(coarse, rows))
+        rows.sort(key=lambda row: -_or_last(agreement[row]))
+        late = agreement[best:].count(None)
+    matched = zip(rows[:best], _pool().map(full, rows[:best]), strict=True)
+    found = {row: one for row, one in matched if one is not None}
+    late += min(best, len(rows)) - len(found)
+    first = sorted(rows[:best], key=lambda row: -found[row].score if row in found else 1.0)
+    return Ranking(first + rows[best:], found, late)
+
+
+def _or_last(agreement: float | None) -> float:
+    return -1.0 if agreement is None else agreement
 
 
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     # One pool for all searches: more threads than cores would only take turns.
+    keep_freed_memory()
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
 
 
-def _with_gap(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(h, w, B) to (h·(w+1), B): an empty cell ends each row, so that its neighbours are none."""
-    height, width, bits = rows.shape
-    padded = np.zeros((height, width + 1, bits), np.float32)
-    padded[:, :width] = rows
-    return padded.reshape(-1, bits)
+def _signs(place: Codes) -> NDArray[np.float32]:
+    """A place's cells as (h, w, CODE_BITS) float32 of ±1."""
+    codes, grid = place
+    return decode_codes(codes).reshape(*grid, CODE_BITS)
 
 
-def _mutual_matches(
-    query: Query, codes: NDArray[np.uint8], grid: Grid
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _view(cells: NDArray[np.float32]) -> View:
+    """Cells (h, w, CODE_BITS), with an empty one after each row."""
+    height, width, bits = cells.shape
+    rows = np.zeros((height, width + 1, bits), np.float32)
+    rows[:, :width] = cells
+    return View((height, width), rows.reshape(-1, bits))
+
+
+def _halved(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of 2 × 2 cells, again of norm √CODE_BITS: (h, w, B) to (⌈h/2⌉, ⌈w/2⌉, B) float32."""
+    height, width, _ = cells.shape
+    rows = cells[::2].copy()
+    rows[: height // 2] += cells[1::2]
+    sums = rows[:, ::2].copy()
+    sums[:, : width // 2] += rows[:, 1::2]
+    norms = np.sqrt(np.einsum("hwb,hwb->hw", sums, sums)[..., None] / CODE_BITS)
+    np.divide(sums, norms, out=sums, where=norms > 0)
+    return sums
+
+
+def _agreement(query: View, place: View, tolerance: float, maps: int) -> Verification:
+    """Fit maps one after the other, each to the matches that those before it leave over."""
+    matches, weights = _mutual_matches(query, place)
+    agreeing: list[NDArray[np.float32]] = []
+    score = 0.0
+    for _ in range(maps):
+        fit = _fit(matches, tolerance)
+        if fit is None:
+            break
+        inliers, scale = fit
+        agreeing.append(matches[inliers])
+        score += float(weights[inliers].sum()) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
+        matches, weights = matches[~inliers], weights[~inliers]
+    if not agreeing:
+        return NOTHING
+    return Verification(sum(map(len, agreeing)), score, np.concatenate(agreeing))
+
+
+def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.bool_], float] | None:
+    """The matches that agree with one affine map, and its vertical scale; None for too few."""
+    if len(matches) < MIN_MATCHES:
+        return None
+    affine, inside = cv2.estimateAffine2D(
+        np.ascontiguousarray(matches[:, :2]),
+        np.ascontiguousarray(matches[:, 2:]),
+        method=cv2.USAC_MAGSAC,
+        ransacReprojThreshold=tolerance,
+        maxIters=500,
+        confidence=0.999,
+    )
+    if affine is None or not np.isfinite(affine).all():
+        return None
+    inliers = inside[:, 0].astype(bool)
+    if np.count_nonzero(inliers) < MIN_MATCHES:
+        return None
+    # A step to the side foreshortens what is seen in width, not in height.
+    heights = matches[inliers][:, (1, 3)].std(axis=0)
+    return (inliers, float(heights[1] / heights[0])) if heights.all() else None
+
+
+def _mutual_matches(query: View, place: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mutual nearest neighbours as (n, 4) float32 positions, and their (n,) mean cosines."""
-    rows = _with_gap(decode_codes(codes).reshape(*grid, CODE_BITS))
-    alike = _consensus(cell_products()(query.rows, rows), query.grid[1] + 1, grid[1] + 1)
-    alike[query.grid[1] :: query.grid[1] + 1] = -np.inf
-    alike[:, grid[1] :: grid[1] + 1] = -np.inf
+    lines = query.grid[1] + 1, place.grid[1] + 1
+    alike = _consensus(cell_products()(query.rows, place.rows), *lines)
+    alike[query.grid[1] :: lines[0]] = _NEVER
+    alike[:, place.grid[1] :: lines[1]] = _NEVER
     nearest = alike.argmax(axis=1)
     best = alike[np.arange(len(alike)), nearest]
     mutual = np.flatnonzero((best >= alike.max(axis=0)[nearest]) & (best > 0))
-    # A line of cells apart from the next by the gap.
-    places = [
-        np.stack([flat % (width + 1), flat // (width + 1)], axis=1)
-        for flat, width in ((mutual, query.grid[1]), (nearest[mutual], grid[1]))
+    positions = [
+        np.stack([flat % line, flat // line], axis=1)
+        for flat, line in zip((mutual, nearest[mutual]), lines, strict=True)
     ]
-    cosines = best[mutual] / (9 * CODE_BITS)
-    return np.concatenate(places, axis=1).astype(np.float32), cosines
+    cosines = best[mutual] / np.float32(9 * CODE_BITS * UNIT)
+    return np.concatenate(positions, axis=1).astype(np.float32), cosines
 
 
-_DIAGONAL = np.eye(3, dtype=np.float32)
+_NEVER = np.iinfo(np.int16).min
 
 
-def _consensus(alike: NDArray[np.float32], row: int, place_row: int) -> NDArray[np.float32]:
-    """Add to each pair of cells the pairs of their 8 neighbours in the same directions."""
-    filtered = cv2.filter2D(alike, -1, _DIAGONAL, borderType=cv2.BORDER_CONSTANT)
-    beside = np.asarray(filtered, dtype=np.float32)
-    total = beside.copy()
-    total[row:, place_row:] += beside[:-row, :-place_row]
-    total[:-row, :-place_row] += beside[row:, place_row:]
+def _consensus(alike: NDArray[np.int16], row: int, place_row: int) -> NDArray[np.int16]:
+    """Add to each pair of cells the pairs of their 8 neighbours in the same directions.
+
+    Those beside it on the grid are one row and one column away in `alike`; those above and below
+    a whole row of the grid.
+    """
+    return _with_diagonal(_with_diagonal(alike, 1, 1), row, place_row)
+
+
+def _with_diagonal(pairs: NDArray[np.int16], down: int, right: int) -> NDArray[np.int16]:
+    """Add to each entry those (down, right) before and after it."""
+    if pairs.shape[0] <= down or pairs.shape[1] <= right:
+        return pairs
+    first, last = pairs[:-down, :-right], pairs[down:, right:]
+    total = np.empty_like(pairs)
+    total[:down], total[:, :right] = pairs[:down], pairs[:, :right]
+    # Twice as fast as numpy's sums where rows do not begin at multiples of a register.
+    cv2.add(last, first, dst=total[down:, right:])
+    cv2.add(total[:-down, :-right], last, dst=total[:-down, :-right])
     return total

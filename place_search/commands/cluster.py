@@ -14,8 +14,17 @@ def register(app: typer.Typer) -> None:
 
 
 def cluster(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of varied place photos.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Varied photos of places: a folder, or whatever `train` takes."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Folder that the photos of a list are under."),
+    ] = None,
     backbone: Annotated[
         str, typer.Option("--backbone", help="Network whose cells are clustered.")
     ] = "efficientnet-lite0",
@@ -58,6 +67,7 @@ def cluster(
         card = training.cluster(
             data,
             out,
+            root=root,
             backbone=backbone,
             clusters=clusters,
             version=2 if version == 2 else 1,

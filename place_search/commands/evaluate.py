@@ -110,6 +110,9 @@ def evaluate(
         opened = open_index_model(
             opened_index.manifest, model, mode="throughput", threads=threads, precision=precision
         )
+    reranker = None
+    if verify:
+        reranker = GeometryReranker(opened, known.root, k=ns[-1], index=opened_index)
     with progress() as advance:
         report = measure(
             known,
@@ -117,7 +120,7 @@ def evaluate(
             at=ns,
             protocol=protocol,
             index=opened_index,
-            reranker=GeometryReranker(opened, known.root, index=opened_index) if verify else None,
+            reranker=reranker,
             progress=partial(advance, "Describing"),
         )
     if as_json:

@@ -53,6 +53,13 @@ def index(
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    cells: Annotated[
+        bool,
+        typer.Option(
+            "--cells/--no-cells",
+            help="Keep what verification needs, at most 17 kB a photo.",
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos.
@@ -78,6 +85,7 @@ def index(
                 opened,
                 store=store,
                 uri=where,
+                cells=cells,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )

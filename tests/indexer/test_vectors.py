@@ -247,13 +247,17 @@ def test_a_box_helps_and_changes_nothing(case: Case) -> None:
     latitudes = case.rows.column("latitude")
     within = case.rows.place_ids[(latitudes >= 42) & (latitudes <= 45)]
     box = Box(42, 7.9, 45, 8.1)
+    found = 0
     for query in case.queries[:10]:
         hits = case.store().search(query, 10, only=within, box=box)
         expected = [place for place, _ in wanted(case.rows, query, 10, within)]
-        if case.card.kind in ("exact", "milvus"):
+        found += len({hit.place_id for hit in hits} & set(expected))
+        if case.card.kind == "exact":
             assert [hit.place_id for hit in hits] == expected
         assert {hit.place_id for hit in hits} <= set(within.tolist())
         assert len(hits) == 10
+    if case.card.kind == "milvus":  # a graph's links depend on how its threads took turns
+        assert found >= 95
 
 
 def test_threads_find_the_same(case: Case) -> None:

@@ -48,7 +48,7 @@ def test_the_model_is_described(client: httpx.Client) -> None:
     body = client.get("/v1/model").json()
     assert (body["id"], body["clusters"], body["channels"]) == ("lite0-netvlad", 64, 112)
     assert body["dims"] == 7168
-    assert "not trained on places" in body["fitted"]
+    assert "then trained on places" in body["fitted"]
 
 
 def test_a_photo_is_explained(client: httpx.Client, engine: Engine, street: Any) -> None:

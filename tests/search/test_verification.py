@@ -1,5 +1,10 @@
 """Verification on cells made by the tests: shifts, scales, noise, and photos without structure."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from netvlad import CODE_BITS, decode_codes, encode_cells, project_cells
-from netvlad.products import CellProducts
-from search.verification import NOTHING, Codes, Query, verify, verify_all
+from netvlad.products import UNIT, CellProducts
+from search.verification import (
+    IN_FULL,
+    Codes,
+    Query,
+    Ranking,
+    rank_by_geometry,
+    verify,
+)
 
 Cells = NDArray[np.float32]
 
@@ -54,6 +66,16 @@ def test_a_nearer_view_is_found_but_scores_less_than_the_same_view() -> None:
     assert 0 < nearer.score < same.score
 
 
+def test_a_scene_of_two_planes_agrees_as_a_whole() -> None:
+    scene = cells(14)
+    moved = np.roll(scene, 6, axis=1)
+    moved[13:] = np.roll(scene, -6, axis=1)[13:]  # what is near moves the other way
+    found = verify(Query(scene), coded(moved))
+    assert found.inliers > 0.5 * 26 * 46  # one map alone finds less than a third
+    moves = (found.matches[:, 2] - found.matches[:, 0])[:, None] == [6, -6]
+    assert moves.mean(axis=0).min() > 0.2
+
+
 def test_noise_agrees_with_nothing_much() -> None:
     counts = [verify(Query(cells(2 * n)), coded(cells(2 * n + 1))).inliers for n in range(6)]
     assert max(counts) < 30
@@ -73,10 +95,20 @@ def test_tiny_and_blank_photos_have_a_defined_answer(grid: tuple[int, int], kind
         assert np.isfinite(found.score)
 
 
+def test_matches_of_which_none_agree_are_nothing() -> None:
+    # A fit through noise can leave no inlier at all; warnings are errors.
+    found = [
+        rank_by_geometry(Query(cells(seed, 13, 17)), readers([cells(seed + 1, 13, 17)] * 13)).order
+        for seed in range(0, 400, 2)
+    ]
+    assert found == [list(range(13))] * 200
+
+
 def test_a_blank_photo_agrees_with_nothing() -> None:
     for blank in (np.zeros((26, 46, 112), np.float32), np.ones((26, 46, 112), np.float32)):
         assert verify(Query(blank), coded(cells(8))).inliers < 30
-    assert verify(Query(np.zeros((26, 46, 112), np.float32)), coded(cells(8))) is NOTHING
+    nothing = verify(Query(np.zeros((26, 46, 112), np.float32)), coded(cells(8)))
+    assert (nothing.inliers, nothing.score, len(nothing.matches)) == (0, 0.0, 0)
 
 
 def test_a_vgg_grid_of_512_channels_works_too() -> None:
@@ -84,22 +116,77 @@ def test_a_vgg_grid_of_512_channels_works_too() -> None:
     assert verify(Query(grid), coded(grid + 0.5 * cells(10, 30, 40, 512))).inliers > 900
 
 
-def test_candidates_are_verified_in_their_order_and_the_late_are_left_out() -> None:
+def readers(places: list[Cells]) -> list[tuple[Callable[[], Codes], float]]:
+    """Candidates of equal similarity."""
+    return [(partial(coded, grid), 1.0) for grid in places]
+
+
+def test_few_candidates_are_all_matched_in_full() -> None:
     places = [cells(seed, 10, 12) for seed in range(6)]
     query = Query(places[3])
-    candidates = [((lambda grid=grid: coded(grid)), 1.0) for grid in places]
-    found = verify_all(query, candidates)
+    ranking = rank_by_geometry(query, readers(places))
     alone = [verify(query, coded(grid)) for grid in places]
-    assert [one and one.score for one in found] == [one.score for one in alone]
-    assert max(range(6), key=lambda n: alone[n].score) == 3
-    assert verify_all(query, candidates, budget_s=-1) == [None] * 6
+    assert ranking.order == sorted(range(6), key=lambda row: -alone[row].score)
+    assert ranking.order[0] == 3
+    assert {row: one.score for row, one in ranking.found.items()} == {
+        row: one.score for row, one in enumerate(alone)
+    }
+    assert ranking.late == 0
+
+
+def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost() -> None:
+    places = [cells(seed) for seed in range(40)]
+    # Last of all by similarity: the same view, much disturbed.
+    places.append(places[0] + cells(50))
+    ranking = rank_by_geometry(Query(places[0]), readers(places))
+    assert ranking.order[:2] == [0, 40]
+    assert sorted(ranking.order) == list(range(41))
+    assert set(ranking.found) == set(ranking.order[:IN_FULL])
+    assert len(rank_by_geometry(Query(places[0]), readers(places), 30).found) == 30
+
+
+def test_candidates_without_agreement_keep_the_order_of_their_similarity() -> None:
+    blank = np.zeros((26, 46, 112), np.float32)
+    ranking = rank_by_geometry(Query(blank), readers([cells(seed) for seed in range(20)]))
+    assert ranking.order == list(range(20))
+
+
+def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> None:
+    for count in (6, 20):
+        candidates = readers([cells(seed, 10, 12) for seed in range(count)])
+        ranking = rank_by_geometry(Query(cells(3, 10, 12)), candidates, budget_s=-1)
+        assert ranking == Ranking(list(range(count)), {}, count)
 
 
 def test_int8_products_are_near_the_exact_ones() -> None:
     one = project_cells(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
     other = decode_codes(encode_cells(cells(12)))
     exact = one.astype(np.float64) @ other.T.astype(np.float64)
-    found = CellProducts()(one, other)
+    found = CellProducts()(one, other) / UNIT
     assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
     rounded = np.round(np.clip(one, -127 / 32, 127 / 32) * 32) / 32
     np.testing.assert_allclose(found, rounded @ other.T, atol=0.1)
+
+
+def test_nine_products_fit_whatever_the_cells_are() -> None:
+    signs = decode_codes(encode_cells(cells(13)))
+    assert CellProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
+    flat = np.full((1, CODE_BITS), np.float32(1 + 1 / 64 - 1e-4))  # rounded up the most
+    assert CellProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
+
+
+def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:
+    # OpenVINO's binding could wait for itself for ever when its first two inferences met.
+    program = """
+import numpy as np
+from netvlad import encode_cells
+from search.verification import Query, rank_by_geometry
+cells = np.random.default_rng(0).normal(size=(12, 12, 112)).astype(np.float32)
+place = encode_cells(cells), (12, 12)
+print(len(rank_by_geometry(Query(cells), [(lambda: place, 1.0)] * 40).found))
+"""
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout.strip() == str(IN_FULL)

@@ -65,6 +65,15 @@ def test_too_few_photos_say_how_many_cells_are_needed(photos: Path, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_photos_may_be_listed_as_for_training(photos: Path, tmp_path: Path) -> None:
+    listing = tmp_path / "frames.csv"
+    listing.write_text("image,video,frame\n0.jpg,walk,1\n1.jpg,walk,2\n", "utf-8")
+    card = cluster(
+        listing, tmp_path / "mine", root=photos, clusters=8, backbone_weights=find_model()
+    )
+    assert card.fitting["photos"] == 2
+
+
 def test_nothing_is_overwritten(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(ModelError, match="exists already"):

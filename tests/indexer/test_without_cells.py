@@ -1,0 +1,71 @@
+"""An index without cells is smaller, and stays without them whatever becomes of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import add_photos, build_index, open_index, open_source, repair_index, verify_index
+from netvlad import Model
+from search import Engine
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in (folder / "descriptors").glob("*.h5"))
+
+
+@pytest.fixture
+def bare(photos: Path, tmp_path: Path, model: Model) -> Path:
+    """The photos' index without cells, in shards of four places."""
+    folder = tmp_path / "bare"
+    build_index(open_source(photos), folder, model, photos_per_shard=4, cells=False)
+    return folder
+
+
+def test_cells_are_left_out_and_all_else_is_there(
+    bare: Path, photos: Path, tmp_path: Path, model: Model
+) -> None:
+    full = tmp_path / "full"
+    build_index(open_source(photos), full, model, photos_per_shard=4)
+    without, with_cells = open_index(bare), open_index(full)
+    assert (without.has_cells, with_cells.has_cells) == (False, True)
+    assert size_of(bare) < size_of(full)
+    assert without.index_id != with_cells.index_id
+    descriptor = without.descriptors().take(np.array([3]))[0]
+    assert [hit.place_id for hit in without.search(descriptor, 5)] == [
+        hit.place_id for hit in with_cells.search(descriptor, 5)
+    ]
+
+
+def test_what_is_added_or_mended_has_none_either(
+    bare: Path, photos: Path, tmp_path: Path, model: Model
+) -> None:
+    more = tmp_path / "later"
+    more.mkdir()
+    (more / "p99.jpg").write_bytes((photos / "p03.jpg").read_bytes() + b"\0")
+    add_photos(bare, open_source(more), model)
+    assert open_index(bare).manifest.places == 12
+    assert not open_index(bare).has_cells
+
+    shard = bare / open_index(bare).manifest.shards[0]
+    shard.write_bytes(shard.read_bytes()[:-9])
+    assert repair_index(bare, lambda: model).whole
+    assert verify_index(bare).problems == []
+    assert not open_index(bare).has_cells
+
+
+def test_asking_for_cells_after_all_makes_the_index_again(
+    bare: Path, photos: Path, model: Model
+) -> None:
+    report = build_index(open_source(photos), bare, model, photos_per_shard=4)
+    assert report.reused == 0
+    assert open_index(bare).has_cells
+
+
+def test_a_verified_search_says_that_nothing_was_verified(
+    bare: Path, photos: Path, model: Model
+) -> None:
+    reply = Engine(open_index(bare), model).search(photos / "p03.jpg", k=3, verify=True)
+    assert reply.results[0].name == "p03.jpg"
+    assert reply.results[0].verified is None
+    assert any("without cells" in note for note in reply.query.notes)

@@ -1,0 +1,65 @@
+"""Trains in processes that end themselves at given moments, the last of them to the end."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.utils.tensorboard
+from matplotlib.backends import backend_agg
+
+import training.run
+from netvlad import ModelCard, sha256_of, write_card
+from netvlad.network import WEIGHTS_NAME, Network, save_network
+from training import Data, preset, train
+
+LOADED = (torch.utils.tensorboard, backend_agg)
+"""What a run imports late, here once for all processes."""
+
+
+def write_plainly(network: Network, card: ModelCard, out: Path) -> ModelCard:
+    """A model folder without the graph, whose export takes longer than a small run."""
+    out.mkdir()
+    save_network(network, out)
+    card = replace(card, files={WEIGHTS_NAME: sha256_of(out / WEIGHTS_NAME)})
+    write_card(card, out)
+    return card
+
+
+def main() -> None:
+    """The arguments: data, validation, model to write, loss, and the moments as `stage done`."""
+    data, validation, out, changes, *moments = sys.argv[1:]
+    torch.set_num_threads(1)
+    setattr(training.run, "write_model", write_plainly)  # noqa: B010 - not exported
+    recipe = preset("cpu-smoke", json.loads(changes))
+
+    def run(*, resume: bool, until: str) -> None:
+        def told(stage: str, done: int, total: int) -> None:
+            if f"{stage} {done}" == until:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        train(
+            Data(Path(data), Path(validation)),
+            Path(out),
+            recipe=recipe,
+            model=None if Path(out).exists() else "lite0-netvlad",
+            resume=resume,
+            save_seconds=0,
+            progress=told,
+        )
+
+    for number, moment in enumerate(moments):
+        child = os.fork()
+        if child == 0:
+            run(resume=number > 0, until=moment)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(moment, "killed" if os.WIFSIGNALED(status) else "came to its end")  # noqa: T201
+    run(resume=bool(moments), until="")
+
+
+if __name__ == "__main__":
+    main()

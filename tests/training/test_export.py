@@ -1,0 +1,74 @@
+"""pytorch-NetVlad's layout, read back by the reader of that family."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from netvlad import ModelCard, Preprocessing, find_model, read_card, sha256_of, write_card
+from netvlad.backbones import BACKBONES
+from netvlad.layers import NetVLAD
+from netvlad.network import WEIGHTS_NAME, Network, save_network
+from netvlad.readers import read_weights
+from netvlad.torch_runtime import embed_with
+from training import TrainingError, export_checkpoint
+
+
+def write(folder: Path, *, scale: float, bias: bool) -> Network:
+    """A random AlexNet with its own normalisation of pixels, as a model folder without a graph."""
+    torch.manual_seed(1)
+    network = Network(BACKBONES["alexnet"](), NetVLAD(4, 256, bias=bias)).eval()
+    with torch.no_grad():
+        network.pool.assignment.weight.normal_(0, 4)
+        network.pool.centroids.normal_(0, 0.1)
+        network.pixel_mean.copy_(torch.tensor([123.68, 116.779, 103.939]))
+        network.pixel_scale.fill_(scale)
+    folder.mkdir()
+    save_network(network, folder)
+    card = ModelCard(
+        id=folder.name,
+        title="",
+        family="place-search",
+        backbone="alexnet",
+        clusters=4,
+        channels=256,
+        dims=1024,
+        stride=16,
+        licence="",
+        preprocessing=Preprocessing(),
+        files={WEIGHTS_NAME: sha256_of(folder / WEIGHTS_NAME)},
+        fitting={"training": {"best_epoch": 3, "recall_after": {"1": 50.0, "5": 75.0}}},
+    )
+    write_card(card, folder)
+    return network
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_reader_of_the_family_gives_the_same_descriptors(tmp_path: Path, bias: bool) -> None:
+    network = write(tmp_path / "model", scale=1 / 60, bias=bias)
+    export_checkpoint(tmp_path / "model", tmp_path / "model_best.pth.tar")
+    read = read_weights(tmp_path / "model_best.pth.tar")
+    assert (read.family, read.backbone) == ("pytorch-NetVlad", "alexnet")
+    assert read.recall[0].at == {"1": 50.0, "5": 75.0}
+    pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    ours, theirs = embed_with(network, pixels), embed_with(read.network, pixels)
+    # The borders are padded with the mean colour, which is not quite the same.
+    assert float(ours.descriptor @ theirs.descriptor) > 0.9999
+    table = torch.load(tmp_path / "model_best.pth.tar", weights_only=True)
+    assert (table["epoch"], table["best_score"], table["parallel"]) == (3, 0.75, False)
+
+
+def test_what_the_layout_has_no_place_for(tmp_path: Path) -> None:
+    out = tmp_path / "x.pth.tar"
+    with pytest.raises(TrainingError, match="backbone efficientnet-lite0, for which"):
+        export_checkpoint(find_model(), out)
+    write(tmp_path / "model", scale=1.0, bias=False)
+    out.touch()
+    with pytest.raises(TrainingError, match="exists already"):
+        export_checkpoint(tmp_path / "model", out)
+    card = read_card(tmp_path / "model")
+    write_card(replace(card, whitened=True, dims=8), tmp_path / "model")
+    with pytest.raises(TrainingError, match="is whitened, for which"):
+        export_checkpoint(tmp_path / "model", tmp_path / "y.pth.tar")

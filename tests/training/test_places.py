@@ -1,0 +1,131 @@
+"""What is read from each kind of source, and what is held out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import WriteMat
+from training import Range, TrainingError, open_places
+from training.batches import place_batches
+from training.places import Places, hold_out, require_places, with_views
+from training.recipe import Recipe
+from training.team import Team
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def related(places: Places, row: int) -> tuple[list[int], list[int]]:
+    return places.positives[row].tolist(), places.near[row].tolist()
+
+
+def test_a_list_with_places(tmp_path: Path) -> None:
+    touch(tmp_path, *"abcd")
+    (tmp_path / "images.csv").write_text("image,place\na,1\nb,2\nc,1\nd,3\n", "utf-8")
+    places = open_places(tmp_path)
+    assert (places.kind, places.queries.tolist()) == ("places", [0, 2])
+    assert related(places, 0) == ([2], [0, 2])
+
+
+def test_frames_of_videos(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(30)]
+    touch(tmp_path, *names, "x.jpg", "y.jpg")
+    rows = [f"{name},one,{frame}" for frame, name in enumerate(names)]
+    rows += ["x.jpg,tower,", "y.jpg,tower,"]
+    (tmp_path / "list.csv").write_text("\n".join(["image,video,frame", *rows]), "utf-8")
+    places = open_places(tmp_path / "list.csv", rules=Range(window=2))
+    assert places.kind == "sequences"
+    assert related(places, 12) == ([10, 11, 13, 14], list(range(2, 23)))
+    # Many of one landmark: no positives known, and no negatives of each other.
+    assert related(places, 30) == ([], [30, 31])
+
+
+def test_positions_of_a_csv_and_of_a_split(tmp_path: Path, write_mat: WriteMat) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg", "queries/q.jpg")
+    rows = ["path,easting,northing,zone", "a.jpg,0,0,17T", "b.jpg,8,0,17T", "c.jpg,20,0,17T"]
+    (tmp_path / "list.csv").write_text("\n".join(rows), "utf-8")
+    places = open_places(tmp_path / "list.csv")
+    assert (places.kind, places.queries.tolist()) == ("positions", [0, 1])
+    assert related(places, 0) == ([1], [0, 1, 2])
+
+    where = {"a.jpg": (0.0, 0.0), "b.jpg": (8.0, 0.0), "c.jpg": (90.0, 0.0)}
+    split = write_mat(tmp_path / "s.mat", where, {"q.jpg": (9.0, 0.0)})
+    places = open_places(split, root=tmp_path)
+    assert places.photos[-1] == "queries/q.jpg"
+    assert (places.queries.tolist(), places.database.tolist()) == ([3], [0, 1, 2])
+    assert related(places, 3) == ([0, 1], [0, 1, 3])
+
+
+def test_a_truth_file_and_bare_photos(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg", "q.jpg", "r.jpg")
+    (tmp_path / "truth.csv").write_text("query,positives\nq.jpg,a.jpg\nr.jpg,b.jpg;a.jpg", "utf-8")
+    places = open_places(tmp_path / "truth.csv")
+    assert related(places, 2) == ([0], [0, 1, 2, 3])
+    (tmp_path / "truth.csv").unlink()
+    places = open_places(tmp_path)
+    assert places.alone
+    assert related(places, 1) == ([1], [1])
+
+
+def test_what_is_held_out_is_near_nothing_that_is_trained_on(tmp_path: Path) -> None:
+    names = [f"{number:02d}.jpg" for number in range(60)]
+    touch(tmp_path, *names)
+    rows = [f"{name},{10 * number},0" for number, name in enumerate(names)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
+    for places in (open_places(tmp_path / "list.csv"), with_views(open_places(tmp_path))):
+        kept, held = hold_out(places, 0.2)
+        assert len(held.database) == 12
+        assert len(kept.queries) > 40
+        for row in held.used.tolist():
+            assert not np.isin(places.near[row], kept.used).any()
+
+
+def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:
+    names = [f"{number:02d}.jpg" for number in range(40)]
+    touch(tmp_path, *names)
+    rows = [f"{name},{number // 4}" for number, name in enumerate(names)]
+    (tmp_path / "images.csv").write_text("\n".join(["image,place", *rows]), "utf-8")
+    places = open_places(tmp_path)
+    recipe = Recipe(batch=5, photos_a_place=3)
+    batches = place_batches(places, recipe, 0, Team())
+    asked = [items[0][0] for batch in batches for _, items in batch]
+    assert len(asked) == len(set(asked)) > 35
+    for batch in batches:
+        seen = [{row // 4 for row, _ in items} for _, items in batch]
+        assert all(len(place) == 1 for place in seen)
+        assert len(set.union(*seen)) == len(batch)
+    assert batches == place_batches(places, recipe, 0, Team())
+    assert batches != place_batches(places, recipe, 1, Team())
+    halves = [place_batches(places, recipe, 0, Team(rank, 2)) for rank in (0, 1)]
+    assert [pair[at] for pair in zip(*halves, strict=True) for at in (0, 1)] == batches
+
+
+def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    listing = tmp_path / "list.csv"
+    listing.write_text("path,easting,northing\na.jpg,0,0\nb.jpg,900,0", "utf-8")
+    with pytest.raises(TrainingError, match="No photo of DATA has another one within range"):
+        require_places(open_places(listing), "DATA")
+    listing.write_text("image,place\na.jpg,1\nb.jpg,1", "utf-8")
+    with pytest.raises(TrainingError, match="All photos of DATA show one place"):
+        require_places(open_places(listing), "DATA")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("image,place\nnone.jpg,1", "row 2: there is no photo 'none.jpg'"),
+        ("image,place\na.jpg,", "row 2: the place is missing"),
+        ("image,video,frame\na.jpg,v,one", "the frame 'one' is no whole number"),
+        ("image,place\n", "lists no photos"),
+    ],
+)
+def test_lists_that_are_wrong(tmp_path: Path, rows: str, said: str) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "list.csv").write_text(rows, "utf-8")
+    with pytest.raises(TrainingError, match=said):
+        open_places(tmp_path / "list.csv")

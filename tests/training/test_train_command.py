@@ -1,0 +1,70 @@
+"""`place-search train` and `export`, as they are typed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from place_search.cli import app
+from tests.training.conftest import Render
+from tests.training.kill_run import write_plainly
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs the program; models are written without their graphs."""
+    monkeypatch.setattr("training.run.write_model", write_plainly)
+    runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
+
+    def invoke(*arguments: str | Path) -> Result:
+        return runner.invoke(app, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+def test_train_says_what_it_gained(
+    run: Callable[..., Result], render: Render, tmp_path: Path
+) -> None:
+    folder = render(12, 3)
+    arguments = ["train", folder, "--preset", "cpu-smoke", "--epochs", "1", "--batch", "6"]
+    arguments += ["--val", folder, "--size", "128x96", "--views", "2"]
+    result = run(*arguments, "--model", "lite0-netvlad", "--out", tmp_path / "m")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    said = result.stderr.replace("\n", " ")
+    assert f"Wrote {tmp_path / 'm'}: on places" in said
+    assert "at epoch" in said
+    again = run(*arguments, "--out", tmp_path / "m", "--resume")
+    assert again.exit_code == 1
+    assert "holds a run that is finished" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--preset", "none"], 1, "There is no preset 'none'"),
+        (["--size", "big"], 2, "write width and height"),
+        (["--loss", "hinge"], 2, "must be one of triplet, multi-similarity"),
+        ([], 1, "fit its vocabulary first with `place-search cluster"),
+        (["--model", "none"], 1, "There is no model 'none'"),
+    ],
+)
+def test_what_goes_wrong_is_said(
+    run: Callable[..., Result],
+    render: Render,
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    result = run("train", render(3, 2), "--out", tmp_path / "m", *arguments)
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_says_what_it_cannot(run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run("export", "lite0-netvlad", "--out", tmp_path / "m.pth.tar")
+    assert result.exit_code == 1
+    assert "has no names" in result.stderr

@@ -1,0 +1,154 @@
+"""Views of one photo as another hour and another standpoint would give them.
+
+All is drawn from the generator that is given: the same seed gives the same views.
+"""
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(h, w, 3) RGB."""
+Light: TypeAlias = NDArray[np.float32]
+"""(h, w, 3) RGB, linear in 0–1."""
+
+_GAMMA = 2.2
+_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Scale a photo until it covers (width, height), and cut off evenly what is over."""
+    width, height = size
+    rows, columns = pixels.shape[:2]
+    if (columns, rows) == size:
+        return pixels
+    scale = max(width / columns, height / rows)
+    wide, high = max(width, round(columns * scale)), max(height, round(rows * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(pixels, (wide, high), interpolation=how)
+    top, left = (high - height) // 2, (wide - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width], dtype=np.uint8)
+
+
+def draw_view(
+    pixels: Pixels, size: tuple[int, int], random: np.random.Generator, *, night: float = 0.5
+) -> Pixels:
+    """A view of a photo at (width, height): moved, and by night with the given probability."""
+    moved = move(pixels, size, random)
+    return make_night(moved, random) if random.random() < night else change_day(moved, random)
+
+
+def move(
+    pixels: Pixels,
+    size: tuple[int, int],
+    random: np.random.Generator,
+    *,
+    least: float = 0.6,
+    bend: float = 0.08,
+) -> Pixels:
+    """A crop of at least `least` of either side, seen a little from the side.
+
+    `bend` is how far a corner moves, as a share of the crop's sides.
+    """
+    rows, columns = pixels.shape[:2]
+    share = random.uniform(least, 1.0)
+    stretch = np.exp(random.uniform(-0.15, 0.15))
+    aspect = size[0] / size[1] * stretch
+    wide = min(columns, rows * aspect) * share
+    high = wide / aspect
+    left, top = random.uniform(0, columns - wide), random.uniform(0, max(0.0, rows - high))
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float32)
+    seen = (corners + random.uniform(-bend, bend, (4, 2))) * (wide, high) + (left, top)
+    target = corners * np.array(size, dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(seen.astype(np.float32), target)
+    how = cv2.INTER_AREA if wide > 1.5 * size[0] else cv2.INTER_LINEAR
+    moved = cv2.warpPerspective(pixels, matrix, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, dtype=np.uint8)
+
+
+def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """Another exposure, white balance, shadows and haze, as between two days."""
+    light = _to_light(pixels) * _field(pixels.shape, random, random.uniform(0, 0.7))
+    light *= np.exp(random.normal(0, 0.12, 3)).astype(np.float32)
+    if random.random() < 0.15:
+        haze = np.float32(random.uniform(0.1, 0.4))
+        light = light * (1 - haze) + haze * np.float32(random.uniform(0.5, 0.9))
+    light *= np.float32(np.exp(random.normal(0, 0.35)))
+    return _develop(light, random, grey=0.15, stretch=0.3, noise=0.01)
+
+
+def make_night(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """The place by night: a dark sky, lamps and their pools of light, noise, and a long exposure.
+
+    Cameras and their owners brighten such photos again; half of these are stretched too.
+    """
+    light = _darken_sky(_to_light(pixels), random)
+    lit = _field(light.shape, random, random.uniform(0.5, 1.4)) * np.float32(0.25)
+    rows, columns = light.shape[:2]
+    y, x = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(columns)
+    for _ in range(int(random.integers(1, 6))):
+        at_x, at_y = random.uniform(0, 1), random.uniform(0, rows / columns)
+        reach = random.uniform(0.08, 0.45)
+        warm = np.array([1.0, random.uniform(0.6, 1.0), random.uniform(0.3, 1.0)], np.float32)
+        pool = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / np.float32(2 * reach**2))
+        lit = lit + pool[..., None] * warm * np.float32(random.uniform(0.3, 2.5))
+        if random.random() < 0.4:  # the lamp itself, in view
+            glow = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / np.float32(2 * 0.015**2))
+            light += glow[..., None] * np.float32(random.uniform(0.5, 2.0))
+    exposure = np.float32(np.exp(random.normal(-0.6, 0.6)))
+    return _develop(
+        light * lit * exposure, random, grey=0.5, stretch=0.6, noise=random.uniform(0.005, 0.05)
+    )
+
+
+def _to_light(pixels: Pixels) -> Light:
+    return np.power(pixels.astype(np.float32) / 255, np.float32(_GAMMA))
+
+
+def _field(shape: tuple[int, ...], random: np.random.Generator, strength: float) -> Light:
+    """A smooth gain, (h, w, 1), of standard deviation `strength` in its logarithm."""
+    coarse = int(random.integers(2, 7))
+    knots = random.normal(0, strength, (coarse, coarse + 1)).astype(np.float32)
+    smooth = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.exp(np.asarray(smooth, dtype=np.float32))[..., None]
+
+
+def _darken_sky(light: Light, random: np.random.Generator) -> Light:
+    """What is bright by day above the middle of a photo gets no light of its own by night."""
+    rows = len(light)
+    high = np.clip(1.2 - 2 * np.linspace(0, 1, rows, dtype=np.float32), 0, 1)[:, None, None]
+    brightness = (light @ _GREY)[..., None]
+    bound = np.float32(random.uniform(0.25, 0.7))
+    sky = 1 / (1 + np.exp(-(brightness - bound) * 20)) * high
+    return np.asarray(light * (1 - np.float32(random.uniform(0.6, 1.0)) * sky), dtype=np.float32)
+
+
+def _develop(
+    light: Light, random: np.random.Generator, *, grey: float, stretch: float, noise: float
+) -> Pixels:
+    """From light to pixels: blur, sensor noise, tone curve, and what is done to photos later."""
+    if random.random() < 0.3:
+        sigma = float(random.uniform(0.4, 1.6))
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), sigma), dtype=np.float32)
+    grain = random.normal(0, 1, (*light.shape[:2], 1 if random.random() < 0.5 else 3))
+    shot = np.sqrt(np.clip(light, 0, 1)) * 0.5 + 0.5
+    light = light + (noise * grain * shot * np.float32(0.3)).astype(np.float32)
+    tones = np.clip(light, 0, 1) ** np.float32(1 / _GAMMA * np.exp(random.normal(0, 0.25)))
+    if random.random() < grey:
+        tones = np.repeat((tones @ _GREY)[..., None], 3, axis=2)
+    if random.random() < stretch:
+        low, high = np.percentile(tones[::4, ::4], (1, 99))
+        tones = (tones - low) / max(high - low, 0.02)
+    pixels: Pixels = (np.clip(tones, 0, 1) * 255 + 0.5).astype(np.uint8)
+    if random.random() < stretch / 2:
+        pixels = _equalise(pixels, float(random.uniform(1, 4)))
+    return pixels
+
+
+def _equalise(pixels: Pixels, limit: float) -> Pixels:
+    """Local contrast by adaptive histogram equalisation of the lightness."""
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=limit, tileGridSize=(8, 8)).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), dtype=np.uint8)
