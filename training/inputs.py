@@ -1,6 +1,7 @@
 """Photos and their views on the way to what is trained: decoded ahead, or computed once."""
 
 import hashlib
+import os
 import shutil
 import time
 from collections import deque
@@ -27,8 +28,9 @@ from training.team import Team
 Item: TypeAlias = tuple[int, int]
 """A photo's row, and which view of it: 0 is the photo as it is."""
 
-DECODERS = 2
-AHEAD = 3
+DECODERS = max(2, min(16, (os.cpu_count() or 1) // 2))
+"""Threads, each with a batch of its own."""
+AHEAD = DECODERS + 1
 """Batches that are decoded while one is trained on."""
 ROOM = 1.75
 """How much larger than a view a photo is decoded, so that a crop of it is still sharp."""

@@ -13,7 +13,7 @@ from search import CompareReply, compare_photos
 
 CALIBRATION = Calibration(
     intercept=-9.0,
-    weights=(4.0, 1.0, 1.0),
+    weights=(4.0, 1.0, 0.4),
     threshold=0.6,
     data="rendered",
     same_pairs=1,
