@@ -25,14 +25,18 @@ from netvlad.products import UNIT, cell_products
 
 CANDIDATES = 100
 """Places that are verified, however few are asked for."""
-IN_FULL = 10
+IN_FULL = 12
 """Candidates that are matched at full resolution, or as many as are asked for."""
+MOST_SIMILAR = 3
+"""So many of them are the most similar: where nothing agrees, similarity is all there is."""
 TOLERANCE = 1.5
 """Cells that a match may lie off the fitted map."""
 COARSE_TOLERANCE = 1.0
 """The same in cells of half the resolution."""
 MAPS = 2
 """Affine maps that are fitted, each to what agrees with none before it."""
+BY_CHANCE = 50
+"""Matches that agree between photos of different places: as many or fewer in 19 of 20 pairs."""
 MIN_MATCHES = 8
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
@@ -47,8 +51,9 @@ class Verification(NamedTuple):
     """What the geometry of two photos says.
 
     `inliers` matches agree with one of the affine maps; `score` is what candidates are ranked by,
-    higher for more and better agreement, 0 for none. `matches` is (inliers, 4) float32: x, y in
-    the query's grid, x, y in the place's, in cells with (0, 0) the centre of the first one.
+    higher for more and better agreement, 0 for what chance could be. `matches` is (inliers, 4)
+    float32: x, y in the query's grid, x, y in the place's, in cells with (0, 0) the centre of the
+    first one.
     """
 
     inliers: int
@@ -84,7 +89,8 @@ class Query:
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
     found = _agreement(query.full, _view(_signs(place)), TOLERANCE, MAPS)
-    return found._replace(score=found.score * max(similarity, 0.0))
+    beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
+    return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
 
 
 class Ranking(NamedTuple):
@@ -109,8 +115,8 @@ def rank_by_geometry(
     """Order candidates, each a reader of its codes and its similarity, most similar first.
 
     They are matched in parallel: all at half the resolution, then the best `k`, or `IN_FULL` if
-    that is more, at full resolution. After `budget_s` seconds nothing more is begun; what was not
-    matched comes last.
+    that is more, at full resolution; what scores equally there stays in the order of its
+    similarity. After `budget_s` seconds nothing more is begun; what was not matched comes last.
     """
     deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
 
@@ -125,18 +131,17 @@ def rank_by_geometry(
         read, similarity = candidates[row]
         return None if time.perf_counter() > deadline else verify(query, read(), similarity)
 
-    # Sorting is stable: what agrees equally well stays in the order of its similarity.
     rows = list(range(len(candidates)))
     best = max(k, IN_FULL)
     late = 0
     if len(rows) > best:
         agreement = list(_pool().map(coarse, rows))
-        rows.sort(key=lambda row: -_or_last(agreement[row]))
-        late = agreement[best:].count(None)
+        rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
+        late = sum(agreement[row] is None for row in rows[best:])
     matched = zip(rows[:best], _pool().map(full, rows[:best]), strict=True)
     found = {row: one for row, one in matched if one is not None}
     late += min(best, len(rows)) - len(found)
-    first = sorted(rows[:best], key=lambda row: -found[row].score if row in found else 1.0)
+    first = sorted(sorted(rows[:best]), key=lambda row: -found[row].score if row in found else 1.0)
     return Ranking(first + rows[best:], found, late)
 
 

@@ -10,8 +10,8 @@ import { words } from './words.js';
 /** @typedef {{open: (result: Result) => void, again: (result: Result) => void}} Handlers */
 
 const GHOSTS = 10;
-// Wrong places of the demo reach 38 points by chance, right ones mostly have hundreds.
-const VERIFIED_FROM = 50;
+// One in a hundred pairs of photos of different places has more by chance.
+const VERIFIED_FROM = 60;
 
 const section = find('results', HTMLDivElement);
 const cards = find('cards', HTMLOListElement);

@@ -145,6 +145,14 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     assert len(rank_by_geometry(Query(places[0]), readers(places), 30).found) == 30
 
 
+def test_where_nothing_agrees_similarity_decides() -> None:
+    noise = readers([cells(seed) for seed in range(1, 31)])
+    ranking = rank_by_geometry(Query(cells(0)), noise)
+    assert {found.score for found in ranking.found.values()} == {0.0}
+    assert ranking.order[:3] == [0, 1, 2]
+    assert ranking.order[:IN_FULL] == sorted(ranking.order[:IN_FULL])
+
+
 def test_candidates_without_agreement_keep_the_order_of_their_similarity() -> None:
     blank = np.zeros((26, 46, 112), np.float32)
     ranking = rank_by_geometry(Query(blank), readers([cells(seed) for seed in range(20)]))
