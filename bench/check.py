@@ -56,7 +56,12 @@ def main() -> None:
         ACCEPTED.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
         print(f"Accepted {len(kept)} ratios of {path}.")
         return
-    problems = fallen(found, json.loads(ACCEPTED.read_text("utf-8")))
+    accepted = json.loads(ACCEPTED.read_text("utf-8")) if ACCEPTED.is_file() else {}
+    if not accepted:
+        parser.error(
+            f"no run was accepted yet; accept one with `python -m bench.check {path} --accept`"
+        )
+    problems = fallen(found, accepted)
     for problem in problems:
         print(problem)
     if problems:

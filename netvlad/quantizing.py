@@ -76,10 +76,7 @@ def quantize_model(
     quantization = Quantization(
         photos=len(photos),
         photos_sha256=photos_sha256,
-        f32_layers=", ".join(
-            [f"the first {-kept} convolutions"] * bool(kept)
-            + ["depthwise convolutions", "NetVLAD and what follows"]
-        ),
+        f32_layers=_in_words(-kept, folder / "f32.onnx"),
         cosine=round(cosine, 5),
     )
     files = {**card.files, **{name: sha256_of(folder / name) for name in GRAPHS["int8"]}}
@@ -92,6 +89,14 @@ def without_int8(card: ModelCard) -> ModelCard:
     """The card of the same model without an int8 graph."""
     files = {name: sha for name, sha in card.files.items() if name not in GRAPHS["int8"]}
     return replace(card, files=files, quantization=None)
+
+
+def _in_words(first: int, graph: Path) -> str:
+    """What stays in float32."""
+    kinds = {op.get_type_name() for op in openvino.Core().read_model(graph).get_ordered_ops()}
+    parts = [f"the first {first} convolutions"] if first else []
+    parts += ["depthwise convolutions"] if DEPTHWISE in kinds else []
+    return ", ".join([*parts, "NetVLAD and what follows"])
 
 
 def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:

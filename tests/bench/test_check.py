@@ -71,10 +71,13 @@ def test_without_a_run_it_says_how_to_make_one(
     assert "make bench" in capsys.readouterr().err
 
 
-def test_the_accepted_ratios_are_there() -> None:
-    accepted = json.loads(check.ACCEPTED.read_text("utf-8"))
-    assert accepted
-    assert all(value > 0 for value in accepted.values())
+def test_without_an_accepted_run_nothing_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "ACCEPTED", tmp_path / "accepted.json")
+    with pytest.raises(SystemExit, match="2"):
+        main(monkeypatch, run_file(tmp_path, 10))
+    assert "--accept" in capsys.readouterr().err
 
 
 def test_the_page_keeps_its_text_and_gets_the_table_and_plots(
