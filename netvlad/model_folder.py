@@ -44,8 +44,8 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
         _check_parity(network, scratch / "f32.onnx", card)
         names = ("f32.onnx", WEIGHTS_NAME)
         files = {name: sha256_of(scratch / name) for name in names}
-        # An int8 graph would be that of other weights.
-        card = replace(card, files=files, quantization=None, precision="f32")
+        # An int8 graph would be that of other weights, a calibration one of their similarities.
+        card = replace(card, files=files, quantization=None, calibration=None, precision="f32")
         write_card(card, scratch)
         scratch.chmod(0o755)
         scratch.rename(out)

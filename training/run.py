@@ -268,7 +268,6 @@ def _card(
         dims=card.clusters * card.channels,
         whitened=False,
         files={},
-        calibration=None,
         recall=(
             Recall(
                 held,

@@ -104,6 +104,7 @@ def test_an_index_is_whitened_and_its_crops_compare_only_with_each_other(
     card = whiten(tmp_path / "index", tmp_path / "white", dims=6)
     assert card == read_card(tmp_path / "white")
     assert (card.whitened, card.dims, card.fitting["whitening"]["samples"]) == (True, 6, 12)
+    assert card.calibration is None  # the default model's holds for its own similarities
     white = open_model(tmp_path / "white")
     plain_model = open_model()
     photo = white.read(photos / "03.jpg")
