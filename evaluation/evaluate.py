@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
+from evaluation.position_error import error_percentiles
 from evaluation.protocols import RawProtocol, open_protocol
 from evaluation.ranking import NOTHING, Ranked, rank
 from evaluation.recall import chance_at, no_better_than_chance, recall_at
@@ -110,6 +111,7 @@ def evaluate(
             *_chance_level(recall, candidates, right, ns[0]),
         ],
         published=find_published(model.card.recall, truth.name),
+        error_m=error_percentiles(truth, ranked),
         says=rules.says,
         ranked=ranked,
         positives=rules.positives,

@@ -17,7 +17,8 @@ class EvalReport:
     `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
     `unverified` is the recall before spatial verification, where that was done. `published` are
-    figures of the same model on the same data, from its card. `says` explains the
+    figures of the same model on the same data, from its card. `error_m` has the metres from a query
+    to its first result, by percentile, where both have positions. `says` explains the
     protocol; `ranked` holds the first results of each query and `positives` what was right.
     """
 
@@ -33,6 +34,7 @@ class EvalReport:
     warnings: Sequence[str] = ()
     unverified: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
+    error_m: Mapping[int, float] | None = None
     says: str = ""
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
@@ -48,6 +50,7 @@ class EvalReport:
             "recall": _at(self.recall),
             **({"unverified": _at(self.unverified)} if self.unverified is not None else {}),
             "chance": _at(self.chance),
+            **({"error_m": _at(self.error_m)} if self.error_m is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published

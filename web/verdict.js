@@ -7,9 +7,11 @@ import { words } from './words.js';
 /** @import { Compared } from './types.js' */
 
 /** @param {Compared} compared */
-export function verdictLine({ result, inliers }) {
+export function verdictLine({ result, probability, inliers }) {
   if (result === null) return words.noVerdict(inliers);
-  return result === 'same' ? words.same : words.different;
+  if (result === 'same') return words.same;
+  // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
+  return probability !== null && probability >= 0.5 ? words.unsure : words.different;
 }
 
 /**

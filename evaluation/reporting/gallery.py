@@ -190,7 +190,11 @@ def _errors(outcomes: Sequence[Outcome]) -> str:
         f"{100 * sum(error <= limit for error in errors) / len(errors):.0f} % within {limit:,} m"
         for limit in (25, 100, 1000)
     )
-    return f"From a query to its first result: {median(errors):,.0f} m at the median, {shares}."
+    half, most = median(errors), float(np.percentile(errors, 90))
+    return (
+        f"From a query to its first result: {half:,.0f} m at the median, {most:,.0f} m or less for "
+        f"90 %; {shares}."
+    )
 
 
 def _shown(shown: int, total: int, wrong_shown: int, wrong: int) -> str:

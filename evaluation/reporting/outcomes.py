@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.positives import distance
+from evaluation.position_error import position_errors
 from evaluation.recall import first_hits
 from evaluation.report import EvalReport
 from evaluation.truth import Truth
@@ -34,7 +34,7 @@ class Outcome:
 def outcomes_of(truth: Truth, report: EvalReport) -> list[Outcome]:
     """The outcome of each query, in their order."""
     first = first_hits([found.rows for found in report.ranked], report.positives)
-    errors = _errors(truth, report)
+    errors = position_errors(truth, report.ranked)
     return [
         Outcome(
             query=query,
@@ -46,12 +46,3 @@ def outcomes_of(truth: Truth, report: EvalReport) -> list[Outcome]:
         )
         for query, rank in enumerate(first)
     ]
-
-
-def _errors(truth: Truth, report: EvalReport) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    errors = np.full(len(truth.queries), np.nan)
-    if truth.database_metres is not None and truth.query_metres is not None:
-        asked = [query for query, found in enumerate(report.ranked) if len(found.rows)]
-        best = [int(report.ranked[query].rows[0]) for query in asked]
-        errors[asked] = distance(truth.query_metres[asked], truth.database_metres[best])
-    return errors

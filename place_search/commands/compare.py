@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from evaluation import Fitted
     from search import CompareReply
 
+UNSURE = 0.5
+"""From here on one place is likelier than two, though not sure enough to be called the same."""
+
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
@@ -52,7 +55,9 @@ def _sentence(reply: "CompareReply") -> str:
     measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching cells"
     if reply.result is None or reply.probability is None:
         return f"No verdict ({measured})."
-    verdict = "The same place" if reply.result == "same" else "Different places"
+    verdict = "The same place"
+    if reply.result == "different":
+        verdict = "Perhaps the same place" if reply.probability >= UNSURE else "Different places"
     return (
         f"{verdict}: probability {reply.probability:.3f} of the same place, threshold "
         f"{reply.threshold:.3f} ({measured})."

@@ -157,5 +157,10 @@ def _print_table(report: "EvalReport") -> None:
             known.insert(0, f"{report.unverified[n]:.1f} %")
         table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
     OUT.print(table)
+    if report.error_m is not None:
+        half, most = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
+        OUT.print(
+            f"From a query to its first result: {half} at the median, {most} or less for 90 %."
+        )
     for photo in report.unreadable:
         say(f"Unreadable: {photo.name}: {photo.reason}")

@@ -60,6 +60,11 @@ def test_two_photos_get_one_verdict_from_the_server(open_page: Any, server: str,
             "under 1%. That is below the threshold of 50%.",
         ),
         (
+            {"result": "different", "probability": 0.8, "threshold": 0.97},
+            "Perhaps the same place, but not for sure",
+            "80%. That is below the threshold of 97%.",
+        ),
+        (
             {"result": None, "probability": None, "threshold": None},
             "No verdict, but matching points",
             "This model has not been calibrated",

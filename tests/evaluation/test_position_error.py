@@ -1,0 +1,43 @@
+"""Metres from queries to their first results."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.position_error import error_percentiles, position_errors
+from evaluation.ranking import NOTHING, Ranked
+from evaluation.truth import Truth
+
+
+@pytest.fixture
+def truth() -> Truth:
+    """Four queries 0, 30, 60 and 90 m along a street of places 100 m apart."""
+    queries = np.array([[0.0, 0.0, 0.0], [30.0, 0.0, 0.0], [60.0, 0.0, 0.0], [90.0, 0.0, 0.0]])
+    return Truth(
+        root=Path(),
+        database=("0.jpg", "100.jpg"),
+        queries=("a", "b", "c", "d"),
+        positives=(np.array([0]),) * 4,
+        own=np.full(4, -1),
+        database_metres=np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]]),
+        query_metres=queries,
+    )
+
+
+def first(*rows: int) -> list[Ranked]:
+    return [Ranked(np.array([row]), np.array([0.5], np.float32)) for row in rows]
+
+
+def test_errors_are_metres_to_the_first_result(truth: Truth) -> None:
+    assert position_errors(truth, first(0, 0, 1, 1)).tolist() == [0, 30, 40, 10]
+    found = error_percentiles(truth, first(0, 0, 1, 1))
+    assert found is not None
+    assert found == {50: pytest.approx(20), 90: pytest.approx(37)}
+
+
+def test_unanswered_queries_and_unknown_positions_have_none(truth: Truth) -> None:
+    ranked = [*first(0, 0, 1), NOTHING]
+    assert np.isnan(position_errors(truth, ranked)).tolist() == [False, False, False, True]
+    assert error_percentiles(replace(truth, query_metres=None), first(0, 0, 1, 1)) is None
