@@ -35,8 +35,8 @@ from place_search.demo_photos import fetch_demo_photos
 from search import ServerOptions
 from tests.search.photos import bombs, mutated, valid_photos
 
-AFTER_429_S = 0.2
-"""A refused client waits a little: the load itself must not take the server's cores."""
+AFTER_429_S = 1.0
+"""What the server asks for: the load itself must not take its cores."""
 RELOADS = 20
 
 
