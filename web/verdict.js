@@ -11,7 +11,7 @@ export function verdictLine({ result, probability, inliers }) {
   if (result === null) return words.noVerdict(inliers);
   if (result === 'same') return words.same;
   // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
-  return probability !== null && probability >= 0.5 ? words.unsure : words.different;
+  return probability !== null && probability >= 0.5 ? words.perhaps : words.different;
 }
 
 /**

@@ -131,7 +131,7 @@ export const words = {
   comparing: 'Comparing…',
   uploadingBoth: (/** @type {number} */ share) => `Uploading the photos… ${Math.floor(share * 100)}%`,
   same: 'Probably the same place',
-  unsure: 'Perhaps the same place, but not for sure',
+  perhaps: 'Perhaps the same place, but not for sure',
   different: 'Probably different places',
   noVerdict: /** @type {(inliers: number) => string} */ (inliers) =>
     inliers ? 'No verdict, but matching points' : 'No verdict, and no matching points',

@@ -120,7 +120,7 @@ export const words = {
   comparing: 'तुलना हो रही है…',
   uploadingBoth: (share) => `फ़ोटो भेजी जा रही हैं… ${Math.floor(share * 100)}%`,
   same: 'शायद एक ही जगह है',
-  unsure: 'हो सकता है कि एक ही जगह हो, पर पक्का नहीं',
+  perhaps: 'हो सकता है कि एक ही जगह हो, पर पक्का नहीं',
   different: 'शायद अलग-अलग जगहें हैं',
   noVerdict: (inliers) => (inliers ? 'कोई फ़ैसला नहीं, पर बिंदु मेल खाते हैं' : 'कोई फ़ैसला नहीं, और कोई बिंदु मेल नहीं खाता'),
   uncalibrated:
