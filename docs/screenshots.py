@@ -38,8 +38,8 @@ WIDTHS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
 
 
 def search(page: Page, address: str, photos: Path) -> None:
-    """Five results."""
-    page.goto(f"{address}?k=5")
+    """Three results."""
+    page.goto(f"{address}?k=3")
     page.set_input_files("#photo", photos / "queries/maupertuis-facade/02.jpg")
     page.wait_for_selector("#results:not([aria-busy]) .card")
     names = page.locator(".card .name").all_inner_texts()
