@@ -72,11 +72,18 @@ def about(page: Page, address: str, photos: Path) -> None:
     page.locator("#cells").evaluate("cells => cells.closest('li').scrollIntoView()")
 
 
+def reports(page: Page, address: str, photos: Path) -> None:
+    """The demo's evaluation in the list of reports."""
+    page.goto(f"{address}reports")
+    page.wait_for_selector(".report")
+
+
 PAGES: dict[str, Callable[[Page, str, Path], None]] = {
     "search": search,
     "compare": compare,
     "map": world,
     "about": about,
+    "reports": reports,
 }
 
 
@@ -133,6 +140,7 @@ def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Ima
 def serving(index: Path) -> Iterator[str]:
     """The address of a server on an index."""
     command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", "0"]
+    command += ["--reports", f"{index}-reports"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         assert process.stdout is not None  # noqa: S101 - asked for above
         try:
