@@ -5,9 +5,14 @@
 >>> place_search.search(index, "photo.jpg").results[0].name
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+# OpenBLAS reads this when numpy is imported. By default its threads spin for 25 ms after each
+# product, on cores that the rest of a search needs.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,9 +11,10 @@ that agree best in full.
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import cv2
@@ -37,6 +38,8 @@ MAPS = 2
 """Affine maps that are fitted, each to what agrees with none before it."""
 BY_CHANCE = 50
 """Matches that agree between photos of different places: as many or fewer in 19 of 20 pairs."""
+TOGETHER = 10
+"""Candidates that are matched with cells of half the resolution in one go."""
 MIN_MATCHES = 8
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
@@ -88,7 +91,7 @@ class Query:
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
-    found = _agreement(query.full, _view(_signs(place)), TOLERANCE, MAPS)
+    [found] = _agreements(query.full, [_view(_signs(place))], TOLERANCE, MAPS)
     beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
     return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
 
@@ -120,12 +123,14 @@ def rank_by_geometry(
     """
     deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
 
-    def coarse(row: int) -> float | None:
-        read, similarity = candidates[row]
+    def coarse(some: Sequence[int]) -> list[float | None]:
         if time.perf_counter() > deadline:
-            return None
-        place = _view(_halved(_signs(read())))
-        return _agreement(query.coarse, place, COARSE_TOLERANCE, 1).inliers * similarity
+            return [None] * len(some)
+        places = [_view(_halved(_signs(candidates[row][0]()))) for row in some]
+        agreements = _agreements(query.coarse, places, COARSE_TOLERANCE, 1)
+        return [
+            found.inliers * candidates[row][1] for row, found in zip(some, agreements, strict=True)
+        ]
 
     def full(row: int) -> Verification | None:
         read, similarity = candidates[row]
@@ -135,7 +140,8 @@ def rank_by_geometry(
     best = max(k, IN_FULL)
     late = 0
     if len(rows) > best:
-        agreement = list(_pool().map(coarse, rows))
+        parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
+        agreement = list(chain.from_iterable(_pool().map(coarse, parts)))
         rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
         late = sum(agreement[row] is None for row in rows[best:])
     matched = zip(rows[:best], _pool().map(full, rows[:best]), strict=True)
@@ -182,9 +188,23 @@ def _halved(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     return sums
 
 
-def _agreement(query: View, place: View, tolerance: float, maps: int) -> Verification:
+def _agreements(
+    query: View, places: Sequence[View], tolerance: float, maps: int
+) -> Iterator[Verification]:
+    """What a query has in common with each of some places."""
+    # One product for all: handing it to another thread takes as long as a small one itself.
+    alike = cell_products()(query.rows, np.concatenate([place.rows for place in places]))
+    at = 0
+    for place in places:
+        own = alike[:, at : at + len(place.rows)]
+        yield _agreement(*_mutual_matches(own, query.grid, place.grid), tolerance, maps)
+        at += len(place.rows)
+
+
+def _agreement(
+    matches: NDArray[np.float32], weights: NDArray[np.float32], tolerance: float, maps: int
+) -> Verification:
     """Fit maps one after the other, each to the matches that those before it leave over."""
-    matches, weights = _mutual_matches(query, place)
     agreeing: list[NDArray[np.float32]] = []
     score = 0.0
     for _ in range(maps):
@@ -222,12 +242,14 @@ def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.boo
     return (inliers, float(heights[1] / heights[0])) if heights.all() else None
 
 
-def _mutual_matches(query: View, place: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _mutual_matches(
+    products: NDArray[np.int16], query: Grid, place: Grid
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mutual nearest neighbours as (n, 4) float32 positions, and their (n,) mean cosines."""
-    lines = query.grid[1] + 1, place.grid[1] + 1
-    alike = _consensus(cell_products()(query.rows, place.rows), *lines)
-    alike[query.grid[1] :: lines[0]] = _NEVER
-    alike[:, place.grid[1] :: lines[1]] = _NEVER
+    lines = query[1] + 1, place[1] + 1
+    alike = _consensus(products, *lines)
+    alike[query[1] :: lines[0]] = _NEVER
+    alike[:, place[1] :: lines[1]] = _NEVER
     nearest = alike.argmax(axis=1)
     best = alike[np.arange(len(alike)), nearest]
     mutual = np.flatnonzero((best >= alike.max(axis=0)[nearest]) & (best > 0))
