@@ -8,7 +8,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.models import prepared_photos, rate
 from bench.photos import EIGHT_MEGAPIXELS, ONE_MEGAPIXEL, make_folder
 from bench.table import Row
 from indexer import build_index, open_source
@@ -29,6 +28,9 @@ def measure(model_id: str, photos: Path, count: int, rounds: int) -> list[Row]:
 
 
 def _measure(model_id: str, folder: Path, name: str, goal: str, rounds: int) -> list[Row]:
+    # Not above: it loads torch, which would count as memory of the indexing process.
+    from bench.models import prepared_photos, rate
+
     model = open_model(model_id, mode="throughput", precision="auto")
     pixels = prepared_photos(model, folder, 96)
     rate(model, pixels)
