@@ -26,7 +26,7 @@ from netvlad.products import UNIT, cell_products
 
 CANDIDATES = 100
 """Places that are verified, however few are asked for."""
-IN_FULL = 12
+IN_FULL = 10
 """Candidates that are matched at full resolution, or as many as are asked for."""
 MOST_SIMILAR = 3
 """So many of them are the most similar: where nothing agrees, similarity is all there is."""
