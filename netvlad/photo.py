@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
@@ -287,10 +288,14 @@ def read_position(path: Path) -> Position | None:
 
 def encode_jpeg(pixels: NDArray[np.uint8], *, longest_side: int, quality: int = 85) -> bytes:
     """Shrink (h, w, 3) uint8 RGB pixels to fit `longest_side` and encode them as a bare JPEG."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((longest_side, longest_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    height, width = pixels.shape[:2]
+    if max(height, width) > longest_side:
+        scale = longest_side / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        # A fifth of the time of Pillow's resizing.
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality)
+    Image.fromarray(pixels).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
