@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +23,12 @@ from indexer.places import PlacePhoto, both_positions
 from indexer.shards import Row
 from netvlad import (
     Model,
+    Photo,
     PhotoError,
     Position,
     encode_cells,
     encode_jpeg,
+    fit_within,
     keep_freed_memory,
 )
 
@@ -186,7 +187,7 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
             return Skipped(photo.name, str(error))
         pixels = model.prepare(read)
     with clock.stage("thumbnail"):
-        thumbnail = _thumbnail(read.pixels)
+        thumbnail = _thumbnail(read, pixels)
     width, height = read.width, read.height
     digest = hashlib.sha256(content).digest()
     return (
@@ -195,15 +196,11 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
     )
 
 
-def _thumbnail(pixels: NDArray[np.uint8]) -> bytes:
-    height, width = pixels.shape[:2]
-    scale = THUMBNAIL_SIDE / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        # A quarter of the time that Pillow takes to shrink.
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        pixels = np.asarray(small, dtype=np.uint8)
-    return encode_jpeg(pixels, longest_side=THUMBNAIL_SIDE)
+def _thumbnail(photo: Photo, prepared: NDArray[np.uint8]) -> bytes:
+    size = fit_within(photo.width, photo.height, THUMBNAIL_SIDE)
+    # What the model takes is the whole photo too, and quicker to shrink where it is large enough.
+    enough = prepared.shape[1] >= size[0] and prepared.shape[0] >= size[1]
+    return encode_jpeg(prepared if enough else photo.pixels, size)
 
 
 class _NotReadError(Exception):

@@ -31,6 +31,7 @@ from netvlad.photo import (
     Position,
     decode_photo,
     encode_jpeg,
+    fit_within,
     read_position,
 )
 from netvlad.precision import (
@@ -82,6 +83,7 @@ __all__ = [
     "encode_cells",
     "encode_jpeg",
     "find_model",
+    "fit_within",
     "int8_instructions",
     "keep_freed_memory",
     "open_model",

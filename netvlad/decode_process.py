@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ from netvlad.card import Preprocessing
 from netvlad.errors import OversizedPhotoError, PhotoError
 from netvlad.freed_memory import keep_freed_memory
 from netvlad.model import resize_photo
-from netvlad.photo import Photo, decode_photo, encode_jpeg
+from netvlad.photo import Photo, decode_photo, encode_jpeg, fit_within
 
 MESSAGE_BYTES = 1 << 16
 _NUMBER = struct.Struct("q")
@@ -204,15 +205,13 @@ def _bare(photo: Photo) -> Photo:
 
 def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
     side = job["longest_side"]
-
-    def shown(width: int, height: int) -> tuple[int, int]:
-        scale = min(1.0, side / max(width, height))
-        return max(1, round(width * scale)), max(1, round(height * scale))
-
     photo = decode_photo(
-        content, needed=shown, max_pixels=job["max_pixels"], before_pixels=slot.take_turn
+        content,
+        needed=partial(fit_within, longest_side=side),
+        max_pixels=job["max_pixels"],
+        before_pixels=slot.take_turn,
     )
-    jpeg = encode_jpeg(photo.pixels, longest_side=side)
+    jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
     return {"bytes": os.pwrite(slot.memory, jpeg, 0)}
 
 

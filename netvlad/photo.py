@@ -286,16 +286,18 @@ def read_position(path: Path) -> Position | None:
         return None
 
 
-def encode_jpeg(pixels: NDArray[np.uint8], *, longest_side: int, quality: int = 85) -> bytes:
-    """Shrink (h, w, 3) uint8 RGB pixels to fit `longest_side` and encode them as a bare JPEG."""
-    height, width = pixels.shape[:2]
-    if max(height, width) > longest_side:
-        scale = longest_side / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        # A fifth of the time of Pillow's resizing.
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+def fit_within(width: int, height: int, longest_side: int) -> Size:
+    """The size of a photo that is shrunk until no side is longer than this."""
+    scale = min(1.0, longest_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], size: Size, *, quality: int = 85) -> bytes:
+    """Resize (h, w, 3) uint8 RGB pixels and encode them as a bare JPEG."""
+    # Several times faster than Pillow's resizing.
+    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality)
+    Image.fromarray(np.asarray(resized, np.uint8)).save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 

@@ -1,8 +1,9 @@
 """A place's photo as the API shows it: upright, without metadata, of a bounded size."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from netvlad import Decoder, PhotoError, decode_photo, encode_jpeg
+from netvlad import Decoder, PhotoError, decode_photo, encode_jpeg, fit_within
 from search.errors import PhotoGoneError
 
 if TYPE_CHECKING:
@@ -36,15 +37,10 @@ def place_picture(place: "Place", decoder: Decoder | None = None) -> bytes:
     try:
         if decoder is not None:
             return decoder.picture(place.path.read_bytes(), longest_side=LONGEST_SIDE)
-        photo = decode_photo(place.path, needed=_shown_size)
+        photo = decode_photo(place.path, needed=partial(fit_within, longest_side=LONGEST_SIDE))
     except (PhotoError, OSError):
         raise PhotoGoneError(
             f"The photo of place {place.place_id}, {place.name}, can no longer be read; its "
             "thumbnail still can."
         ) from None
-    return encode_jpeg(photo.pixels, longest_side=LONGEST_SIDE)
-
-
-def _shown_size(width: int, height: int) -> tuple[int, int]:
-    scale = min(1.0, LONGEST_SIDE / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    return encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, LONGEST_SIDE))

@@ -7,6 +7,7 @@ as the server's pages do: their style is in it.
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from importlib.resources import files
 from statistics import median
@@ -19,7 +20,7 @@ from evaluation.reporting.error_map import draw_map
 from evaluation.reporting.outcomes import Outcome
 from evaluation.reporting.tables import recall_rows
 from evaluation.truth import Truth
-from netvlad import PhotoError, decode_photo, encode_jpeg
+from netvlad import PhotoError, decode_photo, encode_jpeg, fit_within
 
 SHOWN = 120
 """Queries in the page at most, two thirds of them wrong ones where there are so many."""
@@ -99,10 +100,13 @@ class _Album:
 
     def _small(self, name: str) -> str:
         try:
-            photo = decode_photo(self._truth.path(name), needed=lambda width, height: (SIDE, SIDE))
+            photo = decode_photo(
+                self._truth.path(name), needed=partial(fit_within, longest_side=SIDE)
+            )
         except PhotoError:
             return ""
-        jpeg = encode_jpeg(photo.pixels, longest_side=SIDE, quality=72)
+        size = fit_within(photo.width, photo.height, SIDE)
+        jpeg = encode_jpeg(photo.pixels, size, quality=72)
         return base64.b64encode(jpeg).decode("ascii")
 
 

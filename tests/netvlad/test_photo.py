@@ -20,6 +20,7 @@ from netvlad import (
     UnsupportedPhotoError,
     decode_photo,
     encode_jpeg,
+    fit_within,
 )
 
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -205,7 +206,7 @@ def test_damaged_photos_raise_photo_errors_only(kind: str, data: st.DataObject) 
 
 
 def test_encoded_jpeg_fits_and_is_bare() -> None:
-    data = encode_jpeg(np.asarray(picture(960, 640)), longest_side=320)
+    data = encode_jpeg(np.asarray(picture(960, 640)), fit_within(960, 640, 320))
     with Image.open(io.BytesIO(data)) as image:
         assert image.size == (320, 213)
         assert not image.getexif()
