@@ -123,12 +123,12 @@ def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: st
         assert (np.vecdot(one, other) >= 0.9999).all()
 
 
-def actor_pids() -> list[int]:
-    """The processes of this cluster that embed: all are descendants of this one."""
+def embedders() -> list[int]:
+    """The processes of this cluster that embed at the moment: all are descendants of this one."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if "MapWorker" in " ".join(process.cmdline()):
+            if "EmbedShard" in " ".join(process.cmdline()):  # Ray names it by what it does
                 found.append(process.pid)
     return found
 
@@ -143,27 +143,20 @@ def test_a_killed_worker_costs_its_shard_alone(
     build_index(source, tmp_path / "local", model, photos_per_shard=3)
     killed: list[int] = []
 
-    def kill() -> None:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            # One on each node: a CPU has room for one.
-            if len(found := actor_pids()) == 2:
-                time.sleep(0.3)
-                os.kill(found[0], signal.SIGKILL)
-                killed.append(found[0])
-                return
-            time.sleep(0.02)
+    def kill_one(stage: str, done: int, total: int) -> None:
+        if done and not killed:
+            killed.extend(embedders()[:1])
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
     build_index(
         source,
         tmp_path / "spread",
         model,
         photos_per_shard=3,
-        workers=workers(blocks, model, 0.2),
+        workers=workers(blocks, model, 0.4),
+        progress=kill_one,
     )
-    killer.join()
     assert killed
     assert same(blocks, tmp_path / "local", tmp_path / "spread")
 
