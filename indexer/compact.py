@@ -77,7 +77,7 @@ def _runs(change: Change, per_shard: int) -> list[list[int]]:
     gappy: set[int] = set()
     starts = _starts(change)
     for shard, (start, end) in enumerate(pairwise(starts)):
-        removed = int(change.contents.removed[start:end].sum())
+        removed = int(change.contents.rows.removed[start:end].sum())
         if removed:
             gappy.add(shard)
         if removed or end - start < per_shard // 2:
@@ -96,4 +96,5 @@ def _starts(change: Change) -> Sequence[int]:
 def _live_ids(change: Change, run: Sequence[int]) -> NDArray[np.int64]:
     starts = _starts(change)
     part = slice(starts[run[0]], starts[run[-1] + 1])
-    return change.contents.stored_ids[part][~change.contents.removed[part]]
+    rows = change.contents.rows
+    return rows.stored_ids[part][~rows.removed[part]]

@@ -34,27 +34,18 @@ class Contents:
         self._paths = paths
         tables = tuple({"place_id": 0, "grid": 0, **dict.fromkeys(columns)})
         self.shards = [ArrayFile(paths[name], ARRAYS, tables) for name in manifest.shards]
-        self.stored_ids: NDArray[np.int64] = np.concatenate(
-            [shard.tables["place_id"] for shard in self.shards]
-        )
-        """The ids of all rows of the shards, those of removed places too."""
-        self.removed: NDArray[np.bool_] = np.isin(self.stored_ids, manifest.removed_ids)
-        """Which of those rows are removed."""
-        self.rows = ShardRows(self.shards, self.removed)
-        live = ~self.removed
-        self.table: dict[str, NDArray[Any]] = {
-            key: np.concatenate([shard.tables[key] for shard in self.shards])[live]
-            for key in tables
-        }
+        self.rows = ShardRows(self.shards, manifest.removed_ids)
+        self.table: dict[str, NDArray[Any]] = {"place_id": self.rows.place_ids}
         """The columns of the places that are left."""
-        for shard in self.shards:
-            shard.tables = {"place_id": shard.tables["place_id"]}
+        for key in tables[1:]:
+            column = np.concatenate([shard.tables.pop(key) for shard in self.shards])
+            self.table[key] = column[~self.rows.removed] if manifest.removed else column
         self._verified: set[str] = set()
 
     def first_ids(self) -> dict[str, int]:
         """The first place id in each shard, of places that are removed too."""
         starts = np.cumsum([0, *(shard.shape("descriptors")[0] for shard in self.shards)])
-        ids = self.stored_ids[starts[:-1]]
+        ids = self.rows.stored_ids[starts[:-1]]
         return dict(zip(self.manifest.shards, ids.tolist(), strict=True))
 
     def check(self) -> None:
@@ -63,12 +54,21 @@ class Contents:
         Raises:
             IndexFormatError: they do not.
         """
-        wrong = len(self.rows) != self.manifest.places or (np.diff(self.stored_ids) <= 0).any()
-        if wrong or self.removed.sum() != self.manifest.removed:
+        rows = self.rows
+        wrong = len(rows) != self.manifest.places or (np.diff(rows.stored_ids) <= 0).any()
+        if wrong or rows.removed.sum() != self.manifest.removed:
             folder = self._paths[JOINED].parent
             raise IndexFormatError(
                 f"{folder} is damaged: its places do not fit its manifest; index the photos again."
             )
+
+    @cached_property
+    def positions(self) -> NDArray[np.float64]:
+        """Latitude and longitude of every place that is left, (N, 2) float64, NaN for none."""
+        keys = ("latitude", "longitude")
+        both = np.stack([self.table[key] for key in keys], axis=1)
+        self.table |= dict(zip(keys, both.T, strict=True))  # kept once
+        return both
 
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:

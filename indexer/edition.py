@@ -304,7 +304,7 @@ class Edition:
                 f"None of the {len(skipped)} photos in {draft.source['root']} can be read: "
                 f"{skipped[0].name}: {skipped[0].reason}."
             )
-        rows, removed = self._rows(names)
+        rows = self._rows(names)
         if not len(rows):
             raise IndexWriteError(
                 f"No place would be left in {self.folder}; delete the folder if that is what you "
@@ -323,7 +323,7 @@ class Edition:
         with self.clock.stage("index"):
             files[JOINED] = write_whole(
                 self.folder / pending_name(JOINED, index_id),
-                joined_image(self.folder, names, removed, self._joined()),
+                joined_image(self.folder, names, rows.removed, self._joined()),
             )
             card = draft.store.old
             if plan.keep and self.old is not None:
@@ -371,8 +371,8 @@ class Edition:
         first = self.contents.first_ids()
         return {name: first[name] for name in self.draft.kept}
 
-    def _rows(self, names: Sequence[str]) -> tuple[ShardRows, NDArray[np.bool_]]:
-        """The rows of the new version, and which of those in its shards are removed."""
+    def _rows(self, names: Sequence[str]) -> ShardRows:
+        """The rows of the new version."""
         known = dict(
             zip(self.contents.manifest.shards, self.contents.shards, strict=True)
             if self.contents
@@ -382,9 +382,7 @@ class Edition:
             known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
             for name in names
         ]
-        ids = np.concatenate([shard.tables["place_id"] for shard in shards])
-        removed = np.isin(ids, self.draft.removed)
-        return ShardRows(shards, removed), removed
+        return ShardRows(shards, self.draft.removed)
 
 
 def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:

@@ -14,7 +14,7 @@ from indexer.vectors import Box, Rows
 
 faiss: Any = _faiss  # its annotations lack keyword arguments
 
-QUERY_BITS = 8
+QUERY_BITS = 4
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
 
 

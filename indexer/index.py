@@ -15,7 +15,7 @@ from indexer.shard_reader import ShardRows
 from indexer.store_card import StoreCard, store_card
 from indexer.store_files import open_store
 from indexer.vectors import Box, Hit, VectorStore
-from netvlad import Model
+from netvlad import Model, return_freed_memory
 
 _COLUMNS = (
     "name",
@@ -43,15 +43,14 @@ class Index:
         self._rows = contents.rows
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
-        self.positions: NDArray[np.float64] = np.stack(
-            [contents.table["latitude"], contents.table["longitude"]], axis=1
-        )
+        self.positions: NDArray[np.float64] = contents.positions
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
         self._store: VectorStore = open_store(
             self.store_card, paths[manifest.store_file], self._rows
         )
+        return_freed_memory()  # that of the shards' own columns
 
     @property
     def index_id(self) -> str:

@@ -72,15 +72,22 @@ class ShardRows:
     """
 
     def __init__(
-        self, shards: Sequence[ArrayFile], removed: NDArray[np.bool_] | None = None
+        self, shards: Sequence[ArrayFile], removed: NDArray[np.int64] | None = None
     ) -> None:
-        """`removed` flags rows of the shards, all of them end to end, that are left out."""
+        """`removed` are ids of places that are left out; of shards `place_id` must be read."""
         self._shards = shards
         counts = [shard.shape("descriptors")[0] for shard in shards]
         self._starts = np.cumsum([0, *counts])
-        stored: NDArray[np.int64] = np.concatenate([shard.tables["place_id"] for shard in shards])
-        self._live = None if removed is None or not removed.any() else np.flatnonzero(~removed)
-        self.place_ids = stored if self._live is None else stored[self._live]
+        self.stored_ids: NDArray[np.int64] = np.concatenate(
+            [shard.tables["place_id"] for shard in shards]
+        )
+        """The ids of all rows of the shards, those of removed places too."""
+        self.removed: NDArray[np.bool_] = np.isin(
+            self.stored_ids, [] if removed is None else removed
+        )
+        """Which of those rows are removed."""
+        self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
+        self.place_ids = self.stored_ids if self._live is None else self.stored_ids[self._live]
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
 

@@ -174,9 +174,9 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
         start += count
     with h5py.File(paths[JOINED], "r", locking=False) as joined:
         ids = np.asarray(joined["place_id"][()])
-        if not np.array_equal(ids, contents.stored_ids):
+        if not np.array_equal(ids, contents.rows.stored_ids):
             yield Problem(JOINED, "does not show the places of the shards")
-        if "removed" in joined and not np.array_equal(joined["removed"][()], contents.removed):
+        if "removed" in joined and not np.array_equal(joined["removed"][()], contents.rows.removed):
             yield Problem(JOINED, "does not show which places are removed")
 
 
@@ -214,7 +214,7 @@ def _mend(
             photos.update(found)
             parts.append(sorted(found))
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
-    stored = contents.stored_ids if contents else np.empty(0, np.int64)
+    stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     draft = Draft(
         request="repair",
         plan=Plan(

@@ -21,7 +21,7 @@ from netvlad.errors import (
     UnsupportedPhotoError,
     VocabularyError,
 )
-from netvlad.freed_memory import keep_freed_memory
+from netvlad.freed_memory import keep_freed_memory, return_freed_memory
 from netvlad.model import DEFAULT_MODEL, Mode, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
     EXTENSIONS,
@@ -90,6 +90,7 @@ __all__ = [
     "project_cells",
     "read_card",
     "read_position",
+    "return_freed_memory",
     "sha256_of",
     "weights_folder",
     "write_card",
