@@ -82,6 +82,9 @@ EXCHANGE = Setting(
     "URL by which a Ray cluster without a shared disk gets photos, as s3://BUCKET/FOLDER.",
 )
 K = Setting("k", int, 10, "How many places to return, 1 to 100.")
+CANDIDATES = Setting(
+    "candidates", int, 100, "How many places a verified search compares, the most similar ones."
+)
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
 WORKERS = Setting(
@@ -148,7 +151,7 @@ TILES_FILE = Setting("tiles_file", Path, None, "Map tiles as pictures, in a PMTi
 
 SETTINGS = (
     *(MODEL, WEIGHTS, THREADS, PRECISION, DIMS, STORE, URI, MILVUS_TOKEN, ENGINE, EXCHANGE),
-    *(K, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
+    *(K, CANDIDATES, HOST, PORT, WORKERS, QUEUE, CONNECTIONS),
     *(MAX_BODY_MB, MAX_MEGAPIXELS, DECODE_SECONDS, DECODE_MB, READ_SECONDS, SEARCH_SECONDS),
     *(KEYS, API_KEYS, PUBLIC, WRITABLE, RATE, CORS, ALLOWED_HOSTS),
     *(LOG, LOG_ADDRESSES, TRACE, TILES_URL, TILES_FILE, REPORTS),

@@ -30,15 +30,24 @@ VERIFY_BUDGET_S = 2.0
 class Engine:
     """Searches one index with the model it was built with. Thread-safe."""
 
-    def __init__(self, index: Index, model: Model, *, decode: Decode | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        model: Model,
+        *,
+        decode: Decode | None = None,
+        candidates: int = CANDIDATES,
+    ) -> None:
         """Raises `ModelMismatchError` where the index was built with another model.
 
-        `decode` reads the photos in place of the model, as a server's decoding processes do.
+        `decode` reads the photos in place of the model, as a server's decoding processes do. A
+        verified search compares `candidates` places, or as many as are asked for.
         """
         index.check_model(model)
         self.index = index
         self.model = model
         self.decode = decode or model.read
+        self.candidates = candidates
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
@@ -92,7 +101,7 @@ class Engine:
             notes.append("The index was made without cells, so the results are unverified.")
         checking = verify and self.verifies
         with stages.timed("search"):
-            wanted = max(k, CANDIDATES) if checking else k
+            wanted = max(k, self.candidates) if checking else k
             hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes)
         ranked: list[tuple[Hit, Verification | None]] = [(hit, None) for hit in hits]
         location = None

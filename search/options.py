@@ -25,21 +25,22 @@ class ServerOptions:
     """How the server listens and how much it takes on.
 
     `workers` searches run at once and at most `queue` more wait; a request beyond that is refused
-    with 429. `model` stands in for the index's own model id, `threads` bounds the model's CPU
-    threads (None: all of them), and `precision` "auto" is that of the index. A request must arrive
-    within `read_seconds` and be answered within `search_seconds` after that. `keys_file` names who
-    may ask, `public` lets anybody read nevertheless, `writable` lets keys of the role write change
-    the index; `rate` bounds the searches of one key or address a minute (0: no bound).
-    `cors_origins` are the pages of other sites that may ask. `allowed_hosts` are the names that the
-    server goes by (None: any, but only its own on a loopback address). `trace` sends OpenTelemetry
-    spans to a collector. `tiles_url` is where the map's tiles come from, with {x}, {y} and {z} in
-    it, and `tiles_file` a PMTiles file of them (None: the map has none). `reports` is a folder of
-    evaluation reports.
+    with 429. A verified search compares `candidates` places. `model` stands in for the index's own
+    model id, `threads` bounds the model's CPU threads (None: all of them), and `precision` "auto"
+    is that of the index. A request must arrive within `read_seconds` and be answered within
+    `search_seconds` after that. `keys_file` names who may ask, `public` lets anybody read
+    nevertheless, `writable` lets keys of the role write change the index; `rate` bounds the
+    searches of one key or address a minute (0: no bound). `cors_origins` are the pages of other
+    sites that may ask. `allowed_hosts` are the names that the server goes by (None: any, but only
+    its own on a loopback address). `trace` sends OpenTelemetry spans to a collector. `tiles_url` is
+    where the map's tiles come from, with {x}, {y} and {z} in it, and `tiles_file` a PMTiles file of
+    them (None: the map has none). `reports` is a folder of evaluation reports.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     model: str | Path | None = None
+    candidates: int = 100
     workers: int = field(default_factory=default_workers)
     queue: int = 16
     max_body_bytes: int = 32 * 1024 * 1024

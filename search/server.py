@@ -50,13 +50,13 @@ def open_engine(
             index.manifest, options.model, threads=options.threads, precision=options.precision
         )
     if decoder is None:
-        return Engine(index, model)
+        return Engine(index, model, candidates=options.candidates)
 
     def decode(photo: bytes | Path) -> Photo:
         content = photo if isinstance(photo, bytes) else photo.read_bytes()
         return decoder.photo(content, model.card.preprocessing, formats=UPLOADS)
 
-    return Engine(index, model, decode=decode)
+    return Engine(index, model, decode=decode, candidates=options.candidates)
 
 
 def serve(

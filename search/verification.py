@@ -25,7 +25,7 @@ from netvlad import CODE_BITS, decode_codes, keep_freed_memory, project_cells
 from netvlad.products import UNIT, cell_products
 
 CANDIDATES = 100
-"""Places that are verified, however few are asked for."""
+"""Places that are verified by default, however few are asked for."""
 IN_FULL = 10
 """Candidates that are matched at full resolution, or as many as are asked for."""
 MOST_SIMILAR = 3

@@ -19,7 +19,7 @@ from place_search.commands.truth_options import (
 )
 from place_search.console import OUT, print_json, progress, say
 from place_search.precision import PrecisionOption
-from place_search.settings import DIMS, MODEL, PRECISION, THREADS
+from place_search.settings import CANDIDATES, DIMS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from evaluation import EvalReport
@@ -63,6 +63,7 @@ def evaluate(
     verify: Annotated[
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
+    candidates: Annotated[int, CANDIDATES.option(min=1)] = CANDIDATES.default,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
@@ -112,7 +113,9 @@ def evaluate(
         )
     reranker = None
     if verify:
-        reranker = GeometryReranker(opened, known.root, k=ns[-1], index=opened_index)
+        reranker = GeometryReranker(
+            opened, known.root, k=ns[-1], index=opened_index, candidates=candidates
+        )
     with progress() as advance:
         report = measure(
             known,

@@ -7,7 +7,7 @@ import typer
 
 from place_search.console import OUT, print_json, say
 from place_search.precision import PrecisionOption
-from place_search.settings import MODEL, PRECISION, THREADS, K
+from place_search.settings import CANDIDATES, MODEL, PRECISION, THREADS, K
 
 if TYPE_CHECKING:
     from search import SearchReply
@@ -32,6 +32,7 @@ def search(
     verify: Annotated[
         bool, typer.Option("--verify", help="Rank by geometry too, and estimate the location.")
     ] = False,
+    candidates: Annotated[int, CANDIDATES.option(min=1, max=1000)] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
@@ -47,7 +48,10 @@ def search(
     from search import ServerOptions, open_engine, parse_position
 
     point = None if near is None else parse_position(near)
-    engine = open_engine(index, ServerOptions(model=model, threads=threads, precision=precision))
+    options = ServerOptions(
+        model=model, threads=threads, precision=precision, candidates=candidates
+    )
+    engine = open_engine(index, options)
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.model_dump(mode="json"))

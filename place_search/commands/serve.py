@@ -8,6 +8,7 @@ import typer
 from place_search.precision import PrecisionOption
 from place_search.settings import (
     ALLOWED_HOSTS,
+    CANDIDATES,
     CONNECTIONS,
     CORS,
     DECODE_MB,
@@ -54,6 +55,7 @@ def serve(
     ] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    candidates: Annotated[int, CANDIDATES.option(min=1, max=1000)] = CANDIDATES.default,
     workers: Annotated[int | None, WORKERS.option(min=1, max=64)] = WORKERS.default,
     queue: Annotated[int, QUEUE.option(min=0)] = QUEUE.default,
     connections: Annotated[int, CONNECTIONS.option(min=1)] = CONNECTIONS.default,
@@ -87,6 +89,7 @@ def serve(
         model=model,
         threads=threads,
         precision=precision,
+        candidates=candidates,
         workers=workers or default_workers(),
         queue=queue,
         connections=connections,
