@@ -33,6 +33,7 @@ from indexer.shards import (
     thumbnails_name,
 )
 from indexer.store_files import StoreRequest
+from netvlad import CODE_BYTES
 
 Vectors = NDArray[np.float32]
 VIEWS = 12
@@ -167,7 +168,7 @@ def generated_row(place_id: int, descriptor: Vectors) -> Row:
         mtime_ns=place_id,
         content=hashlib.sha256(str(place_id).encode()).digest(),
         descriptor=descriptor,
-        codes=np.zeros((1, 8), np.uint8),
+        codes=np.zeros((1, CODE_BYTES), np.uint8),
         grid=(1, 1),
         thumbnail=b"\xff\xd8",
     )
