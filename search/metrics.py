@@ -29,7 +29,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "place_search_stage_seconds",
-            "Seconds that a stage of a search, a comparison or an explanation took.",
+            "Seconds that a stage of a search, a comparison, an explanation or a change took.",
             ["stage"],
             buckets=_SECONDS,
             registry=self._registry,

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
 from starlette.exceptions import HTTPException
 
 from netvlad import Position
@@ -53,6 +53,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
 async def add_place(
     service: CurrentService,
     writer: CurrentWriter,
+    request: Request,
     response: Response,
     photo: UploadFile,
     latitude: Annotated[
@@ -75,7 +76,7 @@ async def add_place(
     if latitude is not None and longitude is not None:
         position = Position(latitude, longitude)
     job = partial(writer.add, content, position, name)
-    (index_id, place), _ = await service.changes.run(job)
+    index_id, place = await service.run_change(request, job)
     response.headers["Location"] = f"/v1/places/{place.place_id}"
     return place_reply(place, index_id)
 
@@ -86,6 +87,8 @@ async def add_place(
     summary="Remove a place",
     responses=documented(UNKNOWN_PLACE, *_PROBLEMS),
 )
-async def remove_place(service: CurrentService, writer: CurrentWriter, place_id: int) -> None:
+async def remove_place(
+    service: CurrentService, writer: CurrentWriter, request: Request, place_id: int
+) -> None:
     """Remove a place; one that is removed already stays so."""
-    await service.changes.run(partial(writer.remove, place_id))
+    await service.run_change(request, partial(writer.remove, place_id))

@@ -96,6 +96,13 @@ class Service:
             BusyError: too many jobs are waiting, or this one waited too long.
             TimedOutError: the job began, but takes too long.
         """
+        return await self._run(self.searches, request, job)
+
+    async def run_change(self, request: Request, job: Callable[[Stages], T]) -> T:
+        """Run a job in the queue of changes, otherwise as `run_search` does."""
+        return await self._run(self.changes, request, job)
+
+    async def _run(self, queue: WorkQueue, request: Request, job: Callable[[Stages], T]) -> T:
         stages = Stages()
 
         def work() -> T:
@@ -103,7 +110,7 @@ class Service:
             return job(stages)
 
         try:
-            reply, _ = await self.searches.run(work)
+            reply, _ = await queue.run(work)
         finally:
             request.scope["stages"] = stages
             self.metrics.worked(stages)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netvlad import UPLOADS, Decoder, PhotoError, Position
 from search.errors import CannotChangeError
+from search.stages import Stages
 
 if TYPE_CHECKING:
     from indexer import Place
@@ -42,7 +43,9 @@ class Writer:
         self._decoder = decoder
         self._load = load
 
-    def add(self, content: bytes, position: Position | None, name: str) -> tuple[str, "Place"]:
+    def add(
+        self, content: bytes, position: Position | None, name: str, stages: Stages
+    ) -> tuple[str, "Place"]:
         """Add a place, on disk and in the index when this returns; its index's id and itself.
 
         Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
@@ -54,21 +57,22 @@ class Writer:
         from indexer import PhotoList, Source, add_photos
 
         engine = self._service.engine
-        seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
-        path = self._keep(self._decoder.picture(content, longest_side=LONGEST_SIDE))
+        with stages.timed("decode"):
+            seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
+            path = self._keep(self._decoder.picture(content, longest_side=LONGEST_SIDE))
         photos = PhotoList(self._photos)
         photos.append(path.name, name=name, position=position or seen.position)
         source = Source(self._photos, photos, "csv")
-        with _plain_errors():
+        with stages.timed("change"), _plain_errors():
             add_photos(self._index_folder, source, engine.model)
-        index = self._changed(engine).index
+        index = self._changed(engine, stages).index
         # A photo that is there already keeps its place, else the new one has the last id.
         place = index.place(int(index.place_ids[-1]))
         if place.path.resolve() != path:
             place = next(found for found in index.places() if found.path.resolve() == path)
         return index.index_id, place
 
-    def remove(self, place_id: int) -> None:
+    def remove(self, place_id: int, stages: Stages) -> None:
         """Remove a place, and its photo if it was added here.
 
         Raises:
@@ -82,14 +86,15 @@ class Writer:
             path: Path | None = engine.index.place(place_id).path.resolve()
         except UnknownPlaceError:
             path = None
-        with _plain_errors(place_id):
+        with stages.timed("change"), _plain_errors(place_id):
             remove_places(self._index_folder, [place_id])
-        self._changed(engine)
+        self._changed(engine, stages)
         if path is not None and path.parent == self._photos:
             path.unlink(missing_ok=True)
 
-    def _changed(self, engine: "Engine") -> "Engine":
-        changed = self._load(engine)
+    def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
+        with stages.timed("reload"):
+            changed = self._load(engine)
         self._service.replace(changed)
         return changed
 

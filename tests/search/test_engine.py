@@ -137,6 +137,10 @@ def test_verification_without_the_time_for_it_says_so(
         "Time ran out before 12 of 12 places were verified; they come last."
     ]
     assert reply.results[0].name == "03.jpg"
+    few = Engine(engine.index, engine.model, candidates=5)
+    assert few.search(street.query(3), k=2, verify=True).query.notes == [
+        "Time ran out before 5 of 5 places were verified; they come last."
+    ]
 
 
 def test_a_place_without_position_gives_no_location(engine: Engine, street: Any) -> None:

@@ -69,6 +69,9 @@ def test_a_place_is_added_found_and_removed(
     assert writing.get(f"/v1/places/{place['place_id']}").status_code == 404
     assert best(writing, street.query(7))["place_id"] != place["place_id"]
     assert open_index(folder).count == 3
+    counted = writing.get("/metrics").text
+    assert 'place_search_stage_seconds_count{stage="change"} 4.0' in counted
+    assert 'place_search_stage_seconds_count{stage="reload"} 4.0' in counted
 
 
 def test_without_a_position_the_photo_s_own_is_taken(
