@@ -60,7 +60,7 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
     ]
     changed = _child("change", generated, scratch, store)
     rows += [
-        Row(f"{size} add 1000", "s", [changed["add"]]),
+        Row(f"{size} add 1000 but embedding", "s", [changed["add"]]),
         Row(f"{size} add 1000 / build", "%", [100 * changed["add"] / build], "≤ 2"),
         Row(f"{size} remove 10000", "s", [changed["remove"]]),
         Row(f"{size} remove 10000 / build", "%", [100 * changed["remove"] / build]),

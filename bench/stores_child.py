@@ -26,6 +26,7 @@ from indexer import (
     open_source,
     remove_places,
 )
+from indexer.pipeline import StageClock, embed_photos
 from netvlad import Photo
 
 Vectors = NDArray[np.float32]
@@ -85,9 +86,14 @@ def change(generated: Generated, scratch: Path) -> dict[str, float]:
         Image.fromarray(pixels).save(photos / f"{number}.png")
     source = open_source(photos)
     model: Any = _Instant(generated)
+    numbered = enumerate(source.photos)
+    start = time.perf_counter()
+    for _ in embed_photos(numbered, photos, model, StageClock()):
+        pass
+    embedding = time.perf_counter() - start
     start = time.perf_counter()
     add_photos(folder, source, model)
-    added = time.perf_counter() - start
+    added = time.perf_counter() - start - embedding
     gone = np.linspace(0, generated.count - 1, min(REMOVED, generated.count // 20)).astype(int)
     start = time.perf_counter()
     remove_places(folder, np.unique(gone).tolist())

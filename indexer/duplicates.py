@@ -24,8 +24,7 @@ def duplicates_in(
 
     The columns are by ascending id: (N,) ids, (N,) UTF-8 names, (N, 32) sha256.
     """
-    heads = np.ascontiguousarray(content[:, :8]).view(np.uint64)[:, 0]
-    _, group, sizes = np.unique(heads, return_inverse=True, return_counts=True)
+    _, group, sizes = np.unique(_heads(content), return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
     found = []
     for row in np.flatnonzero(sizes[group] > 1).tolist():
@@ -33,3 +32,17 @@ def duplicates_in(
         if earlier != row and place_ids[row] >= since:
             found.append(Duplicate(names[row].decode(), names[earlier].decode()))
     return found
+
+
+def rows_alike(content: NDArray[np.uint8], few: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The rows of (N, 32) hashes that may equal one of a few others, and hardly any besides."""
+    sought = np.unique(_heads(few))
+    heads = _heads(content)
+    nearest = np.searchsorted(sought, heads).clip(max=len(sought) - 1)
+    return np.flatnonzero(sought[nearest] == heads)
+
+
+def _heads(content: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The first 8 bytes of each hash."""
+    heads: NDArray[np.uint64] = np.ascontiguousarray(content[:, :8]).view(np.uint64)[:, 0]
+    return heads

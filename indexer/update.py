@@ -12,7 +12,7 @@ from indexer.build import silent
 from indexer.change import Change, ChangeReport, changing
 from indexer.compact import compact_if_due
 from indexer.contents import Contents
-from indexer.duplicates import Duplicate, duplicates_in
+from indexer.duplicates import Duplicate, duplicates_in, rows_alike
 from indexer.edition import Progress, check_model
 from indexer.manifest import Skipped
 from indexer.photo_list import Source
@@ -115,14 +115,15 @@ def _update(
 
 def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]:
     """The places from the id `first` on whose photo is in the index once more."""
-    manifest = change.manifest
-    left = ~np.isin(before.rows.place_ids, manifest.removed_ids)
-    columns = {key: [before.table[key][left]] for key in ("place_id", "name", "content")}
-    for name in set(manifest.shards) - set(before.manifest.shards):
-        fresh = ArrayFile(change.folder / name, (), tuple(columns)).tables
-        for key, column in columns.items():
-            column.append(fresh[key])
-    ids, names, content = (np.concatenate(column) for column in columns.values())
+    keys = ("place_id", "name", "content")
+    shards = sorted(set(change.manifest.shards) - set(before.manifest.shards))
+    tables = [ArrayFile(change.folder / name, (), keys).tables for name in shards]
+    if not tables:
+        return []
+    fresh = {key: np.concatenate([table[key] for table in tables]) for key in keys}
+    rows = rows_alike(before.table["content"], fresh["content"])
+    rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
+    ids, names, content = (np.concatenate([before.table[key][rows], fresh[key]]) for key in keys)
     order = np.argsort(ids)
     return duplicates_in(ids[order], names[order], content[order], since=first)
 
@@ -144,12 +145,14 @@ class _Difference:
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     table = contents.table
-    by_path = {path: row for row, path in enumerate(table["path"].tolist())}
+    paths = [os.fsencode(stored_path(photo.path, root)) for photo in source.photos]
+    asked = set(paths)
+    by_path = {path: row for row, path in enumerate(table["path"].tolist()) if path in asked}
     by_size = np.argsort(table["size"], kind="stable")
     sizes = table["size"][by_size]
     found = _Difference()
-    for photo in source.photos:
-        row = by_path.get(os.fsencode(stored_path(photo.path, root)))
+    for photo, path in zip(source.photos, paths, strict=True):
+        row = by_path.get(path)
         if row is None:
             found.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
             continue
