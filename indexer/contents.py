@@ -39,7 +39,12 @@ class Contents:
         """The columns of the places that are left."""
         for key in tables[1:]:
             column = np.concatenate([shard.tables.pop(key) for shard in self.shards])
-            self.table[key] = column[~self.rows.removed] if manifest.removed else column
+            column = column[~self.rows.removed] if manifest.removed else column
+            self.table[key] = _once(column)
+        if {"name", "path"} <= self.table.keys() and np.array_equal(
+            self.table["name"], self.table["path"]
+        ):
+            self.table["path"] = self.table["name"]
         self._verified: set[str] = set()
 
     def first_ids(self) -> dict[str, int]:
@@ -66,7 +71,7 @@ class Contents:
     def positions(self) -> NDArray[np.float64]:
         """Latitude and longitude of every place that is left, (N, 2) float64, NaN for none."""
         keys = ("latitude", "longitude")
-        both = np.stack([self.table[key] for key in keys], axis=1)
+        both = _once(np.stack([self.table[key] for key in keys], axis=1))
         self.table |= dict(zip(keys, both.T, strict=True))  # kept once
         return both
 
@@ -146,3 +151,13 @@ class Contents:
                         "--repair` first."
                     )
                 self._verified.add(name)
+
+
+def _once(column: NDArray[Any]) -> NDArray[Any]:
+    """A column, in the memory of one row where all rows are equal, as where nothing is known."""
+    every = np.broadcast_to(column[:1].copy(), column.shape)
+    nan = column.dtype.kind == "f"
+    for part in (slice(-1, None), slice(None)):  # most columns differ in their last row
+        if not np.array_equal(column[part], every[part], equal_nan=nan):
+            return column
+    return every

@@ -264,7 +264,12 @@ def test_threads_find_the_same(case: Case) -> None:
     store, only = case.store(), case.rows.place_ids[::7]
     one = [store.search(query, 10, only=only) for query in case.queries]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda query: store.search(query, 10, only=only), case.queries)) == one
+        found = list(pool.map(lambda query: store.search(query, 10, only=only), case.queries))
+    if case.card.kind == "milvus":  # which may still be linking its graph
+        shared = sum(len(set(a) & set(b)) for a, b in zip(found, one, strict=True))
+        assert shared >= 0.95 * sum(map(len, one))
+    else:
+        assert found == one
 
 
 def test_building_is_deterministic(case: Case, known: MemoryRows, tmp_path: Path) -> None:
