@@ -31,8 +31,10 @@ class ArrayFile:
         self.path = path
         try:
             with h5py.File(path, "r", locking=False) as file:
-                self.tables: dict[str, NDArray[Any]] = {key: file[key][()] for key in tables}
-                self._places = {key: _place(file[key]) for key in arrays}
+                self.tables: dict[str, NDArray[Any]] = {
+                    key: _read(_dataset(file, key)) for key in tables
+                }
+                self._places = {key: _place(_dataset(file, key)) for key in arrays}
             self._descriptor = os.open(path, os.O_RDONLY)
         except (OSError, KeyError, ValueError) as error:
             raise self.damaged() from error
@@ -57,10 +59,24 @@ class ArrayFile:
             raise self.damaged()
 
 
+def _dataset(file: h5py.File, key: str) -> Any:
+    """A dataset by h5py's low-level interface, which takes a third of the time: an index may have
+    thousands of shards with a dozen columns each.
+    """
+    return h5py.h5d.open(file.id, key.encode())
+
+
+def _read(dataset: Any) -> NDArray[Any]:
+    out = np.empty(dataset.shape, dataset.dtype)
+    if out.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+    return out
+
+
 def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
     """Where a dataset starts in its file, its shape, and the bytes of one row."""
-    offset = dataset.id.get_offset()
-    if offset is None and dataset.size:
+    offset = dataset.get_offset()
+    if offset is None and np.prod(dataset.shape):
         raise ValueError("it is not stored contiguously")
     return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
 
