@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-OUT = Path("bench/out")
+from bench.table import OUT
+
 ACCEPTED = Path(__file__).with_name("accepted.json")
 TOLERANCE = 0.15
 

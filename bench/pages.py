@@ -14,9 +14,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 
 from bench.map_pan import CHROMIUM_ARGUMENTS
-from bench.run import OUT
 from bench.serving import running_server
-from bench.table import Row, print_rows, write_rows
+from bench.table import OUT, Row, print_rows, write_rows
 from indexer import build_index, open_source
 from netvlad import open_model
 from place_search.demo_photos import fetch_demo_photos

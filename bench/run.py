@@ -10,13 +10,12 @@ from pathlib import Path
 
 from bench import indexing, models, serving
 from bench.report import write_report
-from bench.table import Row, print_rows, write_rows
+from bench.table import OUT, Row, print_rows, write_rows
 from bench.vgg import vgg_model
 from netvlad import DEFAULT_MODEL, find_model
 from place_search.demo_photos import fetch_demo_photos
 
 NAMES = ("models", "indexing", "serving")
-OUT = Path("bench/out")
 
 
 def main() -> None:

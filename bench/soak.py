@@ -27,8 +27,7 @@ from typing import Any
 import httpx
 import psutil
 
-from bench.run import OUT
-from bench.table import Row, print_rows, write_rows
+from bench.table import OUT, Row, print_rows, write_rows
 from indexer import build_index, open_source
 from netvlad import Model, open_model
 from place_search.demo_photos import fetch_demo_photos

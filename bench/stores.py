@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.generated import Generated
-from bench.table import Row, print_rows, write_rows
+from bench.table import OUT, Row, print_rows, write_rows
 
 SIZES = "1000000x512,250000x4096"
 ENGINES = "numpy,flat,hnswlib,usearch"
-OUT = Path("bench/out")
 GOALS = {512: (5, 800), 4096: (8, 1500)}
 """By dimensions: milliseconds a search, and MB resident."""
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+OUT = Path("bench/out")
+"""Where runs are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

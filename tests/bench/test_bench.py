@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench import fuzz, run, scale
+from bench import fuzz, run, split_scale
 from bench.photos import SIZE, make_folder
 from bench.table import Row, print_rows, write_rows
 from indexer import open_source
@@ -46,10 +46,10 @@ def test_a_thinned_split_is_indexed_and_evaluated(
 ) -> None:
     spots = {f"000/{row}_yaw1.jpg": (585000.0 + 9 * row, 4477000.0) for row in range(40)}
     whole = write_mat(tmp_path / "pitts_whole.mat", spots, dict(list(spots.items())[:10]))
-    split = scale.thin_out(whole, 4, tmp_path / "pitts_part.mat")
+    split = split_scale.thin_out(whole, 4, tmp_path / "pitts_part.mat")
     root, out = tmp_path / "photos", tmp_path / "index"
-    assert scale.make_photos(split, root) == 10 + 3
-    told = {step: scale.run_step(step, split, root, out, 64) for step in scale.STEPS}
+    assert split_scale.make_photos(split, root) == 10 + 3
+    told = {step: split_scale.run_step(step, split, root, out, 64) for step in split_scale.STEPS}
     assert told["plan"]["missing"] == 0
     assert told["index"]["places"] == 10
     assert set(told["eval"]["recall"]) == {"1", "5", "10"}
