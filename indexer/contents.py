@@ -39,8 +39,7 @@ class Contents:
         """The columns of the places that are left."""
         for key in tables[1:]:
             column = np.concatenate([shard.tables.pop(key) for shard in self.shards])
-            column = column[~self.rows.removed] if manifest.removed else column
-            self.table[key] = _once(column)
+            self.table[key] = _once(self.rows.live(column))
         if {"name", "path"} <= self.table.keys() and np.array_equal(
             self.table["name"], self.table["path"]
         ):

@@ -12,11 +12,13 @@ def open_index_model(
     *,
     mode: Mode = "latency",
     threads: int | None = None,
+    dims: int | None = None,
     precision: AskedPrecision = "auto",
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
 
-    `precision` "auto" is that of the index, whatever the processor.
+    `dims` crops it otherwise than the index says. `precision` "auto" is that of the index, whatever
+    the processor.
 
     Whoever opens a model for an index does so here: descriptors of a model that was cropped by
     `--dims` compare only with those cropped alike. Whether it fits is for the index to check.
@@ -26,7 +28,8 @@ def open_index_model(
             graph of the index's precision.
     """
     made_by = manifest.model
-    dims = int(made_by["dims"]) if made_by.get("cropped") else None
+    if dims is None and made_by.get("cropped"):
+        dims = int(made_by["dims"])
     wanted: AskedPrecision = precision
     if precision == "auto":
         wanted = "int8" if manifest.precision == "int8" else "f32"

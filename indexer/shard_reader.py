@@ -103,12 +103,16 @@ class ShardRows:
         )
         """Which of those rows are removed."""
         self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
-        self.place_ids = self.stored_ids if self._live is None else self.stored_ids[self._live]
+        self.place_ids = self.live(self.stored_ids)
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def live(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Of a column of all rows of the shards, those of the places that are left."""
+        return stored if self._live is None else stored[self._live]
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard among these that holds a row, and the row's number there."""
@@ -129,8 +133,7 @@ class ShardRows:
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on, read from the files by their names."""
         parts = [ArrayFile(shard.path, (), (key,)).tables[key] for shard in self._shards]
-        stored: NDArray[Any] = np.concatenate(parts)
-        return (stored if self._live is None else stored[self._live])[start:]
+        return self.live(np.concatenate(parts))[start:]
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 from importlib.resources import files
-from statistics import median
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def render_page(
         "warnings": "".join(f'<p class="warning">{escape(text)}</p>' for text in report.warnings),
         "curve": draw_curve(*curve, report.published),
         "map": drawn or "<p>There is no map: the truth has no positions.</p>",
-        "errors": escape(_errors(outcomes)) if drawn else "",
+        "errors": escape(_errors(outcomes, report)) if drawn else "",
         "legend": "" if drawn else "hidden",
         "cards": cards,
         "shown": _shown(len(shown), len(outcomes), wrong_shown, wrong),
@@ -186,18 +185,17 @@ def _table(report: EvalReport) -> str:
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _errors(outcomes: Sequence[Outcome]) -> str:
-    errors = sorted(outcome.error_m for outcome in outcomes if outcome.error_m is not None)
-    if not errors:
+def _errors(outcomes: Sequence[Outcome], report: EvalReport) -> str:
+    errors = [outcome.error_m for outcome in outcomes if outcome.error_m is not None]
+    if report.error_m is None:
         return ""
     shares = ", ".join(
         f"{100 * sum(error <= limit for error in errors) / len(errors):.0f} % within {limit:,} m"
         for limit in (25, 100, 1000)
     )
-    half, most = median(errors), float(np.percentile(errors, 90))
     return (
-        f"From a query to its first result: {half:,.0f} m at the median, {most:,.0f} m or less for "
-        f"90 %; {shares}."
+        f"From a query to its first result: {report.error_m[50]:,.0f} m at the median, "
+        f"{report.error_m[90]:,.0f} m or less for 90 %; {shares}."
     )
 
 

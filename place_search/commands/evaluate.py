@@ -100,16 +100,22 @@ def evaluate(
     known.require_photos()
     open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
-    if opened_index is None or dims is not None:
-        wanted = model or (MODEL.default if opened_index is None else opened_index.model_id)
-        if opened_index is not None and precision == "auto":
-            precision = opened_index.precision  # type: ignore[assignment]
+    if opened_index is None:
         opened = open_model(
-            wanted, mode="throughput", threads=threads, dims=dims, precision=precision
+            model or MODEL.default,
+            mode="throughput",
+            threads=threads,
+            dims=dims,
+            precision=precision,
         )
     else:
         opened = open_index_model(
-            opened_index.manifest, model, mode="throughput", threads=threads, precision=precision
+            opened_index.manifest,
+            model,
+            mode="throughput",
+            threads=threads,
+            dims=dims,
+            precision=precision,
         )
     reranker = None
     if verify:
