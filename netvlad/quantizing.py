@@ -15,13 +15,13 @@ import nncf
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino.passes import ConstantFolding, Manager
 
 from netvlad.card import ModelCard, read_card, sha256_of, write_card
 from netvlad.openvino_runtime import OpenVinoRuntime
 from netvlad.precision import GRAPHS, Quantization
 
-DEPTHWISE = "GroupConvolution"
-CONVOLUTIONS = ("Convolution", DEPTHWISE)
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
 FIRST_LAYERS = (0, 1, 3, 6)
 """How many of the first convolutions to leave in float32, as long as too much is lost."""
 ENOUGH_COSINE = 0.99
@@ -43,8 +43,8 @@ def quantize_model(
 
     `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations.
     The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
-    cells and a normalisation of small sums make much of small errors. So do depthwise convolutions,
-    which wait for memory rather than for products, and the `first` convolutions, by default as few
+    cells and a normalisation of small sums make much of small errors. So do sums of residuals,
+    whose errors would add up from block to block, and the `first` convolutions, by default as few
     as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
 
     Raises:
@@ -93,9 +93,8 @@ def without_int8(card: ModelCard) -> ModelCard:
 
 def _in_words(first: int, graph: Path) -> str:
     """What stays in float32."""
-    kinds = {op.get_type_name() for op in openvino.Core().read_model(graph).get_ordered_ops()}
     parts = [f"the first {first} convolutions"] if first else []
-    parts += ["depthwise convolutions"] if DEPTHWISE in kinds else []
+    parts += ["sums of residuals"] if _residuals(_read(graph).get_ordered_ops()) else []
     return ", ".join([*parts, "NetVLAD and what follows"])
 
 
@@ -105,10 +104,10 @@ def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:
 
 
 def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> None:
-    graph = openvino.Core().read_model(source)
+    graph = _read(source)
     operations = graph.get_ordered_ops()
     layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
-    exact = layers[:first] + [op for op in layers[first:] if op.get_type_name() == DEPTHWISE]
+    exact = layers[:first] + _residuals(operations)
     kept = [op.get_friendly_name() for op in exact] + _pooling(operations)
     with _quiet():
         made = nncf.quantize(
@@ -120,6 +119,29 @@ def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> 
             ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
         )
     openvino.save_model(made, out, compress_to_fp16=False)
+
+
+def _read(source: Path) -> Any:
+    graph = openvino.Core().read_model(source)
+    # ONNX reshapes the weights of depthwise convolutions; OpenVINO runs those in int8 only whose
+    # weights are constants.
+    folding = Manager()
+    folding.register_pass(ConstantFolding())
+    folding.run_passes(graph)
+    return graph
+
+
+def _residuals(operations: Sequence[Any]) -> list[Any]:
+    """The sums of two activations."""
+    return [
+        op
+        for op in operations
+        if op.get_type_name() == "Add"
+        and all(
+            source.get_source_output().get_node().get_type_name() != "Constant"
+            for source in op.inputs()
+        )
+    ]
 
 
 def _pooling(operations: Sequence[Any]) -> list[str]:

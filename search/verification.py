@@ -27,7 +27,9 @@ from netvlad.products import UNIT, cell_products
 CANDIDATES = 100
 """Places that are verified by default, however few are asked for."""
 IN_FULL = 10
-"""Candidates that are matched at full resolution, or as many as are asked for."""
+"""Candidates that are matched at full resolution at least, or as many as are asked for."""
+FULL_SHARE = 5
+"""Of many candidates, one of so many is."""
 MOST_SIMILAR = 3
 """So many of them are the most similar: where nothing agrees, similarity is all there is."""
 TOLERANCE = 1.5
@@ -117,9 +119,10 @@ def rank_by_geometry(
 ) -> Ranking:
     """Order candidates, each a reader of its codes and its similarity, most similar first.
 
-    They are matched in parallel: all at half the resolution, then the best `k`, or `IN_FULL` if
-    that is more, at full resolution; what scores equally there stays in the order of its
-    similarity. After `budget_s` seconds nothing more is begun; what was not matched comes last.
+    They are matched in parallel: all at half the resolution, then the best `k`, or a fifth, or
+    `IN_FULL`, whichever is most, at full resolution; what scores equally there stays in the order
+    of its similarity. After `budget_s` seconds nothing more is begun; what was not matched comes
+    last.
     """
     deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
 
@@ -137,7 +140,7 @@ def rank_by_geometry(
         return None if time.perf_counter() > deadline else verify(query, read(), similarity)
 
     rows = list(range(len(candidates)))
-    best = max(k, IN_FULL)
+    best = max(k, IN_FULL, len(rows) // FULL_SHARE)
     late = 0
     if len(rows) > best:
         parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]

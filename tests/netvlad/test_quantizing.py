@@ -3,8 +3,10 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 from PIL import Image
 
@@ -19,7 +21,7 @@ from netvlad import (
     read_card,
     write_card,
 )
-from netvlad.quantizing import quantize_model, without_int8
+from netvlad.quantizing import CONVOLUTIONS, FIRST_LAYERS, quantize_model, without_int8
 from netvlad.verifying import verify_model
 
 
@@ -64,6 +66,23 @@ def test_descriptors_in_int8_are_close_to_those_in_float32(folder: Path) -> None
     assert made.photos == 6
     assert "NetVLAD" in made.f32_layers
     assert verify_model(folder).problems == []
+
+
+def test_all_convolutions_but_the_first_ones_have_weights_in_int8(folder: Path) -> None:
+    graph = openvino.Core().read_model(folder / "int8.xml")
+    layers = [op for op in graph.get_ordered_ops() if op.get_type_name() in CONVOLUTIONS]
+    *backbone, _assignment = [_weights(layer) for layer in layers]
+    assert set(backbone[max(FIRST_LAYERS) :]) == {"i8"}
+
+
+def _weights(convolution: Any) -> str:
+    """The type that the weights are kept in, where the processor can take them as they are."""
+    node = convolution.input(1).get_source_output().get_node()
+    while node.get_type_name() in ("Multiply", "Subtract", "Convert"):
+        node = node.input(0).get_source_output().get_node()
+    return (
+        str(node.get_element_type().get_type_name()) if node.get_type_name() == "Constant" else ""
+    )
 
 
 def test_auto_follows_card_and_processor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,7 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     assert sorted(ranking.order) == list(range(41))
     assert set(ranking.found) == set(ranking.order[:IN_FULL])
     assert len(rank_by_geometry(Query(places[0]), readers(places), 30).found) == 30
+    assert len(rank_by_geometry(Query(places[0]), readers(places * 2)).found) == 16
 
 
 def test_where_nothing_agrees_similarity_decides() -> None:
