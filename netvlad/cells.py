@@ -8,6 +8,9 @@ bit hears every channel (as in SRHT; Ailon & Chazelle 2009), and are the same on
 from functools import lru_cache
 
 import numpy as np
+
+# numpy imports it late, in compiled code that can swallow an interrupt in the middle of a job.
+from numpy.random import PCG64
 from numpy.typing import NDArray
 
 CODE_BITS = 112
@@ -18,7 +21,7 @@ CODE_BYTES = CODE_BITS // 8
 def _signs(order: int) -> NDArray[np.float32]:
     """(order,) float32 of ±1, the same everywhere."""
     # Raw bits of the generator, which numpy promises never to change.
-    bits = np.random.PCG64(0).random_raw(order) >> np.uint64(63)
+    bits = PCG64(0).random_raw(order) >> np.uint64(63)
     return bits.astype(np.float32) * 2 - 1
 
 
