@@ -12,6 +12,7 @@ SIZE = (640, 480)
 
 ONE_MEGAPIXEL = (1152, 864)
 EIGHT_MEGAPIXELS = (3264, 2448)
+TWELVE_MEGAPIXELS = (4000, 3000)
 
 
 def make_folder(photos: Path, count: int, folder: Path, size: tuple[int, int] = SIZE) -> Path:

@@ -195,11 +195,13 @@ def _to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
     image.load()
     convert = _conversion(image, notes)
     width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
     rows = max(1, STRIP_PIXELS // width)
+    if rows >= height:
+        return np.asarray(convert(image), dtype=np.uint8)
+    pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        strip = image if rows >= height else image.crop((0, top, width, bottom))
+        strip = image.crop((0, top, width, bottom))
         pixels[top:bottom] = np.asarray(convert(strip), dtype=np.uint8)
     return pixels
 
