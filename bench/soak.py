@@ -70,9 +70,9 @@ def main() -> None:
     photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
-        model = open_model()
+        model = open_model(precision="auto")
         source = open_source(photos)
-        build_index(source, index, open_model(mode="throughput"))
+        build_index(source, index, open_model(mode="throughput", precision="auto"))
         queries = [photo.path.read_bytes() for photo in source.photos][:8]
         rate = _model_rate(model, queries)
         del model

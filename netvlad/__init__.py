@@ -22,7 +22,7 @@ from netvlad.errors import (
     VocabularyError,
 )
 from netvlad.freed_memory import keep_freed_memory, return_freed_memory
-from netvlad.model import DEFAULT_MODEL, Mode, Model, find_model, open_model, weights_folder
+from netvlad.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
 from netvlad.photo import (
     EXTENSIONS,
     MAX_PIXELS,
@@ -42,7 +42,7 @@ from netvlad.precision import (
     choose_precision,
     int8_instructions,
 )
-from netvlad.runtime import Embedding, Runtime
+from netvlad.runtime import Embedding, Mode, Runtime
 
 __all__ = [
     "CODE_BITS",

@@ -14,11 +14,9 @@ from netvlad.card import CARD_NAME, ModelCard, Preprocessing, crop_card, read_ca
 from netvlad.errors import ModelError
 from netvlad.photo import MAX_PIXELS, Photo, decode_photo
 from netvlad.precision import AskedPrecision, choose_precision, int8_instructions
-from netvlad.runtime import Embedding, Key, Runtime
+from netvlad.runtime import Embedding, Key, Mode, Runtime
 
 DEFAULT_MODEL = "lite0-netvlad"
-
-Mode = Literal["latency", "throughput"]
 
 
 def weights_folder() -> Path:

@@ -1,12 +1,14 @@
 """What a runtime does: pixels in, descriptor and cells out."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Key = TypeVar("Key")
+Mode: TypeAlias = Literal["latency", "throughput"]
+"""What counts: one photo's time, or many photos' rate."""
 
 
 class Embedding(NamedTuple):

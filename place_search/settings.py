@@ -88,7 +88,10 @@ CANDIDATES = Setting(
 HOST = Setting("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 opens it to the network.")
 PORT = Setting("port", int, 8000, "Port to listen on; 0 picks a free one.")
 WORKERS = Setting(
-    "workers", int, None, "Searches that run at the same time (default: one a core, 2 to 8)."
+    "workers",
+    int,
+    None,
+    "Searches that run at the same time (default: two more than cores, 10 at most).",
 )
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")

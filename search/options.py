@@ -9,15 +9,15 @@ from pathlib import Path
 from netvlad import AskedPrecision, DecodeLimits
 from search.errors import ServerError
 
-MAX_DEFAULT_WORKERS = 8
+MAX_DEFAULT_WORKERS = 10
 
 _NAME = re.compile(r"[^\s/@,]+")
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 
 
 def default_workers() -> int:
-    """One search a core, at least two, so that one decodes while another is embedded."""
-    return max(2, min(len(os.sched_getaffinity(0)), MAX_DEFAULT_WORKERS))
+    """One search a core, and two whose photos are decoded meanwhile."""
+    return min(len(os.sched_getaffinity(0)) + 2, MAX_DEFAULT_WORKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,11 @@ class ServerOptions:
     tiles_file: Path | None = None
     trace: bool = False
     reports: Path | None = None
+
+    @property
+    def decoders(self) -> int:
+        """Processes that decode photos: at most half of the work on one is decoding."""
+        return max(2, self.workers // 2)
 
     def __post_init__(self) -> None:
         """Raises `ServerError` for names that could never be asked by."""

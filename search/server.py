@@ -95,7 +95,7 @@ def serve(
             f"WARNING: everybody who reaches {options.host} may search this index and see its "
             "photos; use --keys, or --host 127.0.0.1."
         )
-    decoder = Decoder(workers=options.workers, limits=options.decode)
+    decoder = Decoder(workers=options.decoders, limits=options.decode)
     import uvicorn
 
     from search.app import create_app
