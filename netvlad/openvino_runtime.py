@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from netvlad.errors import ModelError
 from netvlad.runtime import Embedding, Key, Mode
 
-# One compiled graph a photo shape: about 10 % faster than one graph with free shapes.
-MAX_SHAPES = 8
+# One compiled graph a photo shape and mode: about 10 % faster than one graph with free shapes.
+MAX_GRAPHS = 10
 # A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
-MAX_LARGE_SHAPES = 2
+MAX_LARGE_GRAPHS = 2
 # Callers who were several may all be decoding just now.
 COMPANY_SECONDS = 0.2
 
@@ -66,7 +66,7 @@ class OpenVinoRuntime:
         self._mode = mode
         large = graph.is_file() and graph.stat().st_size > LARGE_GRAPH_BYTES
         self._mode_in_company: Mode = mode if large else "throughput"
-        self._kept = MAX_LARGE_SHAPES if large else MAX_SHAPES * (1 + (mode == "latency"))
+        self._kept = MAX_LARGE_GRAPHS if large else MAX_GRAPHS
         self._compiled: OrderedDict[tuple[Mode, tuple[int, ...]], _Requests] = OrderedDict()
         self._callers = 0
         self._company = -math.inf

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from netvlad import Model, ModelError, find_model, open_model, read_card, write_card
-from netvlad.openvino_runtime import MAX_SHAPES
+from netvlad.openvino_runtime import MAX_GRAPHS
 
 GOLDEN = Path(__file__).with_name("golden_default_model.json")
 
@@ -84,7 +84,7 @@ def test_threads_get_the_answer_that_one_gets_alone(fast: Model) -> None:
 
 def test_more_shapes_than_are_kept_compiled(fast: Model) -> None:
     first = fast.runtime.embed(scene(640, 480)).descriptor
-    for step in range(MAX_SHAPES + 1):
+    for step in range(MAX_GRAPHS + 1):
         fast.runtime.embed(scene(320 + 32 * step, 320))
     np.testing.assert_array_equal(fast.runtime.embed(scene(640, 480)).descriptor, first)
 
