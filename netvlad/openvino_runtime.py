@@ -20,10 +20,11 @@ from netvlad.errors import ModelError
 from netvlad.runtime import Embedding, Key, Mode
 
 # One compiled graph a photo shape and mode: about 10 % faster than one graph with free shapes.
-MAX_GRAPHS = 10
+# Each holds what it computes, 35 MB in int8 and 50 in float32, once for each photo at a time.
+MAX_SHAPES = 8
 # A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
-MAX_LARGE_GRAPHS = 2
+MAX_LARGE_SHAPES = 2
 # Callers who were several may all be decoding just now.
 COMPANY_SECONDS = 0.2
 
@@ -66,12 +67,15 @@ class OpenVinoRuntime:
         self._mode = mode
         large = graph.is_file() and graph.stat().st_size > LARGE_GRAPH_BYTES
         self._mode_in_company: Mode = mode if large else "throughput"
-        self._kept = MAX_LARGE_GRAPHS if large else MAX_GRAPHS
+        cores = threads or os.cpu_count() or 1
+        self._photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
+        shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
+        self._most = max(shapes * self._photos[mode], 0 if large else 4 * cores)
         self._compiled: OrderedDict[tuple[Mode, tuple[int, ...]], _Requests] = OrderedDict()
         self._callers = 0
         self._company = -math.inf
         self._lock = threading.Lock()
-        self.parallel = (threads or os.cpu_count() or 1) if mode == "throughput" else 1
+        self.parallel = self._photos[mode]
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Embed one photo: (h, w, 3) uint8 RGB at the size the card asks for."""
@@ -113,15 +117,24 @@ class OpenVinoRuntime:
             now = time.monotonic()
             if self._callers > 1:
                 self._company = now
-            alone = now - self._company > COMPANY_SECONDS
-            mode = self._mode if alone else self._mode_in_company
+            mode = self._mode
+            if now - self._company < COMPANY_SECONDS and self._may(self._mode_in_company, shape):
+                mode = self._mode_in_company
             found = self._compiled.get((mode, shape))
             if found is None:
                 found = self._compiled[mode, shape] = _Requests(self._compile(shape, mode))
-                if len(self._compiled) > self._kept:
+                while self._held() > self._most and len(self._compiled) > 1:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end((mode, shape))
             return found
+
+    def _may(self, mode: Mode, shape: tuple[int, ...]) -> bool:
+        """Whether a graph is there, or fits in without another one's leaving."""
+        return (mode, shape) in self._compiled or self._held() + self._photos[mode] <= self._most
+
+    def _held(self) -> int:
+        """How many photos at a time the compiled graphs hold memory for."""
+        return sum(self._photos[mode] for mode, _ in self._compiled)
 
     def _compile(self, shape: tuple[int, ...], mode: Mode) -> Any:
         try:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from netvlad import Model, ModelError, find_model, open_model, read_card, write_card
-from netvlad.openvino_runtime import MAX_GRAPHS
+from netvlad.openvino_runtime import MAX_SHAPES
 
 GOLDEN = Path(__file__).with_name("golden_default_model.json")
 
@@ -82,9 +82,18 @@ def test_threads_get_the_answer_that_one_gets_alone(fast: Model) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_crowd_with_photos_of_many_shapes_gets_the_answers_of_each_alone() -> None:
+    model = open_model()
+    pictures = [scene(320 + 32 * step, 320, step) for step in range(MAX_SHAPES + 3)] * 3
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda picture: model.runtime.embed(picture).cells, pictures))
+    for picture, found in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(model.runtime.embed(picture).cells, found)
+
+
 def test_more_shapes_than_are_kept_compiled(fast: Model) -> None:
     first = fast.runtime.embed(scene(640, 480)).descriptor
-    for step in range(MAX_GRAPHS + 1):
+    for step in range(MAX_SHAPES + 1):
         fast.runtime.embed(scene(320 + 32 * step, 320))
     np.testing.assert_array_equal(fast.runtime.embed(scene(640, 480)).descriptor, first)
 
