@@ -6,6 +6,7 @@ Numbered files are new ones with new numbers. Files with fixed names are first w
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from indexer.errors import IndexFormatError, IndexWriteError
@@ -86,8 +87,10 @@ def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
     stamp = manifest.files[name]
     path = folder / name
     if name not in FIXED_NAMES:
-        if path.is_file() and path.stat().st_size == stamp.bytes:
-            return path
+        # Asked once: between two questions a writer may delete the file.
+        with suppress(FileNotFoundError):
+            if path.stat().st_size == stamp.bytes:
+                return path
     else:
         # A writer that was killed after its commit leaves the pending name.
         for candidate in (path, folder / pending_name(name, manifest.index_id)):
