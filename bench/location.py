@@ -16,7 +16,8 @@ from typing import get_args
 import numpy as np
 
 from bench.table import Row, print_rows
-from indexer import PlacePhoto, build_index, open_index, open_source, to_position
+from indexer import PlacePhoto, build_index, open_index, open_source
+from indexer.places import both_positions
 from netvlad import DEFAULT_MODEL, AskedPrecision, Position, open_model, read_position
 from search import Engine
 from search.positions import distances_m
@@ -64,9 +65,8 @@ def measure(engine: Engine, queries: Sequence[PlacePhoto]) -> list[Row]:
 
 
 def _position(photo: PlacePhoto) -> Position | None:
-    if photo.position is None and photo.utm is not None:
-        return to_position(photo.utm)
-    return photo.position or read_position(photo.path)
+    known, _ = both_positions(photo.position, photo.utm)
+    return known or read_position(photo.path)
 
 
 if __name__ == "__main__":

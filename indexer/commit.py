@@ -6,7 +6,6 @@ Numbered files are new ones with new numbers. Files with fixed names are first w
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from indexer.errors import IndexFormatError, IndexWriteError
@@ -33,8 +32,16 @@ def pending_name(name: str, index_id: str) -> str:
 def is_stamped(path: Path, stamp: FileStamp) -> bool:
     """Whether a file is there and whole."""
     try:
-        return path.stat().st_size == stamp.bytes and sha256_of(path) == stamp.sha256
+        return _is_sized(path, stamp) and sha256_of(path) == stamp.sha256
     except FileNotFoundError:
+        return False
+
+
+def _is_sized(path: Path, stamp: FileStamp) -> bool:
+    """Whether a file is there in its size."""
+    try:
+        return path.is_file() and path.stat().st_size == stamp.bytes
+    except FileNotFoundError:  # a writer deleted it between the two
         return False
 
 
@@ -87,10 +94,8 @@ def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
     stamp = manifest.files[name]
     path = folder / name
     if name not in FIXED_NAMES:
-        # Asked once: between two questions a writer may delete the file.
-        with suppress(FileNotFoundError):
-            if path.stat().st_size == stamp.bytes:
-                return path
+        if _is_sized(path, stamp):
+            return path
     else:
         # A writer that was killed after its commit leaves the pending name.
         for candidate in (path, folder / pending_name(name, manifest.index_id)):

@@ -70,7 +70,8 @@ class OpenVinoRuntime:
         cores = threads or os.cpu_count() or 1
         self._photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
         shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
-        self._most = max(shapes * self._photos[mode], 0 if large else 4 * cores)
+        alone, in_company = (self._photos[kind] for kind in (mode, self._mode_in_company))
+        self._most = max(shapes * alone, shapes // 2 * in_company)
         self._compiled: OrderedDict[tuple[Mode, tuple[int, ...]], _Requests] = OrderedDict()
         self._callers = 0
         self._company = -math.inf

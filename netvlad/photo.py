@@ -41,8 +41,9 @@ class Position(NamedTuple):
 class Photo:
     """A decoded photo.
 
-    `pixels` is (h, w, 3) uint8 RGB, upright, and may be smaller than the photo as sent, whose
-    upright size is `width` × `height`. `notes` are sentences about what was odd but survivable.
+    `pixels` is (h, w, 3) uint8 RGB, upright and perhaps read-only, and may be smaller than the
+    photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
+    odd but survivable.
     """
 
     pixels: NDArray[np.uint8]
