@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from netvlad.network import Network
+from place_search.models.network import Network
 
 Baseline = Callable[[NDArray[np.uint8]], Tensor]
 

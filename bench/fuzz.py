@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from netvlad import UPLOADS, Decoder, PhotoError, Preprocessing
+from place_search.photos import UPLOADS, Decoder, PhotoError, Preprocessing
 from tests.search.photos import bombs, mutated, valid_photos
 
 OUT = Path("bench/out/fuzz")

@@ -15,9 +15,9 @@ try:
 except ImportError:
     sys.exit("atheris is not installed; run: pip install atheris.")
 
-with atheris.instrument_imports(include=["PIL", "netvlad.photo", "pillow_heif"]):
+with atheris.instrument_imports(include=["PIL", "place_search.photos.photo", "pillow_heif"]):
     from bench.fuzz import AREA, OUT
-    from netvlad import UPLOADS, PhotoError, decode_photo
+    from place_search.photos import UPLOADS, PhotoError, decode_photo
     from tests.search.photos import mutated, valid_photos
 
 LIMITS = ("-rss_limit_mb=1024", "-timeout=10", "-max_len=65536")

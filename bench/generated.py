@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.build import silent
-from indexer.contents import Contents
-from indexer.edition import Draft, Edition, Progress
-from indexer.files import write_whole
-from indexer.manifest import Manifest
-from indexer.pipeline import StageClock
-from indexer.plan import Entry, Plan, shard_photos
-from indexer.shards import (
+from place_search.core.files import write_whole
+from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.version_builder import VersionBuilder, VersionSpec
+from place_search.indexer.pipeline import StageClock
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import Manifest
+from place_search.indexer.storage.plan import Entry, Plan, shard_photos
+from place_search.indexer.storage.shards import (
     SHARDS,
     THUMBNAILS,
     Row,
@@ -32,8 +32,8 @@ from indexer.shards import (
     thumbnails_image,
     thumbnails_name,
 )
-from indexer.store_files import StoreRequest
-from netvlad import CODE_BYTES
+from place_search.indexer.stores.store_files import StoreRequest
+from place_search.models import CODE_BYTES
 
 Vectors = NDArray[np.float32]
 VIEWS = 12
@@ -134,9 +134,9 @@ def write_index(
         next_place_id=first,
     )
     clock = StageClock()
-    Edition(
+    VersionBuilder(
         folder,
-        Draft(
+        VersionSpec(
             request="bench",
             plan=Plan(len(shards), (), lambda place_id: Entry(place_id)),
             model_entry=entry,

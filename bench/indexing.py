@@ -14,8 +14,10 @@ from PIL import Image
 
 from bench.photos import EIGHT_MEGAPIXELS, ONE_MEGAPIXEL, TWELVE_MEGAPIXELS, make_folder
 from bench.table import Row
-from indexer import build_index, open_source
-from netvlad import Model, Preprocessing, keep_freed_memory, open_model
+from place_search.core.memory import keep_freed_memory
+from place_search.indexer import build_index, open_source
+from place_search.models import Model, open_model
+from place_search.photos import Preprocessing
 
 SIZES = (("1 MP", ONE_MEGAPIXEL, 1.0, "≥ 75"), ("8 MP", EIGHT_MEGAPIXELS, 0.4, "≥ 45"))
 STAGES = ("decode", "thumbnail", "waiting for photos")

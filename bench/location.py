@@ -16,11 +16,12 @@ from typing import get_args
 import numpy as np
 
 from bench.table import Row, print_rows
-from indexer import PlacePhoto, build_index, open_index, open_source
-from indexer.places import both_positions
-from netvlad import DEFAULT_MODEL, AskedPrecision, Position, open_model, read_position
-from search import Engine
-from search.positions import distances_m
+from place_search.core.geodesy import Position, both_positions
+from place_search.indexer import PlacePhoto, build_index, open_index, open_source
+from place_search.models import DEFAULT_MODEL, AskedPrecision, open_model
+from place_search.photos import read_position
+from place_search.search.engine import Engine
+from place_search.search.positions import distances_m
 
 
 def main() -> None:

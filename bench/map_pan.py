@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 
 from bench.table import Row, print_rows
-from search import IndexReply, create_app
-from search.schemas import SkippedReply
+from place_search.search.server.app import create_app
+from place_search.search.server.schemas import IndexReply, SkippedReply
 
 PANS = 4
 STEPS = 60

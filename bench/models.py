@@ -13,9 +13,9 @@ from bench.baselines import Baseline, all_residuals, loop_over_clusters
 from bench.ceilings import Ceilings
 from bench.operations import operations
 from bench.table import Row
-from indexer import open_source
-from netvlad import Mode, Model, Precision, open_model, read_card
-from netvlad.network import load_network
+from place_search.indexer import open_source
+from place_search.models import Mode, Model, Precision, open_model, read_card
+from place_search.models.network import load_network
 
 Pixels = NDArray[np.uint8]
 SHAPE = (480, 640, 3)

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page, Response, sync_playwright
 from bench.map_pan import CHROMIUM_ARGUMENTS
 from bench.serving import running_server
 from bench.table import OUT, Row, print_rows, write_rows
-from indexer import build_index, open_source
-from netvlad import open_model
 from place_search.demo_photos import fetch_demo_photos
+from place_search.indexer import build_index, open_source
+from place_search.models import open_model
 
 PAGES = ("", "map", "compare", "about", "reports")
 

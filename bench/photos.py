@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from indexer import open_source
+from place_search.indexer import open_source
 
 SIZE = (640, 480)
 

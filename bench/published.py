@@ -3,7 +3,7 @@
 python -m bench.published CLONES [--full]
 
 CLONES holds clones of the five projects under their own names; nothing of theirs is in this
-repository. The weights are random, in each family's own file layout (tests/netvlad/families.py).
+repository. The weights are random, in each family's own file layout (tests/models/families.py).
 """
 
 import argparse
@@ -25,10 +25,10 @@ from torch.nn import functional
 from torchvision import models
 from torchvision.transforms import Normalize
 
-from netvlad.readers import read_weights
-from netvlad.readers.checkpoint import load_checkpoint, state_of
-from netvlad.torch_runtime import embed_with
-from tests.netvlad import families
+from place_search.models.importers import read_weights
+from place_search.models.importers.checkpoint import load_checkpoint, state_of
+from place_search.models.runtimes.torch_runtime import embed_with
+from tests.models import families
 
 K = families.CLUSTERS
 IMAGENET = Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])

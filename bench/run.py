@@ -12,8 +12,8 @@ from bench import indexing, models, serving
 from bench.report import write_report
 from bench.table import OUT, Row, print_rows, write_rows
 from bench.vgg import vgg_model
-from netvlad import DEFAULT_MODEL, find_model
 from place_search.demo_photos import fetch_demo_photos
+from place_search.models import DEFAULT_MODEL, find_model
 
 NAMES = ("models", "indexing", "serving")
 

@@ -22,9 +22,10 @@ from bench.generated import Generated, generated_row, write_index
 from bench.indexing import status_mb
 from bench.photos import ONE_MEGAPIXEL, make_folder
 from bench.table import Row
-from indexer.manifest import model_entry
-from indexer.shards import Row as Place
-from netvlad import Model, Position, encode_cells, open_model
+from place_search.core.geodesy import Position
+from place_search.indexer.storage.manifest import model_entry
+from place_search.indexer.storage.shards import Row as Place
+from place_search.models import Model, encode_cells, open_model
 
 PLACES = 10_000
 QUERIES = 24
@@ -153,7 +154,15 @@ def running_server(index: Path, query: bytes) -> Iterator[tuple[httpx.Client, fl
     """A server process: a client of it, the seconds to its first answer, and its number."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "place_search",
+        "serve",
+        str(index),
+        "--port",
+        str(port),
+    ]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:

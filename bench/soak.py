@@ -28,10 +28,10 @@ import httpx
 import psutil
 
 from bench.table import OUT, Row, print_rows, write_rows
-from indexer import build_index, open_source
-from netvlad import Model, open_model
 from place_search.demo_photos import fetch_demo_photos
-from search import ServerOptions
+from place_search.indexer import build_index, open_source
+from place_search.models import Model, open_model
+from place_search.search.server.options import ServerOptions
 from tests.search.photos import bombs, mutated, valid_photos
 
 AFTER_429_S = 1.0
@@ -109,7 +109,15 @@ def _model_rate(model: Model, queries: Sequence[bytes], seconds: float = 5.0) ->
 def _start(index: Path) -> tuple[subprocess.Popen[bytes], str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "place_search",
+        "serve",
+        str(index),
+        "--port",
+        str(port),
+    ]
     server = subprocess.Popen([*command, "--read-seconds", "5"], stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     end = time.monotonic() + 60

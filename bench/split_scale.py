@@ -24,11 +24,12 @@ from scipy.io import loadmat, savemat
 
 from bench.indexing import peak_mb
 from bench.table import Row, print_rows
-from evaluation import evaluate, open_protocol, read_split_truth
-from evaluation.plan import make_plan
-from evaluation.recall import chance_at
-from indexer import build_index, open_index, open_source, read_split
-from netvlad import Embedding, Model, ModelCard, Preprocessing
+from place_search.evaluation import evaluate, open_protocol, read_split_truth
+from place_search.evaluation.doctor.plan import make_plan
+from place_search.evaluation.recall import chance_at
+from place_search.indexer import build_index, open_index, open_source, read_split
+from place_search.models import Embedding, Model, ModelCard
+from place_search.photos import Preprocessing
 
 Key = TypeVar("Key")
 QUERIES = "queries_real"

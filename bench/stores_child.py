@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.generated import MODEL, Generated, write_index
-from indexer import (
+from place_search.indexer import (
     add_photos,
     compact_index,
     exact_search,
@@ -26,8 +26,8 @@ from indexer import (
     open_source,
     remove_places,
 )
-from indexer.pipeline import StageClock, embed_photos
-from netvlad import Photo
+from place_search.indexer.pipeline import StageClock, embed_photos
+from place_search.photos import Photo
 
 Vectors = NDArray[np.float32]
 Found = NDArray[np.int64]

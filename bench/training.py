@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from netvlad.backbones import BACKBONES
-from netvlad.layers import NetVLAD
-from netvlad.network import Network
-from training.inputs import Inputs, Item
-from training.losses import triplet_ranking
-from training.memory import keep_large_blocks
-from training.mining import mine, plan_pass
-from training.places import Places, make_places
-from training.recipe import PRESETS
-from training.split_network import Trained, split_network
-from training.team import Team
+from place_search.models.aggregations.layers import NetVLAD
+from place_search.models.backbones import BACKBONES
+from place_search.models.network import Network
+from place_search.training.config import PRESETS
+from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.mining import mine, plan_pass
+from place_search.training.data.places import Places, make_places
+from place_search.training.loop.losses import triplet_ranking
+from place_search.training.loop.memory import keep_large_blocks
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.split_network import Trained, split_network
 
 PHOTOS = 12
 STEPS = 4
@@ -61,7 +61,7 @@ def step(folder: Path) -> None:
         network.pool.assignment.weight.normal_(0, 4)
         network.pool.centroids.normal_(0, 0.05)
     frozen, trained = split_network(network, recipe.train_last)
-    inputs = Inputs(places_of(folder, 10, 2), recipe, frozen, Team(), folder / "features")
+    inputs = Inputs(places_of(folder, 10, 2), recipe, frozen, ProcessGroup(), folder / "features")
     optimizer = torch.optim.SGD(trained.parameters(), lr=1e-4, momentum=0.9)
     items = [(row, 0) for row in range(PHOTOS)]
     stream = inputs.stream([items] * (STEPS + 1))
@@ -116,7 +116,7 @@ def mining_pass(folder: Path) -> None:
         recipe,
         cast(Inputs, RandomRows()),
         cast(Trained, GivenRows()),
-        Team(),
+        ProcessGroup(),
         folder / "mining",
     )
     seconds = time.perf_counter() - started

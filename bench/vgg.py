@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from netvlad import ModelCard, Preprocessing, read_card
-from netvlad.card import CARD_NAME
-from netvlad.model_folder import write_model
-from netvlad.network import build_network
-from netvlad.quantizing import quantize_model
+from place_search.models import ModelCard, read_card
+from place_search.models.card import CARD_NAME
+from place_search.models.folder import write_model
+from place_search.models.network import build_network
+from place_search.models.quantize import quantize_model
+from place_search.photos import Preprocessing
 
 PHOTOS = 8
 

@@ -139,7 +139,7 @@ def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Ima
 @contextmanager
 def serving(index: Path) -> Iterator[str]:
     """The address of a server on an index."""
-    command = [sys.executable, "-m", "place_search.cli", "serve", str(index), "--port", "0"]
+    command = [sys.executable, "-m", "place_search", "serve", str(index), "--port", "0"]
     command += ["--reports", f"{index}-reports"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         assert process.stdout is not None  # noqa: S101 - asked for above

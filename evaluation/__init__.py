@@ -1,23 +1,23 @@
 """How often the right place is found: truths, protocols, recall@N and its chance level."""
 
-from evaluation.calibrate import Fitted, Pair, calibrate, read_pairs
-from evaluation.calibration_report import write_calibration_report
-from evaluation.doctor import examine
-from evaluation.errors import TruthError
-from evaluation.evaluate import AT, Reranker, evaluate
-from evaluation.geometry import GeometryReranker
-from evaluation.opening import TruthFiles, open_truth
-from evaluation.precision_loss import measure_loss
-from evaluation.problem import Diagnosis, Problem
-from evaluation.protocols import PROTOCOLS, open_protocol
-from evaluation.ranking import Ranked, rank
-from evaluation.recall import chance_at, recall_at
-from evaluation.report import EvalReport
-from evaluation.reporting import write_report
-from evaluation.truth import Truth
-from evaluation.truth_csv import read_truth_csv
-from evaluation.truth_places import read_places_truth
-from evaluation.truth_split import read_split_truth
+from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
+from place_search.evaluation.calibration.calibration_report import write_calibration_report
+from place_search.evaluation.doctor.examine import examine
+from place_search.evaluation.doctor.problem import Diagnosis, Problem
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.evaluate import AT, Reranker, evaluate
+from place_search.evaluation.geometry import GeometryReranker
+from place_search.evaluation.precision_loss import measure_loss
+from place_search.evaluation.protocols import PROTOCOLS, open_protocol
+from place_search.evaluation.ranking import Ranked, rank
+from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.report import write_report
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.csv_truth import read_truth_csv
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
+from place_search.evaluation.truth.places_truth import read_places_truth
+from place_search.evaluation.truth.split_truth import read_split_truth
 
 __all__ = [
     "AT",
@@ -26,11 +26,11 @@ __all__ = [
     "EvalReport",
     "Fitted",
     "GeometryReranker",
+    "GroundTruth",
     "Pair",
     "Problem",
     "Ranked",
     "Reranker",
-    "Truth",
     "TruthError",
     "TruthFiles",
     "calibrate",

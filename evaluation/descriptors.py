@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import TruthError
-from evaluation.ranking import Chunk
-from evaluation.truth import Rows, Truth
-from indexer import Index, Skipped
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.ranking import Chunk
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.indexer import Index, Skipped
 
 CHUNK_BYTES = 128 << 20
 """Descriptors of the database that are in memory at a time."""
@@ -95,7 +95,7 @@ class IndexDatabase:
     `lacking` are photos that it knows nothing of.
     """
 
-    def __init__(self, index: Index, truth: Truth) -> None:
+    def __init__(self, index: Index, truth: GroundTruth) -> None:
         """Find each database photo in the index, by its path or else by its name."""
         self._index, self._truth = index, truth
         paths, names = {}, {}

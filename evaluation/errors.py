@@ -1,6 +1,6 @@
 """What can go wrong with a truth file, in one sentence each."""
 
-from netvlad import PlaceSearchError
+from place_search.core.errors import PlaceSearchError
 
 
 class TruthError(PlaceSearchError):

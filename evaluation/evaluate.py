@@ -7,15 +7,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
-from evaluation.position_error import error_percentiles
-from evaluation.protocols import RawProtocol, open_protocol
-from evaluation.ranking import NOTHING, Ranked, rank
-from evaluation.recall import chance_at, no_better_than_chance, recall_at
-from evaluation.report import EvalReport, find_published
-from evaluation.truth import Rows, Truth
-from indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
-from netvlad import Model
+from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
+from place_search.evaluation.position_error import error_percentiles
+from place_search.evaluation.protocols import RawProtocol, open_protocol
+from place_search.evaluation.ranking import NOTHING, Ranked, rank
+from place_search.evaluation.recall import chance_at, no_better_than_chance, recall_at
+from place_search.evaluation.results import EvalReport, find_published
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
+from place_search.models import Model
 
 AT = (1, 5, 10)
 KEPT = 25
@@ -43,7 +43,7 @@ class Reranker(Protocol):
 
 
 def evaluate(
-    truth: Truth,
+    truth: GroundTruth,
     model: Model,
     *,
     at: Iterable[int] = AT,
@@ -122,7 +122,7 @@ class _Work:
     """The photos of a truth as rows: the database first, then the queries that are not in it."""
 
     def __init__(
-        self, truth: Truth, model: Model, index: Index | None, reranker: Reranker | None
+        self, truth: GroundTruth, model: Model, index: Index | None, reranker: Reranker | None
     ) -> None:
         self.truth, self.model, self.reranker = truth, model, reranker
         count = len(truth.database)
@@ -196,7 +196,7 @@ def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
         yield tuple(column[start : start + size] for column in columns)
 
 
-def _reranked(truth: Truth, reranker: Reranker, query: int, found: Ranked) -> Ranked:
+def _reranked(truth: GroundTruth, reranker: Reranker, query: int, found: Ranked) -> Ranked:
     names = [truth.database[row] for row in found.rows.tolist()]
     order = reranker.rerank(truth.queries[query], names, found.similarities.tolist())
     return Ranked(found.rows[order], found.similarities[order])

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from indexer import Index, Row
-from netvlad import Model
-from search import CANDIDATES, Query, rank_by_geometry
-from search.verification import Codes
+from place_search.indexer import Index, Row
+from place_search.models import Model
+from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
 
 
 class GeometryReranker:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.positives import distance
-from evaluation.ranking import Ranked
-from evaluation.truth import Truth
+from place_search.evaluation.ranking import Ranked
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.positives import distance
 
 PERCENTILES = (50, 90)
 
 
-def position_errors(truth: Truth, ranked: Sequence[Ranked]) -> NDArray[np.float64]:
+def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.float64]:
     """(queries,) metres from each query to its first result; NaN where that is not known."""
     errors = np.full(len(truth.queries), np.nan)
     if truth.database_metres is not None and truth.query_metres is not None:
@@ -22,7 +22,7 @@ def position_errors(truth: Truth, ranked: Sequence[Ranked]) -> NDArray[np.float6
     return errors
 
 
-def error_percentiles(truth: Truth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
+def error_percentiles(truth: GroundTruth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
     """The metres within which so many per cent of the first results lie; None without positions."""
     errors = position_errors(truth, ranked)
     known = errors[np.isfinite(errors)]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.evaluate import evaluate
-from evaluation.geometry import GeometryReranker
-from evaluation.truth import Truth
-from netvlad import Embedding, Model, Precision, PrecisionRecall, open_model
-from netvlad.runtime import Key, Runtime
+from place_search.evaluation.evaluate import evaluate
+from place_search.evaluation.geometry import GeometryReranker
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.models import Embedding, Model, Precision, PrecisionRecall, open_model
+from place_search.models.runtimes.base import Key, Runtime
 
 Pixels = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ class _Remembering:
 
 def measure_loss(
     folder: Path,
-    truths: Sequence[Truth],
+    truths: Sequence[GroundTruth],
     *,
     verify: bool = True,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import TruthError
-from evaluation.truth import Rows, Truth
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 
 class RawProtocol:
@@ -18,7 +18,7 @@ class RawProtocol:
     name = "raw"
     says = "the N nearest photos as they come; a right one is within the radius"
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: GroundTruth) -> None:
         self.truth = truth
         self.positives: Sequence[Rows] = truth.positives
 
@@ -53,7 +53,7 @@ class LeaveOneOutProtocol(RawProtocol):
     name = "leave-one-out"
     says = "each photo against all others; a right one is within the radius"
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: GroundTruth) -> None:
         super().__init__(truth)
         if (truth.own < 0).any():
             raise TruthError(
@@ -98,7 +98,7 @@ class TimestampProtocol(RawProtocol):
     says = "of the 10·N nearest photos those with another timestamp than the query's, then N"
     deeper = 10
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: GroundTruth) -> None:
         super().__init__(truth)
         if truth.database_times is None or truth.query_times is None:
             raise TruthError(
@@ -138,7 +138,7 @@ _KINDS: tuple[type[RawProtocol], ...] = (
 PROTOCOLS = {kind.name: kind for kind in _KINDS}
 
 
-def open_protocol(truth: Truth, name: str | None = None) -> RawProtocol:
+def open_protocol(truth: GroundTruth, name: str | None = None) -> RawProtocol:
     """A protocol by name for a truth; by default the one that its data is measured by.
 
     Raises:

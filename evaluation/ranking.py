@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.truth import Rows
+from place_search.evaluation.truth.ground_truth import Rows
 
 Chunk = tuple[Rows, NDArray[np.float32]]
 """Database rows, and their descriptors (n, D) of L2 norm 1."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from evaluation.truth import Rows
+from place_search.evaluation.truth.ground_truth import Rows
 
 
 def recall_at(

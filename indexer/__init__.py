@@ -1,12 +1,16 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
-from indexer.build import BuildReport, build_index
-from indexer.change import ChangeReport
-from indexer.compact import compact_index
-from indexer.csv_source import csv_column
-from indexer.duplicates import Duplicate
-from indexer.edition import Progress, ShardWorkers
-from indexer.errors import (
+from place_search.core.geodesy import Utm, to_position, to_utm
+from place_search.core.progress import Progress
+from place_search.indexer.changes.build import BuildReport, build_index
+from place_search.indexer.changes.change import ChangeReport
+from place_search.indexer.changes.compact import compact_index
+from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.changes.remove import remove_places
+from place_search.indexer.changes.update import add_photos, sync_photos
+from place_search.indexer.changes.verify import Problem, VerifyReport, repair_index, verify_index
+from place_search.indexer.changes.version_builder import ShardWorkers
+from place_search.indexer.errors import (
     ClusterError,
     CollectionLostError,
     IndexBusyError,
@@ -17,21 +21,19 @@ from indexer.errors import (
     StoreOutageError,
     UnknownPlaceError,
 )
-from indexer.index import Index, open_index
-from indexer.index_model import open_index_model
-from indexer.manifest import Manifest, Skipped, current_index_id, read_manifest
-from indexer.photo_files import PhotoFiles
-from indexer.photo_list import PhotoList, Source
-from indexer.pipeline import StageClock, embed_photos
-from indexer.places import Place, PlacePhoto, Utm, to_position, to_utm
-from indexer.remove import remove_places
-from indexer.shards import Row
-from indexer.sources import open_source
-from indexer.split import Split, is_split, read_split
-from indexer.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
-from indexer.update import add_photos, sync_photos
-from indexer.vectors import Box, Hit, VectorStore, exact_search
-from indexer.verify import Problem, VerifyReport, repair_index, verify_index
+from place_search.indexer.index import Index, open_index
+from place_search.indexer.index_model import open_index_model
+from place_search.indexer.pipeline import StageClock, embed_photos
+from place_search.indexer.places import Place, PlacePhoto
+from place_search.indexer.sources.csv_source import csv_column
+from place_search.indexer.sources.open_source import open_source
+from place_search.indexer.sources.photo_files import PhotoFiles
+from place_search.indexer.sources.photo_list import PhotoList, Source
+from place_search.indexer.sources.split import Split, is_split, read_split
+from place_search.indexer.storage.manifest import Manifest, Skipped, current_index_id, read_manifest
+from place_search.indexer.storage.shards import Row
+from place_search.indexer.stores.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
+from place_search.indexer.stores.vectors import Box, Hit, VectorStore, exact_search
 
 __all__ = [
     "AUTO",

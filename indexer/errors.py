@@ -1,6 +1,6 @@
 """What can go wrong with photos to index and with an index, each as one sentence with the mend."""
 
-from netvlad import PlaceSearchError
+from place_search.core.errors import PlaceSearchError
 
 
 class SourceError(PlaceSearchError):

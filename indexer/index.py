@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.commit import whole_paths
-from indexer.contents import Contents
-from indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
-from indexer.manifest import Manifest, read_manifest
-from indexer.places import Place
-from indexer.shard_reader import ShardRows
-from indexer.store_card import StoreCard, store_card
-from indexer.store_files import open_store
-from indexer.vectors import Box, Hit, VectorStore
-from netvlad import Model, return_freed_memory
+from place_search.core.memory import return_freed_memory
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
+from place_search.indexer.places import Place
+from place_search.indexer.storage.commit import whole_paths
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import Manifest, read_manifest
+from place_search.indexer.storage.shard_reader import ShardRows
+from place_search.indexer.stores.store_card import StoreCard, store_card
+from place_search.indexer.stores.store_files import open_store
+from place_search.indexer.stores.vectors import Box, Hit, VectorStore
+from place_search.models import Model
 
 _COLUMNS = (
     "name",

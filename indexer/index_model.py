@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from indexer.manifest import Manifest
-from netvlad import AskedPrecision, Mode, Model, open_model
+from place_search.indexer.storage.manifest import Manifest
+from place_search.models import AskedPrecision, Mode, Model, open_model
 
 
 def open_index_model(

@@ -17,20 +17,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import SourceError
-from indexer.manifest import Skipped
-from indexer.places import PlacePhoto, both_positions
-from indexer.shards import Row
-from netvlad import (
-    Model,
-    Photo,
-    PhotoError,
-    Position,
-    encode_cells,
-    encode_jpeg,
-    fit_within,
-    keep_freed_memory,
-)
+from place_search.core.geodesy import Position, both_positions
+from place_search.core.memory import keep_freed_memory
+from place_search.indexer.errors import SourceError
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.manifest import Skipped
+from place_search.indexer.storage.shards import Row
+from place_search.models import Model, encode_cells
+from place_search.photos import Photo, PhotoError, encode_jpeg, fit_within
 
 THUMBNAIL_SIDE = 320
 MAX_FILE_BYTES = 256 << 20

@@ -6,10 +6,12 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from netvlad import PlaceSearchError, sha256_of
-from netvlad.packages import DownloadError, PackageFile, fetch_package
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import sha256_of
+from place_search.core.packages import DownloadError, PackageFile, fetch_package
 
 ARCHIVE = "kapture-1.1.12.tar.gz"
 SHA256 = "1c3a4d5eaffe7d2df7135f8d8cf6f664ed7a4a4ac1d1f9cf3373934ddb7e4dba"
@@ -18,7 +20,7 @@ MEGABYTES = 54
 PLACES = "places.csv"
 TRUTH = "truth.csv"
 _ORIGIN = "ORIGIN.txt"
-_LISTS = Path(__file__).resolve().parent.parent / "data"
+_LISTS = files("place_search.data")
 
 
 class DemoError(PlaceSearchError):

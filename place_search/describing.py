@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad import Model
+from place_search.models import Model
 
 
 def describe_photos(

@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad import Calibration, Model, Photo, encode_cells
-from search.schemas import CompareReply
-from search.stages import Stages
-from search.verification import Query, Verification, verify
+from place_search.models import Calibration, Model, encode_cells
+from place_search.photos import Photo
+from place_search.search.server.schemas import CompareReply
+from place_search.search.stages import Stages
+from place_search.search.verification import Query, Verification, verify
 
 UNCALIBRATED_NOTE = (
     "The model '{id}' has no calibration, so there is no probability and no verdict; make one "

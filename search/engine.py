@@ -10,15 +10,22 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import Hit, Index, StoreOutageError
-from netvlad import Model, Photo, Position
-from search.errors import ParameterError
-from search.location import estimate_location
-from search.positions import PlacePositions
-from search.replies import index_reply, location_reply, query_reply, result_reply
-from search.schemas import IndexReply, SearchReply, TimingsReply
-from search.stages import Stages
-from search.verification import CANDIDATES, Query, Verification, rank_by_geometry
+from place_search.core.geodesy import Position
+from place_search.indexer import Hit, Index, StoreOutageError
+from place_search.models import Model
+from place_search.photos import Photo
+from place_search.search.errors import ParameterError
+from place_search.search.location import estimate_location
+from place_search.search.positions import PlacePositions
+from place_search.search.server.replies import (
+    index_reply,
+    location_reply,
+    query_reply,
+    result_reply,
+)
+from place_search.search.server.schemas import IndexReply, SearchReply, TimingsReply
+from place_search.search.stages import Stages
+from place_search.search.verification import CANDIDATES, Query, Verification, rank_by_geometry
 
 Decode: TypeAlias = Callable[[bytes | Path], Photo]
 """Reads a photo whose pixels a model takes; raises `PhotoError`."""

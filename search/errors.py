@@ -1,6 +1,6 @@
 """What can go wrong in a search or in its server."""
 
-from netvlad import PlaceSearchError
+from place_search.core.errors import PlaceSearchError
 
 
 class ParameterError(PlaceSearchError):

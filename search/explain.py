@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netvlad import Photo
-from netvlad.vocabulary import Vocabulary, read_vocabulary
-from search.schemas import ExplainReply, GridReply, SizeReply
-from search.stages import Stages
+from place_search.models.aggregations.vocabulary import Vocabulary, read_vocabulary
+from place_search.photos import Photo
+from place_search.search.server.schemas import ExplainReply, GridReply, SizeReply
+from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
-    from netvlad import Model
+    from place_search.models import Model
 
 DIGITS = 4
 

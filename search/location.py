@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netvlad import Position
-from search.positions import distances_m
-from search.verification import Verification
+from place_search.core.geodesy import Position
+from place_search.search.positions import distances_m
+from place_search.search.verification import Verification
 
 MIN_INLIERS = 60
 """Of 1,200 pairs of photos of different places outdoors, one in a hundred had 63 or more."""

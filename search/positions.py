@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad import Position
-from search.errors import ParameterError
+from place_search.core.geodesy import Position
+from place_search.search.errors import ParameterError
 
 if TYPE_CHECKING:
-    from indexer import Box
+    from place_search.indexer import Box
 
 EARTH_RADIUS_M = 6_371_008.8
 """The mean radius: great-circle distances err by at most 0.6 % against the ellipsoid."""
@@ -34,7 +34,9 @@ class PlacePositions:
 
     def box(self, point: Position, radius_m: float) -> "Box":
         """A box that holds all points at most `radius_m` metres from a point."""
-        from indexer import Box  # half a second that the start of a server need not wait for
+        from place_search.indexer import (
+            Box,  # half a second that the start of a server need not wait for
+        )
 
         reach = math.degrees(radius_m / EARTH_RADIUS_M) * (1 + 1e-6) + 1e-6
         south, north = point.latitude - reach, point.latitude + reach

@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from netvlad import CODE_BITS, decode_codes, keep_freed_memory, project_cells
-from netvlad.products import UNIT, cell_products
+from place_search.core.memory import keep_freed_memory
+from place_search.models import CODE_BITS, decode_codes, project_cells
+from place_search.models.runtimes.products import UNIT, cell_products
 
 CANDIDATES = 100
 """Places that are verified by default, however few are asked for."""

@@ -1,52 +1,118 @@
-"""The house's rules: which room may import which, and from where."""
+"""The house's rules: which room may import which, no circles, and modules short enough to read."""
 
 import ast
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CORE = {"netvlad", "indexer", "search"}
+LIBRARY = {"core", "photos", "models", "indexer", "search"}
 MAY_IMPORT = {
-    "netvlad": {"weights"},
-    "indexer": {"netvlad"},
-    "search": {"netvlad", "indexer", "web"},
-    "evaluation": CORE,
-    "training": CORE | {"evaluation"},  # it validates by the same truths and recalls
-    "place_search": CORE | {"evaluation", "training", "data"},
-    "place_search_client": set(),
-    "data": set(),
-    "weights": set(),
-    "web": set(),
+    "core": set[str](),
+    "photos": {"core"},
+    "models": {"core", "photos", "weights"},
+    "indexer": {"core", "photos", "models"},
+    # To be mended next: its replies are the server's.
+    "search": {"core", "photos", "models", "indexer", "search.server"},
+    "search.server": LIBRARY | {"web"},
+    "evaluation": LIBRARY | {"web"},  # its reports look like the pages
+    "training": LIBRARY | {"evaluation"},  # it validates by the same truths and recalls
+    "data": set[str](),
+    "weights": set[str](),
+    "web": set[str](),
 }
+"""What a room may import besides itself; the front door, all else below place_search, may all."""
+
+KNOWN_CIRCLES = (
+    {"models.card", "models.precision"},
+    {"indexer.sources.split", "indexer.sources.mat_split", "indexer.sources.npz_split"},
+    {"search.server.state", "search.server.metrics", "search.server.writer"},
+)
+"""To be opened next."""
+
+MAX_LINES = 400
+MAX_FILES = 18
+"""Python files in a folder, `__init__` included."""
 
 
-def imported(file: Path) -> Iterator[tuple[str, int]]:
-    """Modules that a file imports, with their lines."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from ((name.name, node.lineno) for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield node.module, node.lineno
+@cache
+def modules() -> dict[str, Path]:
+    """All product modules by their dotted names."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    found = {}
+    for name in listed:
+        path = Path(name)
+        if not (ROOT / path).is_file() or path.parts[0] in ("tests", "bench", "docs", "examples"):
+            continue
+        parts = path.with_suffix("").parts
+        if parts[0] not in ("place_search", "place_search_client"):
+            parts = ("place_search", *parts)
+        found[".".join(parts).removesuffix(".__init__")] = ROOT / path
+    return found
+
+
+def room_of(module: str) -> str:
+    """The innermost room that a module belongs to, '' for the front door."""
+    inside = module.removeprefix("place_search.")
+    rooms = [room for room in MAY_IMPORT if inside == room or inside.startswith(f"{room}.")]
+    return max(rooms, key=len, default="")
+
+
+def imports(module: str) -> Iterator[tuple[str, int]]:
+    """Our own modules that a module imports, wherever in it, with their lines."""
+    for node in ast.walk(ast.parse(modules()[module].read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                target = inner if inner in modules() else node.module
+                if target in modules():
+                    yield target, node.lineno
+        elif isinstance(node, ast.Import):
+            yield from ((name.name, node.lineno) for name in node.names if name.name in modules())
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
+    inside = [module for module in modules() if room_of(module) == room]
+    assert inside
     wrong = [
-        f"{file.relative_to(ROOT)}:{line} imports {module}"
-        for file in sorted((ROOT / room).rglob("*.py"))
-        for module, line in imported(file)
-        if (top := module.partition(".")[0]) in MAY_IMPORT and top not in MAY_IMPORT[room] | {room}
+        f"{module}:{line} imports {target}"
+        for module in inside
+        for target, line in imports(module)
+        if room_of(target) not in MAY_IMPORT[room] | {room}
     ]
     assert wrong == []
 
 
-def test_every_module_is_short_enough_to_read() -> None:
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    left = {module: {target for target, _ in imports(module)} for module in modules()}
+    for circle in KNOWN_CIRCLES:
+        for module in circle:
+            left[f"place_search.{module}"] -= {f"place_search.{other}" for other in circle}
+    while True:
+        done = [module for module, targets in left.items() if not targets & left.keys()]
+        if not done:
+            break
+        for module in done:
+            del left[module]
+    assert left == {}, "these modules import each other in a circle"
+
+
+def test_modules_and_folders_are_small_enough_to_read() -> None:
     long = {
-        str(file.relative_to(ROOT)): lines
-        for room in MAY_IMPORT
-        for file in (ROOT / room).rglob("*.py")
-        if (lines := len(file.read_text().splitlines())) > 400
+        str(path.relative_to(ROOT)): lines
+        for path in modules().values()
+        if (lines := len(path.read_text("utf-8").splitlines())) > MAX_LINES
     }
     assert long == {}
+    folders = [path.parent for path in modules().values()]
+    assert {str(f) for f in folders if folders.count(f) > MAX_FILES} == set()

@@ -1,19 +1,19 @@
 """Fit and train models: the vocabulary, mining and training, the whitening, the export."""
 
-from training.cluster import cluster
-from training.errors import TrainingError
-from training.export import export_checkpoint
-from training.recipe import PRESETS, Recipe, preset
-from training.run import Data, train
-from training.sources import Range, open_places
-from training.whiten import whiten
-from training.whitening import WhiteningFit, fit_whitening
+from place_search.training.cluster import cluster
+from place_search.training.config import PRESETS, TrainingConfig, preset
+from place_search.training.data.sources import Range, open_places
+from place_search.training.errors import TrainingError
+from place_search.training.export import export_checkpoint
+from place_search.training.loop.run import Data, train
+from place_search.training.whiten import whiten
+from place_search.training.whitening import WhiteningFit, fit_whitening
 
 __all__ = [
     "PRESETS",
     "Data",
     "Range",
-    "Recipe",
+    "TrainingConfig",
     "TrainingError",
     "WhiteningFit",
     "cluster",

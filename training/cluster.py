@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from netvlad import ModelCard, PhotoError, Preprocessing, sha256_of, weights_folder
-from netvlad.model_folder import require_free, write_model
-from training.backbones import imagenet_network
-from training.sources import open_places
-from training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
+from place_search.core.files import sha256_of
+from place_search.models import ModelCard, weights_folder
+from place_search.models.folder import require_free, write_model
+from place_search.photos import PhotoError, Preprocessing
+from place_search.training.data.sources import open_places
+from place_search.training.pretrained import imagenet_network
+from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
 
 Progress = Callable[[int, int], None]
 

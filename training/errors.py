@@ -1,6 +1,6 @@
 """What can go wrong while fitting or training a model."""
 
-from netvlad import PlaceSearchError
+from place_search.core.errors import PlaceSearchError
 
 
 class TrainingError(PlaceSearchError):

@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from netvlad import find_model, read_card
-from netvlad.network import Network, load_network
-from netvlad.readers.found import IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
-from training.checkpoint import save_table
-from training.errors import TrainingError
+from place_search.models import find_model, read_card
+from place_search.models.importers.tensors import IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
+from place_search.models.network import Network, load_network
+from place_search.training.errors import TrainingError
+from place_search.training.loop.checkpoint import save_table
 
 AT = (1, 5, 10)
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netvlad import PhotoError, Preprocessing
-from netvlad.model import resize_photo
-from netvlad.network import Network
-from netvlad.photo import decode_photo
-from training.errors import TrainingError
+from place_search.models.network import Network
+from place_search.photos import PhotoError, Preprocessing
+from place_search.photos.photo import decode_photo
+from place_search.photos.preprocessing import resize_photo
+from place_search.training.errors import TrainingError
 
 CELLS_A_PHOTO = 300
 # Below this many cells a centroid, k-means describes the sample rather than the world.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from training.errors import TrainingError
+from place_search.training.errors import TrainingError
 
 MAX_SAMPLES = 10_000
 MIN_SAMPLES = 1_000

@@ -10,7 +10,7 @@ from PIL import Image
 from bench import fuzz, run, split_scale
 from bench.photos import SIZE, make_folder
 from bench.table import Row, print_rows, write_rows
-from indexer import open_source
+from place_search.indexer import open_source
 
 
 def test_the_folder_to_index_has_as_many_different_photos_as_asked(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from bench.baselines import all_residuals, loop_over_clusters
 from bench.ceilings import Ceilings
 from bench.operations import operations
 from bench.table import Row, as_json
-from netvlad import find_model, open_model, read_card
-from netvlad.network import load_network
+from place_search.models import find_model, open_model, read_card
+from place_search.models.network import load_network
 
 ACCEPTED = {"int8 / eager": 10.0, "share": 90.0}
 

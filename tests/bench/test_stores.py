@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.generated import Generated, write_index
 from bench.stores_child import build, change, compare, search
-from indexer import open_index, verify_index
+from place_search.indexer import open_index, verify_index
 
 
 def test_generated_descriptors_are_places() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvlad import sha256_of
 from place_search import demo_photos
+from place_search.core.files import sha256_of
 
 LISTS = Path(demo_photos.__file__).resolve().parent.parent / "data"
 FOLDER_IN_ARCHIVE = demo_photos.ARCHIVE.removesuffix(".tar.gz")

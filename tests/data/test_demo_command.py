@@ -10,7 +10,7 @@ import pytest
 
 from place_search.demo_photos import fetch_demo_photos
 
-DEMO = [sys.executable, "-m", "place_search.cli", "demo", "--port", "0"]
+DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer import open_source
 from place_search import demo_photos
 from place_search.demo_photos import DemoError, fetch_demo_photos
+from place_search.indexer import open_source
 
 Rows = list[dict[str, str]]
 

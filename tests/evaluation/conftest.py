@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netvlad import Model, open_model
+from place_search.models import Model, open_model
 
 Draw = Callable[..., None]
 

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from evaluation import Pair, TruthError, calibrate, read_pairs, write_calibration_report
-from evaluation.calibrate import operating_point
-from netvlad import open_model
+from place_search.evaluation import (
+    Pair,
+    TruthError,
+    calibrate,
+    read_pairs,
+    write_calibration_report,
+)
+from place_search.evaluation.calibration.calibrate import operating_point
+from place_search.models import open_model
 
 
 def rendered(place: int) -> Image.Image:

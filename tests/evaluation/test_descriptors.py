@@ -6,8 +6,8 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from evaluation import TruthError
-from evaluation.descriptors import Scratch, ScratchDatabase
+from place_search.evaluation import TruthError
+from place_search.evaluation.descriptors import Scratch, ScratchDatabase
 
 
 def test_rows_come_back_and_the_others_are_zeros() -> None:
@@ -19,7 +19,7 @@ def test_rows_come_back_and_the_others_are_zeros() -> None:
 
 
 def test_a_database_passes_by_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evaluation.descriptors.CHUNK_BYTES", 24)
+    monkeypatch.setattr("place_search.evaluation.descriptors.CHUNK_BYTES", 24)
     scratch = Scratch(5, 3)
     for row in range(5):
         scratch.write(row, np.full(3, row))

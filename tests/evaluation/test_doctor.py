@@ -11,14 +11,19 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from evaluation import Diagnosis, TruthFiles, examine
-from evaluation.check_model import check_centroids
-from evaluation.check_positions import check_agreement, check_degrees, check_metres
-from evaluation.doctor import sample_truth
-from evaluation.plan import check_plan
-from evaluation.truth_split import read_split_truth
-from indexer import PlacePhoto, Utm, build_index, open_source, read_manifest
-from netvlad import Model, Position
+from place_search.core.geodesy import Position, Utm
+from place_search.evaluation import Diagnosis, TruthFiles, examine
+from place_search.evaluation.doctor.check_model import check_centroids
+from place_search.evaluation.doctor.check_positions import (
+    check_agreement,
+    check_degrees,
+    check_metres,
+)
+from place_search.evaluation.doctor.examine import sample_truth
+from place_search.evaluation.doctor.plan import check_plan
+from place_search.evaluation.truth.split_truth import read_split_truth
+from place_search.indexer import PlacePhoto, build_index, open_source, read_manifest
+from place_search.models import Model
 
 Draw = Callable[..., None]
 WriteMat = Callable[..., Path]

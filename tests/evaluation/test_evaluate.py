@@ -5,9 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import GeometryReranker, TruthError, evaluate, read_split_truth, read_truth_csv
-from indexer import Row, build_index, open_index, open_source
-from netvlad import Model
+from place_search.evaluation import (
+    GeometryReranker,
+    TruthError,
+    evaluate,
+    read_split_truth,
+    read_truth_csv,
+)
+from place_search.indexer import Row, build_index, open_index, open_source
+from place_search.models import Model
 
 Draw = Callable[..., None]
 SCENES = 8

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evaluation.logistic import (
+from place_search.evaluation.calibration.logistic import (
     area_under_roc,
     calibration_error,
     fit_logistic,

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.position_error import error_percentiles, position_errors
-from evaluation.ranking import NOTHING, Ranked
-from evaluation.truth import Truth
+from place_search.evaluation.position_error import error_percentiles, position_errors
+from place_search.evaluation.ranking import NOTHING, Ranked
+from place_search.evaluation.truth.ground_truth import GroundTruth
 
 
 @pytest.fixture
-def truth() -> Truth:
+def truth() -> GroundTruth:
     """Four queries 0, 30, 60 and 90 m along a street of places 100 m apart."""
     queries = np.array([[0.0, 0.0, 0.0], [30.0, 0.0, 0.0], [60.0, 0.0, 0.0], [90.0, 0.0, 0.0]])
-    return Truth(
+    return GroundTruth(
         root=Path(),
         database=("0.jpg", "100.jpg"),
         queries=("a", "b", "c", "d"),
@@ -30,14 +30,14 @@ def first(*rows: int) -> list[Ranked]:
     return [Ranked(np.array([row]), np.array([0.5], np.float32)) for row in rows]
 
 
-def test_errors_are_metres_to_the_first_result(truth: Truth) -> None:
+def test_errors_are_metres_to_the_first_result(truth: GroundTruth) -> None:
     assert position_errors(truth, first(0, 0, 1, 1)).tolist() == [0, 30, 40, 10]
     found = error_percentiles(truth, first(0, 0, 1, 1))
     assert found is not None
     assert found == {50: pytest.approx(20), 90: pytest.approx(37)}
 
 
-def test_unanswered_queries_and_unknown_positions_have_none(truth: Truth) -> None:
+def test_unanswered_queries_and_unknown_positions_have_none(truth: GroundTruth) -> None:
     ranked = [*first(0, 0, 1), NOTHING]
     assert np.isnan(position_errors(truth, ranked)).tolist() == [False, False, False, True]
     assert error_percentiles(replace(truth, query_metres=None), first(0, 0, 1, 1)) is None

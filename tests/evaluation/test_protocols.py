@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluation import Truth, TruthError, chance_at, open_protocol, recall_at
+from place_search.evaluation import GroundTruth, TruthError, chance_at, open_protocol, recall_at
 
 Rows = NDArray[np.int64]
 
@@ -19,8 +19,8 @@ def make_truth(
     *,
     own: list[int] | None = None,
     times: tuple[list[int], list[int]] | None = None,
-) -> Truth:
-    return Truth(
+) -> GroundTruth:
+    return GroundTruth(
         root=Path(),
         database=tuple(f"{row}.jpg" for row in range(size)),
         queries=tuple(f"q{query}.jpg" for query in range(len(positives))),
@@ -33,7 +33,7 @@ def make_truth(
     )
 
 
-def kept(truth: Truth, protocol: str, full: Rows, n: int) -> list[int]:
+def kept(truth: GroundTruth, protocol: str, full: Rows, n: int) -> list[int]:
     """The N results of query 0, from the ranking of the whole database."""
     rules = open_protocol(truth, protocol)
     found = full[: rules.depth(n)]

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from evaluation import rank
-from evaluation.ranking import Chunk
+from place_search.evaluation import rank
+from place_search.evaluation.ranking import Chunk
 
 # Few values: ties are common, and every product is exact in float32.
 halves = st.sampled_from([0.0, 0.5, 1.0])

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluation.recall import chance_at, chance_of_hit, no_better_than_chance, recall_at
+from place_search.evaluation.recall import (
+    chance_at,
+    chance_of_hit,
+    no_better_than_chance,
+    recall_at,
+)
 
 Rows = NDArray[np.int64]
 

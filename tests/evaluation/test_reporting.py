@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from evaluation import (
+from place_search.evaluation import (
     EvalReport,
-    Truth,
+    GroundTruth,
     TruthError,
     evaluate,
     read_split_truth,
     read_truth_csv,
     write_report,
 )
-from evaluation.report import find_published
-from evaluation.reporting.curve import draw_curve
-from evaluation.reporting.gallery import SHOWN, choose_shown
-from evaluation.reporting.outcomes import Outcome
-from netvlad import Model, Recall
+from place_search.evaluation.report.curve import draw_curve
+from place_search.evaluation.report.gallery import SHOWN, choose_shown
+from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.results import find_published
+from place_search.models import Model, Recall
 
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 SCENES = 4
@@ -38,7 +38,7 @@ def measured(
     draw: Callable[..., None],
     model: Model,
     write_mat: Callable[..., Path],
-) -> tuple[Truth, EvalReport]:
+) -> tuple[GroundTruth, EvalReport]:
     """Four places; query 1 is said to be at place 2, query 3 cannot be read, 4 is nowhere."""
     root = tmp_path_factory.mktemp("town")
     for scene in range(SCENES):
@@ -55,13 +55,15 @@ def measured(
 
 
 @pytest.fixture(scope="module")
-def folder(measured: tuple[Truth, EvalReport], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    measured: tuple[GroundTruth, EvalReport], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("out") / "report"
     assert write_report(*measured, out) == out / "index.html"
     return out
 
 
-def test_the_files_of_a_report(folder: Path, measured: tuple[Truth, EvalReport]) -> None:
+def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalReport]) -> None:
     _, report = measured
     assert sorted(path.name for path in folder.iterdir()) == [
         *("index.html", "queries.csv", "recall.csv", "recall.md", "recall.svg", "report.json")

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import Truth, TruthError, read_truth_csv
+from place_search.evaluation import GroundTruth, TruthError, read_truth_csv
 
 
 @pytest.fixture
@@ -16,13 +16,13 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def read(root: Path, text: str, database: Path | None = None) -> Truth:
+def read(root: Path, text: str, database: Path | None = None) -> GroundTruth:
     truth = root.parent / "truth.csv"
     truth.write_text(text, "utf-8")
     return read_truth_csv(truth, root, database)
 
 
-def rows(truth: Truth) -> list[list[int]]:
+def rows(truth: GroundTruth) -> list[list[int]]:
     return [positives.tolist() for positives in truth.positives]
 
 

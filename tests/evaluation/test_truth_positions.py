@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from pyproj import Geod
 
-from evaluation import TruthError, TruthFiles, open_truth, read_places_truth, read_split_truth
-from evaluation.positives import geocentric, metres_of, plane, within
-from indexer import PlacePhoto, SourceError, Utm, to_position
-from netvlad import Position
+from place_search.core.geodesy import Position, Utm, to_position
+from place_search.evaluation import (
+    TruthError,
+    TruthFiles,
+    open_truth,
+    read_places_truth,
+    read_split_truth,
+)
+from place_search.evaluation.truth.positives import geocentric, metres_of, plane, within
+from place_search.indexer import PlacePhoto, SourceError
 
 WriteMat = Callable[..., Path]
 # Quarters of a metre: squares and their sums are exact.

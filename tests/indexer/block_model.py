@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import (
+from place_search.core.errors import PlaceSearchError
+from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
@@ -31,7 +32,8 @@ from indexer import (
     sync_photos,
     verify_index,
 )
-from netvlad import Embedding, Model, ModelCard, PlaceSearchError, Preprocessing
+from place_search.models import Embedding, Model, ModelCard
+from place_search.photos import Preprocessing
 
 Key = TypeVar("Key")
 STRIDE = 16

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from indexer import Index, build_index, open_index, open_source
-from netvlad import Model, Position
+from place_search.core.geodesy import Position
+from place_search.indexer import Index, build_index, open_index, open_source
+from place_search.models import Model
 
 SCRIPT = Path(__file__).with_name("block_model.py")
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer import (
+from place_search.core.files import sha256_of
+from place_search.indexer import (
     Index,
     IndexBusyError,
     IndexFormatError,
@@ -25,9 +26,9 @@ from indexer import (
     open_index,
     open_source,
 )
-from indexer.photo_list import PhotoList
-from indexer.plan import Entry, Plan, cut, shard_photos
-from netvlad import Model, sha256_of
+from place_search.indexer.sources.photo_list import PhotoList
+from place_search.indexer.storage.plan import Entry, Plan, cut, shard_photos
+from place_search.models import Model
 
 
 def test_a_folder_becomes_an_index(photos: Path, tmp_path: Path, model: Model) -> None:

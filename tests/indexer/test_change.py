@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from indexer import (
+from place_search.indexer import (
     ChangeReport,
     Duplicate,
     Index,
@@ -29,8 +29,8 @@ from indexer import (
     remove_places,
     sync_photos,
 )
-from indexer.manifest import signed
-from netvlad import Model
+from place_search.indexer.storage.manifest import signed
+from place_search.models import Model
 
 Render = Callable[..., Path]
 
@@ -237,7 +237,7 @@ def test_compaction_drops_what_is_gone_and_keeps_the_rest(
 def test_compaction_leaves_shards_alone_that_are_well(
     photos: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.compact.shard_photos", lambda photos, dims: 3)
+    monkeypatch.setattr("place_search.indexer.changes.compact.shard_photos", lambda photos, dims: 3)
     out = tmp_path / "index"
     build_index(open_source(photos), out, model, photos_per_shard=3)
     remove_places(out, [4])
@@ -274,7 +274,7 @@ def test_the_store_takes_up_changes_past_a_threshold(
     render(photos / "x.jpg", 50)
     add_photos(built, open_source(photos), model)
     assert (built / "index.faiss").read_bytes() == faiss
-    monkeypatch.setattr("indexer.store_files.LATE_BYTES", 0)
+    monkeypatch.setattr("place_search.indexer.stores.store_files.LATE_BYTES", 0)
     remove_places(built, [0])
     index = whole(built)
     assert (index.store_card.count, index.store_card.through) == (11, 11)

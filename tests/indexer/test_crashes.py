@@ -15,8 +15,14 @@ from typing import Any
 
 import pytest
 
-from indexer import IndexFormatError, build_index, open_index, open_source, read_manifest
-from netvlad import Model
+from place_search.indexer import (
+    IndexFormatError,
+    build_index,
+    open_index,
+    open_source,
+    read_manifest,
+)
+from place_search.models import Model
 
 
 def _run(blocks: ModuleType, *arguments: object) -> Any:
@@ -187,11 +193,11 @@ def test_a_reader_finds_the_new_version_while_the_old_is_tidied_up(
 
     def overtaken(folder: Path) -> object:
         manifest = read_manifest(folder)
-        monkeypatch.setattr("indexer.index.read_manifest", read_manifest)
+        monkeypatch.setattr("place_search.indexer.index.read_manifest", read_manifest)
         build_index(open_source(photos), out, model)
         return manifest
 
-    monkeypatch.setattr("indexer.index.read_manifest", overtaken)
+    monkeypatch.setattr("place_search.indexer.index.read_manifest", overtaken)
 
     assert open_index(out).count == 11
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from indexer import build_index, open_index, open_source
-from netvlad import open_model
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import open_model
 
 
 def _place(seed: int, size: tuple[int, int]) -> Image.Image:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import (
+from place_search.indexer import (
     Index,
     IndexFormatError,
     ModelMismatchError,
@@ -22,8 +22,8 @@ from indexer import (
     exact_search,
     open_index,
 )
-from indexer.manifest import signed
-from netvlad import Model, encode_cells
+from place_search.indexer.storage.manifest import signed
+from place_search.models import Model, encode_cells
 
 
 def test_what_an_index_says_of_itself(index: Index, model: Model) -> None:

@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import PlacePhoto, Skipped, SourceError, StageClock, Utm, embed_photos
-from indexer.pipeline import AHEAD
-from netvlad import Embedding, Model, Position
+from place_search.core.geodesy import Position, Utm
+from place_search.indexer import PlacePhoto, Skipped, SourceError, StageClock, embed_photos
+from place_search.indexer.pipeline import AHEAD
+from place_search.models import Embedding, Model
 
 
 def _all(root: Path, names: list[str], model: Model) -> list[tuple[int, object]]:

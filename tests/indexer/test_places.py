@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer import Utm, to_position, to_utm
-from netvlad import Position
+from place_search.core.geodesy import Position, Utm, to_position, to_utm
 
 
 @pytest.mark.parametrize(

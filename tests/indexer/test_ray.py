@@ -17,14 +17,8 @@ import numpy as np
 import psutil
 import pytest
 
-from indexer import (
-    ClusterError,
-    build_index,
-    open_index,
-    open_source,
-    verify_index,
-)
-from netvlad import Model, open_model
+from place_search.indexer import ClusterError, build_index, open_index, open_source, verify_index
+from place_search.models import Model, open_model
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -72,7 +66,7 @@ def cluster(bucket: str, blocks: ModuleType) -> Iterator[Any]:
 
 
 def workers(blocks: ModuleType, model: Model, seconds: float = 0.0, **more: Any) -> Any:
-    from indexer.ray_engine import RayWorkers
+    from place_search.indexer.distributed.ray_engine import RayWorkers
 
     return RayWorkers(model, opened=lambda: blocks.block_model(seconds), **more)
 
@@ -108,7 +102,7 @@ def test_it_is_the_index_of_a_local_run(
 
 
 def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: str) -> None:
-    from indexer.ray_engine import RayWorkers
+    from place_search.indexer.distributed.ray_engine import RayWorkers
 
     model = open_model(mode="throughput", threads=1)
     source = open_source(photos)
@@ -221,7 +215,7 @@ spec.loader.exec_module(blocks)
 import ray
 ray.cloudpickle.register_pickle_by_value(blocks)
 from indexer import build_index, open_source
-from indexer.ray_engine import RayWorkers
+from place_search.indexer.distributed.ray_engine import RayWorkers
 model = blocks.block_model()
 workers = RayWorkers(model, opened=lambda: blocks.block_model(0.3), exchange=sys.argv[4])
 build_index(open_source(Path(sys.argv[2])), Path(sys.argv[3]), model, photos_per_shard=2,

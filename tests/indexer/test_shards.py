@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import IndexFormatError, Utm
-from indexer.shard_reader import ArrayFile, ShardRows
-from indexer.shards import Row, joined_image, shard_image, thumbnails_image
-from netvlad import Position
+from place_search.core.geodesy import Position, Utm
+from place_search.indexer import IndexFormatError
+from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.shards import Row, joined_image, shard_image, thumbnails_image
 
 
 def _row(place_id: int, grid: tuple[int, int] = (2, 3), **given: object) -> Row:

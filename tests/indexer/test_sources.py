@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import SourceError, open_source
-from netvlad import Position
+from place_search.core.geodesy import Position
+from place_search.indexer import SourceError, open_source
 
 
 def _touch(*paths: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from indexer import SourceError, build_index, open_index, open_source, read_split
-from netvlad import Model
+from place_search.indexer import SourceError, build_index, open_index, open_source, read_split
+from place_search.models import Model
 
 WriteMat = Callable[..., Path]
 Render = Callable[..., Path]

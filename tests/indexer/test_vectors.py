@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from indexer import KINDS, Box, IndexFormatError, StoreCard, VectorStore
-from indexer.faiss_engine import FaissEngine
-from indexer.milvus_engine import MilvusEngine
-from indexer.store_card import choose_store
-from indexer.vectors import StoreEngine
+from place_search.indexer import KINDS, Box, IndexFormatError, StoreCard, VectorStore
+from place_search.indexer.stores.faiss_builder import FaissEngine
+from place_search.indexer.stores.milvus_builder import MilvusEngine
+from place_search.indexer.stores.store_card import choose_store
+from place_search.indexer.stores.vectors import StoreEngine
 
 Vectors = NDArray[np.float32]
 FAISS: StoreEngine = FaissEngine()

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer import (
+from place_search.core.files import FileStamp, sha256_of
+from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     build_index,
@@ -22,8 +23,8 @@ from indexer import (
     repair_index,
     verify_index,
 )
-from indexer.files import FileStamp
-from netvlad import Model, Photo, sha256_of
+from place_search.models import Model
+from place_search.photos import Photo
 
 
 def _no_model() -> Model:
@@ -102,8 +103,8 @@ def test_every_byte_of_the_manifest_counts(sound: Path) -> None:
 def test_nothing_damaged_is_parsed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in files(index)[1:]:
         flip(index / name, -1)
-    monkeypatch.setattr("indexer.shard_reader.h5py.File", None)
-    monkeypatch.setattr("indexer.faiss_store.faiss", None)
+    monkeypatch.setattr("place_search.indexer.storage.shard_reader.h5py.File", None)
+    monkeypatch.setattr("place_search.indexer.stores.faiss_store.faiss", None)
     assert len(verify_index(index).problems) == 8
 
 

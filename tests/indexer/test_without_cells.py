@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import add_photos, build_index, open_index, open_source, repair_index, verify_index
-from netvlad import Model
-from search import Engine
+from place_search.indexer import (
+    add_photos,
+    build_index,
+    open_index,
+    open_source,
+    repair_index,
+    verify_index,
+)
+from place_search.models import Model
+from place_search.search.engine import Engine
 
 
 def size_of(folder: Path) -> int:

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from place_search.cli import app
+from place_search.cli.app import app
 
-PROGRAM = (sys.executable, "-m", "place_search.cli")
+PROGRAM = (sys.executable, "-m", "place_search")
 
 Run = Callable[..., Result]
 

@@ -16,10 +16,10 @@ import pytest
 from typer.testing import Result
 
 import place_search
-from netvlad import PlaceSearchError
-from search import SearchReply
+from place_search.core.errors import PlaceSearchError
+from place_search.search.server.schemas import SearchReply
 
-PROGRAM = (sys.executable, "-m", "place_search.cli")
+PROGRAM = (sys.executable, "-m", "place_search")
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]

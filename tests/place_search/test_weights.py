@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from netvlad import open_model, read_card
-from netvlad.photo import Photo
-from tests.netvlad import families
+from place_search.models import open_model, read_card
+from place_search.photos.photo import Photo
+from tests.models import families
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -52,8 +52,8 @@ def test_an_imported_model_serves_without_torch(imported: Path) -> None:
     code = (
         "import sys, numpy as np\n"
         "sys.modules['torch'] = None\n"
-        "from netvlad import open_model\n"
-        "from netvlad.photo import Photo\n"
+        "from place_search.models import open_model\n"
+        "from place_search.photos.photo import Photo\n"
         f"model = open_model({str(imported)!r})\n"
         f"pixels = np.load({str(imported.parent / 'pixels.npy')!r})\n"
         "found = model.embed(Photo(pixels, 98, 83))\n"

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from place_search.search.server.schemas import IndexReply, PlaceReply, ResultReply, SearchReply
 from place_search_client import AsyncClient, Client, ProblemError
-from search.schemas import IndexReply, PlaceReply, ResultReply, SearchReply
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

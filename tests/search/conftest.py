@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
 
-from indexer import Index, build_index, open_index, open_source
-from netvlad import Model, Position, open_model
-from search import Engine
+from place_search.core.geodesy import Position
+from place_search.indexer import Index, build_index, open_index, open_source
+from place_search.models import Model, open_model
+from place_search.search.engine import Engine
 
-PROGRAM = (sys.executable, "-m", "place_search.cli")
+PROGRAM = (sys.executable, "-m", "place_search")
 PLACES = 12
 WITHOUT_POSITION = (10, 11)
 GONE = 9

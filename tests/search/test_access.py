@@ -10,9 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from search import Engine, ServerError, ServerOptions, create_app, new_key
-from search.access import MAX_CLIENTS, Access, Rate
-from search.keys import ApiKey, Role, find_key, parse_keys, read_keys
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.keys import ApiKey, Role, find_key, new_key, parse_keys, read_keys
+from place_search.search.server.middleware.access import MAX_CLIENTS, ApiKeyMiddleware, TokenBuckets
+from place_search.search.server.options import ServerOptions
 
 Ask = Callable[..., httpx.Response]
 
@@ -124,7 +127,7 @@ def test_a_public_server_lets_everybody_read(
 
 
 def test_a_rate_is_refilled_and_forgets_nobody_too_soon() -> None:
-    rate = Rate(2)
+    rate = TokenBuckets(2)
     assert [rate.take("a", now=0.0) for _ in range(4)] == [0, 0, 31, 31]
     assert rate.take("b", now=0.0) == 0
     assert rate.take("a", now=29.0) == 1
@@ -151,7 +154,7 @@ def test_an_ipv6_customer_is_one_client() -> None:
     async def app(*_: Any) -> None:
         return None
 
-    access = Access(app, rate=1)
+    access = ApiKeyMiddleware(app, rate=1)
     scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": []}
     assert access._refusal({**scope, "client": ("2001:db8::1", 1)}) is None
     assert access._refusal({**scope, "client": ("2001:db8::2", 1)}) is not None

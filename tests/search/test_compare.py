@@ -8,8 +8,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from netvlad import Calibration, Model
-from search import CompareReply, compare_photos
+from place_search.models import Calibration, Model
+from place_search.search.compare import compare_photos
+from place_search.search.server.schemas import CompareReply
 
 CALIBRATION = Calibration(
     intercept=-9.0,

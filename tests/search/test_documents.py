@@ -18,16 +18,20 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from indexer import build_index, open_source
-from netvlad import Decoder, open_model
-from search import Engine, ServerOptions, create_app, open_engine
-from search.error_page import DOCUMENT as ERRORS
-from search.error_page import MENDS, render_errors
-from search.openapi_file import DOCUMENT as OPENAPI
-from search.openapi_file import render_openapi
-from search.problems import PROBLEMS
-from search.service import Service
-from search.writer import Writer
+from place_search.indexer import build_index, open_source
+from place_search.models import open_model
+from place_search.photos import Decoder
+from place_search.search.engine import Engine
+from place_search.search.server.app import create_app
+from place_search.search.server.documents.error_page import DOCUMENT as ERRORS
+from place_search.search.server.documents.error_page import MENDS, render_errors
+from place_search.search.server.documents.openapi_file import DOCUMENT as OPENAPI
+from place_search.search.server.documents.openapi_file import render_openapi
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.problems import PROBLEMS
+from place_search.search.server.server import open_engine
+from place_search.search.server.state import ServerState
+from place_search.search.server.writer import Writer
 
 ROOT = Path(__file__).parents[2]
 CHECKS = [
@@ -42,13 +46,13 @@ CHECKS = [
 def test_the_errors_are_documented() -> None:
     assert set(MENDS) == set(PROBLEMS)
     assert (ROOT / ERRORS).read_text("utf-8") == render_errors(), (
-        "the table has changed; run: python -m search.error_page"
+        "the table has changed; run: python -m place_search.search.server.documents.error_page"
     )
 
 
 def test_the_api_is_documented() -> None:
     assert (ROOT / OPENAPI).read_text("utf-8") == render_openapi(), (
-        "the API has changed; run: python -m search.openapi_file"
+        "the API has changed; run: python -m place_search.search.server.documents.openapi_file"
     )
 
 
@@ -108,7 +112,7 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
         return open_engine(few / "index", ServerOptions(), decoder=decoder, served=served)
 
     app = create_app(load(engine), decoder=decoder)
-    service: Service = app.state.service
+    service: ServerState = app.state.service
     service.writer = Writer(service, few / "index", few / "kept", decoder, load)
     yield app
     decoder.close()

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from indexer import Index, ModelMismatchError, UnknownPlaceError
-from netvlad import Model, Position, UnreadablePhotoError
-from search import Engine, ParameterError
+from place_search.core.geodesy import Position
+from place_search.indexer import Index, ModelMismatchError, UnknownPlaceError
+from place_search.models import Model
+from place_search.photos import UnreadablePhotoError
+from place_search.search import engine as engine_module
+from place_search.search.engine import Engine
+from place_search.search.errors import ParameterError
 
 
 @pytest.mark.parametrize("place", range(12))
@@ -129,7 +133,7 @@ def test_verification_ranks_by_geometry_and_locates(engine: Engine, street: Any)
 def test_verification_without_the_time_for_it_says_so(
     engine: Engine, street: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.engine.VERIFY_BUDGET_S", -1.0)
+    monkeypatch.setattr(engine_module, "VERIFY_BUDGET_S", -1.0)
     reply = engine.search(street.query(3), verify=True)
     assert [result.verified for result in reply.results] == [None] * 10
     assert reply.location is None

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from PIL import ExifTags, Image
 
-from search import Engine
-from search.problems import PROBLEMS
+from place_search.search.engine import Engine
+from place_search.search.server.problems import PROBLEMS
 
 RESULT_KEYS = {
     *("rank", "place_id", "name", "similarity", "verified", "position", "utm"),

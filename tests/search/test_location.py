@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from netvlad import Position
-from search.location import MIN_INLIERS, MIN_RADIUS_M, estimate_location
-from search.verification import Verification
+from place_search.core.geodesy import Position
+from place_search.search.location import MIN_INLIERS, MIN_RADIUS_M, estimate_location
+from place_search.search.verification import Verification
 
 BASE = Position(48.137, 11.575)
 METRE = 1 / 111_195

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import ParameterError
-from search.map_dots import Box, parse_box, thin
+from place_search.search.errors import ParameterError
+from place_search.search.server.content.map_dots import Box, parse_box, thin
 
 WORLD = Box(-180, -90, 180, 90)
 

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 import place_search
-from indexer import (
+from place_search.core.geodesy import Position
+from place_search.indexer import (
     Index,
     StoreOutageError,
     add_photos,
@@ -26,10 +27,11 @@ from indexer import (
     repair_index,
     verify_index,
 )
-from indexer.milvus_engine import LEDGER
-from indexer.milvus_link import milvus_link
-from netvlad import Model, Position
-from search import Engine
+from place_search.indexer.stores.milvus_builder import LEDGER
+from place_search.indexer.stores.milvus_client import milvus_connection
+from place_search.models import Model
+from place_search.search import engine as engine_module
+from place_search.search.engine import Engine
 
 ENGINES = ["lite", pytest.param("server", marks=pytest.mark.milvus_server)]
 
@@ -83,7 +85,7 @@ def test_it_lives_and_answers_as_faiss_does(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("search.engine.VERIFY_BUDGET_S", 60)
+    monkeypatch.setattr(engine_module, "VERIFY_BUDGET_S", 60)
     assert not (made / "index.faiss").exists()
     assert verify_index(made).problems == []
     add_photos(made, open_source(photos), model)
@@ -112,7 +114,7 @@ def test_it_lives_and_answers_as_faiss_does(
 
 
 def test_places_are_there_with_their_positions(made: Path, uri: str) -> None:
-    rows = milvus_link(uri).call(
+    rows = milvus_connection(uri).call(
         "query",
         collection(made),
         filter="place_id >= 0",
@@ -135,7 +137,7 @@ def test_a_lost_collection_is_made_again_of_the_shards(
     made: Path, uri: str, street: Any, model: Model
 ) -> None:
     served = open_index(made)
-    link, first = milvus_link(uri), collection(made)
+    link, first = milvus_connection(uri), collection(made)
     link.call("drop_collection", first)
     with pytest.raises(StoreOutageError, match=r"has lost the collection .*verify INDEX --repair"):
         names(served, street.query(1), model)
@@ -149,7 +151,7 @@ def test_a_lost_collection_is_made_again_of_the_shards(
 def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
     made: Path, uri: str, street: Any, model: Model
 ) -> None:
-    served, link = open_index(made), milvus_link(uri)
+    served, link = open_index(made), milvus_connection(uri)
     made_by_now = {collection(made)}
     for _ in range(3):
         compact_index(made, store="milvus", uri=uri)
@@ -164,10 +166,10 @@ def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
 def test_a_killed_build_leaves_the_old_version(
     made: Path, uri: str, street: Any, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = milvus_link(uri)
+    link = milvus_connection(uri)
     before, there = open_index(made).index_id, set(link.call("list_collections"))
     with monkeypatch.context() as patched:
-        patched.setattr("indexer.milvus_engine._index", lambda *_: 1 / 0)
+        patched.setattr("place_search.indexer.stores.milvus_builder._index", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             compact_index(made, store="milvus", uri=uri)
     assert len(set(link.call("list_collections")) - there) == 1

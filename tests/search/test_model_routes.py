@@ -8,10 +8,13 @@ import httpx
 import numpy as np
 import pytest
 
-from netvlad import Model, VocabularyError
-from netvlad.vocabulary import read_vocabulary
-from search import Engine, ServerError, ServerOptions, create_app
-from search.page import tiles_origin
+from place_search.models import Model, VocabularyError
+from place_search.models.aggregations.vocabulary import read_vocabulary
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.content.page import tiles_origin
+from place_search.search.server.options import ServerOptions
 
 
 def test_places_of_a_box_are_geojson(client: httpx.Client) -> None:
@@ -73,7 +76,7 @@ def test_the_assignment_is_that_of_the_network(
     model: Model, street: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
-    from netvlad.network import load_network
+    from place_search.models.network import load_network
 
     assert model.folder is not None
     network = load_network(model.folder, model.card)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from starlette.types import Message
 
-from indexer import Index
-from netvlad import UPLOADS, Decoder, Embedding, Model
-from search import Engine, create_app
+from place_search.indexer import Index
+from place_search.models import Embedding, Model
+from place_search.photos import UPLOADS, Decoder
+from place_search.search.engine import Engine
+from place_search.search.server.app import create_app
 from tests.search.photos import bombs, mutated, valid_photos
 
 BATCH = 50

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from netvlad import Position
-from search import ParameterError, parse_position
-from search.positions import EARTH_RADIUS_M, PlacePositions
+from place_search.core.geodesy import Position
+from place_search.search.errors import ParameterError
+from place_search.search.positions import EARTH_RADIUS_M, PlacePositions, parse_position
 
 
 def positions_of(*positions: Position | None) -> PlacePositions:

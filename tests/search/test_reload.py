@@ -15,10 +15,13 @@ import httpx
 import psutil
 import pytest
 
-from indexer import Index, build_index, open_index, open_source
-from netvlad import Model
-from search import Engine, ServerOptions, create_app, open_engine
-from search.reload import Reloader
+from place_search.indexer import Index, build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.engine import Engine
+from place_search.search.server.app import create_app
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.reload import Reloader
+from place_search.search.server.server import open_engine
 
 
 @pytest.fixture(scope="module")

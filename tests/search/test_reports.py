@@ -8,7 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from search import Engine, ServerError, ServerOptions, create_app, new_key
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.keys import new_key
+from place_search.search.server.options import ServerOptions
 
 ABOUT = {
     "protocol": "raw",

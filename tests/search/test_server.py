@@ -20,10 +20,15 @@ import pytest
 from PIL import Image
 from starlette.responses import StreamingResponse
 
-from netvlad import Model, ModelError, PlaceSearchError, find_model
-from search import Engine, ServerError, ServerOptions, create_app, open_engine, serve
+from place_search.core.errors import PlaceSearchError
+from place_search.models import Model, ModelError, find_model
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.server import open_engine, serve
 
-PROGRAM = (sys.executable, "-m", "place_search.cli")
+PROGRAM = (sys.executable, "-m", "place_search")
 
 
 def fails(*arguments: str | Path) -> str:
@@ -287,10 +292,13 @@ def test_more_searches_than_it_can_queue_are_shed(
 
 def test_the_serving_path_imports_no_torch(index_folder: Path, street: Any) -> None:
     code = (
-        "import sys, search\n"
+        "import sys\n"
         "from pathlib import Path\n"
-        "engine = search.open_engine(Path(sys.argv[1]), search.ServerOptions())\n"
-        "search.create_app(engine)\n"
+        "from place_search.search.server.app import create_app\n"
+        "from place_search.search.server.options import ServerOptions\n"
+        "from place_search.search.server.server import open_engine\n"
+        "engine = open_engine(Path(sys.argv[1]), ServerOptions())\n"
+        "create_app(engine)\n"
         "assert engine.search(Path(sys.argv[2]), k=1).results[0].name == '03.jpg'\n"
         "heavy = {'torch', 'ray', 'matplotlib', 'scipy', 'opentelemetry.sdk'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

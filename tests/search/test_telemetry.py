@@ -14,7 +14,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from search import Engine, ServerError, ServerOptions, create_app, serve
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.server import serve
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -9,8 +9,11 @@ import httpx
 import pytest
 from pmtiles.tile import Compression, TileType
 
-from search import Engine, ServerError, ServerOptions, create_app
-from search.tiles import TileFile
+from place_search.search.engine import Engine
+from place_search.search.errors import ServerError
+from place_search.search.server.app import create_app
+from place_search.search.server.content.tiles import TileFile
+from place_search.search.server.options import ServerOptions
 from tests.search.tile_file import picture, write_tiles
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from netvlad import CODE_BITS, decode_codes, encode_cells, project_cells
-from netvlad.products import UNIT, CellProducts
-from search.verification import (
+from place_search.models import CODE_BITS, decode_codes, encode_cells, project_cells
+from place_search.models.runtimes.products import UNIT, CellProducts
+from place_search.search.verification import (
     IN_FULL,
     Codes,
     Query,
@@ -188,8 +188,8 @@ def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:
     # OpenVINO's binding could wait for itself for ever when its first two inferences met.
     program = """
 import numpy as np
-from netvlad import encode_cells
-from search.verification import Query, rank_by_geometry
+from place_search.models import encode_cells
+from place_search.search.verification import Query, rank_by_geometry
 cells = np.random.default_rng(0).normal(size=(12, 12, 112)).astype(np.float32)
 place = encode_cells(cells), (12, 12)
 print(len(rank_by_geometry(Query(cells), [(lambda: place, 1.0)] * 40).found))

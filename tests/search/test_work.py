@@ -7,10 +7,12 @@ import time
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from search import BusyError, Engine, ServerOptions, create_app
-from search.disconnects import Disconnects
-from search.errors import TimedOutError
-from search.work import WorkQueue
+from place_search.search.engine import Engine
+from place_search.search.errors import BusyError, TimedOutError
+from place_search.search.server.app import create_app
+from place_search.search.server.middleware.disconnects import Disconnects
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.work import WorkQueue
 
 
 def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:

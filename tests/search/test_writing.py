@@ -9,9 +9,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from indexer import build_index, open_index, open_source
-from netvlad import Model, Position
-from search import ServerError, ServerOptions, new_key, serve
+from place_search.core.geodesy import Position
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.errors import ServerError
+from place_search.search.server.keys import new_key
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.server import serve
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import torch
 import torch.utils.tensorboard
 from matplotlib.backends import backend_agg
 
-import training.run
-from netvlad import ModelCard, sha256_of, write_card
-from netvlad.network import WEIGHTS_NAME, Network, save_network
-from training import Data, preset, train
+from place_search.core.files import sha256_of
+from place_search.models import ModelCard, write_card
+from place_search.models.network import WEIGHTS_NAME, Network, save_network
+from place_search.training import Data, preset, train
+from place_search.training.loop import run as run_module
 
 LOADED = (torch.utils.tensorboard, backend_agg)
 """What a run imports late, here once for all processes."""
@@ -33,7 +34,7 @@ def main() -> None:
     """The arguments: data, validation, model to write, loss, and the moments as `stage done`."""
     data, validation, out, changes, *moments = sys.argv[1:]
     torch.set_num_threads(1)
-    setattr(training.run, "write_model", write_plainly)  # noqa: B010 - not exported
+    setattr(run_module, "write_model", write_plainly)  # noqa: B010 - not exported
     recipe = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:

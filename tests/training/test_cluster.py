@@ -11,12 +11,12 @@ from onnx import helper, numpy_helper
 from PIL import Image
 from torchvision import models
 
-from netvlad import ModelError, find_model, open_model, read_card
-from netvlad.backbones import BACKBONES
-from tests.netvlad.reference import VGG_CONVOLUTIONS, normalised, random_vgg, vgg16
-from training import TrainingError, cluster
-from training.backbones import STARTS, imagenet_network
-from training.vocabulary import fit_vocabulary
+from place_search.models import ModelError, find_model, open_model, read_card
+from place_search.models.backbones import BACKBONES
+from place_search.training import TrainingError, cluster
+from place_search.training.pretrained import PRETRAINED, imagenet_network
+from place_search.training.vocabulary import fit_vocabulary
+from tests.models.reference import VGG_CONVOLUTIONS, normalised, random_vgg, vgg16
 
 RANDOM = np.random.default_rng(5)
 
@@ -123,13 +123,13 @@ def test_caffe_s_vgg16_is_turned_to_rgb(tmp_path: Path) -> None:
         parts.append(numpy_helper.from_array(weight, f"{name}/convolution/ReadVariableOp:0"))
         parts.append(numpy_helper.from_array(bias, f"{name}/Squeeze:0"))
     onnx.save(helper.make_model(helper.make_graph([], "vgg", [], [], parts)), tmp_path / "v.onnx")
-    state = STARTS["vgg16"].read(tmp_path / "v.onnx")
+    state = PRETRAINED["vgg16"].read(tmp_path / "v.onnx")
     backbone = BACKBONES["vgg16"]()
     backbone.load_imagenet(state)
     pixels = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
     bgr = normalised(pixels[:, :, ::-1], np.array([103.939, 116.779, 123.68]), np.ones(3), 1)
     expected = vgg16(bgr, weights)
-    rgb = torch.from_numpy(pixels).float() - torch.tensor(STARTS["vgg16"].pixel_mean)
+    rgb = torch.from_numpy(pixels).float() - torch.tensor(PRETRAINED["vgg16"].pixel_mean)
     with torch.no_grad():
         found = backbone(rgb.permute(2, 0, 1)[None])[0].double().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())

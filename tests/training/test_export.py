@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from netvlad import ModelCard, Preprocessing, find_model, read_card, sha256_of, write_card
-from netvlad.backbones import BACKBONES
-from netvlad.layers import NetVLAD
-from netvlad.network import WEIGHTS_NAME, Network, save_network
-from netvlad.readers import read_weights
-from netvlad.torch_runtime import embed_with
-from training import TrainingError, export_checkpoint
+from place_search.core.files import sha256_of
+from place_search.models import ModelCard, find_model, read_card, write_card
+from place_search.models.aggregations.layers import NetVLAD
+from place_search.models.backbones import BACKBONES
+from place_search.models.importers import read_weights
+from place_search.models.network import WEIGHTS_NAME, Network, save_network
+from place_search.models.runtimes.torch_runtime import embed_with
+from place_search.photos import Preprocessing
+from place_search.training import TrainingError, export_checkpoint
 
 
 def write(folder: Path, *, scale: float, bias: bool) -> Network:

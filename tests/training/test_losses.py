@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from netvlad.layers import NetVLAD
-from tests.netvlad import reference
-from training.losses import multi_similarity, triplet_ranking
+from place_search.models.aggregations.layers import NetVLAD
+from place_search.training.loop.losses import multi_similarity, triplet_ranking
+from tests.models import reference
 
 Array = NDArray[np.float64]
 PLACES = (0, 0, 0, 1, 1, 1, 2, 2, 3, 3)

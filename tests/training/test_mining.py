@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training import TrainingError, mining
-from training.inputs import Inputs, Item
-from training.mining import Tuple, mine, plan_pass
-from training.places import Places, make_places
-from training.recipe import Recipe
-from training.shards import Shards
-from training.split_network import Trained
-from training.team import Team
+from place_search.training import TrainingError
+from place_search.training.config import TrainingConfig
+from place_search.training.data import mining
+from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.mining import TrainingTuple, mine, plan_pass
+from place_search.training.data.places import Places, make_places
+from place_search.training.data.shards import Shards
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.split_network import Trained
 
 RANDOM = np.random.default_rng(6)
 
@@ -65,7 +66,9 @@ def places() -> Places:
     return make_places(Path(), names, rows[rows % 6 > 0], positives, near, along, "places")
 
 
-def expected(places: Places, rows: NDArray[np.float32], recipe: Recipe) -> list[Tuple]:
+def expected(
+    places: Places, rows: NDArray[np.float32], recipe: TrainingConfig
+) -> list[TrainingTuple]:
     found = []
     for query in places.queries.tolist():
         away = ((rows - rows[query]) ** 2).sum(axis=1)
@@ -73,16 +76,16 @@ def expected(places: Places, rows: NDArray[np.float32], recipe: Recipe) -> list[
         others = [row for row in places.database.tolist() if row // 6 != query // 6]
         hard = sorted(others, key=lambda row: away[row])[: recipe.negatives]
         if away[hard[0]] < away[best] + recipe.margin:
-            found.append(Tuple((query, 0), (best, 0), tuple((row, 0) for row in hard)))
+            found.append(TrainingTuple((query, 0), (best, 0), tuple((row, 0) for row in hard)))
     return found
 
 
-def run(places: Places, rows: NDArray[np.float32], recipe: Recipe, folder: Path) -> Any:
+def run(places: Places, rows: NDArray[np.float32], recipe: TrainingConfig, folder: Path) -> Any:
     inputs = Rows(rows)
     queries = [(row, 0) for row in places.queries.tolist()]
     plan = plan_pass(places, recipe, queries, np.random.default_rng(0), {})
     model = cast(Trained, Model(rows.shape[1]))
-    return mine(plan, recipe, cast(Inputs, inputs), model, Team(), folder), inputs, plan
+    return mine(plan, recipe, cast(Inputs, inputs), model, ProcessGroup(), folder), inputs, plan
 
 
 def test_the_hardest_of_all_pairs_come_out(
@@ -90,7 +93,7 @@ def test_the_hardest_of_all_pairs_come_out(
 ) -> None:
     monkeypatch.setattr(mining, "SHARD_BYTES", 7 * 4 * 8)
     rows = unit_rows(60, 8)
-    recipe = Recipe(negatives=4)
+    recipe = TrainingConfig(negatives=4)
     found, inputs, _ = run(places, rows, recipe, tmp_path)
     assert found == expected(places, rows, recipe)
     assert inputs.asked == 60
@@ -105,17 +108,17 @@ def test_the_hardest_of_all_pairs_come_out(
 
 def test_queries_that_violate_nothing_are_left_out(places: Places, tmp_path: Path) -> None:
     rows = np.repeat(np.eye(10, 12, dtype=np.float32), 6, axis=0)
-    assert run(places, rows, Recipe(negatives=4), tmp_path)[0] == []
+    assert run(places, rows, TrainingConfig(negatives=4), tmp_path)[0] == []
 
 
 def test_descriptors_that_are_no_numbers(places: Places, tmp_path: Path) -> None:
     rows = np.full((60, 8), np.nan, dtype=np.float32)
     with pytest.raises(TrainingError, match=r"no numbers any more.*a lower --learning-rate"):
-        run(places, rows, Recipe(), tmp_path)
+        run(places, rows, TrainingConfig(), tmp_path)
 
 
 def test_negatives_are_drawn_and_the_hard_ones_remembered(places: Places) -> None:
-    recipe = Recipe(negative_pool=5)
+    recipe = TrainingConfig(negative_pool=5)
     remembered = {0: np.array([7, 8, 59])}
     plan = plan_pass(places, recipe, [(0, 0), (6, 0)], np.random.default_rng(1), remembered)
     assert 5 <= len(plan[0].negatives) <= 8
@@ -127,11 +130,11 @@ def test_negatives_are_drawn_and_the_hard_ones_remembered(places: Places) -> Non
 def test_shards_give_rows_in_any_order(tmp_path: Path) -> None:
     values = RANDOM.normal(size=(23, 3)).astype(np.float32)
     shards = Shards(tmp_path, "one", 23, 5)
-    shards.fill(lambda part: values[part.start : part.stop], Team())
+    shards.fill(lambda part: values[part.start : part.stop], ProcessGroup())
     rows = np.array([22, 0, 7, 7, 13])
     np.testing.assert_array_equal(shards.take(rows), values[rows])
     shards.close()
     other = Shards(tmp_path, "two", 23, 5)
-    other.fill(lambda part: values[part.start : part.stop] + 1, Team(0, 1))
+    other.fill(lambda part: values[part.start : part.stop] + 1, ProcessGroup(0, 1))
     np.testing.assert_array_equal(other.take(rows), values[rows] + 1)
     other.close()

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from indexer import build_index, open_index, open_source
-from netvlad import ModelCard, ModelError, find_model, open_model, read_card
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import ModelCard, ModelError, find_model, open_model, read_card
+from place_search.training import Data, TrainingError, cluster, preset, train
+from place_search.training.config import TrainingConfig
+from place_search.training.loop.curve import COLUMNS
 from tests.training import kill_run
 from tests.training.conftest import Render
-from training import Data, TrainingError, cluster, preset, train
-from training.curve import COLUMNS
-from training.recipe import Recipe
 
 TRIPLETS: dict[str, Any] = {
     "loss": "triplet",
@@ -42,7 +42,7 @@ def data(render: Render) -> Data:
 @pytest.fixture
 def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are written without their graphs."""
-    monkeypatch.setattr("training.run.write_model", kill_run.write_plainly)
+    monkeypatch.setattr("place_search.training.loop.run.write_model", kill_run.write_plainly)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_the_model_says_what_it_was_made_of_and_serves(
     assert card == read_card(folder)
     told = card.fitting["training"]
     assert (told["from"], told["data"], told["photos"]) == ("lite0-netvlad", "places", 96)
-    assert Recipe(**told["settings"]) == preset("cpu-smoke", {})
+    assert TrainingConfig(**told["settings"]) == preset("cpu-smoke", {})
     assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?|[\d.]+|unknown", told["revision"])
     assert "not trained" not in card.fitting["what"]
     assert card.calibration is None

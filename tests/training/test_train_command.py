@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from place_search.cli import app
+from place_search.cli.app import app
 from tests.training.conftest import Render
 from tests.training.kill_run import write_plainly
 
@@ -14,7 +14,7 @@ from tests.training.kill_run import write_plainly
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs the program; models are written without their graphs."""
-    monkeypatch.setattr("training.run.write_model", write_plainly)
+    monkeypatch.setattr("place_search.training.loop.run.write_model", write_plainly)
     runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
 
     def invoke(*arguments: str | Path) -> Result:

@@ -11,13 +11,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import place_search
-from evaluation import TruthFiles, examine
-from indexer import build_index, open_index, open_index_model, open_source
-from netvlad import ModelError, find_model, open_model, read_card
-from place_search.cli import app
-from search import ServerOptions, compare_photos, open_engine
-from training import TrainingError, fit_whitening, whiten, whitening
-from training.whitening import samples_needed
+from place_search.cli.app import app
+from place_search.evaluation import TruthFiles, examine
+from place_search.indexer import build_index, open_index, open_index_model, open_source
+from place_search.models import ModelError, find_model, open_model, read_card
+from place_search.search.compare import compare_photos
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.server import open_engine
+from place_search.training import TrainingError, fit_whitening, whiten, whitening
+from place_search.training.whitening import samples_needed
 
 
 class Rows:

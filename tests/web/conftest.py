@@ -18,10 +18,12 @@ import uvicorn
 from PIL import ExifTags, Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from evaluation import evaluate, read_truth_csv, write_report
-from indexer import build_index, open_index, open_source
-from netvlad import Model, open_model
-from search import Engine, ServerOptions, create_app
+from place_search.evaluation import evaluate, read_truth_csv, write_report
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model, open_model
+from place_search.search.engine import Engine
+from place_search.search.server.app import create_app
+from place_search.search.server.options import ServerOptions
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -117,7 +119,7 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
 @contextmanager
 def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A `place-search serve` process that takes at most 2 MiB a request, and its address."""
-    command = [sys.executable, "-m", "place_search.cli", "serve", str(index_folder)]
+    command = [sys.executable, "-m", "place_search", "serve", str(index_folder)]
     process = subprocess.Popen(
         [*command, "--port", "0", "--max-body-mb", "2", *options], stdout=subprocess.PIPE, text=True
     )

@@ -16,7 +16,7 @@ PAGES = {
 }
 
 
-def settle(page: Page) -> None:
+def finalize_commit(page: Page) -> None:
     """Wait until the server's answers are shown."""
     expect(page.locator("#status")).to_contain_text(re.compile(r"12"))
     page.wait_for_load_state("networkidle")
@@ -47,7 +47,7 @@ def test_every_page_is_accessible(open_page: Any, server: str, address: str, lan
     page = open_page(server, color_scheme="dark" if dark else "light", locale=language)
     page.goto(f"{server}{address}")
     expect(page.locator("html")).to_have_attribute("lang", language)
-    settle(page)
+    finalize_commit(page)
     if address == "about":
         expect(page.locator("#cells")).to_be_visible()
     check_accessible(page)
@@ -76,7 +76,7 @@ def test_the_language_is_chosen_and_kept(open_page: Any, server: str, town: Any)
     expect(page.locator("#summary-facts")).to_contain_text("12 में से 10")
     for address in PAGES:
         page.goto(f"{server}{address}")
-        settle(page)
+        finalize_commit(page)
         expect(page.locator("html")).to_have_attribute("lang", "hi")
         english = page.evaluate(
             """() => [...document.querySelectorAll('[data-words]')]
@@ -116,7 +116,7 @@ def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
 
     page.on("response", weigh)
     page.goto(f"{server}{address}")
-    settle(page)
+    finalize_commit(page)
     assert len(sizes) >= 10
     assert sum(sizes.values()) < (300_000 if address == "map" else 130_000)
 
@@ -143,7 +143,7 @@ def test_results_with_their_map_are_light_too(open_page: Any, server: str, town:
 def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, address: str) -> None:
     page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
     page.goto(f"{server}{address}")
-    settle(page)
+    finalize_commit(page)
     check_accessible(page)
     for width in (390, 320):
         page.set_viewport_size({"width": width, "height": 800})

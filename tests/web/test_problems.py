@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from search.problems import PROBLEMS
+from place_search.search.server.problems import PROBLEMS
 from tests.web.test_pages import check_accessible
 
 

@@ -1,0 +1,1 @@
+"""From similarity and geometry to a probability."""

@@ -1,0 +1,168 @@
+"""Fit a model's calibration: from labelled pairs of photos to a probability and a threshold."""
+
+import csv
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from place_search.evaluation.calibration.logistic import (
+    Floats,
+    Labels,
+    area_under_roc,
+    calibration_error,
+    fit_logistic,
+    precision_recall,
+    sigmoid,
+)
+from place_search.evaluation.errors import TruthError
+from place_search.models import Calibration, Model, encode_cells
+from place_search.search.compare import evidence
+from place_search.search.verification import Query, verify
+
+COLUMNS = ("photo1", "photo2", "same")
+MIN_PAIRS = 50
+"""Of each kind, in each half: fewer say little about a precision of 99 %."""
+PRECISIONS = (0.99, 0.975, 0.95)
+"""How often "same" should be right; the first one is taken that leaves `MIN_RECALL`."""
+MIN_RECALL = 0.5
+
+
+class Pair(NamedTuple):
+    """Two photos, as paths under a root, and whether they show the same place."""
+
+    photo1: str
+    photo2: str
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A calibration with the held-back pairs' probabilities, for its report."""
+
+    calibration: Calibration
+    probabilities: Floats
+    same: Labels
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Read a CSV with the columns photo1,photo2,same (1 or 0).
+
+    Raises:
+        TruthError: no file, missing columns, or a label that is neither.
+    """
+    labels = {"1": True, "0": False, "true": True, "false": False, "same": True, "different": False}
+    pairs = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            if not set(COLUMNS) <= set(reader.fieldnames or ()):
+                raise TruthError(f"{path} lacks the columns {','.join(COLUMNS)} in its first row.")
+            for number, row in enumerate(reader, 2):
+                label = labels.get((row["same"] or "").strip().lower())
+                if label is None:
+                    raise TruthError(
+                        f"{path} says '{row['same']}' under same in row {number}; write 1 or 0."
+                    )
+                pairs.append(Pair(row["photo1"], row["photo2"], label))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TruthError(f"{path} cannot be read ({error}); check the path.") from None
+    return pairs
+
+
+def calibrate(
+    model: Model,
+    sets: Sequence[tuple[Path, Sequence[Pair]]],
+    *,
+    data: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Fitted:
+    """Fit a calibration on pairs, each set under its own root.
+
+    Half of the pairs, chosen by their first photo, is held back to measure on.
+
+    Raises:
+        TruthError: too few pairs of a kind.
+        PhotoError: a photo of a pair cannot be read.
+    """
+    total = sum(len(pairs) for _, pairs in sets)
+    numbers, same, held_back = [], [], []
+    for root, pairs in sets:
+        for pair, row in _weigh(model, root, pairs):
+            numbers.append(row)
+            same.append(pair.same)
+            held_back.append(zlib.crc32(pair.photo1.encode()) % 2 == 1)
+            if progress is not None:
+                progress(len(numbers), total)
+    rows, labels, held = np.array(numbers), np.array(same, bool), np.array(held_back, bool)
+    _require_enough(labels, held)
+    weights, intercept = fit_logistic(rows[~held], labels[~held])
+    chance = sigmoid(rows @ weights + intercept)
+    threshold = operating_point(chance[~held], labels[~held])
+    tested, truly = chance[held], labels[held]
+    said = tested >= threshold
+    right = int((said & truly).sum())
+    calibration = Calibration(
+        intercept=intercept,
+        weights=tuple(float(weight) for weight in weights),
+        threshold=threshold,
+        data=data,
+        same_pairs=int(labels.sum()),
+        different_pairs=int((~labels).sum()),
+        precision=right / max(int(said.sum()), 1),
+        recall=right / int(truly.sum()),
+        auc=area_under_roc(tested, truly),
+        calibration_error=calibration_error(tested, truly),
+    )
+    return Fitted(calibration, tested, truly)
+
+
+def operating_point(probabilities: Floats, same: Labels) -> float:
+    """The probability from which two photos are called the same place.
+
+    It is the lowest one whose precision is 99 %; where that finds less than half of the pairs, one
+    of less precision, which says something more often.
+    """
+    thresholds, precision, recall = precision_recall(probabilities, same)
+    for wanted in PRECISIONS:
+        good = np.flatnonzero(precision >= wanted)
+        if len(good) and recall[good[0]] >= MIN_RECALL:
+            return float(thresholds[good[0]])
+    return float(thresholds[good[0]]) if len(good) else 1.0
+
+
+def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:
+    """The evidence of each pair, in the order of the first photos."""
+    # What a photo is as the second of a pair takes 45 kB, so all are kept.
+    seconds = {}
+    for name in dict.fromkeys(pair.photo2 for pair in pairs):
+        descriptor, cells = model.embed(model.read(root / name))
+        seconds[name] = descriptor, (encode_cells(cells), (cells.shape[0], cells.shape[1]))
+    groups: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[pair.photo1].append(pair)
+    weighed = []
+    for name, group in groups.items():
+        descriptor, cells = model.embed(model.read(root / name))
+        query = Query(cells)
+        for pair in group:
+            other, codes = seconds[pair.photo2]
+            similarity = float(descriptor @ other)
+            found = verify(query, codes, similarity)
+            weighed.append((pair, evidence(similarity, found)))
+    return weighed
+
+
+def _require_enough(same: Labels, held: Labels) -> None:
+    for half in (held, ~held):
+        for kind, word in ((same, "same"), (~same, "different")):
+            found = int((half & kind).sum())
+            if found < MIN_PAIRS:
+                raise TruthError(
+                    f"One half of the pairs has only {found} of the {word} place; give at least "
+                    f"{2 * MIN_PAIRS} pairs of each kind, from different photos."
+                )

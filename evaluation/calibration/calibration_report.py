@@ -1,0 +1,42 @@
+"""A calibration's report: its figures as JSON, its precision–recall curve as CSV and SVG."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from place_search.evaluation.calibration.calibrate import Fitted
+from place_search.evaluation.calibration.logistic import Floats, precision_recall
+
+_SIDE, _EDGE = 400, 50
+
+
+def write_calibration_report(fitted: Fitted, folder: Path) -> None:
+    """Write calibration.json, precision_recall.csv and precision_recall.svg into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = json.dumps(asdict(fitted.calibration), indent=2)
+    (folder / "calibration.json").write_text(figures + "\n", "utf-8")
+    curve = precision_recall(fitted.probabilities, fitted.same)
+    with (folder / "precision_recall.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("threshold", "precision", "recall"))
+        writer.writerows(zip(*(column.round(6).tolist() for column in curve), strict=True))
+    (folder / "precision_recall.svg").write_text(_svg(curve[1], curve[2]), "utf-8")
+
+
+def _svg(precision: Floats, recall: Floats) -> str:
+    points = " ".join(
+        f"{_EDGE + _SIDE * x:.1f},{_EDGE + _SIDE * (1 - y):.1f}"
+        for x, y in zip(recall.tolist(), precision.tolist(), strict=True)
+    )
+    size = _SIDE + 2 * _EDGE
+    frame = f'<rect x="{_EDGE}" y="{_EDGE}" width="{_SIDE}" height="{_SIDE}" fill="none"/>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" '
+        'font-family="sans-serif" font-size="14" stroke="#888">'
+        f"<title>Precision by recall on held-back pairs</title>{frame}"
+        f'<polyline points="{points}" fill="none" stroke="#0a6a5c" stroke-width="2"/>'
+        f'<g stroke="none"><text x="{size / 2}" y="{size - 15}" text-anchor="middle">recall</text>'
+        f'<text x="15" y="{size / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 15 {size / 2})">precision</text></g></svg>\n'
+    )

@@ -1,0 +1,1 @@
+"""What would make a job fail, or its numbers worthless."""

@@ -1,0 +1,173 @@
+"""The doctor's look at positions: out of range, swapped, at odds with one another."""
+
+import csv
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import Position, to_utm
+from place_search.evaluation.doctor.problem import Problem, problem_of
+from place_search.evaluation.truth.ground_truth import Metres
+from place_search.evaluation.truth.positives import distance
+from place_search.indexer import PlacePhoto, csv_column
+
+# UTM metres: eastings of a zone and its neighbours' rims, and northings of a hemisphere.
+_EASTINGS = (100_000.0, 900_000.0)
+_NORTHINGS = (0.0, 10_000_000.0)
+_FAR_M = 100_000.0
+_AGREE_M = 100.0
+
+
+class Listed(NamedTuple):
+    """Photos and pairs of numbers of theirs, (N, 2)."""
+
+    names: Sequence[str]
+    pairs: NDArray[np.float64]
+
+    def those(self, chosen: NDArray[np.bool_]) -> list[str]:
+        """Chosen photos with their numbers."""
+        return [
+            f"{self.names[row]} ({self.pairs[row, 0]:.10g}, {self.pairs[row, 1]:.10g})"
+            for row in np.flatnonzero(chosen).tolist()
+        ]
+
+
+def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[Problem]:
+    """Eastings and northings of photos, of which the first `places` are the database.
+
+    Metres of a map of one's own, which are not UTM, are only looked at for what is not a number.
+    """
+    if metres.shape[1] != 2 or not len(metres):
+        return []
+    listed = Listed(names, metres)
+    finite = np.asarray(np.isfinite(metres).all(axis=1))
+    problems = problem_of(
+        "position-not-finite",
+        listed.those(~finite & ~np.asarray(np.isnan(metres).all(axis=1))),
+        "These positions are no numbers; mend them.",
+    )
+    if not finite[:places].any():
+        return problems
+    centre = np.median(metres[:places][finite[:places]], axis=0)
+    if _is_utm(centre[::-1][None])[0] and not _is_utm(centre[None])[0]:
+        swapped = finite & _is_utm(metres[:, ::-1])
+        return [*problems, *_swapped(listed.those(swapped), "easting and northing")]
+    swapped = finite & _far(metres, centre) & ~_far(metres[:, ::-1], centre)
+    problems += _swapped(listed.those(swapped), "easting and northing")
+    if _is_utm(centre[None])[0]:
+        beyond = finite & ~swapped & ~_is_utm(metres)
+        problems += problem_of(
+            "position-out-of-range",
+            listed.those(beyond),
+            "UTM eastings lie between 100 and 900 km and northings below 10,000 km; mend these.",
+        )
+    return problems
+
+
+def _is_utm(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
+    east, north = metres.T
+    # Below 1 km north of the equator and of the southern edge of the grid there is no data set.
+    return np.asarray(
+        (east >= _EASTINGS[0])
+        & (east <= _EASTINGS[1])
+        & (north > max(_NORTHINGS[0], 1000.0))
+        & (north <= _NORTHINGS[1])
+    )
+
+
+def _far(metres: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(distance(metres, centre) > _FAR_M)
+
+
+def _swapped(photos: list[str], what: str) -> list[Problem]:
+    return problem_of(
+        "position-swapped", photos, f"These have {what} in each other's place; swap them back."
+    )
+
+
+def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Problem]:
+    """Latitudes and longitudes, (N, 2), NaN for none: out of range, swapped, or all zero."""
+    listed = Listed(names, degrees)
+    latitude, longitude = degrees.T
+    known = ~np.isnan(degrees).any(axis=1)
+    inside = known & (abs(latitude) <= 90) & (abs(longitude) <= 180)
+    turned = known & ~inside & (abs(longitude) <= 90) & (abs(latitude) <= 180)
+    if inside.any():
+        # Most are right: what is far from them and near when turned round is turned round.
+        centre = np.median(degrees[inside], axis=0)
+        away = abs(degrees - centre).max(axis=1) > 5
+        near = abs(degrees[:, ::-1] - centre).max(axis=1) < 1
+        turned |= inside & away & near
+    nowhere = known & (latitude == 0) & (longitude == 0)
+    return [
+        *_swapped(listed.those(turned), "latitude and longitude"),
+        *problem_of(
+            "position-out-of-range",
+            listed.those(known & ~inside & ~turned),
+            "Latitudes lie between -90 and 90 and longitudes between -180 and 180; mend these.",
+        ),
+        *problem_of(
+            "position-zero",
+            listed.those(nowhere),
+            "These are at 0, 0 in the sea, which means that their position is not known; leave "
+            "their fields blank.",
+        ),
+    ]
+
+
+def check_agreement(photos: Sequence[PlacePhoto]) -> list[Problem]:
+    """Photos whose UTM position and whose degrees are more than 100 m apart."""
+    apart: list[str] = []
+    for photo in photos:
+        if photo.utm is None or photo.position is None or not photo.utm.zone:
+            continue
+        utm = to_utm(photo.position)
+        if utm is None or utm.zone[:-1] != photo.utm.zone[:-1]:
+            apart.append(f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})")
+        elif math.dist(utm[:2], photo.utm[:2]) > _AGREE_M:
+            apart.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
+    return problem_of(
+        "position-disagrees",
+        apart,
+        "Their UTM position and their latitude and longitude are different places; mend one.",
+    )
+
+
+def check_csv(file: Path) -> list[Problem]:
+    """The positions in a CSV file, also where they keep it from being read."""
+    names: list[str] = []
+    degrees: list[tuple[float, float]] = []
+    metres: list[tuple[float, float]] = []
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, restval="")
+            reader.fieldnames = [csv_column(name) for name in reader.fieldnames or ()]
+            for row in reader:
+                names.append(row.get("path") or "")
+                degrees.append((_number(row, "latitude"), _number(row, "longitude")))
+                metres.append((_number(row, "easting"), _number(row, "northing")))
+    except (OSError, ValueError, csv.Error):
+        return []  # reading it as a source says what is wrong
+    if not names:
+        return []
+    return [
+        *check_degrees(names, np.array(degrees)),
+        *check_metres(names, np.array(metres), places=len(names)),
+    ]
+
+
+def _number(row: dict[str, str], column: str) -> float:
+    with suppress(ValueError, TypeError):
+        return float(row.get(column) or "nan")
+    return math.nan
+
+
+def degrees_of(photos: Sequence[PlacePhoto]) -> NDArray[np.float64]:
+    """The latitudes and longitudes of photos, (N, 2), NaN for none."""
+    none = Position(math.nan, math.nan)
+    return np.array([photo.position or none for photo in photos], np.float64).reshape(-1, 2)

@@ -1,0 +1,341 @@
+"""The doctor: what would make a job fail, or its numbers worthless, said before the job starts."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from place_search.core.errors import PlaceSearchError
+from place_search.evaluation.descriptors import IndexDatabase
+from place_search.evaluation.doctor.check_files import (
+    check_duplicates,
+    check_missing,
+    check_readable,
+    find_unlisted,
+)
+from place_search.evaluation.doctor.check_model import check_centroids, check_index_model
+from place_search.evaluation.doctor.check_positions import (
+    check_agreement,
+    check_csv,
+    check_degrees,
+    check_metres,
+    degrees_of,
+)
+from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
+from place_search.evaluation.doctor.problem import Diagnosis, Problem
+from place_search.evaluation.evaluate import AT, evaluate
+from place_search.evaluation.protocols import Tokyo12Protocol, open_protocol
+from place_search.evaluation.recall import chance_at, no_better_than_chance
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
+from place_search.evaluation.truth.places_truth import benchmark_folders
+from place_search.indexer import Index, Source, open_index, open_index_model, open_source
+from place_search.models import DEFAULT_MODEL, Model, find_model, open_model, read_card
+
+SAMPLE = 60
+"""Queries that are searched for, each with a right photo and another, to see whether any fits."""
+
+
+def examine(
+    files: TruthFiles,
+    *,
+    index: Path | None = None,
+    model: str | Path | None = None,
+    protocol: str | None = None,
+    at: Iterable[int] = AT,
+    sample: int = SAMPLE,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Look at a truth, at photos, at an index, and at the model that is to be used.
+
+    Nothing is raised for what is wrong with them: it is all among the problems. `sample` queries
+    are searched for, which takes some seconds; 0 leaves that out.
+    """
+    visit = _Visit(files, sorted(set(at)), protocol)
+    visit.open_index(index)
+    visit.read_data()
+    visit.open_model(model, threads)
+    visit.look_at_files()
+    visit.look_at_positions()
+    visit.estimate_cost()
+    if sample and visit.fit_to_measure():
+        visit.try_sample(sample, progress)
+    return visit.told
+
+
+class _Visit:
+    """One examination; each step adds what it finds to `told`."""
+
+    def __init__(self, files: TruthFiles, ns: list[int], protocol: str | None) -> None:
+        self.files, self.ns, self.protocol = files, ns, protocol
+        self.told = Diagnosis(model=DEFAULT_MODEL)
+        self.index: Index | None = None
+        self.truth: GroundTruth | None = None
+        self.sources: list[Source] = []
+        self.model: Model | None = None
+
+    def _note(self, kind: str, example: object, error: PlaceSearchError) -> None:
+        self.told.problems.append(Problem(kind, 1, str(example), str(error)))
+
+    def open_index(self, folder: Path | None) -> None:
+        """The index, if one was given, and whether its photos are still there."""
+        if folder is None:
+            return
+        try:
+            self.index = index = open_index(folder)
+        except PlaceSearchError as error:
+            self._note("index", folder, error)
+            return
+        self.told.model, self.told.database = index.model_id, index.count
+        places = list(index.places())
+        gone = [str(place.path) for place in places if not place.path.is_file()]
+        if gone:
+            mend = (
+                f"These photos of {folder} are not where they were; put them back or index again."
+            )
+            self.told.problems.append(Problem("missing", len(gone), gone[0], mend))
+        names = [place.name for place in places]
+        self.told.problems += check_degrees(names, index.positions)
+        if index.manifest.skipped:
+            skipped = index.manifest.skipped
+            self.told.notes.append(
+                f"{len(skipped)} photos were left out of the index, the first is "
+                f"{skipped[0].name}: {skipped[0].reason}."
+            )
+
+    def read_data(self) -> None:
+        """The truth, or at least the photos; and what a table of positions says by itself."""
+        files = self.files
+        tables = [files.data, files.queries, files.database if files.truth is None else None]
+        before = len(self.told.problems)
+        for path in (path for path in tables if path is not None):
+            if path.suffix.lower() == ".csv":
+                self.told.problems += check_csv(path)
+        found_in_tables = len(self.told.problems) > before
+        if not files.why_not():
+            try:
+                self.truth = open_truth(files, lenient=True)
+            except PlaceSearchError as error:
+                self._read_photos_alone(error, blame=not found_in_tables)
+        self._set_truth()
+
+    def _read_photos_alone(self, error: PlaceSearchError, *, blame: bool) -> None:
+        """Photos that no truth can be made of may still be indexed."""
+        data = self.files.data
+        if data is not None and blame:
+            try:
+                source = open_source(data)
+            except PlaceSearchError as why:
+                self._note("data", data, why)
+                return
+            self.sources.append(source)
+            self.told.database = len(source.photos)
+            self.told.notes.append(f"{error} They can be indexed and searched, not evaluated.")
+        elif blame:
+            self._note("truth", self.files.split or self.files.truth or self.files.queries, error)
+
+    def _set_truth(self) -> None:
+        truth, told = self.truth, self.told
+        if truth is None:
+            return
+        told.truth, told.protocol = truth, self.protocol or truth.protocol
+        told.database, told.queries = len(truth.database), len(truth.queries)
+        try:
+            rules = open_protocol(truth, self.protocol)
+        except PlaceSearchError as error:
+            self._note("protocol", told.protocol, error)
+            return
+        right = rules.right()
+        without = right.count(0)
+        told.queries_without_positives = without
+        told.chance = chance_at(rules.candidates(), right, self.ns)
+        if without == len(right):
+            radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
+            mend = (
+                f"No query has a right photo{radius}: check the positions of both, or --radius-m."
+            )
+            told.problems.append(Problem("no-positives", without, truth.queries[0], mend))
+        elif without:
+            told.notes.append(f"{without} queries have no positives and are always wrong.")
+
+    def open_model(self, model: str | Path | None, threads: int | None) -> None:
+        """The model: whole, with a vocabulary, and the one of the index."""
+        wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
+        self.told.model = str(wanted)
+        try:
+            folder = find_model(wanted)
+            self.told.problems += check_centroids(folder)
+            self.told.model = read_card(folder).id
+            if self.index is None:
+                self.model = open_model(folder, mode="throughput", threads=threads)
+            else:
+                self.model = open_index_model(
+                    self.index.manifest, folder, mode="throughput", threads=threads
+                )
+        except PlaceSearchError as error:
+            self._note("model", wanted, error)
+            return
+        if self.index is not None:
+            self.told.problems += check_index_model(self.index, self.model.card)
+
+    def look_at_files(self) -> None:
+        """Missing files, files that cannot be read, copies, and what an index lacks."""
+        truth, problems = self.truth, self.told.problems
+        for source in self.sources:
+            problems += check_readable([photo.path for photo in source.photos])
+        if truth is None:
+            return
+        problems += check_missing(truth)
+        gone = set(truth.missing)
+        problems += check_readable([truth.path(n) for n in truth.photos if n not in gone])
+        problems += check_duplicates(truth)
+        if not gone and (self.files.split or self.files.truth):
+            unlisted = find_unlisted(truth)
+            if unlisted:
+                self.told.notes.append(
+                    f"{len(unlisted)} photos under {truth.root} are not in {truth.name}, such as "
+                    f"{unlisted[0]}; they are left out."
+                )
+        if self.index is not None:
+            lacking = IndexDatabase(self.index, truth).lacking
+            if lacking:
+                mend = f"{self.index.folder} does not hold these of the database; index them again."
+                problems.append(Problem("not-in-index", len(lacking), lacking[0], mend))
+
+    def look_at_positions(self) -> None:
+        """Positions of the truth, and of names and lists that give two kinds."""
+        truth, files = self.truth, self.files
+        if truth is None:
+            return
+        if truth.database_metres is not None and truth.query_metres is not None:
+            separate = truth.protocol != "leave-one-out"
+            metres = [truth.database_metres, *([truth.query_metres] if separate else [])]
+            names = [*truth.database, *(truth.queries if separate else ())]
+            self.told.problems += check_metres(
+                names, np.concatenate(metres), places=len(truth.database)
+            )
+        if files.split is not None or files.truth is not None:
+            return
+        photos = [photo for data in self._listed() for photo in open_source(data).photos]
+        self.told.problems += check_agreement(photos)
+        if any(data.is_dir() for data in self._listed()):
+            names = [photo.name for photo in photos]
+            self.told.problems += check_degrees(names, degrees_of(photos))
+
+    def _listed(self) -> list[Path]:
+        """Folders and tables of photos with positions."""
+        data = self.files.data
+        if data is not None and data.is_dir() and (folders := benchmark_folders(data)):
+            return list(folders)
+        return [path for path in (self.files.data, self.files.database, self.files.queries) if path]
+
+    def estimate_cost(self) -> None:
+        """Memory, disk and time."""
+        told = self.told
+        if self.model is None or not told.database:
+            return
+        card = self.model.card
+        cells = card.preprocessing.width * card.preprocessing.height // card.stride**2
+        rate = measure_rate(self.model)
+        others = told.queries
+        if self.truth is not None:
+            others = len(self.truth.photos) - len(set(self.truth.database))
+        told.plan = make_plan(self.model, told.database, others, rate, cells)
+        todo = others if self.index is not None else told.database + others
+        told.seconds = {
+            "embed": todo / rate,
+            "search": search_seconds(told.database, told.queries, card.dims),
+            "verify": 0.0,
+        }
+        told.problems += check_plan(told.plan)
+
+    def fit_to_measure(self) -> bool:
+        """Whether a sample can be tried: nothing essential is missing."""
+        if self.truth is None or self.model is None or self.told.chance is None:
+            return False
+        if self.index is not None and self.index.fingerprint != self.model.fingerprint:
+            return False
+        return not self.truth.missing or len(self.truth.missing) < len(self.truth.photos)
+
+    def try_sample(self, size: int, progress: Callable[[int, int], None] | None) -> None:
+        """Search for some queries among some photos: does any find its place?"""
+        assert self.truth is not None  # noqa: S101 - fit_to_measure has seen to it
+        assert self.model is not None  # noqa: S101
+        part = sample_truth(self.truth, size, whole_database=self.index is not None)
+        if part is None:
+            return
+        try:
+            report = evaluate(part, self.model, at=[1], index=self.index, progress=progress)
+        except PlaceSearchError as error:
+            self._note("sample", self.truth.name, error)
+            return
+        rules = open_protocol(part)
+        recall, chance = report.recall[1], report.chance[1]
+        self.told.sample = {
+            "queries": report.queries,
+            "database": report.database,
+            "recall": {"1": round(recall, 1)},
+            "chance": {"1": round(chance, 1)},
+        }
+        if no_better_than_chance(recall, rules.candidates(), rules.right(), 1):
+            mend = (
+                f"Of {report.queries} queries {recall:.1f} % found their place, and chance gives "
+                f"{chance:.1f} %: photos and truth are out of step, or the model sees nothing; "
+                "compare some queries with their positives by eye."
+            )
+            self.told.problems.append(Problem("out-of-step", report.queries, part.queries[0], mend))
+
+
+def sample_truth(
+    truth: GroundTruth, size: int, *, whole_database: bool = False
+) -> GroundTruth | None:
+    """At most `size` queries, a positive of each, and as many other photos; None if there are none.
+
+    Only photos that exist and queries with positives are chosen, by a fixed seed.
+    """
+    random = np.random.default_rng(0)
+    gone = set(truth.missing)
+    there = np.array([name not in gone for name in truth.database])
+    rules = open_protocol(truth, None)
+    usable = [
+        query
+        for query, rows in enumerate(rules.positives)
+        if truth.queries[query] not in gone and there[rows].any()
+    ]
+    if not usable:
+        return None
+    queries = np.sort(random.permutation(usable)[:size])
+    if whole_database:
+        rows: Rows = np.arange(len(truth.database))
+    else:
+        right = [random.choice(found[there[found]]) for found in _of(rules.positives, queries)]
+        others = random.permutation(np.flatnonzero(there))[: len(queries)]
+        rows = np.unique(np.concatenate([right, others])).astype(np.int64)
+    # A query that is a database photo itself finds its row only where that is in the sample.
+    new_row = np.full(len(truth.database) + 1, -1, dtype=np.int64)
+    new_row[rows] = np.arange(len(rows))
+    times, asked = truth.database_times, truth.query_times
+    # Panoramas are torn apart here.
+    plain = truth.protocol == Tokyo12Protocol.name and not whole_database
+    return replace(
+        truth,
+        database=tuple(truth.database[row] for row in rows.tolist()),
+        queries=tuple(truth.queries[query] for query in queries.tolist()),
+        positives=tuple(
+            np.sort(new_row[found][new_row[found] >= 0]) for found in _of(truth.positives, queries)
+        ),
+        own=new_row[truth.own[queries]],
+        protocol="raw" if plain or truth.protocol == "leave-one-out" else truth.protocol,
+        database_times=None if times is None else times[rows],
+        query_times=None if asked is None else asked[queries],
+        database_metres=None,
+        query_metres=None,
+        missing=(),
+    )
+
+
+def _of(items: Any, chosen: Rows) -> list[Rows]:
+    return [items[row] for row in chosen.tolist()]

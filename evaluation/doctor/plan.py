@@ -1,0 +1,107 @@
+"""What a job will need on this machine: memory, disk, time."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from place_search.evaluation.descriptors import CHUNK_BYTES
+from place_search.evaluation.doctor.problem import Problem
+from place_search.evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
+from place_search.models import CODE_BYTES, Model
+
+_MEASURED = 6
+_SHARD_BYTES = 320 << 20
+"""A shard while it is written: its rows, their copy and the file."""
+_CODES_OVER = 128 << 20
+"""Bytes of descriptors beyond which an index keeps one bit a dimension in memory."""
+
+
+def measure_rate(model: Model) -> float:
+    """Photos a second that the model alone describes, of the size that its card names."""
+    card = model.card.preprocessing
+    pixels = np.random.default_rng(0).integers(0, 256, (card.height, card.width, 3), dtype=np.uint8)
+    model.runtime.embed(pixels)
+    start = time.perf_counter()
+    count = sum(1 for _ in model.stream((row, pixels) for row in range(_MEASURED)))
+    return count / (time.perf_counter() - start)
+
+
+def search_seconds(places: int, queries: int, dims: int) -> float:
+    """Seconds that an exact search takes, from a small part of its matrix products."""
+    rows = np.ones((512, dims), dtype=np.float32)
+    asked = np.ones((max(1, min(queries, 512)), dims), dtype=np.float32)
+    parts = []
+    for _ in range(3):
+        start = time.perf_counter()
+        asked @ rows.T
+        parts.append(time.perf_counter() - start)
+    return min(parts) * places * queries / (len(rows) * len(asked))
+
+
+def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) -> dict[str, Any]:
+    """Bytes that indexing and evaluating need, beside those there are."""
+    dims = model.card.dims
+    vectors = 4 * dims * places
+    coded = places * (dims // 8 + 16)
+    index_disk = vectors + places * cells * CODE_BYTES + places * 8192
+    block = min(MAX_BLOCK, max(1, QUERY_BYTES // (4 * dims)), max(1, queries))
+    step = max(1, CHUNK_BYTES // (4 * dims))
+    resident = resident_bytes()
+    scratch = Path(tempfile.gettempdir())
+    return {
+        "photos": places + queries,
+        "dims": dims,
+        "photos_per_second": round(rate, 1),
+        "memory_bytes": {
+            "index": resident + _SHARD_BYTES + (vectors if vectors <= _CODES_OVER else coded),
+            "eval": resident + 4 * dims * (block + 2 * step) + 10 * block * step,
+            "available": available_memory(),
+        },
+        "disk_bytes": {
+            "index": index_disk + (vectors if vectors <= _CODES_OVER else coded),
+            "eval": 4 * dims * (places + queries),
+            "available": shutil.disk_usage(scratch).free,
+            "folder": str(scratch),
+        },
+    }
+
+
+def check_plan(plan: Mapping[str, Any]) -> list[Problem]:
+    """Whether this machine has the memory and the disk."""
+    problems = []
+    memory, disk = plan["memory_bytes"], plan["disk_bytes"]
+    for kind, needs, mend in (
+        ("memory", memory, "close other programs or take a machine with more"),
+        ("disk", disk, "make room, or set TMPDIR to a folder on a larger disk"),
+    ):
+        needed = max(needs["index"], needs["eval"])
+        if needed > needs["available"]:
+            sizes = f"{needed / 1e9:.1f} GB of {kind} needed, {needs['available'] / 1e9:.1f} free"
+            problems.append(Problem(f"not-enough-{kind}", 1, sizes, f"{sizes}: {mend}."))
+    return problems
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now, with its model open."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def available_memory() -> int:
+    """Memory that is free, of the machine and of the container that this may be in."""
+    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if " kB" in line}
+    available = found["MemAvailable"]
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text("ascii").strip()
+        used = int((group / "memory.current").read_text("ascii"))
+    except (OSError, ValueError):
+        return available
+    return available if limit == "max" else min(available, max(0, int(limit) - used))

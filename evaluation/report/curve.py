@@ -1,0 +1,64 @@
+"""The curve of Recall@N, beside chance and published figures."""
+
+from collections.abc import Mapping, Sequence
+
+from place_search.evaluation.report.svg import document, line, polyline, text
+from place_search.models import Recall
+
+WIDTH, HEIGHT = 480, 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 36, 100, 34, 44
+
+
+def draw_curve(
+    recall: Mapping[int, float], chance: Mapping[int, float], published: Sequence[Recall] = ()
+) -> str:
+    """An SVG of recall and chance, both in per cent by N, and of published figures."""
+    last = max(recall)
+
+    def x(n: float) -> float:
+        return _LEFT + (n - 1) / max(1, last - 1) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(per_cent: float) -> float:
+        return HEIGHT - _BOTTOM - per_cent / 100 * (HEIGHT - _TOP - _BOTTOM)
+
+    body = []
+    for share in range(0, 101, 20):
+        body.append(line(_LEFT, y(share), WIDTH - _RIGHT, y(share), "grid"))
+        body.append(text(_LEFT - 8, y(share) + 4, f"{share}", anchor="end", kind="soft"))
+    for n in sorted({1, *range(5, last + 1, 5), last}):
+        body.append(text(x(n), HEIGHT - _BOTTOM + 20, str(n), anchor="middle", kind="soft"))
+    body.append(line(_LEFT, y(0), WIDTH - _RIGHT, y(0), "axis"))
+    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    body.append(text(middle, HEIGHT - 6, "N", anchor="middle"))
+    body.append(text(4, 14, "Recall@N, %"))
+    ends: list[tuple[float, str, str]] = []
+    for kind, values, words in (
+        ("chance dashes", chance, "chance"),
+        ("measured", recall, "measured"),
+    ):
+        body.append(polyline([(x(n), y(values[n])) for n in sorted(values)], f"{kind} line"))
+        ends.append((y(values[last]), f"{words} {values[last]:.0f}", kind.split()[0]))
+    for row in published:
+        known = {int(n): value for n, value in row.at.items() if int(n) <= last}
+        for n, value in known.items():
+            body.append(f'<circle cx="{x(n):.1f}" cy="{y(value):.1f}" r="4.5" class="published"/>')
+        if known:
+            end = max(known)
+            ends.append((y(known[end]), f"{row.kind} {known[end]:.0f}", "published"))
+    body += _labels(ends)
+    return document(
+        WIDTH, HEIGHT, f"Recall@1 {recall[1]:.1f} %, Recall@{last} {recall[last]:.1f} %", body
+    )
+
+
+def _labels(ends: list[tuple[float, str, str]]) -> list[str]:
+    """Names at the ends of the lines, moved apart where they would meet."""
+    drawn, floor = [], float("-inf")
+    for height, words, kind in sorted(ends):
+        floor = max(height, floor + 16)
+        drawn.append(
+            text(WIDTH - _RIGHT + 6, floor + 4, words).replace(
+                "<text", f'<text style="stroke:none" class="{kind}"'
+            )
+        )
+    return drawn

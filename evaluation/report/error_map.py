@@ -1,0 +1,102 @@
+"""The map of errors: where the queries were taken, and where their first results are."""
+
+import math
+from collections.abc import Container, Sequence
+from html import escape
+
+import numpy as np
+
+from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.svg import document, line, text
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.positives import plane
+
+WIDTH, MAX_HEIGHT, MARGIN = 900, 560, 26
+SMALLEST = 20.0
+"""Metres that the map shows at least."""
+DRAWN = 3000
+"""Queries and places that are drawn at most."""
+
+
+def draw_map(
+    truth: GroundTruth, report: EvalReport, outcomes: Sequence[Outcome], shown: Container[int] = ()
+) -> str | None:
+    """An SVG of places, right queries and wrong ones, each with the way to its first result.
+
+    Queries that are `shown` in the page link to what is said of them. None without positions.
+    """
+    if truth.database_metres is None or truth.query_metres is None:
+        return None
+    count = len(truth.database)
+    spots = plane(np.concatenate([truth.database_metres, truth.query_metres]))
+    known = spots[np.isfinite(spots).all(axis=1)]
+    if not len(known):
+        return None
+    low, high = known.min(axis=0), known.max(axis=0)
+    middle, span = (low + high) / 2, np.maximum(high - low, SMALLEST)
+    low, high = middle - span / 2, middle + span / 2
+    scale = min((WIDTH - 2 * MARGIN) / span[0], (MAX_HEIGHT - 2 * MARGIN - 30) / span[1])
+    height = math.ceil(span[1] * scale) + 2 * MARGIN + 30
+    left = (WIDTH - span[0] * scale) / 2
+    # North is up.
+    drawn = (spots - [low[0], high[1]]) * [scale, -scale] + [left, MARGIN]
+
+    body = [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" class="place"/>'
+        for x, y in _spread(np.unique(np.round(drawn[:count], 1), axis=0))
+        if math.isfinite(x) and math.isfinite(y)
+    ]
+    chosen = [outcomes[row] for row in np.unique(_evenly(len(outcomes))).tolist()]
+    for outcome in sorted(chosen, key=lambda outcome: not outcome.right):
+        x, y = drawn[count + outcome.query].tolist()
+        if math.isfinite(x) and math.isfinite(y):
+            body.append(_query(report, outcome, (x, y), drawn, outcome.query in shown))
+    body += _ruler(scale, height)
+    return document(WIDTH, height, "Map of the queries and of their first results", body)
+
+
+def _query(
+    report: EvalReport,
+    outcome: Outcome,
+    spot: tuple[float, float],
+    drawn: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
+    linked: bool,
+) -> str:
+    x, y = spot
+    words = f"{outcome.name}: {'right' if outcome.right else 'wrong'}"
+    if outcome.error_m is not None:
+        words += f", first result {outcome.error_m:,.0f} m away"
+    if outcome.right:
+        mark = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="right"/>'
+    else:
+        mark = f'<path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8" class="wrong"/>'
+        if outcome.error_m is not None:
+            east, north = drawn[int(report.ranked[outcome.query].rows[0])].tolist()
+            mark = line(x, y, east, north, "way") + mark
+    mark = f"<g><title>{escape(words)}</title>{mark}</g>"
+    return f'<a href="#q{outcome.query}">{mark}</a>' if linked else mark
+
+
+def _ruler(scale: float, height: int) -> list[str]:
+    """A round number of metres, about a fifth of the width."""
+    metres = 10 ** math.floor(math.log10(WIDTH / 5 / scale))
+    metres *= next(step for step in (5, 2, 1) if step * metres * scale <= WIDTH / 4 or step == 1)
+    y, words = height - 14, f"{metres:,.0f} m" if metres >= 1 else f"{metres:g} m"
+    end = MARGIN + metres * scale
+    return [
+        line(MARGIN, y, end, y, "axis"),
+        line(MARGIN, y - 4, MARGIN, y + 4, "axis"),
+        line(end, y - 4, end, y + 4, "axis"),
+        text(end + 8, y + 4, words),
+        text(WIDTH - MARGIN, y + 4, "north is up", anchor="end", kind="soft"),
+    ]
+
+
+def _evenly(count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return np.linspace(0, count - 1, min(count, DRAWN)).astype(np.int64)
+
+
+def _spread(rows: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[list[float]]:
+    found: list[list[float]] = rows[_evenly(len(rows))].tolist()
+    return found

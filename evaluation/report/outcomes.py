@@ -1,0 +1,48 @@
+"""What came of each query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from place_search.evaluation.position_error import position_errors
+from place_search.evaluation.recall import first_hits
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.ground_truth import GroundTruth
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One query's results.
+
+    `first_right` is the rank of its first right result, or None where none of those kept is right;
+    `error_m` the distance from the query to its first result, or None where that is not known.
+    """
+
+    query: int
+    name: str
+    first_right: int | None
+    error_m: float | None
+    answerable: bool
+    asked: bool
+
+    @property
+    def right(self) -> bool:
+        """Whether the first result is right."""
+        return self.first_right == 1
+
+
+def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[Outcome]:
+    """The outcome of each query, in their order."""
+    first = first_hits([found.rows for found in report.ranked], report.positives)
+    errors = position_errors(truth, report.ranked)
+    return [
+        Outcome(
+            query=query,
+            name=truth.queries[query],
+            first_right=int(rank) if np.isfinite(rank) else None,
+            error_m=None if np.isnan(errors[query]) else float(errors[query]),
+            answerable=bool(len(report.positives[query])),
+            asked=bool(len(report.ranked[query].rows)),
+        )
+        for query, rank in enumerate(first)
+    ]

@@ -1,0 +1,84 @@
+"""The report's tables: Recall@N as Markdown and CSV, and a CSV line for each query."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.ground_truth import GroundTruth
+
+
+def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of the table of Recall@N, with published figures beside."""
+    head = [
+        "N",
+        "Recall@N %",
+        "chance %",
+        *(_title(row.kind, row.note) for row in report.published),
+    ]
+    return head, [
+        [
+            str(n),
+            f"{recall:.1f}",
+            f"{report.chance[n]:.1f}",
+            *(_figure(row.at, n) for row in report.published),
+        ]
+        for n, recall in report.recall.items()
+    ]
+
+
+def _title(kind: str, note: str) -> str:
+    return f"{kind} %" + (f" ({note})" if note else "")
+
+
+def _figure(at: Mapping[str, float], n: int) -> str:
+    return f"{at[str(n)]:.1f}" if str(n) in at else ""
+
+
+def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
+    """The table in Markdown, below what it is of."""
+    head, rows = recall_rows(report)
+    lines = [
+        f"# {report.model} on {truth.name}",
+        "",
+        f"Protocol {report.protocol}: {report.says}.",
+        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
+        f"without positives, against {report.database} database photos.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---:|' * len(head)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        *(f"\n{warning}" for warning in report.warnings),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def recall_csv(report: EvalReport) -> str:
+    """The same table as CSV."""
+    head, rows = recall_rows(report)
+    return _csv([head, *rows])
+
+
+def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Outcome]) -> str:
+    """A line for each query: its first result, and the rank of its first right one."""
+    lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
+    for outcome in outcomes:
+        found = report.ranked[outcome.query]
+        lines.append(
+            [
+                outcome.name,
+                truth.database[int(found.rows[0])] if outcome.asked else "",
+                f"{found.similarities[0]:.4f}" if outcome.asked else "",
+                "" if outcome.first_right is None else str(outcome.first_right),
+                "" if outcome.error_m is None else f"{outcome.error_m:.1f}",
+                str(len(report.positives[outcome.query])),
+            ]
+        )
+    return _csv(lines)
+
+
+def _csv(lines: list[list[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(lines)
+    return out.getvalue()

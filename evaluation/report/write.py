@@ -1,0 +1,59 @@
+"""Writing a report's files."""
+
+import json
+from pathlib import Path
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.protocols import open_protocol
+from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.report.curve import draw_curve
+from place_search.evaluation.report.gallery import render_page
+from place_search.evaluation.report.outcomes import outcomes_of
+from place_search.evaluation.report.tables import queries_csv, recall_csv, recall_markdown
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.ground_truth import GroundTruth
+
+
+def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
+    """Write a report into the folder `out`, and return the path of its page.
+
+    The files: `report.json` (what `eval --json` prints, with the whole curve), `recall.md` and
+    `recall.csv` (the table), `queries.csv` (a line a query), `recall.svg` (the curve), and
+    `index.html`, which shows all of that and the photos, and needs no other file.
+
+    Raises:
+        TruthError: the folder cannot be written.
+    """
+    rules = open_protocol(truth, report.protocol)
+    # Of a small database there may be fewer results than the curve would show.
+    deepest = max(max(report.recall), max(len(found.rows) for found in report.ranked))
+    ns = range(1, deepest + 1)
+    recall = recall_at([found.rows for found in report.ranked], report.positives, ns)
+    chance = chance_at(rules.candidates(), rules.right(), ns)
+    outcomes = outcomes_of(truth, report)
+    body = {
+        **report.to_json(),
+        "truth": truth.name,
+        "radius_m": truth.radius_m,
+        "curve": {
+            "recall": {str(n): round(value, 2) for n, value in recall.items()},
+            "chance": {str(n): round(value, 2) for n, value in chance.items()},
+        },
+    }
+    texts = {
+        "report.json": json.dumps(body, indent=2, ensure_ascii=False) + "\n",
+        "recall.md": recall_markdown(truth, report),
+        "recall.csv": recall_csv(report),
+        "queries.csv": queries_csv(truth, report, outcomes),
+        "recall.svg": draw_curve(recall, chance, report.published),
+        "index.html": render_page(truth, report, outcomes, (recall, chance)),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise TruthError(
+            f"The report cannot be written to {out} ({error.strerror}); name another folder."
+        ) from error
+    return out / "index.html"

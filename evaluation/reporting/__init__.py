@@ -1,5 +1,0 @@
-"""A report in files: tables, the curve of Recall@N, and a page with the photos themselves."""
-
-from evaluation.reporting.write import write_report
-
-__all__ = ["write_report"]

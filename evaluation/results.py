@@ -1,0 +1,73 @@
+"""What an evaluation found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from place_search.evaluation.ranking import Ranked
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.indexer import Skipped
+from place_search.models import Recall
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """Recall@N of a model on a truth, in per cent of all queries, beside the chance level.
+
+    `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
+    query counts as wrong and a database photo is never found. `seconds` are of wall time.
+    `unverified` is the recall before spatial verification, where that was done. `published` are
+    figures of the same model on the same data, from its card. `error_m` has the metres from a query
+    to its first result, by percentile, where both have positions. `says` explains the
+    protocol; `ranked` holds the first results of each query and `positives` what was right.
+    """
+
+    protocol: str
+    model: str
+    database: int
+    queries: int
+    queries_without_positives: int
+    recall: Mapping[int, float]
+    chance: Mapping[int, float]
+    seconds: Mapping[str, float]
+    unreadable: Sequence[Skipped] = ()
+    warnings: Sequence[str] = ()
+    unverified: Mapping[int, float] | None = None
+    published: Sequence[Recall] = ()
+    error_m: Mapping[int, float] | None = None
+    says: str = ""
+    ranked: Sequence[Ranked] = field(default=(), repr=False)
+    positives: Sequence[Rows] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as `place-search eval --json` prints it."""
+        return {
+            "protocol": self.protocol,
+            "model": self.model,
+            "database": self.database,
+            "queries": self.queries,
+            "queries_without_positives": self.queries_without_positives,
+            "recall": _at(self.recall),
+            **({"unverified": _at(self.unverified)} if self.unverified is not None else {}),
+            "chance": _at(self.chance),
+            **({"error_m": _at(self.error_m)} if self.error_m is not None else {}),
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            "published": [
+                {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published
+            ],
+            "unreadable": [photo._asdict() for photo in self.unreadable],
+            "warnings": list(self.warnings),
+        }
+
+
+def _at(values: Mapping[int, float]) -> dict[str, float]:
+    return {str(n): round(value, 2) for n, value in values.items()}
+
+
+def find_published(recall: Sequence[Recall], name: str) -> list[Recall]:
+    """The figures of a card on the data of this name: `pitts30k_test` is `Pitts30k-test`."""
+    return [row for row in recall if _plain(row.dataset) == _plain(name)]
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

@@ -1,0 +1,1 @@
+"""Ground truth: which database photos show the place of which query."""

@@ -1,0 +1,135 @@
+"""The truth as a CSV file: the columns `query,positives`."""
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.indexer import open_source
+
+
+def read_truth_csv(
+    truth: Path, root: Path, database: Path | None = None, *, lenient: bool = False
+) -> GroundTruth:
+    """Read a CSV with the columns `query,positives` (`;` between positives, paths under `root`).
+
+    A query on several rows has the positives of all of them. `database` is a folder of photos or
+    a CSV with the column `path`, whose paths are under `root`; it is looked for where it says,
+    then under `root`. Without it, the database is all positives in the order they first appear.
+    When `lenient`, photos that do not exist are listed in the truth as `missing`.
+
+    Raises:
+        TruthError: a file that is missing or lacks a column, a photo that does not exist or lies
+            outside `root` or the database, no queries, no positives at all.
+    """
+    if not lenient and not root.is_dir():
+        raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
+    root = _absolute(root)
+    missing: dict[str, None] | None = {} if lenient else None
+    listed: dict[str, dict[str, int]] = {}
+    for number, row in _rows(truth, "query", "positives"):
+        query = _photo_name(root, row["query"], f"{truth}, row {number}", missing)
+        positives = listed.setdefault(query, {})
+        for text in filter(None, map(str.strip, row["positives"].split(";"))):
+            name = _photo_name(root, text, f"{truth}, row {number}", missing)
+            positives.setdefault(name, number)
+    if not listed:
+        raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
+
+    names = _first_seen(listed) if database is None else _database_names(database, root, missing)
+    row_of = {name: row for row, name in enumerate(names)}
+    for query, positives in listed.items():
+        for name, number in positives.items():
+            if name not in row_of and name != query:
+                raise TruthError(
+                    f"{truth}, row {number}: the positive '{name}' is not in the database "
+                    f"{database}; add it there or take it out of the row."
+                )
+    right = tuple(
+        np.array(sorted(row_of[name] for name in positives if name != query), dtype=np.int64)
+        for query, positives in listed.items()
+    )
+    if not any(rows.size for rows in right):
+        raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
+    own = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
+    return GroundTruth(
+        root, names, tuple(listed), right, own, name=truth.stem, missing=(*(missing or ()),)
+    )
+
+
+def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for positives in listed.values() for name in positives))
+
+
+def _database_names(database: Path, root: Path, missing: dict[str, None] | None) -> tuple[str, ...]:
+    if not database.exists() and (root / database).exists():
+        database = root / database
+    if database.is_dir():
+        folder = root / _under(root, database, "--database")
+        names = [(folder / photo.name).relative_to(root) for photo in open_source(database).photos]
+        return tuple(name.as_posix() for name in names)
+    rows = _rows(database, "path")
+    found = dict.fromkeys(
+        _photo_name(root, row["path"], f"{database}, row {number}", missing) for number, row in rows
+    )
+    if not found:
+        raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
+    return tuple(found)
+
+
+def _rows(path: Path, *columns: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The non-blank rows of a CSV by column, with their line numbers in the file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, restval="", strict=True)
+            header = [name.strip().lower() for name in reader.fieldnames or ()]
+            missing = [name for name in columns if name not in header]
+            if missing:
+                raise TruthError(
+                    f"{path} has no column '{missing[0]}'; its first line must name the columns "
+                    f"{','.join(columns)}."
+                )
+            reader.fieldnames = header
+            for row in reader:
+                if None in row:
+                    raise TruthError(
+                        f"{path}, row {reader.line_num} has more fields than the first line names; "
+                        "put ';' between positives and quotes round a path with a comma."
+                    )
+                values = {name: row[name].strip() for name in columns}
+                if any(values.values()):
+                    yield reader.line_num, values
+    except FileNotFoundError:
+        raise TruthError(f"{path} does not exist; check the path.") from None
+    except IsADirectoryError:
+        raise TruthError(f"{path} is a folder where a CSV file is needed.") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TruthError(f"{path} cannot be read as a UTF-8 CSV file ({error}).") from error
+
+
+def _photo_name(root: Path, text: str, where: str, missing: dict[str, None] | None) -> str:
+    """The name of a listed photo, which must be a file under `root` or else goes to `missing`."""
+    if not text or "\0" in text:
+        raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
+    name = _under(root, root / text, where)
+    if not (root / name).is_file() and missing is not None:
+        missing[name] = None
+    elif not (root / name).is_file():
+        raise TruthError(f"{where}: there is no photo '{text}' under {root}; check both.")
+    return name
+
+
+def _under(root: Path, path: Path, where: str) -> str:
+    """The posix path of `path` relative to `root`, as written; links only where that helps."""
+    for target, base in ((_absolute(path), root), (path.resolve(), root.resolve())):
+        if target.is_relative_to(base):
+            return target.relative_to(base).as_posix()
+    raise TruthError(f"{where}: '{path}' is not under {root}; name a root that holds all photos.")
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))

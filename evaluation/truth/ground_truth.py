@@ -1,0 +1,61 @@
+"""Ground truth: which database photos show the place of which query."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.errors import TruthError
+
+Rows: TypeAlias = NDArray[np.int64]
+"""Row numbers of the database."""
+Metres: TypeAlias = NDArray[np.float64]
+"""Positions in metres: (N, 2) easting and northing, or (N, 3) geocentric; NaN for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """Queries, database and positives of one evaluation.
+
+    Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
+    `queries[i]`, ascending; it may be empty. `own[i]` is the database row of that query itself,
+    which never counts as one of its results, or -1 where the query is not in the database.
+
+    `name` says which data this is, `protocol` how it is measured unless one is asked for, and
+    `missing` which photos do not exist. Positions are there where positives come from a radius;
+    times where the data says which photos were taken on one visit.
+    """
+
+    root: Path
+    database: tuple[str, ...]
+    queries: tuple[str, ...]
+    positives: tuple[Rows, ...]
+    own: Rows
+    name: str = ""
+    protocol: str = "truth-csv"
+    radius_m: float | None = None
+    database_metres: Metres | None = None
+    query_metres: Metres | None = None
+    database_times: NDArray[np.float64] | None = None
+    query_times: NDArray[np.float64] | None = None
+    missing: tuple[str, ...] = ()
+
+    def path(self, name: str) -> Path:
+        """The file of a query or of a database photo."""
+        return self.root / name
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """All photos, each once: the database in its order, then the queries not in it."""
+        return tuple(dict.fromkeys((*self.database, *self.queries)))
+
+    def require_photos(self) -> None:
+        """Make sure that no photo is missing. Raises `TruthError`."""
+        if self.missing:
+            raise TruthError(
+                f"{len(self.missing)} of the {len(self.photos)} photos of {self.name} are not "
+                f"under {self.root}, the first is '{self.missing[0]}'; `place-search doctor` "
+                "with the same options says more."
+            )

@@ -1,0 +1,106 @@
+"""The truth of photos with positions: folders with `@` names or Exif, CSV files with columns."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.positives import RADIUS_M, metres_of, within
+from place_search.indexer import PlacePhoto, Source, open_source
+from place_search.photos import read_position
+
+_SETS = ("images/test", "test", "")
+
+
+def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
+    """The folders `database` and `queries` of a benchmark data set, if this is one.
+
+    `data` is the folder that holds the two, or one above them in `images/test` or `test`.
+    """
+    for inner in _SETS:
+        found = data / inner / "database", data / inner / "queries"
+        if all(folder.is_dir() for folder in found):
+            return found
+    return None
+
+
+def read_places_truth(
+    database: Path, queries: Path | None = None, radius_m: float | None = None
+) -> GroundTruth:
+    """Positives by distance: photos of `database` within `radius_m` (25) of each query.
+
+    Both are folders or CSV files as `place-search index` takes them. Without `queries`, each photo
+    of `database` is a query against all others (leave-one-out).
+
+    Raises:
+        SourceError: a folder or CSV file that cannot be used.
+        TruthError: no photo has a position, or no query has a positive.
+    """
+    places = open_source(database)
+    asked = None if queries is None else open_source(queries)
+    radius = RADIUS_M if radius_m is None else radius_m
+    listed = [*_placed(places), *(_placed(asked) if asked else ())]
+    root = _root([places.root, (asked or places).root], listed)
+    metres = metres_of(listed)
+    count = len(places.photos)
+    known = np.asarray(np.isfinite(metres).all(axis=1))
+    for source, rows in ((places, known[:count]), (asked, known[count:])):
+        if source is not None and not rows.any():
+            raise TruthError(
+                f"None of the photos in {database if source is places else queries} has a "
+                "position; give a CSV with path,latitude,longitude or photos with Exif GPS."
+            )
+    names = tuple(os.path.relpath(photo.path, root) for photo in listed)
+    of_queries = slice(0, count) if asked is None else slice(count, None)
+    row_of = {name: row for row, name in enumerate(names[:count])}
+    own = np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64)
+    return GroundTruth(
+        root=root,
+        database=names[:count],
+        queries=names[of_queries],
+        positives=within(metres[:count], metres[of_queries], radius, own=own),
+        own=own,
+        name=_name(database) if queries is None else _pair_name(database, queries),
+        protocol="leave-one-out" if asked is None else "raw",
+        radius_m=radius,
+        database_metres=metres[:count],
+        query_metres=metres[of_queries],
+    )
+
+
+def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
+    """The folder that names are relative to: that of the lists, unless photos lie elsewhere."""
+    root = Path(os.path.commonpath(roots))
+    folders = {photo.path.parent for photo in photos}
+    if all(folder.is_relative_to(root) for folder in folders):
+        return root
+    return Path(os.path.commonpath(folders))
+
+
+def _placed(source: Source) -> Sequence[PlacePhoto]:
+    """Photos with the position that is known of each: listed, in its name, or in its Exif."""
+    return [
+        photo
+        if photo.utm is not None or photo.position is not None or source.kind == "csv"
+        else replace(photo, position=read_position(photo.path))
+        for photo in source.photos
+    ]
+
+
+def _pair_name(database: Path, queries: Path) -> str:
+    """A benchmark's own name, else both: `day_left → night_right`."""
+    if database.parent == queries.parent and database.name == "database":
+        return _name(database)
+    return f"{_name(database)} → {_name(queries)}"
+
+
+def _name(data: Path) -> str:
+    """What to call the data: `pitts30k-test` for pitts30k/images/test/database."""
+    parts = data.resolve().parts
+    if parts[-1] == "database" and "images" in parts[-3:-1]:
+        return f"{parts[-4]}-{parts[-2]}"
+    return data.resolve().stem if data.is_file() else parts[-1]

@@ -1,0 +1,86 @@
+"""The truth of a split file: positives are all database photos within its radius."""
+
+from pathlib import Path
+
+import numpy as np
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.positives import within
+from place_search.indexer import PhotoFiles, Split, read_split
+
+QUERIES_DIRS = ("queries_real", "queries")
+
+
+def read_split_truth(
+    file: Path,
+    root: Path,
+    queries_dir: str | None = None,
+    radius_m: float | None = None,
+    *,
+    lenient: bool = False,
+) -> GroundTruth:
+    """Read a `.mat` or `.npz` split whose database photos are under `root`.
+
+    The queries of a `.mat` split are under the folder `queries_dir` of it, by default
+    `queries_real` or `queries`, whichever there is. `radius_m` replaces the split's own radius.
+    Photos that do not exist are listed in the truth as `missing`; when `lenient`, these may be all
+    for lack of the folder itself.
+
+    Raises:
+        SourceError: not a split, or one that contradicts itself.
+        TruthError: there is no such root, or it lacks the folder that `queries_dir` names.
+    """
+    split = read_split(file)
+    if not lenient and not root.is_dir():
+        raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
+    if not lenient and queries_dir is not None and not (root / queries_dir).is_dir():
+        raise TruthError(
+            f"{root} has no folder '{queries_dir}' for the queries; name it with --queries-dir."
+        )
+    prefix = _queries_prefix(split, root, queries_dir)
+    files = PhotoFiles(root)
+    database, no_database = _find(files, split.database)
+    queries, no_queries = _find(files, [prefix + name for name in split.queries])
+    radius = split.radius_m if radius_m is None else radius_m
+    row_of = {name: row for row, name in enumerate(database)}
+    own = np.array([row_of.get(name, -1) for name in queries], dtype=np.int64)
+    return GroundTruth(
+        root=root,
+        database=database,
+        queries=queries,
+        positives=within(split.database_utm, split.queries_utm, radius, own=own),
+        own=own,
+        name=file.stem,
+        protocol=_protocol(split),
+        radius_m=radius,
+        database_metres=split.database_utm,
+        query_metres=split.queries_utm,
+        database_times=split.database_times,
+        query_times=split.query_times,
+        missing=(*no_database, *no_queries),
+    )
+
+
+def _queries_prefix(split: Split, root: Path, queries_dir: str | None) -> str:
+    if queries_dir is not None:
+        return f"{Path(queries_dir).as_posix()}/"
+    if split.queries_below_root:
+        return ""
+    there = [name for name in QUERIES_DIRS if (root / name).is_dir()]
+    return f"{(there or QUERIES_DIRS)[0]}/"
+
+
+def _find(
+    files: PhotoFiles, names: "list[str] | tuple[str, ...]"
+) -> tuple[tuple[str, ...], list[str]]:
+    """The names of the files, with listed names for those that do not exist; and these alone."""
+    found = [files.find(name) for name in names]
+    missing = [name for name, file in zip(names, found, strict=True) if file is None]
+    return tuple(file or name for name, file in zip(names, found, strict=True)), missing
+
+
+def _protocol(split: Split) -> str:
+    if split.database_times is not None and split.query_times is not None:
+        return "timestamp"
+    return "tokyo-12" if split.file.stem.lower().startswith("tokyo247") else "raw"

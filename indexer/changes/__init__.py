@@ -1,0 +1,1 @@
+"""Making an index, and changing one in place."""

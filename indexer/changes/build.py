@@ -1,0 +1,162 @@
+"""Building an index: photos in, a whole index out, or nothing that opens."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.version_builder import (
+    ShardWorkers,
+    VersionBuilder,
+    VersionSpec,
+    finish,
+    first_free_number,
+)
+from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.commit import check_folder, current, finalize_commit
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.lock import lock, plain_write_errors
+from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
+from place_search.indexer.storage.plan import Entry, Header, Journal, Plan, cut, shard_photos
+from place_search.indexer.stores.store_card import AUTO, EXACT_BYTES, StoreCard, store_card
+from place_search.indexer.stores.store_files import StoreRequest
+from place_search.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did.
+
+    `reused` photos were done by an earlier run that was interrupted; `duplicates` have the same
+    content as an earlier photo. `seconds` are those that each stage was busy, summed over its
+    threads, and the `total` that passed.
+    """
+
+    index_id: str
+    places: int
+    skipped: list[Skipped]
+    reused: int
+    seconds: dict[str, float]
+    duplicates: list[Duplicate]
+    manifest: Manifest
+
+    @property
+    def store(self) -> StoreCard:
+        """Which vector store the index has, and why."""
+        return store_card(self.manifest)
+
+
+def build_index(
+    source: Source,
+    out: Path,
+    model: Model,
+    *,
+    progress: Progress | None = None,
+    photos_per_shard: int | None = None,
+    decoders: int = DECODERS,
+    store: str = AUTO,
+    uri: str = "",
+    workers: ShardWorkers | None = None,
+    exact_bytes: int = EXACT_BYTES,
+    cells: bool = True,
+) -> BuildReport:
+    """Index the photos of a source into the folder `out`.
+
+    An interrupted build goes on where its last whole shard ends when it is called again. An index
+    that is already there stays as it is until the new one is whole. `store` is a kind of vector
+    store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
+    `workers` embed the photos in place of this process. Without `cells` the index is smaller and
+    nothing in it can be verified.
+
+    Raises:
+        SourceError: no photo can be read, or their disk fails.
+        IndexWriteError: a full disk, a read-only folder, or one that holds other files.
+        IndexBusyError: another process is writing this index.
+        StoreOutageError: the engine of a `milvus` store does not answer.
+        ClusterError: the workers fail.
+    """
+    out = Path(out)
+    started = time.perf_counter()
+    clock = StageClock()
+    with plain_write_errors(out):
+        check_folder(out)
+        out.mkdir(parents=True, exist_ok=True)
+        with lock(out):
+            old = current(out)
+            per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
+            request = StoreRequest(store, exact_bytes, uri=uri)
+            draft = _draft(source, model, old, per_shard, request, cells=cells)
+            if old is not None:
+                finalize_commit(out, old)
+                journal = Journal(out)
+                if _was_committed(draft, old, journal):
+                    finish(out, old, journal)
+                    return _report(out, old, list(old.skipped), len(source.photos), clock, started)
+            outcome = VersionBuilder(
+                out,
+                draft,
+                old=old,
+                contents=None,
+                model=model,
+                progress=progress or silent,
+                clock=clock,
+                workers=workers,
+            ).run(decoders)
+            return _report(out, outcome.manifest, outcome.skipped, outcome.reused, clock, started)
+
+
+def _draft(
+    source: Source,
+    model: Model,
+    old: Manifest | None,
+    per_shard: int,
+    store: StoreRequest,
+    *,
+    cells: bool,
+) -> VersionSpec:
+    photos = source.photos
+    parts = cut(range(len(photos)), per_shard)
+    return VersionSpec(
+        request=f"index {store.requested}{'' if cells else ' without cells'}",
+        plan=Plan(
+            first_free_number(old), parts, lambda place_id: Entry(place_id, photos[place_id])
+        ),
+        model_entry=model_entry(model),
+        source={"root": str(source.root), "kind": source.kind},
+        next_place_id=len(photos),
+        store=store,
+        cells=cells,
+    )
+
+
+def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
+    """Whether a run of this same draft was interrupted after its commit, while tidying up."""
+    header = journal.header
+    if header is None or not journal.has_committed(old):
+        return False
+    plan = replace(draft.plan, first_number=header.first_number)
+    expected: Header = replace(draft.header, first_number=header.first_number)
+    return header == expected and all(
+        shard.number in journal.finished and journal.finished[shard.number].inputs == shard.inputs()
+        for shard in plan
+    )
+
+
+def _report(
+    out: Path,
+    manifest: Manifest,
+    skipped: list[Skipped],
+    reused: int,
+    clock: StageClock,
+    started: float,
+) -> BuildReport:
+    paths = {name: out / name for name in manifest.files}
+    contents = Contents(manifest, paths, ("content", "name"))
+    table = contents.table
+    duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
+    seconds = {**clock.seconds(), "total": time.perf_counter() - started}
+    return BuildReport(
+        manifest.index_id, manifest.places, skipped, reused, seconds, duplicates, manifest
+    )

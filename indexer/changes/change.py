@@ -1,0 +1,158 @@
+"""Changing an index in place of making it anew: what all changes share.
+
+Each change commits one new version. Places that stay keep their ids and are not embedded again;
+removed ones stay in their shards, flagged, until the index is compacted.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from place_search.core.progress import Progress
+from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.changes.version_builder import (
+    Outcome,
+    VersionBuilder,
+    VersionSpec,
+    finish,
+    first_free_number,
+)
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.storage.commit import finalize_commit, whole_paths
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.lock import lock, plain_write_errors
+from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
+from place_search.indexer.storage.plan import Entry, Journal, Plan, cut, shard_photos
+from place_search.indexer.stores.store_card import StoreCard, store_card
+from place_search.indexer.stores.store_files import StoreRequest
+from place_search.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """What a change did, in places.
+
+    `changed` photos have a new place instead of their old one. For `copied` ones the index had the
+    content already, so that they were not embedded; `reused` were done by an earlier run that was
+    interrupted. `duplicates` have the same content as an earlier place.
+    """
+
+    index_id: str
+    places: int
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    copied: int = 0
+    unchanged: int = 0
+    reused: int = 0
+    compacted: bool = False
+    skipped: list[Skipped] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Change:
+    """An index that is locked for a change; see `changing`."""
+
+    def __init__(self, folder: Path, manifest: Manifest, progress: Progress) -> None:
+        self.folder, self.manifest, self.progress = folder, manifest, progress
+        self.started = time.perf_counter()
+        self.clock = StageClock()
+        self._contents: Contents | None = None
+
+    @property
+    def contents(self) -> Contents:
+        """What the shards of the version hold, opened when it is first asked for."""
+        if self._contents is None:
+            self._contents = Contents(self.manifest, whole_paths(self.folder, self.manifest))
+            self._contents.check()
+        return self._contents
+
+    @property
+    def card(self) -> StoreCard:
+        """The card of the vector store."""
+        return store_card(self.manifest)
+
+    def draft(self, request: str, entries: Sequence[Entry] = ()) -> VersionSpec:
+        """A draft that keeps all there is and adds places, of ids from the next free one on."""
+        first = self.manifest.next_place_id
+        parts = cut(
+            range(first, first + len(entries)),
+            shard_photos(len(entries), int(self.manifest.model["dims"])),
+        )
+        return VersionSpec(
+            request=request,
+            plan=Plan(
+                first_free_number(self.manifest), parts, lambda place_id: entries[place_id - first]
+            ),
+            model_entry=self.manifest.model,
+            source=self.manifest.source,
+            next_place_id=first + len(entries),
+            store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
+            kept=self.manifest.shards,
+            removed=self.manifest.removed_ids,
+            skipped=self.manifest.skipped,
+            base=self.manifest.index_id,
+            cells=self.manifest.cells,
+        )
+
+    def commit(
+        self, draft: VersionSpec, model: Model | None = None, decoders: int = DECODERS
+    ) -> Outcome:
+        """Make the next version, and go on from there."""
+        outcome = VersionBuilder(
+            self.folder,
+            draft,
+            old=self.manifest,
+            contents=self.contents,
+            model=model,
+            progress=self.progress,
+            clock=self.clock,
+        ).run(decoders)
+        self.manifest = outcome.manifest
+        self._contents = None
+        return outcome
+
+    def rewrite(self, **fields: object) -> None:
+        """Replace fields of the manifest that are not content."""
+        manifest = replace(self.manifest, **fields)  # type: ignore[arg-type]
+        if manifest != self.manifest:
+            manifest.write(self.folder)
+            self.manifest = manifest
+
+    def report(self, **counts: object) -> ChangeReport:
+        """What has come of it."""
+        seconds = {**self.clock.seconds(), "total": time.perf_counter() - self.started}
+        return ChangeReport(
+            self.manifest.index_id,
+            self.manifest.places,
+            seconds=seconds,
+            **counts,  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def changing(folder: Path, progress: Progress) -> Iterator[Change]:
+    """Lock an index for a change, after tidying up what a killed run has left.
+
+    Raises:
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        IndexWriteError: a full disk or a read-only folder.
+        IndexBusyError: another process is writing this index.
+    """
+    read_manifest(folder)  # before anything is written: the folder may hold something else
+    with plain_write_errors(folder), lock(folder):
+        manifest = read_manifest(folder)
+        if manifest.format_version < FORMAT_VERSION:
+            raise IndexFormatError(
+                f"{folder} was made by an older place-search and cannot be changed by this one; "
+                "make it again with `place-search index`."
+            )
+        finalize_commit(folder, manifest)
+        journal = Journal(folder)
+        if journal.has_committed(manifest):
+            finish(folder, manifest, journal)
+        yield Change(folder, manifest, progress)

@@ -1,0 +1,99 @@
+"""Compaction: shards without removed rows, few of them small, and a vector store to match."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.storage.plan import Entry, cut, shard_photos
+from place_search.indexer.stores.store_files import StoreRequest
+
+REMOVED_SHARE = 0.2
+"""Of the rows in the shards; with more removed an index is compacted by itself."""
+MANY_SHARDS = 512
+"""Shards beyond which it is as well: each costs a reader about 1 ms."""
+
+
+def compact_index(
+    folder: Path, *, store: str = "", uri: str = "", progress: Progress | None = None
+) -> ChangeReport:
+    """Drop what removed places have left, and join small shards. Ids and places stay.
+
+    With `store`, a kind of vector store or `auto`, that is made anew of the descriptors; `uri` is
+    where the engine of a `milvus` store answers.
+
+    Raises:
+        StoreOutageError: the engine does not answer.
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        return change.report(compacted=_compact(change, store, uri))
+
+
+def compact_if_due(change: Change) -> bool:
+    """Compact an index in which much is removed or that is in very many pieces."""
+    manifest = change.manifest
+    much = manifest.removed > REMOVED_SHARE * (manifest.places + manifest.removed)
+    if much or len(manifest.shards) > MANY_SHARDS:
+        return _compact(change)
+    return False
+
+
+def _compact(change: Change, store: str = "", uri: str = "") -> bool:
+    """Make the compact version, if it would be another."""
+    contents, draft = change.contents, change.draft("compact")
+    per_shard = shard_photos(change.manifest.places, int(change.manifest.model["dims"]))
+    runs = _runs(change, per_shard)
+    parts = [part for run in runs for part in cut(_live_ids(change, run).tolist(), per_shard)]
+    rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
+    known = int(np.searchsorted(contents.rows.place_ids, change.card.through, side="right"))
+    if not runs and not store and known == change.card.count == change.manifest.places:
+        return False
+    request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
+    change.commit(
+        replace(
+            draft,
+            plan=replace(
+                draft.plan, parts=parts, entry=lambda place_id: Entry(place_id, copied=place_id)
+            ),
+            kept=[name for name in change.manifest.shards if name not in rewritten],
+            removed=np.empty(0, np.int64),
+            store=request,
+        )
+    )
+    return True
+
+
+def _runs(change: Change, per_shard: int) -> list[list[int]]:
+    """Shards to write anew, neighbours together: with removed rows, or small beside another."""
+    runs: list[list[int]] = [[]]
+    gappy: set[int] = set()
+    starts = _starts(change)
+    for shard, (start, end) in enumerate(pairwise(starts)):
+        removed = int(change.contents.rows.removed[start:end].sum())
+        if removed:
+            gappy.add(shard)
+        if removed or end - start < per_shard // 2:
+            runs[-1].append(shard)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if len(run) > 1 or set(run) & gappy]
+
+
+def _starts(change: Change) -> Sequence[int]:
+    counts = [shard.shape("descriptors")[0] for shard in change.contents.shards]
+    starts: list[int] = np.cumsum([0, *counts]).tolist()
+    return starts
+
+
+def _live_ids(change: Change, run: Sequence[int]) -> NDArray[np.int64]:
+    starts = _starts(change)
+    part = slice(starts[run[0]], starts[run[-1] + 1])
+    rows = change.contents.rows
+    return rows.stored_ids[part][~rows.removed[part]]

@@ -1,0 +1,222 @@
+"""Adding photos to an index, and bringing it in line with where its photos come from."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import both_positions
+from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.changes.compact import compact_if_due
+from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
+from place_search.indexer.changes.version_builder import check_model
+from place_search.indexer.pipeline import DECODERS, stored_path
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import Skipped
+from place_search.indexer.storage.plan import Entry
+from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.models import Model
+
+
+def add_photos(
+    folder: Path,
+    source: Source,
+    model: Model,
+    *,
+    progress: Progress | None = None,
+    decoders: int = DECODERS,
+) -> ChangeReport:
+    """Add the photos of a source that an index lacks, and take up those that have changed.
+
+    A photo is known by its path; one of a changed size, or of a changed time and content, gets a
+    new place. A photo whose content the index has under another path is not embedded again.
+
+    Raises:
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        ModelMismatchError: the index was made by another model.
+        SourceError: none of the photos to add can be read, or their disk fails.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        return _update(change, source, model, decoders, sync=False)
+
+
+def sync_photos(
+    folder: Path,
+    source: Source,
+    model: Model,
+    *,
+    progress: Progress | None = None,
+    decoders: int = DECODERS,
+) -> ChangeReport:
+    """Make an index hold the photos of a source, all of them and no others.
+
+    As `add_photos`, and places whose photo the source does not list are removed. A source that
+    has moved as a whole is recognised by the paths below it.
+
+    Raises: as `add_photos`.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        return _update(change, source, model, decoders, sync=True)
+
+
+def _update(
+    change: Change, source: Source, model: Model, decoders: int, *, sync: bool
+) -> ChangeReport:
+    check_model(model, change.manifest, change.folder)
+    manifest, contents = change.manifest, change.contents
+    root = source.root if sync else Path(manifest.source["root"])
+    found = _compare(contents, source, root)
+    ids = contents.rows.place_ids
+    gone = np.setdiff1d(np.arange(len(ids)), found.seen) if sync else np.empty(0, np.int64)
+    outdated = np.array(found.outdated, np.int64)
+    first = manifest.next_place_id
+    entries = [
+        Entry(first + at, photo, None if row is None else int(ids[row]))
+        for at, (photo, row) in enumerate(found.entries)
+    ]
+    names = {photo.name for photo, _ in found.entries}
+    left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
+    where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
+    skipped: list[Skipped] = []
+    duplicates: list[Duplicate] = []
+    reused = 0
+    if entries or len(gone):
+        draft = replace(
+            change.draft("sync" if sync else "add", entries),
+            source=where,
+            removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
+            skipped=left_out,
+        )
+        outcome = change.commit(draft, model, decoders)
+        skipped, reused = outcome.skipped, outcome.reused
+        duplicates = _duplicates(change, contents, first)
+    else:
+        change.rewrite(source=where, skipped=tuple(left_out))
+    missed = {photo.name for photo in skipped}
+    replaced = set(found.replaced)
+    return change.report(
+        added=sum(name not in missed for name in names - replaced),
+        changed=sum(name not in missed for name in replaced),
+        removed=len(gone),
+        copied=sum(entry.copied is not None for entry in entries),
+        unchanged=len(found.seen) - len(found.outdated),
+        reused=reused,
+        compacted=compact_if_due(change),
+        skipped=skipped,
+        duplicates=duplicates,
+    )
+
+
+def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]:
+    """The places from the id `first` on whose photo is in the index once more."""
+    keys = ("place_id", "name", "content")
+    shards = sorted(set(change.manifest.shards) - set(before.manifest.shards))
+    tables = [ArrayFile(change.folder / name, (), keys).tables for name in shards]
+    if not tables:
+        return []
+    fresh = {key: np.concatenate([table[key] for table in tables]) for key in keys}
+    rows = rows_alike(before.table["content"], fresh["content"])
+    rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
+    ids, names, content = (np.concatenate([before.table[key][rows], fresh[key]]) for key in keys)
+    order = np.argsort(ids)
+    return duplicates_in(ids[order], names[order], content[order], since=first)
+
+
+@dataclass(slots=True)
+class _Difference:
+    """What a source has that an index has not.
+
+    `entries` are photos to make places of, each with the row of equal content, if there is one;
+    `seen` rows are of photos that the source lists, and those of `outdated` get a new place under
+    a name of `replaced`.
+    """
+
+    entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    outdated: list[int] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+
+
+def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
+    table = contents.table
+    paths = [os.fsencode(stored_path(photo.path, root)) for photo in source.photos]
+    asked = set(paths)
+    by_path = {path: row for row, path in enumerate(table["path"].tolist()) if path in asked}
+    by_size = np.argsort(table["size"], kind="stable")
+    sizes = table["size"][by_size]
+    found = _Difference()
+    for photo, path in zip(source.photos, paths, strict=True):
+        row = by_path.get(path)
+        if row is None:
+            found.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
+            continue
+        found.seen.append(row)
+        if _is_content(contents, row, photo):
+            if _says_the_same(contents, row, photo, source.root):
+                continue
+            found.entries.append((photo, row))
+        else:
+            found.entries.append((photo, None))
+        found.outdated.append(row)
+        found.replaced.append(photo.name)
+    return found
+
+
+def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
+    """Whether a photo is still what a row was made from: by size and time, else by its hash."""
+    try:
+        status = photo.path.stat()
+        if status.st_size != contents.table["size"][row]:
+            return False
+        if status.st_mtime_ns == contents.table["mtime_ns"][row]:
+            return True
+        known: bytes = contents.table["content"][row].tobytes()
+        return _hash(photo.path) == known
+    except OSError:
+        return False
+
+
+def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
+    """Whether what the source says of a photo, name and position, is what its row says."""
+    placed = photo.position is not None or photo.utm is not None
+    named = photo.name != stored_path(photo.path, root)
+    return not (named and photo.name != contents.text("name", row)) and not (
+        placed
+        and both_positions(photo.position, photo.utm) != (contents.position(row), contents.utm(row))
+    )
+
+
+def _same_content(
+    photo: PlacePhoto,
+    content: NDArray[np.uint8],
+    sizes: NDArray[np.int64],
+    by_size: NDArray[np.int64],
+) -> int | None:
+    """A row with the content of a photo, which is read only if a row has its size.
+
+    `sizes` are those of the rows in ascending order, which is `by_size`.
+    """
+    try:
+        photo.name.encode()
+        size = photo.path.stat().st_size
+        start, end = np.searchsorted(sizes, [size, size + 1])
+        if start == end:
+            return None
+        key = np.frombuffer(_hash(photo.path), np.uint8)
+    except (OSError, UnicodeEncodeError):
+        return None
+    same = by_size[start:end]
+    same = same[(content[same] == key).all(axis=1)]
+    return int(same[0]) if len(same) else None
+
+
+def _hash(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

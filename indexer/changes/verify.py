@@ -1,0 +1,281 @@
+"""Checking all that an index holds, and mending what can be mended.
+
+Nothing is parsed before its checksum holds. The small columns of every shard are also in its pack
+of thumbnails, so that a damaged shard can be made again from the photos it was made from.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from place_search.core.geodesy import Position, Utm
+from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.version_builder import (
+    VersionBuilder,
+    VersionSpec,
+    check_model,
+    first_free_number,
+)
+from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
+from place_search.indexer.index import Index
+from place_search.indexer.pipeline import StageClock
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.lock import lock, plain_write_errors
+from place_search.indexer.storage.manifest import (
+    FIXED_NAMES,
+    FORMAT_VERSION,
+    Manifest,
+    Skipped,
+    read_manifest,
+)
+from place_search.indexer.storage.plan import Entry, Plan
+from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
+from place_search.indexer.stores.store_card import store_card
+from place_search.indexer.stores.store_files import StoreRequest
+from place_search.models import Model
+
+
+class Problem(NamedTuple):
+    """What is wrong with a file of an index."""
+
+    file: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a check has found, in which version, and what a repair has done.
+
+    After a repair `index_id` is that of the mended version, `repaired` are the files that were made
+    again, and `lost` the places that could not be.
+    """
+
+    index_id: str
+    places: int
+    files: int
+    bytes: int
+    problems: list[Problem]
+    repaired: list[str] = field(default_factory=list)
+    lost: list[Skipped] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the index is whole now."""
+        return not self.problems or bool(self.repaired)
+
+
+def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyReport:
+    """Check every checksum, count and id, the joined dataset, and the vector store.
+
+    Raises:
+        IndexFormatError: no index, or a manifest that is damaged: then nothing else can be checked.
+    """
+    folder = Path(folder)
+    tried: Manifest | None = None
+    while True:
+        manifest = read_manifest(folder)
+        problems = list(_problems(folder, manifest, progress or silent))
+        # A writer may have put a new version in place meanwhile.
+        if not problems or manifest == tried:
+            return VerifyReport(
+                manifest.index_id,
+                manifest.places,
+                len(manifest.files),
+                sum(stamp.bytes for stamp in manifest.files.values()),
+                problems,
+            )
+        tried = manifest
+
+
+def repair_index(
+    folder: Path, model: Callable[[], Model], *, progress: Progress | None = None
+) -> VerifyReport:
+    """Check an index, and make again what is damaged; `model` is opened if photos must be embedded.
+
+    Damaged shards are made from their photos, the joined dataset and the vector store from the
+    shards. Places whose photo is gone, and those of a shard that is damaged together with its pack
+    of thumbnails, are lost: they are listed, and removed.
+
+    Raises:
+        IndexFormatError: no index, a damaged manifest, or an older format.
+        ModelMismatchError: the model is not the one the index was made with.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
+    folder = Path(folder)
+    read_manifest(folder)
+    with plain_write_errors(folder), lock(folder):
+        manifest = read_manifest(folder)
+        finalize_commit(folder, manifest)
+        report = verify_index(folder, progress=progress)
+        if not report.problems:
+            return report
+        if manifest.format_version < FORMAT_VERSION:
+            raise IndexFormatError(
+                f"{folder} was made by an older place-search and cannot be repaired by this one; "
+                "index the photos again."
+            )
+        repaired, lost = _mend(folder, manifest, report.problems, model, progress or silent)
+        after = verify_index(folder)
+        if after.problems:
+            file, what = after.problems[0]
+            raise IndexWriteError(
+                f"{folder} could not be repaired ({file} {what}); check the disk, then index the "
+                "photos again."
+            )
+        return replace(after, problems=report.problems, repaired=repaired, lost=lost)
+
+
+def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Problem]:
+    """Everything that is wrong; what follows from something else is not listed."""
+    found = False
+    done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
+    progress("verify", 0, total)
+    for name, stamp in sorted(manifest.files.items()):
+        path = _path(folder, manifest, name)
+        if not path.is_file():
+            found = True
+            yield Problem(name, "is missing")
+        elif not is_stamped(path, stamp):
+            found = True
+            yield Problem(name, "is damaged: its checksum does not hold")
+        done += stamp.bytes
+        progress("verify", done, total)
+    if found:
+        return
+    try:
+        paths = {name: _path(folder, manifest, name) for name in manifest.files}
+        contents = Contents(manifest, paths, ("place_id",))
+        contents.check()
+        yield from _inside(contents, paths)
+        for said in _store_problems(Index(folder, manifest)):
+            yield Problem(manifest.store_file, f"does not fit the shards: {said}")
+    except IndexFormatError as error:
+        yield Problem("manifest.json", f"does not fit its files: {error}")
+
+
+def _store_problems(index: Index) -> list[str]:
+    try:
+        return index.verify_store()
+    except CollectionLostError as error:
+        return [str(error)]
+
+
+def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
+    """What is wrong inside of files that are what they were when they were written."""
+    manifest = contents.manifest
+    start = 0
+    for name, shard, pack in zip(
+        manifest.shards, contents.shards, contents.thumbnails, strict=True
+    ):
+        count, dims = shard.shape("descriptors")
+        rows = np.empty((count, dims), np.float32)
+        shard.read_into(rows, "descriptors", 0)
+        norms = np.linalg.norm(rows, axis=1)
+        if not (np.abs(norms - 1) < 1e-3).all():
+            yield Problem(name, "holds descriptors that are not of norm 1")
+        offsets = pack.tables["offset"]
+        if len(offsets) != count + 1 or (np.diff(offsets) < 0).any():
+            yield Problem(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
+        start += count
+    with h5py.File(paths[JOINED], "r", locking=False) as joined:
+        ids = np.asarray(joined["place_id"][()])
+        if not np.array_equal(ids, contents.rows.stored_ids):
+            yield Problem(JOINED, "does not show the places of the shards")
+        if "removed" in joined and not np.array_equal(joined["removed"][()], contents.rows.removed):
+            yield Problem(JOINED, "does not show which places are removed")
+
+
+def _path(folder: Path, manifest: Manifest, name: str) -> Path:
+    pending = folder / pending_name(name, manifest.index_id)
+    plain = folder / name
+    if name in FIXED_NAMES and pending.is_file() and not is_stamped(plain, manifest.files[name]):
+        return pending
+    return plain
+
+
+def _mend(
+    folder: Path,
+    manifest: Manifest,
+    problems: list[Problem],
+    model: Callable[[], Model],
+    progress: Progress,
+) -> tuple[list[str], list[Skipped]]:
+    """Commit a version without the problems: the files made again, and the places lost."""
+    bad = {problem.file for problem in problems}
+    both = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
+    broken = [name for name in manifest.shards if bad & set(both[name])]
+    kept = [name for name in manifest.shards if name not in broken]
+    paths = {name: folder / name for name in manifest.files}
+    photos: dict[int, PlacePhoto] = {}
+    parts: list[list[int]] = []
+    lost: list[Skipped] = []
+    for name in broken:
+        witness = next((file for file in both[name] if file not in bad), None)
+        if witness is None:
+            lost.append(Skipped(name, "all places of this shard: their list is damaged too"))
+            continue
+        found = _photos_of(paths[witness], manifest)
+        if found:
+            photos.update(found)
+            parts.append(sorted(found))
+    contents = Contents(replace(manifest, shards=kept), paths) if kept else None
+    stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
+    draft = VersionSpec(
+        request="repair",
+        plan=Plan(
+            first_free_number(manifest), parts, lambda place_id: Entry(place_id, photos[place_id])
+        ),
+        model_entry=manifest.model,
+        source=manifest.source,
+        next_place_id=manifest.next_place_id,
+        store=StoreRequest(
+            store_card(manifest).requested,
+            old=None if broken or manifest.store_file in bad else store_card(manifest),
+            uri=store_card(manifest).uri,
+        ),
+        kept=kept,
+        removed=np.intersect1d(manifest.removed_ids, stored),
+        skipped=manifest.skipped,
+        base=manifest.index_id,
+        cells=manifest.cells,
+    )
+    opened = None
+    if parts:
+        opened = model()
+        check_model(opened, manifest, folder)
+    outcome = VersionBuilder(
+        folder,
+        draft,
+        old=manifest,
+        contents=contents,
+        model=opened,
+        progress=progress,
+        clock=StageClock(),
+    ).run()
+    return sorted(bad), [*lost, *outcome.skipped]
+
+
+def _photos_of(witness: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
+    """The photos of a shard's places by their ids, as its columns tell."""
+    table = ArrayFile(witness, (), TABLE).tables
+    root = Path(manifest.source["root"])
+    photos = {}
+    for row, place_id in enumerate(table["place_id"].tolist()):
+        latitude, longitude = float(table["latitude"][row]), float(table["longitude"][row])
+        easting, northing = float(table["easting"][row]), float(table["northing"][row])
+        photos[place_id] = PlacePhoto(
+            path=root / table["path"][row].decode(),
+            name=table["name"][row].decode(),
+            position=None if np.isnan(latitude) else Position(latitude, longitude),
+            utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),
+        )
+    for place_id in manifest.removed_ids.tolist():
+        photos.pop(place_id, None)
+    return photos

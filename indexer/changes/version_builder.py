@@ -1,0 +1,395 @@
+"""Making the next version of an index, in a folder that is locked.
+
+Whatever changes an index drafts what the next version is to hold; here it is made and committed.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import FileStamp, sync_folder, write_whole
+from place_search.core.geodesy import both_positions
+from place_search.core.progress import Progress
+from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
+from place_search.indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.commit import (
+    collect_garbage,
+    finalize_commit,
+    is_stamped,
+    pending_name,
+)
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    Skipped,
+    content_id,
+    encode_ids,
+    number_of,
+    store_file,
+)
+from place_search.indexer.storage.plan import Entry, Finished, Header, Journal, Plan, ShardPlan
+from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.shards import (
+    JOINED,
+    SHARDS,
+    THUMBNAILS,
+    Row,
+    joined_image,
+    shard_image,
+    shard_name,
+    thumbnails_image,
+    thumbnails_name,
+)
+from place_search.indexer.stores.store_files import StoreRequest, plan_store, write_store
+from place_search.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSpec:
+    """What the next version is to hold.
+
+    The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
+    of `plan` are made, with `cells` or without. `skipped` are photos that earlier runs left out.
+    """
+
+    request: str
+    plan: Plan
+    model_entry: Mapping[str, Any]
+    source: Mapping[str, str]
+    next_place_id: int
+    store: StoreRequest
+    kept: Sequence[str] = ()
+    removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    skipped: Sequence[Skipped] = ()
+    base: str = ""
+    cells: bool = True
+
+    @property
+    def header(self) -> Header:
+        """What must be equal for an interrupted run to go on."""
+        return Header(
+            format_version=FORMAT_VERSION,
+            request=self.request,
+            fingerprint=str(self.model_entry["fingerprint"]),
+            base=self.base,
+            root=self.source["root"],
+            places=self.plan.places,
+            parts=len(self.plan),
+            first_number=self.plan.first_number,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A new version: its manifest, what was skipped on the way to it, what was done before."""
+
+    manifest: Manifest
+    skipped: list[Skipped]
+    reused: int
+
+
+def first_free_number(old: Manifest | None) -> int:
+    """The first number that no shard of a version has."""
+    numbers = [number_of(name) for name in old.files] if old else []
+    return max((number for number in numbers if number is not None), default=-1) + 1
+
+
+def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
+    """Make sure that a model's descriptors go with those of a version.
+
+    Raises:
+        ModelMismatchError: the version was made by another model.
+    """
+    made_by = manifest.model
+    if model.fingerprint != made_by["fingerprint"]:
+        raise ModelMismatchError(
+            f"{folder} was made with model '{made_by['id']}' ({made_by['fingerprint'][:8]}) and "
+            f"cannot take photos described by '{model.card.id}' ({model.fingerprint[:8]}); use "
+            "its own model."
+        )
+
+
+class ShardWorkers(Protocol):
+    """Other processes that make shards of photos, each exactly as it would be made here."""
+
+    def make(
+        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
+    ) -> Iterator[Finished]:
+        """Make these shards, in any order; each is in the index folder when it comes."""
+        ...
+
+
+class VersionBuilder:
+    """One run that makes the version of a draft."""
+
+    def __init__(
+        self,
+        folder: Path,
+        draft: VersionSpec,
+        *,
+        old: Manifest | None,
+        contents: Contents | None,
+        model: Model | None,
+        progress: Progress,
+        clock: StageClock,
+        workers: ShardWorkers | None = None,
+    ) -> None:
+        """`contents` are those of `old`, where the draft keeps or copies any of it.
+
+        Where there are `workers`, they make the shards, of which none may copy rows.
+        """
+        self.workers = workers
+        self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
+        self.model, self.progress, self.clock = model, progress, clock
+        self.journal = Journal(folder)
+
+    def run(self, decoders: int = DECODERS) -> Outcome:
+        """Make what is missing, and commit."""
+        keep = self._whole_shards()
+        self.journal.start(self.draft.header, keep)
+        kept_names = [name for done in keep for name in done.files]
+        collect_garbage(self.folder, [*kept_names, *(self.old.files if self.old else ())])
+        for folder in (SHARDS, THUMBNAILS):
+            (self.folder / folder).mkdir(exist_ok=True)
+        sync_folder(self.folder)
+        reused = sum(done.places + len(done.skipped) for done in keep)
+        self._make_shards(reused, decoders)
+        manifest = self._manifest()
+        self.journal.commit(manifest.index_id)
+        manifest.write(self.folder)
+        finish(self.folder, manifest, self.journal)
+        skipped = [photo for done in self._finished() for photo in done.skipped]
+        return Outcome(manifest, skipped, reused)
+
+    def _finished(self) -> list[Finished]:
+        return [self.journal.finished[number] for number in sorted(self.journal.finished)]
+
+    def _whole_shards(self) -> list[Finished]:
+        """The shards of an interrupted run of this draft that need not be made again."""
+        if self.journal.header != self.draft.header:
+            return []
+        keep = []
+        for plan in self.draft.plan:
+            done = self.journal.finished.get(plan.number)
+            if done and done.inputs == plan.inputs() and done.is_whole(self.folder):
+                keep.append(done)
+        return keep
+
+    def _make_shards(self, reused: int, decoders: int) -> None:
+        """Make the shards that are missing, each as soon as its photos are embedded."""
+        plan = self.draft.plan
+        self.progress("embed", reused, plan.places)
+        missing = [
+            index
+            for index in range(len(plan))
+            if plan.first_number + index not in self.journal.finished
+        ]
+        if self.workers is not None:
+            self._have_made(self.workers, missing, reused)
+            return
+        waiting: dict[int, tuple[ShardPlan, str]] = {}
+
+        def photos() -> Iterator[tuple[int, PlacePhoto]]:
+            for index in missing:
+                shard = plan.shard(index)
+                # Before the photos are read: one that changes while they are is then noticed.
+                waiting[index] = (shard, shard.inputs())
+                for entry in shard.entries:
+                    if entry.photo is not None and entry.copied is None:
+                        yield entry.place_id, entry.photo
+
+        root = Path(self.draft.source["root"])
+        embedded = (
+            _nothing()
+            if self.model is None
+            else embed_photos(
+                photos(),
+                root,
+                self.model,
+                self.clock,
+                decoders=decoders,
+                keep_cells=self.draft.cells,
+            )
+        )
+        done = reused
+        with closing(embedded) as results:
+            for index in missing:
+                rows: list[Row] = []
+                skipped: list[Skipped] = []
+                for entry in plan.shard(index).entries:
+                    made = self._copy(entry, root)
+                    if made is None:
+                        number, made = next(results)
+                        assert number == entry.place_id  # noqa: S101 - they come in their order
+                    if isinstance(made, Skipped):
+                        skipped.append(made)
+                    else:
+                        rows.append(made)
+                    done += 1
+                    self.progress("embed", done, plan.places)
+                # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
+                shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
+                self._write_shard(shard, inputs, rows, skipped)
+
+    def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
+        """Let others make the missing shards."""
+        root = Path(self.draft.source["root"])
+        shards = [self.draft.plan.shard(index) for index in missing]
+        for finished in workers.make(self.folder, root, shards, cells=self.draft.cells):
+            self.journal.add(finished)
+            done += finished.places + len(finished.skipped)
+            self.progress("embed", done, self.draft.plan.places)
+
+    def _unread(self, index: int) -> tuple[ShardPlan, str]:
+        shard = self.draft.plan.shard(index)
+        return shard, shard.inputs()
+
+    def _copy(self, entry: Entry, root: Path) -> Row | Skipped | None:
+        """The row that is copied from the old version, or None for a photo to embed."""
+        if entry.copied is None or self.contents is None:
+            return None
+        at = int(np.searchsorted(self.contents.rows.place_ids, entry.copied))
+        row = replace(self.contents.row(at), place_id=entry.place_id)
+        if entry.photo is None:
+            return row
+        photo = entry.photo
+        try:
+            mtime_ns = photo.path.stat().st_mtime_ns
+        except OSError:
+            return Skipped(photo.name, GONE)
+        position, utm = photo.position, photo.utm
+        if position is not None or utm is not None:
+            position, utm = both_positions(position, utm)
+            row = replace(row, position=position, utm=utm)
+        path = stored_path(photo.path, root)
+        return replace(row, name=photo.name, path=path, mtime_ns=mtime_ns)
+
+    def _write_shard(
+        self, shard: ShardPlan, inputs: str, rows: Sequence[Row], skipped: Sequence[Skipped]
+    ) -> None:
+        with self.clock.stage("write"):
+            files: dict[str, FileStamp] = {}
+            if rows:
+                images = {
+                    shard_name(shard.number): shard_image,
+                    thumbnails_name(shard.number): thumbnails_image,
+                }
+                for name, image in images.items():
+                    files[name] = write_whole(self.folder / name, image(rows))
+            self.journal.add(Finished(shard.number, inputs, len(rows), files, tuple(skipped)))
+
+    def _manifest(self) -> Manifest:
+        """Join the shards, see to the vector store, and say what the new version is made of."""
+        draft, finished = self.draft, self._finished()
+        files = self._kept_files()
+        first_ids = self._kept_first_ids()
+        for done in finished:
+            files.update(done.files)
+            if done.places:
+                part = draft.plan.parts[done.number - draft.plan.first_number]
+                first_ids[shard_name(done.number)] = int(part[0])
+        names = sorted(first_ids, key=first_ids.__getitem__)
+        skipped = [photo for done in finished for photo in done.skipped]
+        if not names:
+            raise SourceError(
+                f"None of the {len(skipped)} photos in {draft.source['root']} can be read: "
+                f"{skipped[0].name}: {skipped[0].reason}."
+            )
+        rows = self._rows(names)
+        if not len(rows):
+            raise IndexWriteError(
+                f"No place would be left in {self.folder}; delete the folder if that is what you "
+                "want."
+            )
+        plan = plan_store(draft.store, rows.place_ids, rows.shape[1])
+        kind = plan.fresh or draft.store.old
+        index_id = content_id(
+            str(draft.model_entry["fingerprint"]),
+            [files[name] for name in names],
+            draft.removed,
+            kind and kind.kind,
+            plan.through,
+        )
+        self.progress("index", 0, len(rows))
+        with self.clock.stage("index"):
+            files[JOINED] = write_whole(
+                self.folder / pending_name(JOINED, index_id),
+                joined_image(self.folder, names, rows.removed, self._joined()),
+            )
+            card = draft.store.old
+            if plan.keep and self.old is not None:
+                files[self.old.store_file] = self.old.files[self.old.store_file]
+            else:
+                name = store_file(plan.kind)
+                card, files[name] = write_store(
+                    plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
+                )
+        self.progress("index", len(rows), len(rows))
+        return Manifest(
+            index_id=index_id,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            model=draft.model_entry,
+            source=draft.source,
+            store=card.to_json() if card is not None else {},
+            files=files,
+            shards=names,
+            places=len(rows),
+            tombstones=encode_ids(self.draft.removed),
+            next_place_id=draft.next_place_id,
+            skipped=[*draft.skipped, *skipped],
+            cells=draft.cells,
+        )
+
+    def _joined(self) -> Path | None:
+        """The joined dataset of the version that shards are kept of, if it is whole."""
+        told = self.old is not None and self.old.cells and self.draft.kept
+        stamp = self.old.files.get(JOINED) if self.old and told else None
+        path = self.folder / JOINED
+        return path if stamp is not None and is_stamped(path, stamp) else None
+
+    def _kept_files(self) -> dict[str, FileStamp]:
+        old = self.old.files if self.old else {}
+        kept = [
+            name.replace(SHARDS, folder)
+            for name in self.draft.kept
+            for folder in (SHARDS, THUMBNAILS)
+        ]
+        return {name: old[name] for name in kept}
+
+    def _kept_first_ids(self) -> dict[str, int]:
+        if self.contents is None:
+            return {}
+        first = self.contents.first_ids()
+        return {name: first[name] for name in self.draft.kept}
+
+    def _rows(self, names: Sequence[str]) -> ShardRows:
+        """The rows of the new version."""
+        known = dict(
+            zip(self.contents.manifest.shards, self.contents.shards, strict=True)
+            if self.contents
+            else ()
+        )
+        shards = [
+            known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
+            for name in names
+        ]
+        return ShardRows(shards, self.draft.removed)
+
+
+def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:
+    """Tidy up after a commit; the journal goes last, so that a killed run comes back here."""
+    finalize_commit(folder, manifest)
+    collect_garbage(folder, manifest.files)
+    journal.remove()
+
+
+def _nothing() -> Generator[tuple[int, Row | Skipped], None, None]:
+    yield from ()

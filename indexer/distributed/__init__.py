@@ -1,0 +1,1 @@
+"""Embedding spread over the machines of a Ray cluster."""

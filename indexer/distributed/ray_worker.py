@@ -1,0 +1,158 @@
+"""What runs on the nodes of a Ray cluster: a shard's photos are embedded, then it is written."""
+
+import atexit
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any, TypeAlias
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import FileStamp, write_whole
+from place_search.indexer.distributed.staging import ObjectStoreStaging
+from place_search.indexer.errors import ModelMismatchError
+from place_search.indexer.pipeline import StageClock, embed_photos, stored_path
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.manifest import Skipped
+from place_search.indexer.storage.plan import Finished, read_finished
+from place_search.indexer.storage.shards import (
+    Row,
+    shard_image,
+    shard_name,
+    thumbnails_image,
+    thumbnails_name,
+)
+from place_search.models import Model, Precision, open_model
+
+OpenModel: TypeAlias = Callable[[], Model]
+Item: TypeAlias = dict[str, Any]
+"""A row of Ray Data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A photo to embed; `name` is the one it has in the exchange, '' for none."""
+
+    place_id: int
+    photo: PlacePhoto
+    name: str
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A shard to make."""
+
+    number: int
+    inputs: str
+    root: Path
+    tasks: tuple[Task, ...]
+    cells: bool
+
+
+class EmbedShard:
+    """An actor with a model; it makes the bytes of a shard's two files."""
+
+    def __init__(self, opened: OpenModel, fingerprint: str, exchange: str) -> None:
+        self._model = opened()
+        if self._model.fingerprint != fingerprint:
+            raise ModelMismatchError(
+                "The nodes of the cluster have another version of place-search, whose descriptors "
+                "differ; install the same one everywhere."
+            )
+        self._exchange = ObjectStoreStaging(exchange) if exchange else None
+
+    def __call__(self, item: Item) -> Item:
+        """Take a job; give its shard, or what went wrong."""
+        job: Job = pickle.loads(item["job"])  # noqa: S301 - the driver's own
+        try:
+            rows, skipped = self._embed(job)
+        except PlaceSearchError as error:
+            return {"error": str(error), "done": "", "shard": b"", "thumbnails": b""}
+        done = Finished(job.number, job.inputs, len(rows), {}, tuple(skipped))
+        return {
+            "error": "",
+            "done": json.dumps(asdict(done)),
+            "shard": bytes(shard_image(rows)) if rows else b"",
+            "thumbnails": bytes(thumbnails_image(rows)) if rows else b"",
+        }
+
+    def _embed(self, job: Job) -> tuple[list[Row], list[Skipped]]:
+        if self._exchange is None:
+            photos = [(task.place_id, task.photo) for task in job.tasks]
+            return self._rows(photos, job.root, cells=job.cells)
+        with TemporaryDirectory(prefix="place-search-") as scratch:
+            folder = Path(scratch)
+            photos = []
+            for task in job.tasks:
+                path = folder / str(task.place_id)
+                if task.name:
+                    self._exchange.take_photo(task.name, path, task.mtime_ns)
+                photos.append((task.place_id, replace(task.photo, path=path)))
+            rows, skipped = self._rows(photos, folder, cells=job.cells)
+        paths = {task.place_id: stored_path(task.photo.path, job.root) for task in job.tasks}
+        return [replace(row, path=paths[row.place_id]) for row in rows], skipped
+
+    def _rows(
+        self, photos: list[tuple[int, PlacePhoto]], root: Path, *, cells: bool
+    ) -> tuple[list[Row], list[Skipped]]:
+        rows: list[Row] = []
+        skipped: list[Skipped] = []
+        for _, made in embed_photos(
+            photos, root, self._model, StageClock(), decoders=1, keep_cells=cells
+        ):
+            if isinstance(made, Skipped):
+                skipped.append(made)
+            else:
+                rows.append(made)
+        return rows, skipped
+
+
+def write_shard(item: Item, *, folder: str, exchange: str, kind: str) -> Item:
+    """Write a shard's files, to the index itself or to the exchange; tell what was written."""
+    if item["error"]:
+        return {"error": item["error"], "done": ""}
+    table: dict[str, Any] = json.loads(item["done"])
+    number: int = table["number"]
+    files = {shard_name(number): item["shard"], thumbnails_name(number): item["thumbnails"]}
+    if not item["shard"]:
+        files = {}
+    done = replace(read_finished(table), files={name: _stamp(data) for name, data in files.items()})
+    if exchange:
+        ObjectStoreStaging(exchange).put_shard(done, files, kind)
+    else:
+        for name, content in files.items():
+            write_whole(Path(folder) / name, content)
+    return {"error": "", "done": json.dumps(asdict(done))}
+
+
+def ship_model(model: Model) -> OpenModel:
+    """A function that opens a model anywhere: it carries the model's files."""
+    folder = model.folder
+    assert folder is not None  # noqa: S101 - it was opened from there
+    files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
+    dims = model.card.dims if model.card.cropped else None
+    precision = model.card.precision
+
+    def opened() -> Model:
+        return _open(files, dims, precision)
+
+    return opened
+
+
+def _open(files: Mapping[str, bytes], dims: int | None, precision: Precision) -> Model:
+    # The graph is read again when a photo of another shape comes.
+    folder = Path(mkdtemp(prefix="place-search-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    # One thread: there is an actor for each CPU.
+    return open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
+
+
+def _stamp(content: bytes) -> FileStamp:
+    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))

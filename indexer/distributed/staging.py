@@ -1,0 +1,151 @@
+"""Where machines without a shared disk leave things for one another: any URL of fsspec."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from place_search.core.files import FileStamp, write_whole
+from place_search.indexer.errors import ClusterError
+from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
+from place_search.indexer.storage.plan import Finished, read_finished
+
+_UPLOADS = 8
+
+
+class ObjectStoreStaging:
+    """A folder of an object store that belongs to one run. Thread-safe.
+
+    Photos go there under a name of their path, size and time; shards come back under their own,
+    each with a note that is written last.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises `ClusterError` where the URL is of no kind that is installed."""
+        try:
+            import fsspec
+
+            self._store, self._root = fsspec.url_to_fs(url.rstrip("/"), use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise ClusterError(
+                f"The exchange {url} cannot be used ({error}); install what reads such URLs, as "
+                "s3fs for s3://."
+            ) from error
+        self.url = url
+
+    def offer(self, photos: Iterable[Path], root: Path) -> None:
+        """Put photos there that are not there yet; those that cannot be read are left out."""
+        with self._failing_plainly():
+            there = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
+            wanted = {name: path for path in photos if (name := photo_name(path, root))}
+            with ThreadPoolExecutor(_UPLOADS) as pool:
+                list(pool.map(self._upload, _missing(wanted, there)))
+
+    def _upload(self, named: tuple[str, Path]) -> None:
+        name, path = named
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return
+        self._store.pipe_file(f"{self._root}/photos/{name}", content)
+
+    def take_photo(self, name: str, to: Path, mtime_ns: int) -> None:
+        """Fetch a photo with its time; nothing where it is not there."""
+        try:
+            content = self._store.cat_file(f"{self._root}/photos/{name}")
+        except FileNotFoundError:
+            return
+        to.write_bytes(content)
+        os.utime(to, ns=(mtime_ns, mtime_ns))
+
+    def put_shard(self, done: Finished, files: dict[str, bytes], kind: str) -> None:
+        """Leave the files of a shard, and then the note that says so."""
+        for name, content in files.items():
+            self._store.pipe_file(f"{self._root}/{name}", content)
+        note = json.dumps({**asdict(done), "kind": kind}).encode()
+        self._store.pipe_file(f"{self._root}/finished/{done.number:05d}.json", note)
+
+    def finished(self, kind: str) -> dict[int, Finished]:
+        """The shards that are there, made by this model."""
+        found = {}
+        with self._failing_plainly():
+            for name in self._names("finished"):
+                try:
+                    table = json.loads(self._store.cat_file(name))
+                    if table.pop("kind") == kind:
+                        done = read_finished(table)
+                        found[done.number] = done
+                except (ValueError, KeyError, TypeError):
+                    continue  # torn: the shard is made again
+        return found
+
+    def take_shard(self, done: Finished, folder: Path) -> None:
+        """Fetch the files of a shard into an index.
+
+        Raises:
+            ClusterError: they are not what their note says.
+        """
+        for name, stamp in done.files.items():
+            with self._failing_plainly():
+                content = self._store.cat_file(f"{self._root}/{name}")
+            if FileStamp(hashlib.sha256(content).hexdigest(), len(content)) != stamp:
+                raise ClusterError(
+                    f"{self.url} holds a damaged {name}; run the same command again with another "
+                    "exchange."
+                )
+            write_whole(folder / name, content)
+
+    def clear(self) -> None:
+        """Remove all that the run has left there."""
+        with self._failing_plainly():
+            for part in ("photos", "descriptors", "thumbnails", "finished"):
+                if self._store.exists(f"{self._root}/{part}"):
+                    self._store.rm(f"{self._root}/{part}", recursive=True)
+
+    def _names(self, part: str) -> list[str]:
+        try:
+            names: list[str] = self._store.find(f"{self._root}/{part}")
+        except FileNotFoundError:
+            return []
+        return names
+
+    def _failing_plainly(self) -> "_Plainly":
+        return _Plainly(self.url)
+
+
+def photo_name(path: Path, root: Path) -> str:
+    """The name of a photo in an exchange, '' where it is none that can be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    if not path.is_file() or status.st_size > MAX_FILE_BYTES:
+        return ""
+    said = [os.fsencode(stored_path(path, root)).hex(), status.st_size, status.st_mtime_ns]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _missing(wanted: dict[str, Path], there: set[str]) -> list[tuple[str, Path]]:
+    return [(name, path) for name, path in wanted.items() if name not in there]
+
+
+class _Plainly:
+    """Turns what a store of objects says into one sentence."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ClusterError):
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise ClusterError(
+                f"The exchange {self._url} does not work ({reason}); mend that, then run the same "
+                "command again: finished work is kept."
+            ) from error

@@ -1,0 +1,87 @@
+"""NetVLAD's `.mat` splits: Pittsburgh, Tokyo 24/7 and TokyoTM (MATLAB 5, one struct dbStruct)."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.split import Split
+
+_FIELDS = ("dbImageFns", "utmDb", "qImageFns", "utmQ", "posDistThr")
+
+
+def read_mat(file: Path) -> Split:
+    """Read the variable `dbStruct` of a MATLAB file, field by field name.
+
+    Raises:
+        SourceError: not a MATLAB 5 file, no dbStruct in it, or one without a field that it needs.
+    """
+    from scipy.io import loadmat
+
+    if not file.is_file():
+        raise SourceError(f"{file} does not exist; check the path.")
+    try:
+        variables = loadmat(file, variable_names=["dbStruct"])
+    except NotImplementedError:
+        raise SourceError(
+            f"{file} is a MATLAB 7.3 file; save it in MATLAB with the option '-v7'."
+        ) from None
+    except Exception as error:  # scipy raises many kinds on files that are torn or not MATLAB's
+        raise SourceError(
+            f"{file} is not a MATLAB file that can be read ({error}); get it again."
+        ) from error
+    found = variables.get("dbStruct")
+    if not isinstance(found, np.ndarray) or not found.dtype.names or not found.size:
+        raise SourceError(
+            f"{file} holds no struct dbStruct; give a split such as pitts30k_test.mat."
+        )
+    record = found.ravel()[0]
+    fields: dict[str, Any] = {name: record[name] for name in found.dtype.names}
+    missing = [name for name in _FIELDS if name not in fields]
+    if missing:
+        raise SourceError(f"{file} has a dbStruct without the field {missing[0]}; get it again.")
+    try:
+        return Split(
+            file=file,
+            database=_names(fields["dbImageFns"]),
+            database_utm=_points(fields["utmDb"]),
+            queries=_names(fields["qImageFns"]),
+            queries_utm=_points(fields["utmQ"]),
+            # Stored as uint8, whose square would overflow.
+            radius_m=float(fields["posDistThr"].ravel()[0]),
+            database_times=_times(fields, "dbTimeStamp"),
+            query_times=_times(fields, "qTimeStamp"),
+            queries_below_root=False,
+        )
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{file} has a dbStruct of another make ({error}); get it again."
+        ) from error
+
+
+def _names(cells: NDArray[Any]) -> tuple[str, ...]:
+    """A cell array of texts, each of them an array of one text itself."""
+    texts = (cell.ravel()[0] if isinstance(cell, np.ndarray) else cell for cell in cells.ravel())
+    return tuple(str(text).strip().replace("\\", "/") for text in texts)
+
+
+def _points(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """(2, N) eastings and northings as (N, 2)."""
+    return np.ascontiguousarray(rows.T, dtype=np.float64)
+
+
+def _times(fields: dict[str, Any], name: str) -> NDArray[np.float64] | None:
+    if name not in fields or not fields[name].size:
+        return None
+    values = fields[name].ravel()
+    if values.dtype == object:  # texts: only whether they are equal counts
+        values = np.array([_number(str(cell.ravel()[0])) for cell in values])
+    return np.asarray(values, dtype=np.float64)
+
+
+def _number(text: str) -> int:
+    """A number for a text, small enough to be exact as a float."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

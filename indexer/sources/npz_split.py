@@ -1,0 +1,66 @@
+"""Patch-NetVLAD's splits: positions in an `.npz` file, names in two text files beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.split import Split
+
+_SETS = ("_train", "_val", "_test")
+_LISTS = "dataset_imagenames"
+
+
+def read_npz(file: Path) -> Split:
+    """Read `utmQ`, `utmDb` (N, 2) and `posDistThr`, and the names of the photos.
+
+    The names are arrays `qImageFns` and `dbImageFns` of the file, or the lines of
+    `STEM_imageNames_query.txt` and `STEM_imageNames_index.txt`; the lists are looked for beside the
+    file and in the folder `dataset_imagenames` beside its own, STEM with and without its `_test`.
+
+    Raises:
+        SourceError: not such a file, or no list of names.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            found: dict[str, Any] = {key: arrays[key] for key in arrays.files}
+    except FileNotFoundError:
+        raise SourceError(f"{file} does not exist; check the path.") from None
+    except Exception as error:  # zip files can be broken in many ways
+        raise SourceError(f"{file} is not an .npz file of plain arrays ({error}).") from error
+    missing = [key for key in ("utmQ", "utmDb", "posDistThr") if key not in found]
+    if missing:
+        raise SourceError(f"{file} lacks the array {missing[0]}; it is no split.")
+    return Split(
+        file=file,
+        database=_names(file, found.get("dbImageFns"), "index"),
+        database_utm=np.asarray(found["utmDb"], dtype=np.float64),
+        queries=_names(file, found.get("qImageFns"), "query"),
+        queries_utm=np.asarray(found["utmQ"], dtype=np.float64),
+        radius_m=float(np.asarray(found["posDistThr"]).ravel()[0]),
+    )
+
+
+def _names(file: Path, listed: Any, role: str) -> tuple[str, ...]:
+    if listed is not None:
+        return tuple(_tidy(str(name)) for name in listed.ravel())
+    places = list(_lists(file, role))
+    for path in places:
+        if path.is_file():
+            lines = path.read_text("utf-8").splitlines()
+            return tuple(_tidy(line) for line in lines if line.strip())
+    raise SourceError(f"{file} names no photos; put their list beside it as {places[0].name}.")
+
+
+def _lists(file: Path, role: str) -> Iterator[Path]:
+    stems = [file.stem]
+    stems += [file.stem.removesuffix(end) for end in _SETS if file.stem.endswith(end)]
+    for folder in (file.parent, file.parent.parent / _LISTS):
+        for stem in stems:
+            yield folder / f"{stem}_imageNames_{role}.txt"
+
+
+def _tidy(name: str) -> str:
+    return name.strip().replace("\\", "/").removeprefix("./")

@@ -1,0 +1,86 @@
+"""Place splits of the literature: database and query photos with UTM positions, from one file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import SourceError
+
+ZONES = {"pitts": "17T", "tokyo": "54S"}
+"""The UTM zones of the published splits by how their files are called; the files do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a split file says.
+
+    Names are posix paths as they stand in the file. Positions are (N, 2) float64, easting and
+    northing in metres of `zone` ('' where it is not known). Timestamps are (N,) numbers that are
+    equal where the photos were taken on one visit, or None where the file has none.
+    """
+
+    file: Path
+    database: tuple[str, ...]
+    database_utm: NDArray[np.float64]
+    queries: tuple[str, ...]
+    queries_utm: NDArray[np.float64]
+    radius_m: float
+    database_times: NDArray[np.float64] | None = None
+    query_times: NDArray[np.float64] | None = None
+    queries_below_root: bool = True
+    """Whether query names are paths under the photo folder itself, not under its queries folder."""
+
+    @property
+    def zone(self) -> str:
+        """The UTM zone of a published split."""
+        name = self.file.stem.lower()
+        return next((zone for start, zone in ZONES.items() if name.startswith(start)), "")
+
+
+def is_split(file: Path) -> bool:
+    """Whether a file's ending is that of a split."""
+    return file.suffix.lower() in (".mat", ".npz")
+
+
+def read_split(file: Path) -> Split:
+    """Read a `.mat` file with a dbStruct, or an `.npz` file with positions and name lists.
+
+    Raises:
+        SourceError: not such a file, or one that contradicts itself; the message says how.
+    """
+    # Each reader brings a library that nobody else needs.
+    if file.suffix.lower() == ".mat":
+        from place_search.indexer.sources.mat_split import read_mat
+
+        split = read_mat(file)
+    elif file.suffix.lower() == ".npz":
+        from place_search.indexer.sources.npz_split import read_npz
+
+        split = read_npz(file)
+    else:
+        raise SourceError(f"{file} is no split; give a .mat file with a dbStruct or an .npz file.")
+    _check(split)
+    return split
+
+
+def _check(split: Split) -> None:
+    for what, names, utm, times in (
+        ("database photos", split.database, split.database_utm, split.database_times),
+        ("queries", split.queries, split.queries_utm, split.query_times),
+    ):
+        if not names:
+            raise SourceError(f"{split.file} names no {what}; it cannot be used as a split.")
+        if utm.shape != (len(names), 2):
+            raise SourceError(
+                f"{split.file} has {len(names)} {what} but positions of shape {utm.shape}; "
+                "names and positions are out of step, get the file again."
+            )
+        if times is not None and times.shape != (len(names),):
+            raise SourceError(
+                f"{split.file} has {len(names)} {what} but {times.size} timestamps; get the file "
+                "again."
+            )
+    if not split.radius_m > 0:
+        raise SourceError(f"{split.file} has the radius {split.radius_m}; it must be over 0 m.")

@@ -1,0 +1,33 @@
+"""The database of a split as a source: its photos under their root, with their UTM positions."""
+
+from pathlib import Path
+
+from place_search.core.geodesy import Utm
+from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.photo_files import PhotoFiles
+from place_search.indexer.sources.photo_list import PhotoList, Source
+from place_search.indexer.sources.split import read_split
+
+
+def read_split_source(file: Path, root: Path) -> Source:
+    """The database photos of a split, in its order; the queries are left out.
+
+    Raises:
+        SourceError: no such split, or photos of its database that are not under `root`.
+    """
+    split = read_split(file)
+    root = root.resolve()
+    files = PhotoFiles(root)
+    photos = PhotoList(root)
+    missing: list[str] = []
+    for name, (east, north) in zip(split.database, split.database_utm.tolist(), strict=True):
+        found = files.find(name)
+        if found is None:
+            missing.append(name)
+        photos.append(found or name, name=name, utm=Utm(east, north, split.zone))
+    if missing:
+        raise SourceError(
+            f"{len(missing)} of the {len(photos)} database photos of {file} are not under {root}, "
+            f"the first is '{missing[0]}'; name the folder that holds them with --root."
+        )
+    return Source(root, photos, "split")

@@ -1,0 +1,1 @@
+"""An index on disk: shards, manifest, journal, commit."""

@@ -1,0 +1,122 @@
+"""From one version of an index to the next: at any moment the folder is the old one or the new.
+
+Numbered files are new ones with new numbers. Files with fixed names are first written as
+`NAME.<index_id>`; the rename of the manifest is the commit; then they get their plain names.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
+from place_search.indexer.errors import IndexFormatError, IndexWriteError
+from place_search.indexer.storage.lock import LOCK_NAME
+from place_search.indexer.storage.manifest import (
+    FIXED_NAMES,
+    JOURNAL,
+    MANIFEST,
+    Manifest,
+    number_of,
+    read_manifest,
+)
+from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
+
+_PENDING = re.compile(rf"(?:{'|'.join(map(re.escape, FIXED_NAMES))})\.[0-9a-f]{{16}}")
+
+
+def pending_name(name: str, index_id: str) -> str:
+    """What a file with a fixed name is called until its manifest is in place."""
+    return f"{name}.{index_id}"
+
+
+def is_stamped(path: Path, stamp: FileStamp) -> bool:
+    """Whether a file is there and whole."""
+    try:
+        return _is_sized(path, stamp) and sha256_of(path) == stamp.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _is_sized(path: Path, stamp: FileStamp) -> bool:
+    """Whether a file is there in its size."""
+    try:
+        return path.is_file() and path.stat().st_size == stamp.bytes
+    except FileNotFoundError:  # a writer deleted it between the two
+        return False
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is neither empty nor an index, finished or not.
+
+    Raises:
+        IndexWriteError: other people's files are in it, or it is a file.
+        IndexFormatError: it has a manifest that is not ours, or damaged, or newer.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise IndexWriteError(f"{folder} is a file; name a folder for the index.")
+    if current(folder) or not folder.is_dir() or (folder / JOURNAL).exists():
+        return
+    for entry in sorted(folder.iterdir()):
+        # A run that was killed before it began may have left these.
+        if entry.name != LOCK_NAME and not entry.name.endswith(PART):
+            raise IndexWriteError(
+                f"{folder} is neither empty nor an index (it holds '{entry.name}'); name another "
+                "folder for the index."
+            )
+
+
+def current(folder: Path) -> Manifest | None:
+    """The manifest of the index in this folder, if there is one yet."""
+    return read_manifest(folder) if (folder / MANIFEST).exists() else None
+
+
+def finalize_commit(folder: Path, manifest: Manifest) -> None:
+    """Finish what may be left to do after the commit of a manifest: plain names for its files."""
+    for name in FIXED_NAMES:
+        pending = folder / pending_name(name, manifest.index_id)
+        if pending.exists() and not is_stamped(folder / name, manifest.files[name]):
+            pending.replace(folder / name)
+    sync_folder(folder)
+
+
+def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """The path of every file of a version, found whole.
+
+    Sizes are checked for all, checksums only for those with fixed names: they are parsed at once.
+
+    Raises:
+        IndexFormatError: a file is missing or damaged.
+    """
+    return {name: _whole(folder, manifest, name) for name in manifest.files}
+
+
+def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
+    stamp = manifest.files[name]
+    path = folder / name
+    if name not in FIXED_NAMES:
+        if _is_sized(path, stamp):
+            return path
+    else:
+        # A writer that was killed after its commit leaves the pending name.
+        for candidate in (path, folder / pending_name(name, manifest.index_id)):
+            if is_stamped(candidate, stamp):
+                return candidate
+    raise IndexFormatError(
+        f"{path} is missing or damaged; `place-search verify {folder} --repair` mends what it can."
+    )
+
+
+def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
+    """Delete index files that belong to no version any more; files of others are left alone."""
+    kept = set(keep)
+    for entry in list(folder.iterdir()):
+        if _PENDING.fullmatch(entry.name) or entry.name.endswith(PART):
+            entry.unlink()
+    for name in FIXED_NAMES:
+        if name not in kept:
+            (folder / name).unlink(missing_ok=True)
+    for part in (SHARDS, THUMBNAILS):
+        for entry in list((folder / part).glob("*")):
+            name = f"{part}/{entry.name}"
+            if name not in kept and (number_of(name) is not None or name.endswith(PART)):
+                entry.unlink()

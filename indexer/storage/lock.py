@@ -1,0 +1,54 @@
+"""The lock on an index that is being written, and what the system says of a full disk."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from place_search.indexer.errors import IndexBusyError, IndexWriteError
+
+LOCK_NAME = ".lock"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[IO[str]]:
+    """Hold a folder for writing; the system lets go of it when the process ends, however.
+
+    Raises:
+        IndexBusyError: another process, or another thread of this one, holds it.
+    """
+    with (folder / LOCK_NAME).open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            holder = stream.read().strip()
+            process = f"process {holder}" if holder.isdigit() else "another process"
+            raise IndexBusyError(
+                f"{folder} is being written by {process}; wait until that is done."
+            ) from None
+        stream.truncate(0)
+        stream.write(f"{os.getpid()}\n")
+        stream.flush()
+        yield stream
+
+
+@contextmanager
+def plain_write_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk or a read-only folder into `IndexWriteError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            what = "is on a full disk; free some space"
+        elif error.errno in _FORBIDDEN:
+            what = "may not be written; change its permissions or choose another folder"
+        else:
+            what = f"cannot be written ({error.strerror or error}); mend that"
+        raise IndexWriteError(f"{folder} {what}, then run the same command again.") from error

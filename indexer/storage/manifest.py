@@ -1,0 +1,286 @@
+"""The manifest: the one file that makes a folder an index, and says what belongs to it."""
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import FileStamp, write_whole
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
+from place_search.models import Model
+
+MANIFEST = "manifest.json"
+JOURNAL = "building.jsonl"
+FAISS = "index.faiss"
+MILVUS = "index.milvus"
+FORMAT = "place-search index"
+FORMAT_VERSION = 2
+
+FIXED_NAMES = (JOINED, FAISS, MILVUS)
+"""Files that keep their name from one version of an index to the next."""
+
+_NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
+
+
+class Skipped(NamedTuple):
+    """A photo that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of `manifest.json`.
+
+    `model` is the model's card with its `fingerprint`; `source` has `root` and `kind`; `files`
+    are named relative to the index; `shards` are those that hold descriptors, by ascending place
+    ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
+    `next_place_id` on have never been given to a place.
+    """
+
+    index_id: str
+    created: str
+    model: Mapping[str, Any]
+    source: Mapping[str, str]
+    store: Mapping[str, Any]
+    files: Mapping[str, FileStamp]
+    shards: Sequence[str]
+    places: int
+    next_place_id: int
+    tombstones: str = ""
+    skipped: Sequence[Skipped] = ()
+    cells: bool = True
+    format_version: int = FORMAT_VERSION
+
+    @cached_property
+    def removed_ids(self) -> NDArray[np.int64]:
+        """The ids of removed places that the shards still hold, ascending."""
+        return decode_ids(self.tombstones)
+
+    @property
+    def precision(self) -> str:
+        """The precision of the descriptors; indexes that do not say it are of float32."""
+        return str(self.model.get("precision", "f32"))
+
+    @property
+    def store_file(self) -> str:
+        """The file of the vector store."""
+        return store_file(str(self.store["kind"]))
+
+    @property
+    def removed(self) -> int:
+        """How many removed places the shards still hold."""
+        return len(self.removed_ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as it stands in the file."""
+        return {
+            "format": FORMAT,
+            "format_version": self.format_version,
+            "index_id": self.index_id,
+            "created": self.created,
+            "model": dict(self.model),
+            "counts": {
+                "places": self.places,
+                "removed": self.removed,
+                "skipped": len(self.skipped),
+            },
+            "next_place_id": self.next_place_id,
+            "source": dict(self.source),
+            "store": dict(self.store),
+            "cells": self.cells,
+            "skipped": [skipped._asdict() for skipped in self.skipped],
+            "shards": list(self.shards),
+            "tombstones": self.tombstones,
+            "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
+        }
+
+    def encode(self) -> bytes:
+        """The bytes of the file, the last line of which is the checksum of all others."""
+        return signed(self.to_json())
+
+    def write(self, folder: Path) -> None:
+        """Put it in the place of the folder's manifest: from then on the index is this one."""
+        write_whole(folder / MANIFEST, self.encode())
+
+
+def store_file(kind: str) -> str:
+    """What the file of a kind of vector store is called."""
+    return MILVUS if kind == "milvus" else FAISS
+
+
+def number_of(name: str) -> int | None:
+    """The number of a shard or of a pack of thumbnails; None for any other file of an index."""
+    found = _NUMBERED.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def content_id(
+    fingerprint: str, shards: Sequence[FileStamp], removed: NDArray[np.int64], *store: object
+) -> str:
+    """The id of an index: a hash of its places, model and kind of store, not of where it is."""
+    gone = hashlib.sha256(removed.astype("<i8").tobytes()).hexdigest()
+    parts = [FORMAT_VERSION, fingerprint, [shard.sha256 for shard in shards], gone, *store]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def encode_ids(ids: NDArray[np.int64]) -> str:
+    """Place ids as text: base64 of the deflated bits, one for each id from 0 on, lowest first."""
+    if not len(ids):
+        return ""
+    flags = np.zeros(int(ids.max()) + 1, np.bool_)
+    flags[ids] = True
+    packed = np.packbits(flags, bitorder="little").tobytes()
+    return base64.b64encode(zlib.compress(packed)).decode()
+
+
+def decode_ids(text: str) -> NDArray[np.int64]:
+    """The ascending place ids of such a text. Raises ValueError."""
+    if not text:
+        return np.empty(0, np.int64)
+    try:
+        packed = zlib.decompress(base64.b64decode(text, validate=True))
+    except zlib.error as error:
+        raise ValueError(text) from error
+    return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little"))
+
+
+def signed(table: Mapping[str, Any]) -> bytes:
+    """A JSON object with the sha256 of its text as the last key."""
+    digest = hashlib.sha256(json.dumps(table, indent=1).encode()).hexdigest()
+    return json.dumps({**table, "sha256": digest}, indent=1).encode() + b"\n"
+
+
+def model_entry(model: Model) -> dict[str, Any]:
+    """What a manifest says of the model: its card and its fingerprint."""
+    entry = {"id": model.card.id, "fingerprint": model.fingerprint, **asdict(model.card)}
+    plain: dict[str, Any] = json.loads(json.dumps(entry, default=dict))
+    return plain
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an index.
+
+    Raises:
+        IndexFormatError: no index there, an unfinished or damaged one, or one of a newer format.
+    """
+    path = folder / MANIFEST
+    try:
+        content = path.read_bytes()
+        table = json.loads(content.decode("utf-8"))
+    except NotADirectoryError:
+        raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
+    except FileNotFoundError:
+        raise IndexFormatError(_no_index(folder)) from None
+    except OSError as error:
+        raise IndexFormatError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    except ValueError:
+        raise IndexFormatError(
+            f"{path} is damaged; make the index again in an empty folder."
+        ) from None
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        raise IndexFormatError(
+            f"{folder} holds no place-search index: its {MANIFEST} belongs to something else."
+        )
+    version = table.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise IndexFormatError(
+            f"{folder} was made by a newer place-search (format {version}, this one reads up to "
+            f"{FORMAT_VERSION}); upgrade place-search or make the index again."
+        )
+    try:
+        # Version 1 had no checksum of its own.
+        if (version != 1 or "sha256" in table) and not _is_whole(table, content):
+            raise ValueError(MANIFEST)
+        return _parse(table)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise IndexFormatError(
+            f"{path} is damaged; make the index again in an empty folder."
+        ) from None
+
+
+def _is_whole(table: dict[str, Any], content: bytes) -> bool:
+    return signed({key: value for key, value in table.items() if key != "sha256"}) == content
+
+
+def _parse(table: dict[str, Any]) -> Manifest:
+    files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
+    for name in files:
+        # Names come from a file that anybody may have written: none may lead out of the folder.
+        if name not in FIXED_NAMES and number_of(name) is None:
+            raise ValueError(name)
+    numbered = [name for name in files if name.startswith(f"{SHARDS}/")]
+    manifest = Manifest(
+        format_version=int(table["format_version"]),
+        index_id=str(table["index_id"]),
+        created=str(table["created"]),
+        model=dict(table["model"]),
+        source=dict(table["source"]),
+        store=dict(table["store"]),
+        files=files,
+        shards=tuple(
+            table["shards"]
+            if table["format_version"] > 1
+            else sorted(numbered, key=lambda name: (len(name), name))
+        ),
+        tombstones=str(table.get("tombstones", "")),
+        places=int(table["counts"]["places"]),
+        next_place_id=int(table["next_place_id"]),
+        skipped=tuple(Skipped(**row) for row in table["skipped"]),
+        cells=bool(table.get("cells", True)),
+    )
+    if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
+        raise ValueError(manifest.index_id)
+    _ = manifest.removed_ids
+    if sorted(manifest.shards) != sorted(numbered):
+        raise ValueError(manifest.shards)
+    for needed in (manifest.store_file, JOINED):
+        files[needed]
+    for name in manifest.shards:
+        files[name.replace(SHARDS, THUMBNAILS)]
+    _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]
+    _ = manifest.source["root"], manifest.store["kind"]
+    return manifest
+
+
+def current_index_id(folder: Path) -> str:
+    """The id of the version that an index folder holds now: what a server asks now and then.
+
+    It costs one stat of the manifest while nothing has changed.
+
+    Raises:
+        IndexFormatError: no index there, or a damaged one.
+    """
+    try:
+        status = (Path(folder) / MANIFEST).stat()
+    except OSError:
+        return read_manifest(Path(folder)).index_id
+    return _index_id(Path(folder), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _index_id(folder: Path, *_stamp: int) -> str:
+    return read_manifest(folder).index_id
+
+
+def _no_index(folder: Path) -> str:
+    if (folder / JOURNAL).is_file():
+        return (
+            f"The index {folder} was never finished; run the same `place-search index` command "
+            "again to finish it."
+        )
+    where = "holds no index" if folder.is_dir() else "does not exist"
+    return f"{folder} {where}; make one with `place-search index PHOTOS --out {folder}`."

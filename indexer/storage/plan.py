@@ -1,0 +1,215 @@
+"""The plan of a new version: what makes which shard; and the journal of the shards that are done.
+
+A shard depends on its own places and the model alone, so an interrupted run goes on where whole
+shards end and comes to the same files.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from place_search.core.files import FileStamp, sha256_of, sync_folder, write_whole
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
+
+SHARD_PHOTOS = 512
+MAX_SHARD_PHOTOS = 4096
+MAX_SHARDS = 256
+_SHARD_BYTES = 32 << 20
+
+
+def shard_photos(photos: int, dims: int) -> int:
+    """Photos a shard: few, so that a crash costs little, unless that made very many files."""
+    spread = -(-photos // MAX_SHARDS)
+    return max(SHARD_PHOTOS, min(spread, MAX_SHARD_PHOTOS, _SHARD_BYTES // (4 * dims)))
+
+
+def cut(ids: Sequence[int], per_shard: int) -> list[Sequence[int]]:
+    """Ascending place ids, in pieces of one shard each."""
+    return [ids[start : start + per_shard] for start in range(0, len(ids), per_shard)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place to make: from a photo, from the row of place `copied` in the old version, or both.
+
+    With both the descriptor is the old row's, and name, path and position are the photo's.
+    """
+
+    place_id: int
+    photo: PlacePhoto | None = None
+    copied: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPlan:
+    """One shard to make: its number and its places, by ascending id."""
+
+    number: int
+    entries: Sequence[Entry]
+
+    @property
+    def last_id(self) -> int:
+        """The id of its last place."""
+        return self.entries[-1].place_id
+
+    def inputs(self) -> str:
+        """A hash of all that the shard depends on, apart from the model and the old version."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            digest.update(json.dumps([entry.place_id, entry.copied]).encode())
+            if entry.photo is not None:
+                digest.update(json.dumps(_said(entry.photo)).encode())
+        return digest.hexdigest()
+
+
+def _said(photo: PlacePhoto) -> tuple[object, ...]:
+    try:
+        status = photo.path.stat()
+        stamp = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        stamp = None
+    return os.fspath(photo.path), photo.name, photo.position, photo.utm, stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All shards to make, in order; their numbers start at `first_number`.
+
+    `parts` are the place ids of each, and `entry` says of an id what becomes of it.
+    """
+
+    first_number: int
+    parts: Sequence[Sequence[int]]
+    entry: Callable[[int], Entry]
+
+    @property
+    def places(self) -> int:
+        """Places in all shards."""
+        return sum(len(part) for part in self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def shard(self, index: int) -> ShardPlan:
+        """The index-th shard of the plan."""
+        entries = [self.entry(int(place_id)) for place_id in self.parts[index]]
+        return ShardPlan(self.first_number + index, entries)
+
+    def __iter__(self) -> Iterator[ShardPlan]:
+        return (self.shard(index) for index in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A shard that is on disk; one without any readable photo has no files and no places."""
+
+    number: int
+    inputs: str
+    places: int
+    files: dict[str, FileStamp]
+    skipped: tuple[Skipped, ...]
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether its files are what they were when it was finished."""
+        return all(
+            (folder / name).is_file()
+            and (folder / name).stat().st_size == stamp.bytes
+            and sha256_of(folder / name) == stamp.sha256
+            for name, stamp in self.files.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What must be equal for a run to go on from a journal.
+
+    `request` is what was asked for, in words or as a hash; `base` is the id of the version that
+    is changed, '' where none is needed.
+    """
+
+    format_version: int
+    request: str
+    fingerprint: str
+    base: str
+    root: str
+    places: int
+    parts: int
+    first_number: int
+
+
+class Journal:
+    """`building.jsonl`: the header, a line for each finished shard, then the new version's id.
+
+    Each line is on the disk before the build goes on; a torn last line counts as not written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL
+        self.header: Header | None = None
+        self.finished: dict[int, Finished] = {}
+        self.index_id: str | None = None
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            lines = self.path.read_text("utf-8").splitlines()
+            self.header = Header(**json.loads(lines[0]))
+            for line in lines[1:]:
+                table = json.loads(line)
+                if "index_id" in table:
+                    self.index_id = str(table["index_id"])
+                else:
+                    done = read_finished(table)
+                    self.finished[done.number] = done
+        except (OSError, ValueError, TypeError, KeyError, IndexError):
+            # None yet, or torn by a crash: what was read up to there holds.
+            return
+
+    def has_committed(self, manifest: Manifest) -> bool:
+        """Whether the run of this journal came as far as this manifest."""
+        named = {name for done in self.finished.values() for name in done.files}
+        return self.index_id == manifest.index_id and named <= set(manifest.files)
+
+    def start(self, header: Header, keep: Sequence[Finished]) -> None:
+        """Begin anew, with the shards that are kept from an earlier run."""
+        self.header, self.index_id = header, None
+        self.finished = {done.number: done for done in keep}
+        lines = [json.dumps(asdict(header)), *(json.dumps(asdict(done)) for done in keep)]
+        write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
+
+    def add(self, done: Finished) -> None:
+        """Note a shard whose files are on the disk."""
+        self.finished[done.number] = done
+        self._append(asdict(done))
+
+    def commit(self, index_id: str) -> None:
+        """Note that all is ready for the manifest of this id."""
+        self.index_id = index_id
+        self._append({"index_id": index_id})
+
+    def remove(self) -> None:
+        """Drop the journal: the build is complete."""
+        self.path.unlink(missing_ok=True)
+        sync_folder(self.path.parent)
+
+    def _append(self, table: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(table) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def read_finished(table: dict[str, Any]) -> Finished:
+    """A finished shard from its JSON. Raises KeyError, TypeError or ValueError."""
+    return Finished(
+        number=int(table["number"]),
+        inputs=str(table["inputs"]),
+        places=int(table["places"]),
+        files={name: FileStamp(**stamp) for name, stamp in table["files"].items()},
+        skipped=tuple(Skipped(*row) for row in table["skipped"]),
+    )

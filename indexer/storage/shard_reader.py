@@ -1,0 +1,154 @@
+"""Reading shards: numbers straight from the file at known offsets, never mapped into memory.
+
+Mapped files would kill the process when they are cut short, and count as its resident memory.
+"""
+
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import IndexFormatError
+
+
+class ArrayFile:
+    """One or more contiguous datasets of an HDF5 file, read by row. Thread-safe.
+
+    The file stays open, so that it can be read to the end after a newer index has replaced it.
+    """
+
+    def __init__(self, path: Path, arrays: Sequence[str], tables: Sequence[str] = ()) -> None:
+        """Open the file; `tables` are read into memory, `arrays` when asked for.
+
+        Raises:
+            IndexFormatError: the file is missing, cut short, or not one that place-search wrote.
+        """
+        self.path = path
+        try:
+            with h5py.File(path, "r", locking=False) as file:
+                self.tables: dict[str, NDArray[Any]] = {
+                    key: _read(_dataset(file, key)) for key in tables
+                }
+                self._places = {key: _place(_dataset(file, key)) for key in arrays}
+            self._descriptor = os.open(path, os.O_RDONLY)
+        except (OSError, KeyError, ValueError) as error:
+            raise self.damaged() from error
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def damaged(self) -> IndexFormatError:
+        """What to raise where the file does not hold what it should."""
+        return IndexFormatError(
+            f"{self.path} is missing or damaged; mend it with `place-search verify INDEX --repair`."
+        )
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """The shape of an array."""
+        shape: tuple[int, ...] = self._places[key][1]
+        return shape
+
+    def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
+        """Fill a contiguous array from the start of a row on."""
+        offset, _, stride = self._places[key]
+        # One call reads at most 2 GiB; no single read here comes near that.
+        if os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride) != out.nbytes:
+            raise self.damaged()
+
+
+def _dataset(file: h5py.File, key: str) -> Any:
+    """A dataset by h5py's low-level interface, which takes a third of the time: an index may have
+    thousands of shards with a dozen columns each.
+    """
+    return h5py.h5d.open(file.id, key.encode())
+
+
+def _read(dataset: Any) -> NDArray[Any]:
+    out = np.empty(dataset.shape, dataset.dtype)
+    if out.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+    return out
+
+
+def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
+    """Where a dataset starts in its file, its shape, and the bytes of one row."""
+    offset = dataset.get_offset()
+    if offset is None and np.prod(dataset.shape):
+        raise ValueError("it is not stored contiguously")
+    return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
+
+
+class ShardRows:
+    """The descriptors of several shards as one array on disk. Thread-safe.
+
+    Rows that are removed are not among its own: they have no number here.
+    """
+
+    def __init__(
+        self, shards: Sequence[ArrayFile], removed: NDArray[np.int64] | None = None
+    ) -> None:
+        """`removed` are ids of places that are left out; of shards `place_id` must be read."""
+        self._shards = shards
+        counts = [shard.shape("descriptors")[0] for shard in shards]
+        self._starts = np.cumsum([0, *counts])
+        self.stored_ids: NDArray[np.int64] = np.concatenate(
+            [shard.tables["place_id"] for shard in shards]
+        )
+        """The ids of all rows of the shards, those of removed places too."""
+        self.removed: NDArray[np.bool_] = np.isin(
+            self.stored_ids, [] if removed is None else removed
+        )
+        """Which of those rows are removed."""
+        self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
+        self.place_ids = self.live(self.stored_ids)
+        self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def live(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Of a column of all rows of the shards, those of the places that are left."""
+        return stored if self._live is None else stored[self._live]
+
+    def locate(self, row: int) -> tuple[int, int]:
+        """The number of the shard among these that holds a row, and the row's number there."""
+        stored = row if self._live is None else int(self._live[row])
+        shard = int(np.searchsorted(self._starts, stored, side="right")) - 1
+        return shard, stored - int(self._starts[shard])
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """These rows, (len(rows), D)."""
+        out = np.empty((len(rows), self.shape[1]), np.float32)
+        stored = rows if self._live is None else self._live[rows]
+        shards = np.searchsorted(self._starts, stored, side="right") - 1
+        local = stored - self._starts[shards]
+        for target, shard, row in zip(out, shards.tolist(), local.tolist(), strict=True):
+            self._shards[shard].read_into(target, "descriptors", row)
+        return out
+
+    def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
+        """A small column of the rows from `start` on, read from the files by their names."""
+        parts = [ArrayFile(shard.path, (), (key,)).tables[key] for shard in self._shards]
+        return self.live(np.concatenate(parts))[start:]
+
+    def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
+        if start >= len(self):
+            return
+        stored = start if self._live is None else int(self._live[start])
+        for number, shard in enumerate(self._shards):
+            count, dims = shard.shape("descriptors")
+            first = int(self._starts[number])
+            for at in range(max(stored - first, 0), count, rows):
+                out = np.empty((min(rows, count - at), dims), np.float32)
+                shard.read_into(out, "descriptors", at)
+                if self._live is not None:
+                    low, high = np.searchsorted(self._live, [first + at, first + at + len(out)])
+                    if high - low < len(out):
+                        out = out[self._live[low:high] - (first + at)]
+                if len(out):
+                    yield out

@@ -1,0 +1,224 @@
+"""Shards: immutable HDF5 files of some hundred places each, and the dataset that joins them.
+
+A shard's bytes depend on its rows alone, so that the same photos give the same file. Numbers are
+stored contiguously: a reader finds row i of `descriptors` at a known offset.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import Position, Utm
+
+SHARDS = "descriptors"
+THUMBNAILS = "thumbnails"
+JOINED = "descriptors.h5"
+
+# One format on disk whatever the HDF5 library; 1.10 is the first with virtual datasets.
+_FORMAT = ("v110", "v110")
+
+NUMBERS = {
+    "place_id": np.int64,
+    "latitude": np.float64,
+    "longitude": np.float64,
+    "easting": np.float64,
+    "northing": np.float64,
+    "width": np.int32,
+    "height": np.int32,
+    "size": np.int64,
+    "mtime_ns": np.int64,
+}
+TEXTS = ("name", "path", "zone")
+TABLE = (*NUMBERS, *TEXTS, "content")
+"""The small columns, which the pack of thumbnails repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One embedded photo.
+
+    `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
+    size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
+    `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells,
+    `thumbnail` a JPEG.
+    """
+
+    place_id: int
+    name: str
+    path: str
+    position: Position | None
+    utm: Utm | None
+    width: int
+    height: int
+    size: int
+    mtime_ns: int
+    content: bytes
+    descriptor: NDArray[np.float32]
+    codes: NDArray[np.uint8]
+    grid: tuple[int, int]
+    thumbnail: bytes
+
+
+def shard_name(number: int) -> str:
+    """The name of a shard under its index."""
+    return f"{SHARDS}/{number:05d}.h5"
+
+
+def thumbnails_name(number: int) -> str:
+    """The name of the pack that holds the thumbnails of a shard's places."""
+    return f"{THUMBNAILS}/{number:05d}.h5"
+
+
+def shard_image(rows: Sequence[Row]) -> memoryview:
+    """The bytes of the HDF5 file that holds these rows.
+
+    Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, cells, bytes) uint8 with
+    zeros after the place's own cells; `grid` (n, 2) int32, rows × columns of cells; `content`
+    (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8 ('' for no zone,
+    else as `17T`); and `NUMBERS`, where NaN stands for no position.
+    """
+    cells = np.zeros(
+        (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
+    )
+    for stored, row in zip(cells, rows, strict=True):
+        stored[: len(row.codes)] = row.codes
+    return _hdf5(
+        {
+            "descriptors": np.stack([row.descriptor for row in rows]).astype(
+                np.float32, copy=False
+            ),
+            "cells": cells,
+            "grid": np.array([row.grid for row in rows], np.int32),
+            **_table(rows),
+        }
+    )
+
+
+def thumbnails_image(rows: Sequence[Row]) -> memoryview:
+    """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1).
+
+    It repeats the shard's small columns: when the shard is damaged, they say what was in it.
+    """
+    lengths = [len(row.thumbnail) for row in rows]
+    return _hdf5(
+        {
+            "jpeg": np.frombuffer(b"".join(row.thumbnail for row in rows), np.uint8),
+            "offset": np.cumsum([0, *lengths], dtype=np.int64),
+            **_table(rows),
+        }
+    )
+
+
+def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+    """The small columns of these rows."""
+    table: dict[str, NDArray[Any]] = {
+        "place_id": _column(row.place_id for row in rows),
+        "width": _column(row.width for row in rows),
+        "height": _column(row.height for row in rows),
+        "size": _column(row.size for row in rows),
+        "mtime_ns": _column(row.mtime_ns for row in rows),
+        "latitude": _column(row.position.latitude if row.position else np.nan for row in rows),
+        "longitude": _column(row.position.longitude if row.position else np.nan for row in rows),
+        "easting": _column(row.utm.easting if row.utm else np.nan for row in rows),
+        "northing": _column(row.utm.northing if row.utm else np.nan for row in rows),
+        "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
+        "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
+        "name": _texts([row.name for row in rows]),
+        "path": _texts([row.path for row in rows]),
+    }
+    for key, kind in NUMBERS.items():
+        table[key] = table[key].astype(kind)
+    return table
+
+
+def joined_image(
+    index: Path, names: Sequence[str], removed: NDArray[np.bool_], old: Path | None = None
+) -> memoryview:
+    """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
+
+    It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
+    a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
+    `old` is such a file, which tells of the shards that it names without their being opened.
+    """
+    known = _joined_parts(old) if old is not None else {}
+    parts: dict[str, list[tuple[str, tuple[int, ...], Any]]] = {}
+    for name in names:
+        for key, (shape, kind) in (known.get(name) or _parts(index / name)).items():
+            parts.setdefault(key, []).append((name, shape, kind))
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=_FORMAT) as file:
+        for key, sources in sorted(parts.items()):
+            _join(file, key, sources)
+        file.create_dataset("removed", data=removed.astype(np.uint8), track_times=False)
+    return out.getbuffer()
+
+
+def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Shape and type of each dataset of a shard."""
+    with h5py.File(shard, "r", locking=False) as file:
+        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items()}
+
+
+def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
+    """The same for all shards that a joined file names."""
+    parts: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {}
+    with h5py.File(joined, "r", locking=False) as file:
+        for key, dataset in file.items():
+            if dataset.is_virtual:
+                for source in dataset.virtual_sources():
+                    first, last = source.vspace.get_select_bounds()
+                    shape = tuple(b - a + 1 for a, b in zip(first, last, strict=True))
+                    parts.setdefault(source.file_name, {})[key] = (shape, dataset.dtype)
+    return parts
+
+
+def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) -> None:
+    """Add a virtual dataset over those of the same key in (file name, shape, dtype) sources.
+
+    By h5py's lower layer: its upper one stamps the time into virtual datasets.
+    """
+    count = sum(shape[0] for _, shape, _ in sources)
+    rest = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
+    # Of texts the longest type; all other types are the same everywhere.
+    kind = max((kind for *_, kind in sources), key=lambda kind: kind.itemsize)
+    if 0 in rest:  # an index without cells
+        file.create_dataset(key, (count, *rest), kind, track_times=False)
+        return
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    space = h5py.h5s.create_simple((count, *rest))
+    start = 0
+    for name, shape, _ in sources:
+        space.select_hyperslab((start, *(0 for _ in rest)), shape)
+        part = h5py.h5s.create_simple(shape)
+        properties.set_virtual(space, name.encode(), key.encode(), part)
+        start += shape[0]
+    space.select_all()
+    h5py.h5d.create(
+        file.id, key.encode(), h5py.h5t.py_create(kind, logical=True), space, properties
+    )
+
+
+def _column(values: Iterable[float]) -> NDArray[Any]:
+    return np.array(list(values))
+
+
+def _texts(values: Sequence[str]) -> NDArray[Any]:
+    encoded = [value.encode() for value in values]
+    longest = max(1, *map(len, encoded)) if encoded else 1
+    return np.array(encoded, h5py.string_dtype("utf-8", longest))
+
+
+def _hdf5(table: dict[str, NDArray[Any]]) -> memoryview:
+    """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up."""
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=_FORMAT) as file:
+        for key, values in table.items():
+            file.create_dataset(key, data=values, track_times=False)
+    return out.getbuffer()

@@ -1,0 +1,1 @@
+"""Vector stores: the engines that find the nearest descriptors."""

@@ -1,0 +1,106 @@
+"""A FAISS index opened for search, beside the descriptors that it is an index of."""
+
+from pathlib import Path
+from typing import Any
+
+import faiss as _faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
+from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.vectors import Box, Rows
+
+faiss: Any = _faiss  # its annotations lack keyword arguments
+
+QUERY_BITS = 4
+"""Bits a number of the query; without that FAISS takes some hundred times as long."""
+
+
+class FaissStore(SnapshotStore):
+    """A FAISS index opened for search. Thread-safe."""
+
+    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
+        """Open an index file whose checksum the caller has found right.
+
+        Raises:
+            IndexFormatError: FAISS cannot read the file, or it is not the index of these rows.
+        """
+        try:
+            # Mapped, not copied: opening is quick, and readers of one index share its memory.
+            self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise IndexFormatError(
+                f"{path} is not a FAISS index that this version reads; index the photos again."
+            ) from error
+        super().__init__(card, rows)
+        fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
+        if not fits or self._known > card.count:
+            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self._live = self._bitmap(rows.place_ids) if self._known < card.count else None
+
+    def _in_snapshot(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        only: NDArray[np.int64] | None,
+        box: Box | None,
+    ) -> Found:
+        ids = self._rows.place_ids[: self._known] if only is None else only
+        there = int(np.searchsorted(ids, self._card.through, side="right"))
+        if not there:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        bitmap = self._live if only is None else self._bitmap(only)
+        # Lists near the query may hold little that the filter lets pass: then all are probed.
+        probes = self._card.probes if only is None else self._card.lists
+        while True:
+            selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)
+            similarities, found = self._index.search(
+                query[None],
+                min(self._candidates(wanted), there),
+                params=self._parameters(selector, probes, wanted),
+            )
+            found, similarities = found[0], similarities[0]
+            found, similarities = found[found >= 0], similarities[found >= 0]
+            if len(found) >= min(wanted, there):
+                break
+            if probes == self._card.lists:  # a graph, in which the filter left islands
+                return self._exhaustive(query, ids[:there], wanted)
+            probes = self._card.lists
+        if self.kind != "exact":
+            similarities = self._cosines(found, query)
+        return found, similarities
+
+    def _parameters(self, selector: Any, probes: int, wanted: int) -> Any:
+        candidates = self._candidates(wanted)
+        options: dict[str, Any] = {} if selector is None else {"sel": selector}
+        if self.kind == "exact":
+            return faiss.SearchParameters(**options)
+        if self.kind == "rabitq":
+            return faiss.RaBitQSearchParameters(qb=QUERY_BITS, **options)
+        if self.kind == "ivf-rabitq":
+            return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
+        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
+
+    def _bitmap(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """One bit for each place id up to the last in the file: whether it is among these."""
+        flags = np.zeros(self._card.through + 1, np.bool_)
+        flags[ids[: np.searchsorted(ids, len(flags))]] = True
+        return np.packbits(flags, bitorder="little")
+
+    def _stored_ids(self) -> NDArray[np.int64]:
+        return stored_ids(self._index)
+
+
+def stored_ids(index: Any) -> NDArray[np.int64]:
+    """The place ids of all vectors in a FAISS index."""
+    if isinstance(index, faiss.IndexIVF):
+        lists = index.invlists
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(at), lists.list_size(at)).copy()
+            for at in range(index.nlist)
+            if lists.list_size(at)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    return np.asarray(faiss.vector_to_array(index.id_map), np.int64)

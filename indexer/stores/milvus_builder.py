@@ -1,0 +1,187 @@
+"""Making Milvus collections from the descriptors of an index, which stay the truth.
+
+The store's file only names the collection. A collection is never changed but by vectors that are
+added, so that whoever serves an older version of the index goes on. It is dropped when the next but
+one is made: until then readers of the version before may need it.
+"""
+
+import json
+import uuid
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from place_search.core.files import FileStamp, write_whole
+from place_search.indexer.errors import CollectionLostError, StoreOutageError
+from place_search.indexer.storage.manifest import MILVUS
+from place_search.indexer.stores.milvus_client import (
+    LONG,
+    MilvusConnection,
+    milvus_connection,
+    read_note,
+)
+from place_search.indexer.stores.milvus_store import CHANGES, SEARCHES, VECTORS, MilvusStore
+from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
+from place_search.indexer.stores.tuning import tuned
+from place_search.indexer.stores.vectors import Rows, VectorStore
+
+LEDGER = "collections.txt"
+"""Beside the index: all collections that were made for it, so that none is left behind."""
+NOWHERE = 999.0
+"""Latitude and longitude of a place without a position: in no box."""
+GRAPH = {"M": 32, "efConstruction": 200}
+_BATCH_BYTES = 8 << 20
+_LONGEST_NAME = 4096
+
+
+class MilvusEngine:
+    """Collections with a vector, a name and a position for each place."""
+
+    def __init__(self, exact_bytes: int = EXACT_BYTES) -> None:
+        """Up to so many bytes of descriptors are all compared; more are linked to a graph."""
+        self._exact_bytes = exact_bytes
+
+    def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+        """Make a collection of all rows, and measure its recall."""
+        link = milvus_connection(card.uri)
+        name = _next_collection(link, path.parent)
+        count, dims = rows.shape
+        exact = 4 * count * dims <= self._exact_bytes
+        _create(link, name, dims)
+        _put(link, name, rows, 0, "insert")
+        link.call("flush", name, seconds=LONG)
+        _index(link, name, "FLAT" if exact else "HNSW")
+        _await(link, name, count)
+        card = replace(
+            card, count=count, trained=count, through=int(rows.place_ids[-1]), recall_at_10=1.0
+        )
+        stamp = _write(path, name, card, "FLAT" if exact else "HNSW")
+        if exact:
+            return card, stamp
+        return tuned(card, rows, partial(self.open, path=path, rows=rows)), stamp
+
+    def update(
+        self, card: StoreCard, old: Path, rows: Rows, path: Path
+    ) -> tuple[StoreCard, FileStamp]:
+        """Add what came after; what the rows lack stays, unless it has become much."""
+        note = read_note(old)
+        known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
+        if card.count - known > DEAD_SHARE * card.count:
+            return self.build(card, rows, path)
+        count = card.count + rows.shape[0] - known
+        link = milvus_connection(card.uri)
+        # A run that was killed may have put some of them there already.
+        _put(link, note["collection"], rows, known, "upsert")
+        _await(link, note["collection"], count)
+        card = replace(card, count=count, through=int(rows.place_ids[-1]))
+        return card, _write(path, note["collection"], card, note["searched"])
+
+    def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+        """Open the collection that a file names, whose checksum holds."""
+        return MilvusStore(card, path, rows)
+
+
+def _next_collection(link: MilvusConnection, folder: Path) -> str:
+    """The name of a new collection, after dropping those that no version of the index has."""
+    ledger = folder / LEDGER
+    lines = ledger.read_text("utf-8").splitlines() if ledger.exists() else []
+    current = folder / MILVUS
+    used = read_note(current)["collection"] if current.exists() else ""
+    kept = []
+    for line in lines:
+        name, _, uri = line.partition(" ")
+        if uri != link.uri or name == used:
+            kept.append(line)
+            continue
+        try:
+            link.call("drop_collection", name, seconds=LONG)
+        except CollectionLostError:
+            continue
+    name = f"place_search_{uuid.uuid4().hex}"
+    # Noted before it is made: a run that is killed then leaves nothing that nobody knows of.
+    write_whole(ledger, "".join(f"{line}\n" for line in [*kept, f"{name} {link.uri}"]).encode())
+    return name
+
+
+def _create(link: MilvusConnection, name: str, dims: int) -> None:
+    from pymilvus import DataType, MilvusClient
+
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("place_id", DataType.INT64, is_primary=True)
+    schema.add_field(VECTORS, DataType.FLOAT_VECTOR, dim=dims)
+    schema.add_field("latitude", DataType.DOUBLE)
+    schema.add_field("longitude", DataType.DOUBLE)
+    schema.add_field("name", DataType.VARCHAR, max_length=_LONGEST_NAME)
+    link.call("create_collection", name, seconds=LONG, schema=schema, consistency_level=SEARCHES)
+
+
+def _put(link: MilvusConnection, name: str, rows: Rows, start: int, how: str) -> None:
+    """Send the rows from `start` on with their positions and names."""
+    if start >= rows.shape[0]:
+        return
+    ids = rows.place_ids[start:].tolist()
+    names = rows.column("name", start=start).tolist()
+    latitudes, longitudes = (
+        np.nan_to_num(rows.column(key, start=start), nan=NOWHERE).tolist()
+        for key in ("latitude", "longitude")
+    )
+    at = 0
+    for chunk in rows.chunks(max(1, _BATCH_BYTES // (4 * rows.shape[1])), start=start):
+        part = range(at, at + len(chunk))
+        batch = [
+            {
+                "place_id": ids[row],
+                VECTORS: vector,
+                "latitude": latitudes[row],
+                "longitude": longitudes[row],
+                "name": names[row].decode()[: _LONGEST_NAME // 4],
+            }
+            for row, vector in zip(part, chunk, strict=True)
+        ]
+        link.call(how, name, seconds=LONG, data=batch)
+        at += len(chunk)
+
+
+def _index(link: MilvusConnection, name: str, kind: str) -> None:
+    from pymilvus import MilvusClient
+
+    parameters: Any = MilvusClient.prepare_index_params()
+    parameters.add_index(
+        VECTORS, index_type=kind, metric_type="IP", params=GRAPH if kind == "HNSW" else {}
+    )
+    link.call("create_index", name, seconds=LONG, index_params=parameters)
+    link.call("load_collection", name, seconds=LONG)
+
+
+def _await(link: MilvusConnection, name: str, count: int) -> None:
+    """Wait until searches see so many vectors.
+
+    Raises:
+        StoreOutageError: the collection has fewer.
+    """
+    (answer,) = link.call(
+        "query",
+        name,
+        seconds=LONG,
+        filter="",
+        output_fields=["count(*)"],
+        consistency_level=CHANGES,
+    )
+    if answer["count(*)"] < count:
+        raise StoreOutageError(
+            f"Milvus at {link.uri} has taken only {answer['count(*)']} of {count} vectors; run "
+            "the same command again."
+        )
+
+
+def _write(path: Path, collection: str, card: StoreCard, searched: str) -> FileStamp:
+    note = {
+        "collection": collection,
+        "count": card.count,
+        "dims": card.dims,
+        "searched": searched,
+    }
+    return write_whole(path, json.dumps(note, indent=1).encode() + b"\n")

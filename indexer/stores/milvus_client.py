@@ -1,0 +1,137 @@
+"""A connection to Milvus that is found again after an outage, whose failures are one sentence."""
+
+import json
+import logging
+import logging.config
+import os
+import threading
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from place_search.indexer.errors import CollectionLostError, IndexFormatError, StoreOutageError
+
+TOKEN_VARIABLE = "PLACE_SEARCH_MILVUS_TOKEN"  # noqa: S105 - its name
+SECONDS = 5.0
+"""What a call may take; those that load a collection may take `LONG`."""
+LONG = 600.0
+_PAUSE = 1.0
+"""Seconds after a failure in which no other call waits for the same."""
+_NOT_FOUND, _NOT_LOADED = 100, 101
+
+_importing = threading.Lock()
+log = logging.getLogger("place_search.index")
+
+
+class MilvusConnection:
+    """A Milvus server, or a file of milvus-lite. Thread-safe."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self._down_until = 0.0
+        self._reason = ""
+
+    def call(
+        self, method: str, collection: str = "", *, seconds: float = SECONDS, **more: Any
+    ) -> Any:
+        """What a method of pymilvus.MilvusClient returns.
+
+        Raises:
+            StoreOutageError: Milvus does not answer, or pymilvus is not installed.
+            CollectionLostError: the collection is not there.
+        """
+        if time.monotonic() < self._down_until:
+            raise self._outage(self._reason)
+        from grpc import RpcError
+        from pymilvus.exceptions import MilvusException
+
+        about = {"collection_name": collection} if collection else {}
+        try:
+            client = self._connected(seconds)
+            try:
+                return getattr(client, method)(**about, timeout=seconds, **more)
+            except MilvusException as error:
+                if error.code != _NOT_LOADED:
+                    raise
+                # A server that was started again may have forgotten to load it.
+                client.load_collection(collection, timeout=LONG)
+                return getattr(client, method)(**about, timeout=seconds, **more)
+        except (MilvusException, RpcError, OSError) as error:
+            if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
+                raise CollectionLostError(
+                    f"Milvus at {self.uri} has lost the collection {collection}; make it again "
+                    "with `place-search verify INDEX --repair`."
+                ) from None
+            self._reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            self._down_until = time.monotonic() + _PAUSE
+            log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
+            raise self._outage(self._reason) from error
+
+    def _connected(self, seconds: float) -> Any:
+        with self._lock:
+            if self._client is None:
+                from pymilvus import MilvusClient
+
+                token = os.environ.get(TOKEN_VARIABLE, "")
+                self._client = MilvusClient(uri=self.uri, token=token, timeout=seconds)
+            return self._client
+
+    def _outage(self, reason: str) -> StoreOutageError:
+        return StoreOutageError(
+            f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
+            "try again."
+        )
+
+
+def milvus_connection(uri: str) -> MilvusConnection:
+    """The connection of this process to a Milvus.
+
+    Raises:
+        StoreOutageError: pymilvus is not installed.
+    """
+    with _importing:
+        # Imported, it sets logging up anew, which closes what others log to: standard error too.
+        configure = logging.config.dictConfig
+        logging.config.dictConfig = _leave_alone
+        try:
+            import pymilvus  # noqa: F401 - here, so that nobody else needs it
+        except ImportError:
+            raise StoreOutageError(
+                "The Milvus client is not installed; run: pip install 'place-search[milvus]'."
+            ) from None
+        finally:
+            logging.config.dictConfig = configure
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # tracebacks of what is raised anyway
+    return _link(uri)
+
+
+def _leave_alone(config: Any) -> None:
+    """Configure nothing."""
+
+
+@lru_cache(maxsize=16)
+def _link(uri: str) -> MilvusConnection:
+    return MilvusConnection(uri)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """The file that says which collection an index has, what it holds and how it is searched.
+
+    Raises:
+        IndexFormatError: that is not what it says.
+    """
+    try:
+        note = json.loads(path.read_text("utf-8"))
+        return {
+            "collection": str(note["collection"]),
+            "count": int(note["count"]),
+            "dims": int(note["dims"]),
+            "searched": str(note["searched"]),
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        raise IndexFormatError(
+            f"{path} names no Milvus collection that this version reads; index the photos again."
+        ) from None

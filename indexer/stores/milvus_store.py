@@ -1,0 +1,105 @@
+"""A Milvus collection opened for search, beside the descriptors that it is a copy of."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.stores.milvus_client import milvus_connection, read_note
+from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
+from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.vectors import Box, Rows
+
+VECTORS = "descriptor"
+PAGE = 16_384
+"""The most that one search or query of Milvus returns."""
+SEARCHES = "Bounded"
+"""Consistency of searches: whoever changes a collection waits until the change is seen."""
+CHANGES = "Strong"
+
+
+class MilvusStore(SnapshotStore):
+    """A collection of Milvus opened for search; connected when it is first asked. Thread-safe.
+
+    Only places that the rows have are found in it: it may hold others, removed or of a later
+    version.
+    """
+
+    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
+        """Open the collection that a file names, whose checksum the caller has found right.
+
+        Raises:
+            IndexFormatError: it is not a collection of these rows.
+            StoreOutageError: pymilvus is not installed.
+        """
+        note = read_note(path)
+        super().__init__(card, rows)
+        if (note["count"], note["dims"]) != (card.count, rows.shape[1]) or self._known > card.count:
+            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self.collection: str = note["collection"]
+        self._searched = note["searched"]
+        self._link = milvus_connection(card.uri)
+
+    def _in_snapshot(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        only: NDArray[np.int64] | None,
+        box: Box | None,
+    ) -> Found:
+        ids = self._rows.place_ids[: self._known] if only is None else only
+        there = ids[: np.searchsorted(ids, self._card.through, side="right")]
+        if not len(there):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        limit = self._candidates(wanted)
+        while True:
+            asked = min(limit, PAGE)
+            found = self._nearest(query, asked, None if only is None else box)
+            ours = found[there[np.minimum(np.searchsorted(there, found), len(there) - 1)] == found]
+            if len(ours) >= min(wanted, len(there)):
+                return ours, self._cosines(ours, query)
+            if asked == PAGE or len(found) < asked:  # no more come: compare them all
+                return self._exhaustive(query, there, wanted)
+            limit = 8 * asked
+
+    def _nearest(
+        self, query: NDArray[np.float32], limit: int, box: Box | None
+    ) -> NDArray[np.int64]:
+        """The ids of about so many of the nearest vectors, of places in the box if there is one."""
+        settings = {"ef": limit} if self._searched == "HNSW" else {}
+        (hits,) = self._link.call(
+            "search",
+            self.collection,
+            data=[query],
+            anns_field=VECTORS,
+            limit=limit,
+            filter="" if box is None else _inside(box),
+            search_params={"metric_type": "IP", "params": settings},
+            output_fields=["place_id"],
+            consistency_level=SEARCHES,
+        )
+        return np.unique(np.array([hit["entity"]["place_id"] for hit in hits], np.int64))
+
+    def _stored_ids(self) -> NDArray[np.int64]:
+        parts = [np.empty(0, np.int64)]
+        for start in range(0, self._card.through + 1, PAGE):
+            found = self._link.call(
+                "query",
+                self.collection,
+                filter=f"place_id >= {start} and place_id < {start + PAGE}",
+                output_fields=["place_id"],
+                limit=PAGE,
+                consistency_level=CHANGES,
+            )
+            parts.append(np.array([row["place_id"] for row in found], np.int64))
+        return np.concatenate(parts)
+
+
+def _inside(box: Box) -> str:
+    """A filter of Milvus: whether a place lies in a box."""
+    across = "or" if box.west > box.east else "and"
+    return (
+        f"latitude >= {box.south:.9f} and latitude <= {box.north:.9f} and "
+        f"(longitude >= {box.west:.9f} {across} longitude <= {box.east:.9f})"
+    )

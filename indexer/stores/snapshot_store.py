@@ -1,0 +1,113 @@
+"""What all stores opened for search share: a snapshot of descriptors, beside the rows there are.
+
+The snapshot gives candidates, which are then compared exactly, with the descriptors read from the
+shards. Places that were added after it was made are few: all of them are compared.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.vectors import Box, Hit, Rows, best
+
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Place ids and their cosines."""
+_SAMPLE = 64
+
+
+class SnapshotStore(ABC):
+    """A vector store opened for search. Thread-safe if what it inherits is."""
+
+    def __init__(self, card: StoreCard, rows: Rows) -> None:
+        self.kind: str = card.kind
+        self._card = card
+        self._rows = rows
+        self._known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
+        """How many of the rows are in the snapshot."""
+        late = list(rows.chunks(start=self._known))
+        self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
+
+    def search(
+        self,
+        descriptor: NDArray[np.float32],
+        k: int,
+        *,
+        only: NDArray[np.int64] | None = None,
+        box: Box | None = None,
+    ) -> list[Hit]:
+        """The k places most similar to a (D,) descriptor of norm 1, the best first."""
+        ids = self._rows.place_ids
+        if only is not None:
+            only = np.intersect1d(only, ids)
+        wanted = min(k, len(ids) if only is None else len(only))
+        if wanted < 1:
+            return []
+        query = np.ascontiguousarray(descriptor, np.float32)
+        if only is not None and len(only) <= self._candidates(wanted):
+            return best(only, self._cosines(only, query), wanted)
+        found, similarities = self._in_snapshot(query, wanted, only, box)
+        late = ids[self._known :]
+        fresh = np.vecdot(self._late, query)
+        if only is not None:
+            asked = np.isin(late, only)
+            late, fresh = late[asked], fresh[asked]
+        return best(np.concatenate([found, late]), np.concatenate([similarities, fresh]), wanted)
+
+    @abstractmethod
+    def _in_snapshot(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        only: NDArray[np.int64] | None,
+        box: Box | None,
+    ) -> Found:
+        """At least the `wanted` best places that are in the snapshot, with their cosines."""
+
+    @abstractmethod
+    def _stored_ids(self) -> NDArray[np.int64]:
+        """The place ids of all vectors in the snapshot, in any order."""
+
+    def _candidates(self, wanted: int) -> int:
+        return wanted if self.kind == "exact" else max(self._card.candidates, 4 * wanted)
+
+    def _cosines(self, ids: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = np.searchsorted(self._rows.place_ids, ids)
+        # Not a matrix product: its threads and those of FAISS keep one another waiting.
+        return np.asarray(np.vecdot(self._rows.take(rows), query))
+
+    def _exhaustive(self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int) -> Found:
+        """The `wanted` best of these places, all of which are compared."""
+        hits: list[Hit] = []
+        for start in range(0, len(ids), 1024):
+            some = ids[start : start + 1024]
+            hits = sorted(
+                [*hits, *best(some, self._cosines(some, query), wanted)],
+                key=lambda hit: (-hit.similarity, hit.place_id),
+            )[:wanted]
+        return (
+            np.array([hit.place_id for hit in hits], np.int64),
+            np.array([hit.similarity for hit in hits], np.float32),
+        )
+
+    def verify(self) -> list[str]:
+        """How it disagrees with the rows it was opened for."""
+        stored = np.sort(self._stored_ids())
+        known = self._rows.place_ids[: self._known]
+        problems = []
+        if len(np.unique(stored)) < len(stored):
+            problems.append("it holds a place twice")
+        if lost := int((~np.isin(known, stored)).sum()):
+            problems.append(f"it lacks {lost} places of the shards")
+        if problems:
+            return problems
+        sample = np.unique(np.linspace(0, len(self._rows.place_ids) - 1, _SAMPLE).astype(np.int64))
+        for row, descriptor in zip(sample.tolist(), self._rows.take(sample), strict=True):
+            hits = self.search(descriptor, 1)
+            nearest = np.array([hit.place_id for hit in hits], np.int64)
+            # By the shards' own descriptors: a place as near as itself will do, if it is so near.
+            truly = self._cosines(nearest, descriptor)
+            if not (truly >= descriptor @ descriptor - 1e-3).all() or not len(hits):
+                problems.append(f"it does not find place {int(self._rows.place_ids[row])}")
+        return problems

@@ -1,0 +1,128 @@
+"""Which vector store an index has, and why: chosen by size, and written in the manifest."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, TypeAlias, get_args
+
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.storage.manifest import Manifest
+
+Kind: TypeAlias = Literal["exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+AUTO = "auto"
+
+# FAISS scans about 10 GB of floats a second on one core, and 6 GB of one-bit codes: some 10 ms and
+# 3 ms. Past the second, lists of near descriptors save most of the scan.
+EXACT_BYTES = 128 << 20
+SCAN_BYTES = 16 << 20
+
+DEAD_SHARE = 0.2
+"""Removed places that a store may hold before it is made anew."""
+
+TARGET_RECALL = 0.98
+"""Recall@10 against exact search; an index below that is warned of."""
+
+_ROWS_A_LIST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCard:
+    """What the manifest says of a vector store.
+
+    `requested` is a kind or `auto`, `why` the reason for the kind in words. The file holds `count`
+    vectors, of the places up to the id `through`, and `trained` of them were there when its codes
+    and lists were fitted. Of `lists`, `probes` are searched; the best `candidates` are compared
+    exactly. `recall_at_10` against exact search was measured when the file was built. `uri` is
+    where an engine of its own process answers.
+    """
+
+    kind: Kind
+    dims: int
+    requested: str = AUTO
+    why: str = ""
+    count: int = 0
+    through: int = -1
+    trained: int = 0
+    lists: int = 0
+    probes: int = 0
+    candidates: int = 200
+    recall_at_10: float | None = None
+    uri: str = ""
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any], *, places: int, next_place_id: int) -> "StoreCard":
+        """The card from the manifest of an index with so many places.
+
+        Raises:
+            IndexFormatError: a kind of store that this version does not know.
+        """
+        table = dict(table)
+        if "through" not in table:  # format version 1
+            table["kind"] = {"flat": "exact"}.get(table["kind"], table["kind"])
+            table |= {"count": places, "through": next_place_id - 1, "trained": places}
+        known = {field.name for field in fields(cls)}
+        if table.get("kind") not in KINDS or not table.keys() <= known:
+            raise IndexFormatError(
+                "The index uses a vector store that this version does not know; index the photos "
+                "again."
+            )
+        return cls(**table)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as it stands in a manifest."""
+        table = asdict(self)
+        if not self.uri:
+            del table["uri"]
+        return table
+
+    @property
+    def explanation(self) -> str:
+        """The kind, the reason, and the recall, for people."""
+        recall = self.recall_at_10
+        measured = "" if recall is None else f"; recall@10 {recall:.3f} against exact search"
+        return f"{self.kind}: {self.why}{measured}"
+
+
+def store_card(manifest: Manifest) -> StoreCard:
+    """The card in a manifest.
+
+    Raises:
+        IndexFormatError: a kind of store that this version does not know.
+    """
+    return StoreCard.read(
+        manifest.store, places=manifest.places, next_place_id=manifest.next_place_id
+    )
+
+
+def choose_store(
+    count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES, uri: str = ""
+) -> StoreCard:
+    """The store for so many descriptors: the one requested, or one by their size.
+
+    Raises:
+        ValueError: an unknown kind is requested.
+    """
+    exact, codes = count * dims * 4, count * dims // 8
+    size = f"{count} × {dims} numbers"
+    kind: Kind
+    if requested != AUTO:
+        kind = next(known for known in KINDS if known == requested)
+        why = "as requested"
+    elif exact <= exact_bytes:
+        kind, why = "exact", f"{size} take {_mb(exact)}, little enough to compare all of them"
+    elif codes <= SCAN_BYTES:
+        kind = "rabitq"
+        why = f"{size} take {_mb(exact)}, but only {_mb(codes)} as one-bit codes, all scanned"
+    else:
+        kind = "ivf-rabitq"
+        why = f"{size} take {_mb(codes)} even as one-bit codes, so lists of them are probed"
+    lists = 0
+    if kind == "ivf-rabitq":
+        # A power of two near one list for every thousand places.
+        lists = 1 << max(1, min(16, round(count / _ROWS_A_LIST).bit_length()))
+    where = uri if kind == "milvus" else ""
+    return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)
+
+
+def _mb(size: int) -> str:
+    return f"{max(size / 1e6, 0.1):.1f} MB"

@@ -1,0 +1,109 @@
+"""The vector store's file from one version to the next: kept, brought up to date, or built."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import FileStamp
+from place_search.indexer.stores.faiss_builder import FaissEngine
+from place_search.indexer.stores.milvus_builder import MilvusEngine
+from place_search.indexer.stores.store_card import (
+    AUTO,
+    DEAD_SHARE,
+    EXACT_BYTES,
+    StoreCard,
+    choose_store,
+)
+from place_search.indexer.stores.vectors import Rows, StoreEngine, VectorStore
+
+LATE_BYTES = 8 << 20
+"""Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
+GROWTH = 2
+"""Times as many places as codes and lists were fitted to, before they are fitted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRequest:
+    """What is asked of the store: a kind or `auto`, and the card of a file that may be kept.
+
+    With `fold`, the file takes up all that has changed, however little that is. `uri` is where an
+    engine of its own process answers.
+    """
+
+    requested: str = AUTO
+    exact_bytes: int = EXACT_BYTES
+    old: StoreCard | None = None
+    fold: bool = False
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What becomes of the file: built by `fresh`, else updated to `updated`, or kept as it is."""
+
+    fresh: StoreCard | None
+    updated: StoreCard | None
+    through: int
+
+    @property
+    def keep(self) -> bool:
+        """Whether the old file stays."""
+        return self.fresh is None and self.updated is None
+
+    @property
+    def kind(self) -> str:
+        """The kind of the store that is written, '' where none is."""
+        card = self.fresh or self.updated
+        return card.kind if card else ""
+
+
+def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> StorePlan:
+    """What becomes of the file for the places of these ascending ids."""
+    fresh = choose_store(
+        len(ids),
+        dims,
+        requested=request.requested,
+        exact_bytes=request.exact_bytes,
+        uri=request.uri,
+    )
+    last = int(ids[-1])
+    old = request.old
+    if old is None:
+        return StorePlan(fresh, None, last)
+    known = int(np.searchsorted(ids, old.through, side="right"))
+    late, dead = len(ids) - known, old.count - known
+    much = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
+    moved = fresh.kind == old.kind and fresh.uri != old.uri
+    other = moved or request.requested not in (AUTO, old.kind)
+    if not (much or other or (request.fold and (late or dead))):
+        return StorePlan(None, None, old.through)
+    # Only to be made anew does a collection of Milvus lose vectors.
+    stuck = old.kind == "milvus" and request.fold and dead
+    same = fresh.kind == old.kind and not moved and not stuck
+    fits = same and (old.kind == "exact" or len(ids) <= GROWTH * old.trained)
+    if not fits:
+        return StorePlan(fresh, None, last)
+    return StorePlan(None, replace(old, requested=request.requested, why=fresh.why), last)
+
+
+def write_store(plan: StorePlan, old: Path, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+    """Carry out a plan that does not keep the file; the checksum of `old` holds."""
+    if plan.fresh is not None:
+        return _engine(plan.fresh).build(plan.fresh, rows, path)
+    assert plan.updated is not None  # noqa: S101 - or there would be nothing to write
+    return _engine(plan.updated).update(plan.updated, old, rows, path)
+
+
+def open_store(card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+    """Open a file whose checksum holds.
+
+    Raises:
+        IndexFormatError: it cannot be read, or does not fit card and rows.
+    """
+    return _engine(card).open(card, path, rows)
+
+
+def _engine(card: StoreCard) -> StoreEngine:
+    return MilvusEngine() if card.kind == "milvus" else FaissEngine()

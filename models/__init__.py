@@ -1,0 +1,58 @@
+"""A photo → its descriptor and local features: model cards, the registry, runtimes."""
+
+from place_search.models.card import (
+    Calibration,
+    ModelCard,
+    Recall,
+    Source,
+    read_card,
+    write_card,
+)
+from place_search.models.errors import ModelError, VocabularyError
+from place_search.models.local_features import (
+    CODE_BITS,
+    CODE_BYTES,
+    decode_codes,
+    encode_cells,
+    project_cells,
+)
+from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from place_search.models.precision import (
+    AskedPrecision,
+    Precision,
+    PrecisionRecall,
+    Quantization,
+    choose_precision,
+    int8_instructions,
+)
+from place_search.models.runtimes.base import Embedding, Mode, Runtime
+
+__all__ = [
+    "CODE_BITS",
+    "CODE_BYTES",
+    "DEFAULT_MODEL",
+    "AskedPrecision",
+    "Calibration",
+    "Embedding",
+    "Mode",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "Precision",
+    "PrecisionRecall",
+    "Quantization",
+    "Recall",
+    "Runtime",
+    "Source",
+    "VocabularyError",
+    "choose_precision",
+    "decode_codes",
+    "encode_cells",
+    "find_model",
+    "int8_instructions",
+    "open_model",
+    "project_cells",
+    "read_card",
+    "weights_folder",
+    "write_card",
+]

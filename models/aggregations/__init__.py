@@ -1,0 +1,1 @@
+"""From a grid of local features to one descriptor."""

@@ -1,0 +1,61 @@
+"""A model's vocabulary, read without torch: which cluster does each cell of a photo belong to?"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from place_search.models.errors import VocabularyError
+
+WEIGHTS_NAME = "weights.safetensors"
+
+
+class Vocabulary(NamedTuple):
+    """The soft assignment of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3).
+
+    `directions` is (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1; `cell_mean` (C,)
+    float32 is what a model subtracts from the cells that it gives out.
+    """
+
+    directions: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    cell_mean: NDArray[np.float32]
+
+    def assign(self, cells: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The cluster with the largest share in each cell: (h, w, C) centred cells to (h, w)."""
+        scores = (cells + self.cell_mean) @ self.directions.T + self.bias
+        return np.asarray(np.argmax(scores, axis=-1), dtype=np.int64)
+
+
+def read_vocabulary(folder: Path | None) -> Vocabulary:
+    """The vocabulary of a model folder.
+
+    Raises:
+        VocabularyError: the folder keeps no weights, or the model does not pool with NetVLAD.
+    """
+    try:
+        if folder is None:
+            raise FileNotFoundError
+        with safe_open(folder / WEIGHTS_NAME, framework="numpy") as weights:
+            directions = weights.get_tensor("pool.assignment.weight")
+            clusters, channels = directions.shape[:2]
+            names = set(weights.keys())
+            bias = (
+                weights.get_tensor("pool.assignment.bias")
+                if "pool.assignment.bias" in names
+                else np.zeros(clusters)
+            )
+            mean = weights.get_tensor("cell_mean")
+    except (OSError, SafetensorError):
+        where = "This model" if folder is None else f"{folder.name}"
+        raise VocabularyError(
+            f"{where} holds no NetVLAD vocabulary that could be shown; serve an index of a NetVLAD "
+            "model."
+        ) from None
+    return Vocabulary(
+        directions.reshape(clusters, channels).astype(np.float32),
+        bias.astype(np.float32),
+        mean.astype(np.float32),
+    )

@@ -1,0 +1,50 @@
+"""ResNet to the end of its third stage (He et al., CVPR 2016), where cells are 16 pixels apart."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torchvision.models import resnet18, resnet50
+
+from place_search.models.backbones.base import Backbone
+
+PARTS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
+"""torchvision's names of `layers`, in their order."""
+
+
+class _ResNet(Backbone):
+    stride = 16
+
+    def __init__(self, whole: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(getattr(whole, part) for part in PARTS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, C, ⌈H/16⌉, ⌈W/16⌉)."""
+        y: Tensor = self.layers(x)
+        return y
+
+    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
+        """Take weights that are named as torchvision names them: `conv1.weight`, `layer1.0.…`."""
+        ours = {}
+        for name in self.layers.state_dict():
+            number, _, rest = name.partition(".")
+            ours[name] = state[f"{PARTS[int(number)]}.{rest}"]
+        self.layers.load_state_dict(ours)
+
+
+class ResNet18(_ResNet):
+    """(N, 3, H, W) normalised photos to (N, 256, ⌈H/16⌉, ⌈W/16⌉) features."""
+
+    channels = 256
+
+    def __init__(self) -> None:
+        super().__init__(resnet18(weights=None))
+
+
+class ResNet50(_ResNet):
+    """(N, 3, H, W) normalised photos to (N, 1024, ⌈H/16⌉, ⌈W/16⌉) features."""
+
+    channels = 1024
+
+    def __init__(self) -> None:
+        super().__init__(resnet50(weights=None))

@@ -1,0 +1,189 @@
+"""Model cards: what a model is, where it came from, and how a photo must be prepared for it.
+
+A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8.xml`).
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from place_search.models.errors import ModelError
+from place_search.models.precision import GRAPHS, Precision, PrecisionRecall, Quantization
+from place_search.photos import Preprocessing
+
+CARD_NAME = "card.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a model was made from."""
+
+    what: str
+    origin: str
+    licence: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Recall@N in per cent on a named data set; `kind` says whether we measured or quote it."""
+
+    dataset: str
+    kind: Literal["measured", "published"]
+    at: Mapping[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From similarity and geometry to the probability that two photos show the same place.
+
+    A logistic function of `weights` on (similarity, ln(1 + inliers), √inliers) and
+    `intercept`, fitted on labelled pairs; `threshold` is the probability from which `compare`
+    says "same". `precision`, `recall`, `auc` and `calibration_error` were measured at it on pairs
+    that were held back.
+    """
+
+    intercept: float
+    weights: Sequence[float]
+    threshold: float
+    data: str
+    same_pairs: int
+    different_pairs: int
+    precision: float
+    recall: float
+    auc: float
+    calibration_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The contents of `card.toml`.
+
+    `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
+    cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
+    each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
+    that the graph gives, and `precision` which graph it is; they are set when a model is opened,
+    never in a file.
+    """
+
+    id: str
+    title: str
+    family: str
+    backbone: str
+    clusters: int
+    channels: int
+    dims: int
+    stride: int
+    licence: str
+    preprocessing: Preprocessing
+    files: Mapping[str, str]
+    whitened: bool = False
+    sources: Sequence[Source] = ()
+    fitting: Mapping[str, Any] = field(default_factory=dict)
+    recall: Sequence[Recall] = ()
+    calibration: Calibration | None = None
+    quantization: Quantization | None = None
+    cropped: bool = False
+    precision: Precision = "f32"
+
+    @property
+    def graph_files(self) -> tuple[str, ...]:
+        """The files of the graph in this precision, the one to open first."""
+        return GRAPHS[self.precision]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of weights, preprocessing and int8 graph: descriptors compare where it is equal.
+
+        Those of float32 and int8 do not: by the cosines on the cards they are further apart than
+        what similarities, calibrations and the order of close places can bear.
+        """
+        weights = self.files["weights.safetensors"]
+        parts: dict[str, Any] = {
+            "weights": weights,
+            "preprocessing": asdict(self.preprocessing),
+        }
+        if self.cropped:
+            parts["dims"] = self.dims
+        if self.precision != "f32":
+            parts["graph"] = [self.files[name] for name in self.graph_files]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def crop_card(card: ModelCard, dims: int) -> ModelCard:
+    """The card of a model of which only the first `dims` numbers of a descriptor are kept.
+
+    Raises:
+        ModelError: the model is not whitened, so that its first numbers are no better than any,
+            or gives fewer than `dims`.
+    """
+    if dims == card.dims:
+        return card
+    if not card.whitened:
+        raise ModelError(
+            f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
+            "dimensions; whiten it first with `place-search whiten`."
+        )
+    if not 0 < dims < card.dims:
+        raise ModelError(
+            f"'{card.id}' gives {card.dims} dimensions, so {dims} cannot be kept; choose 1 to "
+            f"{card.dims}."
+        )
+    return replace(card, dims=dims, cropped=True)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read a model folder's card.
+
+    Raises:
+        ModelError: no card, or a card that does not say what it must.
+    """
+    path = folder / CARD_NAME
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return ModelCard(
+            **{
+                **table,
+                "preprocessing": Preprocessing(**table["preprocessing"]),
+                "sources": tuple(Source(**row) for row in table.get("sources", ())),
+                "recall": tuple(Recall(**row) for row in table.get("recall", ())),
+                "calibration": _calibration(table.get("calibration")),
+                "quantization": _quantization(table.get("quantization")),
+            }
+        )
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it holds no {CARD_NAME}.") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
+
+
+def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
+    if table is None:
+        return None
+    return Calibration(**{**table, "weights": tuple(table["weights"])})
+
+
+def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:
+    if table is None:
+        return None
+    rows = tuple(PrecisionRecall(**row) for row in table.get("measured", ()))
+    return Quantization(**{**table, "measured": rows})
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write a card so that `read_card` gives it back; one that is there is replaced at once."""
+    table = {
+        key: value
+        for key, value in asdict(card).items()
+        if value not in ((), {}, [], None) and key not in ("cropped", "precision")
+    }
+    beside = folder / f".{CARD_NAME}"
+    beside.write_text(tomli_w.dumps(table), "utf-8")
+    beside.replace(folder / CARD_NAME)

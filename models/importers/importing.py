@@ -1,0 +1,80 @@
+"""Turn anybody's weights into a model folder that serves without torch."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from place_search.core.files import sha256_of
+from place_search.models.card import CARD_NAME, ModelCard, Recall, Source, read_card
+from place_search.models.errors import ModelError
+from place_search.models.folder import require_free, write_model
+from place_search.models.importers import Weights, read_weights
+from place_search.models.network import load_network
+
+
+def import_weights(
+    path: Path,
+    out: Path,
+    *,
+    title: str = "",
+    origin: str = "",
+    licence: str = "",
+    recall: Sequence[Recall] = (),
+) -> ModelCard:
+    """Read a weight file, or a model folder, and write it as the model folder `out`.
+
+    `title`, `origin`, `licence` and `recall` go into the card; without them it says what the file
+    itself does. The exported graph is compared with the network before anything appears.
+
+    Raises:
+        ModelError: `out` exists, or the file cannot be used.
+    """
+    require_free(out)
+    if (path / CARD_NAME).is_file():
+        card = read_card(path)
+        return write_model(load_network(path, card), replace(card, id=out.name), out)
+    weights = read_weights(path)
+    whitening = weights.network.whitening
+    pool = weights.network.pool
+    clusters, channels = pool.centroids.shape
+    licence = licence or weights.licence
+    card = ModelCard(
+        id=out.name,
+        title=title or _title(weights),
+        family=weights.family,
+        backbone=weights.backbone,
+        clusters=clusters,
+        channels=channels,
+        dims=pool.dims if whitening is None else whitening.projection.out_features,
+        stride=weights.network.backbone.stride * weights.network.cell_step,
+        licence=licence,
+        preprocessing=weights.preprocessing,
+        files={},
+        whitened=whitening is not None,
+        sources=(Source(weights.family, origin or path.name, licence, sha256_of(path)),),
+        recall=(*recall, *weights.recall),
+    )
+    return write_model(weights.network, card, out)
+
+
+def free_folder(folder: Path, name: str) -> Path:
+    """Where a new model of this name goes.
+
+    Raises:
+        ModelError: the name cannot be a model's id, or is taken.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ModelError(
+            f"'{name}' cannot be a model's id; use up to 64 letters, digits, dots, dashes and "
+            "underscores."
+        )
+    require_free(folder / name)
+    return folder / name
+
+
+def _title(weights: Weights) -> str:
+    version = "v1" if weights.network.pool.assignment.bias is None else "v2"
+    clusters = len(weights.network.pool.centroids)
+    whitened = "" if weights.network.whitening is None else ", whitened"
+    return f"{weights.backbone} + NetVLAD {version}, {clusters} clusters{whitened}"

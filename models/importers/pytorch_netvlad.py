@@ -1,0 +1,52 @@
+"""pytorch-NetVlad: `encoder.*` and `pool.*`, VGG-16 or AlexNet, v1 or v2."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from place_search.models.card import Recall
+from place_search.models.importers.tensors import Tensors, Weights, assemble
+from place_search.photos.preprocessing import Preprocessing
+
+FAMILY = "pytorch-NetVlad"
+
+
+def matches(table: Mapping[str, Any], names: frozenset[str]) -> bool:
+    """Whether a checkpoint with weights of these names is of this family."""
+    return "pool.centroids" in names and any(name.startswith("encoder.") for name in names)
+
+
+def read(tensors: Tensors, table: Mapping[str, Any]) -> Weights:
+    """Build the network. Photos keep their own size up to that of the data it was made for."""
+    backbone, network = tensors.take_backbone("encoder.")
+    centroids, assignment, bias = take_pool(tensors, "pool", network.channels)
+    return Weights(
+        FAMILY,
+        backbone,
+        assemble(network, assignment, centroids, bias=bias),
+        Preprocessing("longest", 640, 480),
+        "not stated by its publisher",
+        _recalls(table),
+    )
+
+
+def take_pool(
+    tensors: Tensors, prefix: str, channels: int, assignment: str = "conv"
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Centroids (K, C), assignment (K, C, 1, 1), and the bias (K,) that only v2 has."""
+    centroids = tensors.take(f"{prefix}.centroids", (None, channels))
+    clusters = len(centroids)
+    weight = tensors.take(f"{prefix}.{assignment}.weight", (clusters, channels, 1, 1))
+    bias = f"{prefix}.{assignment}.bias"
+    return centroids, weight, tensors.take(bias, (clusters,)) if bias in tensors else None
+
+
+def _recalls(table: Mapping[str, Any]) -> list[Recall]:
+    """The recalls that training wrote into its checkpoint, as shares of 1 by N."""
+    recalls = table.get("recalls")
+    if not isinstance(recalls, Mapping):
+        return []
+    at = {str(n): round(100 * float(share), 1) for n, share in recalls.items() if n in (1, 5, 10)}
+    note = "as the checkpoint says of its own validation"
+    return [Recall("validation", "published", at, note)] if at else []

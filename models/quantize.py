@@ -1,0 +1,171 @@
+"""Quantise a model's graph to int8 with NNCF, calibrated on photos; needs the extra `quantize`."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
+
+import nncf
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino.passes import ConstantFolding, Manager
+
+from place_search.core.files import sha256_of
+from place_search.models.card import ModelCard, read_card, write_card
+from place_search.models.precision import GRAPHS, Quantization
+from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
+FIRST_LAYERS = (0, 1, 3, 6)
+"""How many of the first convolutions to leave in float32, as long as too much is lost."""
+ENOUGH_COSINE = 0.99
+JUDGES = 32
+"""Photos that a graph is judged by."""
+
+Pixels = NDArray[np.uint8]
+
+
+def quantize_model(
+    folder: Path,
+    photos: Sequence[Pixels],
+    photos_sha256: str,
+    *,
+    first: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ModelCard:
+    """Put an int8 graph beside the float32 one, and say so on the card; returns the card.
+
+    `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations.
+    The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
+    cells and a normalisation of small sums make much of small errors. So do sums of residuals,
+    whose errors would add up from block to block, and the `first` convolutions, by default as few
+    as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
+
+    Raises:
+        ModelError: the folder holds no model.
+        OSError: it cannot be written.
+    """
+    card = read_card(folder)
+    wanted = list(photos[:: max(1, len(photos) // JUDGES)])[:JUDGES]
+    exact = _descriptors(folder / "f32.onnx", wanted)
+    tried: list[tuple[float, int, Path]] = []
+    with TemporaryDirectory(dir=folder, prefix=".int8-") as scratch:
+        choices = FIRST_LAYERS if first is None else (first,)
+        for turn, count in enumerate(choices):
+            progress(turn, len(choices))
+            graph = Path(scratch) / f"{count}.xml"
+            _quantize(folder / "f32.onnx", photos, count, graph)
+            cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
+            tried.append((cosine, -count, graph))
+            if cosine >= ENOUGH_COSINE:
+                break
+        cosine, kept, graph = max(tried)
+        # At no moment does the card speak of a graph that is not there.
+        card = without_int8(card)
+        write_card(card, folder)
+        for made, name in zip((graph, graph.with_suffix(".bin")), GRAPHS["int8"], strict=True):
+            made.chmod(0o644)
+            made.replace(folder / name)
+    progress(len(choices), len(choices))
+    quantization = Quantization(
+        photos=len(photos),
+        photos_sha256=photos_sha256,
+        f32_layers=_in_words(-kept, folder / "f32.onnx"),
+        cosine=round(cosine, 5),
+    )
+    files = {**card.files, **{name: sha256_of(folder / name) for name in GRAPHS["int8"]}}
+    card = replace(card, files=files, quantization=quantization)
+    write_card(card, folder)
+    return card
+
+
+def without_int8(card: ModelCard) -> ModelCard:
+    """The card of the same model without an int8 graph."""
+    files = {name: sha for name, sha in card.files.items() if name not in GRAPHS["int8"]}
+    return replace(card, files=files, quantization=None)
+
+
+def _in_words(first: int, graph: Path) -> str:
+    """What stays in float32."""
+    parts = [f"the first {first} convolutions"] if first else []
+    parts += ["sums of residuals"] if _residuals(_read(graph).get_ordered_ops()) else []
+    return ", ".join([*parts, "NetVLAD and what follows"])
+
+
+def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:
+    runtime = OpenVinoRuntime(graph)
+    return np.stack([runtime.embed(pixels).descriptor for pixels in photos])
+
+
+def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> None:
+    graph = _read(source)
+    operations = graph.get_ordered_ops()
+    layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
+    exact = layers[:first] + _residuals(operations)
+    kept = [op.get_friendly_name() for op in exact] + _pooling(operations)
+    with _quiet():
+        made = nncf.quantize(
+            graph,
+            nncf.Dataset(photos, lambda pixels: pixels[None]),
+            # Activations behind ReLU6 and the like are not symmetric.
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(photos),
+            ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+        )
+    openvino.save_model(made, out, compress_to_fp16=False)
+
+
+def _read(source: Path) -> Any:
+    graph = openvino.Core().read_model(source)
+    # ONNX reshapes the weights of depthwise convolutions; OpenVINO runs those in int8 only whose
+    # weights are constants.
+    folding = Manager()
+    folding.register_pass(ConstantFolding())
+    folding.run_passes(graph)
+    return graph
+
+
+def _residuals(operations: Sequence[Any]) -> list[Any]:
+    """The sums of two activations."""
+    return [
+        op
+        for op in operations
+        if op.get_type_name() == "Add"
+        and all(
+            source.get_source_output().get_node().get_type_name() != "Constant"
+            for source in op.inputs()
+        )
+    ]
+
+
+def _pooling(operations: Sequence[Any]) -> list[str]:
+    """The names of all that the cells go through: what hangs on the input of the first L2 norm."""
+    norm = next(op for op in operations if "ReduceL2" in op.get_type_name())
+    waiting = [norm.input(0).get_source_output()]
+    found: dict[str, None] = {}
+    while waiting:
+        for target in waiting.pop().get_target_inputs():
+            node = target.get_node()
+            if node.get_friendly_name() not in found:
+                found[node.get_friendly_name()] = None
+                waiting.extend(node.outputs())
+    return list(found)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without NNCF's list of every layer that it leaves alone."""
+    logger = logging.getLogger("nncf")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,86 @@
+"""Check a model folder: files whole, graph and network of one mind, descriptors of norm 1."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import sha256_of
+from place_search.models.card import ModelCard, read_card
+from place_search.models.errors import ModelError
+from place_search.models.precision import GRAPHS
+from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+
+MIN_PARITY = 0.99999
+MIN_INT8_COSINE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCheck:
+    """What is wrong with a model, if anything; `parity` is None where torch is not installed."""
+
+    id: str
+    problems: list[str]
+    parity: float | None
+
+
+def verify_model(folder: Path) -> ModelCheck:
+    """Check the files against the card, and the graph against the network in torch."""
+    try:
+        card = read_card(folder)
+    except ModelError as error:
+        return ModelCheck(folder.name, [str(error)], None)
+    problems = [
+        f"{folder / name} is missing or altered; fetch or import the model again."
+        for name, sha256 in card.files.items()
+        if not (folder / name).is_file() or sha256_of(folder / name) != sha256
+    ]
+    if problems:
+        return ModelCheck(card.id, problems, None)
+    try:
+        parity = _run(folder, card, problems)
+    except ModelError as error:
+        return ModelCheck(card.id, [*problems, str(error)], None)
+    return ModelCheck(card.id, problems, parity)
+
+
+def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
+    width, height = card.preprocessing.size(640, 480)
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    descriptor, cells = OpenVinoRuntime(folder / "f32.onnx").embed(pixels)
+    if descriptor.shape != (card.dims,) or cells.shape[2] != card.channels:
+        problems.append(
+            f"The graph of '{card.id}' gives {len(descriptor)} dimensions and cells of "
+            f"{cells.shape[2]}, not {card.dims} and {card.channels} as its card says."
+        )
+        return None
+    if not abs(float(np.linalg.norm(descriptor)) - 1) < 1e-4:
+        problems.append(f"The descriptors of '{card.id}' do not have the norm 1.")
+    if card.quantization is not None:
+        _check_int8(folder, card, pixels, descriptor, problems)
+    try:
+        from place_search.models.runtimes.torch_runtime import TorchRuntime
+    except ImportError:
+        return None
+    parity = float(TorchRuntime(folder, card).embed(pixels).descriptor @ descriptor)
+    if not parity >= MIN_PARITY:
+        problems.append(f"The graph of '{card.id}' disagrees with its weights ({parity:.6f}).")
+    return parity
+
+
+def _check_int8(
+    folder: Path,
+    card: ModelCard,
+    pixels: NDArray[np.uint8],
+    exact: NDArray[np.float32],
+    problems: list[str],
+) -> None:
+    found = OpenVinoRuntime(folder / GRAPHS["int8"][0]).embed(pixels).descriptor
+    # Noise is far from the photos that it was calibrated on: only another graph is that far off.
+    if found.shape != exact.shape or not float(found @ exact) >= MIN_INT8_COSINE:
+        problems.append(
+            f"The int8 graph of '{card.id}' is not one of its weights; make it again with "
+            "`place-search quantize`."
+        )

@@ -1,0 +1,19 @@
+"""What can be wrong with a photo."""
+
+from place_search.core.errors import PlaceSearchError
+
+
+class PhotoError(PlaceSearchError):
+    """A photo that cannot be used; the subclass says which of the three ways it failed."""
+
+
+class UnsupportedPhotoError(PhotoError):
+    """The bytes are not in a photo format that place-search reads."""
+
+
+class OversizedPhotoError(PhotoError):
+    """The photo's header announces more pixels than the limit."""
+
+
+class UnreadablePhotoError(PhotoError):
+    """The photo is truncated, corrupt or missing."""

@@ -1,0 +1,270 @@
+"""Decoding photos of strangers: in processes of their own, with limits on time and memory."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.geodesy import Position
+from place_search.photos.errors import (
+    OversizedPhotoError,
+    PhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
+from place_search.photos.photo import FORMATS, MAX_PIXELS, Photo
+from place_search.photos.preprocessing import Preprocessing
+
+MESSAGE_BYTES = 1 << 16
+MAX_OUTPUT_BYTES = 1 << 28
+KEPT_BYTES = 1 << 23
+RESTART_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+
+T = TypeVar("T")
+
+_ERRORS: dict[str, type[PhotoError]] = {
+    error.__name__: error
+    for error in (OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError)
+}
+
+
+class DecoderBusyError(PlaceSearchError):
+    """Too many large photos at once."""
+
+
+class DecoderError(PlaceSearchError):
+    """The decoding processes are gone and do not come back; no photo's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What one photo may cost: seconds of CPU time, bytes of memory, pixels by its header."""
+
+    cpu_seconds: float = 4.0
+    memory_bytes: int = 512 << 20
+    max_pixels: int = MAX_PIXELS
+
+
+class Decoder:
+    """Decodes photos in up to `workers` processes at once. Thread-safe.
+
+    A photo that kills its process or exceeds a limit costs its own job only: the next one finds a
+    new process. The limit on time is of CPU time, so that a busy machine refuses no good photo.
+    """
+
+    def __init__(self, *, workers: int = 2, limits: DecodeLimits | None = None) -> None:
+        """Starts the processes, and returns before they are ready."""
+        self.limits = limits or DecodeLimits()
+        self.deaths = 0
+        """How many decoding processes died of a photo."""
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._number = 0
+        self._closed = False
+        self._processes = _Processes(workers, self.limits)
+
+    def photo(
+        self,
+        content: bytes,
+        preprocessing: Preprocessing,
+        *,
+        formats: Sequence[str] = FORMATS,
+    ) -> Photo:
+        """Decode a photo; its `pixels` are resized already to what a model takes.
+
+        They are the same bit for bit as without the process.
+
+        Raises:
+            PhotoError: the photo cannot be read, or not within the limits.
+            DecoderBusyError: other large photos kept it waiting too long.
+            DecoderError: the processes cannot be started any more.
+        """
+        job = {"preprocessing": asdict(preprocessing), "formats": list(formats)}
+
+        def take(reply: dict[str, Any], memory: int) -> Photo:
+            pixels = np.empty(reply["shape"], np.uint8)
+            _fill(memory, pixels.reshape(-1).data)
+            about = reply["photo"]
+            position = about["position"] and Position(*about["position"])
+            return Photo(pixels, about["width"], about["height"], position, tuple(about["notes"]))
+
+        return self._do(job, content, take)
+
+    def picture(self, content: bytes, *, longest_side: int) -> bytes:
+        """A photo as a bare upright JPEG of at most `longest_side` pixels a side.
+
+        Raises:
+            PhotoError: the photo cannot be read, or not within the limits.
+            DecoderBusyError: other large photos kept it waiting too long.
+            DecoderError: the processes cannot be started any more.
+        """
+
+        def take(reply: dict[str, Any], memory: int) -> bytes:
+            jpeg = bytearray(reply["bytes"])
+            _fill(memory, memoryview(jpeg))
+            return bytes(jpeg)
+
+        return self._do({"longest_side": longest_side}, content, take)
+
+    def close(self) -> None:
+        """End the processes."""
+        with self._lock:
+            self._closed = True
+            self._processes.end()
+
+    def _do(
+        self, job: dict[str, Any], content: bytes, take: Callable[[dict[str, Any], int], T]
+    ) -> T:
+        with self._lock:
+            self._number += 1
+            number = self._number
+        job |= {"number": number, "bytes": len(content), "max_pixels": self.limits.max_pixels}
+        for _ in range(2):
+            processes = self._processes
+            slot = processes.idle.get()
+            try:
+                reply = slot.ask(job, content)
+                if not {"died", "error", "busy"} & reply.keys():
+                    return take(reply, slot.memory)
+            except (OSError, ValueError, KeyError):  # gone, stuck, or talking nonsense
+                self._restart(processes)
+            else:
+                raise self._error(reply)
+            finally:
+                slot.forget()
+                processes.idle.put(slot)
+        raise DecoderError("The server's photo decoder failed; its log says why.")
+
+    def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
+        if "busy" in reply:
+            return DecoderBusyError("The server is decoding other large photos; try again soon.")
+        if "error" in reply:
+            return _ERRORS[reply["error"]](reply["sentence"])
+        self.deaths += 1
+        if -reply["died"] == signal.SIGPROF:
+            return UnreadablePhotoError(
+                f"the photo takes more than {self.limits.cpu_seconds:g} s of computing to decode; "
+                "send a smaller one."
+            )
+        return UnreadablePhotoError("the photo stopped the decoder; send it in another format.")
+
+    def _restart(self, broken: "_Processes") -> None:
+        with self._lock:
+            if self._processes is broken and not self._closed:
+                broken.end()
+                # Whatever keeps ending them must not keep the machine busy too.
+                time.sleep(max(0.0, broken.started + RESTART_SECONDS - time.monotonic()))
+                self._processes = _Processes(self._workers, self.limits)
+
+
+class _Slot:
+    """This end of the socket to one decoder, and the memory that is shared with it.
+
+    Both are closed once nobody uses them any more: a file number that another thread still reads
+    from must not be given to another file.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.memory = os.memfd_create("photo")
+        weakref.finalize(self, link.close)
+        weakref.finalize(self, os.close, self.memory)
+
+    def ask(self, job: dict[str, Any], content: bytes) -> dict[str, Any]:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(self.memory, memoryview(content)[written:], written)
+        self.link.send(json.dumps(job).encode())
+        while message := self.link.recv(MESSAGE_BYTES):
+            reply: dict[str, Any] = json.loads(message)
+            if reply["number"] == job["number"]:
+                return reply
+        raise ConnectionResetError
+
+    def forget(self) -> None:
+        """Give the memory of a large photo back; that of small ones is quicker to use again."""
+        if os.fstat(self.memory).st_size > KEPT_BYTES:
+            os.ftruncate(self.memory, 0)
+
+
+class _Processes:
+    """The process that forks decoders, and the slots to them."""
+
+    def __init__(self, workers: int, limits: DecodeLimits) -> None:
+        self.started = time.monotonic()
+        self.idle: queue.LifoQueue[_Slot] = queue.LifoQueue()
+        slots = []
+        theirs = []
+        turn = os.memfd_create("turn")
+        for _ in range(workers):
+            ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            # A decoder that resists its limit on CPU time is ended by this one.
+            ours.settimeout(PATIENCE_SECONDS + 4 * limits.cpu_seconds)
+            slot = _Slot(ours)
+            slots.append(slot)
+            self.idle.put(slot)
+            theirs.append(other)
+        links, memories = [link.fileno() for link in theirs], [slot.memory for slot in slots]
+        arguments = {
+            "links": links,
+            "memories": memories,
+            "turn": turn,
+            "cpu_seconds": limits.cpu_seconds,
+            "memory_bytes": limits.memory_bytes,
+            "max_output_bytes": MAX_OUTPUT_BYTES,
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "place_search.photos.sandbox.process", json.dumps(arguments)],
+            pass_fds=[*links, *memories, turn],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env=_environment(),
+        )
+        os.close(turn)
+        for link in theirs:
+            link.close()
+
+        # Called, or left to the end of this object or program: none is left running.
+        self.end = weakref.finalize(self, _end, self._process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing secret, and little of what is fit for larger programs."""
+    kept = ("PATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    rooms = str(Path(__file__).resolve().parent.parent)
+    return environment | {
+        "PYTHONPATH": os.pathsep.join([rooms, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        # Fresh pages cost more than half the time of a decoder's small photos.
+        "MALLOC_MMAP_THRESHOLD_": "33554432",
+        "MALLOC_TRIM_THRESHOLD_": "67108864",
+    }
+
+
+def _fill(memory: int, out: memoryview) -> None:
+    if os.preadv(memory, [out], 0) != len(out):
+        raise ValueError("the decoder left less than it said")

@@ -1,0 +1,220 @@
+"""The process that decodes photos for a server, which then cannot be harmed by them.
+
+`Decoder` starts it as a module, with one socket and one shared memory file a decoder. It imports
+once and forks a decoder when a job waits on a socket that has none; a decoder serves its socket
+until a photo kills it or uses up its time. So a death costs one job and one fork, and nothing is
+forked that has no job.
+"""
+
+import fcntl
+import json
+import mmap
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cv2
+import pillow_heif
+from PIL import AvifImagePlugin
+
+from place_search.core.memory import keep_freed_memory
+from place_search.photos.errors import OversizedPhotoError, PhotoError
+from place_search.photos.photo import Photo, decode_photo, encode_jpeg, fit_within
+from place_search.photos.preprocessing import Preprocessing, resize_photo
+
+MESSAGE_BYTES = 1 << 16
+_NUMBER = struct.Struct("q")
+_NOTHING = 0
+
+LARGE_PIXELS = 12_000_000
+"""Photos above this are decoded one at a time, so that memory is bounded for all together."""
+TURN_SECONDS = 4.0
+
+
+def main(arguments: dict[str, Any]) -> None:
+    """Fork decoders for the sockets until the other end of one is closed."""
+    keep_freed_memory()
+    slots = [
+        _Slot(socket.socket(fileno=link), memory, arguments["turn"])
+        for link, memory in zip(arguments["links"], arguments["memories"], strict=True)
+    ]
+    _limit(arguments["memory_bytes"], arguments["max_output_bytes"])
+    poller = select.poll()
+    waiting = {slot.link.fileno(): slot for slot in slots}
+    running: dict[int, tuple[int, _Slot]] = {}
+    for file in waiting:
+        poller.register(file, select.POLLIN)
+    while True:
+        for file, _ in poller.poll():
+            if file in running:
+                child, slot = running.pop(file)
+                poller.unregister(file)
+                os.close(file)
+                slot.tell_death(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                waiting[slot.link.fileno()] = slot
+                poller.register(slot.link, select.POLLIN)
+            else:
+                slot = waiting[file]
+                if not slot.link.recv(1, socket.MSG_PEEK):
+                    return
+                del waiting[file]
+                poller.unregister(file)
+                child = os.fork()
+                if child == 0:
+                    _become_decoder(slot, slots, arguments["cpu_seconds"])
+                handle = os.pidfd_open(child)
+                running[handle] = child, slot
+                poller.register(handle, select.POLLIN)
+
+
+class _NoTurnError(Exception):
+    """Other large photos kept a decoder waiting too long."""
+
+
+class _Slot:
+    """One socket with its shared memory, and the number of the job that is being done on it."""
+
+    def __init__(self, link: socket.socket, memory: int, turn: int) -> None:
+        self.link = link
+        self.memory = memory
+        self._turn = turn
+        self._number = mmap.mmap(-1, _NUMBER.size)
+
+    @property
+    def number(self) -> int:
+        number: int = _NUMBER.unpack_from(self._number)[0]
+        return number
+
+    @number.setter
+    def number(self, number: int) -> None:
+        _NUMBER.pack_into(self._number, 0, number)
+
+    def take_turn(self, width: int, height: int) -> None:
+        """Wait for the turn of a large photo; whoever has it loses it with its life."""
+        if width * height <= LARGE_PIXELS:
+            return
+        deadline = time.monotonic() + TURN_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise _NoTurnError from None
+                time.sleep(0.02)
+
+    def end_turn(self) -> None:
+        fcntl.lockf(self._turn, fcntl.LOCK_UN)
+
+    def tell_death(self, exit_code: int) -> None:
+        """Answer for a decoder that cannot any more."""
+        if self.number != _NOTHING:
+            self.answer({"number": self.number, "died": exit_code})
+            self.number = _NOTHING
+
+    def answer(self, reply: dict[str, Any]) -> None:
+        try:
+            self.link.send(json.dumps(reply).encode())
+        except BrokenPipeError:
+            os._exit(0)  # the server is gone
+
+
+def _limit(memory_bytes: int, max_output_bytes: int) -> None:
+    """Bound what this process and those that it forks may use beyond what they have now."""
+    own = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * mmap.PAGESIZE
+    resource.setrlimit(resource.RLIMIT_AS, (own + memory_bytes, own + memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_output_bytes, max_output_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Every thread takes address space for its stack.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 2
+    pillow_heif.options.DECODE_THREADS = 2
+    # Half a millisecond slower alone; in a crowd the cores have other photos to decode.
+    cv2.setNumThreads(1)
+
+
+def _become_decoder(slot: _Slot, slots: list[_Slot], cpu_seconds: float) -> NoReturn:
+    try:
+        for other in slots:
+            if other is not slot:
+                other.link.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes about every odd tag
+        while message := slot.link.recv(MESSAGE_BYTES):
+            job = json.loads(message)
+            slot.number = job["number"]
+            # Its default action ends the process in the midst of whatever a library does.
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            reply = _done(slot, job)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            slot.number = _NOTHING
+            slot.answer({"number": job["number"], **reply})
+    finally:
+        os._exit(0)
+
+
+def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
+    """Do a job; the pixels or the JPEG are left in the shared memory."""
+    try:
+        content = os.pread(slot.memory, job["bytes"], 0)
+        return _picture(slot, content, job) if "longest_side" in job else _photo(slot, content, job)
+    except _NoTurnError:
+        return {"busy": True}
+    except MemoryError:
+        return _refused(
+            OversizedPhotoError(
+                "the photo needs more memory to decode than there is for it; shrink it first."
+            )
+        )
+    except PhotoError as error:
+        return _refused(error)
+    finally:
+        slot.end_turn()
+
+
+def _refused(error: PhotoError) -> dict[str, Any]:
+    return {"error": type(error).__name__, "sentence": str(error)}
+
+
+def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
+    preprocessing = Preprocessing(**job["preprocessing"])
+    photo = decode_photo(
+        content,
+        needed=preprocessing.size,
+        max_pixels=job["max_pixels"],
+        formats=job["formats"],
+        before_pixels=slot.take_turn,
+    )
+    pixels = resize_photo(photo, preprocessing)
+    os.pwrite(slot.memory, pixels.data, 0)
+    about = {key: value for key, value in asdict(_bare(photo)).items() if key != "pixels"}
+    return {"photo": about, "shape": pixels.shape}
+
+
+def _bare(photo: Photo) -> Photo:
+    """A photo without its pixels, which `asdict` would copy."""
+    return Photo(photo.pixels[:0, :0], photo.width, photo.height, photo.position, photo.notes)
+
+
+def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
+    side = job["longest_side"]
+    photo = decode_photo(
+        content,
+        needed=partial(fit_within, longest_side=side),
+        max_pixels=job["max_pixels"],
+        before_pixels=slot.take_turn,
+    )
+    jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
+    return {"bytes": os.pwrite(slot.memory, jpeg, 0)}
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
+    main(json.loads(sys.argv[1]))

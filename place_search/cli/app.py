@@ -1,0 +1,87 @@
+"""The command-line program `place-search`."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from place_search.cli.commands import FAMILIES
+from place_search.cli.console import InterruptedRunError, print_error
+
+INTERRUPTED = 130
+
+
+class Program(TyperGroup):
+    """Turns what a command raises into one sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except InterruptedRunError as error:
+            print_error(str(error))
+            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt:
+            print_error("Interrupted; nothing was changed.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            if not _is_ours(error):
+                raise
+            print_error(str(error))
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Program,
+    help="Find the place of a photo: index a folder of place photos, then search it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"place-search {version('place-search')}")
+        except PackageNotFoundError:
+            typer.echo("place-search (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "-V", "--version", callback=_print_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+for register in FAMILIES:
+    register(app)
+
+
+def _is_ours(error: Exception) -> bool:
+    from place_search.core.errors import PlaceSearchError  # 0.2 s that --help need not wait for
+
+    return isinstance(error, PlaceSearchError)
+
+
+def main() -> None:
+    """Run the program with this process's arguments."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print_error("Interrupted; nothing was changed.")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

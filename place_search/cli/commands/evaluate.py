@@ -1,0 +1,175 @@
+"""`place-search eval`: how often is the right place among the first N?"""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.commands.truth_options import (
+    Database,
+    Queries,
+    QueriesDir,
+    Radius,
+    Root,
+    Split,
+    TruthFile,
+    parse_at,
+    truth_files,
+)
+from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.precision import PrecisionOption
+from place_search.settings import CANDIDATES, DIMS, MODEL, PRECISION, THREADS
+
+if TYPE_CHECKING:
+    from place_search.evaluation import EvalReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("eval")(evaluate)
+
+
+def evaluate(
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Folder with database/ and queries/ of photos with @ names, or a folder or CSV of "
+            "photos with positions, each searched among all others.",
+        ),
+    ] = None,
+    split: Split = None,
+    truth: TruthFile = None,
+    root: Root = None,
+    queries_dir: QueriesDir = None,
+    database: Database = None,
+    queries: Queries = None,
+    radius_m: Radius = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME",
+            help="raw, tokyo-12, timestamp or leave-one-out (default: the one of the data).",
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index", metavar="INDEX", help="Take the database's descriptors from this index."
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
+    ] = False,
+    candidates: Annotated[int, CANDIDATES.option(min=1)] = CANDIDATES.default,
+    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    report_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="DIR",
+            help="Write tables, the curve and a page with the photos to this folder.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Measure Recall@N: how often a right place is among the first N results."""
+    ns = parse_at(at)
+    files = truth_files(
+        data=data,
+        split=split,
+        truth=truth,
+        root=root,
+        queries_dir=queries_dir,
+        database=database,
+        queries=queries,
+        radius_m=radius_m,
+    )
+    from place_search.evaluation import GeometryReranker, open_protocol, open_truth, write_report
+    from place_search.evaluation import evaluate as measure
+    from place_search.indexer import open_index, open_index_model
+    from place_search.models import open_model
+
+    known = open_truth(files)
+    known.require_photos()
+    open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
+    opened_index = None if index is None else open_index(index)
+    if opened_index is None:
+        opened = open_model(
+            model or MODEL.default,
+            mode="throughput",
+            threads=threads,
+            dims=dims,
+            precision=precision,
+        )
+    else:
+        opened = open_index_model(
+            opened_index.manifest,
+            model,
+            mode="throughput",
+            threads=threads,
+            dims=dims,
+            precision=precision,
+        )
+    reranker = None
+    if verify:
+        reranker = GeometryReranker(
+            opened, known.root, k=ns[-1], index=opened_index, candidates=candidates
+        )
+    with progress() as advance:
+        report = measure(
+            known,
+            opened,
+            at=ns,
+            protocol=protocol,
+            index=opened_index,
+            reranker=reranker,
+            progress=partial(advance, "Describing"),
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print_table(report)
+        say(f"Described by {opened.card.id} in {opened.in_words}.")
+    if report_dir is not None:
+        say(f"Report: {write_report(known, report, report_dir)}")
+    for warning in report.warnings:
+        say(f"Warning: {warning}")
+
+
+def _print_table(report: "EvalReport") -> None:
+    from rich.table import Table
+
+    OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
+    OUT.print(f"Protocol {report.protocol}: {report.says}.", soft_wrap=True)
+    OUT.print(
+        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
+        "without positives.",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("N", "Recall@N", "chance"):
+        table.add_column(heading, justify="right")
+    if report.unverified is not None:
+        table.add_column("unverified", justify="right")
+    for row in report.published:
+        table.add_column(row.kind, justify="right")
+    for n, recall in report.recall.items():
+        known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
+        if report.unverified is not None:
+            known.insert(0, f"{report.unverified[n]:.1f} %")
+        table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
+    OUT.print(table)
+    if report.error_m is not None:
+        half, most = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
+        OUT.print(
+            f"From a query to its first result: {half} at the median, {most} or less for 90 %."
+        )
+    for photo in report.unreadable:
+        say(f"Unreadable: {photo.name}: {photo.reason}")

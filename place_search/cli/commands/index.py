@@ -1,0 +1,180 @@
+"""`place-search index`: photos in, an index out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from place_search.cli.console import InterruptedRunError, print_json, progress, say
+from place_search.cli.precision import PrecisionOption
+from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, PRECISION, STORE, THREADS, URI
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from place_search.indexer import BuildReport, Duplicate, ShardWorkers, Skipped, StoreCard
+    from place_search.models import Model
+
+SHOWN = 50
+Store: TypeAlias = Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
+STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("index")(index)
+
+
+def index(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="Folder of photos, a CSV with path,latitude,longitude[,name], or a split "
+            "(.mat, .npz) whose database to index.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="INDEX", help="Folder to write the index to.")
+    ],
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Folder that a split's photos are under (default: that of the file).",
+        ),
+    ] = None,
+    model: Annotated[str, MODEL.option()] = MODEL.default,
+    store: Annotated[Store, STORE.option()] = STORE.default,
+    uri: Annotated[str, URI.option()] = URI.default,
+    engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
+    exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    cells: Annotated[
+        bool,
+        typer.Option(
+            "--cells/--no-cells",
+            help="Keep what verification needs, at most 17 kB a photo.",
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Index a folder of place photos.
+
+    Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
+    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block.
+    """
+    from place_search.indexer import build_index, open_source
+    from place_search.models import open_model
+
+    if exchange and engine != "ray":
+        raise typer.BadParameter("--exchange only works with --engine ray.")
+    where = store_uri(store, uri)
+    try:
+        source = open_source(data, root)
+        opened = open_model(
+            model, mode="throughput", threads=threads, dims=dims, precision=precision
+        )
+        with progress() as advance:
+            report = build_index(
+                source,
+                out,
+                opened,
+                store=store,
+                uri=where,
+                cells=cells,
+                workers=_workers(opened, exchange) if engine == "ray" else None,
+                progress=lambda stage, done, total: advance(STAGES[stage], done, total),
+            )
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
+            "an index that was there before still works."
+        ) from None
+    list_skipped(report.skipped)
+    list_duplicates(report.duplicates)
+    say(f"Described by {opened.card.id} in {opened.in_words}.")
+    if as_json:
+        print_json(
+            {
+                "index_id": report.index_id,
+                "places": report.places,
+                "skipped": [photo._asdict() for photo in report.skipped],
+                "duplicates": [photo._asdict() for photo in report.duplicates],
+                "reused": report.reused,
+                "store": dict(report.manifest.store),
+                "seconds": {stage: round(value, 3) for stage, value in report.seconds.items()},
+            }
+        )
+        return
+    typer.echo(_summary(report, out))
+    tell_store(report.store)
+
+
+def _workers(model: "Model", exchange: str) -> "ShardWorkers":
+    """Ray's nodes; Ray is imported for nothing else."""
+    from place_search.indexer.distributed.ray_engine import RayWorkers
+
+    return RayWorkers(model, exchange=exchange)
+
+
+def store_uri(store: str | None, uri: str) -> str:
+    """The address of a store's engine, that of a file in full; checks that they fit."""
+    if store != "milvus":
+        return ""
+    if not uri:
+        raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
+    if "@" in uri:
+        raise typer.BadParameter(
+            "--uri is kept in the index, so it must hold no password; use "
+            "PLACE_SEARCH_MILVUS_TOKEN."
+        )
+    return uri if "://" in uri else str(Path(uri).resolve())
+
+
+def tell_store(store: "StoreCard") -> None:
+    """Say which vector store was chosen and why, and warn where it finds too little."""
+    from place_search.indexer import TARGET_RECALL
+
+    say(f"Vector store {store.explanation}.")
+    if store.recall_at_10 is not None and store.recall_at_10 < TARGET_RECALL:
+        say(
+            f"Warning: the vector store finds only {store.recall_at_10:.1%} of what exact search "
+            "does; index with --store exact or --store hnsw-sq8 to find more."
+        )
+
+
+def _summary(report: "BuildReport", out: Path) -> str:
+    seconds = report.seconds["total"]
+    done = report.places + len(report.skipped) - report.reused
+    rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
+    again = f", {report.reused} done before" if report.reused else ""
+    places = f"{report.places} {'place' if report.places == 1 else 'places'}"
+    return f"{places} in {out} ({seconds:.1f} s{rate}{again})"
+
+
+def list_skipped(skipped: "Sequence[Skipped]") -> None:
+    """List photos that were skipped, and why."""
+    if not skipped:
+        return
+    count = len(skipped)
+    say(f"{count} {'photo was' if count == 1 else 'photos were'} skipped:")
+    for photo in skipped[:SHOWN]:
+        say(f"  {photo.name}: {photo.reason}")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more; the index's manifest.json lists them all.")
+
+
+def list_duplicates(duplicates: "Sequence[Duplicate]") -> None:
+    """List photos that are in the index twice."""
+    if not duplicates:
+        return
+    count = len(duplicates)
+    say(f"{count} {'photo is' if count == 1 else 'photos are'} in the index more than once:")
+    for photo in duplicates[:SHOWN]:
+        say(f"  {photo.name} is the same file as {photo.same_as}")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more.")

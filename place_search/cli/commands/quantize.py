@@ -1,0 +1,156 @@
+"""`place-search quantize`: a model's graph in int8, and what that loses."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from place_search.cli.console import OUT, progress, say
+from place_search.settings import MODEL
+
+if TYPE_CHECKING:
+    from place_search.evaluation import GroundTruth
+    from place_search.models import ModelCard
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("quantize")(quantize)
+
+
+def quantize(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
+    photos: Annotated[
+        Path,
+        typer.Option(
+            "--photos", metavar="DATA", help="Photos to calibrate on, as for `index`; varied ones."
+        ),
+    ],
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="How many of the photos to calibrate on.")
+    ] = 128,
+    truths: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--truth",
+            metavar="FILE",
+            help="CSV with the columns query,positives to measure the loss on; may be repeated.",
+        ),
+    ] = None,
+    databases: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--database", metavar="FILE|DIR", help="Database photos, once for each --truth."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Folder that the paths of --truth are under."),
+    ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            "--first",
+            min=0,
+            help="Convolutions at the beginning to leave in float32 (default: as few as it takes).",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option(help="Measure verified searches too, which takes most of the time.")
+    ] = True,
+) -> None:
+    """Put an int8 graph beside a model's float32 one, and measure what it loses.
+
+    The card keeps the loss: --precision auto takes int8 where it is at most 0.5 points of Recall@1,
+    and the processor is quicker with it. Without --truth nothing is measured, so that only
+    --precision int8 takes it.
+    """
+    if len(databases or ()) not in (0, len(truths or ())):
+        raise typer.BadParameter("Give --database once for each --truth, or never.")
+    from place_search.evaluation import TruthFiles, open_truth
+    from place_search.models import ModelError, find_model
+
+    try:
+        from place_search.models.quantize import quantize_model
+    except ImportError as error:
+        raise ModelError(
+            f"Quantising needs {error.name}; run: pip install 'place-search[quantize]'."
+        ) from None
+    folder = find_model(model)
+    known = []
+    for number, path in enumerate(truths or ()):
+        files = TruthFiles(truth=path, root=root, database=databases[number] if databases else None)
+        if reason := files.why_not():
+            raise typer.BadParameter(reason)
+        known.append(replace(open_truth(files), name=path.stem))
+        known[-1].require_photos()
+    pixels, digest = _prepared(folder, photos, count)
+    with progress("graphs") as advance:
+        card = quantize_model(
+            folder,
+            pixels,
+            digest,
+            first=first,
+            progress=lambda done, total: advance("Quantising", done, total),
+        )
+    if known:
+        card = _measured(folder, card, known, verify)
+    _print(card)
+
+
+def _prepared(folder: Path, photos: Path, count: int) -> "tuple[list[Any], str]":
+    """Photos for calibration, evenly from the source, and the hash of their contents."""
+    from place_search.indexer import open_source
+    from place_search.models import open_model
+    from place_search.photos import PhotoError
+
+    source = open_source(photos).photos
+    opened = open_model(folder)
+    pixels, digest = [], hashlib.sha256()
+    for number in range(min(count, len(source))):
+        content = source[number * len(source) // min(count, len(source))].path.read_bytes()
+        try:
+            pixels.append(opened.prepare(opened.read(content)))
+        except PhotoError as error:
+            say(f"Skipped: {error}")
+            continue
+        digest.update(hashlib.sha256(content).digest())
+    return pixels, digest.hexdigest()
+
+
+def _measured(
+    folder: Path, card: "ModelCard", truths: "list[GroundTruth]", verify: bool
+) -> "ModelCard":
+    from place_search.evaluation import measure_loss
+    from place_search.models import write_card
+
+    assert card.quantization is not None  # noqa: S101 - it was just made
+    with progress() as advance:
+        rows = measure_loss(folder, truths, verify=verify, progress=advance)
+    card = replace(card, quantization=replace(card.quantization, measured=tuple(rows)))
+    write_card(card, folder)
+    return card
+
+
+def _print(card: "ModelCard") -> None:
+    from rich.table import Table
+
+    made = card.quantization
+    assert made is not None  # noqa: S101 - it was just made
+    say(
+        f"'{card.id}' has an int8 graph: mean cosine {made.cosine:.4f} to float32, which remains "
+        f"in {made.f32_layers}."
+    )
+    if made.loss is None:
+        say("Its loss was not measured, so --precision auto stays with f32.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("data", "search", "R@1 f32", "R@1 int8"):
+        table.add_column(heading, justify="right" if heading.startswith("R") else "left")
+    for row in made.measured:
+        how = "verified" if row.verified else "plain"
+        table.add_row(row.dataset, how, f"{row.f32:.1f} %", f"{row.int8:.1f} %")
+    OUT.print(table)
+    say(f"The loss is {max(made.loss, 0.0):.1f} points.")

@@ -1,0 +1,93 @@
+"""`place-search search`: the place of one photo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from place_search.cli.console import OUT, print_json, say
+from place_search.cli.precision import PrecisionOption
+from place_search.settings import CANDIDATES, MODEL, PRECISION, THREADS, K
+
+if TYPE_CHECKING:
+    from place_search.search.server.schemas import SearchReply
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("search")(search)
+
+
+def search(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Photo to find the place of.")],
+    k: Annotated[int, K.option(min=1, max=100)] = K.default,
+    near: Annotated[
+        str | None,
+        typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
+    ] = None,
+    radius_m: Annotated[
+        float | None, typer.Option("--radius-m", help="Metres around --near.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Rank by geometry too, and estimate the location.")
+    ] = False,
+    candidates: Annotated[int, CANDIDATES.option(min=1, max=1000)] = CANDIDATES.default,
+    model: Annotated[
+        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
+    ] = None,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
+    ] = False,
+) -> None:
+    """Find the places of an index that look most like a photo."""
+    if (near is None) != (radius_m is None):
+        raise typer.BadParameter("--near and --radius-m only work together.")
+    from place_search.search.positions import parse_position
+    from place_search.search.server.options import ServerOptions
+    from place_search.search.server.server import open_engine
+
+    point = None if near is None else parse_position(near)
+    options = ServerOptions(
+        model=model, threads=threads, precision=precision, candidates=candidates
+    )
+    engine = open_engine(index, options)
+    reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
+    if as_json:
+        print_json(reply.model_dump(mode="json"))
+    else:
+        _print_table(reply)
+
+
+def _print_table(reply: "SearchReply") -> None:
+    from rich.table import Table
+
+    for note in reply.query.notes:
+        say(f"Note: {note}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("similarity", justify="right")
+    table.add_column("place", overflow="fold")
+    if reply.location is not None:
+        spot = reply.location
+        say(f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m.")
+    verified = any(result.verified for result in reply.results)
+    if verified:
+        table.add_column("inliers", justify="right")
+    with_position = any(result.position for result in reply.results)
+    if with_position:
+        table.add_column("latitude", justify="right")
+        table.add_column("longitude", justify="right")
+    for result in reply.results:
+        cells: list[Any] = [str(result.rank), f"{result.similarity:.3f}", result.name]
+        if verified:
+            cells.append(str(result.verified.inliers) if result.verified else "")
+        if with_position:
+            position = result.position
+            cells += (
+                [f"{position.latitude:.6f}", f"{position.longitude:.6f}"] if position else ["", ""]
+            )
+        table.add_row(*cells)
+    OUT.print(table)

@@ -1,0 +1,83 @@
+"""`place-search verify`: is an index whole, and if not, mend it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.commands.change import (
+    AsJson,
+    IndexFolder,
+    ModelOption,
+    Threads,
+    index_model,
+)
+from place_search.cli.commands.index import STAGES
+from place_search.cli.console import print_json, progress, say
+from place_search.settings import THREADS
+
+if TYPE_CHECKING:
+    from place_search.indexer import VerifyReport
+
+FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("verify")(verify)
+
+
+def verify(
+    index: IndexFolder,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make damaged files again, from the photos.")
+    ] = False,
+    model: ModelOption = None,
+    threads: Threads = THREADS.default,
+    as_json: AsJson = False,
+) -> None:
+    """Check every file of an index, its counts and ids, and its vector store.
+
+    The exit code is 1 where something is wrong and was not repaired.
+    """
+    from place_search.indexer import repair_index, verify_index
+
+    with progress("MB") as advance:
+
+        def told(stage: str, done: int, total: int) -> None:
+            scale = 1_000_000 if stage == "verify" else 1
+            advance(STAGES[stage], done // scale, total // scale)
+
+        if repair:
+            report = repair_index(index, lambda: index_model(index, model, threads), progress=told)
+        else:
+            report = verify_index(index, progress=told)
+    if as_json:
+        print_json(
+            {
+                "whole": report.whole,
+                "index_id": report.index_id,
+                "places": report.places,
+                "files": report.files,
+                "bytes": report.bytes,
+                "problems": [problem._asdict() for problem in report.problems],
+                "repaired": report.repaired,
+                "lost": [place._asdict() for place in report.lost],
+            }
+        )
+    else:
+        _print(report, index)
+    if not report.whole:
+        raise typer.Exit(FAILED)
+
+
+def _print(report: "VerifyReport", index: object) -> None:
+    for file, what in report.problems:
+        say(f"{file} {what}.")
+    for name, reason in report.lost:
+        say(f"Lost: {name} ({reason}).")
+    if not report.whole:
+        say(f"{index} is damaged; `place-search verify {index} --repair` mends what it can.")
+        return
+    done = f"{len(report.repaired)} files made again, " if report.repaired else ""
+    size = f"{report.files} files, {report.bytes / 1e6:.1f} MB"
+    typer.echo(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")

@@ -1,0 +1,207 @@
+"""`place-search weights`: the models there are, and those that can be had."""
+
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.console import OUT, print_json, progress, say
+
+if TYPE_CHECKING:
+    from place_search.models import ModelCard
+    from place_search.models.registry import Published
+
+MEGABYTE = 1 << 20
+DOWNLOADS = ".downloads"
+BACKBONES = ".backbones"
+
+weights = typer.Typer(help="The models there are, and those that can be had.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.add_typer(weights, name="weights")
+
+
+@weights.callback()
+def _weights() -> None:
+    """The models there are, and those that can be had."""
+
+
+@weights.command("list")
+def list_weights(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+) -> None:
+    """List the models in the weights folder, and the published ones that can be fetched."""
+    from place_search.models import read_card, weights_folder
+    from place_search.models.registry import published
+
+    folders = sorted(card.parent for card in weights_folder().glob("*/card.toml"))
+    cards = [(folder, read_card(folder)) for folder in folders]
+    here = {card.id for _, card in cards}
+    others = [model for model in published() if model.id not in here]
+    if as_json:
+        print_json(
+            [
+                *(
+                    {
+                        **asdict(card),
+                        "fingerprint": card.fingerprint,
+                        "folder": str(folder),
+                        "installed": True,
+                    }
+                    for folder, card in cards
+                ),
+                *({**asdict(model), "installed": False} for model in others),
+            ]
+        )
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "dims", "licence", "what it is"):
+        table.add_column(heading, justify="right" if heading == "dims" else "left")
+    for _, card in cards:
+        table.add_row(card.id, str(card.dims), card.licence, card.title)
+    OUT.print(table if cards else f"No models in {weights_folder()}.")
+    if not others:
+        return
+    OUT.print("\nTo be had with `place-search weights fetch ID`:")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("ID", "licence", "what it is"):
+        table.add_column(heading)
+    for model in others:
+        table.add_row(model.id, model.licence, model.title)
+    OUT.print(table)
+
+
+@weights.command("fetch")
+def fetch(
+    model_id: Annotated[str, typer.Argument(metavar="ID", help="Published model, as listed.")],
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Its file, if you have it: no download."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="ID", help="Name to give it (default: its own).")
+    ] = None,
+) -> None:
+    """Fetch a published model and make it ready to use.
+
+    A download that breaks off goes on when the command is run again.
+    """
+    from place_search.models import weights_folder
+    from place_search.models.registry import find_published
+
+    model = find_published(model_id)
+    folder = weights_folder()
+    if model.kind == "backbone":
+        path = _file_of(model, folder / BACKBONES / model.backbone, given)
+        source = "" if given is None else f" --backbone-weights {path}"
+        say(
+            f"{path} is ready; a model needs a vocabulary as well: run `place-search cluster "
+            f"PHOTOS --backbone {model.backbone}{source} --out MODEL`."
+        )
+        return
+    importing = _importing()
+    out = importing.free_folder(folder, name or model.id)
+    path = _file_of(model, folder / DOWNLOADS, given)
+    card = importing.import_weights(
+        path,
+        out,
+        title=model.title,
+        origin=model.sources[0].where,
+        licence=model.licence,
+        recall=model.recall,
+    )
+    _announce(card, out)
+    if given is None:
+        path.unlink()
+
+
+@weights.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights of any supported family, or a model.")
+    ],
+    name: Annotated[str, typer.Option("--as", metavar="ID", help="Name to give the model.")],
+) -> None:
+    """Turn a weight file of your own into a model.
+
+    The family is recognised from the file: pytorch-NetVlad, Patch-NetVLAD, OpenIBL, the
+    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, model folders. No file is
+    ever run.
+    """
+    from place_search.models import weights_folder
+
+    importing = _importing()
+    out = importing.free_folder(weights_folder(), name)
+    _announce(importing.import_weights(file, out), out)
+
+
+@weights.command("verify")
+def verify(
+    model: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Model id or folder (default: all).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Check models: files whole, graph in agreement with the weights."""
+    from place_search.models import find_model, weights_folder
+    from place_search.models.verify import verify_model
+
+    if model is not None:
+        folders = [find_model(model)]
+    else:
+        folders = sorted(card.parent for card in weights_folder().glob("*/card.toml"))
+    checks = [verify_model(folder) for folder in folders]
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            agreement = "" if check.parity is None else f", agreement with torch {check.parity:.6f}"
+            OUT.print(f"{check.id}: {'; '.join(check.problems) or f'whole{agreement}'}")
+    if any(check.problems for check in checks):
+        raise typer.Exit(1)
+
+
+def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
+    from place_search.core.files import sha256_of
+    from place_search.models.downloads import fetch_file
+
+    if given is None and any(source.kind != "page" for source in model.sources):
+        say(f"Fetching {model.file}, licence: {model.licence}. {model.note}".rstrip())
+    with progress("MB") as advance:
+        path = fetch_file(
+            model,
+            folder,
+            given=given,
+            progress=lambda done, total: advance(
+                "Downloading", done // MEGABYTE, total // MEGABYTE
+            ),
+        )
+    if model.sha256 is None:
+        say(f"Its publisher states no sha256; this file's is {sha256_of(path)}.")
+    return path
+
+
+def _importing() -> ModuleType:
+    """What needs torch, or a sentence that says so."""
+    try:
+        from place_search.models.importers import importing
+    except ImportError as error:
+        from place_search.models import ModelError
+
+        raise ModelError(
+            f"Importing weights needs {error.name}; run: pip install 'place-search[train]'."
+        ) from None
+    return importing
+
+
+def _announce(card: "ModelCard", out: Path) -> None:
+    say(
+        f"Wrote {out}: {card.title}; {card.family}, {card.dims} dimensions. Use it with "
+        f"--model {card.id}."
+    )

@@ -1,0 +1,70 @@
+"""`place-search whiten`: fewer, decorrelated dimensions for a model's descriptors."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from place_search.cli.console import progress, say
+from place_search.settings import MODEL, THREADS
+
+STAGES = {"embed": "Describing", "index": "Writing"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("whiten")(whiten)
+
+
+def whiten(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INDEX|DATA",
+            help="An index, or photos as for `index`: many, and not those to be searched.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    dims: Annotated[
+        int, typer.Option("--dims", min=1, help="Dimensions of the new model's descriptors.")
+    ] = 4096,
+    model: Annotated[
+        str | None,
+        MODEL.option(help="Model to whiten: an id or a folder (default: the index's own)."),
+    ] = None,
+    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
+) -> None:
+    """Fit a PCA whitening on descriptors, and write the model with it.
+
+    It needs two photos a dimension, and at least 1000. Descriptors of a whitened model can be
+    cropped: --dims of `index`, `describe` and `eval`.
+    """
+    try:
+        from place_search.training.whiten import whiten as fit
+    except ImportError as error:
+        from place_search.models import ModelError
+
+        raise ModelError(
+            f"Fitting a whitening needs {error.name}; run: pip install 'place-search[train]'."
+        ) from None
+    from place_search.models import DEFAULT_MODEL
+
+    chosen = model
+    if chosen is None and not (data / "manifest.json").is_file():
+        chosen = DEFAULT_MODEL
+    with progress() as advance:
+        card = fit(
+            data,
+            out,
+            dims=dims,
+            model=chosen,
+            threads=threads,
+            seed=seed,
+            progress=lambda stage, done, total: advance(STAGES[stage], done, total),
+        )
+    fitted = card.fitting["whitening"]
+    say(
+        f"Wrote {out}: {card.dims} dimensions, which keep {100 * fitted['variance_kept']:.1f} % "
+        f"of the variance of {fitted['samples']} descriptors."
+    )

@@ -1,0 +1,78 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from place_search.core.progress import Progress as Report
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class InterruptedRunError(Exception):
+    """Ctrl-C in a command; the text says what is kept."""
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON and nothing else."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_error(sentence: str) -> None:
+    """Say in one sentence what went wrong."""
+    ERR.print(Text(sentence, style="red"))
+
+
+def say(sentence: str) -> None:
+    """Tell what is going on, where it cannot be mistaken for a result."""
+    ERR.print(Text(sentence))
+
+
+@contextmanager
+def progress(unit: str = "photos") -> Iterator[Report]:
+    """A bar with rate and remaining time for each stage of a run; only on a terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage in tasks:
+                bar.update(tasks[stage], completed=done)
+            else:
+                tasks[stage] = bar.add_task(stage, completed=done, total=total)
+
+        yield advance
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(
+            "" if speed is None else f"{speed:.1f} {self.unit}/s", style="progress.data.speed"
+        )

@@ -1,0 +1,56 @@
+"""Files that are whole or absent: temporary name, fsync, rename, fsync of the folder."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PART = ".part"
+"""Ends the name of a file that is still being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What a file must be to be whole: its sha256 in hex and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
+    """Write a file so that at any moment its name stands for the whole content or for nothing."""
+    with replacing(path) as part, part.open("wb") as stream:
+        stream.write(content)
+    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, and put it in the place of `path` when all went well."""
+    part = path.with_name(path.name + PART)
+    try:
+        yield part
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

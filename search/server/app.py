@@ -1,0 +1,207 @@
+"""The web application: routes, limits, problems and the page, around one engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
+from starlette.middleware.cors import CORSMiddleware
+
+from place_search.photos import Decoder
+from place_search.search.errors import ServerError
+from place_search.search.server.content.page import (
+    add_docs,
+    add_page,
+    tiles_elsewhere,
+    tiles_origin,
+)
+from place_search.search.server.keys import ApiKey
+from place_search.search.server.middleware.access import ApiKeyMiddleware
+from place_search.search.server.middleware.body_limit import BodyLimit
+from place_search.search.server.middleware.disconnects import Disconnects
+from place_search.search.server.middleware.headers import SecurityHeaders
+from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.request_log import RequestLog
+from place_search.search.server.middleware.telemetry import Traces
+from place_search.search.server.options import ServerOptions
+from place_search.search.server.problems import (
+    SLOW_REQUEST,
+    UNAUTHORIZED,
+    WRONG_HOST,
+    Problem,
+    add_problem_handlers,
+    documented,
+)
+from place_search.search.server.reload import Reloader
+from place_search.search.server.routes import compare as routes_compare
+from place_search.search.server.routes import explain as routes_explain
+from place_search.search.server.routes import health as routes_health
+from place_search.search.server.routes import map as routes_map
+from place_search.search.server.routes import places as routes_places
+from place_search.search.server.routes import reports as routes_reports
+from place_search.search.server.routes import search as routes_search
+from place_search.search.server.routes import writing as routes_writing
+from place_search.search.server.schemas import ProblemReply
+from place_search.search.server.state import EngineLoader, ServerState
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from place_search.search.engine import Engine
+
+TITLE = "place-search"
+BODIES_HELD = 4
+"""How many bodies of the largest size all requests together may hold in memory."""
+
+# FastAPI's own spans tell queries, and with them positions; ours do not.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def create_app(
+    engine: "Engine | EngineLoader",
+    options: ServerOptions | None = None,
+    *,
+    decoder: Decoder | None = None,
+    keys: Sequence[ApiKey] = (),
+    reloader: Callable[[ServerState], Reloader] | None = None,
+    traces: "TracerProvider | None" = None,
+) -> FastAPI:
+    """The application around an engine, or around what loads one.
+
+    A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
+    needs the index answer 503. `decoder` decodes the places' photos and is closed with the
+    application; without it that happens in this process. `reloader` makes what watches the index,
+    `traces` takes the spans of requests.
+    """
+    options = options or ServerOptions()
+    app = FastAPI(
+        title=TITLE,
+        summary="Find the place of a photo.",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
+    )
+    service = app.state.service = ServerState(engine, options, decoder=decoder)
+    app.state.reloader = reloader and reloader(service)
+    for routes in (
+        *(routes_search, routes_compare, routes_explain),
+        *(routes_map, routes_places, routes_writing, routes_reports, routes_health),
+    ):
+        app.include_router(routes.router)
+    add_docs(app)
+    add_page(app, tiles=_add_ground(app, options), reports=service.reports.served)
+    add_problem_handlers(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(Disconnects)
+    app.add_middleware(ApiKeyMiddleware, keys=keys, public=options.public, rate=options.rate)
+    if options.allowed_hosts is not None:
+        app.add_middleware(Hosts, names=options.allowed_hosts)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=options.max_body_bytes,
+        max_held_bytes=BODIES_HELD * options.max_body_bytes,
+        seconds=options.read_seconds,
+    )
+    if options.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(options.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors_origins))
+    if traces is not None:
+        app.add_middleware(Traces, provider=traces)
+    app.add_middleware(
+        RequestLog,
+        metrics=service.metrics,
+        write=options.log_requests,
+        addresses=options.log_addresses,
+    )
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_ground(app: FastAPI, options: ServerOptions) -> dict[str, Any] | None:
+    """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
+    if options.tiles_file is None:
+        return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
+    if options.tiles_url is not None:
+        raise ServerError("A map has one ground: give --tiles-url or --tiles-file, not both.")
+    from place_search.search.server.content.tiles import ADDRESS, TileFile, add_tiles
+
+    file = TileFile(options.tiles_file)
+    add_tiles(app, file)
+    first, last = file.zooms
+    about = {"url": ADDRESS, "attribution": file.attribution, "bounds": file.bounds}
+    return {**about, "min_zoom": first, "max_zoom": last}
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: ServerState = app.state.service
+    loading = asyncio.create_task(service.load())
+    reloader: Reloader | None = app.state.reloader
+    watching = reloader and asyncio.create_task(reloader.run())
+    yield
+    if watching:
+        watching.cancel()
+    loading.cancel()
+    service.close()
+
+
+def _version() -> str:
+    try:
+        return version("place-search")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _documented(problem: Problem) -> dict[str, Any]:
+    return {str(status): about for status, about in documented(problem).items()}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's schema with our problems in place of its own validation errors."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        )
+        schemas = schema["components"]["schemas"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        problem = ProblemReply.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["ProblemReply"] = problem
+        schema["components"]["securitySchemes"] = _SECURITY
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                operation["responses"] |= _documented(WRONG_HOST)
+                if path.startswith("/v1/"):
+                    operation["security"] = [{}, *({name: []} for name in _SECURITY)]
+                    operation["responses"] |= _documented(UNAUTHORIZED)
+                if method == "post":
+                    operation["responses"] |= _documented(SLOW_REQUEST)
+                if "HTTPValidationError" in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,1 @@
+"""What the server shows beside the API: pages, map tiles, pictures, reports."""

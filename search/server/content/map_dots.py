@@ -1,0 +1,95 @@
+"""The places of a box of the map, thinned on a grid where they are many."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.search.errors import ParameterError
+
+MERCATOR_LATITUDE = 85.0511
+"""Where a Web Mercator map ends, north and south, in degrees."""
+FINEST_LEVEL = 26
+"""2^26 cells around the equator: 0.6 m each."""
+
+
+class Box(NamedTuple):
+    """A box of the map, in degrees; it crosses the 180th meridian where west > east (RFC 7946)."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+class PlaceClusters(NamedTuple):
+    """Rows of places to draw: (n,) row numbers, and (n,) how many places each stands for."""
+
+    rows: NDArray[np.intp]
+    counts: NDArray[np.intp]
+
+
+def parse_box(text: str) -> Box:
+    """Read "west,south,east,north" in degrees.
+
+    Raises:
+        ParameterError: not four numbers, not on Earth, or south above north.
+    """
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        west = south = east = north = np.nan
+    if not (abs(west) <= 180 and abs(east) <= 180 and -90 <= south <= north <= 90):
+        raise ParameterError(
+            f"'{text[:60]}' is no box; write west,south,east,north in degrees, as in "
+            "bbox=11.4,48.1,11.7,48.2."
+        )
+    return Box(west, south, east, north)
+
+
+def thin(positions: NDArray[np.float64], box: Box, limit: int) -> PlaceClusters:
+    """At most `limit` of the places in a box, so that they cover the same ground.
+
+    `positions` is (N, 2) latitude and longitude in degrees, NaN for none. Where more places than
+    `limit` lie in the box, the map is cut in square cells, fixed to the ground, and the first
+    place of each cell stands for all of them. Cells are the smallest, by powers of two, that give
+    few enough.
+    """
+    latitudes, longitudes = positions.T
+    # Comparisons with NaN are false, so places without a position fall out.
+    inside = (latitudes >= box.south) & (latitudes <= box.north)
+    if box.west <= box.east:
+        inside &= (longitudes >= box.west) & (longitudes <= box.east)
+    else:
+        inside &= (longitudes >= box.west) | (longitudes <= box.east)
+    rows = np.flatnonzero(inside)
+    if len(rows) <= limit:
+        return PlaceClusters(rows, np.ones(len(rows), dtype=np.intp))
+    x, y = _cells(latitudes[rows], longitudes[rows])
+    # Every step halves the cells' sides, so the first level with too many is found by bisection.
+    low, high = 0, FINEST_LEVEL
+    while low < high:
+        level = (low + high + 1) // 2
+        if len(np.unique(_keys(x, y, level))) <= limit:
+            low = level
+        else:
+            high = level - 1
+    _, first, counts = np.unique(_keys(x, y, low), return_index=True, return_counts=True)
+    return PlaceClusters(rows[first], counts)
+
+
+def _cells(
+    latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Column and row of each point on the finest grid, in Web Mercator."""
+    side = 2**FINEST_LEVEL
+    sines = np.sin(np.radians(np.clip(latitudes, -MERCATOR_LATITUDE, MERCATOR_LATITUDE)))
+    x = (longitudes + 180) / 360
+    y = 0.5 - np.arctanh(sines) / (2 * np.pi)
+    columns, rows = (np.clip(part * side, 0, side - 1).astype(np.int64) for part in (x, y))
+    return columns, rows
+
+
+def _keys(x: NDArray[np.int64], y: NDArray[np.int64], level: int) -> NDArray[np.int64]:
+    shift = FINEST_LEVEL - level
+    return ((y >> shift) << level) | (x >> shift)

@@ -1,0 +1,133 @@
+"""The web pages' files, the map library's, and the API's documentation page."""
+
+import importlib.util
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+
+from place_search.search.errors import ServerError
+
+# Python's own table follows the machine's, which may not know these.
+MEDIA_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+
+# Swagger UI starts from an inline script and styles itself inline.
+DOCS_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'"
+)
+DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
+
+LEAFLET = "/vendor/leaflet"
+LEAFLET_FILES = (
+    "leaflet.js",
+    "leaflet.css",
+    "images/layers.png",
+    "images/layers-2x.png",
+    "images/marker-icon.png",
+    "images/marker-icon-2x.png",
+    "images/marker-shadow.png",
+)
+OPENSTREETMAP = "openstreetmap.org"
+ATTRIBUTION = "© OpenStreetMap contributors"
+
+
+def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) -> None:
+    """Serve the files of the package `web`: index.html at /, other.html at /other.
+
+    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any, and
+    whether it shows `reports`.
+    """
+    for file in sorted(_package_folder("place_search.web").iterdir()):
+        if file.suffix in MEDIA_TYPES:
+            _add_file(app, _address(file), file)
+    leaflet = _package_folder("xstatic.pkg.leaflet") / "data"
+    for name in LEAFLET_FILES:
+        _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
+
+    async def about_page(request: Request) -> Response:
+        about = {"tiles": tiles, "reports": reports}
+        return JSONResponse(about, headers={"Cache-Control": "no-cache"})
+
+    app.add_route("/page.json", about_page, include_in_schema=False)
+
+
+def tiles_elsewhere(tiles_url: str) -> dict[str, Any]:
+    """What pages must know of tiles that come from another host."""
+    host = urlsplit(tiles_url).hostname or ""
+    theirs = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
+    return {"url": tiles_url, "attribution": ATTRIBUTION if theirs else host}
+
+
+def tiles_origin(tiles_url: str) -> str:
+    """The origin that browsers must be allowed to fetch map tiles from.
+
+    Raises:
+        ServerError: not an http or https address with {x}, {y} and {z} in its path.
+    """
+    parts = urlsplit(tiles_url)
+    in_place = all(name in parts.path for name in ("{x}", "{y}", "{z}"))
+    plain = not any(sign in parts.netloc for sign in " ;,'\"{}@")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not (in_place and plain):
+        raise ServerError(
+            f"'{tiles_url}' is no address of map tiles; give --tiles-url one such as "
+            "https://tiles.example.org/{z}/{x}/{y}.png."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve /docs with the files of the package `fastapi-offline`: no network is needed."""
+    folder = _package_folder("fastapi_offline") / "static"
+    for name in DOCS_FILES:
+        _add_file(app, f"/docs/{name}", folder / name)
+    app.add_route("/docs", partial(_docs, app), include_in_schema=False)
+
+
+async def _docs(app: FastAPI, request: Request) -> HTMLResponse:
+    page = get_swagger_ui_html(
+        openapi_url=app.openapi_url or "",
+        title=f"{app.title} API",
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+    )
+    page.headers["Content-Security-Policy"] = DOCS_POLICY
+    return page
+
+
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"The package {package} is not installed.", name=package)
+    return Path(spec.submodule_search_locations[0])
+
+
+def _address(file: Path) -> str:
+    if file.name == "index.html":
+        return "/"
+    return f"/{file.stem if file.suffix == '.html' else file.name}"
+
+
+def _add_file(app: FastAPI, address: str, file: Path) -> None:
+    async def send_file(request: Request) -> Response:
+        if not file.is_file():
+            raise HTTPException(404)
+        return FileResponse(
+            file, media_type=MEDIA_TYPES[file.suffix], headers={"Cache-Control": "no-cache"}
+        )
+
+    app.add_route(address, send_file, include_in_schema=False)

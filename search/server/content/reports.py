@@ -1,0 +1,82 @@
+"""Evaluation reports, as `place-search eval --report` writes them, for the pages to show."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from place_search.search.errors import ServerError, UnknownReportError
+from place_search.search.server.schemas import ReportReply
+
+PAGE = "index.html"
+ABOUT = "report.json"
+FILES: Mapping[str, str] = {
+    PAGE: "text/html",
+    ABOUT: "application/json",
+    "queries.csv": "text/csv",
+    "recall.csv": "text/csv",
+    "recall.md": "text/plain",
+    "recall.svg": "image/svg+xml",
+}
+"""What is shown of a report's folder, with media types; anything else in it is not."""
+
+
+class Reports:
+    """A folder of reports, or one report."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Raises `ServerError` where there is no such folder."""
+        self._folder = folder and folder.resolve()
+        if self._folder is not None and not self._folder.is_dir():
+            raise ServerError(f"{folder} is no folder of reports; check --reports.")
+
+    @property
+    def served(self) -> bool:
+        """Whether there is a folder to look in."""
+        return self._folder is not None
+
+    def all(self) -> list[ReportReply]:
+        """What the reports found, the newest first; a folder that holds none is left out."""
+        found = [_read(name, folder) for name, folder in self._folders().items()]
+        return sorted(filter(None, found), key=lambda report: report.created, reverse=True)
+
+    def file(self, report: str, name: str) -> Path:
+        """The path of a report's file.
+
+        Raises:
+            UnknownReportError: no such report, or no such file of one.
+        """
+        path = self._folders().get(report, Path()) / name
+        if name not in FILES or report not in self._folders() or not path.is_file():
+            raise UnknownReportError("There is no such report; /v1/reports lists them.")
+        return path
+
+    def _folders(self) -> dict[str, Path]:
+        """Where reports are, by name; names come from here only, never from a request."""
+        if self._folder is None:
+            return {}
+        if (self._folder / ABOUT).is_file():
+            return {self._folder.name: self._folder}
+        try:
+            children = sorted(self._folder.iterdir())
+        except OSError:
+            return {}
+        return {child.name: child for child in children if (child / ABOUT).is_file()}
+
+
+def _read(name: str, folder: Path) -> ReportReply | None:
+    try:
+        created = (folder / ABOUT).stat().st_mtime
+        about: dict[str, Any] = json.loads((folder / ABOUT).read_text("utf-8"))
+        fields = {field: about[field] for field in _SAME}
+        return ReportReply(
+            name=name,
+            created=datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
+            **fields,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not a report, or one that is being written
+
+
+_SAME = ("truth", "protocol", "model", "queries", "database", "recall", "chance")

@@ -1,0 +1,135 @@
+"""The ground of the maps from one file: map tiles as pictures, in a PMTiles archive.
+
+Source: the PMTiles version 3 specification, which the package `pmtiles` reads.
+"""
+
+import gzip
+import html
+import json
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import FastAPI
+from pmtiles.tile import (
+    Compression,
+    Entry,
+    TileType,
+    deserialize_directory,
+    deserialize_header,
+    find_tile,
+    zxy_to_tileid,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from place_search.search.errors import ServerError
+
+ADDRESS = "/tiles/{z}/{x}/{y}"
+DEEPEST_ZOOM = 30
+DEEPEST = 4
+"""Directories lead to directories at most so often."""
+HEADER_BYTES = 127
+MEDIA_TYPES = {
+    TileType.PNG: "image/png",
+    TileType.JPEG: "image/jpeg",
+    TileType.WEBP: "image/webp",
+    TileType.AVIF: "image/avif",
+}
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_MARKUP = re.compile(r"<[^>]*>")
+
+
+class TileFile:
+    """A PMTiles file of pictures. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `ServerError` where it cannot be read, or holds no pictures."""
+        try:
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ServerError(
+                f"{path} cannot be read ({error.strerror}); check --tiles-file."
+            ) from None
+        self._directory = lru_cache(64)(self._read_directory)
+        try:
+            self._header = deserialize_header(self._bytes(0, HEADER_BYTES))
+            self._directory(self._header["root_offset"], self._header["root_length"])
+            about = self._read_about()
+        except (
+            Exception
+        ) as error:  # of many kinds: all mean that it is no such file, or half of one
+            os.close(self._file)
+            raise ServerError(
+                f"{path} is no whole PMTiles file of version 3; give --tiles-file another."
+            ) from error
+        if self._header["tile_type"] not in MEDIA_TYPES:
+            os.close(self._file)
+            raise ServerError(
+                f"{path} holds no pictures but shapes to be drawn; give --tiles-file raster tiles, "
+                "PNG, JPEG, WebP or AVIF."
+            )
+        self.media_type = MEDIA_TYPES[self._header["tile_type"]]
+        self.attribution = html.unescape(_MARKUP.sub("", str(about.get("attribution", "")))).strip()
+
+    @property
+    def zooms(self) -> tuple[int, int]:
+        """The first and the last zoom."""
+        return self._header["min_zoom"], self._header["max_zoom"]
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """South-west and north-east of what is covered, latitude first, in degrees."""
+        head = self._header
+        low, high = (
+            (head["min_lat_e7"], head["min_lon_e7"]),
+            (head["max_lat_e7"], head["max_lon_e7"]),
+        )
+        return (low[0] / 1e7, low[1] / 1e7), (high[0] / 1e7, high[1] / 1e7)
+
+    def tile(self, z: int, x: int, y: int) -> bytes | None:
+        """A picture, or None where there is none."""
+        if not (0 <= z <= DEEPEST_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
+            return None
+        number = zxy_to_tileid(z, x, y)
+        offset, length = self._header["root_offset"], self._header["root_length"]
+        for _ in range(DEEPEST):
+            found = find_tile(self._directory(offset, length), number)
+            if found is None:
+                return None
+            if found.run_length:
+                picture = self._bytes(self._header["tile_data_offset"] + found.offset, found.length)
+                zipped = self._header["tile_compression"] == Compression.GZIP
+                return gzip.decompress(picture) if zipped else picture
+            offset, length = self._header["leaf_directory_offset"] + found.offset, found.length
+        return None
+
+    def _read_about(self) -> dict[str, object]:
+        text = self._bytes(self._header["metadata_offset"], self._header["metadata_length"])
+        if self._header["internal_compression"] == Compression.GZIP:
+            text = gzip.decompress(text)
+        about: dict[str, object] = json.loads(text)
+        return about
+
+    def _read_directory(self, offset: int, length: int) -> list[Entry]:
+        return deserialize_directory(self._bytes(offset, length))
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        return os.pread(self._file, length, offset)
+
+
+def add_tiles(app: FastAPI, file: TileFile) -> None:
+    """Serve the tiles of a file; where there is none, nothing is answered."""
+
+    def send_tile(request: Request) -> Response:
+        parts = [request.path_params[name] for name in "zxy"]
+        known = all(_NUMBER.fullmatch(part) for part in parts)
+        picture = file.tile(*map(int, parts)) if known else None
+        # An error would be in the browser's console for each tile beyond the edge.
+        if picture is None:
+            return Response(status_code=204)
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(picture, media_type=file.media_type, headers=headers)
+
+    app.add_route(ADDRESS, send_tile, include_in_schema=False)

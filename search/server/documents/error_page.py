@@ -1,0 +1,63 @@
+"""docs/errors.md, from the table of problems.
+
+`python -m place_search.search.server.documents.error_page` writes it.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from place_search.search.server.problems import PROBLEMS
+
+DOCUMENT = "docs/errors.md"
+
+MENDS: Mapping[str, str] = {
+    "bad-parameter": "Correct what `detail` names; `errors` lists every wrong parameter.",
+    "bad-request": "Send HTTP, with the photo as `multipart/form-data`.",
+    "not-found": "Look the address up in `/docs`.",
+    "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
+    "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
+    "unknown-report": "Take the name of a report from `/v1/reports`.",
+    "photo-gone": "Show the thumbnail, which is kept in the index.",
+    "method-not-allowed": "Use a method of the `Allow` header.",
+    "unauthorized": "Send a key: `Authorization: Bearer KEY`. `place-search key` makes one.",
+    "forbidden": "Use a key with the role `write`, and not from a browser's password box.",
+    "slow-request": "Send it again over a faster connection, or a smaller photo.",
+    "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
+    "what else it may be.",
+    "wrong-host": "Ask by the server's own name, or add this one with `--allowed-hosts`.",
+    "body-too-large": "Send a smaller photo; the server's `--max-body-mb` is its limit.",
+    "oversized-photo": "Shrink the photo; `--max-megapixels` and `--decode-mb` are the limits.",
+    "unsupported-photo": "Send JPEG, PNG, WebP, AVIF or HEIF. The content counts, not the name.",
+    "unreadable-photo": "Send the original file: this one is truncated or corrupt, or takes too "
+    "long to decode.",
+    "busy": "Try again after `Retry-After` seconds; nothing was begun.",
+    "rate-limited": "Try again after `Retry-After` seconds; `--rate` is the limit.",
+    "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
+    "engine-down": "Retry after the seconds in `Retry-After`; searches work again by themselves.",
+    "not-ready": "Wait until `/readyz` answers 200.",
+    "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",
+}
+
+
+def render_errors() -> str:
+    """The page."""
+    rows = "\n".join(
+        f"| `{problem.type}` | {problem.status} | {problem.title} | {MENDS[problem.name]} |"
+        for problem in sorted(PROBLEMS.values(), key=lambda problem: problem.status)
+    )
+    return (
+        "# Errors\n\n"
+        "Every error is `application/problem+json` as RFC 9457 describes it, with `type`, `title`, "
+        "`status`\nand `detail`, one sentence that says what is wrong. `type` is stable and a "
+        "relative address:\n`GET /problems/busy` tells about it. 429 and 503 carry "
+        "`Retry-After`.\n\n"
+        "| `type` | Status | Title | What to do |\n"
+        "| --- | --- | --- | --- |\n"
+        f"{rows}\n\n"
+        "This page is written by `python -m place_search.search.server.documents.error_page`.\n"
+    )
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else DOCUMENT).write_text(render_errors(), "utf-8")

@@ -1,0 +1,30 @@
+"""docs/openapi.json, from the application.
+
+`python -m place_search.search.server.documents.openapi_file` writes it.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from place_search.search.server.app import create_app
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
+
+DOCUMENT = "docs/openapi.json"
+
+
+def render_openapi() -> str:
+    """The file: the schema without the program's version, which changes with every release."""
+    schema = create_app(_no_engine).openapi()
+    return json.dumps(schema | {"info": schema["info"] | {"version": "1"}}, indent=1) + "\n"
+
+
+def _no_engine() -> "Engine":
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else DOCUMENT).write_text(render_openapi(), "utf-8")

@@ -1,0 +1,96 @@
+"""API keys: who may read and who may write, kept as hashes."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from place_search.search.errors import ServerError
+
+Role = Literal["read", "write"]
+
+_PREFIX = "ps_"
+_LINE = re.compile(r"([A-Za-z0-9._-]{1,64})\s+(\w+)\s+sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key's name, what it may do, and the SHA-256 of it.
+
+    Keys are 256 random bits, which no search will find: a slow hash would protect no better.
+    """
+
+    name: str
+    role: Role
+    digest: bytes
+
+    @property
+    def line(self) -> str:
+        """The key as a keys file lists it."""
+        return f"{self.name} {self.role} sha256:{self.digest.hex()}"
+
+
+def new_key(name: str, role: Role) -> tuple[str, ApiKey]:
+    """A new random key, and what to keep of it."""
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    return secret, ApiKey(name, role, _digest(secret))
+
+
+def parse_keys(text: str, where: str) -> list[ApiKey]:
+    """Read keys, one a line: name, role and hash; # starts a comment.
+
+    Raises:
+        ServerError: a line is no key, or two have one name.
+    """
+    keys: dict[str, ApiKey] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.partition("#")[0].strip()
+        if not content:
+            continue
+        found = _LINE.fullmatch(content)
+        if found is None or found[2] not in get_args(Role) or found[1] in keys:
+            raise ServerError(
+                f"Line {number} of {where} is no new API key; write lines as "
+                "`place-search key NAME` prints them."
+            )
+        role: Role = "write" if found[2] == "write" else "read"
+        keys[found[1]] = ApiKey(found[1], role, bytes.fromhex(found[3]))
+    return list(keys.values())
+
+
+def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
+    """The keys of a file and of an environment variable's text, where `;` ends a line too.
+
+    Raises:
+        ServerError: the file cannot be read or holds no key, or either holds something else.
+    """
+    keys = parse_keys(variable.replace(";", "\n"), "PLACE_SEARCH_API_KEYS")
+    if file is not None:
+        try:
+            listed = parse_keys(file.read_text("utf-8"), str(file))
+        except (OSError, UnicodeDecodeError):
+            raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
+        if not listed:
+            raise ServerError(
+                f"The keys file {file} lists no key; add one with `place-search key NAME`."
+            )
+        keys += listed
+    return keys
+
+
+def find_key(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:
+    """The key that a request shows, in a time that tells nothing about the others."""
+    digest = _digest(secret)
+    found = None
+    for key in keys:
+        if hmac.compare_digest(key.digest, digest):
+            found = key
+    return found
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,125 @@
+"""Who may ask, and how often."""
+
+import base64
+import binascii
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from place_search.search.server.keys import ApiKey, find_key
+from place_search.search.server.problems import (
+    FORBIDDEN,
+    RATE_LIMITED,
+    UNAUTHORIZED,
+    ProblemResponse,
+    problem_response,
+)
+
+CHALLENGE = 'Bearer realm="place-search", Basic realm="place-search", charset="UTF-8"'
+MAX_CLIENTS = 10_000
+
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class ApiKeyMiddleware:
+    """ASGI middleware that asks for API keys and bounds the rate of searches.
+
+    With keys, everything under /v1 and /reports/, /metrics and comparing need one: as
+    `Authorization: Bearer`, as `X-API-Key` or, for reading only, as the password that a browser
+    asks for. `public` leaves reading to everybody. Health, page and documentation are open to all.
+    """
+
+    def __init__(
+        self, app: ASGIApp, keys: Sequence[ApiKey] = (), *, public: bool = False, rate: int = 0
+    ) -> None:
+        self.app = app
+        self.keys = keys
+        self.public = public
+        self.rate = TokenBuckets(rate) if rate else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        refused = self._refusal(scope) if scope["type"] == "http" else None
+        await (self.app if refused is None else refused)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> ProblemResponse | None:
+        path, method = scope["path"], scope["method"]
+        asks = method not in _READING
+        writes = asks and path.startswith("/v1/places")
+        if not (
+            path.startswith(("/v1/", "/metrics", "/reports/")) or (asks and path == "/compare")
+        ):
+            return None
+        key = None
+        if self.keys:
+            secret, by_browser = _shown(Headers(scope=scope))
+            key = find_key(self.keys, secret) if secret else None
+            if key is None and (writes or secret or not self.public):
+                detail = (
+                    "This API key is not known; check it."
+                    if secret
+                    else "This needs an API key; send it as Authorization: Bearer KEY."
+                )
+                headers = {"WWW-Authenticate": CHALLENGE}
+                return problem_response(UNAUTHORIZED, detail, headers=headers)
+            if writes and (by_browser or (key and key.role != "write")):
+                return problem_response(
+                    FORBIDDEN,
+                    "Changing the index needs a key with the role write, sent as Authorization: "
+                    "Bearer KEY.",
+                )
+            scope["key"] = key and key.name
+        if asks and self.rate is not None:
+            wait = self.rate.take(f"key {key.name}" if key else _client(scope))
+            if wait:
+                detail = f"You have sent too many requests; try again in {wait} s."
+                headers = {"Retry-After": str(wait)}
+                return problem_response(RATE_LIMITED, detail, headers=headers)
+        return None
+
+
+def _shown(headers: Headers) -> tuple[str, bool]:
+    """The key that a request shows, and whether a browser may have added it by itself."""
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip(), False
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2], True
+        except (binascii.Error, UnicodeDecodeError):
+            return value, True
+    return headers.get("x-api-key", ""), False
+
+
+def _client(scope: Scope) -> str:
+    """The address to count by: for IPv6 the network of 64 bits that one customer has."""
+    host: str = (scope.get("client") or ("",))[0]
+    try:
+        if isinstance(ip_address(host), IPv6Address):
+            return str(ip_network(f"{host}/64", strict=False))
+    except ValueError:
+        pass
+    return host
+
+
+class TokenBuckets:
+    """A bucket of tokens for each client: `per_minute` at once, refilled within a minute."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str, now: float | None = None) -> int:
+        """Take a token: 0, or the seconds after which there will be one."""
+        now = time.monotonic() if now is None else now
+        tokens, before = self._buckets.pop(client, (float(self.per_minute), now))
+        tokens = min(float(self.per_minute), tokens + (now - before) * self.per_minute / 60)
+        left = tokens - 1 if tokens >= 1 else tokens
+        self._buckets[client] = left, now
+        if len(self._buckets) > MAX_CLIENTS:
+            self._buckets.popitem(last=False)
+        return 0 if tokens >= 1 else int((1 - tokens) * 60 / self.per_minute) + 1

@@ -1,0 +1,122 @@
+"""Every request counted and, where wanted, written as one line of JSON."""
+
+import json
+import logging
+import re
+import secrets
+import time
+import traceback
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from place_search.search.server.metrics import Metrics
+from place_search.search.server.middleware.headers import SECURITY_HEADERS
+from place_search.search.server.problems import FAILED, INTERNAL, problem_response
+
+log = logging.getLogger("place_search.requests")
+failures = logging.getLogger("place_search.failures")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OTHER = "other"
+
+
+class RequestLog:
+    """ASGI middleware: a request id, the counters, and a line in the log.
+
+    The line holds nothing of the photo, no query and no key; of the client's address only the
+    network, unless `addresses`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, *, write: bool = False, addresses: bool = False
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.write = write
+        self.addresses = addresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope["request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            _tell_failure(request_id, scope, error)
+            under_way, status = bool(status), INTERNAL.status
+            scope["problem"] = INTERNAL.name
+            if under_way:
+                raise  # only the end of the connection can tell the client
+            response = problem_response(INTERNAL, FAILED, headers=SECURITY_HEADERS)
+            await response(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            route = route_of(scope)
+            problem = scope.get("problem")
+            self.metrics.answered(route, status, seconds, problem)
+            if self.write:
+                self._write_line(scope, request_id, route, status, seconds)
+
+    def _write_line(
+        self, scope: Scope, request_id: str, route: str, status: int, seconds: float
+    ) -> None:
+        client = scope.get("client")
+        line: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request_id": request_id,
+            "client": client and (client[0] if self.addresses else network(client[0])),
+            "key": scope.get("key"),
+            "method": scope["method"],
+            "route": route,
+            # A client that went away before the answer has seen no status.
+            "status": status or None,
+            "problem": scope.get("problem"),
+            "ms": round(seconds * 1000, 1),
+            "stages_ms": scope["stages"].milliseconds() if "stages" in scope else None,
+        }
+        log.info(json.dumps({key: value for key, value in line.items() if value is not None}))
+
+
+def _tell_failure(request_id: str, scope: Scope, error: Exception) -> None:
+    """A fault of ours is told whether requests are or not: one line, with where it happened."""
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "event": "failed",
+        "request_id": request_id,
+        "route": route_of(scope),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    failures.error(json.dumps(line))
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of a request's route, or "other" where there is none."""
+    route = scope.get("route")
+    return getattr(route, "path", OTHER)
+
+
+def network(address: str) -> str:
+    """The network of an address: /24 of IPv4, /48 of IPv6; "" where it is no address."""
+    try:
+        bits = 24 if ip_address(address).version == 4 else 48
+        return str(ip_network(f"{address}/{bits}", strict=False))
+    except ValueError:
+        return ""

@@ -1,0 +1,224 @@
+"""Every error as RFC 9457 problem+json: one table of types, and the handlers that use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from place_search.core.errors import PlaceSearchError
+from place_search.models import VocabularyError
+from place_search.photos import (
+    DecoderBusyError,
+    OversizedPhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
+from place_search.search.errors import (
+    BusyError,
+    CannotChangeError,
+    NotReadyError,
+    ParameterError,
+    PhotoGoneError,
+    TimedOutError,
+    UnknownReportError,
+)
+from place_search.search.server.schemas import ParameterProblem, ProblemReply
+
+MEDIA_TYPE = "application/problem+json"
+FAILED = "The server failed on this request; its log says how."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error: its stable name, its HTTP status and what it is called."""
+
+    name: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The URI reference that names this kind."""
+        return f"/problems/{self.name}"
+
+    def describe(self, detail: str, **more: Any) -> dict[str, Any]:
+        """The problem's JSON; `detail` is a sentence."""
+        reply = ProblemReply(
+            type=self.type,
+            title=self.title,
+            status=self.status,
+            detail=detail[:1].upper() + detail[1:],
+            **more,
+        )
+        return reply.model_dump(mode="json", exclude_none=True)
+
+
+class ProblemResponse(JSONResponse):
+    """The HTTP response that tells a problem; it leaves the problem's name in the scope."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, content: Any, headers: Mapping[str, str]) -> None:
+        super().__init__(content, problem.status, headers=headers)
+        self.problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope["problem"] = self.problem.name
+        await super().__call__(scope, receive, send)
+
+
+BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
+BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
+NOT_FOUND = Problem("not-found", 404, "Nothing is here")
+UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
+UNKNOWN_REPORT = Problem("unknown-report", 404, "No such report")
+PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
+UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
+FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
+SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
+CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
+WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
+BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
+OVERSIZED_PHOTO = Problem("oversized-photo", 413, "The photo has too many pixels")
+UNSUPPORTED_PHOTO = Problem("unsupported-photo", 415, "Not a photo format")
+UNREADABLE_PHOTO = Problem("unreadable-photo", 422, "The photo cannot be read")
+BUSY = Problem("busy", 429, "Too many requests are waiting")
+RATE_LIMITED = Problem("rate-limited", 429, "Too many requests from you")
+TIMED_OUT = Problem("timed-out", 503, "The server took too long")
+INTERNAL = Problem("internal", 500, "Something went wrong in the server")
+NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
+ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
+NOT_READY = Problem("not-ready", 503, "The server is still loading")
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, UNKNOWN_REPORT, PHOTO_GONE),
+        *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
+        *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
+        *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
+        ENGINE_DOWN,
+    )
+}
+
+_OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
+    ParameterError: BAD_PARAMETER,
+    PhotoGoneError: PHOTO_GONE,
+    UnknownReportError: UNKNOWN_REPORT,
+    OversizedPhotoError: OVERSIZED_PHOTO,
+    UnsupportedPhotoError: UNSUPPORTED_PHOTO,
+    UnreadablePhotoError: UNREADABLE_PHOTO,
+    VocabularyError: NO_VOCABULARY,
+    BusyError: BUSY,
+    CannotChangeError: CANNOT_CHANGE,
+    DecoderBusyError: BUSY,
+    TimedOutError: TIMED_OUT,
+    NotReadyError: NOT_READY,
+}
+
+_OF_STATUS = {
+    400: BAD_REQUEST,
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    408: SLOW_REQUEST,
+    413: BODY_TOO_LARGE,
+    429: BUSY,
+}
+
+_DETAIL_OF_STATUS = {
+    404: "There is nothing at {path}; /docs lists what there is.",
+    405: "{path} does not take {method}; /docs lists what it takes.",
+}
+
+
+def problem_response(
+    problem: Problem,
+    detail: str,
+    *,
+    errors: Sequence[ParameterProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """The HTTP response that tells a problem."""
+    content = problem.describe(detail, errors=None if errors is None else list(errors))
+    extra = dict(headers or {})
+    if problem.status in (429, 503):
+        extra.setdefault("Retry-After", "1")
+    return ProblemResponse(problem, content, extra)
+
+
+def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can answer with these problems, for its documentation."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for problem in problems:
+        known = by_status.get(problem.status)
+        title = f"{known['description']}, or: {problem.title}" if known else problem.title
+        by_status[problem.status] = {
+            "description": title,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemReply"}}},
+        }
+    return by_status
+
+
+async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
+    # Loaded by now; importing it takes the server's start.
+    from place_search.indexer import StoreOutageError, UnknownPlaceError
+
+    if isinstance(error, UnknownPlaceError):
+        return problem_response(UNKNOWN_PLACE, str(error))
+    if isinstance(error, StoreOutageError):
+        # Where that is and what it said is for the log alone.
+        return problem_response(
+            ENGINE_DOWN,
+            "The engine that holds the index's vectors does not answer; try again soon.",
+        )
+    for kind in type(error).__mro__:
+        if kind in _OF_ERROR:
+            return problem_response(_OF_ERROR[kind], str(error))
+    return problem_response(INTERNAL, str(error))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
+    problem = _OF_STATUS.get(error.status_code)
+    if problem is None:
+        problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
+    detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
+    detail = detail.format(path=request.url.path, method=request.method)
+    return problem_response(problem, detail, headers=error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
+    wrong = [_parameter_problem(item) for item in error.errors()]
+    if any(item["loc"][0] == "path" for item in error.errors()):
+        return problem_response(
+            UNKNOWN_PLACE, f"There is no place {wrong[0].name}; place ids are whole numbers."
+        )
+    detail = "; ".join(f"parameter {item.name}: {item.reason}" for item in wrong) + "."
+    return problem_response(BAD_PARAMETER, detail, errors=wrong)
+
+
+def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
+    where = item["loc"]
+    name = str(item["input"])[:40] if where[0] == "path" else str(where[-1])
+    if name == "photo":
+        reason = "send the photo as a file in this multipart/form-data field"
+    elif item["type"] == "missing":
+        reason = "this parameter is required"
+    else:
+        reason = f"{item['msg'][:1].lower()}{item['msg'][1:]}, not '{str(item['input'])[:40]}'"
+    return ParameterProblem(name=name, reason=reason)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every expected error of an app a problem+json response; `RequestLog` sees to others."""
+    app.add_exception_handler(PlaceSearchError, _on_place_search_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)

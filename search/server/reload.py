@@ -1,0 +1,83 @@
+"""New versions of an index are served as soon as they are there, and broken ones are not."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from place_search.core.errors import PlaceSearchError
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
+    from place_search.search.server.state import ServerState
+
+log = logging.getLogger("place_search.index")
+
+POLL_SECONDS = 0.5
+RETRY_POLLS = 20
+"""A refused version is looked at again: its files may have been still on their way."""
+
+
+def version_on_disk(folder: Path) -> tuple[int, ...] | None:
+    """What changes with every version of an index; None where there is none."""
+    try:
+        status = (folder / "manifest.json").stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class Reloader:
+    """Watches the manifest of the index that a service answers from."""
+
+    def __init__(
+        self,
+        service: "ServerState",
+        folder: Path,
+        load: Callable[["Engine"], "Engine"],
+        *,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """`load` opens the version on disk, given the engine that it is to replace."""
+        self._service = service
+        self._folder = folder
+        self._load = load
+        self._poll_seconds = poll_seconds
+        self._seen = version_on_disk(folder)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        polls = 0
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            polls += 1
+            served = self._service.loaded
+            if served is None:
+                continue
+            version = version_on_disk(self._folder)
+            retry = self._service.refused is not None and polls % RETRY_POLLS == 0
+            if version != self._seen or retry:
+                self._seen = version
+                await self._take(served)
+
+    async def _take(self, served: "Engine") -> None:
+        try:
+            engine = await asyncio.to_thread(self._load, served)
+        except Exception as error:
+            reason = str(error) if isinstance(error, PlaceSearchError) else type(error).__name__
+            if self._service.refused != reason:
+                self._service.refused = reason
+                self._service.metrics.reloaded("refused")
+                _tell("index refused", served.index.index_id, reason=reason)
+            return
+        self._service.replace(engine)
+        self._service.metrics.reloaded("served")
+        _tell("index replaced", engine.index.index_id, was=served.index.index_id)
+
+
+def _tell(event: str, index_id: str, **more: Any) -> None:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    log.warning(json.dumps({"time": time, "event": event, "serving": index_id, **more}))

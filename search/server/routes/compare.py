@@ -1,0 +1,47 @@
+"""POST /v1/compare, and the same at /compare."""
+
+from functools import partial
+
+from fastapi import APIRouter, Request, UploadFile
+
+from place_search.search.compare import compare_photos
+from place_search.search.errors import ParameterError
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    BUSY,
+    NOT_READY,
+    OVERSIZED_PHOTO,
+    UNREADABLE_PHOTO,
+    UNSUPPORTED_PHOTO,
+    documented,
+)
+from place_search.search.server.schemas import CompareReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(tags=["compare"])
+
+_PROBLEMS = documented(
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    OVERSIZED_PHOTO,
+    UNSUPPORTED_PHOTO,
+    UNREADABLE_PHOTO,
+    BUSY,
+    NOT_READY,
+)
+
+
+@router.post("/compare", include_in_schema=False)
+@router.post("/v1/compare", summary="Do two photos show the same place?", responses=_PROBLEMS)
+async def compare(
+    service: CurrentState, request: Request, image1: UploadFile, image2: UploadFile
+) -> CompareReply:
+    """Similarity, matched points, and the probability that both photos show one place."""
+    engine = service.engine
+    contents = [await image1.read(), await image2.read()]
+    for name, content in zip(("image1", "image2"), contents, strict=True):
+        if not content:
+            raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
+    compared = partial(compare_photos, engine.model, *contents, decode=engine.decode)
+    return await service.run_search(request, lambda stages: compared(stages=stages))

@@ -1,0 +1,69 @@
+"""The model: what it is, and what it makes of a photo."""
+
+from fastapi import APIRouter, Request, UploadFile
+
+from place_search.search.errors import ParameterError
+from place_search.search.explain import explain
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    BUSY,
+    NO_VOCABULARY,
+    NOT_READY,
+    OVERSIZED_PHOTO,
+    UNREADABLE_PHOTO,
+    UNSUPPORTED_PHOTO,
+    documented,
+)
+from place_search.search.server.schemas import ExplainReply, ModelReply
+from place_search.search.server.state import CurrentState
+from place_search.search.stages import Stages
+
+router = APIRouter(prefix="/v1", tags=["model"])
+
+_PROBLEMS = documented(
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    OVERSIZED_PHOTO,
+    UNSUPPORTED_PHOTO,
+    UNREADABLE_PHOTO,
+    BUSY,
+    NO_VOCABULARY,
+    NOT_READY,
+)
+
+
+@router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
+async def explain_photo(service: CurrentState, request: Request, photo: UploadFile) -> ExplainReply:
+    """The cells of a photo with the cluster of each, and the photo's descriptor."""
+    engine = service.engine
+    content = await photo.read()
+    if not content:
+        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+
+    def work(stages: Stages) -> ExplainReply:
+        with stages.timed("decode"):
+            decoded = engine.decode(content)
+        return explain(engine.model, decoded, stages)
+
+    return await service.run_search(request, work)
+
+
+@router.get("/model", summary="About the model", responses=documented(NOT_READY))
+def about_model(service: CurrentState) -> ModelReply:
+    """What turns photos into descriptors here."""
+    card = service.engine.model.card
+    fitted = card.fitting.get("what")
+    return ModelReply(
+        id=card.id,
+        title=card.title,
+        family=card.family,
+        backbone=card.backbone,
+        clusters=card.clusters,
+        channels=card.channels,
+        dims=card.dims,
+        stride=card.stride,
+        whitened=card.whitened,
+        licence=card.licence,
+        fitted=None if fitted is None else str(fitted),
+    )

@@ -1,0 +1,50 @@
+"""Is the process alive, is it ready, and what do its problem types mean?"""
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
+from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
+from place_search.search.server.schemas import LiveReply, ReadyReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def live() -> LiveReply:
+    """Always answers at once."""
+    return LiveReply()
+
+
+@router.get(
+    "/readyz",
+    summary="Can it search?",
+    responses=documented(NOT_READY),
+    response_model_exclude_none=True,
+)
+async def ready(service: CurrentState) -> ReadyReply:
+    """503 until the index and the model are loaded."""
+    index = service.engine.index
+    return ReadyReply(
+        index_id=index.index_id,
+        model=index.model_id,
+        places=index.count,
+        refused=service.refused,
+    )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(service: CurrentState) -> Response:
+    """Counters for Prometheus."""
+    return Response(service.metrics.text(), media_type=METRICS_TYPE)
+
+
+@router.get("/problems/{name}", include_in_schema=False)
+async def problem_type(name: str) -> dict[str, str | int]:
+    """What the `type` of a problem refers to."""
+    if name not in PROBLEMS:
+        raise HTTPException(404)
+    problem = PROBLEMS[name]
+    return {"type": problem.type, "status": problem.status, "title": problem.title}

@@ -1,0 +1,92 @@
+"""What the index holds: itself, its places and their pictures."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from place_search.search.server.content.pictures import picture_tag, place_picture
+from place_search.search.server.problems import (
+    BUSY,
+    NOT_READY,
+    PHOTO_GONE,
+    UNKNOWN_PLACE,
+    documented,
+)
+from place_search.search.server.replies import place_reply
+from place_search.search.server.schemas import IndexReply, PlaceReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(prefix="/v1", tags=["places"])
+
+FOREVER = "public, max-age=31536000, immutable"
+# Without the index id in its address, the same address may show another index's place tomorrow.
+ASK_AGAIN = "private, no-cache"
+
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A JPEG.", "content": {"image/jpeg": {}}}
+}
+
+
+@router.get("/index", summary="About the index", responses=documented(NOT_READY))
+def about_index(service: CurrentState) -> IndexReply:
+    """What the server searches in, and which photos could not be indexed."""
+    return service.engine.about()
+
+
+@router.get(
+    "/places/{place_id}", summary="One place", responses=documented(UNKNOWN_PLACE, NOT_READY)
+)
+def one_place(service: CurrentState, place_id: int) -> PlaceReply:
+    """Name and position of a place."""
+    index = service.engine.index
+    return place_reply(index.place(place_id), index.index_id)
+
+
+@router.get(
+    "/places/{place_id}/image",
+    summary="A place's photo",
+    response_class=Response,
+    responses={**_JPEG, **documented(UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
+)
+async def place_image(service: CurrentState, request: Request, place_id: int) -> Response:
+    """The photo upright, without its metadata, at most 1600 pixels a side."""
+    place = service.engine.index.place(place_id)
+    etag = picture_tag(place)
+
+    async def picture() -> bytes:
+        content, _ = await service.images.run(lambda: place_picture(place, service.decoder))
+        return content
+
+    return await _jpeg(request, etag, ASK_AGAIN, picture)
+
+
+@router.get(
+    "/places/{place_id}/thumbnail",
+    summary="A place's thumbnail",
+    response_class=Response,
+    responses={**_JPEG, **documented(UNKNOWN_PLACE, BUSY, NOT_READY)},
+)
+async def place_thumbnail(
+    service: CurrentState, request: Request, place_id: int, v: str | None = None
+) -> Response:
+    """A small JPEG; with `v` set to the index id it may be cached for good."""
+    index = service.engine.index
+    place = index.place(place_id)
+    etag = f'"{index.index_id}-{place.place_id}"'
+
+    async def thumbnail() -> bytes:
+        content, _ = await service.images.run(lambda: index.thumbnail(place_id))
+        return content
+
+    return await _jpeg(request, etag, FOREVER if v == index.index_id else ASK_AGAIN, thumbnail)
+
+
+async def _jpeg(
+    request: Request, etag: str, cache_control: str, content: Callable[[], Awaitable[bytes]]
+) -> Response:
+    headers = {"ETag": etag, "Cache-Control": cache_control}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(await content(), media_type="image/jpeg", headers=headers)

@@ -1,0 +1,49 @@
+"""Evaluation reports, where the server was given a folder of them."""
+
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.responses import FileResponse, Response
+
+from place_search.search.server.content.reports import FILES, PAGE
+from place_search.search.server.problems import documented
+from place_search.search.server.schemas import ReportReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(tags=["reports"])
+
+# A report is one file that asks for nothing; it comes from eval, but may come from others too.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-scripts allow-downloads"
+)
+
+
+@router.get("/v1/reports", summary="Evaluation reports", responses=documented())
+def reports(service: CurrentState) -> list[ReportReply]:
+    """What evaluations have found, the newest first; none where the server has no folder of them.
+
+    The page of each is at `/reports/NAME/`.
+    """
+    return service.reports.all()
+
+
+@router.get("/reports/{name}/", include_in_schema=False)
+def report_page(service: CurrentState, name: str) -> Response:
+    """A report's page."""
+    return _send(service, name, PAGE)
+
+
+@router.get("/reports/{name}/{file}", include_in_schema=False)
+def report_file(service: CurrentState, name: str, file: str) -> Response:
+    """Another file of a report."""
+    return _send(service, name, file)
+
+
+def _send(service: CurrentState, name: str, file: str) -> Response:
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
+    path = service.reports.file(name, file)
+    if file != PAGE:
+        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(f'{name}-{file}')}"
+    return FileResponse(path, media_type=FILES[file], headers=headers)

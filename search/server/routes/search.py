@@ -1,0 +1,69 @@
+"""POST /v1/search."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, UploadFile
+
+from place_search.search.errors import ParameterError
+from place_search.search.positions import parse_position
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    BUSY,
+    ENGINE_DOWN,
+    NOT_READY,
+    OVERSIZED_PHOTO,
+    UNREADABLE_PHOTO,
+    UNSUPPORTED_PHOTO,
+    documented,
+)
+from place_search.search.server.schemas import SearchReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+_PROBLEMS = documented(
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    OVERSIZED_PHOTO,
+    UNSUPPORTED_PHOTO,
+    UNREADABLE_PHOTO,
+    BUSY,
+    ENGINE_DOWN,
+    NOT_READY,
+)
+
+
+@router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
+async def search_places(
+    service: CurrentState,
+    request: Request,
+    photo: UploadFile,
+    k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
+    verify: Annotated[bool, Query(description="Check the candidates spatially.")] = False,
+    near: Annotated[
+        str | None,
+        Query(
+            description="Only places near this latitude,longitude; needs radius_m.",
+            examples=["48.137,11.575"],
+        ),
+    ] = None,
+    radius_m: Annotated[
+        float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
+    ] = None,
+) -> SearchReply:
+    """The places of the index that look most like the photo, best first."""
+    engine = service.engine
+    content = await photo.read()
+    if not content:
+        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    search = partial(
+        engine.search,
+        content,
+        k=k,
+        verify=verify,
+        near=None if near is None else parse_position(near),
+        radius_m=radius_m,
+    )
+    return await service.run_search(request, lambda stages: search(stages=stages))

@@ -1,0 +1,94 @@
+"""POST /v1/places and DELETE /v1/places/{id}, where the server was started with --writable."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+from starlette.exceptions import HTTPException
+
+from place_search.core.geodesy import Position
+from place_search.search.errors import ParameterError
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BODY_TOO_LARGE,
+    BUSY,
+    CANNOT_CHANGE,
+    FORBIDDEN,
+    METHOD_NOT_ALLOWED,
+    NOT_READY,
+    OVERSIZED_PHOTO,
+    UNKNOWN_PLACE,
+    UNREADABLE_PHOTO,
+    UNSUPPORTED_PHOTO,
+    documented,
+)
+from place_search.search.server.replies import place_reply
+from place_search.search.server.schemas import PlaceReply
+from place_search.search.server.state import CurrentState
+from place_search.search.server.writer import Writer
+
+router = APIRouter(prefix="/v1", tags=["places"])
+
+
+async def _writer_of(service: CurrentState) -> Writer:
+    if service.writer is None:
+        raise HTTPException(405, headers={"Allow": "GET"})
+    return service.writer
+
+
+CurrentWriter = Annotated[Writer, Depends(_writer_of)]
+
+_PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
+
+
+@router.post(
+    "/places",
+    status_code=201,
+    summary="Add a place",
+    responses=documented(
+        *(BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
+        *_PROBLEMS,
+    ),
+)
+async def add_place(
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    response: Response,
+    photo: UploadFile,
+    latitude: Annotated[
+        float | None, Form(ge=-90, le=90, allow_inf_nan=False, description="Degrees north.")
+    ] = None,
+    longitude: Annotated[
+        float | None, Form(ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
+    ] = None,
+    name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
+) -> PlaceReply:
+    """Add a photo and where it was taken, by default what its Exif says; on disk before 201."""
+    if (latitude is None) != (longitude is None):
+        raise ParameterError("The fields latitude and longitude only work together; give both.")
+    if not all(letter.isprintable() for letter in name):
+        raise ParameterError("The field name holds letters that cannot be printed; leave them out.")
+    content = await photo.read()
+    if not content:
+        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    position = None
+    if latitude is not None and longitude is not None:
+        position = Position(latitude, longitude)
+    job = partial(writer.add, content, position, name)
+    index_id, place = await service.run_change(request, job)
+    response.headers["Location"] = f"/v1/places/{place.place_id}"
+    return place_reply(place, index_id)
+
+
+@router.delete(
+    "/places/{place_id}",
+    status_code=204,
+    summary="Remove a place",
+    responses=documented(UNKNOWN_PLACE, *_PROBLEMS),
+)
+async def remove_place(
+    service: CurrentState, writer: CurrentWriter, request: Request, place_id: int
+) -> None:
+    """Remove a place; one that is removed already stays so."""
+    await service.run_change(request, partial(writer.remove, place_id))

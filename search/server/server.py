@@ -1,0 +1,211 @@
+"""One server process: listen, load, serve, stop."""
+
+import errno
+import ipaddress
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from place_search.photos import UPLOADS, Decoder, Photo
+from place_search.search.errors import ServerError
+from place_search.search.server.keys import read_keys
+from place_search.search.server.options import ServerOptions
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
+
+SHUTDOWN_SECONDS = 10
+KEYS_VARIABLE = "PLACE_SEARCH_API_KEYS"
+
+
+def open_engine(
+    index_folder: Path,
+    options: ServerOptions,
+    *,
+    decoder: Decoder | None = None,
+    served: "Engine | None" = None,
+) -> "Engine":
+    """Open an index and the model that it was built with.
+
+    Photos are read by `decoder` if there is one. The model of an engine that was `served` until now
+    is used again where it fits.
+
+    Raises:
+        PlaceSearchError: either cannot be opened, or they do not belong together.
+    """
+    from place_search.indexer import open_index, open_index_model
+    from place_search.search.engine import Engine
+
+    index = open_index(index_folder)
+    if served is not None and served.index.fingerprint == index.fingerprint:
+        model = served.model
+    else:
+        model = open_index_model(
+            index.manifest, options.model, threads=options.threads, precision=options.precision
+        )
+    if decoder is None:
+        return Engine(index, model, candidates=options.candidates)
+
+    def decode(photo: bytes | Path) -> Photo:
+        content = photo if isinstance(photo, bytes) else photo.read_bytes()
+        return decoder.photo(content, model.card.preprocessing, formats=UPLOADS)
+
+    return Engine(index, model, decode=decode, candidates=options.candidates)
+
+
+def serve(
+    index_folder: Path,
+    options: ServerOptions | None = None,
+    *,
+    on_ready: Callable[[str, "Engine"], None] | None = None,
+) -> None:
+    """Serve an index until SIGINT or SIGTERM.
+
+    The server answers as soon as it listens; `on_ready` is called with its address and engine once
+    it can search.
+
+    Raises:
+        ServerError: the address is taken or cannot be listened on.
+        PlaceSearchError: the index or its model cannot be opened.
+    """
+    options = options or ServerOptions()
+    keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
+    traces = None
+    if options.trace:
+        from place_search.search.server.middleware.telemetry import open_provider
+
+        traces = open_provider()
+    listener = _listen(options.host, options.port)
+    if options.writable and not any(key.role == "write" for key in keys):
+        listener.close()
+        raise ServerError(
+            "--writable needs a key that may write; make one with `place-search key NAME --role "
+            "write` and give it with --keys."
+        )
+    if _is_loopback(listener):
+        options = replace(options, allowed_hosts=(*(options.allowed_hosts or ()), options.host))
+    elif not keys:
+        _warn(
+            f"WARNING: everybody who reaches {options.host} may search this index and see its "
+            "photos; use --keys, or --host 127.0.0.1."
+        )
+    decoder = Decoder(workers=options.decoders, limits=options.decode)
+    import uvicorn
+
+    from place_search.search.server.app import create_app
+    from place_search.search.server.connection import connection_class
+    from place_search.search.server.log import logging_to_stderr
+    from place_search.search.server.reload import Reloader
+    from place_search.search.server.writer import Writer
+
+    def load(served: "Engine | None" = None) -> "Engine":
+        engine = open_engine(index_folder, options, decoder=decoder, served=served)
+        engine.warm_up()
+        return engine
+
+    try:
+        app = create_app(
+            load,
+            options,
+            decoder=decoder,
+            keys=keys,
+            reloader=lambda service: Reloader(service, index_folder, load),
+            traces=traces,
+        )
+    except ServerError:
+        decoder.close()
+        listener.close()
+        raise
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=connection_class(
+                read_seconds=options.read_seconds,
+                write_seconds=options.read_seconds,
+                most=options.connections,
+            ),
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+    service = app.state.service
+    if options.writable:
+        photos = index_folder.resolve().with_name(f"{index_folder.resolve().name}-photos")
+        service.writer = Writer(service, index_folder, photos, decoder, load)
+
+    def loaded() -> None:
+        if service.failure is not None:
+            server.should_exit = True
+        elif on_ready is not None:
+            on_ready(_address(options.host, listener), service.engine)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    service.on_loaded = loaded
+    # uvicorn hands a signal that stopped it on to the handlers it found.
+    found = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with logging_to_stderr():
+            server.run(sockets=[listener])
+    finally:
+        decoder.close()
+        if traces is not None:
+            traces.shutdown()
+        for signum, handler in found.items():
+            signal.signal(signum, handler)
+    if service.failure is not None:
+        raise service.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ServerError(_why_not(host, port, error)) from None
+    return listener
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
+def _warn(sentence: str) -> None:
+    shown = f"\x1b[1;31m{sentence}\x1b[0m" if sys.stderr.isatty() else sentence
+    sys.stderr.write(f"{shown}\n")
+    sys.stderr.flush()
+
+
+def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"{port} is no port; choose one from 0 to 65535 with --port."
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use by another program; stop that or choose another "
+            "port with --port."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be used by this user; choose one above 1023 with --port."
+    return f"Cannot listen on {host} port {port} ({error.strerror}); check --host."
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

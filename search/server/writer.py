@@ -1,0 +1,148 @@
+"""Changing the index of a running server: places come and go, and the next search knows."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from place_search.core.geodesy import Position
+from place_search.photos import UPLOADS, Decoder, PhotoError
+from place_search.search.errors import CannotChangeError
+from place_search.search.stages import Stages
+
+if TYPE_CHECKING:
+    from place_search.indexer import Place
+    from place_search.search.engine import Engine
+    from place_search.search.server.state import ServerState
+
+log = logging.getLogger("place_search.index")
+
+LONGEST_SIDE = 2048
+
+
+class Writer:
+    """Adds and removes places of the index that a service answers from; one change at a time.
+
+    What is kept of a photo is an upright JPEG of at most 2048 pixels a side that the decoding
+    processes have made: no metadata, and nothing of a stranger is decoded outside of them.
+    """
+
+    def __init__(
+        self,
+        service: "ServerState",
+        index_folder: Path,
+        photos: Path,
+        decoder: Decoder,
+        load: Callable[["Engine"], "Engine"],
+    ) -> None:
+        """`photos` is the folder that keeps them; `load` opens the version on disk."""
+        self._service = service
+        self._index_folder = index_folder
+        self._photos = photos
+        self._decoder = decoder
+        self._load = load
+
+    def add(
+        self, content: bytes, position: Position | None, name: str, stages: Stages
+    ) -> tuple[str, "Place"]:
+        """Add a place, on disk and in the index when this returns; its index's id and itself.
+
+        Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            CannotChangeError: the index cannot be written.
+        """
+        from place_search.indexer import PhotoList, Source, add_photos
+
+        engine = self._service.engine
+        with stages.timed("decode"):
+            seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
+            path = self._keep(self._decoder.picture(content, longest_side=LONGEST_SIDE))
+        photos = PhotoList(self._photos)
+        photos.append(path.name, name=name, position=position or seen.position)
+        source = Source(self._photos, photos, "csv")
+        with stages.timed("change"), _plain_errors():
+            add_photos(self._index_folder, source, engine.model)
+        index = self._changed(engine, stages).index
+        # A photo that is there already keeps its place, else the new one has the last id.
+        place = index.place(int(index.place_ids[-1]))
+        if place.path.resolve() != path:
+            place = next(found for found in index.places() if found.path.resolve() == path)
+        return index.index_id, place
+
+    def remove(self, place_id: int, stages: Stages) -> None:
+        """Remove a place, and its photo if it was added here.
+
+        Raises:
+            UnknownPlaceError: there never was such a place.
+            CannotChangeError: the index cannot be written.
+        """
+        from place_search.indexer import UnknownPlaceError, remove_places
+
+        engine = self._service.engine
+        try:
+            path: Path | None = engine.index.place(place_id).path.resolve()
+        except UnknownPlaceError:
+            path = None
+        with stages.timed("change"), _plain_errors(place_id):
+            remove_places(self._index_folder, [place_id])
+        self._changed(engine, stages)
+        if path is not None and path.parent == self._photos:
+            path.unlink(missing_ok=True)
+
+    def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
+        with stages.timed("reload"):
+            changed = self._load(engine)
+        self._service.replace(changed)
+        return changed
+
+    def _keep(self, jpeg: bytes) -> Path:
+        path = self._photos / f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
+        if not path.exists():
+            waiting = path.with_suffix(".new")
+            try:
+                self._photos.mkdir(parents=True, exist_ok=True)
+                with waiting.open("wb") as file:
+                    file.write(jpeg)
+                    file.flush()
+                    os.fsync(file.fileno())
+                waiting.rename(path)
+            except OSError as error:
+                waiting.unlink(missing_ok=True)
+                log.warning("%s cannot be written (%s).", self._photos, error.strerror)
+                raise CannotChangeError(_CANNOT) from None
+        return path
+
+
+_CANNOT = "The index cannot be changed now; the server's log says why."
+
+
+class _plain_errors:  # noqa: N801 - used as a statement
+    """What the indexer raises names folders, which only the log may."""
+
+    def __init__(self, place_id: int | None = None) -> None:
+        self._place_id = place_id
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from place_search.indexer import (
+            IndexBusyError,
+            IndexFormatError,
+            IndexWriteError,
+            SourceError,
+            UnknownPlaceError,
+        )
+        from place_search.search.errors import BusyError
+
+        if isinstance(error, UnknownPlaceError):
+            raise UnknownPlaceError(f"There never was a place {self._place_id}.") from None
+        if isinstance(error, IndexBusyError):
+            raise BusyError("The index is being changed by another program; try again later.")
+        if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError)):
+            log.warning("%s", error)
+            raise CannotChangeError(_CANNOT) from None

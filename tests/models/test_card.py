@@ -1,0 +1,63 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from place_search.models import ModelError, Recall, find_model, read_card, write_card
+from place_search.photos import Preprocessing
+
+SIDES = st.integers(1, 20_000)
+
+
+@given(SIDES, SIDES)
+def test_area_resize_keeps_the_area_bounded_and_the_sides_whole_cells(
+    width: int, height: int
+) -> None:
+    columns, rows = Preprocessing("area").size(width, height)
+    assert columns % 32 == rows % 32 == 0
+    assert 0.8 * 640 * 480 <= columns * rows <= 640 * 480  # so never over 1200 cells of 16 × 16
+
+
+@given(st.integers(500, 4000), st.integers(500, 4000))
+def test_area_resize_keeps_the_aspect_ratio(width: int, height: int) -> None:
+    columns, rows = Preprocessing("area").size(width, height)
+    wanted = min(max(width / height, 1 / 4), 4)
+    assert 0.85 <= (columns / rows) / wanted <= 1.15
+
+
+@given(SIDES, SIDES)
+def test_exact_resize_ignores_the_photo(width: int, height: int) -> None:
+    assert Preprocessing("exact", 640, 480).size(width, height) == (640, 480)
+
+
+def test_a_card_survives_writing(tmp_path: Path) -> None:
+    card = replace(
+        read_card(find_model()),
+        recall=(Recall("pitts30k-val", "published", {"1": 85.2, "5": 94.8, "10": 97.0}),),
+    )
+    write_card(card, tmp_path)
+    assert read_card(tmp_path) == card
+
+
+def test_the_fingerprint_follows_weights_and_preprocessing_only() -> None:
+    card = read_card(find_model())
+    assert replace(card, title="other", recall=()).fingerprint == card.fingerprint
+    assert replace(card, preprocessing=Preprocessing("exact")).fingerprint != card.fingerprint
+    weights = {**card.files, "weights.safetensors": "0" * 64}
+    assert replace(card, files=weights).fingerprint != card.fingerprint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "id = 'x'", "[[[", "preprocessing = 3", "id = 'x'\n[preprocessing]\nresize = 1"]
+)
+def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "card.toml").write_text(text)
+    with pytest.raises(ModelError, match=r"card\.toml is not a usable model card"):
+        read_card(tmp_path)
+
+
+def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a model folder"):
+        read_card(tmp_path)

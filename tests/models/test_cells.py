@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from place_search.models import CODE_BITS, CODE_BYTES, decode_codes, encode_cells, project_cells
+
+GOLDEN = ["319032d419901a14319030941990", "17bc173dea6ee852f843aac2170d"]
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(8, 600))
+def test_codes_are_the_signs_of_the_projection(height: int, width: int, channels: int) -> None:
+    random = np.random.default_rng(channels)
+    cells = random.normal(size=(height, width, channels)).astype(np.float32)
+    codes, projected = encode_cells(cells), project_cells(cells)
+    assert codes.shape == (height * width, CODE_BYTES)
+    signs = decode_codes(codes).reshape(height, width, CODE_BITS)
+    clear = np.abs(projected) > 1e-5
+    np.testing.assert_array_equal(signs[clear] > 0, projected[clear] > 0)
+
+
+@pytest.mark.parametrize("channels", [112, 256, 512, 1024])
+def test_agreeing_bits_tell_the_cosine(channels: int) -> None:
+    """A random direction separates two vectors with probability angle / π."""
+    random = np.random.default_rng(1)
+    one = random.normal(size=(30, 40, channels)).astype(np.float32)
+    for share in (0.0, 0.5, 0.9):
+        noise = random.normal(size=one.shape).astype(np.float32)
+        other = share * one + (1 - share**2) ** 0.5 * noise
+        agree = (decode_codes(encode_cells(one)) * decode_codes(encode_cells(other))).mean()
+        assert agree == pytest.approx(1 - 2 * np.arccos(share) / np.pi, abs=0.02)
+
+
+def test_the_directions_never_change() -> None:
+    """Codes in an index are compared with codes made years later, elsewhere."""
+    cells = np.linspace(-1, 1, 2 * 112, dtype=np.float32).reshape(1, 2, 112) ** 3
+    assert [code.tobytes().hex() for code in encode_cells(cells)] == GOLDEN
+
+
+def test_an_empty_cell_has_no_direction() -> None:
+    assert not project_cells(np.zeros((1, 1, 112), np.float32)).any()

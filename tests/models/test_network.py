@@ -1,0 +1,29 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from place_search.models import ModelError, find_model, read_card
+from place_search.models.aggregations.layers import Whitening
+from place_search.models.network import Network, load_network, save_network
+
+
+def test_weights_survive_saving_with_a_whitening_layer(tmp_path: Path) -> None:
+    folder, card = find_model(), read_card(find_model())
+    plain = load_network(folder, card)
+    whitened = Network(plain.backbone, plain.pool, Whitening(card.dims, 8)).eval()
+    save_network(whitened, tmp_path)
+    again = load_network(tmp_path, replace(card, whitened=True, dims=8))
+    photos = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(photos), whitened(photos))
+        assert again(photos)[0].shape == (1, 8)
+
+
+def test_weights_that_do_not_fit_the_card(tmp_path: Path) -> None:
+    card = read_card(find_model())
+    with pytest.raises(ModelError, match="does not hold the weights of 'lite0-netvlad'"):
+        load_network(find_model(), replace(card, clusters=32))
+    with pytest.raises(ModelError, match="backbone 'vgg99'; known are efficientnet-lite0"):
+        load_network(find_model(), replace(card, backbone="vgg99"))

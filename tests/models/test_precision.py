@@ -1,0 +1,79 @@
+"""Which precision a model opens in, and why."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from place_search.models import (
+    ModelCard,
+    ModelError,
+    PrecisionRecall,
+    Quantization,
+    choose_precision,
+    find_model,
+    int8_instructions,
+    read_card,
+    write_card,
+)
+from place_search.models.precision import GRAPHS
+
+
+def card(*rows: PrecisionRecall, graph: bool = True) -> ModelCard:
+    plain = read_card(find_model())
+    files = {name: sha for name, sha in plain.files.items() if name not in GRAPHS["int8"]}
+    made = Quantization(128, "0" * 64, "NetVLAD", 0.99, rows)
+    if not graph:
+        return replace(plain, files=files, quantization=None)
+    return replace(plain, files=files | dict.fromkeys(GRAPHS["int8"], "1"), quantization=made)
+
+
+SMALL = PrecisionRecall("day", verified=False, f32=90.0, int8=89.5)
+LARGE = PrecisionRecall("night", verified=True, f32=90.0, int8=89.4)
+
+
+@pytest.mark.parametrize(
+    ("model", "instructions", "precision", "reason"),
+    [
+        (card(SMALL), "AVX-VNNI", "int8", r"processor has AVX-VNNI.*at most 0\.5 points"),
+        (card(replace(SMALL, int8=91.0)), "AMX", "int8", "int8 loses nothing"),
+        (card(SMALL), None, "f32", "no instructions"),
+        (card(SMALL, LARGE), "AMX", "f32", r"lose 0\.6 points"),
+        (card(), "AMX", "f32", "nobody has measured"),
+        (card(graph=False), "AMX", "f32", "no int8 graph"),
+    ],
+)
+def test_auto_says_what_it_took_and_why(
+    model: ModelCard, instructions: str | None, precision: str, reason: str
+) -> None:
+    chosen = choose_precision(model, "auto", instructions=instructions)
+    assert chosen.precision == precision
+    assert re.search(reason, chosen.reason)
+
+
+def test_who_asks_gets_it_whatever_was_measured() -> None:
+    assert choose_precision(card(LARGE), "int8", instructions=None).precision == "int8"
+    assert choose_precision(card(SMALL), "f32", instructions="AMX").precision == "f32"
+    with pytest.raises(ModelError, match=r"no int8 graph; make one with `place-search quantize"):
+        choose_precision(card(graph=False), "int8", instructions="AMX")
+
+
+def test_instructions_are_named_by_the_best_that_there_is() -> None:
+    assert int8_instructions(["sse2", "avx_vnni", "avx512_vnni"]) == "AVX512-VNNI"
+    assert int8_instructions(["avx512_vnni", "amx_int8"]) == "AMX"
+    assert int8_instructions(["avx2", "avx512f"]) is None
+
+
+def test_a_card_keeps_what_was_measured(tmp_path: Path) -> None:
+    written = card(SMALL, LARGE)
+    write_card(replace(written, precision="int8"), tmp_path)
+    assert read_card(tmp_path) == written
+
+
+def test_descriptors_of_another_precision_or_int8_graph_do_not_compare() -> None:
+    model = card(SMALL)
+    int8 = replace(model, precision="int8")
+    again = replace(int8, files={**int8.files, "int8.bin": "2"})
+    assert len({model.fingerprint, int8.fingerprint, again.fingerprint}) == 3
+    assert model.fingerprint == card(graph=False).fingerprint

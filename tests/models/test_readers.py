@@ -1,0 +1,189 @@
+"""Every family's file gives the float64 reference's descriptor; what is no such file is refused."""
+
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.io import savemat
+from torchvision import models
+
+from place_search.models import ModelError
+from place_search.models.importers import SUPPORTED, read_weights
+from place_search.models.runtimes.torch_runtime import embed_with
+from tests.models import families
+
+
+@pytest.mark.parametrize("name", sorted(families.FAMILIES))
+def test_every_family_gives_the_reference_s_descriptor(name: str, tmp_path: Path) -> None:
+    family = families.FAMILIES[name]()
+    path = tmp_path / name
+    family.write(path)
+    weights = read_weights(path)
+    photo = np.random.default_rng(1).integers(0, 256, (83, 98, 3), dtype=np.uint8)
+    found, cells = embed_with(weights.network, photo)
+    expected = family.descriptor(photo)
+    assert found.shape == expected.shape == (family.card["dims"],)
+    assert float(found.astype(float) @ expected) >= 0.99999
+    assert (weights.family, weights.backbone) == (family.card["family"], family.card["backbone"])
+    assert 16 * weights.network.cell_step == family.card["stride"]
+    assert np.isfinite(cells).all()
+
+
+def test_recalls_that_a_checkpoint_holds_are_quoted(tmp_path: Path) -> None:
+    families.pytorch_netvlad().write(tmp_path / "c.pth.tar")
+    (recall,) = read_weights(tmp_path / "c.pth.tar").recall
+    assert (recall.kind, recall.at) == ("published", {"1": 85.2, "5": 94.8, "10": 97.0})
+
+
+def test_a_run_s_archive_gives_its_best_checkpoint(tmp_path: Path) -> None:
+    families.pytorch_netvlad_v2().write(tmp_path / "best")
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
+        archive.writestr("run/checkpoints/checkpoint.pth.tar", b"the last one")
+        archive.write(tmp_path / "best", "run/checkpoints/model_best.pth.tar")
+    assert read_weights(tmp_path / "run.zip").backbone == "alexnet"
+
+
+def state() -> dict[str, torch.Tensor]:
+    pool = families.random_pool(256)
+    return {**families.named("encoder.", families.random_alexnet()), **pool.state("pool")}
+
+
+class Evil:
+    """Unpickling this creates the file that it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("how", ["zip", "legacy", "bare pickle"])
+def test_code_in_a_checkpoint_does_not_run(how: str, tmp_path: Path) -> None:
+    trap, path = tmp_path / "ran", tmp_path / "evil.pth.tar"
+    table = {"state_dict": state(), "extra": Evil(trap)}
+    if how == "bare pickle":
+        path.write_bytes(pickle.dumps(Evil(trap), protocol=2))
+    else:
+        torch.save(table, path, _use_new_zipfile_serialization=how == "zip")
+    with pytest.raises(ModelError, match=r"evil\.pth\.tar (holds more than weights|is cut short)"):
+        read_weights(path)
+    assert not trap.exists()
+    pickle.loads(pickle.dumps(Evil(trap)))
+    assert trap.exists(), "the trap itself works"
+
+
+def test_what_a_refused_checkpoint_asked_for_is_named(tmp_path: Path) -> None:
+    torch.save({"state_dict": state(), "args": Evil(tmp_path)}, tmp_path / "c.pth")
+    with pytest.raises(ModelError, match=r"it asks for \w[\w.]*, .*save its state_dict"):
+        read_weights(tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "matlab"])
+def test_a_cut_file_is_one_sentence(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    if kind == "matlab":
+        noise = np.random.default_rng(0).normal(size=(300, 300))
+        savemat(path, {"net": {"layers": noise}}, do_compression=True, appendmat=False)
+    else:
+        torch.save({"state_dict": state()}, path, _use_new_zipfile_serialization=kind == "zip")
+    data = path.read_bytes()
+    for part in (0.3, 0.8, 0.999):
+        path.write_bytes(data[: int(part * len(data))])
+        with pytest.raises(ModelError, match="cut short") as caught:
+            read_weights(path)
+        assert str(caught.value).count("\n") == 0
+
+
+def test_wrong_shapes_missing_and_surplus_layers_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+
+    def refused(table: dict[str, Any]) -> str:
+        torch.save({"state_dict": table}, path)
+        with pytest.raises(ModelError, match="looks like weights of pytorch-NetVlad but") as caught:
+            read_weights(path)
+        return str(caught.value)
+
+    good = state()
+    wrong = refused({**good, "pool.centroids": torch.zeros(3, 128)})
+    assert "pool.centroids of shape 3 × 128 instead of any × 256" in wrong
+    assert "lacks pool.conv.weight, 3 × 256 × 1 × 1" in refused(
+        {name: value for name, value in good.items() if name != "pool.conv.weight"}
+    )
+    assert "encoder.* that are not those of vgg16, alexnet" in refused(
+        {name: value for name, value in good.items() if name != "encoder.3.bias"}
+    )
+    assert "should not have (head.weight)" in refused({**good, "head.weight": torch.zeros(2, 2)})
+    nan = good["pool.centroids"].clone()
+    nan[0, 0] = torch.nan
+    assert "no finite numbers" in refused({**good, "pool.centroids": nan})
+
+
+def test_an_unknown_family_says_what_was_found_and_what_is_supported(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+    torch.save({"blocks.0.weight": torch.zeros(2, 2)}, path)
+    found = r"none of the supported families \(blocks\.0\.weight\)"
+    with pytest.raises(ModelError, match=found) as caught:
+        read_weights(path)
+    assert all(family in str(caught.value) for family in SUPPORTED)
+    torch.save([1, 2], path)
+    with pytest.raises(ModelError, match="holds a list instead of a table"):
+        read_weights(path)
+    for text in (b"", b"hello world, hello world"):
+        path.write_bytes(text)
+        with pytest.raises(ModelError, match="neither a checkpoint of torch nor a MATLAB file"):
+            read_weights(path)
+    with pytest.raises(ModelError, match="is not a file"):
+        read_weights(tmp_path)
+
+
+def test_a_backbone_alone_asks_for_a_vocabulary(tmp_path: Path) -> None:
+    torch.save(models.resnet18(weights=None).state_dict(), tmp_path / "r.pth")
+    with pytest.raises(ModelError, match=r"backbone resnet18 without .*cluster PHOTOS --backbone"):
+        read_weights(tmp_path / "r.pth")
+
+
+def element(kind: int, data: bytes) -> bytes:
+    """An element of a MATLAB 5 file: type, length, data, padding."""
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def matrix(kind: int, rows: int, columns: int, name: bytes, *content: bytes) -> bytes:
+    flags = element(6, struct.pack("<II", kind, 0))
+    sides = element(5, struct.pack("<ii", rows, columns))
+    return element(14, flags + sides + element(1, name) + b"".join(content))
+
+
+def class_object(name: bytes, kind: bytes) -> bytes:
+    """An object of a MATLAB class, as MATLAB writes it: only a reference to hidden data."""
+    reference = element(6, struct.pack("<6I", 0xDD000000, 2, 1, 1, 1, 1))
+    words = element(1, name) + element(1, b"MCOS") + element(1, kind)
+    return element(
+        14, element(6, struct.pack("<II", 17, 0)) + words + matrix(13, 6, 1, b"", reference)
+    )
+
+
+def test_matlab_class_files_name_the_struct_export(tmp_path: Path) -> None:
+    path = tmp_path / "vd16_pitts30k_conv5_3_vlad_preL2_intra_white.mat"
+    header = b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + struct.pack("<H", 0x100) + b"IM"
+    layers = matrix(1, 1, 35, b"", class_object(b"", b"layerVLAD") * 35)
+    field = struct.pack("<HHI", 5, 4, 32) + element(1, b"layers".ljust(32, b"\0"))
+    for content in (matrix(2, 1, 1, b"net", field, layers), class_object(b"net", b"dagnn.DagNN")):
+        path.write_bytes(header + content)
+        with pytest.raises(ModelError, match=r"objects of MATLAB classes.*Pitts30K_struct\.mat"):
+            read_weights(path)
+
+
+def test_other_matlab_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.mat"
+    savemat(path, {"dbStruct": {"utm": np.zeros((2, 3))}})
+    with pytest.raises(ModelError, match=r"has no net\.layers of VGG-16"):
+        read_weights(path)
+    path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(600))
+    with pytest.raises(ModelError, match=r"is in MATLAB's format 7\.3"):
+        read_weights(path)

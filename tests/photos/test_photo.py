@@ -1,0 +1,212 @@
+"""Decoding: every orientation, mode and breakage gives the defined answer."""
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from place_search.core.geodesy import Position
+from place_search.photos import (
+    OversizedPhotoError,
+    PhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+    decode_photo,
+    encode_jpeg,
+    fit_within,
+)
+
+ORIENTATION, GPS = 0x0112, 0x8825
+
+
+def picture(width: int = 96, height: int = 64) -> Image.Image:
+    """A picture without symmetry: red grows to the right, green downwards, a blue corner."""
+    y, x = np.mgrid[0:height, 0:width]
+    pixels = np.stack([x * 255 // width, y * 255 // height, np.zeros_like(x)], 2).astype(np.uint8)
+    pixels[:16, :16, 2] = 255
+    return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+def gps_exif(latitude: Any, longitude: Any, north: Any = "N", east: Any = "E") -> Image.Exif:
+    exif = Image.Exif()
+    exif[GPS] = {1: north, 2: latitude, 3: east, 4: longitude}
+    return exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_orientation_gives_the_same_upright_photo(orientation: int, kind: str) -> None:
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose that Exif would undo
+    upright = picture()
+    stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"quality": 95} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    photo = decode_photo(encoded(stored, kind, exif=exif, **options))
+    assert (photo.width, photo.height) == upright.size
+    assert difference(photo.pixels, np.asarray(upright)) < 3
+
+
+def test_path_and_bytes_agree(tmp_path: Path) -> None:
+    path = tmp_path / "a photo ü.jpg"
+    path.write_bytes(encoded(picture(), "JPEG"))
+    from_path, from_bytes = decode_photo(path), decode_photo(path.read_bytes())
+    np.testing.assert_array_equal(from_path.pixels, from_bytes.pixels)
+
+
+def test_a_large_jpeg_is_decoded_at_a_smaller_scale_but_never_below_the_need() -> None:
+    data = encoded(picture(2400, 1600), "JPEG", quality=90)
+    photo = decode_photo(data, needed=lambda width, height: (width // 5, height // 5))
+    assert (photo.width, photo.height) == (2400, 1600)
+    assert photo.pixels.shape == (400, 600, 3)
+    full = np.asarray(picture(2400, 1600).resize((600, 400), Image.Resampling.BOX))
+    assert difference(photo.pixels, full) < 3
+
+
+def test_scaled_decoding_asks_for_the_upright_size() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    asked: list[tuple[int, int]] = []
+
+    def needed(width: int, height: int) -> tuple[int, int]:
+        asked.append((width, height))
+        return (160, 240)
+
+    photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), needed=needed)
+    assert asked == [(1280, 1920)]
+    assert photo.pixels.shape == (240, 160, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "RGBA", "I;16", "F"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    grey = picture().convert("L")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257)
+    elif mode == "PA":
+        image = picture().convert("RGBA").quantize(64)
+    else:
+        image = (grey if mode in ("L", "LA", "1", "F") else picture()).convert(mode)
+    kind = {"CMYK": "JPEG", "YCbCr": "JPEG", "F": "TIFF"}.get(mode, "PNG")
+    photo = decode_photo(encoded(image, kind))
+    assert photo.pixels.shape == (64, 96, 3)
+    assert photo.pixels.dtype == np.uint8
+    expected = grey if mode in ("L", "LA", "I;16", "F") else None
+    if expected is not None:
+        assert difference(photo.pixels, np.asarray(expected.convert("RGB"))) < 1
+    elif mode != "1":
+        assert difference(photo.pixels, np.asarray(picture())) < 12
+
+
+def test_transparency_lies_on_white() -> None:
+    clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    assert decode_photo(encoded(clear)).pixels.min() == 255
+
+
+def test_an_animation_gives_its_first_frame_and_a_note() -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "green", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    photo = decode_photo(data)
+    assert photo.pixels[20, 20].tolist() == [255, 0, 0]
+    assert "several frames" in photo.notes[0]
+
+
+def test_heif_and_avif_are_read() -> None:
+    for kind in ("HEIF", "AVIF"):
+        photo = decode_photo(encoded(picture(), kind, quality=95))
+        assert difference(photo.pixels, np.asarray(picture())) < 12, kind
+
+
+def test_gps_position_with_its_hemispheres() -> None:
+    exif = gps_exif((33.0, 51.0, 36.0), (151.0, 12.0, 54.0), "S", "E")
+    position = decode_photo(encoded(picture(), "JPEG", exif=exif)).position
+    assert position == pytest.approx(Position(-33.86, 151.215))
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"),
+    [((95.0, 0.0, 0.0), (10.0, 0.0, 0.0)), ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))],
+)
+def test_a_senseless_position_is_a_note(latitude: Any, longitude: Any) -> None:
+    photo = decode_photo(encoded(picture(), "JPEG", exif=gps_exif(latitude, longitude)))
+    assert photo.position is None
+    assert "out of range" in photo.notes[0]
+
+
+def test_broken_exif_is_a_note_not_an_error() -> None:
+    whole = encoded(picture(), "JPEG", exif=gps_exif((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)))
+    start = whole.index(b"Exif\0\0") + 6
+    for damage in range(8, 60):
+        data = bytearray(whole)
+        data[start + damage] ^= 0xFF
+        photo = decode_photo(bytes(data))
+        assert photo.pixels.shape[2] == 3
+
+
+def test_text_is_not_a_photo(tmp_path: Path) -> None:
+    path = tmp_path / "fake.jpg"
+    path.write_text("hello")
+    for source in (path, b"hello", b""):
+        with pytest.raises(UnsupportedPhotoError, match="not a photo in a supported format"):
+            decode_photo(source)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_half_a_photo_is_refused(kind: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    with pytest.raises(PhotoError):
+        decode_photo(data[: len(data) // 2])
+
+
+def test_the_pixel_limit_is_judged_by_the_header() -> None:
+    data = encoded(Image.new("1", (3000, 2000)))
+    with pytest.raises(
+        OversizedPhotoError, match="3000 × 2000 pixels, over the limit of 5,999,999"
+    ):
+        decode_photo(data, max_pixels=5_999_999)
+    bomb = b"GIF89a" + b"\xff" * 4 + bytes(3) + b"," + bytes(4) + b"\xff" * 4 + b"\x00\x08"
+    with pytest.raises(OversizedPhotoError):
+        decode_photo(bomb)
+
+
+def test_paths_that_are_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match="does not exist"):
+        decode_photo(tmp_path / "gone.jpg")
+    with pytest.raises(UnreadablePhotoError, match="is a folder"):
+        decode_photo(tmp_path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"]), st.data())
+def test_damaged_photos_raise_photo_errors_only(kind: str, data: st.DataObject) -> None:
+    whole = bytearray(encoded(picture(), kind))
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(whole)))
+    with contextlib.suppress(PhotoError):  # anything else is a failure
+        photo = decode_photo(bytes(whole[: len(whole) - cut // 8]), max_pixels=1_000_000)
+        assert photo.pixels.ndim == 3
+
+
+def test_encoded_jpeg_fits_and_is_bare() -> None:
+    data = encode_jpeg(np.asarray(picture(960, 640)), fit_within(960, 640, 320))
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (320, 213)
+        assert not image.getexif()

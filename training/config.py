@@ -1,0 +1,121 @@
+"""How a run trains: one table of numbers, and the presets that fill it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from place_search.training.errors import TrainingError
+from place_search.training.loop.losses import MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Everything that decides what a run computes.
+
+    Photos are cut to `width` × `height`. `train_last` is how many of the backbone's last units are
+    trained beside the NetVLAD layer, -1 for all. A batch has so many queries (triplet) or places
+    (multi-similarity). `views` > 0 draws so many views of each photo, a share `night` of them by
+    night; 0 takes photos as they are. The learning rate is that of the backbone; the layer's
+    assignment and centroids, whose numbers are of another size, have so many times that. It is
+    halved every `halve_every` epochs, or follows a cosine to zero where that is 0.
+    `base` is the similarity over which other places are pushed away (multi-similarity).
+    `queries_a_cache` queries are mined at once, each with `negatives` of `negative_pool`.
+    `validation` is the share of photos held out where no validation data is given.
+    """
+
+    loss: Literal["triplet", "multi-similarity"] = "multi-similarity"
+    width: int = 320
+    height: int = 224
+    train_last: int = 3
+    epochs: int = 20
+    batch: int = 16
+    photos_a_place: int = 4
+    views: int = 0
+    night: float = 0.5
+    base: float = 0.0
+    margin: float = MARGIN
+    negatives: int = 10
+    negative_pool: int = 1000
+    queries_a_cache: int = 1000
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    learning_rate: float = 3e-4
+    assignment_rate: float = 100.0
+    centroid_rate: float = 10.0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    halve_every: int = 0
+    patience: int = 10
+    validation: float = 0.15
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    seed: int = 1
+
+
+PRESETS: Mapping[str, TrainingConfig] = {
+    # Arandjelović et al., appendix; conv5 and the layer, as pytorch-NetVlad trains VGG-16.
+    "paper-vgg16": TrainingConfig(
+        loss="triplet",
+        width=640,
+        height=480,
+        train_last=3,
+        epochs=30,
+        batch=4,
+        optimizer="sgd",
+        learning_rate=1e-4,
+        assignment_rate=1.0,
+        centroid_rate=1.0,
+        weight_decay=1e-3,
+        halve_every=5,
+    ),
+    # The layer alone: the backbone sees each view of a photo once, so that this is quick on a CPU,
+    # and its cells stay what they are, so that verification does too. `base` is about how similar
+    # untrained descriptors of different places are, so that similarities keep their size.
+    "fast-lite0": TrainingConfig(train_last=0, epochs=4, base=0.2),
+    "cpu-smoke": TrainingConfig(
+        width=160,
+        height=128,
+        train_last=1,
+        epochs=6,
+        batch=8,
+        photos_a_place=3,
+        learning_rate=1e-3,
+        assignment_rate=30.0,
+        centroid_rate=3.0,
+        patience=3,
+    ),
+}
+"""Recipes by name."""
+
+MAY_CHANGE = ("epochs", "learning_rate", "patience", "precision")
+"""What a resumed run may do otherwise than it began."""
+
+
+def preset(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
+    """A preset with some of its numbers replaced; None among `changes` keeps the preset's own.
+
+    Raises:
+        TrainingError: there is no such preset, or a number that makes no sense.
+    """
+    if name not in PRESETS:
+        raise TrainingError(f"There is no preset '{name}'; known are {', '.join(PRESETS)}.")
+    given = {key: value for key, value in changes.items() if value is not None}
+    recipe = replace(PRESETS[name], **given)
+    if recipe.width < 64 or recipe.height < 64 or recipe.width % 32 or recipe.height % 32:
+        raise TrainingError(
+            f"Photos cannot be cut to {recipe.width} × {recipe.height}; give multiples of 32 from "
+            "64 on, as in --size 320x224."
+        )
+    for key, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("photos_a_place", 2)):
+        if getattr(recipe, key) < least:
+            raise TrainingError(
+                f"{key} is {getattr(recipe, key)}; it must be {least} at least, so change it."
+            )
+    return recipe
+
+
+def differences(began: Mapping[str, Any], now: TrainingConfig) -> list[str]:
+    """What `now` does otherwise than the recipe that a run began with, as sentences' parts."""
+    return [
+        f"{key} {began.get(key)} is now {value}"
+        for key, value in asdict(now).items()
+        if key not in MAY_CHANGE and began.get(key) != value
+    ]

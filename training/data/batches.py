@@ -1,0 +1,63 @@
+"""Which photos a batch of places holds; drawn anew from seed, epoch and step."""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from place_search.training.config import TrainingConfig
+from place_search.training.data.inputs import Item
+from place_search.training.data.places import Places
+from place_search.training.loop.process_group import ProcessGroup
+
+
+def place_batches(
+    places: Places, recipe: TrainingConfig, epoch: int, team: ProcessGroup
+) -> list[list[tuple[int, list[Item]]]]:
+    """This process's batches of an epoch: for each place of a batch its number and its items.
+
+    Every query is the first photo of a place once, as far as batches can be filled with photos of
+    which none are near each other.
+    """
+    random = np.random.default_rng((recipe.seed, epoch))
+    groups = list(_apart(places, recipe.batch, random))
+    if team.size > 1:
+        groups = groups[: len(groups) // team.size * team.size]
+    drawn = [
+        [(number, _items(places, recipe, row, random)) for number, row in enumerate(group)]
+        for group in groups
+    ]
+    return drawn[team.rank :: team.size]
+
+
+def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[list[int]]:
+    """Queries in random groups, none near another of its group; small groups are left out."""
+    waiting = deque(random.permutation(places.queries).tolist())
+    while waiting:
+        group: list[int] = []
+        taken: set[int] = set()
+        later: list[int] = []
+        # Looking on for ever would cost more than a smaller group does.
+        while waiting and len(group) < size and len(later) < 50 * size:
+            row = waiting.popleft()
+            if row in taken:
+                later.append(row)
+            else:
+                group.append(row)
+                taken.update(places.near[row].tolist())
+        if len(group) < 2:
+            return
+        yield group
+        waiting.extendleft(reversed(later))
+
+
+def _items(
+    places: Places, recipe: TrainingConfig, row: int, random: np.random.Generator
+) -> list[Item]:
+    """The photo and some of its positives; each in another view where views are drawn."""
+    found = places.positives[row]
+    others = random.choice(found, recipe.photos_a_place - 1).tolist()
+    if not recipe.views:
+        return [(chosen, 0) for chosen in dict.fromkeys([row, *others])]
+    views = random.permutation(recipe.views)[: recipe.photos_a_place] + 1
+    return [(chosen, int(views[at % len(views)])) for at, chosen in enumerate([row, *others])]

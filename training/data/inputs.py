@@ -1,0 +1,170 @@
+"""Photos and their views on the way to what is trained: decoded ahead, or computed once."""
+
+import hashlib
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from place_search.photos import PhotoError, decode_photo
+from place_search.training.config import TrainingConfig
+from place_search.training.data.augment import Pixels, cover, draw_view
+from place_search.training.data.places import Places
+from place_search.training.data.shards import Shards
+from place_search.training.errors import TrainingError
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.split_network import Frozen, weights_stamp
+
+Item: TypeAlias = tuple[int, int]
+"""A photo's row, and which view of it: 0 is the photo as it is."""
+
+DECODERS = max(2, min(16, (os.cpu_count() or 1) // 2))
+"""Threads, each with a batch of its own."""
+AHEAD = DECODERS + 1
+"""Batches that are decoded while one is trained on."""
+ROOM = 1.75
+"""How much larger than a view a photo is decoded, so that a crop of it is still sharp."""
+SHARD_ITEMS = 128
+MAX_CACHE_BYTES = 24 << 30
+
+
+class Inputs:
+    """The features of items of `places`, in batches; `waited` are seconds spent waiting for them.
+
+    What the frozen part gives is the same in every epoch: where the disk has room it is computed
+    once, into `folder`, and read from there.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        recipe: TrainingConfig,
+        frozen: Frozen,
+        team: ProcessGroup,
+        folder: Path,
+    ) -> None:
+        self._places, self._recipe, self._frozen, self._team = places, recipe, frozen, team
+        self._folder = folder
+        self._size = recipe.width, recipe.height
+        self._shards: Shards | None = None
+        self._row_at = {row: at for at, row in enumerate(places.used.tolist())}
+        self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        self.waited = 0.0
+
+    @property
+    def cache_bytes(self) -> int:
+        """The size that a cache of all features would have."""
+        with torch.no_grad():
+            photo = torch.zeros((1, self._recipe.height, self._recipe.width, 3), dtype=torch.uint8)
+            features = self._frozen(photo.to(self._team.device))
+        return 2 * int(features.numel()) * len(self._row_at) * (1 + self._recipe.views)
+
+    def worth_caching(self) -> bool:
+        """Whether the frozen part does anything and the disk has room for what it gives."""
+        if not len(self._frozen.units):
+            return False
+        needed = self.cache_bytes
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        return needed <= min(MAX_CACHE_BYTES, free // 2)
+
+    def cache(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Compute the features of all items that are not there yet."""
+        views = 1 + self._recipe.views
+        rows = list(self._row_at)
+        shards = Shards(self._folder, self._stamp(rows), views * len(rows), SHARD_ITEMS)
+
+        def compute(numbers: range) -> NDArray[np.float16]:
+            items = [(rows[number // views], number % views) for number in numbers]
+            batches = [items[at : at + 16] for at in range(0, len(items), 16)]
+            parts = [features.cpu().half().numpy() for features in self.stream(batches)]
+            return np.concatenate(parts)
+
+        shards.fill(compute, self._team, progress)
+        self._shards = shards
+
+    def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:
+        """(n, C, h, w) float32 features of each batch, on the team's device, in their order."""
+        waiting: deque[Future[Tensor]] = deque()
+
+        def oldest() -> Tensor:
+            started = time.perf_counter()
+            loaded = waiting.popleft().result()
+            self.waited += time.perf_counter() - started
+            loaded = loaded.to(self._team.device, non_blocking=True)
+            if self._shards is not None:
+                return loaded.float()
+            with torch.no_grad():
+                features: Tensor = self._frozen(loaded)
+            return features
+
+        try:
+            for batch in batches:
+                waiting.append(self._pool.submit(self._load, list(batch)))
+                if len(waiting) > AHEAD:
+                    yield oldest()
+            while waiting:
+                yield oldest()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the threads and let go of the cache."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._shards is not None:
+            self._shards.close()
+
+    def _stamp(self, rows: Sequence[int]) -> str:
+        recipe = self._recipe
+        drawn = (recipe.width, recipe.height, recipe.views, recipe.night, recipe.seed)
+        names = [self._places.photos[row] for row in rows]
+        text = f"{weights_stamp(self._frozen)} {drawn} {names}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _load(self, items: Sequence[Item]) -> Tensor:
+        if self._shards is not None:
+            views = 1 + self._recipe.views
+            numbers = np.array([views * self._row_at[row] + view for row, view in items])
+            return torch.from_numpy(self._shards.take(numbers))
+        return torch.from_numpy(np.stack([self._pixels(item) for item in items]))
+
+    def _pixels(self, item: Item) -> Pixels:
+        row, view = item
+        path = self._places.path(row)
+        try:
+            photo = decode_photo(path, needed=self._needed)
+        except PhotoError as error:
+            raise TrainingError(
+                f"A photo cannot be read any more ({str(error).rstrip('.')}); bring it back, then "
+                "go on with --resume: finished work is kept."
+            ) from error
+        if view == 0:
+            return cover(photo.pixels, self._size)
+        random = np.random.default_rng((self._recipe.seed, row, view))
+        return draw_view(
+            _shrink(photo.pixels, self._size), self._size, random, night=self._recipe.night
+        )
+
+    def _needed(self, width: int, height: int) -> tuple[int, int]:
+        scale = min(1.0, ROOM * max(self._size[0] / width, self._size[1] / height))
+        return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def _shrink(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    rows, columns = pixels.shape[:2]
+    scale = ROOM * max(size[0] / columns, size[1] / rows)
+    if scale >= 1:
+        return pixels
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)

@@ -1,0 +1,129 @@
+"""Lists that name each photo's place, or the video that it is a frame of."""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.indexer import csv_column
+from place_search.training.data.places import Places, make_places
+from place_search.training.errors import TrainingError
+
+APART = 5
+"""So many windows of frames away, a frame of the same video is another place."""
+
+
+def columns_of(file: Path) -> frozenset[str]:
+    """The columns that a CSV's first row names."""
+    try:
+        with _open(file) as stream:
+            return frozenset(csv_column(name) for name in next(csv.reader(stream), []))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(file, error) from error
+
+
+def read_labels(file: Path, root: Path, window: int) -> Places:
+    """Read a CSV with `image` (or `path`) and either `place`, or `video` and `frame`.
+
+    Photos of one place are positives of each other; so are frames of one video that are at most
+    `window` apart, and those within `APART` windows are no negatives. A photo whose frame is blank
+    is neither a positive nor a negative of the others of its video: one of many of a landmark.
+
+    Raises:
+        TrainingError: a row without a photo, a place or a frame, or no rows.
+    """
+    names: list[str] = []
+    groups: list[str] = []
+    frames: list[float] = []
+    by_place = "place" in columns_of(file)
+    for number, row in _rows(file):
+        name = row.get("path") or row.get("image") or ""
+        if not name or not (root / name).is_file():
+            raise TrainingError(
+                f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, or "
+                "name the folder of the photos with --root."
+            )
+        group = row.get("place" if by_place else "video", "")
+        if not group:
+            raise TrainingError(
+                f"{file}, row {number}: the {'place' if by_place else 'video'} is missing; fill "
+                "it in."
+            )
+        names.append(name)
+        groups.append(group)
+        frames.append(0 if by_place else _frame(file, number, row))
+    if not names:
+        raise TrainingError(f"{file} lists no photos; give it a row for each photo.")
+    numbers = np.array(frames, dtype=np.float64)
+    members = _members(groups)
+    positives, near = [], []
+    for at, group in enumerate(groups):
+        away = np.abs(numbers[members[group]] - numbers[at])
+        fits = members[group][away <= window]
+        positives.append(fits[fits != at])
+        near.append(members[group][~(away > APART * window)])
+    return make_places(
+        root,
+        names,
+        np.arange(len(names)),
+        positives,
+        near,
+        _along(groups, numbers),
+        "places" if by_place else "sequences",
+    )
+
+
+def _members(groups: Sequence[str]) -> Mapping[str, Rows]:
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        rows[group].append(row)
+    return {group: np.array(members) for group, members in rows.items()}
+
+
+def _along(groups: Sequence[str], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Groups one after the other, in an order that has nothing to do with their names."""
+    frames = np.nan_to_num(frames)
+    names = list(dict.fromkeys(groups))
+    place = dict(zip(names, np.random.default_rng(0).permutation(len(names)), strict=True))
+    first = np.array([place[group] for group in groups], dtype=np.float64)
+    within = (frames - frames.min()) / (1.0 + float(np.ptp(frames)))
+    return np.asarray(first + within, dtype=np.float64)
+
+
+def _open(file: Path) -> IO[str]:
+    return file.open(encoding="utf-8-sig", newline="")
+
+
+def _rows(file: Path) -> list[tuple[int, Mapping[str, str]]]:
+    try:
+        with _open(file) as stream:
+            reader = csv.DictReader(stream, restval="")
+            reader.fieldnames = [csv_column(name) for name in reader.fieldnames or ()]
+            return [
+                (reader.line_num, {key: (value or "").strip() for key, value in row.items() if key})
+                for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> TrainingError:
+    return TrainingError(f"{file} cannot be read as a UTF-8 CSV file ({error}); save it as one.")
+
+
+def _frame(file: Path, number: int, row: Mapping[str, str]) -> float:
+    if not (text := row.get("frame", "")):
+        return math.nan
+    try:
+        return int(text)
+    except ValueError:
+        raise TrainingError(
+            f"{file}, row {number}: the frame '{text}' is no whole number; number "
+            "the frames of each video."
+        ) from None

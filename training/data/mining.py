@@ -1,0 +1,150 @@
+"""Hard negatives: the photos of other places that a model finds most similar (NetVLAD, §5.2)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.training.config import TrainingConfig
+from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.places import Places
+from place_search.training.data.shards import Shards
+from place_search.training.errors import TrainingError
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.split_network import Trained, weights_stamp
+
+SHARD_BYTES = 64 << 20
+BATCH = 16
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTuple:
+    """A query, its best positive, and its hardest negatives, hardest first; as items."""
+
+    query: Item
+    positive: Item
+    negatives: tuple[Item, ...]
+
+    @property
+    def items(self) -> list[Item]:
+        """All of them in one list."""
+        return [self.query, self.positive, *self.negatives]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one query of a pass is compared with: rows of the database."""
+
+    query: Item
+    positives: Rows
+    negatives: Rows
+
+
+def plan_pass(
+    places: Places,
+    recipe: TrainingConfig,
+    queries: Sequence[Item],
+    random: np.random.Generator,
+    remembered: Mapping[int, Rows],
+) -> list[Wanted]:
+    """Draw for each query the negatives that may become its hard ones.
+
+    These are up to `negative_pool` random photos of other places, and the hard ones of last time.
+    """
+    plan = []
+    for query in queries:
+        row = query[0]
+        others = np.setdiff1d(places.database, places.near[row], assume_unique=True)
+        many = min(recipe.negative_pool, len(others))
+        drawn = random.choice(others, many, replace=False) if many else others
+        known = np.intersect1d(remembered.get(row, others[:0]), others)
+        plan.append(Wanted(query, places.positives[row], np.union1d(drawn, known)))
+    return plan
+
+
+def mine(
+    plan: Sequence[Wanted],
+    recipe: TrainingConfig,
+    inputs: Inputs,
+    trained: Trained,
+    team: ProcessGroup,
+    folder: Path,
+    progress: Progress | None = None,
+) -> list[TrainingTuple]:
+    """Describe what the plan needs, into shards in `folder`, and choose each query's tuple.
+
+    The best positive is the nearest, the negatives are the nearest ones. Only queries of which a
+    negative violates the margin come out: the others would teach nothing. In memory are the
+    descriptors of the queries, those of one shard, and one number for each pair of the plan.
+    """
+    rows = np.unique(np.concatenate([np.r_[w.positives, w.negatives] for w in plan]))
+    items = [w.query for w in plan] + [(row, 0) for row in rows.tolist()]
+    dims = trained.pool.dims
+    step = max(1, SHARD_BYTES // (4 * dims))
+    # Hashes of numbers are the same in every process.
+    stamp = f"{weights_stamp(trained)} {hash(tuple(items))}"
+    shards = Shards(folder, stamp, len(items), step)
+    shards.fill(
+        lambda part: describe(inputs, trained, items[part.start : part.stop]), team, progress
+    )
+    queries = shards.take(np.arange(len(plan))).astype(np.float32)
+    wanted = [np.r_[w.positives, w.negatives] for w in plan]
+    similarities = [np.zeros(len(found), dtype=np.float32) for found in wanted]
+    for part, descriptors in shards.blocks():
+        start, stop = max(part.start, len(plan)), part.stop
+        if start >= stop:
+            continue
+        block = queries @ descriptors[start - part.start :].T
+        here = rows[start - len(plan) : stop - len(plan)]
+        for query, found in enumerate(wanted):
+            inside = np.flatnonzero((found >= here[0]) & (found <= here[-1]))
+            similarities[query][inside] = block[query, np.searchsorted(here, found[inside])]
+    shards.close()
+    chosen = (_choose(w, found, recipe) for w, found in zip(plan, similarities, strict=True))
+    return [found for found in chosen if found is not None]
+
+
+def _choose(
+    wanted: Wanted, similarities: NDArray[np.float32], recipe: TrainingConfig
+) -> TrainingTuple | None:
+    """A query's tuple by its similarities to its positives and then its negatives."""
+    count = len(wanted.positives)
+    best = int(np.argmax(similarities[:count]))
+    # ‖q − p‖² + m > ‖q − n‖², for descriptors of norm 1.
+    hard = similarities[count:] + recipe.margin / 2 > similarities[best]
+    if not hard.any():
+        return None
+    order = np.lexsort((wanted.negatives, -similarities[count:]))[: recipe.negatives]
+    return TrainingTuple(
+        wanted.query,
+        (int(wanted.positives[best]), 0),
+        tuple((int(row), 0) for row in wanted.negatives[order].tolist()),
+    )
+
+
+@torch.inference_mode()
+def describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> NDArray[np.float32]:
+    """The descriptors of items, (n, D).
+
+    Raises:
+        TrainingError: they are no numbers, as after steps that were too long.
+    """
+    rows = np.concatenate([part.cpu().numpy() for part in _describe(inputs, trained, items)])
+    if not np.isfinite(rows).all():
+        raise TrainingError(
+            "The model has learnt weights whose descriptors are no numbers any more; go on from "
+            "the last checkpoint with --resume and a lower --learning-rate."
+        )
+    return rows
+
+
+def _describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> Iterator[Tensor]:
+    batches = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
+    for features in inputs.stream(batches):
+        yield trained(features)

@@ -1,0 +1,128 @@
+"""What to train on: photos, and which of them show the place of which."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.training.errors import TrainingError
+
+NONE = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Photos with what is known of their places, all by row.
+
+    `positives[row]` are the rows of `database` that show the place of that photo; `near[row]` are
+    all rows that may show it or a part of it, its own among them, and so are never its negatives.
+    `queries` are rows with positives. A photo may be its own positive: it is then compared with
+    views of itself. `along` (N,) orders the photos so that neighbours come together, to hold some
+    out. `kind` says where this is known from: positions, places, sequences, truth, or nothing but
+    the photos.
+    """
+
+    root: Path
+    photos: tuple[str, ...]
+    queries: Rows
+    database: Rows
+    positives: tuple[Rows, ...]
+    near: tuple[Rows, ...]
+    along: NDArray[np.float64]
+    kind: str
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing is known but the photos themselves."""
+        return self.kind == "photos"
+
+    @property
+    def used(self) -> Rows:
+        """The rows that are a query or in the database, ascending."""
+        return np.union1d(self.queries, self.database)
+
+    def path(self, row: int) -> Path:
+        """The file of a photo."""
+        return self.root / self.photos[row]
+
+
+def make_places(
+    root: Path,
+    photos: Sequence[str],
+    database: Rows,
+    positives: Sequence[Rows],
+    near: Sequence[Rows],
+    along: NDArray[np.float64],
+    kind: str,
+) -> Places:
+    """Places whose queries are all photos that have a positive."""
+    asking = [row for row, found in enumerate(positives) if len(found)]
+    return Places(
+        root=root,
+        photos=tuple(photos),
+        queries=np.array(asking, dtype=np.int64),
+        database=database,
+        positives=tuple(positives),
+        near=tuple(near),
+        along=along,
+        kind=kind,
+    )
+
+
+def require_places(places: Places, what: str) -> None:
+    """Make sure that something can be learnt.
+
+    Raises:
+        TrainingError: no query has a positive, or none has a negative.
+    """
+    if not len(places.queries):
+        raise TrainingError(
+            f"No photo of {what} has another one within range, so there is nothing to learn; give "
+            "photos nearer to each other, a larger --positive-m or --window, or train on views of "
+            "each photo with --views 8."
+        )
+    if all(np.isin(places.database, places.near[query]).all() for query in places.queries):
+        raise TrainingError(
+            f"All photos of {what} show one place, so there is nothing to tell apart; add photos "
+            "of other places."
+        )
+
+
+def with_views(places: Places) -> Places:
+    """Every photo is a query too, and its own positive: it will be compared with its views."""
+    rows = places.used
+    positives = list(places.positives)
+    for row in rows.tolist():
+        positives[row] = np.union1d(positives[row], [row])
+    return replace(places, queries=rows, positives=tuple(positives))
+
+
+def hold_out(places: Places, share: float) -> tuple[Places, Places]:
+    """Split off the last `share` of the photos, by `along`, to validate on.
+
+    No place is on both sides: photos near one that is held out are not trained on.
+    """
+    order = np.argsort(places.along, kind="stable")
+    held = np.zeros(len(order), dtype=np.bool_)
+    held[order[len(order) - max(1, round(share * len(order))) :]] = True
+    touched = held.copy()
+    for row in np.flatnonzero(held).tolist():
+        touched[places.near[row]] = True
+    return keep(places, ~touched), keep(places, held)
+
+
+def keep(places: Places, kept: NDArray[np.bool_]) -> Places:
+    """Only some photos, (N,) bool; the others keep their rows but are in no list any more."""
+    positives = tuple(
+        found[kept[found]] if kept[row] else NONE for row, found in enumerate(places.positives)
+    )
+    asking = [row for row in places.queries.tolist() if len(positives[row])]
+    return replace(
+        places,
+        queries=np.array(asking, dtype=np.int64),
+        database=places.database[kept[places.database]],
+        positives=positives,
+    )

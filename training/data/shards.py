@@ -1,0 +1,87 @@
+"""Rows of numbers in HDF5 shards: whole or absent, so that a job that was killed goes on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import replacing
+from place_search.training.loop.process_group import ProcessGroup
+
+Values = NDArray[np.float16] | NDArray[np.float32]
+Fill = Callable[[range], Values]
+"""Computes the rows of a range, (n, …)."""
+
+
+class Shards:
+    """`count` rows in files of `rows` each, in `folder`; all of them carry one `stamp`.
+
+    A file with another stamp, of another make or cut short is as good as absent.
+    """
+
+    def __init__(self, folder: Path, stamp: str, count: int, rows: int) -> None:
+        self._folder, self._stamp = folder, stamp
+        self._ranges = [range(start, min(start + rows, count)) for start in range(0, count, rows)]
+        self._rows = rows
+        self._open: dict[int, h5py.File] = {}
+
+    def fill(
+        self, compute: Fill, team: ProcessGroup, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Compute what is missing; of several processes each does its own part."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        mine = range(team.rank, len(self._ranges), team.size)
+        for done, number in enumerate(mine, 1):
+            if not self._whole(number):
+                self._write(number, compute(self._ranges[number]))
+            if progress is not None:
+                progress(done, len(mine))
+        team.wait()
+
+    def take(self, rows: NDArray[np.int64]) -> Values:
+        """Some rows in the order asked for, (n, …)."""
+        out: Values | None = None
+        for number in np.unique(rows // self._rows).tolist():
+            here = np.flatnonzero(rows // self._rows == number)
+            values = self._values(number)
+            if out is None:
+                out = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype)
+            within, back = np.unique(rows[here] - number * self._rows, return_inverse=True)
+            out[here] = values[within][back]
+        if out is None:
+            raise ValueError("no rows asked for")
+        return out
+
+    def blocks(self) -> Iterator[tuple[range, Values]]:
+        """All rows, a shard at a time."""
+        for number, rows in enumerate(self._ranges):
+            yield rows, self._values(number)[:]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def _values(self, number: int) -> h5py.Dataset:
+        if number not in self._open:
+            self._open[number] = h5py.File(self._path(number), "r")
+        return self._open[number]["values"]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:05d}.h5"
+
+    def _whole(self, number: int) -> bool:
+        try:
+            with h5py.File(self._path(number), "r") as file:
+                right = len(file["values"]) == len(self._ranges[number])
+                return bool(right and file.attrs["stamp"] == self._stamp)
+        except (OSError, KeyError):
+            return False
+
+    def _write(self, number: int, values: Values) -> None:
+        with replacing(self._path(number)) as part, h5py.File(part, "w") as file:
+            file.create_dataset("values", data=values)
+            file.attrs["stamp"] = self._stamp

@@ -1,0 +1,146 @@
+"""Where training places come from: splits, positions, lists with places or frames, or photos."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation import (
+    GroundTruth,
+    TruthError,
+    read_places_truth,
+    read_split_truth,
+    read_truth_csv,
+)
+from place_search.evaluation.truth.places_truth import benchmark_folders
+from place_search.evaluation.truth.positives import plane, within
+from place_search.indexer import is_split, open_source
+from place_search.training.data.labels import columns_of, read_labels
+from place_search.training.data.places import NONE, Places, make_places
+from place_search.training.errors import TrainingError
+
+LISTS = ("images.csv", "photos.csv")
+"""Lists that a folder may hold beside its photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What counts as one place: metres, or frames of one video.
+
+    Positives are within `positive_m`, negatives beyond `negative_m` (NetVLAD's training: 10 and
+    25); frames within `window` of each other are positives.
+    """
+
+    positive_m: float = 10.0
+    negative_m: float = 25.0
+    window: int = 2
+
+
+def open_places(
+    data: Path,
+    *,
+    root: Path | None = None,
+    queries_dir: str | None = None,
+    rules: Range | None = None,
+) -> Places:
+    """Read the photos of `data` and what is known of their places.
+
+    `data` is a split (`.mat`, `.npz`; its photos under `root`), a folder with `database/` and
+    `queries/`, photos with positions (a CSV, `@` names, Exif), a CSV or a folder's `images.csv`
+    with the columns `image` or `path` and `place`, or `video` and `frame`, a CSV with
+    `query,positives`, or just photos.
+
+    Raises:
+        TrainingError: a list that contradicts itself.
+        SourceError, TruthError: photos that cannot be listed.
+    """
+    rules = rules or Range()
+    if is_split(data):
+        truth = read_split_truth(data, root or data.parent, queries_dir, rules.positive_m)
+        truth.require_photos()
+        return _from_positions(truth, rules)
+    if data.is_dir() and (folders := benchmark_folders(data)):
+        return _from_positions(read_places_truth(*folders, rules.positive_m), rules)
+    listing = _listing(data)
+    columns = frozenset[str]() if listing is None else columns_of(listing)
+    if listing is not None and {"query", "positives"} <= columns:
+        return _from_truth(read_truth_csv(listing, root or listing.parent))
+    if listing is not None and columns & {"place", "video"}:
+        return read_labels(listing, root or listing.parent, rules.window)
+    try:
+        return _from_positions(read_places_truth(data, None, rules.positive_m), rules)
+    except TruthError:  # none of them has a position
+        return _from_photos(data)
+
+
+def _listing(data: Path) -> Path | None:
+    if data.suffix.lower() == ".csv" and data.is_file():
+        return data
+    return next((data / name for name in LISTS if (data / name).is_file()), None)
+
+
+def _from_positions(truth: GroundTruth, rules: Range) -> Places:
+    """Photos with positions; a query may be a photo of the database itself."""
+    metres, asked = truth.database_metres, truth.query_metres
+    if metres is None or asked is None:
+        raise TrainingError(f"{truth.name} has no positions; give another list.")
+    rows, photos = _rows_of(truth)
+    everything = np.concatenate([metres, asked[truth.own < 0]])
+    positives = [NONE] * len(photos)
+    for row, found in zip(rows.tolist(), truth.positives, strict=True):
+        positives[row] = found
+    near = within(everything, everything, rules.negative_m)
+    along = _along(plane(everything))
+    database = np.arange(len(truth.database))
+    return make_places(truth.root, photos, database, positives, near, along, "positions")
+
+
+def _rows_of(truth: GroundTruth) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The row of each query, and all photos: the database, then queries that are not in it."""
+    count = len(truth.database)
+    rows = np.where(truth.own >= 0, truth.own, count + np.cumsum(truth.own < 0) - 1)
+    others = [name for name, own in zip(truth.queries, truth.own.tolist(), strict=True) if own < 0]
+    return rows.astype(np.int64), (*truth.database, *others)
+
+
+def _along(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each point is along the longest way through all of them."""
+    known = np.asarray(np.isfinite(points).all(axis=1))
+    centred = np.where(known[:, None], points - points[known].mean(axis=0), 0.0)
+    axis = np.linalg.svd(centred, full_matrices=False)[2][0]
+    return np.asarray(centred @ axis, dtype=np.float64)
+
+
+def _from_truth(truth: GroundTruth) -> Places:
+    """What a truth file lists; near a query are also queries that share a positive, and theirs."""
+    rows, photos = _rows_of(truth)
+    positives = [NONE] * len(photos)
+    near: defaultdict[int, set[int]] = defaultdict(set)
+    for row, found in zip(rows.tolist(), truth.positives, strict=True):
+        positives[row] = found
+        for other in found.tolist():
+            near[row].add(other)
+            near[other].add(row)
+    around = []
+    for row in range(len(photos)):
+        reached = {row}
+        for _ in range(3):
+            reached |= {other for at in reached for other in near[at]}
+        around.append(np.array(sorted(reached)))
+    # A query stands where the first photo near it does.
+    along = np.array([found[0] for found in around], dtype=np.float64)
+    database = np.arange(len(truth.database))
+    return make_places(truth.root, photos, database, positives, around, along, "truth")
+
+
+def _from_photos(data: Path) -> Places:
+    """Photos of which nothing is known: each is a place of its own."""
+    found = open_source(data)
+    rows = np.arange(len(found.photos))
+    own = [rows[row : row + 1] for row in rows.tolist()]
+    photos = [photo.path.relative_to(found.root).as_posix() for photo in found.photos]
+    # Scattered, so that those held out are of all kinds.
+    along = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
+    return make_places(found.root, photos, rows, own, own, along, "photos")

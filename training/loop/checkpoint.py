@@ -1,0 +1,100 @@
+"""Where a run stands: its checkpoint, whole or absent, in the run's folder."""
+
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from place_search.core.files import replacing
+from place_search.models.network import Network
+from place_search.training.errors import TrainingError
+
+CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is: `done` batches of pass `part` of `epoch`, and `step` batches in all.
+
+    `first` and `best` are Recall@1, 5 and 10 in per cent before training and of the best epoch,
+    `since` counts the epochs since then. `waited` are the `seconds` spent waiting for photos,
+    and `cached` is whether the frozen part's features are kept on disk.
+    """
+
+    epoch: int = 0
+    part: int = 0
+    done: int = 0
+    step: int = 0
+    first: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    since: int = 0
+    finished: bool = False
+    seconds: float = 0.0
+    waited: float = 0.0
+    cached: bool | None = None
+
+
+def save_table(table: Mapping[str, Any], path: Path) -> None:
+    """Write a table of tensors and numbers, whole or not at all."""
+    with plain_errors(path.parent), replacing(path) as part:
+        try:
+            torch.save(dict(table), part)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(ENOSPC, str(error)) from error
+
+
+def load_table(path: Path) -> Mapping[str, Any]:
+    """Read such a table, running nothing that is in it.
+
+    Raises:
+        TrainingError: there is none, or it is damaged.
+    """
+    try:
+        table: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(f"{path} is missing; start the run anew without --resume.") from None
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({type(error).__name__}); delete the folder {path.parent} and "
+            "start the run anew."
+        ) from error
+    return table
+
+
+def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> None:
+    """Put a checkpoint's weights into a network.
+
+    Raises:
+        TrainingError: they are of another shape.
+    """
+    try:
+        network.load_state_dict(state)
+    except (RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        raise TrainingError(
+            f"{path} is of another network than the model it is to go on with ({reason}); name "
+            "the model that the run began with, or start a new run under another --out."
+        ) from error
+
+
+@contextmanager
+def plain_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk or a forbidden folder into a `TrainingError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (ENOSPC, EDQUOT):
+            reason = "is on a full disk; free some space"
+        else:
+            reason = f"cannot be written ({error.strerror or error}); mend that"
+        raise TrainingError(
+            f"{folder} {reason}, then go on with --resume: the last checkpoint is kept."
+        ) from error

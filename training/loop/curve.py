@@ -1,0 +1,96 @@
+"""What a run tells as it goes: a CSV, a picture of it, and TensorBoard's events."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from place_search.core.files import replacing, write_whole
+
+COLUMNS = ("step", "epoch", "loss", "learning_rate", "recall@1", "recall@5", "recall@10")
+
+
+class Curve:
+    """`curve.csv` in a run's folder: a row for each step, and one for each validation.
+
+    It holds nothing that differs from one machine or one interruption to another.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Go on after `step`; rows of later steps will be written again."""
+        self._path = folder / "curve.csv"
+        self._folder = folder
+        self._rows: list[list[str]] = []
+        if self._path.is_file():
+            with self._path.open(encoding="utf-8", newline="") as stream:
+                rows = list(csv.reader(stream))[1:]
+            self._rows = [row for row in rows if int(row[0]) <= step]
+
+    def add_loss(self, step: int, epoch: int, loss: float, rate: float) -> None:
+        """One step's loss."""
+        self._rows.append([str(step), str(epoch), f"{loss:.9g}", f"{rate:.6g}", "", "", ""])
+
+    def add_recall(self, step: int, epoch: int, recall: Mapping[int, float]) -> None:
+        """What a validation found; one that was found before is replaced."""
+        shares = [f"{share:.2f}" for share in recall.values()]
+        row = [str(step), str(epoch), "", "", *shares]
+        if row not in self._rows:
+            self._rows.append(row)
+
+    def save(self) -> None:
+        """Write the CSV."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
+        write_whole(self._path, text.getvalue().encode())
+
+    def draw(self) -> None:
+        """Write `curve.png`, where matplotlib is installed."""
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+        except ImportError:
+            return
+        figure = Figure(figsize=(8, 4), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        left = figure.add_subplot()
+        losses = [(int(row[0]), float(row[2])) for row in self._rows if row[2]]
+        if losses:
+            left.plot(*zip(*losses, strict=True), color="#8899aa", linewidth=0.8)
+        left.set_xlabel("step")
+        left.set_ylabel("loss")
+        right = left.twinx()
+        right.set_ylabel("recall on held-out photos, %")
+        right.set_ylim(0, 102)
+        for column, name in enumerate(COLUMNS[4:], 4):
+            points = [(int(row[0]), float(row[column])) for row in self._rows if row[column]]
+            if points:
+                right.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
+        if right.get_legend_handles_labels()[0]:
+            right.legend(loc="lower right")
+        with replacing(self._folder / "curve.png") as part:
+            canvas.print_png(str(part))  # type: ignore[no-untyped-call]
+
+
+class Board:
+    """TensorBoard's events in a run's folder, where tensorboard is installed."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Go on after `step`."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self._writer: Any = None
+            return
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Some numbers of one step."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writer is not None:
+            self._writer.close()

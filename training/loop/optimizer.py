@@ -1,0 +1,91 @@
+"""Steps downhill: the optimiser, its learning rate by time, and half precision on GPUs."""
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from place_search.training.config import TrainingConfig
+from place_search.training.loop.split_network import Trained
+
+WARM_UP = 30
+"""Steps over which AdamW's rate rises, while it does not know its gradients yet."""
+
+
+class Optimizer:
+    """An optimiser over the trained part; the NetVLAD layer has a rate of its own."""
+
+    def __init__(self, trained: Trained, recipe: TrainingConfig, device: torch.device) -> None:
+        self._recipe = recipe
+        self._kind = {
+            "auto": _best_kind(device),
+            "float32": None,
+            "bfloat16": torch.bfloat16,
+            "float16": torch.float16,
+        }[recipe.precision]
+        self._device = device
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._kind == torch.float16)
+        groups: list[dict[str, Any]] = [
+            {"params": list(part.parameters()), "share": share}
+            for part, share in (
+                (trained.units, 1.0),
+                (trained.pool.assignment, recipe.assignment_rate),
+            )
+        ]
+        groups.append({"params": [trained.pool.centroids], "share": recipe.centroid_rate})
+        groups = [group for group in groups if group["params"]]
+        rate, decay = recipe.learning_rate, recipe.weight_decay
+        self._torch: torch.optim.Optimizer
+        if recipe.optimizer == "sgd":
+            self._torch = torch.optim.SGD(
+                groups, lr=rate, momentum=recipe.momentum, weight_decay=decay
+            )
+        else:
+            self._torch = torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
+
+    def rate(self, epoch: float, step: int) -> float:
+        """The learning rate at a time, in epochs with fractions and in steps, both from 0."""
+        recipe = self._recipe
+        if recipe.halve_every:
+            return recipe.learning_rate * 0.5 ** (int(epoch) // recipe.halve_every)
+        rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1, epoch / recipe.epochs)))
+        return rate * min(1.0, (step + 1) / WARM_UP)
+
+    def begin(self, rate: float) -> None:
+        """Set the rate and forget the last gradients."""
+        for group in self._torch.param_groups:
+            group["lr"] = rate * group["share"]
+        self._torch.zero_grad()
+
+    def cast(self) -> AbstractContextManager[object]:
+        """Inside, products are computed in half precision where that is chosen."""
+        return torch.autocast(self._device.type, dtype=self._kind, enabled=self._kind is not None)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add a loss's gradients."""
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def step(self) -> None:
+        """Change the weights."""
+        self._scaler.step(self._torch)
+        self._scaler.update()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"optimizer": self._torch.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state. Raises ValueError where it is of other weights."""
+        self._torch.load_state_dict(state["optimizer"])
+        if state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+
+
+def _best_kind(device: torch.device) -> torch.dtype | None:
+    """Half precision on GPUs, and of that bfloat16 where it needs no emulation; CPUs gain none."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16

@@ -1,0 +1,137 @@
+"""What an epoch trains on: batches of places, or passes of tuples that are mined one by one."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from place_search.core.files import write_whole
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.training.config import TrainingConfig
+from place_search.training.data.batches import place_batches
+from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.mining import TrainingTuple, mine, plan_pass
+from place_search.training.data.places import Places
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.run_folder import MINED
+from place_search.training.loop.split_network import Trained
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Photos of one backward pass; `places` are the numbers of their places, None for a tuple."""
+
+    items: Sequence[Item]
+    places: Sequence[int] | None = None
+
+
+Batch = list[Part]
+
+
+class PlacePasses:
+    """Multi-similarity: an epoch is one pass over batches of places."""
+
+    count = 1
+
+    def __init__(self, places: Places, recipe: TrainingConfig, team: ProcessGroup) -> None:
+        self._places, self._recipe, self._team = places, recipe, team
+
+    def batches(self, epoch: int, part: int) -> list[Batch]:
+        """This process's batches."""
+        drawn = place_batches(self._places, self._recipe, epoch, self._team)
+        return [
+            [
+                Part(
+                    [item for _, items in batch for item in items],
+                    [number for number, items in batch for _ in items],
+                )
+            ]
+            for batch in drawn
+        ]
+
+
+class TuplePasses:
+    """Triplets: so many queries are mined with the weights of that moment, then trained on.
+
+    What a pass found is written down before it is trained on, so that a run that is killed goes
+    on with the same tuples.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        recipe: TrainingConfig,
+        team: ProcessGroup,
+        inputs: Inputs,
+        trained: Trained,
+        folder: Path,
+        advance: Advance,
+        save: Callable[[], None],
+    ) -> None:
+        self._places, self._recipe, self._team = places, recipe, team
+        self._inputs, self._trained = inputs, trained
+        self._folder, self._advance, self._save = folder, advance, save
+        self._remembered: dict[int, Rows] = {}
+        self.count = math.ceil(len(places.queries) / recipe.queries_a_cache)
+
+    def batches(self, epoch: int, part: int) -> list[Batch]:
+        """This process's batches, one part a tuple."""
+        tuples, team, size = self._tuples(epoch, part), self._team, self._recipe.batch
+        tuples = tuples[: len(tuples) // team.size * team.size][team.rank :: team.size]
+        parts = [Part(found.items) for found in tuples]
+        return [parts[start : start + size] for start in range(0, len(parts), size)]
+
+    def _tuples(self, epoch: int, part: int) -> list[TrainingTuple]:
+        path = self._folder / MINED
+        if path.is_file():
+            known = json.loads(path.read_text("utf-8"))
+            self._remembered = {
+                int(row): np.array(rows, dtype=np.int64)
+                for row, rows in known["remembered"].items()
+            }
+            if known["pass"] == [epoch, part]:
+                return [_tuple(items) for items in known["tuples"]]
+        tuples = self._mine(epoch, part)
+        for found in tuples:
+            self._remembered[found.query[0]] = np.array([row for row, _ in found.negatives])
+        self._team.wait()
+        if self._team.leads:
+            # The tuples of the pass before are needed until a checkpoint is past them.
+            self._save()
+            table = {
+                "pass": [epoch, part],
+                "tuples": [found.items for found in tuples],
+                "remembered": {row: rows.tolist() for row, rows in self._remembered.items()},
+            }
+            write_whole(path, json.dumps(table).encode())
+        self._team.wait()
+        return tuples
+
+    def _mine(self, epoch: int, part: int) -> list[TrainingTuple]:
+        recipe = self._recipe
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(self._places.queries)
+        start = part * recipe.queries_a_cache
+        rows = order[start : start + recipe.queries_a_cache].tolist()
+        # Where views are drawn, a query is compared as another one in each epoch.
+        views = recipe.views
+        queries = [(row, 1 + (row + epoch) % views if views else 0) for row in rows]
+        random = np.random.default_rng((recipe.seed, epoch, part))
+        return mine(
+            plan_pass(self._places, recipe, queries, random, self._remembered),
+            recipe,
+            self._inputs,
+            self._trained,
+            self._team,
+            self._folder / "mining",
+            lambda done, total: self._advance(f"Mining {epoch + 1}.{part + 1}", done, total),
+        )
+
+
+def _tuple(items: Sequence[Sequence[int]]) -> TrainingTuple:
+    query, positive, *negatives = ((row, view) for row, view in items)
+    return TrainingTuple(query, positive, tuple(negatives))

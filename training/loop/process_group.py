@@ -1,0 +1,70 @@
+"""The processes that train together, one a GPU: torch's own DistributedDataParallel."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessGroup:
+    """This process's place among those that train together; alone without `torchrun`."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes what is shared."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Wait until all have come this far."""
+        if self.size > 1:
+            distributed.barrier()
+
+    def mean(self, value: Tensor) -> float:
+        """The mean of a number over all processes."""
+        if self.size > 1:
+            value = value.detach().clone()
+            distributed.all_reduce(value)
+            value /= self.size
+        return float(value.detach())
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """A module whose gradients are means over all processes."""
+        return DistributedDataParallel(module) if self.size > 1 else module
+
+    def apart(self, module: nn.Module) -> AbstractContextManager[object]:
+        """Inside, gradients are summed up here and not yet shared."""
+        if isinstance(module, DistributedDataParallel):
+            held: AbstractContextManager[object] = module.no_sync()
+            return held
+        return nullcontext()
+
+    def leave(self) -> None:
+        """Part from the others."""
+        if self.size > 1:
+            distributed.destroy_process_group()
+
+
+def join_team() -> ProcessGroup:
+    """The team that `torchrun` started this process in, or this process alone.
+
+    On a GPU where there is one, else on the CPU.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    gpu = torch.cuda.is_available()
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if gpu else torch.device("cpu")
+    if gpu:
+        torch.cuda.set_device(device)
+    if size == 1:
+        return ProcessGroup(device=device)
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if gpu else "gloo")
+    return ProcessGroup(distributed.get_rank(), size, device)

@@ -1,0 +1,147 @@
+"""A run's folder, `MODEL.run` beside the model: what it began with, and where it stands."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from place_search.core.files import write_whole
+from place_search.models import read_card
+from place_search.models.card import CARD_NAME
+from place_search.training.config import TrainingConfig, differences
+from place_search.training.data.places import Places
+from place_search.training.errors import TrainingError
+from place_search.training.loop.checkpoint import CHECKPOINT, plain_errors
+from place_search.training.loop.process_group import ProcessGroup
+
+START = "start"
+MINED = "mined.json"
+ABOUT = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run, and what it began with."""
+
+    path: Path
+    about: Mapping[str, Any]
+
+    @property
+    def start(self) -> Path:
+        """The model that the run began with, as it was then."""
+        return self.path / START
+
+    @property
+    def skipped(self) -> Sequence[Sequence[int]]:
+        """Rows that could not be read when the run began: to train on, and to validate on."""
+        rows: list[list[int]] = self.about["skipped"]
+        return rows
+
+    def close(self) -> None:
+        """Remove what only a run that goes on needs."""
+        for name in (CHECKPOINT, MINED):
+            (self.path / name).unlink(missing_ok=True)
+        for name in ("features", "mining", START):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def folder_of(out: Path) -> Path:
+    """Where the run that makes the model `out` is kept."""
+    return out.with_name(f"{out.name}.run")
+
+
+def begin_run(
+    out: Path,
+    start: Path,
+    recipe: TrainingConfig,
+    data: str,
+    skipped: Sequence[Sequence[int]],
+    team: ProcessGroup,
+) -> RunFolder:
+    """Make the folder of a new run, with a copy of the model that it starts from."""
+    path = folder_of(out)
+    about = {
+        "recipe": asdict(recipe),
+        "data": data,
+        "model": read_card(start).id,
+        "skipped": list(skipped),
+    }
+    if team.leads:
+        with plain_errors(path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
+            shutil.copytree(start, path / START)
+            write_whole(path / ABOUT, json.dumps(about, indent=1).encode())
+    team.wait()
+    return RunFolder(path, about)
+
+
+def require_no_run(out: Path) -> None:
+    """Make sure that no run of this name is unfinished.
+
+    Raises:
+        TrainingError: there is one.
+    """
+    path = folder_of(out)
+    if (path / START).is_dir():
+        raise TrainingError(
+            f"{path} holds a run already: go on with it by --resume, delete that folder, or choose "
+            "another --out."
+        )
+
+
+def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
+    """The run to resume; None where it was killed before there was anything to resume.
+
+    Raises:
+        TrainingError: it is finished, or began otherwise or with other photos.
+    """
+    path = folder_of(out)
+    if not (path / ABOUT).is_file():
+        return None
+    if not (path / START).is_dir():
+        raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
+    try:
+        about = json.loads((path / ABOUT).read_text("utf-8"))
+        began, photos, _ = about["recipe"], about["data"], about["skipped"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path / ABOUT} is damaged ({error}); delete that folder and start anew."
+        ) from error
+    changed = differences(began, recipe)
+    if changed:
+        raise TrainingError(
+            f"{path} began with other settings ({', '.join(changed)}); resume it with those it "
+            "began with."
+        )
+    if photos != data:
+        raise TrainingError(
+            f"{path} began with other photos; bring back the list it began with, or start a new "
+            "run under another --out."
+        )
+    return RunFolder(path, about)
+
+
+def data_stamp(places: Places, validation: Places | None) -> str:
+    """A hash of the photos' names and of what is known of them."""
+    together = sha256()
+    for part in (places, validation):
+        if part is None:
+            continue
+        together.update("\n".join(part.photos).encode())
+        for rows in (part.queries, part.database, *part.positives):
+            together.update(rows.tobytes() + b";")
+    return together.hexdigest()[:32]
+
+
+def replace_model(new: Path, out: Path) -> None:
+    """Put a finished model in the place of the clustered one that it was trained from."""
+    old = out.with_name(f".{out.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if (out / CARD_NAME).is_file():
+        out.rename(old)
+    new.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""A network in two: what stays as it is, and what is trained."""
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from place_search.models.network import Network
+from place_search.training.errors import TrainingError
+
+
+class Frozen(nn.Module):
+    """(N, H, W, 3) photos to the features that the trained part begins with."""
+
+    pixel_mean: Tensor
+    pixel_scale: Tensor
+
+    def __init__(self, network: Network, units: list[nn.Module]) -> None:
+        super().__init__()
+        self.register_buffer("pixel_mean", network.pixel_mean, persistent=False)
+        self.register_buffer("pixel_scale", network.pixel_scale, persistent=False)
+        self.units = nn.Sequential(*units)
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 to (N, C, h, w)."""
+        x = (photos.float() - self.pixel_mean) * self.pixel_scale
+        y: Tensor = self.units(x.permute(0, 3, 1, 2))
+        return y
+
+
+class Trained(nn.Module):
+    """Features to descriptors: the last units of the backbone, and the NetVLAD layer."""
+
+    def __init__(self, network: Network, units: list[nn.Module]) -> None:
+        super().__init__()
+        self.units = nn.Sequential(*units)
+        self.pool = network.pool
+
+    def cells(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) features to (N, C', h, w) L2-normalised cells."""
+        return functional.normalize(self.units(features), dim=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) features to (N, D) descriptors."""
+        # Sums over hundreds of cells need more than half precision has.
+        cells = self.cells(features.contiguous(memory_format=torch.channels_last)).float()
+        with torch.autocast(cells.device.type, enabled=False):
+            y: Tensor = self.pool(cells)
+        return y
+
+
+def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
+    """Cut a network before its backbone's last `train_last` units that have weights; -1 for all.
+
+    The parts share the network's own weights. Norms keep their statistics: batches are small.
+
+    Raises:
+        TrainingError: the backbone has not so many units, or the layer was never clustered.
+    """
+    if not network.pool.centroids.any() or not network.pool.assignment.weight.any():
+        raise TrainingError(
+            "The model's NetVLAD layer is empty: fit its vocabulary with `place-search cluster` "
+            "first."
+        )
+    units = network.backbone.units()
+    weighty = [at for at, unit in enumerate(units) if any(True for _ in unit.parameters())]
+    if train_last > len(weighty):
+        raise TrainingError(
+            f"The backbone has {len(weighty)} units with weights, so the last {train_last} cannot "
+            "be trained; give --train-last a smaller number, or -1 for all."
+        )
+    cut = 0 if train_last < 0 else len(units) if train_last == 0 else weighty[-train_last]
+    network.eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    # The layout in which convolutions on CPUs are nearly twice as fast.
+    network.backbone.to(memory_format=torch.channels_last)
+    frozen, trained = Frozen(network, units[:cut]), Trained(network, units[cut:])
+    for parameter in trained.parameters():
+        parameter.requires_grad_(True)
+    return frozen, trained
+
+
+def weights_stamp(*parts: nn.Module) -> str:
+    """A hash of weights, as a name for what was computed with them."""
+    together = hashlib.sha256()
+    for tensor in _tensors(parts):
+        together.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return together.hexdigest()[:32]
+
+
+def _tensors(parts: tuple[nn.Module, ...]) -> Iterator[Tensor]:
+    for part in parts:
+        yield from part.parameters()
+        yield from part.buffers()

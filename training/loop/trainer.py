@@ -1,0 +1,225 @@
+"""The training loop: from the checkpoint, or the beginning, until nothing gets better."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from place_search.models.network import Network
+from place_search.training.config import TrainingConfig
+from place_search.training.data.inputs import Inputs
+from place_search.training.data.places import Places
+from place_search.training.errors import TrainingError
+from place_search.training.loop.checkpoint import (
+    BEST,
+    CHECKPOINT,
+    Progress,
+    load_table,
+    load_weights,
+    plain_errors,
+    save_table,
+)
+from place_search.training.loop.curve import Board, Curve
+from place_search.training.loop.losses import multi_similarity, triplet_ranking
+from place_search.training.loop.optimizer import Optimizer
+from place_search.training.loop.passes import Advance, Batch, Part, PlacePasses, TuplePasses
+from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.loop.run_folder import RunFolder
+from place_search.training.loop.split_network import split_network
+from place_search.training.loop.validate import validate
+
+BOARD_STEPS = 10
+
+
+class Trainer:
+    """One run over `places`, validated on `validation`, kept in a run's folder."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        network: Network,
+        recipe: TrainingConfig,
+        places: Places,
+        validation: Places,
+        team: ProcessGroup,
+        advance: Advance,
+        save_seconds: float,
+    ) -> None:
+        self._run, self._recipe, self._team, self._advance = run, recipe, team, advance
+        self._validation = validation
+        self._save_seconds, self._saved = save_seconds, time.monotonic()
+        self._network = network.to(team.device)
+        frozen, self._trained = split_network(network, recipe.train_last)
+        features = run.path / "features"
+        self._inputs = Inputs(places, recipe, frozen, team, features / "train")
+        self._checks = Inputs(validation, recipe, frozen, team, features / "held-out")
+        self._passes = (
+            PlacePasses(places, recipe, team)
+            if recipe.loss == "multi-similarity"
+            else TuplePasses(
+                *(places, recipe, team, self._inputs, self._trained),
+                *(run.path, advance, self._save),
+            )
+        )
+        self._module = team.wrap(self._trained)
+        self._optimizer = Optimizer(self._trained, recipe, team.device)
+        self.progress = Progress()
+        if (run.path / CHECKPOINT).is_file():
+            self._restore()
+        self._curve = Curve(run.path, self.progress.step)
+        self._board = Board(run.path, self.progress.step) if team.leads else None
+
+    def go(self) -> None:
+        """Train to the end; the best weights so far are in the run's folder at any time.
+
+        Raises:
+            TrainingError: the loss is no number, a photo is gone, the disk is full.
+        """
+        at = self.progress
+        began, waited = time.monotonic() - at.seconds, at.waited
+        try:
+            with plain_errors(self._run.path):
+                if at.cached is None:
+                    at.cached = self._worth_caching()
+                if at.cached:
+                    self._inputs.cache(lambda *done: self._advance("Describing photos", *done))
+                    self._checks.cache(lambda *done: self._advance("Describing held-out", *done))
+                if not at.first:
+                    at.first = at.best = self._validate()
+                    self._save_best()
+                    self._save()
+                while not at.finished:
+                    self._epoch()
+                    at.seconds = time.monotonic() - began
+                    at.waited = waited + self._inputs.waited
+                    self._save()
+        finally:
+            self._inputs.close()
+            self._checks.close()
+            if self._board is not None:
+                self._board.close()
+
+    def load_best(self) -> None:
+        """Give the network the weights that found most in validation."""
+        path = self._run.path / BEST
+        load_weights(self._network, load_table(path)["state_dict"], path)
+
+    def _worth_caching(self) -> bool:
+        """Whether what the frozen part gives should be kept on disk."""
+        return self._inputs.worth_caching() and self._checks.worth_caching()
+
+    def _epoch(self) -> None:
+        at, passes = self.progress, self._passes
+        while at.part < passes.count:
+            self._pass()
+            at.part, at.done = at.part + 1, 0
+        at.epoch, at.part = at.epoch + 1, 0
+        recall = self._validate()
+        if _worth(recall) > _worth(at.best):
+            at.best, at.best_epoch, at.since = recall, at.epoch, 0
+            self._save_best()
+        else:
+            at.since += 1
+        self._check_end()
+
+    def _pass(self) -> None:
+        at, count = self.progress, self._passes.count
+        batches = self._passes.batches(at.epoch, at.part)
+        if not batches and self._recipe.loss == "multi-similarity":
+            raise TrainingError(
+                "No two photos are of places apart, so there is no batch to train on; give photos "
+                "of more places, or a smaller --window or --negative-m."
+            )
+        left = batches[at.done :]
+        features = self._inputs.stream(part.items for batch in left for part in batch)
+        stage = f"Epoch {at.epoch + 1}" + (f", {at.part + 1} of {count}" if count > 1 else "")
+        for batch in left:
+            time_now = at.epoch + (at.part + at.done / len(batches)) / count
+            rate = self._optimizer.rate(time_now, at.step)
+            loss = self._step(batch, features, rate)
+            at.done, at.step = at.done + 1, at.step + 1
+            self._curve.add_loss(at.step, at.epoch + 1, loss, rate)
+            if self._board is not None and at.step % BOARD_STEPS == 0:
+                self._board.add(at.step, {"loss": loss, "learning rate": rate})
+            self._advance(stage, at.done, len(batches))
+
+    def _step(self, batch: Batch, features: Iterator[Tensor], rate: float) -> float:
+        self._optimizer.begin(rate)
+        total = torch.zeros((), device=self._team.device)
+        for number, part in enumerate(batch, 1):
+            last = number == len(batch)
+            with nullcontext() if last else self._team.apart(self._module):
+                with self._optimizer.cast():
+                    descriptors = self._module(next(features))
+                loss = self._loss(descriptors, part) / len(batch)
+                self._optimizer.backward(loss)
+            # A loss that leaves pairs out may leave out just those that are no numbers.
+            total += loss.detach() + 0 * descriptors.detach().sum()
+        value = self._team.mean(total)
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss of step {self.progress.step + 1} is {value} at a learning rate of "
+                f"{rate:g}; go on from the last checkpoint with --resume and a lower "
+                "--learning-rate."
+            )
+        # Only now are the weights known to be good.
+        if time.monotonic() - self._saved >= self._save_seconds:
+            self._save()
+        self._optimizer.step()
+        return value
+
+    def _loss(self, descriptors: Tensor, part: Part) -> Tensor:
+        if part.places is None:
+            query, positive, negatives = descriptors[:1], descriptors[1:2], descriptors[2:]
+            return triplet_ranking(query, positive[None], negatives[None], self._recipe.margin)
+        places = torch.tensor(part.places, device=descriptors.device)
+        return multi_similarity(descriptors, places, base=self._recipe.base)
+
+    def _validate(self) -> dict[str, float]:
+        at = self.progress
+        found = validate(self._validation, self._recipe.views, self._checks, self._trained)
+        self._curve.add_recall(at.step, at.epoch, found)
+        if self._board is not None:
+            self._board.add(at.step, {f"recall@{n}": share for n, share in found.items()})
+        return {str(n): share for n, share in found.items()}
+
+    def _check_end(self) -> None:
+        at, recipe = self.progress, self._recipe
+        at.finished = at.epoch >= recipe.epochs or at.since >= recipe.patience
+
+    def _save_best(self) -> None:
+        if self._team.leads:
+            save_table({"state_dict": self._network.state_dict()}, self._run.path / BEST)
+
+    def _save(self) -> None:
+        """Write where this run stands: the curve first, so that it is never behind."""
+        self._saved = time.monotonic()
+        if not self._team.leads:
+            return
+        self._curve.save()
+        table = {
+            "state_dict": self._network.state_dict(),
+            "progress": asdict(self.progress),
+            **self._optimizer.state(),
+        }
+        save_table(table, self._run.path / CHECKPOINT)
+        if self.progress.done == 0:
+            self._curve.draw()
+
+    def _restore(self) -> None:
+        path = self._run.path / CHECKPOINT
+        table = load_table(path)
+        load_weights(self._network, table["state_dict"], path)
+        self._optimizer.load(table)
+        self.progress = Progress(**table["progress"])
+        if self.progress.finished:  # more epochs, or more patience, may have been asked for
+            self._check_end()
+
+
+def _worth(recall: dict[str, float]) -> tuple[float, float]:
+    """Recall@5 decides, as in the paper, and where it is equal Recall@1."""
+    return recall["5"], recall["1"]

