@@ -32,12 +32,11 @@ from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, is_split, read_split
 from place_search.indexer.storage.manifest import Manifest, Skipped, current_index_id, read_manifest
 from place_search.indexer.storage.shards import Row
-from place_search.indexer.stores.store_card import AUTO, KINDS, TARGET_RECALL, StoreCard
+from place_search.indexer.stores.store_card import AUTO, TARGET_RECALL, StoreCard, store_kinds
 from place_search.indexer.stores.vectors import Box, Hit, VectorStore, exact_search
 
 __all__ = [
     "AUTO",
-    "KINDS",
     "TARGET_RECALL",
     "Box",
     "BuildReport",
@@ -86,6 +85,7 @@ __all__ = [
     "read_split",
     "remove_places",
     "repair_index",
+    "store_kinds",
     "sync_photos",
     "to_position",
     "to_utm",

@@ -52,7 +52,7 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     runs = _runs(change, per_shard)
     parts = [part for run in runs for part in cut(_live_ids(change, run).tolist(), per_shard)]
     rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
-    known = int(np.searchsorted(contents.rows.place_ids, change.card.through, side="right"))
+    known = int(np.searchsorted(contents.rows.place_ids, change.card.max_place_id, side="right"))
     if not runs and not store and known == change.card.count == change.manifest.places:
         return False
     request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)

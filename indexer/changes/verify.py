@@ -28,10 +28,10 @@ from place_search.indexer.storage.commit import finalize_commit, is_stamped, pen
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
-    FIXED_NAMES,
     FORMAT_VERSION,
     Manifest,
     Skipped,
+    is_fixed_name,
     read_manifest,
 )
 from place_search.indexer.storage.plan import Entry, Plan
@@ -195,7 +195,7 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
 def _path(folder: Path, manifest: Manifest, name: str) -> Path:
     pending = folder / pending_name(name, manifest.index_id)
     plain = folder / name
-    if name in FIXED_NAMES and pending.is_file() and not is_stamped(plain, manifest.files[name]):
+    if is_fixed_name(name) and pending.is_file() and not is_stamped(plain, manifest.files[name]):
         return pending
     return plain
 

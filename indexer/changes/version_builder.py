@@ -316,7 +316,7 @@ class VersionBuilder:
             [files[name] for name in names],
             draft.removed,
             kind and kind.kind,
-            plan.through,
+            plan.max_place_id,
         )
         self.progress("index", 0, len(rows))
         with self.clock.stage("index"):

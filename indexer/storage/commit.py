@@ -12,16 +12,16 @@ from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
 from place_search.indexer.errors import IndexFormatError, IndexWriteError
 from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.indexer.storage.manifest import (
-    FIXED_NAMES,
     JOURNAL,
     MANIFEST,
     Manifest,
+    is_fixed_name,
     number_of,
     read_manifest,
 )
 from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
 
-_PENDING = re.compile(rf"(?:{'|'.join(map(re.escape, FIXED_NAMES))})\.[0-9a-f]{{16}}")
+_PENDING = re.compile(r"(.+)\.[0-9a-f]{16}")
 
 
 def pending_name(name: str, index_id: str) -> str:
@@ -72,7 +72,7 @@ def current(folder: Path) -> Manifest | None:
 
 def finalize_commit(folder: Path, manifest: Manifest) -> None:
     """Finish what may be left to do after the commit of a manifest: plain names for its files."""
-    for name in FIXED_NAMES:
+    for name in filter(is_fixed_name, manifest.files):
         pending = folder / pending_name(name, manifest.index_id)
         if pending.exists() and not is_stamped(folder / name, manifest.files[name]):
             pending.replace(folder / name)
@@ -93,7 +93,7 @@ def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
 def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
     stamp = manifest.files[name]
     path = folder / name
-    if name not in FIXED_NAMES:
+    if not is_fixed_name(name):
         if _is_sized(path, stamp):
             return path
     else:
@@ -110,11 +110,11 @@ def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
     """Delete index files that belong to no version any more; files of others are left alone."""
     kept = set(keep)
     for entry in list(folder.iterdir()):
-        if _PENDING.fullmatch(entry.name) or entry.name.endswith(PART):
+        pending = _PENDING.fullmatch(entry.name)
+        name = pending[1] if pending else entry.name
+        ours = is_fixed_name(name) and (pending or name not in kept)
+        if ours or entry.name.endswith(PART):
             entry.unlink()
-    for name in FIXED_NAMES:
-        if name not in kept:
-            (folder / name).unlink(missing_ok=True)
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"

@@ -21,14 +21,13 @@ from place_search.models import Model
 
 MANIFEST = "manifest.json"
 JOURNAL = "building.jsonl"
-FAISS = "index.faiss"
-MILVUS = "index.milvus"
 FORMAT = "place-search index"
 FORMAT_VERSION = 2
 
-FIXED_NAMES = (JOINED, FAISS, MILVUS)
-"""Files that keep their name from one version of an index to the next."""
+FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
+"""Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
 
+_STORE_FILE = re.compile(r"index\.[a-z0-9][a-z0-9-]*")
 _NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
 
 
@@ -117,7 +116,12 @@ class Manifest:
 
 def store_file(kind: str) -> str:
     """What the file of a kind of vector store is called."""
-    return MILVUS if kind == "milvus" else FAISS
+    return f"index.{'faiss' if kind in FAISS_KINDS else kind}"
+
+
+def is_fixed_name(name: str) -> bool:
+    """Whether a file keeps its name from one version of an index to the next."""
+    return name == JOINED or _STORE_FILE.fullmatch(name) is not None
 
 
 def number_of(name: str) -> int | None:
@@ -220,7 +224,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
     for name in files:
         # Names come from a file that anybody may have written: none may lead out of the folder.
-        if name not in FIXED_NAMES and number_of(name) is None:
+        if not is_fixed_name(name) and number_of(name) is None:
             raise ValueError(name)
     numbered = [name for name in files if name.startswith(f"{SHARDS}/")]
     manifest = Manifest(

@@ -1,5 +1,6 @@
 """A FAISS index opened for search, beside the descriptors that it is an index of."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class FaissStore(SnapshotStore):
         box: Box | None,
     ) -> Found:
         ids = self._rows.place_ids[: self._known] if only is None else only
-        there = int(np.searchsorted(ids, self._card.through, side="right"))
+        there = int(np.searchsorted(ids, self._card.max_place_id, side="right"))
         if not there:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         bitmap = self._live if only is None else self._bitmap(only)
@@ -59,7 +60,11 @@ class FaissStore(SnapshotStore):
             similarities, found = self._index.search(
                 query[None],
                 min(self._candidates(wanted), there),
-                params=self._parameters(selector, probes, wanted),
+                params=self._parameters(
+                    {} if selector is None else {"sel": selector},
+                    probes,
+                    self._candidates(wanted),
+                ),
             )
             found, similarities = found[0], similarities[0]
             found, similarities = found[found >= 0], similarities[found >= 0]
@@ -68,24 +73,24 @@ class FaissStore(SnapshotStore):
             if probes == self._card.lists:  # a graph, in which the filter left islands
                 return self._exhaustive(query, ids[:there], wanted)
             probes = self._card.lists
-        if self.kind != "exact":
-            similarities = self._cosines(found, query)
-        return found, similarities
+        return self._compared(found, similarities, query)
 
-    def _parameters(self, selector: Any, probes: int, wanted: int) -> Any:
-        candidates = self._candidates(wanted)
-        options: dict[str, Any] = {} if selector is None else {"sel": selector}
-        if self.kind == "exact":
-            return faiss.SearchParameters(**options)
-        if self.kind == "rabitq":
-            return faiss.RaBitQSearchParameters(qb=QUERY_BITS, **options)
-        if self.kind == "ivf-rabitq":
-            return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
-        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
+    @abstractmethod
+    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        """FAISS's parameters of a search; `options` restrict it to some ids."""
+
+    def _compared(
+        self,
+        found: NDArray[np.int64],
+        similarities: NDArray[np.float32],
+        query: NDArray[np.float32],
+    ) -> Found:
+        """Candidates with their cosines, which codes only estimate."""
+        return found, self._cosines(found, query)
 
     def _bitmap(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """One bit for each place id up to the last in the file: whether it is among these."""
-        flags = np.zeros(self._card.through + 1, np.bool_)
+        flags = np.zeros(self._card.max_place_id + 1, np.bool_)
         flags[ids[: np.searchsorted(ids, len(flags))]] = True
         return np.packbits(flags, bitorder="little")
 

@@ -8,7 +8,6 @@ one is made: until then readers of the version before may need it.
 import json
 import uuid
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from place_search.core.files import FileStamp, write_whole
 from place_search.indexer.errors import CollectionLostError, StoreOutageError
-from place_search.indexer.storage.manifest import MILVUS
+from place_search.indexer.storage.manifest import store_file
 from place_search.indexer.stores.milvus_client import (
     LONG,
     MilvusConnection,
@@ -37,8 +36,11 @@ _BATCH_BYTES = 8 << 20
 _LONGEST_NAME = 4096
 
 
-class MilvusEngine:
+class MilvusBuilder:
     """Collections with a vector, a name and a position for each place."""
+
+    is_exact = False
+    drops_removed = False
 
     def __init__(self, exact_bytes: int = EXACT_BYTES) -> None:
         """Up to so many bytes of descriptors are all compared; more are linked to a graph."""
@@ -55,20 +57,18 @@ class MilvusEngine:
         link.call("flush", name, seconds=LONG)
         _index(link, name, "FLAT" if exact else "HNSW")
         _await(link, name, count)
-        card = replace(
-            card, count=count, trained=count, through=int(rows.place_ids[-1]), recall_at_10=1.0
-        )
+        card = card.built_of(rows.place_ids)
         stamp = _write(path, name, card, "FLAT" if exact else "HNSW")
         if exact:
             return card, stamp
-        return tuned(card, rows, partial(self.open, path=path, rows=rows)), stamp
+        return tuned(self, card, rows, path), stamp
 
     def update(
         self, card: StoreCard, old: Path, rows: Rows, path: Path
     ) -> tuple[StoreCard, FileStamp]:
         """Add what came after; what the rows lack stays, unless it has become much."""
         note = read_note(old)
-        known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
+        known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
         if card.count - known > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - known
@@ -76,7 +76,7 @@ class MilvusEngine:
         # A run that was killed may have put some of them there already.
         _put(link, note["collection"], rows, known, "upsert")
         _await(link, note["collection"], count)
-        card = replace(card, count=count, through=int(rows.place_ids[-1]))
+        card = replace(card, count=count, max_place_id=int(rows.place_ids[-1]))
         return card, _write(path, note["collection"], card, note["searched"])
 
     def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
@@ -88,7 +88,7 @@ def _next_collection(link: MilvusConnection, folder: Path) -> str:
     """The name of a new collection, after dropping those that no version of the index has."""
     ledger = folder / LEDGER
     lines = ledger.read_text("utf-8").splitlines() if ledger.exists() else []
-    current = folder / MILVUS
+    current = folder / store_file("milvus")
     used = read_note(current)["collection"] if current.exists() else ""
     kept = []
     for line in lines:

@@ -49,7 +49,7 @@ class MilvusStore(SnapshotStore):
         box: Box | None,
     ) -> Found:
         ids = self._rows.place_ids[: self._known] if only is None else only
-        there = ids[: np.searchsorted(ids, self._card.through, side="right")]
+        there = ids[: np.searchsorted(ids, self._card.max_place_id, side="right")]
         if not len(there):
             return np.empty(0, np.int64), np.empty(0, np.float32)
         limit = self._candidates(wanted)
@@ -83,7 +83,7 @@ class MilvusStore(SnapshotStore):
 
     def _stored_ids(self) -> NDArray[np.int64]:
         parts = [np.empty(0, np.int64)]
-        for start in range(0, self._card.through + 1, PAGE):
+        for start in range(0, self._card.max_place_id + 1, PAGE):
             found = self._link.call(
                 "query",
                 self.collection,

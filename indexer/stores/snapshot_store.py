@@ -24,7 +24,7 @@ class SnapshotStore(ABC):
         self.kind: str = card.kind
         self._card = card
         self._rows = rows
-        self._known = int(np.searchsorted(rows.place_ids, card.through, side="right"))
+        self._known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
         """How many of the rows are in the snapshot."""
         late = list(rows.chunks(start=self._known))
         self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
@@ -70,7 +70,7 @@ class SnapshotStore(ABC):
         """The place ids of all vectors in the snapshot, in any order."""
 
     def _candidates(self, wanted: int) -> int:
-        return wanted if self.kind == "exact" else max(self._card.candidates, 4 * wanted)
+        return max(self._card.candidates, 4 * wanted)
 
     def _cosines(self, ids: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = np.searchsorted(self._rows.place_ids, ids)

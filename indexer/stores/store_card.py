@@ -1,14 +1,18 @@
 """Which vector store an index has, and why: chosen by size, and written in the manifest."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.plugins import has_part, part_names
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.storage.manifest import Manifest
+from place_search.indexer.storage.manifest import FAISS_KINDS, Manifest
 
-Kind: TypeAlias = Literal["exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS = "place_search.indexer.stores.kinds"
+"""The package of the kinds of store."""
 AUTO = "auto"
 
 # FAISS scans about 10 GB of floats a second on one core, and 6 GB of one-bit codes: some 10 ms and
@@ -30,18 +34,18 @@ class StoreCard:
     """What the manifest says of a vector store.
 
     `requested` is a kind or `auto`, `why` the reason for the kind in words. The file holds `count`
-    vectors, of the places up to the id `through`, and `trained` of them were there when its codes
-    and lists were fitted. Of `lists`, `probes` are searched; the best `candidates` are compared
-    exactly. `recall_at_10` against exact search was measured when the file was built. `uri` is
-    where an engine of its own process answers.
+    vectors, of the places up to the id `max_place_id`, and `trained` of them were there when its
+    codes and lists were fitted. A search scans `probes` of its `lists`, and compares the best
+    `candidates` exactly. `recall_at_10` against exact search was measured when the file was built.
+    `uri` is where an engine of its own process answers.
     """
 
-    kind: Kind
+    kind: str
     dims: int
     requested: str = AUTO
     why: str = ""
     count: int = 0
-    through: int = -1
+    max_place_id: int = -1
     trained: int = 0
     lists: int = 0
     probes: int = 0
@@ -60,8 +64,9 @@ class StoreCard:
         if "through" not in table:  # format version 1
             table["kind"] = {"flat": "exact"}.get(table["kind"], table["kind"])
             table |= {"count": places, "through": next_place_id - 1, "trained": places}
+        table["max_place_id"] = table.pop("through")
         known = {field.name for field in fields(cls)}
-        if table.get("kind") not in KINDS or not table.keys() <= known:
+        if not is_store_kind(str(table.get("kind"))) or not table.keys() <= known:
             raise IndexFormatError(
                 "The index uses a vector store that this version does not know; index the photos "
                 "again."
@@ -71,9 +76,17 @@ class StoreCard:
     def to_json(self) -> dict[str, Any]:
         """The card as it stands in a manifest."""
         table = asdict(self)
+        table["through"] = table.pop("max_place_id")
         if not self.uri:
             del table["uri"]
         return table
+
+    def built_of(self, place_ids: NDArray[np.int64]) -> "StoreCard":
+        """The card of a file that was just made of all places, (N,) ascending ids."""
+        count = len(place_ids)
+        return replace(
+            self, count=count, trained=count, max_place_id=int(place_ids[-1]), recall_at_10=1.0
+        )
 
     @property
     def explanation(self) -> str:
@@ -81,6 +94,16 @@ class StoreCard:
         recall = self.recall_at_10
         measured = "" if recall is None else f"; recall@10 {recall:.3f} against exact search"
         return f"{self.kind}: {self.why}{measured}"
+
+
+def is_store_kind(kind: str) -> bool:
+    """Whether there is such a kind of vector store."""
+    return has_part(KINDS, kind.replace("-", "_"))
+
+
+def store_kinds() -> list[str]:
+    """All kinds of vector store there are, those of other distributions too."""
+    return [name.replace("_", "-") for name in part_names(KINDS)]
 
 
 def store_card(manifest: Manifest) -> StoreCard:
@@ -104,10 +127,10 @@ def choose_store(
     """
     exact, codes = count * dims * 4, count * dims // 8
     size = f"{count} × {dims} numbers"
-    kind: Kind
     if requested != AUTO:
-        kind = next(known for known in KINDS if known == requested)
-        why = "as requested"
+        if not is_store_kind(requested):
+            raise ValueError(f"there is no vector store {requested}")
+        kind, why = requested, "as requested"
     elif exact <= exact_bytes:
         kind, why = "exact", f"{size} take {_mb(exact)}, little enough to compare all of them"
     elif codes <= SCAN_BYTES:
@@ -120,7 +143,7 @@ def choose_store(
     if kind == "ivf-rabitq":
         # A power of two near one list for every thousand places.
         lists = 1 << max(1, min(16, round(count / _ROWS_A_LIST).bit_length()))
-    where = uri if kind == "milvus" else ""
+    where = "" if kind in FAISS_KINDS else uri
     return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)
 
 

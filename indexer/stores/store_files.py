@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp
-from place_search.indexer.stores.faiss_builder import FaissEngine
-from place_search.indexer.stores.milvus_builder import MilvusEngine
+from place_search.core.plugins import load_part
 from place_search.indexer.stores.store_card import (
     AUTO,
     DEAD_SHARE,
     EXACT_BYTES,
+    KINDS,
     StoreCard,
     choose_store,
 )
-from place_search.indexer.stores.vectors import Rows, StoreEngine, VectorStore
+from place_search.indexer.stores.vectors import Rows, StoreBuilder, VectorStore
 
 LATE_BYTES = 8 << 20
 """Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
@@ -45,7 +45,7 @@ class StorePlan:
 
     fresh: StoreCard | None
     updated: StoreCard | None
-    through: int
+    max_place_id: int
 
     @property
     def keep(self) -> bool:
@@ -72,17 +72,17 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
     old = request.old
     if old is None:
         return StorePlan(fresh, None, last)
-    known = int(np.searchsorted(ids, old.through, side="right"))
+    known = int(np.searchsorted(ids, old.max_place_id, side="right"))
     late, dead = len(ids) - known, old.count - known
     much = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
     moved = fresh.kind == old.kind and fresh.uri != old.uri
     other = moved or request.requested not in (AUTO, old.kind)
     if not (much or other or (request.fold and (late or dead))):
-        return StorePlan(None, None, old.through)
-    # Only to be made anew does a collection of Milvus lose vectors.
-    stuck = old.kind == "milvus" and request.fold and dead
+        return StorePlan(None, None, old.max_place_id)
+    builder = _builder(old.kind)
+    stuck = request.fold and dead and not builder.drops_removed
     same = fresh.kind == old.kind and not moved and not stuck
-    fits = same and (old.kind == "exact" or len(ids) <= GROWTH * old.trained)
+    fits = same and (builder.is_exact or len(ids) <= GROWTH * old.trained)
     if not fits:
         return StorePlan(fresh, None, last)
     return StorePlan(None, replace(old, requested=request.requested, why=fresh.why), last)
@@ -91,9 +91,9 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
 def write_store(plan: StorePlan, old: Path, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
     """Carry out a plan that does not keep the file; the checksum of `old` holds."""
     if plan.fresh is not None:
-        return _engine(plan.fresh).build(plan.fresh, rows, path)
+        return _builder(plan.fresh.kind).build(plan.fresh, rows, path)
     assert plan.updated is not None  # noqa: S101 - or there would be nothing to write
-    return _engine(plan.updated).update(plan.updated, old, rows, path)
+    return _builder(plan.updated.kind).update(plan.updated, old, rows, path)
 
 
 def open_store(card: StoreCard, path: Path, rows: Rows) -> VectorStore:
@@ -102,8 +102,9 @@ def open_store(card: StoreCard, path: Path, rows: Rows) -> VectorStore:
     Raises:
         IndexFormatError: it cannot be read, or does not fit card and rows.
     """
-    return _engine(card).open(card, path, rows)
+    return _builder(card.kind).open(card, path, rows)
 
 
-def _engine(card: StoreCard) -> StoreEngine:
-    return MilvusEngine() if card.kind == "milvus" else FaissEngine()
+def _builder(kind: str) -> StoreBuilder:
+    builder: StoreBuilder = load_part(KINDS, kind.replace("-", "_")).BUILDER
+    return builder

@@ -1,15 +1,15 @@
 """The cheapest settings of a vector store that find enough, measured against exact search."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows, VectorStore, exact_search
+from place_search.indexer.stores.vectors import Rows, StoreBuilder, exact_search
 
 CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
@@ -25,11 +25,11 @@ _OWN = np.float32(0.85)
 than those of another photo of a place are, where there are several: at a cosine of about 0.55."""
 
 
-def tuned(card: StoreCard, rows: Rows, opened: Callable[[StoreCard], VectorStore]) -> StoreCard:
+def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> StoreCard:
     """The card with the cheapest settings that find enough, and how much they find.
 
-    `opened` gives the store with the settings of a card. The index's own descriptors would be too
-    easy to search for: each is mixed with one of another place.
+    The store that `builder` has written to `path` is opened with each of the settings. The index's
+    own descriptors would be too easy to search for: each is mixed with one of another place.
     """
     sample = spread(rows, _QUERIES)
     own = rows.take(sample)
@@ -38,7 +38,7 @@ def tuned(card: StoreCard, rows: Rows, opened: Callable[[StoreCard], VectorStore
     _, cosines = exact_search(rows, queries, _NEIGHBOURS)
     best = card
     for setting in _settings(card, rows.shape[0]):
-        store = opened(setting)
+        store = builder.open(setting, path, rows)
         found = 0
         for query, exact in zip(queries, cosines, strict=True):
             hits = store.search(query, _NEIGHBOURS)

@@ -86,13 +86,23 @@ class VectorStore(Protocol):
         ...
 
 
-class StoreEngine(Protocol):
+class StoreBuilder(Protocol):
     """How the file of a vector store is made, brought up to date and opened.
 
     The file is a snapshot of the rows there once were. A store opened for other rows goes by
     those: it never finds a vector that they lack, and finds later ones without the file. So
     adding and removing places leaves the file alone, until `update` takes up what has gathered.
     """
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it finds all of the nearest, so that nothing is fitted to the rows."""
+        ...
+
+    @property
+    def drops_removed(self) -> bool:
+        """Whether `update` can take vectors out of its file."""
+        ...
 
     def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write a file for these rows; the card comes back with what the file holds."""

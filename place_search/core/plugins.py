@@ -13,11 +13,21 @@ from typing import Any
 
 
 @cache
-def part_names(package: str) -> tuple[str, ...]:
-    """The names of all parts of a kind, sorted; nothing is imported but the package itself."""
+def _modules(package: str) -> frozenset[str]:
     path = import_module(package).__path__
-    own = {module.name for module in pkgutil.iter_modules(path) if not module.ispkg}
-    return tuple(sorted(own | {point.name for point in entry_points(group=package)}))
+    return frozenset(module.name for module in pkgutil.iter_modules(path) if not module.ispkg)
+
+
+def has_part(package: str, name: str) -> bool:
+    """Whether there is a part of that name; no part is imported."""
+    # Entry points of everything that is installed take 30 ms to read.
+    return name in _modules(package) or bool(entry_points(group=package, name=name))
+
+
+def part_names(package: str) -> tuple[str, ...]:
+    """The names of all parts of a kind, sorted; no part is imported."""
+    others = {point.name for point in entry_points(group=package)}
+    return tuple(sorted(_modules(package) | others))
 
 
 def load_part(package: str, name: str) -> Any:
@@ -26,8 +36,8 @@ def load_part(package: str, name: str) -> Any:
     Raises:
         LookupError: there is no part of that name.
     """
+    if name in _modules(package):
+        return import_module(f"{package}.{name}")
     for point in entry_points(group=package, name=name):
         return point.load()
-    if name not in part_names(package):
-        raise LookupError(f"{package} has no part {name!r}; known are {part_names(package)}")
-    return import_module(f"{package}.{name}")
+    raise LookupError(f"{package} has no part {name!r}; known are {part_names(package)}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from place_search.core.plugins import load_part, part_names
+from place_search.core.plugins import _modules, has_part, load_part, part_names
 
 METADATA = "Metadata-Version: 2.1\nName: more-parts\nVersion: 1\n"
 
@@ -24,12 +24,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(tmp_path)
     for module in ("kinds", "kinds.one", "elsewhere"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    part_names.cache_clear()
+    _modules.cache_clear()
     return "kinds"
 
 
 def test_parts_are_found_by_file_and_by_entry_point(package: str) -> None:
     assert part_names(package) == ("one", "two")
+    assert [has_part(package, name) for name in ("one", "two", "three")] == [True, True, False]
     assert "kinds.one" not in sys.modules
     assert [load_part(package, name).NAME for name in part_names(package)] == ["one", "two"]
 

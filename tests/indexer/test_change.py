@@ -277,7 +277,7 @@ def test_the_store_takes_up_changes_past_a_threshold(
     monkeypatch.setattr("place_search.indexer.stores.store_files.LATE_BYTES", 0)
     remove_places(built, [0])
     index = whole(built)
-    assert (index.store_card.count, index.store_card.through) == (11, 11)
+    assert (index.store_card.count, index.store_card.max_place_id) == (11, 11)
     assert (built / "index.faiss").read_bytes() != faiss
 
 

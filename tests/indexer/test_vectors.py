@@ -12,19 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from place_search.indexer import KINDS, Box, IndexFormatError, StoreCard, VectorStore
-from place_search.indexer.stores.faiss_builder import FaissEngine
-from place_search.indexer.stores.milvus_builder import MilvusEngine
+from place_search.indexer import Box, IndexFormatError, StoreCard, VectorStore
+from place_search.indexer.storage.manifest import FAISS_KINDS
+from place_search.indexer.stores.kinds import exact, hnsw_sq8, ivf_rabitq, rabitq
+from place_search.indexer.stores.milvus_builder import MilvusBuilder
 from place_search.indexer.stores.store_card import choose_store
-from place_search.indexer.stores.vectors import StoreEngine
+from place_search.indexer.stores.vectors import StoreBuilder
 
 Vectors = NDArray[np.float32]
-FAISS: StoreEngine = FaissEngine()
-FLAT: StoreEngine = MilvusEngine()
-GRAPH: StoreEngine = MilvusEngine(exact_bytes=0)
+FAISS: tuple[StoreBuilder, ...] = (
+    exact.BUILDER,
+    rabitq.BUILDER,
+    ivf_rabitq.BUILDER,
+    hnsw_sq8.BUILDER,
+)
+FLAT: StoreBuilder = MilvusBuilder()
+GRAPH: StoreBuilder = MilvusBuilder(exact_bytes=0)
 SERVER = pytest.mark.milvus_server
 CASES = [
-    *((kind, FAISS, False) for kind in KINDS if kind != "milvus"),
+    *((kind, builder, False) for kind, builder in zip(FAISS_KINDS, FAISS, strict=True)),
     pytest.param(("milvus", FLAT, False), id="milvus-lite"),
     pytest.param(("milvus", GRAPH, False), id="milvus-lite-graph"),
     pytest.param(("milvus", FLAT, True), id="milvus-server", marks=SERVER),
@@ -94,7 +100,7 @@ def wanted(
 class Case:
     """One kind of store: its file, its card, and the rows it was built of."""
 
-    engine: StoreEngine
+    engine: StoreBuilder
     card: StoreCard
     path: Path
     rows: MemoryRows
@@ -198,7 +204,7 @@ def test_rows_that_are_removed_are_never_found(case: Case) -> None:
 def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
     left = case.rows.only(np.arange(3060) % 10 != 0)
     card, stamp = case.engine.update(case.card, case.path, left, tmp_path / "next")
-    assert (card.kind, card.through) == (case.card.kind, 5 + 3 * 3059)
+    assert (card.kind, card.max_place_id) == (case.card.kind, 5 + 3 * 3059)
     # A collection keeps what was removed, for readers of the version before, until it is much.
     assert card.count == (3054 if card.kind == "milvus" else 2754)
     if card.kind == "milvus":
@@ -306,6 +312,6 @@ def test_a_card_is_read_back_whatever_its_version() -> None:
     old = StoreCard.read(
         {"kind": "flat", "dims": 96, "candidates": 200}, places=9, next_place_id=12
     )
-    assert (old.kind, old.count, old.through) == ("exact", 9, 11)
+    assert (old.kind, old.count, old.max_place_id) == ("exact", 9, 11)
     with pytest.raises(IndexFormatError, match="this version does not know"):
         StoreCard.read({"kind": "tree", "through": 0}, places=1, next_place_id=1)

@@ -1,0 +1,32 @@
+"""FAISS, a graph (HNSW; Malkov & Yashunin 2020) over numbers of 8 bits."""
+
+from typing import Any
+
+from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilder
+from place_search.indexer.stores.faiss_store import FaissStore, faiss
+from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.tuning import spread
+from place_search.indexer.stores.vectors import Rows
+
+
+class HnswStore(FaissStore):
+    """A graph of descriptors."""
+
+    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
+
+
+class HnswBuilder(FaissBuilder):
+    """Makes graphs."""
+
+    store = HnswStore
+    removes = False
+
+    def empty(self, card: StoreCard, rows: Rows) -> Any:
+        """A graph without nodes, its 8 bits fitted to the range of some rows."""
+        codes: Any = faiss.index_factory(card.dims, "HNSW32_SQ8", faiss.METRIC_INNER_PRODUCT)
+        codes.train(rows.take(spread(rows, TRAINING_ROWS)))
+        return faiss.IndexIDMap2(codes)
+
+
+BUILDER = HnswBuilder()

@@ -1,0 +1,39 @@
+"""FAISS, lists of one-bit codes, of which those near the query are scanned."""
+
+from typing import Any
+
+from place_search.indexer.stores.faiss_builder import FaissBuilder
+from place_search.indexer.stores.faiss_store import QUERY_BITS, FaissStore, faiss
+from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.tuning import spread
+from place_search.indexer.stores.vectors import Rows
+
+ROWS_A_LIST = 40
+"""Rows that each list's centre is fitted to; FAISS asks for 39."""
+ROUNDS = 10
+"""Rounds of k-means."""
+
+
+class IvfRabitqStore(FaissStore):
+    """Lists of codes."""
+
+    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
+
+
+class IvfRabitqBuilder(FaissBuilder):
+    """Makes stores of lists of codes."""
+
+    store = IvfRabitqStore
+
+    def empty(self, card: StoreCard, rows: Rows) -> Any:
+        """Lists around centres that are fitted to some rows; they keep ids of their own."""
+        codes: Any = faiss.index_factory(
+            card.dims, f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
+        )
+        codes.cp.niter = ROUNDS
+        codes.train(rows.take(spread(rows, ROWS_A_LIST * card.lists)))
+        return codes
+
+
+BUILDER = IvfRabitqBuilder()
