@@ -1,6 +1,6 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
-from place_search.core.geodesy import Utm, to_position, to_utm
+from place_search.core.geodesy import Box, Utm, to_position, to_utm
 from place_search.core.progress import Progress
 from place_search.indexer.changes.build import BuildReport, build_index
 from place_search.indexer.changes.change import ChangeReport
@@ -25,7 +25,6 @@ from place_search.indexer.index import Index, open_index
 from place_search.indexer.index_model import open_index_model
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.indexer.places import Place, PlacePhoto
-from place_search.indexer.sources.csv_source import csv_column
 from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
@@ -33,7 +32,7 @@ from place_search.indexer.sources.split import Split, is_split, read_split
 from place_search.indexer.storage.manifest import Manifest, Skipped, current_index_id, read_manifest
 from place_search.indexer.storage.shards import Row
 from place_search.indexer.stores.store_card import AUTO, TARGET_RECALL, StoreCard, store_kinds
-from place_search.indexer.stores.vectors import Box, Hit, VectorStore, exact_search
+from place_search.indexer.stores.vectors import Hit, VectorStore, exact_search
 
 __all__ = [
     "AUTO",
@@ -73,7 +72,6 @@ __all__ = [
     "add_photos",
     "build_index",
     "compact_index",
-    "csv_column",
     "current_index_id",
     "embed_photos",
     "exact_search",

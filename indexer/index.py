@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Box
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.places import Place
@@ -15,7 +16,7 @@ from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import open_store
-from place_search.indexer.stores.vectors import Box, Hit, VectorStore
+from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import Model
 
 _COLUMNS = (

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from place_search.core.geodesy import Position
-from place_search.search.positions import distances_m
+from place_search.core.geodesy import Position, distances_m
 from place_search.search.verification import Verification
 
 MIN_INLIERS = 60

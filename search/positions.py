@@ -1,19 +1,18 @@
 """Which places of an index lie near a point."""
 
 import math
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Position
+from place_search.core.geodesy import Box, Position, distances_m, geocentric
 from place_search.search.errors import ParameterError
 
-if TYPE_CHECKING:
-    from place_search.indexer import Box
-
-EARTH_RADIUS_M = 6_371_008.8
-"""The mean radius: great-circle distances err by at most 0.6 % against the ellipsoid."""
+MIN_RADIUS_OF_CURVATURE_M = 6_335_439.0
+"""Of WGS 84, along a meridian at the equator: no way over the ground turns by more degrees."""
+STRAIGHT_M = 1_000_000.0
+"""Up to here a straight line is at most 0.11 % shorter than the way over the ground."""
 
 
 class PlacePositions:
@@ -23,22 +22,22 @@ class PlacePositions:
         """`place_ids` is (N,), `positions` (N, 2) degrees of latitude and longitude or NaN."""
         known = np.isfinite(positions).all(axis=1)
         self.place_ids: NDArray[np.int64] = place_ids[known]
-        self._latitudes, self._longitudes = np.radians(positions[known]).T
+        self._degrees = positions[known]
+
+    @cached_property
+    def _metres(self) -> NDArray[np.float64]:
+        return geocentric(self._degrees)
 
     def __len__(self) -> int:
         return len(self.place_ids)
 
     def distances_m(self, point: Position) -> NDArray[np.float64]:
-        """Great-circle distance of every place to a point, in metres, in `place_ids` order."""
-        return _haversine_m(self._latitudes, self._longitudes, point)
+        """The distance over the ground of every place to a point, in metres, by `place_ids`."""
+        return distances_m(self._degrees, point)
 
-    def box(self, point: Position, radius_m: float) -> "Box":
+    def box(self, point: Position, radius_m: float) -> Box:
         """A box that holds all points at most `radius_m` metres from a point."""
-        from place_search.indexer import (
-            Box,  # half a second that the start of a server need not wait for
-        )
-
-        reach = math.degrees(radius_m / EARTH_RADIUS_M) * (1 + 1e-6) + 1e-6
+        reach = math.degrees(radius_m / MIN_RADIUS_OF_CURVATURE_M) * (1 + 1e-6) + 1e-6
         south, north = point.latitude - reach, point.latitude + reach
         if south <= -90 or north >= 90 or reach >= 90:  # a pole is inside, so all longitudes are
             return Box(max(south, -90.0), -180.0, min(north, 90.0), 180.0)
@@ -50,25 +49,16 @@ class PlacePositions:
 
     def within(self, point: Position, radius_m: float) -> NDArray[np.int64]:
         """The ids of the places at most `radius_m` metres from a point."""
-        return self.place_ids[self.distances_m(point) <= radius_m]
-
-
-def distances_m(points: NDArray[np.float64], point: Position) -> NDArray[np.float64]:
-    """Great-circle distances of (N, 2) degrees of latitude and longitude to a point, in metres."""
-    latitudes, longitudes = np.radians(points).T
-    return _haversine_m(latitudes, longitudes, point)
-
-
-def _haversine_m(
-    latitudes: NDArray[np.float64], longitudes: NDArray[np.float64], point: Position
-) -> NDArray[np.float64]:
-    latitude, longitude = np.radians(point)
-    # The haversine form keeps its precision for points a few metres apart.
-    chord = (
-        np.sin((latitudes - latitude) / 2) ** 2
-        + np.cos(latitude) * np.cos(latitudes) * np.sin((longitudes - longitude) / 2) ** 2
-    )
-    return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(chord, 0, 1))))
+        if radius_m > STRAIGHT_M:
+            return self.place_ids[self.distances_m(point) <= radius_m]
+        [centre] = geocentric(np.array([point], np.float64))
+        straight = np.linalg.norm(self._metres - centre, axis=1)
+        near = np.flatnonzero(straight <= radius_m)
+        # Geodesics take ten times as long as straight lines, and only those near the edge count.
+        edge = near[straight[near] > radius_m * (1 - 2 * (radius_m / STRAIGHT_M) ** 2 / 1000)]
+        outside = edge[distances_m(self._degrees[edge], point) > radius_m]
+        inside = np.setdiff1d(near, outside, assume_unique=True)
+        return np.asarray(self.place_ids[inside])
 
 
 def parse_position(text: str) -> Position:

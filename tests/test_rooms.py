@@ -28,7 +28,6 @@ MAY_IMPORT = {
 
 KNOWN_CIRCLES = (
     {"models.card", "models.precision"},
-    {"indexer.sources.split", "indexer.sources.mat_split", "indexer.sources.npz_split"},
     {"search.server.state", "search.server.metrics", "search.server.writer"},
 )
 """To be opened next."""

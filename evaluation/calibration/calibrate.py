@@ -1,6 +1,5 @@
 """Fit a model's calibration: from labelled pairs of photos to a probability and a threshold."""
 
-import csv
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from place_search.core.tables import open_table
 from place_search.evaluation.calibration.logistic import (
     Floats,
     Labels,
@@ -57,20 +57,14 @@ def read_pairs(path: Path) -> list[Pair]:
     """
     labels = {"1": True, "0": False, "true": True, "false": False, "same": True, "different": False}
     pairs = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if not set(COLUMNS) <= set(reader.fieldnames or ()):
-                raise TruthError(f"{path} lacks the columns {','.join(COLUMNS)} in its first row.")
-            for number, row in enumerate(reader, 2):
-                label = labels.get((row["same"] or "").strip().lower())
-                if label is None:
-                    raise TruthError(
-                        f"{path} says '{row['same']}' under same in row {number}; write 1 or 0."
-                    )
-                pairs.append(Pair(row["photo1"], row["photo2"], label))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TruthError(f"{path} cannot be read ({error}); check the path.") from None
+    with open_table(path, COLUMNS, error=TruthError) as table:
+        for number, row in table:
+            label = labels.get(row["same"].lower())
+            if label is None:
+                raise TruthError(
+                    f"{path} says '{row['same']}' under same in row {number}; write 1 or 0."
+                )
+            pairs.append(Pair(row["photo1"], row["photo2"], label))
     return pairs
 
 

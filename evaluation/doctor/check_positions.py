@@ -1,6 +1,5 @@
 """The doctor's look at positions: out of range, swapped, at odds with one another."""
 
-import csv
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position, to_utm
+from place_search.core.tables import open_table
 from place_search.evaluation.doctor.problem import Problem, problem_of
 from place_search.evaluation.truth.ground_truth import Metres
 from place_search.evaluation.truth.positives import distance
-from place_search.indexer import PlacePhoto, csv_column
+from place_search.indexer import PlacePhoto, SourceError
 
 # UTM metres: eastings of a zone and its neighbours' rims, and northings of a hemisphere.
 _EASTINGS = (100_000.0, 900_000.0)
@@ -144,14 +144,12 @@ def check_csv(file: Path) -> list[Problem]:
     degrees: list[tuple[float, float]] = []
     metres: list[tuple[float, float]] = []
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restval="")
-            reader.fieldnames = [csv_column(name) for name in reader.fieldnames or ()]
-            for row in reader:
-                names.append(row.get("path") or "")
+        with open_table(file, error=SourceError) as table:
+            for _, row in table:
+                names.append(row.get("path", ""))
                 degrees.append((_number(row, "latitude"), _number(row, "longitude")))
                 metres.append((_number(row, "easting"), _number(row, "northing")))
-    except (OSError, ValueError, csv.Error):
+    except SourceError:
         return []  # reading it as a source says what is wrong
     if not names:
         return []

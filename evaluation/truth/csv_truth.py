@@ -1,12 +1,12 @@
 """The truth as a CSV file: the columns `query,positives`."""
 
-import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from place_search.core.tables import open_table
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import open_source
@@ -31,12 +31,13 @@ def read_truth_csv(
     root = _absolute(root)
     missing: dict[str, None] | None = {} if lenient else None
     listed: dict[str, dict[str, int]] = {}
-    for number, row in _rows(truth, "query", "positives"):
-        query = _photo_name(root, row["query"], f"{truth}, row {number}", missing)
-        positives = listed.setdefault(query, {})
-        for text in filter(None, map(str.strip, row["positives"].split(";"))):
-            name = _photo_name(root, text, f"{truth}, row {number}", missing)
-            positives.setdefault(name, number)
+    with open_table(truth, ("query", "positives"), error=TruthError) as table:
+        for number, row in table:
+            query = _photo_name(root, row["query"], f"{truth}, row {number}", missing)
+            positives = listed.setdefault(query, {})
+            for text in filter(None, map(str.strip, row["positives"].split(";"))):
+                name = _photo_name(root, text, f"{truth}, row {number}", missing)
+                positives.setdefault(name, number)
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
 
@@ -72,43 +73,14 @@ def _database_names(database: Path, root: Path, missing: dict[str, None] | None)
         folder = root / _under(root, database, "--database")
         names = [(folder / photo.name).relative_to(root) for photo in open_source(database).photos]
         return tuple(name.as_posix() for name in names)
-    rows = _rows(database, "path")
-    found = dict.fromkeys(
-        _photo_name(root, row["path"], f"{database}, row {number}", missing) for number, row in rows
-    )
+    with open_table(database, ("path",), error=TruthError) as table:
+        found = dict.fromkeys(
+            _photo_name(root, row["path"], f"{database}, row {number}", missing)
+            for number, row in table
+        )
     if not found:
         raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
     return tuple(found)
-
-
-def _rows(path: Path, *columns: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The non-blank rows of a CSV by column, with their line numbers in the file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, restval="", strict=True)
-            header = [name.strip().lower() for name in reader.fieldnames or ()]
-            missing = [name for name in columns if name not in header]
-            if missing:
-                raise TruthError(
-                    f"{path} has no column '{missing[0]}'; its first line must name the columns "
-                    f"{','.join(columns)}."
-                )
-            reader.fieldnames = header
-            for row in reader:
-                if None in row:
-                    raise TruthError(
-                        f"{path}, row {reader.line_num} has more fields than the first line names; "
-                        "put ';' between positives and quotes round a path with a comma."
-                    )
-                values = {name: row[name].strip() for name in columns}
-                if any(values.values()):
-                    yield reader.line_num, values
-    except FileNotFoundError:
-        raise TruthError(f"{path} does not exist; check the path.") from None
-    except IsADirectoryError:
-        raise TruthError(f"{path} is a folder where a CSV file is needed.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TruthError(f"{path} cannot be read as a UTF-8 CSV file ({error}).") from error
 
 
 def _photo_name(root: Path, text: str, where: str, missing: dict[str, None] | None) -> str:

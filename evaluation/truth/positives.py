@@ -5,16 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Utm, to_position, to_utm
+from place_search.core.geodesy import Utm, geocentric, to_position, to_utm
 from place_search.evaluation.truth.ground_truth import Metres, Rows
 from place_search.indexer import PlacePhoto
 
 RADIUS_M = 25.0
 """What the field calls the right place, unless a split says otherwise."""
-
-# WGS 84: semi-major axis and first eccentricity squared.
-_AXIS = 6378137.0
-_ECCENTRICITY2 = 6.69437999014e-3
 
 
 def within(
@@ -39,24 +35,6 @@ def within(
             if own is not None and own[query] >= 0:
                 found[query] = found[query][found[query] != own[query]]
     return tuple(found)
-
-
-def geocentric(degrees: NDArray[np.float64]) -> Metres:
-    """(N, 2) latitudes and longitudes to (N, 3) metres from the centre of the Earth.
-
-    Between points some kilometres apart the straight line is as long as the way over the ground
-    to a millimetre, wherever they are: no zone and no map projection comes into it.
-    """
-    latitude, longitude = np.radians(degrees).T
-    normal = _AXIS / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
-    return np.stack(
-        [
-            normal * np.cos(latitude) * np.cos(longitude),
-            normal * np.cos(latitude) * np.sin(longitude),
-            normal * (1 - _ECCENTRICITY2) * np.sin(latitude),
-        ],
-        axis=1,
-    )
 
 
 def metres_of(photos: Sequence[PlacePhoto]) -> Metres:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.plugins import has_part, load_part
 from place_search.indexer.errors import SourceError
 
+FILES = "place_search.indexer.sources.splits"
 ZONES = {"pitts": "17T", "tokyo": "54S"}
 """The UTM zones of the published splits by how their files are called; the files do not say."""
 
@@ -41,7 +43,7 @@ class Split:
 
 def is_split(file: Path) -> bool:
     """Whether a file's ending is that of a split."""
-    return file.suffix.lower() in (".mat", ".npz")
+    return has_part(FILES, _part(file))
 
 
 def read_split(file: Path) -> Split:
@@ -50,19 +52,15 @@ def read_split(file: Path) -> Split:
     Raises:
         SourceError: not such a file, or one that contradicts itself; the message says how.
     """
-    # Each reader brings a library that nobody else needs.
-    if file.suffix.lower() == ".mat":
-        from place_search.indexer.sources.mat_split import read_mat
-
-        split = read_mat(file)
-    elif file.suffix.lower() == ".npz":
-        from place_search.indexer.sources.npz_split import read_npz
-
-        split = read_npz(file)
-    else:
+    if not is_split(file):
         raise SourceError(f"{file} is no split; give a .mat file with a dbStruct or an .npz file.")
+    split: Split = load_part(FILES, _part(file)).read(file)
     _check(split)
     return split
+
+
+def _part(file: Path) -> str:
+    return file.suffix.lower().removeprefix(".")
 
 
 def _check(split: Split) -> None:

@@ -8,10 +8,11 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Box, Rows
+from place_search.indexer.stores.vectors import Rows
 
 faiss: Any = _faiss  # its annotations lack keyword arguments
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Box, Rows
+from place_search.indexer.stores.vectors import Rows
 
 VECTORS = "descriptor"
 PAGE = 16_384

@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Box
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Box, Hit, Rows, best
+from place_search.indexer.stores.vectors import Hit, Rows, best
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp
+from place_search.core.geodesy import Box
 from place_search.indexer.stores.store_card import StoreCard
 
 
@@ -16,15 +17,6 @@ class Hit(NamedTuple):
 
     place_id: int
     similarity: float
-
-
-class Box(NamedTuple):
-    """A range of latitudes and longitudes in degrees; across the date line, west exceeds east."""
-
-    south: float
-    west: float
-    north: float
-    east: float
 
 
 class Rows(Protocol):

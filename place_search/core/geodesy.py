@@ -2,8 +2,11 @@
 
 import math
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Latitude bands of 8° from 80° S; the last one, X, reaches to 84° N.
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"
@@ -15,6 +18,15 @@ class Position(NamedTuple):
 
     latitude: float
     longitude: float
+
+
+class Box(NamedTuple):
+    """A range of latitudes and longitudes in degrees; across the date line, west exceeds east."""
+
+    south: float
+    west: float
+    north: float
+    east: float
 
 
 class Utm(NamedTuple):
@@ -82,3 +94,42 @@ def _projection(zone: str) -> Any:
     from pyproj import Proj  # 0.1 s that opening an index need not pay
 
     return Proj(proj="utm", zone=int(zone[:-1]), ellps="WGS84", south=zone[-1] < "N")
+
+
+def distances_m(points: NDArray[np.float64], point: Position) -> NDArray[np.float64]:
+    """The lengths of the geodesics on WGS 84 from (N, 2) latitudes and longitudes to a point, (N,).
+
+    In metres; NaN where a row is NaN.
+    """
+    latitudes, longitudes = points.T
+    ends = np.broadcast_to(np.array(point, np.float64)[:, None], (2, len(points)))
+    lengths: NDArray[np.float64] = _geod().inv(longitudes, latitudes, ends[1], ends[0])[2]
+    return lengths
+
+
+def geocentric(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) latitudes and longitudes to (N, 3) metres from the centre of the Earth (EPSG:4978).
+
+    Between points some kilometres apart the straight line is as long as the way over the ground
+    to a millimetre, wherever they are: no zone and no map projection comes into it. Rows of NaN
+    stay NaN.
+    """
+    latitudes, longitudes = degrees.T
+    axes = _to_geocentric().transform(longitudes, latitudes, np.zeros(len(degrees)))
+    metres = np.stack(axes, axis=1)
+    metres[~np.isfinite(metres)] = np.nan
+    return metres
+
+
+@cache
+def _geod() -> Any:
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
+
+
+@cache
+def _to_geocentric() -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)

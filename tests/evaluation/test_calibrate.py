@@ -86,9 +86,9 @@ def test_pairs_are_read_and_their_faults_named(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="'maybe' under same in row 2"):
         read_pairs(path)
     path.write_text("one,two\n")
-    with pytest.raises(TruthError, match="lacks the columns photo1,photo2,same"):
+    with pytest.raises(TruthError, match=r"lacks the column photo1: .* as in photo1,photo2,same"):
         read_pairs(path)
-    with pytest.raises(TruthError, match="cannot be read"):
+    with pytest.raises(TruthError, match="does not exist"):
         read_pairs(tmp_path / "none.csv")
 
 

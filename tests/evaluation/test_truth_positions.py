@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from pyproj import Geod
 
-from place_search.core.geodesy import Position, Utm, to_position
+from place_search.core.geodesy import Position, Utm, geocentric, to_position
 from place_search.evaluation import (
     TruthError,
     TruthFiles,
@@ -21,7 +21,7 @@ from place_search.evaluation import (
     read_places_truth,
     read_split_truth,
 )
-from place_search.evaluation.truth.positives import geocentric, metres_of, plane, within
+from place_search.evaluation.truth.positives import metres_of, plane, within
 from place_search.indexer import PlacePhoto, SourceError
 
 WriteMat = Callable[..., Path]

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from place_search.core.geodesy import Box
 from place_search.search.errors import ParameterError
-from place_search.search.server.content.map_dots import Box, parse_box, thin
+from place_search.search.server.content.map_dots import cluster_places, parse_box
 
-WORLD = Box(-180, -90, 180, 90)
+WORLD = Box(-90, -180, 90, 180)
 
 
 def scattered(count: int, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -20,19 +21,19 @@ def scattered(count: int, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype
 
 def test_few_places_are_all_there() -> None:
     positions = np.array([[48.1, 11.5], [np.nan, np.nan], [48.2, 11.6], [60.0, 11.5]])
-    dots = thin(positions, Box(11, 48, 12, 49), 10)
+    dots = cluster_places(positions, Box(48, 11, 49, 12), 10)
     assert dots.rows.tolist() == [0, 2]
     assert dots.counts.tolist() == [1, 1]
 
 
 def test_the_edges_belong_to_the_box() -> None:
     positions = np.array([[48.0, 11.0], [49.0, 12.0], [49.0001, 12.0]])
-    assert thin(positions, Box(11, 48, 12, 49), 10).rows.tolist() == [0, 1]
+    assert cluster_places(positions, Box(48, 11, 49, 12), 10).rows.tolist() == [0, 1]
 
 
 def test_a_box_may_cross_the_date_line() -> None:
     positions = np.array([[-17.0, 179.0], [-17.0, -179.0], [-17.0, 0.0]])
-    assert thin(positions, Box(178, -20, -178, -10), 10).rows.tolist() == [0, 1]
+    assert cluster_places(positions, Box(-20, 178, -10, -178), 10).rows.tolist() == [0, 1]
 
 
 @given(
@@ -46,7 +47,7 @@ def test_a_box_may_cross_the_date_line() -> None:
 def test_every_place_has_a_dot_and_dots_are_few(
     points: list[tuple[float, float]], limit: int
 ) -> None:
-    dots = thin(np.array(points), WORLD, limit)
+    dots = cluster_places(np.array(points), WORLD, limit)
     # Points closer than the finest cell share a dot, so even the coarsest grid gives few enough.
     assert 1 <= len(dots.rows) <= limit
     assert dots.counts.sum() == len(points)
@@ -55,7 +56,7 @@ def test_every_place_has_a_dot_and_dots_are_few(
 
 def test_dots_cover_the_ground_that_the_places_cover() -> None:
     positions = scattered(20_000)
-    dots = thin(positions, WORLD, 1000)
+    dots = cluster_places(positions, WORLD, 1000)
     assert 250 <= len(dots.rows) <= 1000  # the next finer grid has up to four times as many
     shown = positions[dots.rows]
     for row in range(0, len(positions), 97):
@@ -64,8 +65,8 @@ def test_dots_cover_the_ground_that_the_places_cover() -> None:
 
 def test_cells_stay_on_the_ground_while_the_map_moves() -> None:
     positions = scattered(20_000)
-    here = thin(positions, Box(11.4, 48.05, 11.6, 48.25), 1000)
-    there = thin(positions, Box(11.41, 48.05, 11.61, 48.25), 1000)
+    here = cluster_places(positions, Box(48.05, 11.4, 48.25, 11.6), 1000)
+    there = cluster_places(positions, Box(48.05, 11.41, 48.25, 11.61), 1000)
     both = np.intersect1d(here.rows, there.rows)
     assert len(both) > 0.8 * len(here.rows)
 
@@ -73,7 +74,7 @@ def test_cells_stay_on_the_ground_while_the_map_moves() -> None:
 def test_a_hundred_thousand_places_are_thinned_at_once() -> None:
     positions = scattered(100_000)
     started = time.perf_counter()
-    dots = thin(positions, WORLD, 4000)
+    dots = cluster_places(positions, WORLD, 4000)
     assert time.perf_counter() - started < 1  # some 60 ms on a quiet machine
     assert dots.counts.sum() == 100_000
 

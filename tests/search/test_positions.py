@@ -8,7 +8,9 @@ from pyproj import Geod
 
 from place_search.core.geodesy import Position
 from place_search.search.errors import ParameterError
-from place_search.search.positions import EARTH_RADIUS_M, PlacePositions, parse_position
+from place_search.search.positions import PlacePositions, parse_position
+
+EARTH_RADIUS_M = 6_371_008.8
 
 
 def positions_of(*positions: Position | None) -> PlacePositions:
@@ -37,7 +39,7 @@ def test_distances_agree_with_the_ellipsoid(point: Position) -> None:
         geod.inv(point.longitude, point.latitude, other.longitude, other.latitude)[2]
         for other in (*near, *far)
     ]
-    np.testing.assert_allclose(distances, expected, rtol=0.006)
+    np.testing.assert_allclose(distances, expected, rtol=1e-9)
 
 
 def test_only_places_with_a_position_within_the_radius_are_found() -> None:
@@ -46,6 +48,18 @@ def test_only_places_with_a_position_within_the_radius_are_found() -> None:
     assert table.within(Position(48.0, 11.0), 100).tolist() == [0, 20]
     assert table.within(Position(48.0, 11.0), 2000).tolist() == [0, 20, 30]
     assert table.within(Position(-48.0, 11.0), 100).tolist() == []
+
+
+@pytest.mark.parametrize("radius_m", [0.5, 30, 5_000, 400_000, 999_999, 5_000_000, 19_000_000])
+def test_the_radius_is_that_of_the_ellipsoid(radius_m: float) -> None:
+    point, rng = Position(48.1, 11.5), np.random.default_rng(2)
+    turns, lengths = rng.uniform(0, 360, 400), radius_m * (1 + rng.normal(0, 1e-4, 400))
+    starts = np.full(400, point.longitude), np.full(400, point.latitude)
+    east, north, _ = Geod(ellps="WGS84").fwd(*starts, turns, lengths)
+    table = PlacePositions(np.arange(400), np.stack([north, east], axis=1))
+    inside = np.flatnonzero(table.distances_m(point) <= radius_m)
+    assert 100 < len(inside) < 300
+    assert table.within(point, radius_m).tolist() == inside.tolist()
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(0.1, 2e7), st.integers(0, 359))

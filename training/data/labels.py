@@ -1,17 +1,15 @@
 """Lists that name each photo's place, or the video that it is a frame of."""
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.tables import open_table
 from place_search.evaluation.truth.ground_truth import Rows
-from place_search.indexer import csv_column
 from place_search.training.data.places import Places, make_places
 from place_search.training.errors import TrainingError
 
@@ -21,11 +19,8 @@ APART = 5
 
 def columns_of(file: Path) -> frozenset[str]:
     """The columns that a CSV's first row names."""
-    try:
-        with _open(file) as stream:
-            return frozenset(csv_column(name) for name in next(csv.reader(stream), []))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _unreadable(file, error) from error
+    with open_table(file, error=TrainingError) as table:
+        return frozenset(table.columns)
 
 
 def read_labels(file: Path, root: Path, window: int) -> Places:
@@ -41,23 +36,21 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     names: list[str] = []
     groups: list[str] = []
     frames: list[float] = []
-    by_place = "place" in columns_of(file)
-    for number, row in _rows(file):
-        name = row.get("path") or row.get("image") or ""
-        if not name or not (root / name).is_file():
-            raise TrainingError(
-                f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, or "
-                "name the folder of the photos with --root."
-            )
-        group = row.get("place" if by_place else "video", "")
-        if not group:
-            raise TrainingError(
-                f"{file}, row {number}: the {'place' if by_place else 'video'} is missing; fill "
-                "it in."
-            )
-        names.append(name)
-        groups.append(group)
-        frames.append(0 if by_place else _frame(file, number, row))
+    with open_table(file, ("path",), error=TrainingError) as table:
+        by_place = "place" in table.columns
+        column = "place" if by_place else "video"
+        for number, row in table:
+            name, group = row["path"], row.get(column, "")
+            if not name or not (root / name).is_file():
+                raise TrainingError(
+                    f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, "
+                    "or name the folder of the photos with --root."
+                )
+            if not group:
+                raise TrainingError(f"{file}, row {number}: the {column} is missing; fill it in.")
+            names.append(name)
+            groups.append(group)
+            frames.append(0 if by_place else _frame(file, number, row))
     if not names:
         raise TrainingError(f"{file} lists no photos; give it a row for each photo.")
     numbers = np.array(frames, dtype=np.float64)
@@ -94,27 +87,6 @@ def _along(groups: Sequence[str], frames: NDArray[np.float64]) -> NDArray[np.flo
     first = np.array([place[group] for group in groups], dtype=np.float64)
     within = (frames - frames.min()) / (1.0 + float(np.ptp(frames)))
     return np.asarray(first + within, dtype=np.float64)
-
-
-def _open(file: Path) -> IO[str]:
-    return file.open(encoding="utf-8-sig", newline="")
-
-
-def _rows(file: Path) -> list[tuple[int, Mapping[str, str]]]:
-    try:
-        with _open(file) as stream:
-            reader = csv.DictReader(stream, restval="")
-            reader.fieldnames = [csv_column(name) for name in reader.fieldnames or ()]
-            return [
-                (reader.line_num, {key: (value or "").strip() for key, value in row.items() if key})
-                for row in reader
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: Exception) -> TrainingError:
-    return TrainingError(f"{file} cannot be read as a UTF-8 CSV file ({error}); save it as one.")
 
 
 def _frame(file: Path, number: int, row: Mapping[str, str]) -> float:

@@ -5,21 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Box
 from place_search.search.errors import ParameterError
 
 MERCATOR_LATITUDE = 85.0511
 """Where a Web Mercator map ends, north and south, in degrees."""
 FINEST_LEVEL = 26
 """2^26 cells around the equator: 0.6 m each."""
-
-
-class Box(NamedTuple):
-    """A box of the map, in degrees; it crosses the 180th meridian where west > east (RFC 7946)."""
-
-    west: float
-    south: float
-    east: float
-    north: float
 
 
 class PlaceClusters(NamedTuple):
@@ -44,10 +36,10 @@ def parse_box(text: str) -> Box:
             f"'{text[:60]}' is no box; write west,south,east,north in degrees, as in "
             "bbox=11.4,48.1,11.7,48.2."
         )
-    return Box(west, south, east, north)
+    return Box(south=south, west=west, north=north, east=east)
 
 
-def thin(positions: NDArray[np.float64], box: Box, limit: int) -> PlaceClusters:
+def cluster_places(positions: NDArray[np.float64], box: Box, limit: int) -> PlaceClusters:
     """At most `limit` of the places in a box, so that they cover the same ground.
 
     `positions` is (N, 2) latitude and longitude in degrees, NaN for none. Where more places than

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
-from place_search.search.server.content.map_dots import parse_box, thin
+from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.schemas import DotsReply
 from place_search.search.server.state import CurrentState
@@ -43,7 +43,7 @@ def places_in_box(
     """Places with a position in the box, as points; where they are many, one for each area."""
     box = parse_box(bbox)
     index = service.engine.index
-    rows, counts = thin(index.positions, box, limit)
+    rows, counts = cluster_places(index.positions, box, limit)
     # Thousands of models would take ten times as long as these dictionaries.
     features = [
         {

@@ -13,7 +13,7 @@ from place_search.indexer.sources.split import Split
 _FIELDS = ("dbImageFns", "utmDb", "qImageFns", "utmQ", "posDistThr")
 
 
-def read_mat(file: Path) -> Split:
+def read(file: Path) -> Split:
     """Read the variable `dbStruct` of a MATLAB file, field by field name.
 
     Raises:

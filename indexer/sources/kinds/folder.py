@@ -8,8 +8,15 @@ from place_search.indexer.sources.at_names import listed_photos, read_at_name
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.photos import EXTENSIONS
 
+ACCEPTS = "the folder that holds the photos"
 
-def read_folder(root: Path) -> Source:
+
+def reads(data: Path) -> bool:
+    """Whether this is a folder."""
+    return data.is_dir()
+
+
+def read(data: Path, root: Path | None = None) -> Source:
     """List all photos below a folder; hidden files and folders are left out.
 
     Names that start with `@` give their photos' positions. A list `FOLDER_images_paths.txt` beside
@@ -19,12 +26,12 @@ def read_folder(root: Path) -> Source:
     Raises:
         SourceError: no photo below it, or a folder or list that cannot be read.
     """
-    root = root.resolve()
+    root = data.resolve()
     listed = listed_photos(root)
     photos = PhotoList(root)
     for name in sorted(_walk(root)) if listed is None else listed:
-        said = read_at_name(name)
-        position, utm = (None, None) if said is None else (said.position, said.utm)
+        named = read_at_name(name)
+        position, utm = (None, None) if named is None else (named.position, named.utm)
         photos.append(name, position=position, utm=utm)
     if not photos:
         raise SourceError(f"{root} has an empty list of photos; delete {root}_images_paths.txt.")

@@ -13,7 +13,7 @@ _SETS = ("_train", "_val", "_test")
 _LISTS = "dataset_imagenames"
 
 
-def read_npz(file: Path) -> Split:
+def read(file: Path) -> Split:
     """Read `utmQ`, `utmDb` (N, 2) and `posDistThr`, and the names of the photos.
 
     The names are arrays `qImageFns` and `dbImageFns` of the file, or the lines of

@@ -6,17 +6,24 @@ from place_search.core.geodesy import Utm
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
-from place_search.indexer.sources.split import read_split
+from place_search.indexer.sources.split import is_split, read_split
+
+ACCEPTS = "a split: a .mat or .npz file"
 
 
-def read_split_source(file: Path, root: Path) -> Source:
+def reads(data: Path) -> bool:
+    """Whether this is a split, by its ending."""
+    return is_split(data) and data.is_file()
+
+
+def read(data: Path, root: Path | None = None) -> Source:
     """The database photos of a split, in its order; the queries are left out.
 
     Raises:
         SourceError: no such split, or photos of its database that are not under `root`.
     """
-    split = read_split(file)
-    root = root.resolve()
+    split = read_split(data)
+    root = (root or data.parent).resolve()
     files = PhotoFiles(root)
     photos = PhotoList(root)
     missing: list[str] = []
@@ -27,7 +34,7 @@ def read_split_source(file: Path, root: Path) -> Source:
         photos.append(found or name, name=name, utm=Utm(east, north, split.zone))
     if missing:
         raise SourceError(
-            f"{len(missing)} of the {len(photos)} database photos of {file} are not under {root}, "
+            f"{len(missing)} of the {len(photos)} database photos of {data} are not under {root}, "
             f"the first is '{missing[0]}'; name the folder that holds them with --root."
         )
     return Source(root, photos, "split")

@@ -1,0 +1,5 @@
+"""Kinds of source, one module a kind.
+
+A part defines `ACCEPTS`, what it reads in words; `reads(data)`, whether a path is of its kind; and
+`read(data, root)`, which lists the photos of such a path as a `Source`.
+"""

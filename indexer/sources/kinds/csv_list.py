@@ -1,0 +1,123 @@
+"""A CSV list as a source: `path,latitude,longitude[,name]` or `path,easting,northing[,zone]`."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from place_search.core.geodesy import Position, Utm, is_zone
+from place_search.core.tables import open_table
+from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.photo_list import PhotoList, Source
+
+ACCEPTS = "a .csv file with the columns path,latitude,longitude"
+
+
+def reads(data: Path) -> bool:
+    """Whether this is a CSV file, by its ending."""
+    return data.suffix.lower() == ".csv" and data.is_file()
+
+
+def read(data: Path, root: Path | None = None) -> Source:
+    """Read a list of photos: paths under the file's folder, positions where they are not blank.
+
+    Photos keep the order of the rows. Other columns are left out.
+
+    Raises:
+        SourceError: not UTF-8 CSV, a missing column, a number that is broken or out of range, a
+            path that does not exist or stands there twice; the message names the row.
+    """
+    root = data.resolve().parent
+    photos = PhotoList(root)
+    rows: dict[str, int] = {}
+    missing: list[tuple[int, str]] = []
+    with open_table(data, error=SourceError) as table:
+        table.require(*_needed(table.columns))
+        for row, fields in table:
+            path = _path(data, row, fields)
+            if path in rows:
+                raise SourceError(
+                    f"{data} names '{path}' twice, in rows {rows[path]} and {row}; "
+                    "leave one of them out."
+                )
+            rows[path] = row
+            if not (root / path).is_file():
+                missing.append((row, path))
+            photos.append(
+                path,
+                name=fields.get("name", ""),
+                position=_position(data, row, fields),
+                utm=_utm(data, row, fields),
+            )
+    if not photos:
+        raise SourceError(f"{data} names no photos; add one row a photo below its header.")
+    if missing:
+        row, path = missing[0]
+        raise SourceError(
+            f"{len(missing)} of the {len(photos)} photos that {data} names do not exist, the first "
+            f"is '{path}' in row {row}; paths are relative to {root}."
+        )
+    return Source(root, photos, "csv")
+
+
+def _needed(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that must be there; a list of paths and names alone is fine."""
+    for pair in (("latitude", "longitude"), ("easting", "northing")):
+        if set(pair) & set(columns):
+            return "path", *pair
+    return ("path",) if set(columns) <= {"path", "name"} else ("path", "latitude", "longitude")
+
+
+def _path(file: Path, row: int, fields: dict[str, str]) -> str:
+    text = fields.get("path", "")
+    if not text.strip() or "\0" in text:
+        raise SourceError(f"{file} names no photo in row {row}; fill in its path.")
+    path = PurePosixPath(text.replace("\\", "/") if os.sep == "\\" else text)
+    return path.as_posix()
+
+
+def _position(file: Path, row: int, fields: dict[str, str]) -> Position | None:
+    pair = _pair(file, row, fields, "latitude", "longitude")
+    if pair is None:
+        return None
+    for column, value, limit in zip(("latitude", "longitude"), pair, (90, 180), strict=True):
+        if abs(value) > limit:
+            raise SourceError(
+                f"{file} has the {column} {fields[column]} in row {row}; it must lie between "
+                f"-{limit} and {limit} degrees."
+            )
+    return Position(*pair)
+
+
+def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:
+    pair = _pair(file, row, fields, "easting", "northing")
+    if pair is None:
+        return None
+    zone = fields.get("zone", "").upper()
+    if zone and not is_zone(zone):
+        raise SourceError(
+            f"{file} has the UTM zone '{zone}' in row {row}; give number and band, as in 17T."
+        )
+    return Utm(*pair, zone)
+
+
+def _pair(
+    file: Path, row: int, fields: dict[str, str], first: str, second: str
+) -> tuple[float, float] | None:
+    """Two numbers that belong together, or None where both are blank."""
+    texts = [fields.get(column, "") for column in (first, second)]
+    if not any(texts):
+        return None
+    numbers = []
+    for column, text in zip((first, second), texts, strict=True):
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise SourceError(
+                f"{file} has '{text}' as {column} in row {row}, which is not a number; mend it or "
+                f"leave both {first} and {second} blank."
+            )
+        numbers.append(number)
+    return numbers[0], numbers[1]

@@ -1,0 +1,110 @@
+"""Tables in text: CSV files as people, spreadsheets and other programs write them."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from place_search.core.errors import PlaceSearchError
+
+SEPARATORS = ",;\t"
+ALIASES: Mapping[str, str] = {
+    "lat": "latitude",
+    "lon": "longitude",
+    "lng": "longitude",
+    "image": "path",
+    "file": "path",
+    "filename": "path",
+}
+"""Other names of columns."""
+
+
+class Table:
+    """A table that is being read: `columns`, and its rows when iterated.
+
+    A row is its line number in the file and its fields by column. Blank rows are left out; fields
+    that a short row lacks are blank. Fields lose spaces at their ends, but for those of `path`:
+    names of files may have some.
+    """
+
+    def __init__(self, path: Path, stream: IO[str], error: type[PlaceSearchError]) -> None:
+        self.path = path
+        self._error = error
+        start = stream.tell()
+        separator = max(SEPARATORS, key=stream.readline().count)
+        stream.seek(start)
+        self._reader = csv.reader(stream, strict=True, delimiter=separator)
+        names = (name.strip().lower() for name in next(self._reader, []))
+        self.columns = tuple(ALIASES.get(name, name) for name in names)
+
+    def require(self, *needed: str) -> None:
+        """Make sure that there are these columns, each once.
+
+        Raises:
+            PlaceSearchError: one is missing, or any of them stands there twice.
+        """
+        for name in needed:
+            if name not in self.columns:
+                raise self._error(
+                    f"{self.path} lacks the column {name}: its first row must name the columns, as "
+                    f"in {','.join(needed)}, and names {','.join(self.columns) or 'nothing'}."
+                )
+        for name in needed:
+            if self.columns.count(name) > 1:
+                raise self._error(
+                    f"{self.path} names a column twice in its first row, {name}; rename one of "
+                    "them."
+                )
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
+        for fields in self._reader:
+            if not any(field.strip() for field in fields):
+                continue
+            if len(fields) > len(self.columns):
+                raise self._error(
+                    f"{self.path} has {len(fields)} fields in row {self._reader.line_num} under "
+                    f"{len(self.columns)} columns; put quotation marks around a field that holds "
+                    "the sign between fields."
+                )
+            filled = [*fields, *[""] * (len(self.columns) - len(fields))]
+            yield (
+                self._reader.line_num,
+                {
+                    name: field if name == "path" else field.strip()
+                    for name, field in zip(self.columns, filled, strict=True)
+                },
+            )
+
+
+@contextmanager
+def open_table(
+    path: Path, needed: Sequence[str] = (), *, error: type[PlaceSearchError]
+) -> Iterator[Table]:
+    """Open a CSV file: UTF-8 or UTF-16 by its mark, commas, semicolons or tabs between fields.
+
+    Raises:
+        PlaceSearchError: of the kind `error`, where the file cannot be read as such a table, or
+            lacks one of the columns `needed`.
+    """
+    try:
+        with path.open(encoding=_encoding(path), newline="") as stream:
+            table = Table(path, stream, error)
+            table.require(*needed)
+            yield table
+    except FileNotFoundError:
+        raise error(f"{path} does not exist; check the path.") from None
+    except IsADirectoryError:
+        raise error(f"{path} is a folder where a CSV file is needed.") from None
+    except UnicodeError:
+        raise error(f"{path} is not UTF-8 text; save it as UTF-8 CSV.") from None
+    except csv.Error as reason:
+        raise error(f"{path} is not a CSV file ({reason}); save it as UTF-8 CSV.") from reason
+    except OSError as reason:
+        raise error(f"{path} cannot be read ({reason.strerror}); check it.") from reason
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as stream:
+        marked = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    return "utf-16" if marked else "utf-8-sig"
