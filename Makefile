@@ -87,7 +87,7 @@ check-types:
 	@$(BIN)/mypy --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --no-warn-unused-ignores
 
 check-tests:
-	@$(PYTEST) -m 'not (torch or browser or milvus or milvus_server or ray or slow)'
+	@$(PYTEST) -m 'not torch and not browser and not milvus and not ray and not slow'
 
 test: lint
 	@$(BIN)/coverage erase
