@@ -146,7 +146,7 @@ weights: $(SERVES)
 	@exec $(RUN) weights list
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* bench/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo 'Kept: indexes/, weights/ and data/demo/. Remove them yourself if you want them gone.'
 
