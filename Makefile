@@ -12,14 +12,21 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/place-search
-# Stamps: a Python environment, with what serves (no torch), with all that trains and tests.
+# Stamps: a Python environment, with what serves, what checks (both without torch), and all that
+# trains and tests; TypeScript, which checks the pages' JavaScript.
 MADE := $(VENV)/.made
 SERVES := $(VENV)/.serves
+CHECKS := $(VENV)/.checks
 ALL := $(VENV)/.all
+TYPESCRIPT := $(VENV)/.typescript
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
+PYTEST := $(BIN)/python -m pytest -q -n 2
+# Coverage of all test runs of `make test` together, tests in other processes included.
+COVER := --cov --cov-append --cov-report=
 
-.PHONY: help setup demo index serve eval doctor test lint bench bench-check bench-scale bench-pages soak fuzz
-.PHONY: screenshots weights clean test-milvus test-ray
+.PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
+.PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
+.PHONY: soak fuzz screenshots weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,7 +34,8 @@ help:
 	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
 	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
-	@echo 'make test             lint, then all tests     make lint    ruff and mypy'
+	@echo 'make check            a minute: lint, types, and the tests that need no torch or browser'
+	@echo 'make test             lint, then all tests     make lint    ruff, mypy and tsc'
 	@echo 'make test-milvus      the tests on a real Milvus server, which it installs and starts'
 	@echo 'make test-ray         the tests on a Ray cluster of two nodes, which it installs and starts'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
@@ -67,22 +75,43 @@ else
 	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
 endif
 
+check: $(CHECKS)
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target check-lint check-types check-tests
+
+check-lint:
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+# Where torch is missing its classes are Any, which strict forbids to build on; `lint` checks those.
+check-types:
+	@$(BIN)/mypy --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --no-warn-unused-ignores
+
+check-tests:
+	@$(PYTEST) -m 'not torch and not browser and not milvus and not ray and not slow'
+
 test: lint
-	@exec $(BIN)/python -m pytest
+	@$(BIN)/coverage erase
+	@$(MAKE) --no-print-directory test-all test-milvus test-ray PYTEST='$(PYTEST) $(COVER)'
+	@exec $(BIN)/coverage report --skip-covered
+
+test-all: $(ALL)
+	@exec $(PYTEST)
 
 test-milvus: $(ALL)
 	@$(PIP) --editable '.[milvus,test-milvus]'
-	@exec $(BIN)/python -m pytest -m milvus_server tests/indexer tests/search
+	@exec $(PYTEST) -n 0 -m milvus_server tests/indexer tests/search
 
 test-ray: $(ALL)
 	@$(PIP) --editable '.[ray,test-ray]'
-	@exec $(BIN)/python -m pytest -m ray tests/indexer
+	@exec $(PYTEST) -n 0 -m ray tests/indexer
 
-lint: $(ALL)
+lint: $(ALL) typescript
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@! command -v tsc >/dev/null || tsc -p web/jsconfig.json
+
+typescript: $(TYPESCRIPT)
+	@$(VENV)/node/node_modules/.bin/tsc -p web/jsconfig.json
 
 bench: $(ALL)
 	@$(PIP) --editable '.[bench]'
@@ -117,7 +146,7 @@ weights: $(SERVES)
 	@exec $(RUN) weights list
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/out
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* bench/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo 'Kept: indexes/, weights/ and data/demo/. Remove them yourself if you want them gone.'
 
@@ -138,16 +167,34 @@ $(MADE):
 	done; \
 	echo 'place-search needs Python 3.11 or newer: install it, then run make again.' >&2; exit 1
 
+# Editors and mypy do not follow pip's editable install into the rooms: they follow these links.
+define link_rooms
+mkdir -p $(VENV)/links && ln -sfn ../../place_search ../../place_search_client $(VENV)/links/ && \
+echo ../../../links >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/place_search_links.pth"
+endef
+
 $(SERVES): pyproject.toml | $(MADE)
 	@echo 'Installing place-search into $(VENV)'
 	@$(PIP) --editable .
+	@$(call link_rooms)
 	@touch $@
 
-$(ALL): pyproject.toml | $(SERVES)
+$(CHECKS): pyproject.toml | $(SERVES)
+	@echo 'Installing what checks into $(VENV)'
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(SERVES)
+
+$(ALL): pyproject.toml | $(CHECKS)
 	@echo 'Installing what trains and tests into $(VENV): torch and more, several GB'
-	@$(PIP) --editable '.[train,dev,milvus]'
+	@$(PIP) --editable '.[test]'
 	@command -v nginx >/dev/null || $(call apt_install,nginx-light) || \
 	  echo 'The test of deploy/nginx.conf needs nginx, which is not there.' >&2
 	@command -v chromium >/dev/null || $(call apt_install,chromium) || \
 	  echo 'The browser tests need chromium, which is not there: install it for them to run.' >&2
-	@touch $@ $(SERVES)
+	@touch $@ $(CHECKS) $(SERVES)
+
+$(TYPESCRIPT): | $(MADE)
+	@command -v npm >/dev/null || $(call apt_install,nodejs npm) || \
+	  { echo 'The type check of the pages needs npm: install the package npm, then run make again.' >&2; exit 1; }
+	@npm install --silent --no-fund --no-audit --prefix $(VENV)/node typescript@7.0.2
+	@touch $@

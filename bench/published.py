@@ -7,7 +7,7 @@ repository. The weights are random, in each family's own file layout (tests/mode
 """
 
 import argparse
-import importlib
+import importlib.util
 import sys
 import tempfile
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What all tests share: patience, and split files in the layouts of those who publish them."""
+"""What all tests share: their marks, and split files in the layouts of those who publish them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 from scipy.io import savemat
 
+from tests.needs import needs_of
+
 pytest_plugins = ["tests.milvus_server"]
 
 # A shared machine's pauses say nothing about the code.
@@ -16,6 +18,26 @@ settings.register_profile("place-search", deadline=None)
 settings.load_profile("place-search")
 
 WriteMat = Callable[..., Path]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files that cannot even be imported where torch is not installed."""
+    if "not torch" not in config.option.markexpr:
+        return None
+    files = [collection_path] if collection_path.is_file() else collection_path.glob("**/test_*.py")
+    needs = [needs_of(file) for file in files if file.name.startswith("test_")]
+    return True if needs and all("torch" in each for each in needs) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, and keep each file's tests, which share fixtures, together."""
+    for item in items:
+        for need in needs_of(item.path):
+            item.add_marker(need)
+        if "milvus" in item.nodeid:
+            item.add_marker("milvus")
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
 
 
 def _cells(names: Sequence[str]) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from bench.generated import Generated, write_index
 from bench.stores_child import build, change, compare, search
@@ -20,6 +21,7 @@ def test_generated_descriptors_are_places() -> None:
     np.testing.assert_array_equal(vectors, again)
 
 
+@pytest.mark.slow
 def test_every_part_of_the_bench_runs(tmp_path: Path) -> None:
     generated = Generated(3000, 64)
     told = build(generated, tmp_path, "ivf-rabitq")

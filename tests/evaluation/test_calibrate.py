@@ -57,6 +57,7 @@ def pairs() -> list[Pair]:
     return same + different
 
 
+@pytest.mark.slow
 def test_a_calibration_tells_places_apart(photos: Path, tmp_path: Path) -> None:
     fitted = calibrate(open_model(), [(photos, pairs())], data="rendered")
     found = fitted.calibration

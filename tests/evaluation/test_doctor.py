@@ -167,6 +167,7 @@ def test_photos_without_a_truth(root: Path) -> None:
     assert kinds(nothing) == {"data": 1, "model": 1}
 
 
+@pytest.mark.slow
 def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat) -> None:
     photos = tmp_path / "photos"
     for scene in range(4):

@@ -22,6 +22,7 @@ def _place(seed: int, size: tuple[int, int]) -> Image.Image:
     return image
 
 
+@pytest.mark.slow
 def test_a_place_is_found_from_another_photo(tmp_path: Path) -> None:
     model = open_model(mode="throughput")
     shapes = [(640, 480), (480, 640), (800, 450)]

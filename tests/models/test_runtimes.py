@@ -32,6 +32,7 @@ def fast() -> Model:
     return open_model()
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (480, 640), (736, 416)])
 def test_openvino_agrees_with_torch(fast: Model, width: int, height: int) -> None:
     pixels = scene(width, height)
@@ -82,6 +83,7 @@ def test_threads_get_the_answer_that_one_gets_alone(fast: Model) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_a_crowd_with_photos_of_many_shapes_gets_the_answers_of_each_alone() -> None:
     model = open_model()
     pictures = [scene(320 + 32 * step, 320, step) for step in range(MAX_SHAPES + 3)] * 3
@@ -91,6 +93,7 @@ def test_a_crowd_with_photos_of_many_shapes_gets_the_answers_of_each_alone() -> 
         np.testing.assert_array_equal(model.runtime.embed(picture).cells, found)
 
 
+@pytest.mark.slow
 def test_more_shapes_than_are_kept_compiled(fast: Model) -> None:
     first = fast.runtime.embed(scene(640, 480)).descriptor
     for step in range(MAX_SHAPES + 1):
@@ -113,6 +116,7 @@ def test_an_unknown_model_names_those_there_are() -> None:
         open_model("nope")
 
 
+@pytest.mark.torch
 def test_torch_in_batches_gives_what_it_gives_one_by_one() -> None:
     from place_search.models.runtimes.torch_runtime import TorchRuntime
 
@@ -127,6 +131,7 @@ def test_torch_in_batches_gives_what_it_gives_one_by_one() -> None:
         np.testing.assert_allclose(one.cells, other.cells, atol=1e-4)
 
 
+@pytest.mark.torch
 def test_a_backbone_in_mixed_precision_keeps_the_descriptor() -> None:
     """What a GPU does, on the CPU."""
     from place_search.models.network import load_network

@@ -118,6 +118,7 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
     decoder.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", WITH_PHOTOS)
 def test_photos_are_taken_as_documented(writable: FastAPI, street: Any, label: str) -> None:
     photos = [street.query(place) for place in (5, 6)]

@@ -95,6 +95,7 @@ async def ask(app: FastAPI, photo: bytes) -> tuple[int, dict[str, object]]:
     return sent[0]["status"], json.loads(content)
 
 
+@pytest.mark.slow
 @settings(max_examples=BATCHES, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_damaged_photos_are_the_client_s_fault(app: FastAPI, seed: int) -> None:

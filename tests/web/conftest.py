@@ -245,8 +245,9 @@ def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
         stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, for one file: `asyncio.run` fails in any test while Playwright is open."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("There is no chromium on this machine; run `make test`, which installs it.")

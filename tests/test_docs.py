@@ -1,0 +1,120 @@
+"""The documents name only modules, files, flags and make targets that exist."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from place_search.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "README.md"])
+ROOMS = "core|photos|models|indexer|search|evaluation|training"
+MADE_BY_COMMANDS = ("bench/out", "data/demo", "indexes/", "weights/mine")
+OTHERS_FLAGS = {"--nproc-per-node"}
+"""Flags of other programs: torchrun."""
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def document(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def named_in(text: str) -> list[str]:
+    """The dotted names of our modules, classes and functions, without `place_search.`."""
+    return re.findall(rf"`(?:place_search\.)?((?:{ROOMS})(?:\.\w+)+(?<!\.py))`", text)
+
+
+@cache
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module, or a class, function or method in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        path = ROOT / "place_search" / Path(*parts[:count])
+        files = [path / "__init__.py", path.with_suffix(".py")]
+        for file in (file for file in files if file.is_file()):
+            if _holds(ast.parse(file.read_bytes()).body, parts[count:]):
+                return True
+    return False
+
+
+def _holds(body: list[ast.stmt], names: list[str]) -> bool:
+    """Whether the statements define or import the first name, and so on inside it."""
+    if not names:
+        return True
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name == names[0]:
+                return _holds(node.body, names[1:])
+        elif isinstance(node, ast.ImportFrom):
+            if names in [[alias.asname or alias.name] for alias in node.names]:
+                return True
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if names in [[target.id] for target in targets if isinstance(target, ast.Name)]:
+                return True
+    return False
+
+
+def test_what_does_not_exist_is_noticed() -> None:
+    assert exists("photos.photo.decode_photo") or exists("photos.decode_photo")
+    assert not exists("photos.photo.decode_foto")
+    assert not exists("models.model.Model.imagine")
+
+
+def test_the_architecture_names_every_step() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for heading in ("From a folder to a shard", "From an upload to an answer"):
+        section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+        steps = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
+        assert len(steps) > 8
+        assert [step for step in steps if not named_in(step)] == []
+
+
+def test_named_functions_exist(document: Path) -> None:
+    missing = [name for name in named_in(document.read_text("utf-8")) if not exists(name)]
+    assert missing == [], f"{document.name} names what is no longer there"
+
+
+def test_linked_and_named_files_exist(document: Path) -> None:
+    text = document.read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    assert [link for link in links if not (document.parent / link).exists()] == []
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    named = re.findall(r"`([\w.-]+/[\w./-]*)`", text)
+    paths = [
+        name
+        for name in named
+        if name.split("/")[0] in tops and not name.startswith(MADE_BY_COMMANDS)
+    ]
+    assert [name for name in paths if not (ROOT / name).exists()] == []
+
+
+def flags_of(command: Any) -> set[str]:
+    """All flags of a program and the commands below it."""
+    found = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    for below in getattr(command, "commands", {}).values():
+        found |= flags_of(below)
+    return found
+
+
+def test_named_flags_exist(document: Path) -> None:
+    known = flags_of(typer.main.get_command(app)) | {"--help"} | OTHERS_FLAGS
+    text = document.read_text("utf-8")
+    own = re.sub(
+        r"^.*\b(bench|pip|curl|podman|docker|npm|systemctl|ray)\b.*$", "", text, flags=re.M
+    )
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", own))
+    assert named - known == set()
+
+
+def test_named_targets_of_make_exist(document: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = re.findall(r"(?:`|^)make ([a-z][a-z-]*)", document.read_text("utf-8"), re.MULTILINE)
+    assert set(named) - targets == set()
