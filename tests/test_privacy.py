@@ -2,21 +2,27 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 from place_search.models import find_model
 from tests import watched
 
+ROOT = Path(__file__).parents[1]
+WORDS = (b"telemetry", b"google-analytics", b"posthog", b"sentry_sdk", b"mixpanel", b"usage_stats")
 PROGRAM = (sys.executable, "-m", "place_search")
 NEEDED = {"quantize": "nncf", "cluster": "torch", "train": "torch"}
 
@@ -172,3 +178,47 @@ def test_the_hook_sees_a_look_up_of_a_child(tmp_path: Path) -> None:
     started = watched.start(tmp_path / "run", [sys.executable, "-c", code])
     started.finish()
     assert any("example.invalid" in line for line in started.requests())
+
+
+def dependencies() -> set[str]:
+    """The distributions that place-search needs, with all extras, themselves and through others."""
+    found: set[str] = set()
+    extras = set(metadata.metadata("place-search").get_all("Provides-Extra") or ())
+    waiting = [("place-search", extras)]
+    while waiting:
+        name, wanted = waiting.pop()
+        try:
+            needed = map(Requirement, metadata.requires(name) or ())
+        except metadata.PackageNotFoundError:
+            continue
+        for one in needed:
+            applies = [
+                one.marker is None or one.marker.evaluate({"extra": extra})
+                for extra in wanted | {""}
+            ]
+            if any(applies) and canonicalize_name(one.name) not in found:
+                found.add(canonicalize_name(one.name))
+                waiting.append((one.name, set(one.extras)))
+    return found
+
+
+def speaks_of_telemetry(name: str) -> bool:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return False
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".py" and path.is_file():
+            code = path.read_bytes().lower().replace(b"opentelemetry", b"")
+            if any(word in code for word in WORDS):
+                return True
+    return False
+
+
+def test_every_package_that_could_report_has_its_row_in_security_md() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE)
+    listed = {name.strip() for row in rows for name in row.split(",")}
+    found = {name for name in dependencies() if speaks_of_telemetry(name)}
+    assert "openvino-telemetry" in found
+    assert found - listed == set()
