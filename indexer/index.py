@@ -98,7 +98,7 @@ class Index:
         Raises:
             ModelMismatchError: the index was made by another model.
         """
-        if model.fingerprint == self.fingerprint:
+        if self.manifest.is_made_by(model, self.folder):
             return
         if model.card.id == self.model_id and model.card.precision != self.precision:
             raise ModelMismatchError(

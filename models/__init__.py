@@ -24,6 +24,7 @@ from place_search.models.precision import (
     Quantization,
     choose_precision,
     int8_instructions,
+    int8_saturates,
 )
 from place_search.models.runtimes.base import Embedding, Mode, Runtime
 
@@ -50,6 +51,7 @@ __all__ = [
     "encode_cells",
     "find_model",
     "int8_instructions",
+    "int8_saturates",
     "open_model",
     "project_cells",
     "read_card",

@@ -69,8 +69,9 @@ class ModelCard:
     `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
     cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
     each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
-    that the graph gives, and `precision` which graph it is; they are set when a model is opened,
-    never in a file.
+    that the graph gives, `precision` which graph it is, and `saturates` that this processor cuts
+    the sums of its int8 products (`int8_saturates`); they are set when a model is opened, never in
+    a file.
     """
 
     id: str
@@ -92,6 +93,7 @@ class ModelCard:
     quantization: Quantization | None = None
     cropped: bool = False
     precision: Precision = "f32"
+    saturates: bool = False
 
     @property
     def graph_files(self) -> tuple[str, ...]:
@@ -114,6 +116,8 @@ class ModelCard:
             parts["dims"] = self.dims
         if self.precision != "f32":
             parts["graph"] = [self.files[name] for name in self.graph_files]
+        if self.saturates:
+            parts["saturates"] = True
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -182,7 +186,7 @@ def write_card(card: ModelCard, folder: Path) -> None:
     table = {
         key: value
         for key, value in asdict(card).items()
-        if value not in ((), {}, [], None) and key not in ("cropped", "precision")
+        if value not in ((), {}, [], None) and key not in ("cropped", "precision", "saturates")
     }
     beside = folder / f".{CARD_NAME}"
     beside.write_text(tomli_w.dumps(table), "utf-8")

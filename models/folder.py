@@ -46,7 +46,9 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
         names = ("f32.onnx", WEIGHTS_NAME)
         files = {name: sha256_of(scratch / name) for name in names}
         # An int8 graph would be that of other weights, a calibration one of their similarities.
-        card = replace(card, files=files, quantization=None, calibration=None, precision="f32")
+        card = replace(
+            card, files=files, quantization=None, calibration=None, precision="f32", saturates=False
+        )
         write_card(card, scratch)
         scratch.chmod(0o755)
         scratch.rename(out)

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from place_search.core.files import sha256_of
 from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
 from place_search.models.errors import ModelError
-from place_search.models.precision import AskedPrecision, choose_precision, int8_instructions
+from place_search.models.precision import (
+    AskedPrecision,
+    choose_precision,
+    int8_instructions,
+    int8_saturates,
+)
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
 
@@ -127,7 +132,8 @@ def open_model(
         precision = "f32"
     instructions = int8_instructions() if precision == "auto" else None
     chosen = choose_precision(card, precision, instructions=instructions)
-    card = replace(card, precision=chosen.precision)
+    saturates = chosen.precision == "int8" and int8_saturates()
+    card = replace(card, precision=chosen.precision, saturates=saturates)
     opened = card if dims is None else crop_card(card, dims)
     for graph in (folder / name for name in card.graph_files):
         if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):

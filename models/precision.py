@@ -1,5 +1,6 @@
 """Precisions: a model's graph in float32 and, where that is measured to lose little, in int8."""
 
+import os
 import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,14 @@ MAX_LOSS = 0.5
 """Points of Recall@1 that int8 may lose for `auto` to take it."""
 
 _INSTRUCTIONS = {"amx_int8": "AMX", "avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
+# What ONEDNN_MAX_CPU_ISA leaves of them; its other values leave all.
+_LIMITS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("SSE41", "AVX", "AVX2", "AVX512_CORE"), ()),
+    **dict.fromkeys(("AVX2_VNNI", "AVX2_VNNI_2"), ("avx_vnni",)),
+    **dict.fromkeys(
+        ("AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_FP16"), ("avx512_vnni", "avx_vnni")
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,18 @@ def choose_precision(
 def int8_instructions(flags: Iterable[str] | None = None) -> str | None:
     """The processor's instructions for int8 products, or None; `flags` stands in for its own."""
     known = set(_processor_flags() if flags is None else flags)
+    known.intersection_update(_LIMITS.get(os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper(), known))
     return next((name for flag, name in _INSTRUCTIONS.items() if flag in known), None)
+
+
+def int8_saturates(flags: Iterable[str] | None = None) -> bool:
+    """Whether sums of int8 products are cut at 16 bits on this processor, or on one with `flags`.
+
+    x86 processors without `int8_instructions` do that, and give descriptors as far from the others'
+    as from float32's. What the instructions are called makes no difference otherwise.
+    """
+    known = _processor_flags() if flags is None else list(flags)
+    return bool(known) and int8_instructions(known) is None
 
 
 def _processor_flags() -> list[str]:

@@ -1,15 +1,12 @@
 """Quantise a model's graph to int8 with NNCF, calibrated on photos; needs the extra `quantize`."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
 
 import nncf
 import numpy as np

@@ -5,11 +5,8 @@
 >>> place_search.search(index, "photo.jpg").results[0].name
 """
 
-import os
-
-# OpenBLAS reads this when numpy is imported. By default its threads spin for 25 ms after each
-# product, on cores that the rest of a search needs.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+# It comes first: other imports take their time, and read the switches that it sets.
+import place_search.core.startup
 
 # A room's first import binds its name here: the room `search` must come before the function.
 import place_search.search  # noqa: F401

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.evaluation.doctor.problem import Problem
-from place_search.indexer import Index
-from place_search.models import ModelCard
+from place_search.indexer import Index, ModelMismatchError
+from place_search.models import Model
 
 _REFIT = "fit it with `place-search cluster`, or import the checkpoint that was trained"
 
@@ -54,12 +54,10 @@ def _judge(path: Path, name: str, table: NDArray[np.float32]) -> list[Problem]:
     return []
 
 
-def check_index_model(index: Index, card: ModelCard | None) -> list[Problem]:
+def check_index_model(index: Index, model: Model) -> list[Problem]:
     """Whether a model is the one that an index was made with."""
-    if card is None or card.fingerprint == index.fingerprint:
-        return []
-    mend = (
-        f"{index.folder} was made with '{index.model_id}' ({index.fingerprint[:8]}), not with "
-        f"'{card.id}' ({card.fingerprint[:8]}): use its own model or index the photos again."
-    )
-    return [Problem("model-disagrees", index.count, card.id, mend)]
+    try:
+        index.check_model(model)
+    except ModelMismatchError as error:
+        return [Problem("model-disagrees", index.count, model.card.id, str(error))]
+    return []

@@ -179,7 +179,7 @@ class _Visit:
             self._note("model", wanted, error)
             return
         if self.index is not None:
-            self.told.problems += check_index_model(self.index, self.model.card)
+            self.told.problems += check_index_model(self.index, self.model)
 
     def look_at_files(self) -> None:
         """Missing files, files that cannot be read, copies, and what an index lacks."""

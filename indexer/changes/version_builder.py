@@ -109,7 +109,7 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
         ModelMismatchError: the version was made by another model.
     """
     made_by = manifest.model
-    if model.fingerprint != made_by["fingerprint"]:
+    if not manifest.is_made_by(model, folder):
         raise ModelMismatchError(
             f"{folder} was made with model '{made_by['id']}' ({made_by['fingerprint'][:8]}) and "
             f"cannot take photos described by '{model.card.id}' ({model.fingerprint[:8]}); use "

@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, write_whole
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
 
@@ -71,6 +71,26 @@ class Manifest:
     def precision(self) -> str:
         """The precision of the descriptors; indexes that do not say it are of float32."""
         return str(self.model.get("precision", "f32"))
+
+    def is_made_by(self, model: Model, folder: Path) -> bool:
+        """Whether a model's descriptors compare with those of this index, which lies in `folder`.
+
+        Raises:
+            ModelMismatchError: its int8 descriptors were made on a processor that gives others.
+        """
+        card, made_by = model.card, self.model
+        if "saturates" not in made_by:  # version 0.1 did not keep it
+            card = replace(card, saturates=False)
+        if card.fingerprint == made_by["fingerprint"]:
+            return True
+        if replace(card, saturates=not card.saturates).fingerprint == made_by["fingerprint"]:
+            made, running = ("with", "lacks") if card.saturates else ("without", "has")
+            raise ModelMismatchError(
+                f"{folder} was made in int8 on a processor {made} VNNI or AMX, which this one "
+                f"{running}, and int8 descriptors differ between the two; index the photos again, "
+                "with --precision f32 for an index that fits any processor."
+            )
+        return False
 
     @property
     def store_file(self) -> str:

@@ -9,9 +9,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Set before the import: place-search reports nothing to anybody.
-os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
-
 import numpy as np
 import openvino
 from numpy.typing import NDArray

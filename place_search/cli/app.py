@@ -1,7 +1,10 @@
 """The command-line program `place-search`."""
 
+import errno
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +12,10 @@ from typer.core import TyperGroup
 
 from place_search.cli.commands import FAMILIES
 from place_search.cli.console import InterruptedRunError, print_error
+from place_search.core.startup import INTERRUPTED, Interruptible
 
-INTERRUPTED = 130
+# Errors of a stream that take no more: a full disk, a device error, a closed pipe.
+_UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EPIPE)
 
 
 class Program(TyperGroup):
@@ -19,7 +24,8 @@ class Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with Interruptible():
+                return super().invoke(ctx)
         except InterruptedRunError as error:
             print_error(str(error))
             raise typer.Exit(INTERRUPTED) from None
@@ -76,11 +82,18 @@ def _is_ours(error: Exception) -> bool:
 
 def main() -> None:
     """Run the program with this process's arguments."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding cannot hold is shown escaped.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except KeyboardInterrupt:
-        print_error("Interrupted; nothing was changed.")
-        sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        print_error(f"The output cannot be written ({error.strerror}); write it somewhere else.")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

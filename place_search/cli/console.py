@@ -1,6 +1,7 @@
 """What the command line prints: results on stdout, everything else on stderr."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,7 +32,8 @@ class InterruptedRunError(Exception):
 
 def print_json(value: Any) -> None:
     """Print a result as JSON and nothing else."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    escaped = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=escaped))
 
 
 def print_error(sentence: str) -> None:

@@ -14,6 +14,7 @@ from place_search.models import (
     choose_precision,
     find_model,
     int8_instructions,
+    int8_saturates,
     read_card,
     write_card,
 )
@@ -65,9 +66,33 @@ def test_instructions_are_named_by_the_best_that_there_is() -> None:
     assert int8_instructions(["avx2", "avx512f"]) is None
 
 
+@pytest.mark.parametrize(
+    ("limit", "instructions"),
+    [
+        ("", "AMX"),
+        ("ALL", "AMX"),
+        ("avx512_core_vnni", "AVX512-VNNI"),
+        ("AVX2_VNNI", "AVX-VNNI"),
+        ("AVX512_CORE", None),
+        ("AVX2", None),
+    ],
+)
+def test_a_limit_of_onednn_counts_as_the_processors(
+    monkeypatch: pytest.MonkeyPatch, limit: str, instructions: str | None
+) -> None:
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    flags = ["avx2", "avx_vnni", "avx512_vnni", "amx_int8"]
+    assert int8_instructions(flags) == instructions
+    assert int8_saturates(flags) == (instructions is None)
+
+
+def test_an_unknown_processor_is_not_said_to_saturate() -> None:
+    assert not int8_saturates([])
+
+
 def test_a_card_keeps_what_was_measured(tmp_path: Path) -> None:
     written = card(SMALL, LARGE)
-    write_card(replace(written, precision="int8"), tmp_path)
+    write_card(replace(written, precision="int8", saturates=True), tmp_path)
     assert read_card(tmp_path) == written
 
 
@@ -75,5 +100,7 @@ def test_descriptors_of_another_precision_or_int8_graph_do_not_compare() -> None
     model = card(SMALL)
     int8 = replace(model, precision="int8")
     again = replace(int8, files={**int8.files, "int8.bin": "2"})
-    assert len({model.fingerprint, int8.fingerprint, again.fingerprint}) == 3
+    elsewhere = replace(int8, saturates=True)
+    prints = {card.fingerprint for card in (model, int8, again, elsewhere)}
+    assert len(prints) == 4
     assert model.fingerprint == card(graph=False).fingerprint

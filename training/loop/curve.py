@@ -2,8 +2,11 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from place_search.core.files import replacing, write_whole
@@ -47,8 +50,9 @@ class Curve:
     def draw(self) -> None:
         """Write `curve.png`, where matplotlib is installed."""
         try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
+            with _fonts_listed_elsewhere():
+                from matplotlib.backends.backend_agg import FigureCanvasAgg
+                from matplotlib.figure import Figure
         except ImportError:
             return
         figure = Figure(figsize=(8, 4), layout="constrained")
@@ -70,6 +74,19 @@ class Curve:
             right.legend(loc="lower right")
         with replacing(self._folder / "curve.png") as part:
             canvas.print_png(str(part))  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _fonts_listed_elsewhere() -> Iterator[None]:
+    """Keep matplotlib, while it is imported, from writing its list of fonts into the home."""
+    before = os.environ.get("MPLCONFIGDIR")
+    with TemporaryDirectory() as folder:
+        os.environ["MPLCONFIGDIR"] = before or folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["MPLCONFIGDIR"]
 
 
 class Board:

@@ -1,0 +1,100 @@
+"""What must be done before other packages are imported: their switches, and what Ctrl-C does.
+
+The first import of place_search imports this module, and that does it.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType, TracebackType
+
+INTERRUPTED = 130
+RETRY_SECONDS = 0.01
+
+_PROGRAMS = ("place-search", "place-search.exe", "-m")  # "-m" while Python looks for the module
+_IMPORTER = "<frozen importlib._bootstrap>"
+
+
+def set_switches() -> None:
+    """Set what other packages read when they are imported. SECURITY.md lists each switch."""
+    # OpenVINO and NNCF report each import to an analytics service, unless this package is missing.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # By default OpenBLAS's threads spin for 25 ms after each product, on cores that the rest of a
+    # search needs.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+
+def is_program() -> bool:
+    """Whether this process runs the program, not somebody's own that imports the library."""
+    return bool(sys.argv) and os.path.basename(sys.argv[0]) in _PROGRAMS  # noqa: PTH119 - no pathlib yet
+
+
+def exit_on_interrupt() -> None:
+    """Let Ctrl-C end the process at once: there is nothing yet, or no longer, to tidy up."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _exit)
+
+
+class Interruptible:
+    """While this is entered, Ctrl-C raises KeyboardInterrupt, but never within an import.
+
+    A package that is interrupted while it is imported stays half imported: its own `except` hides
+    the interrupt, or what waits for it hangs. The interrupt therefore comes when the import is
+    done; a second one ends the process. One that Python drops, as it does within a callback of a
+    weak reference, comes again.
+    """
+
+    def __init__(self) -> None:
+        self._before = signal.getsignal(signal.SIGINT)
+        self._alarm = signal.getsignal(signal.SIGALRM)
+        self._waiting = False
+
+    def __enter__(self) -> None:
+        if self._before is _exit:
+            signal.signal(signal.SIGALRM, self._raise)
+            signal.signal(signal.SIGINT, self._interrupt)
+            sys.unraisablehook = self._dropped
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        if self._before is _exit:
+            signal.signal(signal.SIGINT, _exit)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.unraisablehook = sys.__unraisablehook__
+            signal.signal(signal.SIGALRM, self._alarm)
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        if self._waiting:
+            _exit(signum, frame)
+        self._raise(signum, frame)
+
+    def _raise(self, _signum: int, frame: FrameType | None) -> None:
+        self._waiting = _is_import(frame)
+        if not self._waiting:
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+
+    def _dropped(self, dropped: "sys.UnraisableHookArgs") -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+        else:
+            sys.__unraisablehook__(dropped)
+
+
+def _exit(_signum: int, _frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTER:
+            return True
+        frame = frame.f_back
+    return False
+
+
+set_switches()
+if is_program():
+    exit_on_interrupt()

@@ -1,0 +1,224 @@
+"""No command sends anything anywhere, and nothing is left in the home of who runs it."""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from PIL import Image
+
+from place_search.models import find_model
+from tests import watched
+
+ROOT = Path(__file__).parents[1]
+WORDS = (b"telemetry", b"google-analytics", b"posthog", b"sentry_sdk", b"mixpanel", b"usage_stats")
+PROGRAM = (sys.executable, "-m", "place_search")
+NEEDED = {"quantize": "nncf", "cluster": "torch", "train": "torch"}
+
+COMMANDS = {
+    "add": "add {index} {more} --json",
+    "cluster": "cluster {places} --clusters 2 --backbone-weights {model} --out {out}",
+    "compact": "compact {index}",
+    "compare": "compare {photo} {photo} --json",
+    "describe": "describe {photo} --out {out}.npy",
+    "doctor": "doctor --truth {truth} --root {root}",
+    "eval": "eval --truth {truth} --root {root} --verify --json",
+    "index": "index {places} --out {out} --json",
+    "quantize": "quantize {model} --photos {places} --count 3 --first 0",
+    "remove": "remove {index} 0.jpg",
+    "search": "search {index} {photo} --json",
+    "sync": "sync {index} {places}",
+    "train": "train {root}/places.csv --root {root} --preset cpu-smoke --epochs 1 --batch 4 "
+    "--size 128x96 --views 2 --val {root}/places.csv --model {model} --out {out}",
+    "verify": "verify {index}",
+    "version": "--version",
+    "weights list": "weights list --json",
+    "weights verify": "weights verify lite0-netvlad",
+}
+
+
+def write_photo(path: Path, seed: int) -> None:
+    small = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(small).resize((320, 240), Image.Resampling.NEAREST).save(path)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    for place in range(4):
+        write_photo(root / "places" / f"{place}.jpg", place)
+    write_photo(root / "more" / "9.jpg", 9)
+    (root / "truth.csv").write_text("query,positives\nplaces/0.jpg,places/1.jpg\n", "utf-8")
+    rows = [f"places/{place}.jpg,48.{place // 2:03},11.5" for place in range(4)]
+    (root / "places.csv").write_text("\n".join(["path,latitude,longitude", *rows]), "utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def made_index(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    command = [*PROGRAM, "index", str(photos / "places"), "--out", str(folder / "index")]
+    run(folder / "run", command)
+    return folder / "index"
+
+
+@pytest.fixture
+def index(made_index: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made_index, tmp_path / "index"))
+
+
+def run(folder: Path, command: Sequence[str], **environment: str) -> str:
+    """Run a program that must succeed in silence towards the world; gives its output."""
+    started = watched.start(folder, command, environment)
+    code, output = started.finish()
+    assert code == 0, output
+    assert started.requests() == []
+    assert started.left_at_home() == []
+    return output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_asks_nothing_of_the_network(
+    command: str, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    if command in NEEDED and importlib.util.find_spec(NEEDED[command]) is None:
+        pytest.skip(f"needs {NEEDED[command]}")
+    model = tmp_path / "model"
+    shutil.copytree(find_model(), model)
+    filled = COMMANDS[command].format(
+        index=index,
+        model=model,
+        more=photos / "more",
+        out=tmp_path / "out",
+        photo=photos / "places" / "0.jpg",
+        places=photos / "places",
+        root=photos,
+        truth=photos / "truth.csv",
+    )
+    run(tmp_path / "run", [*PROGRAM, *filled.split()])
+
+
+def test_a_server_asks_nothing_of_the_network(photos: Path, index: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # FastAPI alone would take these as an order to report every request.
+    environment = {
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid",
+    }
+    command = [*PROGRAM, "serve", str(index), "--port", str(port)]
+    started = watched.start(tmp_path / "run", command, environment)
+    photo = (photos / "places" / "0.jpg").read_bytes()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            while started.process.poll() is None:
+                try:
+                    ready = client.get("/readyz").is_success
+                except httpx.ConnectError:
+                    continue
+                if ready:
+                    break
+            for page in ("/", "/docs", "/openapi.json", "/metrics"):
+                assert client.get(page).is_success, page
+            reply = client.post("/v1/search", files={"photo": photo}).raise_for_status().json()
+            assert reply["results"][0]["name"] == "0.jpg"
+    finally:
+        _stop(started)
+    assert started.requests() == []
+    assert started.left_at_home() == []
+
+
+def _stop(started: watched.Watched) -> None:
+    """End the server itself, not what traces it."""
+    children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
+    traced = started.process.args[0] == "strace"  # type: ignore[index]
+    pid = int(children.read_text("utf-8").split()[0]) if traced else started.process.pid
+    os.kill(pid, signal.SIGTERM)
+    code, output = started.finish(30)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("package", ["openvino", "nncf"])
+def test_only_the_switch_keeps_a_package_silent(package: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"needs {package}")
+    loud = watched.start(tmp_path / "loud", [sys.executable, "-c", f"import {package}"])
+    loud.finish()
+    assert any("google-analytics" in line for line in loud.requests()), (
+        "is the switch still needed?"
+    )
+    run(tmp_path / "quiet", [sys.executable, "-c", f"import place_search, {package}"])
+
+
+def test_ray_reports_no_usage(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    code = (
+        "import place_search\n"
+        "from ray._common.usage.usage_lib import usage_stats_enabled\n"
+        "assert not usage_stats_enabled()\n"
+    )
+    run(tmp_path / "ray", [sys.executable, "-c", code])
+
+
+def test_the_hook_sees_a_look_up_of_a_child(tmp_path: Path) -> None:
+    child = "import socket; socket.getaddrinfo('example.invalid', 80)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    started = watched.start(tmp_path / "run", [sys.executable, "-c", code])
+    started.finish()
+    assert any("example.invalid" in line for line in started.requests())
+
+
+def dependencies() -> set[str]:
+    """The distributions that place-search needs, with all extras, themselves and through others."""
+    found: set[str] = set()
+    extras = set(metadata.metadata("place-search").get_all("Provides-Extra") or ())
+    waiting = [("place-search", extras)]
+    while waiting:
+        name, wanted = waiting.pop()
+        try:
+            needed = map(Requirement, metadata.requires(name) or ())
+        except metadata.PackageNotFoundError:
+            continue
+        for one in needed:
+            applies = [
+                one.marker is None or one.marker.evaluate({"extra": extra})
+                for extra in wanted | {""}
+            ]
+            if any(applies) and canonicalize_name(one.name) not in found:
+                found.add(canonicalize_name(one.name))
+                waiting.append((one.name, set(one.extras)))
+    return found
+
+
+def speaks_of_telemetry(name: str) -> bool:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return False
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".py" and path.is_file():
+            code = path.read_bytes().lower().replace(b"opentelemetry", b"")
+            if any(word in code for word in WORDS):
+                return True
+    return False
+
+
+def test_every_package_that_could_report_has_its_row_in_security_md() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE)
+    listed = {name.strip() for row in rows for name in row.split(",")}
+    found = {name for name in dependencies() if speaks_of_telemetry(name)}
+    assert "openvino-telemetry" in found
+    assert found - listed == set()
