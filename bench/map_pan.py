@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 
 from bench.table import Row, print_rows
+from place_search.search.results import IndexInfo
 from place_search.search.server.app import create_app
-from place_search.search.server.schemas import IndexReply, SkippedReply
 
 PANS = 4
 STEPS = 60
@@ -63,9 +63,9 @@ class ManyPlaces:
     def _names(rows: NDArray[np.intp]) -> list[str]:
         return [f"town/street-{row // 100}/{row:06d}.jpg" for row in rows.tolist()]
 
-    def about(self) -> IndexReply:
+    def about(self) -> IndexInfo:
         """What is searched."""
-        return IndexReply(
+        return IndexInfo(
             index_id="bench",
             model="none",
             fingerprint="",
@@ -75,7 +75,8 @@ class ManyPlaces:
             dims=7168,
             created="2026-01-01T00:00:00+00:00",
             format_version=1,
-            skipped=SkippedReply(count=0, photos=[]),
+            skipped_count=0,
+            skipped=(),
         )
 
 

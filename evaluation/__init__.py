@@ -6,7 +6,6 @@ from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.doctor.problem import Diagnosis, Problem
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import AT, Reranker, evaluate
-from place_search.evaluation.geometry import GeometryReranker
 from place_search.evaluation.precision_loss import measure_loss
 from place_search.evaluation.protocols import PROTOCOLS, open_protocol
 from place_search.evaluation.ranking import Ranked, rank
@@ -18,6 +17,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
 from place_search.evaluation.truth.places_truth import read_places_truth
 from place_search.evaluation.truth.split_truth import read_split_truth
+from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
     "AT",

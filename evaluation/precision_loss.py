@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.evaluation.evaluate import evaluate
-from place_search.evaluation.geometry import GeometryReranker
 from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.verified_ranking import GeometryReranker
 from place_search.models import Embedding, Model, Precision, PrecisionRecall, open_model
 from place_search.models.runtimes.base import Key, Runtime
 

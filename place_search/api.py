@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from place_search.indexer import Index
     from place_search.models import Model
-    from place_search.search.server.schemas import SearchReply
+    from place_search.search.results import SearchResult
 
 
 def open_model(
@@ -53,7 +53,7 @@ def search(
     k: int = 10,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
-) -> "SearchReply":
+) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
     `near` is (latitude, longitude) in degrees; with `radius_m` it leaves only the places at most

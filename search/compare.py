@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from place_search.models import Calibration, Model, encode_cells
 from place_search.photos import Photo
-from place_search.search.server.schemas import CompareReply
+from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
 from place_search.search.verification import Query, Verification, verify
 
@@ -27,7 +27,7 @@ def compare_photos(
     *,
     decode: Callable[[bytes | Path], Photo] | None = None,
     stages: Stages | None = None,
-) -> CompareReply:
+) -> CompareResult:
     """Compare two photos by descriptor and geometry.
 
     Raises:
@@ -61,15 +61,15 @@ def compare_photos(
         for photo, cells in zip(photos, (a.cells, b.cells), strict=True)
     ]
     matches = (found.matches + 0.5) * np.array([*scales[0], *scales[1]], dtype=np.float32)
-    return CompareReply(
+    return CompareResult(
         similarity=round(similarity, 6),
         probability=None if probability is None else round(probability, 6),
         threshold=None if calibration is None else round(calibration.threshold, 6),
         result=_verdict(calibration, probability),
         inliers=found.inliers,
-        matches=[[round(float(value), 1) for value in match] for match in matches],
+        matches=tuple(tuple(row) for row in matches.round(1).astype(float).round(1).tolist()),
         model=model.card.id,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 

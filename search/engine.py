@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,15 +17,23 @@ from place_search.photos import Photo
 from place_search.search.errors import ParameterError
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
-from place_search.search.server.replies import (
-    index_reply,
-    location_reply,
-    query_reply,
-    result_reply,
+from place_search.search.results import (
+    IndexInfo,
+    QueryPhoto,
+    Result,
+    SearchResult,
+    Timings,
+    Verified,
+    index_info,
 )
-from place_search.search.server.schemas import IndexReply, SearchReply, TimingsReply
 from place_search.search.stages import Stages
-from place_search.search.verification import CANDIDATES, Query, Verification, rank_by_geometry
+from place_search.search.verification import (
+    CANDIDATES,
+    Codes,
+    Query,
+    Verification,
+    rank_by_geometry,
+)
 
 Decode: TypeAlias = Callable[[bytes | Path], Photo]
 """Reads a photo whose pixels a model takes; raises `PhotoError`."""
@@ -71,9 +79,9 @@ class Engine:
         with suppress(StoreOutageError):
             self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
 
-    def about(self) -> IndexReply:
+    def about(self) -> IndexInfo:
         """What is searched."""
-        return index_reply(self.index, len(self.positions))
+        return index_info(self.index, len(self.positions))
 
     def search(
         self,
@@ -84,7 +92,7 @@ class Engine:
         near: Position | None = None,
         radius_m: float | None = None,
         stages: Stages | None = None,
-    ) -> SearchReply:
+    ) -> SearchResult:
         """Find the `k` places that look most like a photo, best first.
 
         `verify` ranks the most similar places by how well their geometry agrees with the photo's,
@@ -118,24 +126,37 @@ class Engine:
                 location = estimate_location(
                     [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
                 )
-        results = [
-            result_reply(rank, hit, self.index.place(hit.place_id), self.index.index_id, found)
-            for rank, (hit, found) in enumerate(ranked[:k], start=1)
-        ]
-        return SearchReply(
+        return SearchResult(
             index_id=self.index.index_id,
             model=self.index.model_id,
-            query=query_reply(decoded, notes),
+            query=QueryPhoto(decoded.width, decoded.height, decoded.position, tuple(notes)),
             timings_ms=_timings(stages),
-            results=results,
-            location=location_reply(location),
+            results=tuple(
+                self._result(rank, hit, found)
+                for rank, (hit, found) in enumerate(ranked[:k], start=1)
+            ),
+            location=location,
+            index=self.index,
+        )
+
+    def _result(self, rank: int, hit: Hit, found: Verification | None) -> Result:
+        place = self.index.place(hit.place_id)
+        return Result(
+            rank=rank,
+            place_id=place.place_id,
+            name=place.name,
+            # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
+            similarity=min(round(float(hit.similarity), 6), 1.0),
+            verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
+            position=place.position,
+            utm=place.utm,
         )
 
     def _verified(
         self, cells: NDArray[np.float32], hits: Sequence[Hit], k: int, notes: list[str]
     ) -> list[tuple[Hit, Verification | None]]:
         """The hits with their verification, those that agree best first."""
-        candidates = [(partial(self.index.cells, hit.place_id), hit.similarity) for hit in hits]
+        candidates = _Candidates(self.index, hits)
         ranking = rank_by_geometry(Query(cells), candidates, k, budget_s=VERIFY_BUDGET_S)
         if ranking.late:
             notes.append(
@@ -165,6 +186,19 @@ class Engine:
         return self.index.search(descriptor, k, only=only, box=box)
 
 
+class _Candidates:
+    """Places of an index that a photo is compared with, read when their turn comes."""
+
+    def __init__(self, index: Index, hits: Sequence[Hit]) -> None:
+        self._index = index
+        self._hits = hits
+        self.similarities = [hit.similarity for hit in hits]
+
+    def codes(self, row: int) -> Codes:
+        """The codes of a candidate's local features."""
+        return self._index.cells(self._hits[row].place_id)
+
+
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:
     if not 1 <= k <= MAX_K:
         raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.")
@@ -174,6 +208,6 @@ def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> 
         raise ParameterError(f"The parameter radius_m is {radius_m}, but it must be above 0.")
 
 
-def _timings(stages: Stages) -> TimingsReply:
-    known = dict.fromkeys(TimingsReply.model_fields, 0.0) | stages.milliseconds()
-    return TimingsReply(**known | {"total": stages.total_ms()})
+def _timings(stages: Stages) -> Timings:
+    took = stages.milliseconds() | {"total": stages.total_ms()}
+    return Timings(**{part.name: took.get(part.name, 0.0) for part in fields(Timings)})

@@ -24,6 +24,16 @@ class Location(NamedTuple):
     position: Position
     radius_m: float
 
+    @property
+    def latitude(self) -> float:
+        """Degrees north."""
+        return self.position.latitude
+
+    @property
+    def longitude(self) -> float:
+        """Degrees east."""
+        return self.position.longitude
+
 
 def estimate_location(
     candidates: Sequence[tuple[Position | None, Verification | None]],

@@ -11,11 +11,11 @@ that agree best in full.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -28,11 +28,12 @@ from place_search.models.runtimes.products import UNIT, cell_products
 CANDIDATES = 100
 """Places that are verified by default, however few are asked for."""
 IN_FULL = 10
-"""Candidates that are matched at full resolution at least, or as many as are asked for."""
+"""The least number of candidates that are matched at full resolution."""
 FULL_SHARE = 5
-"""Of many candidates, one of so many is."""
+"""One candidate of this number is matched at full resolution, where candidates are many."""
 MOST_SIMILAR = 3
-"""So many of them are the most similar: where nothing agrees, similarity is all there is."""
+"""The most similar candidates that are always matched at full resolution: where no geometry
+agrees, similarity is all there is."""
 TOLERANCE = 1.5
 """Cells that a match may lie off the fitted map."""
 COARSE_TOLERANCE = 1.0
@@ -99,6 +100,19 @@ def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
 
 
+class Candidates(Protocol):
+    """Places to compare with a query, the most similar first."""
+
+    @property
+    def similarities(self) -> Sequence[float]:
+        """The cosine of each candidate's descriptor with the query's."""
+        ...
+
+    def codes(self, row: int) -> Codes:
+        """The codes of a candidate's local features. Called by several threads at once."""
+        ...
+
+
 class Ranking(NamedTuple):
     """Candidates in their new order, best first: rows of those that were given.
 
@@ -112,13 +126,9 @@ class Ranking(NamedTuple):
 
 
 def rank_by_geometry(
-    query: Query,
-    candidates: Sequence[tuple[Callable[[], Codes], float]],
-    k: int = IN_FULL,
-    *,
-    budget_s: float | None = None,
+    query: Query, candidates: Candidates, k: int = IN_FULL, *, budget_s: float | None = None
 ) -> Ranking:
-    """Order candidates, each a reader of its codes and its similarity, most similar first.
+    """Order candidates by how well their geometry agrees with the query's.
 
     They are matched in parallel: all at half the resolution, then the best `k`, or a fifth, or
     `IN_FULL`, whichever is most, at full resolution; what scores equally there stays in the order
@@ -126,33 +136,45 @@ def rank_by_geometry(
     last.
     """
     deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
-
-    def coarse(some: Sequence[int]) -> list[float | None]:
-        if time.perf_counter() > deadline:
-            return [None] * len(some)
-        places = [_view(_halved(_signs(candidates[row][0]()))) for row in some]
-        agreements = _agreements(query.coarse, places, COARSE_TOLERANCE, 1)
-        return [
-            found.inliers * candidates[row][1] for row, found in zip(some, agreements, strict=True)
-        ]
-
-    def full(row: int) -> Verification | None:
-        read, similarity = candidates[row]
-        return None if time.perf_counter() > deadline else verify(query, read(), similarity)
-
-    rows = list(range(len(candidates)))
+    matcher = _Matcher(query, candidates, deadline)
+    rows = list(range(len(candidates.similarities)))
     best = max(k, IN_FULL, len(rows) // FULL_SHARE)
     late = 0
     if len(rows) > best:
         parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
-        agreement = list(chain.from_iterable(_pool().map(coarse, parts)))
+        agreement = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
         rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
         late = sum(agreement[row] is None for row in rows[best:])
-    matched = zip(rows[:best], _pool().map(full, rows[:best]), strict=True)
+    matched = zip(rows[:best], _pool().map(matcher.full, rows[:best]), strict=True)
     found = {row: one for row, one in matched if one is not None}
     late += min(best, len(rows)) - len(found)
     first = sorted(sorted(rows[:best]), key=lambda row: -found[row].score if row in found else 1.0)
     return Ranking(first + rows[best:], found, late)
+
+
+class _Matcher(NamedTuple):
+    """Matches candidates with a query until the deadline, a time of `time.perf_counter`."""
+
+    query: Query
+    candidates: Candidates
+    deadline: float
+
+    def coarse(self, rows: Sequence[int]) -> list[float | None]:
+        """How well candidates agree at half the resolution; None for all once it is too late."""
+        if time.perf_counter() > self.deadline:
+            return [None] * len(rows)
+        places = [_view(_halved(_signs(self.candidates.codes(row)))) for row in rows]
+        agreements = _agreements(self.query.coarse, places, COARSE_TOLERANCE, 1)
+        similarities = self.candidates.similarities
+        return [
+            found.inliers * similarities[row] for row, found in zip(rows, agreements, strict=True)
+        ]
+
+    def full(self, row: int) -> Verification | None:
+        """The verification of a candidate, None once it is too late."""
+        if time.perf_counter() > self.deadline:
+            return None
+        return verify(self.query, self.candidates.codes(row), self.candidates.similarities[row])
 
 
 def _or_last(agreement: float | None) -> float:

@@ -14,8 +14,7 @@ MAY_IMPORT = {
     "photos": {"core"},
     "models": {"core", "photos", "weights"},
     "indexer": {"core", "photos", "models"},
-    # To be mended next: its replies are the server's.
-    "search": {"core", "photos", "models", "indexer", "search.server"},
+    "search": {"core", "photos", "models", "indexer"},
     "search.server": LIBRARY | {"web"},
     "evaluation": LIBRARY | {"web"},  # its reports look like the pages
     "training": LIBRARY | {"evaluation"},  # it validates by the same truths and recalls
@@ -27,10 +26,7 @@ MAY_IMPORT = {
 
 TOP_ROOMS = [room for room in MAY_IMPORT if "." not in room and room != "core"]
 
-KNOWN_CIRCLES = (
-    {"models.card", "models.precision"},
-    {"search.server.state", "search.server.metrics", "search.server.writer"},
-)
+KNOWN_CIRCLES = ({"models.card", "models.precision"},)
 """To be opened next."""
 
 KNOWN_FOLDER_CIRCLES = ({"training/data", "training/loop"},)

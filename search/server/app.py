@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -36,7 +37,7 @@ from place_search.search.server.problems import (
     add_problem_handlers,
     documented,
 )
-from place_search.search.server.reload import Reloader
+from place_search.search.server.reload import POLL_SECONDS, Reloader
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
 from place_search.search.server.routes import health as routes_health
@@ -47,6 +48,8 @@ from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import writing as routes_writing
 from place_search.search.server.schemas import ProblemReply
 from place_search.search.server.state import EngineLoader, ServerState
+from place_search.search.server.state_metrics import StateCollector
+from place_search.search.server.writer import Writer
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -77,15 +80,19 @@ def create_app(
     *,
     decoder: Decoder | None = None,
     keys: Sequence[ApiKey] = (),
-    reloader: Callable[[ServerState], Reloader] | None = None,
+    index_folder: Path | None = None,
+    poll_seconds: float = POLL_SECONDS,
+    on_loaded: Callable[[ServerState], None] | None = None,
     traces: "TracerProvider | None" = None,
 ) -> FastAPI:
     """The application around an engine, or around what loads one.
 
     A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
     needs the index answer 503. `decoder` decodes the places' photos and is closed with the
-    application; without it that happens in this process. `reloader` makes what watches the index,
-    `traces` takes the spans of requests.
+    application; without it that happens in this process. With an `index_folder` the loader is
+    called again, with the engine to replace, for each new version that is found there, and for
+    those that the server makes itself where it may. `on_loaded` is called once the first engine is
+    loaded or could not be; `traces` takes the spans of requests.
     """
     options = options or ServerOptions()
     app = FastAPI(
@@ -98,8 +105,13 @@ def create_app(
         lifespan=_lifespan,
         telemetry=_NO_TELEMETRY,
     )
-    service = app.state.service = ServerState(engine, options, decoder=decoder)
-    app.state.reloader = reloader and reloader(service)
+    service = ServerState(engine, options, decoder=decoder, on_loaded=on_loaded)
+    service.metrics.register(StateCollector(service))
+    app.state.service, app.state.reloader, app.state.writer = service, None, None
+    if index_folder is not None and callable(engine):
+        app.state.reloader = Reloader(service, index_folder, engine, poll_seconds=poll_seconds)
+        if options.writable and decoder is not None:
+            app.state.writer = Writer(service, index_folder, decoder, engine)
     for routes in (
         *(routes_search, routes_compare, routes_explain),
         *(routes_map, routes_places, routes_writing, routes_reports, routes_health),

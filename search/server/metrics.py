@@ -1,22 +1,15 @@
 """What a server counts, as Prometheus reads it at /metrics."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 from prometheus_client import generate_latest as _generate
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
 from prometheus_client.registry import Collector
 
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
-    from place_search.search.server.state import ServerState
+    pass
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -25,7 +18,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Metrics:
     """The counters of one server."""
 
-    def __init__(self, service: "ServerState") -> None:
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "place_search_stage_seconds",
@@ -53,7 +46,6 @@ class Metrics:
             ["result"],
             registry=self._registry,
         )
-        self._registry.register(_State(service))
 
     def worked(self, stages: Stages) -> None:
         """Count the stages of a request; one with two photos has two of some."""
@@ -70,55 +62,10 @@ class Metrics:
         """Count a new version of the index that was "served" or "refused"."""
         self._reloads.labels(result).inc()
 
+    def register(self, collector: Collector) -> None:
+        """Show too what a collector reads when the page is asked for."""
+        self._registry.register(collector)
+
     def text(self) -> bytes:
         """The page that Prometheus reads."""
         return _generate(self._registry)
-
-
-class _State(Collector):
-    """What is read when asked for: the queues, the index, the decoder."""
-
-    def __init__(self, service: "ServerState") -> None:
-        self._service = service
-
-    def describe(self) -> list[Metric]:
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        service = self._service
-        depth = GaugeMetricFamily(
-            "place_search_queue_depth", "Jobs that run or wait.", labels=["queue"]
-        )
-        places = GaugeMetricFamily(
-            "place_search_queue_places", "Jobs that may run or wait.", labels=["queue"]
-        )
-        queues = {
-            "search": service.searches,
-            "image": service.images,
-            "change": service.changes,
-        }
-        for name, queue in queues.items():
-            depth.add_metric([name], queue.depth)
-            places.add_metric([name], queue.places)
-        yield depth
-        yield places
-        yield GaugeMetricFamily(
-            "place_search_ready", "1 once it can search.", int(service.loaded is not None)
-        )
-        yield GaugeMetricFamily(
-            "place_search_index_refused",
-            "1 while a newer version of the index is refused.",
-            int(service.refused is not None),
-        )
-        if service.decoder is not None:
-            deaths = CounterMetricFamily(
-                "place_search_decoder_deaths", "Photos that ended their decoding process."
-            )
-            deaths.add_metric([], service.decoder.deaths)
-            yield deaths
-        if service.loaded is not None:
-            index = service.loaded.index
-            about = InfoMetricFamily("place_search_index", "The index that is searched.")
-            about.add_metric([], {"index_id": index.index_id, "model": index.model_id})
-            yield about
-            yield GaugeMetricFamily("place_search_places", "Places in the index.", index.count)

@@ -7,18 +7,21 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from place_search.photos import UPLOADS, Decoder, Photo
+from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import read_keys
 from place_search.search.server.options import ServerOptions
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from place_search.search.engine import Engine
+    from place_search.search.server.state import ServerState
 
 SHUTDOWN_SECONDS = 10
 KEYS_VARIABLE = "PLACE_SEARCH_API_KEYS"
@@ -49,14 +52,57 @@ def open_engine(
         model = open_index_model(
             index.manifest, options.model, threads=options.threads, precision=options.precision
         )
-    if decoder is None:
-        return Engine(index, model, candidates=options.candidates)
-
-    def decode(photo: bytes | Path) -> Photo:
-        content = photo if isinstance(photo, bytes) else photo.read_bytes()
-        return decoder.photo(content, model.card.preprocessing, formats=UPLOADS)
-
+    decode = None if decoder is None else SandboxedDecode(decoder, model.card.preprocessing)
     return Engine(index, model, decode=decode, candidates=options.candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxedDecode:
+    """Reads photos of strangers in decoding processes."""
+
+    decoder: Decoder
+    preprocessing: Preprocessing
+
+    def __call__(self, photo: bytes | Path) -> Photo:
+        """Decode a photo. Raises as `Decoder.photo` does."""
+        content = photo if isinstance(photo, bytes) else photo.read_bytes()
+        return self.decoder.photo(content, self.preprocessing, formats=UPLOADS)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOpener:
+    """Opens the version of an index that is on disk, ready to answer at once."""
+
+    index_folder: Path
+    options: ServerOptions
+    decoder: Decoder
+
+    def __call__(self, served: "Engine | None" = None) -> "Engine":
+        """The engine; `served` is the one that it is to replace."""
+        engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
+        engine.warm_up()
+        return engine
+
+
+class _Run:
+    """A server from its start to its stop."""
+
+    def __init__(self, address: str, on_ready: Callable[[str, "Engine"], None] | None) -> None:
+        self._address = address
+        self._on_ready = on_ready
+        self.server: uvicorn.Server | None = None
+
+    def loaded(self, state: "ServerState") -> None:
+        """Say that it is ready, or stop where the engine cannot be opened."""
+        if state.failure is not None:
+            self.stop()
+        elif self._on_ready is not None:
+            self._on_ready(self._address, state.engine)
+
+    def stop(self, _signum: int = 0, _frame: FrameType | None = None) -> None:
+        """Answer what was asked, then stop."""
+        if self.server is not None:
+            self.server.should_exit = True
 
 
 def serve(
@@ -101,28 +147,23 @@ def serve(
     from place_search.search.server.app import create_app
     from place_search.search.server.connection import connection_class
     from place_search.search.server.log import logging_to_stderr
-    from place_search.search.server.reload import Reloader
-    from place_search.search.server.writer import Writer
 
-    def load(served: "Engine | None" = None) -> "Engine":
-        engine = open_engine(index_folder, options, decoder=decoder, served=served)
-        engine.warm_up()
-        return engine
-
+    run = _Run(_address(options.host, listener), on_ready)
     try:
         app = create_app(
-            load,
+            EngineOpener(index_folder, options, decoder),
             options,
             decoder=decoder,
             keys=keys,
-            reloader=lambda service: Reloader(service, index_folder, load),
+            index_folder=index_folder,
+            on_loaded=run.loaded,
             traces=traces,
         )
     except ServerError:
         decoder.close()
         listener.close()
         raise
-    server = uvicorn.Server(
+    run.server = server = uvicorn.Server(
         uvicorn.Config(
             app,
             http=connection_class(
@@ -139,22 +180,8 @@ def serve(
         )
     )
     service = app.state.service
-    if options.writable:
-        photos = index_folder.resolve().with_name(f"{index_folder.resolve().name}-photos")
-        service.writer = Writer(service, index_folder, photos, decoder, load)
-
-    def loaded() -> None:
-        if service.failure is not None:
-            server.should_exit = True
-        elif on_ready is not None:
-            on_ready(_address(options.host, listener), service.engine)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    service.on_loaded = loaded
     # uvicorn hands a signal that stopped it on to the handlers it found.
-    found = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         with logging_to_stderr():
             server.run(sockets=[listener])

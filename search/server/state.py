@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Request
 
@@ -16,12 +17,11 @@ from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
-    from place_search.search.server.writer import Writer
 
 T = TypeVar("T")
 
-EngineLoader: TypeAlias = "Callable[[], Engine]"
-"""Opens an engine; what it raises ends the server."""
+EngineLoader: TypeAlias = "Callable[..., Engine]"
+"""Opens an engine, given the one that it is to replace if any; what it raises ends the server."""
 
 CHANGE_SECONDS = 300.0
 IMAGES_WAITING = 64
@@ -37,7 +37,9 @@ class ServerState:
         options: ServerOptions,
         *,
         decoder: Decoder | None = None,
+        on_loaded: "Callable[[ServerState], None] | None" = None,
     ) -> None:
+        """`on_loaded` is called once the engine is loaded, or could not be."""
         self.searches = WorkQueue(
             "search",
             workers=options.workers,
@@ -52,17 +54,15 @@ class ServerState:
         )
         # One at a time: each makes a new version of the index.
         self.changes = WorkQueue("change", workers=1, waiting=options.queue, seconds=CHANGE_SECONDS)
-        self.writer: Writer | None = None
-        """What changes the index, where the server may."""
         self.reports = Reports(options.reports)
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None
         """Why the version of the index that is on disk is not the one that is served."""
-        self.on_loaded: Callable[[], None] = lambda: None
+        self._on_loaded = on_loaded
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
-        self.metrics = Metrics(self)
+        self.metrics = Metrics()
 
     async def load(self) -> None:
         """Load the engine in a thread; what went wrong is left in `failure`."""
@@ -71,7 +71,8 @@ class ServerState:
                 self._engine = await asyncio.to_thread(self._loader)
             except Exception as error:
                 self.failure = error
-        self.on_loaded()
+        if self._on_loaded is not None:
+            self._on_loaded(self)
 
     @property
     def engine(self) -> "Engine":
@@ -89,28 +90,29 @@ class ServerState:
         """The engine, or None where it is not loaded."""
         return self._engine
 
-    async def run_search(self, request: Request, job: Callable[[Stages], T]) -> T:
+    async def run_search(
+        self, request: Request, job: Callable[..., T], *arguments: Any, **options: Any
+    ) -> T:
         """Run a job in the queue of searches; its stages are counted, logged and traced.
+
+        The job is called with these arguments, and with `stages` to time its work by.
 
         Raises:
             BusyError: too many jobs are waiting, or this one waited too long.
             TimedOutError: the job began, but takes too long.
         """
-        return await self._run(self.searches, request, job)
+        return await self._run(self.searches, request, partial(job, *arguments, **options))
 
-    async def run_change(self, request: Request, job: Callable[[Stages], T]) -> T:
+    async def run_change(
+        self, request: Request, job: Callable[..., T], *arguments: Any, **options: Any
+    ) -> T:
         """Run a job in the queue of changes, otherwise as `run_search` does."""
-        return await self._run(self.changes, request, job)
+        return await self._run(self.changes, request, partial(job, *arguments, **options))
 
-    async def _run(self, queue: WorkQueue, request: Request, job: Callable[[Stages], T]) -> T:
+    async def _run(self, queue: WorkQueue, request: Request, job: Callable[..., T]) -> T:
         stages = Stages()
-
-        def work() -> T:
-            stages.begin()
-            return job(stages)
-
         try:
-            reply, _ = await queue.run(work)
+            reply, _ = await queue.run(_begin, job, stages)
         finally:
             request.scope["stages"] = stages
             self.metrics.worked(stages)
@@ -128,6 +130,12 @@ class ServerState:
         self.changes.close()
         if self.decoder is not None:
             self.decoder.close()
+
+
+def _begin(job: Callable[..., T], stages: Stages) -> T:
+    """Begin with a job that has waited until now."""
+    stages.begin()
+    return job(stages=stages)
 
 
 async def _state_of(request: Request) -> ServerState:

@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from place_search.search.errors import BusyError, TimedOutError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -32,7 +34,9 @@ class WorkQueue:
         """How many jobs run or wait."""
         return self._taken
 
-    async def run(self, job: Callable[[], T]) -> tuple[T, float]:
+    async def run(
+        self, job: Callable[P, T], *arguments: P.args, **options: P.kwargs
+    ) -> tuple[T, float]:
         """Run a job; returns its result and the milliseconds that it waited for a worker.
 
         Raises:
@@ -44,13 +48,8 @@ class WorkQueue:
         submitted = time.perf_counter()
         with self._lock:
             self._taken += 1
-
-        def timed() -> tuple[T, float]:
-            waited = (time.perf_counter() - submitted) * 1000
-            return job(), waited
-
         try:
-            future = self._pool.submit(timed)
+            future = self._pool.submit(_timed, submitted, partial(job, *arguments, **options))
         except RuntimeError:  # closed
             self._release()
             raise BusyError("The server is stopping; ask another one.") from None
@@ -76,3 +75,9 @@ class WorkQueue:
     def close(self) -> None:
         """Drop what waits, and let what runs end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _timed(submitted: float, job: Callable[[], T]) -> tuple[T, float]:
+    """Run a job; the milliseconds are those since it was submitted."""
+    waited = (time.perf_counter() - submitted) * 1000
+    return job(), waited

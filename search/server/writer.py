@@ -33,19 +33,19 @@ class Writer:
         self,
         service: "ServerState",
         index_folder: Path,
-        photos: Path,
         decoder: Decoder,
         load: Callable[["Engine"], "Engine"],
     ) -> None:
-        """`photos` is the folder that keeps them; `load` opens the version on disk."""
+        """Photos are kept in `INDEX-photos` beside the index; `load` opens the version on disk."""
         self._service = service
         self._index_folder = index_folder
-        self._photos = photos
+        folder = index_folder.resolve()
+        self._photos = folder.with_name(f"{folder.name}-photos")
         self._decoder = decoder
         self._load = load
 
     def add(
-        self, content: bytes, position: Position | None, name: str, stages: Stages
+        self, content: bytes, position: Position | None, name: str, *, stages: Stages
     ) -> tuple[str, "Place"]:
         """Add a place, on disk and in the index when this returns; its index's id and itself.
 
@@ -73,7 +73,7 @@ class Writer:
             place = next(found for found in index.places() if found.path.resolve() == path)
         return index.index_id, place
 
-    def remove(self, place_id: int, stages: Stages) -> None:
+    def remove(self, place_id: int, *, stages: Stages) -> None:
         """Remove a place, and its photo if it was added here.
 
         Raises:

@@ -113,7 +113,7 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
 
     app = create_app(load(engine), decoder=decoder)
     service: ServerState = app.state.service
-    service.writer = Writer(service, few / "index", few / "kept", decoder, load)
+    app.state.writer = Writer(service, few / "index", decoder, load)
     yield app
     decoder.close()
 

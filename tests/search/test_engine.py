@@ -39,8 +39,21 @@ def test_the_reply_tells_everything_about_the_results(engine: Engine, street: An
     assert best.utm is not None
     assert best.utm.zone == "32U"
     assert best.verified is None
-    assert best.image_url == f"/v1/places/{best.place_id}/image"
-    assert best.thumbnail_url == f"/v1/places/{best.place_id}/thumbnail?v={reply.index_id}"
+    shown = reply.to_dict()["results"][0]
+    assert shown["image_url"] == f"/v1/places/{best.place_id}/image"
+    assert shown["thumbnail_url"] == f"/v1/places/{best.place_id}/thumbnail?v={reply.index_id}"
+
+
+def test_results_are_a_table_and_a_picture_for_notebooks(engine: Engine, street: Any) -> None:
+    reply = engine.search(street.query(3), k=2, verify=True)
+    columns = reply.to_columns()
+    assert columns["name"] == [result.name for result in reply.results]
+    assert columns["inliers"][0] == reply.results[0].verified.inliers  # type: ignore[union-attr]
+    assert {len(column) for column in columns.values()} == {2}
+    page = reply._repr_html_()
+    assert page.count('<img src="data:image/jpeg;base64,') == 2
+    assert "03.jpg" in page
+    assert "Index" not in repr(reply)
 
 
 def test_a_photo_of_the_index_is_like_itself(engine: Engine, street: Any) -> None:
@@ -72,7 +85,7 @@ def test_near_the_whole_earth_leaves_out_places_without_position(
 
 def test_near_nothing_gives_no_results_and_says_so(engine: Engine, street: Any) -> None:
     reply = engine.search(street.query(0), near=Position(-48, 11), radius_m=50)
-    assert reply.results == []
+    assert reply.results == ()
     assert any("within 50 m of -48,11" in note for note in reply.query.notes)
 
 
@@ -137,12 +150,12 @@ def test_verification_without_the_time_for_it_says_so(
     reply = engine.search(street.query(3), verify=True)
     assert [result.verified for result in reply.results] == [None] * 10
     assert reply.location is None
-    assert reply.query.notes == [
+    assert list(reply.query.notes) == [
         "Time ran out before 12 of 12 places were verified; they come last."
     ]
     assert reply.results[0].name == "03.jpg"
     few = Engine(engine.index, engine.model, candidates=5)
-    assert few.search(street.query(3), k=2, verify=True).query.notes == [
+    assert list(few.search(street.query(3), k=2, verify=True).query.notes) == [
         "Time ran out before 5 of 5 places were verified; they come last."
     ]
 

@@ -82,8 +82,8 @@ def test_the_server_answers_what_the_engine_does(
     query = street.query(2)
     expected = engine.search(query, near=street.position(3), radius_m=150, verify=True)
     body = search(client, query, near="48.003,11.5", radius_m=150, verify="true").json()
-    assert body["results"] == expected.model_dump()["results"]
-    assert body["query"] == expected.model_dump()["query"]
+    assert body["results"] == expected.to_dict()["results"]
+    assert body["query"] == expected.to_dict()["query"]
 
 
 def test_ten_places_are_the_default(client: httpx.Client, street: Any) -> None:

@@ -20,7 +20,6 @@ from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.options import ServerOptions
-from place_search.search.server.reload import Reloader
 from place_search.search.server.server import open_engine
 
 
@@ -130,9 +129,7 @@ def test_twenty_versions_follow_each_other_under_load(
     def load(served: Engine | None = None) -> Engine:
         return open_engine(folder, ServerOptions(), served=served)
 
-    app = create_app(
-        load, reloader=lambda service: Reloader(service, folder, load, poll_seconds=0.01)
-    )
+    app = create_app(load, index_folder=folder, poll_seconds=0.01)
     seen: list[str] = []
 
     async def press(client: httpx.AsyncClient) -> None:

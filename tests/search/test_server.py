@@ -209,9 +209,8 @@ def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
         raise ModelError("There is no such model.")
 
     async def run() -> None:
-        app = create_app(load)
         loaded = asyncio.Event()
-        app.state.service.on_loaded = loaded.set
+        app = create_app(load, on_loaded=lambda _: loaded.set())
         async with app.router.lifespan_context(app):
             await asyncio.wait_for(loaded.wait(), 20)
         assert isinstance(app.state.service.failure, ModelError)

@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -98,7 +96,7 @@ def test_tiny_and_blank_photos_have_a_defined_answer(grid: tuple[int, int], kind
 def test_matches_of_which_none_agree_are_nothing() -> None:
     # A fit through noise can leave no inlier at all; warnings are errors.
     found = [
-        rank_by_geometry(Query(cells(seed, 13, 17)), readers([cells(seed + 1, 13, 17)] * 13)).order
+        rank_by_geometry(Query(cells(seed, 13, 17)), Grids([cells(seed + 1, 13, 17)] * 13)).order
         for seed in range(0, 400, 2)
     ]
     assert found == [list(range(13))] * 200
@@ -116,15 +114,21 @@ def test_a_vgg_grid_of_512_channels_works_too() -> None:
     assert verify(Query(grid), coded(grid + 0.5 * cells(10, 30, 40, 512))).inliers > 900
 
 
-def readers(places: list[Cells]) -> list[tuple[Callable[[], Codes], float]]:
+class Grids:
     """Candidates of equal similarity."""
-    return [(partial(coded, grid), 1.0) for grid in places]
+
+    def __init__(self, places: list[Cells]) -> None:
+        self.places = places
+        self.similarities = [1.0] * len(places)
+
+    def codes(self, row: int) -> Codes:
+        return coded(self.places[row])
 
 
 def test_few_candidates_are_all_matched_in_full() -> None:
     places = [cells(seed, 10, 12) for seed in range(6)]
     query = Query(places[3])
-    ranking = rank_by_geometry(query, readers(places))
+    ranking = rank_by_geometry(query, Grids(places))
     alone = [verify(query, coded(grid)) for grid in places]
     assert ranking.order == sorted(range(6), key=lambda row: -alone[row].score)
     assert ranking.order[0] == 3
@@ -138,16 +142,16 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     places = [cells(seed) for seed in range(40)]
     # Last of all by similarity: the same view, much disturbed.
     places.append(places[0] + cells(50))
-    ranking = rank_by_geometry(Query(places[0]), readers(places))
+    ranking = rank_by_geometry(Query(places[0]), Grids(places))
     assert ranking.order[:2] == [0, 40]
     assert sorted(ranking.order) == list(range(41))
     assert set(ranking.found) == set(ranking.order[:IN_FULL])
-    assert len(rank_by_geometry(Query(places[0]), readers(places), 30).found) == 30
-    assert len(rank_by_geometry(Query(places[0]), readers(places * 2)).found) == 16
+    assert len(rank_by_geometry(Query(places[0]), Grids(places), 30).found) == 30
+    assert len(rank_by_geometry(Query(places[0]), Grids(places * 2)).found) == 16
 
 
 def test_where_nothing_agrees_similarity_decides() -> None:
-    noise = readers([cells(seed) for seed in range(1, 31)])
+    noise = Grids([cells(seed) for seed in range(1, 31)])
     ranking = rank_by_geometry(Query(cells(0)), noise)
     assert {found.score for found in ranking.found.values()} == {0.0}
     assert ranking.order[:3] == [0, 1, 2]
@@ -156,13 +160,13 @@ def test_where_nothing_agrees_similarity_decides() -> None:
 
 def test_candidates_without_agreement_keep_the_order_of_their_similarity() -> None:
     blank = np.zeros((26, 46, 112), np.float32)
-    ranking = rank_by_geometry(Query(blank), readers([cells(seed) for seed in range(20)]))
+    ranking = rank_by_geometry(Query(blank), Grids([cells(seed) for seed in range(20)]))
     assert ranking.order == list(range(20))
 
 
 def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> None:
     for count in (6, 20):
-        candidates = readers([cells(seed, 10, 12) for seed in range(count)])
+        candidates = Grids([cells(seed, 10, 12) for seed in range(count)])
         ranking = rank_by_geometry(Query(cells(3, 10, 12)), candidates, budget_s=-1)
         assert ranking == Ranking(list(range(count)), {}, count)
 
@@ -192,7 +196,11 @@ from place_search.models import encode_cells
 from place_search.search.verification import Query, rank_by_geometry
 cells = np.random.default_rng(0).normal(size=(12, 12, 112)).astype(np.float32)
 place = encode_cells(cells), (12, 12)
-print(len(rank_by_geometry(Query(cells), [(lambda: place, 1.0)] * 40).found))
+class Same:
+    similarities = [1.0] * 40
+    def codes(self, row):
+        return place
+print(len(rank_by_geometry(Query(cells), Same()).found))
 """
     for _ in range(3):
         done = subprocess.run(

@@ -11,7 +11,7 @@ from place_search.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
-    from place_search.search.server.schemas import CompareReply
+    from place_search.search.results import CompareResult
 
 UNSURE = 0.5
 """From here on one place is likelier than two, though not sure enough to be called the same."""
@@ -44,14 +44,14 @@ def compare(
     opened = open_model(model, threads=threads, precision=chosen)
     reply = compare_photos(opened, photo1, photo2)
     if as_json:
-        print_json(reply.model_dump(mode="json"))
+        print_json(reply.to_dict())
         return
     for note in reply.notes:
         say(f"Note: {note}")
     OUT.print(_sentence(reply))
 
 
-def _sentence(reply: "CompareReply") -> str:
+def _sentence(reply: "CompareResult") -> str:
     measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching cells"
     if reply.result is None or reply.probability is None:
         return f"No verdict ({measured})."

@@ -10,7 +10,7 @@ from place_search.cli.precision import PrecisionOption
 from place_search.settings import CANDIDATES, MODEL, PRECISION, THREADS, K
 
 if TYPE_CHECKING:
-    from place_search.search.server.schemas import SearchReply
+    from place_search.search.results import SearchResult
 
 
 def register(app: typer.Typer) -> None:
@@ -56,12 +56,12 @@ def search(
     engine = open_engine(index, options)
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
-        print_json(reply.model_dump(mode="json"))
+        print_json(reply.to_dict())
     else:
         _print_table(reply)
 
 
-def _print_table(reply: "SearchReply") -> None:
+def _print_table(reply: "SearchResult") -> None:
     from rich.table import Table
 
     for note in reply.query.notes:

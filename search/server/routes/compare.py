@@ -1,7 +1,5 @@
 """POST /v1/compare, and the same at /compare."""
 
-from functools import partial
-
 from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.compare import compare_photos
@@ -43,5 +41,7 @@ async def compare(
     for name, content in zip(("image1", "image2"), contents, strict=True):
         if not content:
             raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
-    compared = partial(compare_photos, engine.model, *contents, decode=engine.decode)
-    return await service.run_search(request, lambda stages: compared(stages=stages))
+    compared = await service.run_search(
+        request, compare_photos, engine.model, *contents, decode=engine.decode
+    )
+    return CompareReply.model_validate(compared.to_dict())

@@ -1,11 +1,12 @@
 """What the index holds: itself, its places and their pictures."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from place_search.search.results import place_dict
 from place_search.search.server.content.pictures import picture_tag, place_picture
 from place_search.search.server.problems import (
     BUSY,
@@ -14,7 +15,6 @@ from place_search.search.server.problems import (
     UNKNOWN_PLACE,
     documented,
 )
-from place_search.search.server.replies import place_reply
 from place_search.search.server.schemas import IndexReply, PlaceReply
 from place_search.search.server.state import CurrentState
 
@@ -32,7 +32,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 @router.get("/index", summary="About the index", responses=documented(NOT_READY))
 def about_index(service: CurrentState) -> IndexReply:
     """What the server searches in, and which photos could not be indexed."""
-    return service.engine.about()
+    return IndexReply.model_validate(service.engine.about().to_dict())
 
 
 @router.get(
@@ -41,7 +41,7 @@ def about_index(service: CurrentState) -> IndexReply:
 def one_place(service: CurrentState, place_id: int) -> PlaceReply:
     """Name and position of a place."""
     index = service.engine.index
-    return place_reply(index.place(place_id), index.index_id)
+    return PlaceReply.model_validate(place_dict(index.place(place_id), index.index_id))
 
 
 @router.get(
@@ -53,13 +53,11 @@ def one_place(service: CurrentState, place_id: int) -> PlaceReply:
 async def place_image(service: CurrentState, request: Request, place_id: int) -> Response:
     """The photo upright, without its metadata, at most 1600 pixels a side."""
     place = service.engine.index.place(place_id)
-    etag = picture_tag(place)
-
-    async def picture() -> bytes:
-        content, _ = await service.images.run(lambda: place_picture(place, service.decoder))
-        return content
-
-    return await _jpeg(request, etag, ASK_AGAIN, picture)
+    headers = {"ETag": picture_tag(place), "Cache-Control": ASK_AGAIN}
+    if _is_known(request, headers):
+        return Response(status_code=304, headers=headers)
+    jpeg, _ = await service.images.run(place_picture, place, service.decoder)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get(
@@ -74,19 +72,16 @@ async def place_thumbnail(
     """A small JPEG; with `v` set to the index id it may be cached for good."""
     index = service.engine.index
     place = index.place(place_id)
-    etag = f'"{index.index_id}-{place.place_id}"'
-
-    async def thumbnail() -> bytes:
-        content, _ = await service.images.run(lambda: index.thumbnail(place_id))
-        return content
-
-    return await _jpeg(request, etag, FOREVER if v == index.index_id else ASK_AGAIN, thumbnail)
-
-
-async def _jpeg(
-    request: Request, etag: str, cache_control: str, content: Callable[[], Awaitable[bytes]]
-) -> Response:
-    headers = {"ETag": etag, "Cache-Control": cache_control}
-    if etag in request.headers.get("if-none-match", ""):
+    headers = {
+        "ETag": f'"{index.index_id}-{place.place_id}"',
+        "Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN,
+    }
+    if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    return Response(await content(), media_type="image/jpeg", headers=headers)
+    jpeg, _ = await service.images.run(index.thumbnail, place_id)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+def _is_known(request: Request, headers: Mapping[str, str]) -> bool:
+    """Whether the client has this version already."""
+    return headers["ETag"] in request.headers.get("if-none-match", "")

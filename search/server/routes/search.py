@@ -1,6 +1,5 @@
 """POST /v1/search."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
@@ -58,7 +57,8 @@ async def search_places(
     content = await photo.read()
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    search = partial(
+    found = await service.run_search(
+        request,
         engine.search,
         content,
         k=k,
@@ -66,4 +66,4 @@ async def search_places(
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )
-    return await service.run_search(request, lambda stages: search(stages=stages))
+    return SearchReply.model_validate(found.to_dict())

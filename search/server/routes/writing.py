@@ -1,6 +1,5 @@
 """POST /v1/places and DELETE /v1/places/{id}, where the server was started with --writable."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
@@ -8,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from place_search.core.geodesy import Position
 from place_search.search.errors import ParameterError
+from place_search.search.results import place_dict
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -22,7 +22,6 @@ from place_search.search.server.problems import (
     UNSUPPORTED_PHOTO,
     documented,
 )
-from place_search.search.server.replies import place_reply
 from place_search.search.server.schemas import PlaceReply
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
@@ -30,10 +29,11 @@ from place_search.search.server.writer import Writer
 router = APIRouter(prefix="/v1", tags=["places"])
 
 
-async def _writer_of(service: CurrentState) -> Writer:
-    if service.writer is None:
+async def _writer_of(request: Request) -> Writer:
+    writer: Writer | None = request.app.state.writer
+    if writer is None:
         raise HTTPException(405, headers={"Allow": "GET"})
-    return service.writer
+    return writer
 
 
 CurrentWriter = Annotated[Writer, Depends(_writer_of)]
@@ -75,10 +75,9 @@ async def add_place(
     position = None
     if latitude is not None and longitude is not None:
         position = Position(latitude, longitude)
-    job = partial(writer.add, content, position, name)
-    index_id, place = await service.run_change(request, job)
+    index_id, place = await service.run_change(request, writer.add, content, position, name)
     response.headers["Location"] = f"/v1/places/{place.place_id}"
-    return place_reply(place, index_id)
+    return PlaceReply.model_validate(place_dict(place, index_id))
 
 
 @router.delete(
@@ -91,4 +90,4 @@ async def remove_place(
     service: CurrentState, writer: CurrentWriter, request: Request, place_id: int
 ) -> None:
     """Remove a place; one that is removed already stays so."""
-    await service.run_change(request, partial(writer.remove, place_id))
+    await service.run_change(request, writer.remove, place_id)

@@ -1,7 +1,6 @@
-"""Spatial verification in an evaluation: the same ranking as the search's."""
+"""Spatial verification in an evaluation: the ranking of a search."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 from place_search.indexer import Index, Row
@@ -42,14 +41,29 @@ class GeometryReranker:
         """The new order; results beyond the candidates keep their places."""
         photo = self._model.read(self._root / query)
         ready = Query(self._model.embed(photo).cells)
-        pairs = zip(names[: self.depth], similarities[: self.depth], strict=True)
-        order = rank_by_geometry(
-            ready, [(self._reader(name), value) for name, value in pairs], self._k
-        ).order
+        depth = min(self.depth, len(names))
+        candidates = _Candidates(self, names[:depth], similarities[:depth])
+        order = rank_by_geometry(ready, candidates, self._k).order
         return order + list(range(len(order), len(names)))
 
-    def _reader(self, name: str) -> Callable[[], Codes]:
+    def codes(self, name: str) -> Codes:
+        """The codes of a database photo."""
         place = self._places.get(name)
         if self._index is not None and place is not None:
-            return partial(self._index.cells, place)
-        return lambda: self._codes[name]
+            return self._index.cells(place)
+        return self._codes[name]
+
+
+class _Candidates:
+    """The first results of a query."""
+
+    def __init__(
+        self, photos: GeometryReranker, names: Sequence[str], similarities: Sequence[float]
+    ) -> None:
+        self._photos = photos
+        self._names = names
+        self.similarities = similarities
+
+    def codes(self, row: int) -> Codes:
+        """The codes of a candidate."""
+        return self._photos.codes(self._names[row])

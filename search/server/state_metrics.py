@@ -1,0 +1,64 @@
+"""What a server is doing now, as its metrics show it."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from place_search.search.server.state import ServerState
+
+
+class StateCollector(Collector):
+    """Reads the queues, the index and the decoder when it is asked."""
+
+    def __init__(self, service: ServerState) -> None:
+        self._service = service
+
+    def describe(self) -> list[Metric]:
+        """Nothing: names are told with the figures."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of now."""
+        service = self._service
+        depth = GaugeMetricFamily(
+            "place_search_queue_depth", "Jobs that run or wait.", labels=["queue"]
+        )
+        places = GaugeMetricFamily(
+            "place_search_queue_places", "Jobs that may run or wait.", labels=["queue"]
+        )
+        queues = {
+            "search": service.searches,
+            "image": service.images,
+            "change": service.changes,
+        }
+        for name, queue in queues.items():
+            depth.add_metric([name], queue.depth)
+            places.add_metric([name], queue.places)
+        yield depth
+        yield places
+        yield GaugeMetricFamily(
+            "place_search_ready", "1 once it can search.", int(service.loaded is not None)
+        )
+        yield GaugeMetricFamily(
+            "place_search_index_refused",
+            "1 while a newer version of the index is refused.",
+            int(service.refused is not None),
+        )
+        if service.decoder is not None:
+            deaths = CounterMetricFamily(
+                "place_search_decoder_deaths", "Photos that ended their decoding process."
+            )
+            deaths.add_metric([], service.decoder.deaths)
+            yield deaths
+        if service.loaded is not None:
+            index = service.loaded.index
+            about = InfoMetricFamily("place_search_index", "The index that is searched.")
+            about.add_metric([], {"index_id": index.index_id, "model": index.model_id})
+            yield about
+            yield GaugeMetricFamily("place_search_places", "Places in the index.", index.count)
