@@ -22,7 +22,7 @@ TYPESCRIPT := $(VENV)/.typescript
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 PYTEST := $(BIN)/python -m pytest -q -n 2
 # Coverage of all test runs of `make test` together, tests in other processes included.
-COVER := --cov --cov-append --cov-report=
+COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
 .PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
 .PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
