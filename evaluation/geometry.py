@@ -41,7 +41,7 @@ class GeometryReranker:
     def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
         """The new order; results beyond the candidates keep their places."""
         photo = self._model.read(self._root / query)
-        ready = Query(self._model.embed(photo).cells)
+        ready = Query(self._model.embed(photo).local_features)
         pairs = zip(names[: self.depth], similarities[: self.depth], strict=True)
         order = rank_by_geometry(
             ready, [(self._reader(name), value) for name, value in pairs], self._k

@@ -27,7 +27,6 @@ MAY_IMPORT = {
 """What a room may import besides itself; the front door, all else below place_search, may all."""
 
 KNOWN_CIRCLES = (
-    {"models.card", "models.precision"},
     {"indexer.sources.split", "indexer.sources.mat_split", "indexer.sources.npz_split"},
     {"search.server.state", "search.server.metrics", "search.server.writer"},
 )
