@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network
 
 Baseline = Callable[[NDArray[np.uint8]], Tensor]
@@ -32,10 +33,10 @@ def loop_over_clusters(network: Network) -> Baseline:
     @torch.no_grad()
     def run(pixels: NDArray[np.uint8]) -> Tensor:
         x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
-        shares = network.pool.assignment(x).flatten(2).softmax(dim=1)
+        shares = netvlad_of(network).assignment(x).flatten(2).softmax(dim=1)
         rows = x.flatten(2)
-        found = torch.zeros(1, *network.pool.centroids.shape)
-        for cluster, centroid in enumerate(network.pool.centroids):
+        found = torch.zeros(1, *netvlad_of(network).centroids.shape)
+        for cluster, centroid in enumerate(netvlad_of(network).centroids):
             residual = rows - centroid[None, :, None]
             found[:, cluster] = (residual * shares[:, cluster : cluster + 1]).sum(dim=-1)
         return _finish(found)
@@ -49,8 +50,8 @@ def all_residuals(network: Network) -> Baseline:
     @torch.no_grad()
     def run(pixels: NDArray[np.uint8]) -> Tensor:
         x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
-        shares = network.pool.assignment(x).flatten(2).softmax(dim=1)
-        residuals = x.flatten(2)[:, None] - network.pool.centroids[None, :, :, None]
+        shares = netvlad_of(network).assignment(x).flatten(2).softmax(dim=1)
+        residuals = x.flatten(2)[:, None] - netvlad_of(network).centroids[None, :, :, None]
         return _finish((residuals * shares[:, :, None]).sum(dim=-1))
 
     return run

@@ -25,9 +25,9 @@ from torch.nn import functional
 from torchvision import models
 from torchvision.transforms import Normalize
 
-from place_search.models.importers import read_weights
-from place_search.models.importers.checkpoint import load_checkpoint, state_of
 from place_search.models.runtimes.torch_runtime import embed_with
+from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
+from place_search.models.weight_files.read import read_weights
 from tests.models import families
 
 K = families.CLUSTERS

@@ -25,7 +25,7 @@ from bench.table import Row
 from place_search.core.geodesy import Position
 from place_search.indexer.storage.manifest import model_entry
 from place_search.indexer.storage.shards import Row as Place
-from place_search.models import Model, encode_cells, open_model
+from place_search.models import Model, encode_grid, open_model
 
 PLACES = 10_000
 QUERIES = 24
@@ -127,7 +127,7 @@ def _round(index: Path, model: Model, queries: Sequence[bytes]) -> dict[str, flo
 def places_index(folder: Path, model: Model, photos: Sequence[Path]) -> Path:
     """An index of PLACES places: descriptors as of real ones, cells of the photos in turns."""
     seen = [model.embed(model.read(path)) for path in photos]
-    codes = [(encode_cells(found.cells), found.cells.shape[:2]) for found in seen]
+    codes = [encode_grid(found.local_features) for found in seen]
     picture = io.BytesIO()
     Image.open(photos[0]).resize((320, 240)).save(picture, "JPEG")
 

@@ -28,7 +28,7 @@ from place_search.evaluation import evaluate, open_protocol, read_split_truth
 from place_search.evaluation.doctor.plan import make_plan
 from place_search.evaluation.recall import chance_at
 from place_search.indexer import build_index, open_index, open_source, read_split
-from place_search.models import Embedding, Model, ModelCard
+from place_search.models import Aggregation, Embedding, LocalFeatures, Model, ModelCard
 from place_search.photos import Preprocessing
 
 Key = TypeVar("Key")
@@ -70,10 +70,9 @@ def wide_model(dims: int) -> Model:
         title="random numbers",
         family="bench",
         backbone="none",
-        clusters=1,
-        channels=3,
+        aggregation=Aggregation("none"),
+        local_features=LocalFeatures(3, 16),
         dims=dims,
-        stride=16,
         licence="Apache-2.0",
         preprocessing=Preprocessing(resize="exact", width=SIDE, height=SIDE, multiple=16),
         files={"weights.safetensors": str(dims)},

@@ -21,9 +21,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from place_search.models.aggregations.layers import NetVLAD
-from place_search.models.backbones import BACKBONES
-from place_search.models.network import Network
+from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
+from place_search.models.network import Network, load_backbone
 from place_search.training.config import PRESETS
 from place_search.training.data.inputs import Inputs, Item
 from place_search.training.data.mining import mine, plan_pass
@@ -56,10 +55,10 @@ def step(folder: Path) -> None:
         pixels = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((640, 480)).save(folder / f"{number}.jpg")
     recipe = PRESETS["paper-vgg16"]
-    network = Network(BACKBONES["vgg16"](), NetVLAD(64, 512))
+    network = Network(load_backbone("vgg16")(), NetVLAD(64, 512))
     with torch.no_grad():
-        network.pool.assignment.weight.normal_(0, 4)
-        network.pool.centroids.normal_(0, 0.05)
+        netvlad_of(network).assignment.weight.normal_(0, 4)
+        netvlad_of(network).centroids.normal_(0, 0.05)
     frozen, trained = split_network(network, recipe.train_last)
     inputs = Inputs(places_of(folder, 10, 2), recipe, frozen, ProcessGroup(), folder / "features")
     optimizer = torch.optim.SGD(trained.parameters(), lr=1e-4, momentum=0.9)

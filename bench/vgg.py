@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from place_search.models import ModelCard, read_card
+from place_search.models import Aggregation, LocalFeatures, ModelCard, read_card
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
 from place_search.models.folder import write_model
 from place_search.models.network import build_network
@@ -25,10 +26,9 @@ def vgg_model(folder: Path) -> Path:
             title="VGG-16 + NetVLAD, random weights",
             family="place-search",
             backbone="vgg16",
-            clusters=64,
-            channels=512,
+            aggregation=Aggregation("netvlad", {"clusters": 64}),
+            local_features=LocalFeatures(512, 16),
             dims=64 * 512,
-            stride=16,
             licence="Apache-2.0",
             preprocessing=Preprocessing("exact"),
             files={},
@@ -36,7 +36,7 @@ def vgg_model(folder: Path) -> Path:
         network = build_network(card)
         network.pixel_mean.fill_(128.0)
         network.pixel_scale.fill_(1 / 64)
-        network.pool.initialise(functional.normalize(torch.rand(64, 512), dim=1), 0.1)
+        netvlad_of(network).initialise(functional.normalize(torch.rand(64, 512), dim=1), 0.1)
         write_model(network.eval(), card, folder)
     if read_card(folder).quantization is None:
         random = np.random.default_rng(0)

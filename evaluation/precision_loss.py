@@ -31,9 +31,9 @@ class _Remembering:
         path = self._folder / f"{key}.npz"
         if path.exists():
             with np.load(path) as found:
-                return Embedding(found["descriptor"], found["cells"])
+                return Embedding(*(found[name] for name in found.files))
         made = self._runtime.embed(pixels)
-        np.savez(path, descriptor=made.descriptor, cells=made.cells)
+        np.savez(path, *(output for output in made if output is not None))
         return made
 
     def stream(self, photos: Iterable[tuple[Key, Pixels]]) -> Iterator[tuple[Key, Embedding]]:

@@ -40,7 +40,7 @@ class GeometryReranker:
     def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
         """The new order; results beyond the candidates keep their places."""
         photo = self._model.read(self._root / query)
-        ready = Query(self._model.embed(photo).cells)
+        ready = Query(self._model.embed(photo).local_features)
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
         order = rank_by_geometry(ready, candidates, self._k).order

@@ -23,7 +23,7 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shards import Row
-from place_search.models import Model, encode_cells
+from place_search.models import Model, encode_grid
 from place_search.photos import Photo, PhotoError, encode_jpeg, fit_within
 
 THUMBNAIL_SIDE = 320
@@ -96,12 +96,12 @@ def embed_photos(
     pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
     try:
         decoded_ahead = _decode_ahead(photos, root, model, clock, pool, skipped)
-        for decoded, (descriptor, cells) in model.stream(decoded_ahead):
+        for decoded, (descriptor, local) in model.stream(decoded_ahead):
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < decoded.number:
                 yield skipped.popleft()
             if np.isfinite(descriptor).all():
-                kept = cells if keep_cells else cells[:0, :0]
+                kept = local if keep_cells else None
                 yield decoded.number, _row(decoded, root, descriptor, kept)
             else:
                 reason = "the model gives no finite descriptor for it"
@@ -117,9 +117,13 @@ def stored_path(path: Path, root: Path) -> str:
 
 
 def _row(
-    decoded: _Decoded, root: Path, descriptor: NDArray[np.float32], cells: NDArray[np.float32]
+    decoded: _Decoded,
+    root: Path,
+    descriptor: NDArray[np.float32],
+    local: NDArray[np.float32] | None,
 ) -> Row:
     photo = decoded.photo
+    codes, grid = encode_grid(local)
     given = photo.position is not None or photo.utm is not None
     position, utm = both_positions(photo.position if given else decoded.position, photo.utm)
     return Row(
@@ -134,8 +138,8 @@ def _row(
         mtime_ns=decoded.mtime_ns,
         content=decoded.content,
         descriptor=descriptor,
-        codes=encode_cells(cells),
-        grid=(cells.shape[0], cells.shape[1]),
+        codes=codes,
+        grid=grid,
         thumbnail=decoded.thumbnail,
     )
 

@@ -1,19 +1,23 @@
 """A photo → its descriptor and local features: model cards, the registry, runtimes."""
 
 from place_search.models.card import (
+    Aggregation,
     Calibration,
+    LocalFeatures,
     ModelCard,
     Recall,
     Source,
     read_card,
     write_card,
 )
+from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError, VocabularyError
 from place_search.models.local_features import (
     CODE_BITS,
     CODE_BYTES,
     decode_codes,
     encode_cells,
+    encode_grid,
     project_cells,
 )
 from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
@@ -22,7 +26,6 @@ from place_search.models.precision import (
     Precision,
     PrecisionRecall,
     Quantization,
-    choose_precision,
     int8_instructions,
     int8_saturates,
 )
@@ -32,9 +35,11 @@ __all__ = [
     "CODE_BITS",
     "CODE_BYTES",
     "DEFAULT_MODEL",
+    "Aggregation",
     "AskedPrecision",
     "Calibration",
     "Embedding",
+    "LocalFeatures",
     "Mode",
     "Model",
     "ModelCard",
@@ -49,6 +54,7 @@ __all__ = [
     "choose_precision",
     "decode_codes",
     "encode_cells",
+    "encode_grid",
     "find_model",
     "int8_instructions",
     "int8_saturates",

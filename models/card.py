@@ -63,25 +63,43 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregation:
+    """How local features become a descriptor: a part of `models.aggregations` and its settings."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFeatures:
+    """The grid of local features that a graph gives beside the descriptor.
+
+    `channels` is the width of one, `stride` the pixels from one to the next, a multiple of the
+    backbone's own stride.
+    """
+
+    channels: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """The contents of `card.toml`.
 
-    `channels` is the width of a cell, `dims` that of the descriptor, `stride` the pixels from one
-    cell that the graph gives to the next, a multiple of the backbone's own stride. `files` maps
-    each graph's file name to its sha256. `cropped` says that `dims` are only the first of those
-    that the graph gives, `precision` which graph it is, and `saturates` that this processor cuts
-    the sums of its int8 products (`int8_saturates`); they are set when a model is opened, never in
-    a file.
+    `dims` is the length of the descriptor. `local_features` is None where the graph gives none:
+    then nothing can be verified by geometry. `files` maps each graph's file name to its sha256.
+    `cropped` says that `dims` are only the first of those that the graph gives, `precision` which
+    graph it is, and `saturates` that this processor cuts the sums of its int8 products
+    (`int8_saturates`); they are set when a model is opened, never in a file.
     """
 
     id: str
     title: str
     family: str
     backbone: str
-    clusters: int
-    channels: int
+    aggregation: Aggregation
+    local_features: LocalFeatures | None
     dims: int
-    stride: int
     licence: str
     preprocessing: Preprocessing
     files: Mapping[str, str]
@@ -99,6 +117,16 @@ class ModelCard:
     def graph_files(self) -> tuple[str, ...]:
         """The files of the graph in this precision, the one to open first."""
         return GRAPHS[self.precision]
+
+    @property
+    def in_0_1_words(self) -> dict[str, int | None]:
+        """The keys by which version 0.1 described a model; None for what this one has not."""
+        local = self.local_features
+        return {
+            "clusters": self.aggregation.parameters.get("clusters"),
+            "channels": None if local is None else local.channels,
+            "stride": None if local is None else local.stride,
+        }
 
     @property
     def fingerprint(self) -> str:
@@ -151,10 +179,12 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_NAME
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = _from_version_0_1(tomllib.loads(path.read_text("utf-8")))
         return ModelCard(
             **{
                 **table,
+                "aggregation": Aggregation(**table["aggregation"]),
+                "local_features": _local_features(table.get("local_features")),
                 "preprocessing": Preprocessing(**table["preprocessing"]),
                 "sources": tuple(Source(**row) for row in table.get("sources", ())),
                 "recall": tuple(Recall(**row) for row in table.get("recall", ())),
@@ -166,6 +196,20 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"{folder} is not a model folder: it holds no {CARD_NAME}.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
+
+
+def _from_version_0_1(table: dict[str, Any]) -> dict[str, Any]:
+    """A card as version 0.1 wrote it, where every model was NetVLAD's, in today's keys."""
+    if "clusters" not in table:
+        return table
+    clusters, channels, stride = (table.pop(key) for key in ("clusters", "channels", "stride"))
+    table["aggregation"] = {"name": "netvlad", "parameters": {"clusters": clusters}}
+    table["local_features"] = {"channels": channels, "stride": stride}
+    return table
+
+
+def _local_features(table: Mapping[str, Any] | None) -> LocalFeatures | None:
+    return None if table is None else LocalFeatures(**table)
 
 
 def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:

@@ -16,6 +16,8 @@ MAX_SIDE = 16384
 def export_onnx(network: Network, path: Path) -> None:
     """Write the graph: `photos` (N, H, W, 3) uint8 to `descriptor` (N, D) and `cells` (N, h, w, C).
 
+    A network without local features has the first output alone.
+
     N, H and W are free, as far as the backbone takes them (`multiple`, `MIN_SIDE`).
     """
     step = network.backbone.multiple
@@ -32,7 +34,7 @@ def export_onnx(network: Network, path: Path) -> None:
             dynamo=True,
             dynamic_shapes=(shapes,),
             input_names=["photos"],
-            output_names=["descriptor", "cells"],
+            output_names=["descriptor", "cells"] if network.gives_local else ["descriptor"],
             opset_version=OPSET,
             verbose=False,
         )

@@ -66,6 +66,15 @@ def encode_cells(cells: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.packbits(rows > 0, axis=1)
 
 
+def encode_grid(
+    local: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """The codes of a photo's local features, with their grid (h, w); empty where there are none."""
+    if local is None:
+        return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
+    return encode_cells(local), (local.shape[0], local.shape[1])
+
+
 def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The signs in (n, CODE_BYTES) codes as (n, CODE_BITS) float32 of ±1."""
     return np.unpackbits(codes, axis=1, count=CODE_BITS).astype(np.float32) * 2 - 1

@@ -1,4 +1,4 @@
-"""A model opened for use: photo in, descriptor and cells out."""
+"""A model opened for use: photo in, descriptor and local features out."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
 from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
+from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
-from place_search.models.precision import (
-    AskedPrecision,
-    choose_precision,
-    int8_instructions,
-    int8_saturates,
-)
+from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
 
@@ -101,7 +97,7 @@ class Model:
             return embedding
         kept = embedding.descriptor[: self.card.dims]
         # Like torch's normalize, so that a row of zeros stays one.
-        return Embedding(kept / max(float(np.linalg.norm(kept)), 1e-12), embedding.cells)
+        return Embedding(kept / max(float(np.linalg.norm(kept)), 1e-12), embedding.local_features)
 
 
 def open_model(

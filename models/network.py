@@ -1,5 +1,6 @@
-"""The whole network in torch: upright RGB photo in, descriptor and centred cells out."""
+"""The whole network in torch: upright RGB photo in, descriptor and local features out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,21 +9,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from place_search.models.aggregations.layers import NetVLAD, Whitening
-from place_search.models.backbones import BACKBONES, Backbone
-from place_search.models.card import ModelCard
+from place_search.core.plugins import load_part, part_names
+from place_search.models.card import LocalFeatures, ModelCard
 from place_search.models.errors import ModelError
+from place_search.models.layers import AggregationLayer, Backbone, Whitening
 
 WEIGHTS_NAME = "weights.safetensors"
+BACKBONES = "place_search.models.backbones"
+AGGREGATIONS = "place_search.models.aggregations"
 
 
 class Network(nn.Module):
-    """Backbone, NetVLAD and optional whitening behind one input and two outputs.
+    """Backbone, aggregation and optional whitening behind one input and one or two outputs.
 
     `pixel_mean` and `pixel_scale` (3,) normalise RGB values 0–255: (x − mean) · scale. Weights
-    that were trained on BGR are turned when they are read. `cell_step` > 1 gives the mean of so
-    many cells squared in place of each, which bounds what an index stores; the descriptor is
-    always made of all cells.
+    that were trained on BGR are turned when they are read. `cell_step` > 1 gives the mean of
+    `cell_step` × `cell_step` local features in place of each, which bounds what an index stores;
+    the descriptor is always made of all. With `gives_local` false it gives descriptors alone.
     """
 
     pixel_mean: Tensor
@@ -32,52 +35,93 @@ class Network(nn.Module):
     def __init__(
         self,
         backbone: Backbone,
-        pool: NetVLAD,
+        pool: AggregationLayer,
         whitening: Whitening | None = None,
         *,
         cell_step: int = 1,
+        gives_local: bool = True,
     ) -> None:
         super().__init__()
-        channels = pool.centroids.shape[1]
         self.backbone = backbone
         self.pool = pool
         self.whitening = whitening
         self.cell_step = cell_step
+        self.gives_local = gives_local
         self.register_buffer("pixel_mean", torch.zeros(3))
         self.register_buffer("pixel_scale", torch.ones(3))
-        self.register_buffer("cell_mean", torch.zeros(channels))
+        self.register_buffer("cell_mean", torch.zeros(backbone.channels))
+
+    @property
+    def local_features(self) -> LocalFeatures | None:
+        """The grid that the network gives beside the descriptor."""
+        if not self.gives_local:
+            return None
+        return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
     def cells(self, photos: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised cells."""
         x = (photos.float() - self.pixel_mean) * self.pixel_scale
         return functional.normalize(self.backbone(x.permute(0, 3, 1, 2)), dim=1)
 
-    def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred cells."""
+    def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
+        """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
         cells = self.cells(photos)
         descriptors: Tensor = self.pool(cells)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
+        if not self.gives_local:
+            return (descriptors,)
         if self.cell_step > 1:
             cells = functional.avg_pool2d(cells, self.cell_step)
         return descriptors, cells.permute(0, 2, 3, 1) - self.cell_mean
 
 
-def build_network(card: ModelCard, *, bias: bool = False) -> Network:
-    """An untrained network of the shape that a card describes; `bias` makes it NetVLAD v2.
+def backbone_names() -> tuple[str, ...]:
+    """The names that cards may give as `backbone`."""
+    return tuple(name.replace("_", "-") for name in part_names(BACKBONES))
+
+
+def load_backbone(name: str) -> type[Backbone]:
+    """The class of a backbone. Raises `ModelError` where there is none of this name."""
+    try:
+        part = load_part(BACKBONES, name.replace("-", "_"))
+    except LookupError:
+        raise ModelError(
+            f"There is no backbone '{name}'; known are {', '.join(backbone_names())}."
+        ) from None
+    backbone: type[Backbone] = part.BACKBONE
+    return backbone
+
+
+def load_aggregation(name: str) -> type[AggregationLayer]:
+    """The class of an aggregation. Raises `ModelError` where there is none of this name."""
+    try:
+        part = load_part(AGGREGATIONS, name)
+    except LookupError:
+        known = ", ".join(part_names(AGGREGATIONS))
+        raise ModelError(f"There is no aggregation '{name}'; known are {known}.") from None
+    aggregation: type[AggregationLayer] = part.AGGREGATION
+    return aggregation
+
+
+def build_network(card: ModelCard, weights: Mapping[str, Tensor] | None = None) -> Network:
+    """A network of the shape that a card describes; `weights` are those to be loaded, if any.
 
     Raises:
-        ModelError: the card names a backbone that does not exist.
+        ModelError: the card names a backbone or an aggregation that does not exist.
     """
-    if card.backbone not in BACKBONES:
-        raise ModelError(
-            f"Model '{card.id}' has the backbone '{card.backbone}'; "
-            f"known are {', '.join(BACKBONES)}."
-        )
-    backbone = BACKBONES[card.backbone]()
-    pool = NetVLAD(card.clusters, card.channels, bias=bias)
+    backbone = load_backbone(card.backbone)()
+    of_pool = {
+        name.removeprefix("pool."): value
+        for name, value in (weights or {}).items()
+        if name.startswith("pool.")
+    }
+    layer = load_aggregation(card.aggregation.name)
+    pool = layer.build(backbone.channels, card.aggregation.parameters, of_pool)
     whitening = Whitening(pool.dims, card.dims) if card.whitened else None
-    return Network(backbone, pool, whitening, cell_step=card.stride // backbone.stride)
+    local = card.local_features
+    step = 1 if local is None else local.stride // backbone.stride
+    return Network(backbone, pool, whitening, cell_step=step, gives_local=local is not None)
 
 
 def load_network(folder: Path, card: ModelCard) -> Network:
@@ -89,9 +133,9 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     path = folder / WEIGHTS_NAME
     try:
         state = load_file(path)
-        network = build_network(card, bias="pool.assignment.bias" in state)
+        network = build_network(card, state)
         network.load_state_dict(state)
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"{path} does not hold the weights of '{card.id}' ({error}).") from error
     return network.eval()
 

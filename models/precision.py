@@ -5,12 +5,7 @@ import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
-
-from place_search.models.errors import ModelError
-
-if TYPE_CHECKING:
-    from place_search.models.card import ModelCard
+from typing import Literal, TypeAlias
 
 Precision: TypeAlias = Literal["f32", "int8"]
 AskedPrecision: TypeAlias = Literal["auto", "f32", "int8"]
@@ -20,8 +15,6 @@ GRAPHS: dict[Precision, tuple[str, ...]] = {
     "int8": ("int8.xml", "int8.bin"),
 }
 """The files of a precision's graph; the first is the one to open."""
-MAX_LOSS = 0.5
-"""Points of Recall@1 that int8 may lose for `auto` to take it."""
 
 _INSTRUCTIONS = {"amx_int8": "AMX", "avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
 # What ONEDNN_MAX_CPU_ISA leaves of them; its other values leave all.
@@ -63,45 +56,6 @@ class Quantization:
     def loss(self) -> float | None:
         """The most points of Recall@1 that int8 lost in any measurement, or None without one."""
         return max((row.f32 - row.int8 for row in self.measured), default=None)
-
-
-class Choice(NamedTuple):
-    """A precision, and why it was chosen, in words that go on after it."""
-
-    precision: Precision
-    reason: str
-
-
-def choose_precision(
-    card: "ModelCard", asked: AskedPrecision, *, instructions: str | None
-) -> Choice:
-    """The precision to open a model in.
-
-    `auto` is int8 where the card's measured loss is at most `MAX_LOSS` points and the processor has
-    `instructions` for it (`int8_instructions`).
-
-    Raises:
-        ModelError: int8 is asked for, and the model has no such graph.
-    """
-    has_int8 = card.quantization is not None and all(name in card.files for name in GRAPHS["int8"])
-    if asked == "int8" and not has_int8:
-        raise ModelError(
-            f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
-            "--photos DIR`, or use --precision f32."
-        )
-    if asked != "auto":
-        return Choice(asked, "as asked")
-    if card.quantization is None or not has_int8:
-        return Choice("f32", "the model has no int8 graph")
-    loss = card.quantization.loss
-    if loss is None:
-        return Choice("f32", "nobody has measured what int8 loses with this model")
-    if loss > MAX_LOSS:
-        return Choice("f32", f"int8 was measured to lose {loss:.1f} points of Recall@1")
-    if instructions is None:
-        return Choice("f32", "this processor has no instructions that make int8 quicker")
-    lost = f"loses at most {loss:.1f} points" if loss > 0 else "loses nothing"
-    return Choice("int8", f"this processor has {instructions}, and int8 {lost} of Recall@1")
 
 
 def int8_instructions(flags: Iterable[str] | None = None) -> str | None:

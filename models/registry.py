@@ -3,13 +3,13 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Literal
 
 from place_search.models.card import Recall
 from place_search.models.errors import ModelError
 
-REGISTRY = Path(__file__).resolve().parent.parent / "weights" / "registry.toml"
+REGISTRY = files("place_search.weights") / "registry.toml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,11 +49,13 @@ def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
     width, height = card.preprocessing.size(640, 480)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    descriptor, cells = OpenVinoRuntime(folder / "f32.onnx").embed(pixels)
-    if descriptor.shape != (card.dims,) or cells.shape[2] != card.channels:
+    descriptor, local = OpenVinoRuntime(folder / "f32.onnx").embed(pixels)
+    given = 0 if local is None else local.shape[2]
+    expected = 0 if card.local_features is None else card.local_features.channels
+    if descriptor.shape != (card.dims,) or given != expected:
         problems.append(
-            f"The graph of '{card.id}' gives {len(descriptor)} dimensions and cells of "
-            f"{cells.shape[2]}, not {card.dims} and {card.channels} as its card says."
+            f"The graph of '{card.id}' gives {len(descriptor)} dimensions and local features of "
+            f"{given}, not {card.dims} and {expected} as its card says."
         )
         return None
     if not abs(float(np.linalg.norm(descriptor)) - 1) < 1e-4:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models import Calibration, Model, encode_cells
+from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
@@ -44,7 +44,9 @@ def compare_photos(
     a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
-        found = verify(Query(a.cells), (encode_cells(b.cells), b.cells.shape[:2]), similarity)
+        codes = encode_grid(b.local_features)
+        query = Query(a.local_features)
+        found = verify(query, codes, similarity)
     notes = [
         f"{which} photo: {note}"
         for which, photo in zip(("First", "Second"), photos, strict=True)
@@ -57,8 +59,8 @@ def compare_photos(
     else:
         probability = same_place_probability(calibration, similarity, found)
     scales = [
-        (photo.width / cells.shape[1], photo.height / cells.shape[0])
-        for photo, cells in zip(photos, (a.cells, b.cells), strict=True)
+        (photo.width / max(grid[1], 1), photo.height / max(grid[0], 1))
+        for photo, grid in zip(photos, (query.full.grid, codes[1]), strict=True)
     ]
     matches = (found.matches + 0.5) * np.array([*scales[0], *scales[1]], dtype=np.float32)
     return CompareResult(

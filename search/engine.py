@@ -68,7 +68,7 @@ class Engine:
     @property
     def verifies(self) -> bool:
         """Whether the index keeps the cells that verification needs."""
-        return self.index.has_cells
+        return self.index.has_cells and self.model.card.local_features is not None
 
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
@@ -122,7 +122,7 @@ class Engine:
         location = None
         if checking:
             with stages.timed("verify"):
-                ranked = self._verified(embedding.cells, hits, k, notes)
+                ranked = self._verified(embedding.local_features, hits, k, notes)
                 location = estimate_location(
                     [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
                 )
@@ -153,11 +153,11 @@ class Engine:
         )
 
     def _verified(
-        self, cells: NDArray[np.float32], hits: Sequence[Hit], k: int, notes: list[str]
+        self, local: NDArray[np.float32] | None, hits: Sequence[Hit], k: int, notes: list[str]
     ) -> list[tuple[Hit, Verification | None]]:
         """The hits with their verification, those that agree best first."""
         candidates = _Candidates(self.index, hits)
-        ranking = rank_by_geometry(Query(cells), candidates, k, budget_s=VERIFY_BUDGET_S)
+        ranking = rank_by_geometry(Query(local), candidates, k, budget_s=VERIFY_BUDGET_S)
         if ranking.late:
             notes.append(
                 f"Time ran out before {ranking.late} of {len(hits)} places were verified; "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from place_search.models.aggregations.vocabulary import Vocabulary, read_vocabulary
+from place_search.models.netvlad_vocabulary import Vocabulary, read_vocabulary
 from place_search.photos import Photo
 from place_search.search.server.schemas import ExplainReply, GridReply, SizeReply
 from place_search.search.stages import Stages
@@ -26,7 +26,8 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
     vocabulary = _vocabulary(model.folder)
     width, height = model.card.preprocessing.size(photo.width, photo.height)
     with (stages or Stages()).timed("embed"):
-        descriptor, cells = model.embed(photo)
+        embedding = model.embed(photo)
+    descriptor, cells = embedding.descriptor, embedding.require_local_features()
     rows, columns, channels = cells.shape
     clusters = len(vocabulary.directions)
     # A whitened descriptor has no part a cluster; then none is said to add more than another.

@@ -85,8 +85,10 @@ class View(NamedTuple):
 class Query:
     """A query photo's cells, made ready to be matched with many places."""
 
-    def __init__(self, cells: NDArray[np.float32]) -> None:
-        """`cells` is (h, w, C) float32, centred."""
+    def __init__(self, cells: NDArray[np.float32] | None) -> None:
+        """`cells` is (h, w, C) float32, centred; None for a model without local features."""
+        if cells is None:
+            cells = np.zeros((0, 0, 1), np.float32)
         # Against the signs of a place, products are cosines times the number of bits.
         projected = project_cells(cells) * CODE_BITS**0.5
         self.full = _view(projected)
@@ -95,6 +97,8 @@ class Query:
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
+    if not all(query.full.grid) or not all(place[1]):
+        return NOTHING
     [found] = _agreements(query.full, [_view(_signs(place))], TOLERANCE, MAPS)
     beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
     return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))

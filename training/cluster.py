@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from place_search.core.files import sha256_of
-from place_search.models import ModelCard, weights_folder
+from place_search.models import Aggregation, ModelCard, weights_folder
 from place_search.models.folder import require_free, write_model
 from place_search.photos import PhotoError, Preprocessing
 from place_search.training.data.sources import open_places
@@ -75,10 +75,9 @@ def cluster(
         title=f"{backbone} + NetVLAD, {clusters} clusters",
         family="place-search",
         backbone=backbone,
-        clusters=clusters,
-        channels=len(vocabulary.cell_mean),
+        aggregation=Aggregation(network.pool.name, network.pool.parameters_of_card),
+        local_features=network.local_features,
         dims=network.pool.dims,
-        stride=network.backbone.stride,
         licence=start.licence,
         preprocessing=resize,
         files={},

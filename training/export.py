@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from place_search.models import find_model, read_card
-from place_search.models.importers.tensors import IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network, load_network
+from place_search.models.weight_files.tensors import IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import save_table
 
@@ -69,8 +70,9 @@ def _state(network: Network) -> dict[str, Tensor]:
         weight = weight * (network.pixel_scale / scale)[:, None, None]
         layers[f"{first}.weight"] = weight
     state = {f"encoder.{name}": value.contiguous() for name, value in layers.items()}
-    state["pool.centroids"] = network.pool.centroids.detach().clone()
-    state["pool.conv.weight"] = network.pool.assignment.weight.detach().contiguous()
-    if network.pool.assignment.bias is not None:
-        state["pool.conv.bias"] = network.pool.assignment.bias.detach().clone()
+    state["pool.centroids"] = netvlad_of(network).centroids.detach().clone()
+    state["pool.conv.weight"] = netvlad_of(network).assignment.weight.detach().contiguous()
+    offset = netvlad_of(network).assignment.bias
+    if offset is not None:
+        state["pool.conv.bias"] = offset.detach().clone()
     return state

@@ -14,19 +14,24 @@ from torch import Tensor
 
 from place_search.core.files import sha256_of
 from place_search.core.packages import PackageFile, fetch_package
-from place_search.models.aggregations.layers import NetVLAD
-from place_search.models.backbones import BACKBONES
-from place_search.models.backbones.vgg import CONVOLUTIONS
+from place_search.models.aggregations.netvlad import NetVLAD
+from place_search.models.backbones.vgg16 import CONVOLUTIONS
 from place_search.models.card import CARD_NAME, Source, read_card
-from place_search.models.importers.checkpoint import load_checkpoint, state_of
-from place_search.models.importers.imagenet import torchvision_backbone
-from place_search.models.importers.tensors import (
+from place_search.models.network import (
+    WEIGHTS_NAME,
+    Network,
+    backbone_names,
+    load_backbone,
+    load_network,
+)
+from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
+from place_search.models.weight_files.imagenet import torchvision_backbone
+from place_search.models.weight_files.tensors import (
     CAFFE_MEAN,
     IMAGENET_MEAN,
     IMAGENET_SCALE,
     TORCHVISION,
 )
-from place_search.models.network import WEIGHTS_NAME, Network, load_network
 from place_search.training.errors import TrainingError
 
 
@@ -108,10 +113,12 @@ def imagenet_network(
         ModelError: a file that is damaged or would run code.
         DownloadError: the weights cannot be fetched.
     """
-    if backbone not in BACKBONES:
-        raise TrainingError(f"There is no backbone '{backbone}'; known are {', '.join(BACKBONES)}.")
-    layer = NetVLAD(clusters, BACKBONES[backbone].channels, bias=bias)
-    network = Network(BACKBONES[backbone](), layer)
+    if backbone not in backbone_names():
+        raise TrainingError(
+            f"There is no backbone '{backbone}'; known are {', '.join(backbone_names())}."
+        )
+    layer = NetVLAD(clusters, load_backbone(backbone).channels, bias=bias)
+    network = Network(load_backbone(backbone)(), layer)
     if weights is not None and (weights / CARD_NAME).is_file():
         return network.eval(), _take_backbone(network, backbone, weights)
     start = PRETRAINED.get(backbone)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network
 from place_search.photos import PhotoError, Preprocessing
 from place_search.photos.photo import decode_photo
@@ -106,5 +107,5 @@ def _lead(scores: NDArray[np.float32]) -> float:
 
 def apply_vocabulary(network: Network, vocabulary: Vocabulary) -> None:
     """Set a network's NetVLAD layer and its mean cell."""
-    network.pool.initialise(torch.from_numpy(vocabulary.centroids), vocabulary.separation)
+    netvlad_of(network).initialise(torch.from_numpy(vocabulary.centroids), vocabulary.separation)
     network.cell_mean.copy_(torch.from_numpy(vocabulary.cell_mean))

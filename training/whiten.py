@@ -8,8 +8,8 @@ import torch
 
 from place_search.indexer import Progress, build_index, open_index, open_index_model, open_source
 from place_search.models import ModelCard, find_model, open_model, read_card
-from place_search.models.aggregations.layers import Whitening
 from place_search.models.folder import require_free, write_model
+from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network
 from place_search.training.errors import TrainingError
 from place_search.training.whitening import Samples, WhiteningFit, fit_whitening, samples_needed

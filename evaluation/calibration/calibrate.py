@@ -20,7 +20,7 @@ from place_search.evaluation.calibration.logistic import (
     sigmoid,
 )
 from place_search.evaluation.errors import TruthError
-from place_search.models import Calibration, Model, encode_cells
+from place_search.models import Calibration, Model, encode_grid
 from place_search.search.compare import evidence
 from place_search.search.verification import Query, verify
 
@@ -134,15 +134,15 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
     # What a photo is as the second of a pair takes 45 kB, so all are kept.
     seconds = {}
     for name in dict.fromkeys(pair.photo2 for pair in pairs):
-        descriptor, cells = model.embed(model.read(root / name))
-        seconds[name] = descriptor, (encode_cells(cells), (cells.shape[0], cells.shape[1]))
+        descriptor, local = model.embed(model.read(root / name))
+        seconds[name] = descriptor, encode_grid(local)
     groups: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.photo1].append(pair)
     weighed = []
     for name, group in groups.items():
-        descriptor, cells = model.embed(model.read(root / name))
-        query = Query(cells)
+        descriptor, local = model.embed(model.read(root / name))
+        query = Query(local)
         for pair in group:
             other, codes = seconds[pair.photo2]
             similarity = float(descriptor @ other)

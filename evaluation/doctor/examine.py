@@ -238,7 +238,9 @@ class _Visit:
         if self.model is None or not told.database:
             return
         card = self.model.card
-        cells = card.preprocessing.width * card.preprocessing.height // card.stride**2
+        local = card.local_features
+        pixels = card.preprocessing.width * card.preprocessing.height
+        cells = 0 if local is None else pixels // local.stride**2
         rate = measure_rate(self.model)
         others = told.queries
         if self.truth is not None:

@@ -78,6 +78,7 @@ def build_index(
         ClusterError: the workers fail.
     """
     out = Path(out)
+    cells = cells and model.card.local_features is not None
     started = time.perf_counter()
     clock = StageClock()
     with plain_write_errors(out):

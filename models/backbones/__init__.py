@@ -1,19 +1,6 @@
-"""Backbones, by the names that model cards use."""
+"""Convolutional networks that give local features, one module a backbone.
 
-from collections.abc import Mapping
-
-from place_search.models.backbones.alexnet import AlexNet
-from place_search.models.backbones.base import Backbone
-from place_search.models.backbones.efficientnet_lite import EfficientNetLite0
-from place_search.models.backbones.resnet import ResNet18, ResNet50
-from place_search.models.backbones.vgg import VGG16
-
-__all__ = ["BACKBONES", "Backbone"]
-
-BACKBONES: Mapping[str, type[Backbone]] = {
-    "efficientnet-lite0": EfficientNetLite0,
-    "vgg16": VGG16,
-    "alexnet": AlexNet,
-    "resnet18": ResNet18,
-    "resnet50": ResNet50,
-}
+A module defines `BACKBONE`, a subclass of `models.layers.Backbone`; cards write its name with
+dashes in place of underscores. Other distributions add theirs as entry points of the group
+`place_search.models.backbones`.
+"""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torchvision.models import alexnet
 
-from place_search.models.backbones.base import Backbone
+from place_search.models.layers import Backbone
 
 CONVOLUTIONS = (0, 3, 6, 8, 10)
 """The convolutions among `layers`, numbered as in torchvision."""
@@ -34,3 +34,6 @@ class AlexNet(Backbone):
         """Take weights that are named as torchvision names them: `features.0.weight`, …"""
         names = self.layers.state_dict()
         self.layers.load_state_dict({name: state[f"features.{name}"] for name in names})
+
+
+BACKBONE = AlexNet

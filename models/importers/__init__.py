@@ -1,9 +1,6 @@
 """Weights as other projects publish them, one module a family, recognised from the file itself.
 
-Nothing in a file is ever run: checkpoints are read by torch's restricted unpickler.
+A module defines `FAMILY`, the name that messages and cards give, `matches(file)` and `read(file)`
+of a `weight_files.checkpoint.WeightFile`. Other distributions add theirs as entry points of the
+group `place_search.models.importers`. Exactly one family may match a file.
 """
-
-from place_search.models.importers.read import SUPPORTED, read_weights
-from place_search.models.importers.tensors import Weights
-
-__all__ = ["SUPPORTED", "Weights", "read_weights"]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
-from place_search.models.backbones import BACKBONES
-from place_search.models.backbones.vgg import CONVOLUTIONS
+from place_search.models.backbones.vgg16 import CONVOLUTIONS
 from place_search.models.errors import ModelError
-from place_search.models.importers.tensors import Tensors, Weights, assemble
+from place_search.models.network import load_backbone
+from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.tensors import Tensors, Weights, assemble
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "NetVLAD (MATLAB)"
@@ -21,12 +22,18 @@ _POOL, _WHITENING = 30, 33
 """Numbers of the layers `vlad` and `WPCA`; those of VGG-16 are torchvision's."""
 
 
-def read(path: Path) -> Weights:
+def matches(file: WeightFile) -> bool:
+    """Whether a file is one of MATLAB's."""
+    return file.start.startswith(b"MATLAB ")
+
+
+def read(file: WeightFile) -> Weights:
     """Build the network; the descriptor's order is turned to cluster by cluster.
 
     Raises:
         ModelError: a MATLAB class file, a damaged one, or one that holds another network.
     """
+    path = file.path
     net = _load(path)
     layers: Any = getattr(net, "layers", None)
     if not isinstance(layers, np.ndarray) or layers.ndim != 1 or len(layers) <= _POOL:
@@ -40,7 +47,7 @@ def read(path: Path) -> Weights:
             if isinstance(values, np.ndarray) and values.dtype.kind == "f":
                 table[f"{number}.{position}"] = torch.from_numpy(np.array(values, np.float32))
     tensors = Tensors(path, FAMILY, table)
-    backbone = BACKBONES["vgg16"]()
+    backbone = load_backbone("vgg16")()
     state = {}
     for name, ours in backbone.get_submodule("layers").state_dict().items():
         convolution, kind = name.split(".")

@@ -1,22 +1,21 @@
 """OpenIBL (SFRS, SARE): `base_model.base.*`, `net_vlad.*`, and mostly a whitening `pca_layer`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from place_search.models.importers.pytorch_netvlad import take_pool
-from place_search.models.importers.tensors import CAFFE_MEAN, Tensors, Weights, assemble
+from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.tensors import CAFFE_MEAN, Tensors, Weights, assemble
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "OpenIBL"
 
 
-def matches(table: Mapping[str, Any], names: frozenset[str]) -> bool:
-    """Whether a checkpoint with weights of these names is of this family."""
-    return any(name.startswith("base_model.base.") for name in names)
+def matches(file: WeightFile) -> bool:
+    """Whether a file is a checkpoint of this family."""
+    return any(name.startswith("base_model.base.") for name in file.state)
 
 
-def read(tensors: Tensors, table: Mapping[str, Any]) -> Weights:
+def read(file: WeightFile) -> Weights:
     """Build the network. Pixels lose the mean of VGG-16's Caffe release, but stay RGB."""
+    tensors = Tensors(file.path, FAMILY, file.state)
     backbone, network = tensors.take_backbone("base_model.base.")
     centroids, assignment, bias = take_pool(tensors, "net_vlad", network.channels)
     whitening = None
@@ -32,4 +31,5 @@ def read(tensors: Tensors, table: Mapping[str, Any]) -> Weights:
         pixel_mean=CAFFE_MEAN,
         pixel_scale=(1.0, 1.0, 1.0),
     )
+    tensors.finish()
     return Weights(FAMILY, backbone, built, Preprocessing("exact", 640, 480), "MIT")

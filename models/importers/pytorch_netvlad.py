@@ -6,28 +6,34 @@ from typing import Any
 from torch import Tensor
 
 from place_search.models.card import Recall
-from place_search.models.importers.tensors import Tensors, Weights, assemble
+from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.tensors import Tensors, Weights, assemble
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "pytorch-NetVlad"
 
 
-def matches(table: Mapping[str, Any], names: frozenset[str]) -> bool:
-    """Whether a checkpoint with weights of these names is of this family."""
-    return "pool.centroids" in names and any(name.startswith("encoder.") for name in names)
+def matches(file: WeightFile) -> bool:
+    """Whether a file is a checkpoint of this family."""
+    # Patch-NetVLAD's checkpoints have these layers too, and a whitening besides.
+    whitened = "num_pcs" in file.table or "WPCA.0.weight" in file.state
+    layers = any(name.startswith("encoder.") for name in file.state)
+    return "pool.centroids" in file.state and layers and not whitened
 
 
-def read(tensors: Tensors, table: Mapping[str, Any]) -> Weights:
+def read(file: WeightFile) -> Weights:
     """Build the network. Photos keep their own size up to that of the data it was made for."""
+    tensors = Tensors(file.path, FAMILY, file.state)
     backbone, network = tensors.take_backbone("encoder.")
     centroids, assignment, bias = take_pool(tensors, "pool", network.channels)
+    tensors.finish()
     return Weights(
         FAMILY,
         backbone,
         assemble(network, assignment, centroids, bias=bias),
         Preprocessing("longest", 640, 480),
         "not stated by its publisher",
-        _recalls(table),
+        _recalls(file.table),
     )
 
 

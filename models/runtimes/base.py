@@ -1,10 +1,12 @@
-"""What a runtime does: pixels in, descriptor and cells out."""
+"""What a runtime does: pixels in, descriptor and local features out."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from place_search.models.errors import ModelError
 
 Key = TypeVar("Key")
 Mode: TypeAlias = Literal["latency", "throughput"]
@@ -14,12 +16,19 @@ Mode: TypeAlias = Literal["latency", "throughput"]
 class Embedding(NamedTuple):
     """What a model says of one photo.
 
-    `descriptor` is (D,) float32 of L2 norm 1; `cells` is (h, w, C) float32, centred on the mean
-    cell of the model's fitting photos, row 0 at the top of the photo.
+    `descriptor` is (D,) float32 of L2 norm 1; `local_features` is (h, w, C) float32, centred
+    on the mean of the model's fitting photos, row 0 at the top of the photo; None for a model that
+    gives a descriptor alone.
     """
 
     descriptor: NDArray[np.float32]
-    cells: NDArray[np.float32]
+    local_features: NDArray[np.float32] | None = None
+
+    def require_local_features(self) -> NDArray[np.float32]:
+        """The local features. Raises `ModelError` where the model gives none."""
+        if self.local_features is None:
+            raise ModelError("The model gives no local features; choose one that does.")
+        return self.local_features
 
 
 class Runtime(Protocol):

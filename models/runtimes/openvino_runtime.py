@@ -105,10 +105,9 @@ class OpenVinoRuntime:
 
     def _finish(self, key: Key, requests: _Requests, request: Any) -> tuple[Key, Embedding]:
         request.wait()
-        descriptor = np.array(request.get_output_tensor(0).data[0])
-        cells = np.array(request.get_output_tensor(1).data[0])
+        outputs = [np.array(tensor.data[0]) for tensor in request.output_tensors]
         requests.give(request)
-        return key, Embedding(descriptor, cells)
+        return key, Embedding(*outputs)
 
     def _requests(self, shape: tuple[int, ...]) -> _Requests:
         with self._lock:

@@ -20,8 +20,7 @@ GPU_BATCH = 16
 def embed_with(network: Network, pixels: NDArray[np.uint8]) -> Embedding:
     """Run a network on one photo, (h, w, 3) uint8 RGB, where the network's weights are."""
     photos = torch.tensor(pixels, device=network.pixel_mean.device)[None]
-    descriptors, cells = network(photos)
-    return Embedding(descriptors[0].cpu().numpy(), cells[0].cpu().numpy())
+    return Embedding(*(output[0].cpu().numpy() for output in network(photos)))
 
 
 class HalfPrecision(nn.Module):
@@ -94,5 +93,5 @@ class TorchRuntime:
         photos = torch.from_numpy(np.stack(pictures))
         if self._pinned:
             photos = photos.pin_memory().to("cuda", non_blocking=True)
-        descriptors, cells = (found.cpu().numpy() for found in self._network(photos))
-        return [Embedding(*pair) for pair in zip(descriptors, cells, strict=True)]
+        outputs = [output.cpu().numpy() for output in self._network(photos)]
+        return [Embedding(*rows) for rows in zip(*outputs, strict=True)]

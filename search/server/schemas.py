@@ -214,10 +214,10 @@ class ModelReply(Reply):
     title: str
     family: str
     backbone: str
-    clusters: int = Field(description="Clusters of the NetVLAD vocabulary.")
-    channels: int = Field(description="Numbers in a cell.")
+    clusters: int | None = Field(description="Clusters of the NetVLAD vocabulary, if it has one.")
+    channels: int | None = Field(description="Numbers in a local feature, if it gives them.")
     dims: int = Field(description="Numbers in the descriptor.")
-    stride: int = Field(description="Pixels from one cell to the next.")
+    stride: int | None = Field(description="Pixels from one local feature to the next.")
     whitened: bool
     licence: str
     fitted: str | None = Field(description="How the weights came to be, where the card says.")

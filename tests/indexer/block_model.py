@@ -32,7 +32,7 @@ from place_search.indexer import (
     sync_photos,
     verify_index,
 )
-from place_search.models import Embedding, Model, ModelCard
+from place_search.models import Aggregation, Embedding, LocalFeatures, Model, ModelCard
 from place_search.photos import Preprocessing
 
 Key = TypeVar("Key")
@@ -72,10 +72,9 @@ def block_model(seconds: float = 0.0, weights: str = "0") -> Model:
         title="block means",
         family="test",
         backbone="none",
-        clusters=1,
-        channels=9,
+        aggregation=Aggregation("none"),
+        local_features=LocalFeatures(9, STRIDE),
         dims=96,
-        stride=STRIDE,
         licence="Apache-2.0",
         preprocessing=Preprocessing(resize="area", width=80, height=64, multiple=STRIDE),
         files={"f32.onnx": weights, "weights.safetensors": weights},

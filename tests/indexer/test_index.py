@@ -57,7 +57,7 @@ def test_thumbnails_and_cells(index: Index, model: Model) -> None:
             shown = np.asarray(thumbnail.convert("RGB"), dtype=np.float32)
         assert np.abs(shown - photo.pixels).mean() < 3
         codes, grid = index.cells(place.place_id)
-        cells = model.embed(photo).cells
+        cells = model.embed(photo).require_local_features()
         assert grid == cells.shape[:2]
         np.testing.assert_array_equal(codes, encode_cells(cells))
     with pytest.raises(UnknownPlaceError):

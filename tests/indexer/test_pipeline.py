@@ -39,7 +39,11 @@ def test_results_keep_numbers_and_order(photos: Path, model: Model) -> None:
     assert first.place_id == 7
     alone = model.embed(model.read(photos / "p01.jpg"))
     np.testing.assert_array_equal(first.descriptor, alone.descriptor)
-    assert (first.width, first.height, first.grid) == (160, 120, alone.cells.shape[:2])
+    assert (first.width, first.height, first.grid) == (
+        160,
+        120,
+        alone.require_local_features().shape[:2],
+    )
     assert first.size == (photos / "p01.jpg").stat().st_size
     assert first.mtime_ns == (photos / "p01.jpg").stat().st_mtime_ns
     assert set(clock.seconds()) == {"decode", "thumbnail", "waiting for photos"}

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torchvision import models
 
-from place_search.models.aggregations.layers import NetVLAD
-from place_search.models.backbones import BACKBONES
+from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.export import export_onnx
-from place_search.models.network import Network
+from place_search.models.network import Network, backbone_names, load_backbone
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.photos import Preprocessing
@@ -35,16 +34,18 @@ def grid(backbone: str, height: int, width: int) -> tuple[int, int]:
 @pytest.fixture(scope="module", params=["alexnet", "resnet18", "vgg16"])
 def network(request: pytest.FixtureRequest) -> Network:
     torch.manual_seed(1)
-    backbone = BACKBONES[request.param]()
+    backbone = load_backbone(request.param)()
     network = Network(backbone, NetVLAD(4, backbone.channels), cell_step=1)
-    network.pool.initialise(torch.randn(4, backbone.channels) * 0.1, separation=0.5)
+    netvlad_of(network).initialise(torch.randn(4, backbone.channels) * 0.1, separation=0.5)
     network.pixel_mean.fill_(120.0)
     network.pixel_scale.fill_(1 / 58)
     return network.eval()
 
 
 def name_of(network: Network) -> str:
-    return next(name for name, kind in BACKBONES.items() if isinstance(network.backbone, kind))
+    return next(
+        name for name in backbone_names() if isinstance(network.backbone, load_backbone(name))
+    )
 
 
 def test_the_exported_graph_takes_photos_of_any_size(network: Network, tmp_path: Path) -> None:
@@ -55,9 +56,11 @@ def test_the_exported_graph_takes_photos_of_any_size(network: Network, tmp_path:
     for height, width in ((64, 64), (77, 131), (160, 112)):
         pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
         ours, theirs = runtime.embed(pixels), embed_with(network, pixels)
-        assert ours.cells.shape == (*grid(name, height, width), ROOMS[name])
+        assert ours.require_local_features().shape == (*grid(name, height, width), ROOMS[name])
         assert float(ours.descriptor @ theirs.descriptor) >= 0.99999
-        np.testing.assert_allclose(ours.cells, theirs.cells, atol=1e-4)
+        np.testing.assert_allclose(
+            ours.require_local_features(), theirs.require_local_features(), atol=1e-4
+        )
 
 
 def test_cells_of_the_data_s_own_size(network: Network) -> None:
@@ -65,14 +68,14 @@ def test_cells_of_the_data_s_own_size(network: Network) -> None:
     expected = {"vgg16": (30, 40), "alexnet": (29, 39)}.get(name, (30, 40))
     assert grid(name, 480, 640) == expected
     with torch.device("meta"):
-        backbone = BACKBONES[name]()
+        backbone = load_backbone(name)()
         assert backbone(torch.zeros(1, 3, 480, 640)).shape[2:] == expected
 
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])
 def test_features_and_descriptor_equal_a_float64_reference(name: str) -> None:
     random = np.random.default_rng(3)
-    backbone = BACKBONES[name]()
+    backbone = load_backbone(name)()
     if name == "vgg16":
         weights = random_vgg()
     else:
@@ -102,7 +105,7 @@ def test_features_and_descriptor_equal_a_float64_reference(name: str) -> None:
 def test_backbones_take_torchvision_s_weights(name: str) -> None:
     torch.manual_seed(4)
     whole = getattr(models, name)(weights=None).eval()
-    backbone = BACKBONES[name]().eval()
+    backbone = load_backbone(name)().eval()
     backbone.load_imagenet(whole.state_dict())
     photo = torch.randn(1, 3, 96, 70)
     x = photo

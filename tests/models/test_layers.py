@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from place_search.models.aggregations.layers import NetVLAD, Whitening
+from place_search.models.aggregations.netvlad import NetVLAD
+from place_search.models.layers import Whitening
 from tests.models.reference import netvlad, unit_rows
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from place_search.models import ModelError, find_model, read_card
-from place_search.models.aggregations.layers import Whitening
+from place_search.models import Aggregation, ModelError, find_model, read_card
+from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network, save_network
 
 
@@ -24,6 +24,8 @@ def test_weights_survive_saving_with_a_whitening_layer(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_the_card(tmp_path: Path) -> None:
     card = read_card(find_model())
     with pytest.raises(ModelError, match="does not hold the weights of 'lite0-netvlad'"):
-        load_network(find_model(), replace(card, clusters=32))
-    with pytest.raises(ModelError, match="backbone 'vgg99'; known are efficientnet-lite0"):
+        load_network(
+            find_model(), replace(card, aggregation=Aggregation("netvlad", {"clusters": 32}))
+        )
+    with pytest.raises(ModelError, match="backbone 'vgg99'; known are alexnet, efficientnet-lite0"):
         load_network(find_model(), replace(card, backbone="vgg99"))

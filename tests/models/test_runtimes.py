@@ -38,8 +38,10 @@ def test_openvino_agrees_with_torch(fast: Model, width: int, height: int) -> Non
     pixels = scene(width, height)
     ours, reference = fast.runtime.embed(pixels), open_model(runtime="torch").runtime.embed(pixels)
     assert float(ours.descriptor @ reference.descriptor) >= 0.99999
-    assert ours.cells.shape == (height // 16, width // 16, 112)
-    np.testing.assert_allclose(ours.cells, reference.cells, atol=1e-4)
+    assert ours.require_local_features().shape == (height // 16, width // 16, 112)
+    np.testing.assert_allclose(
+        ours.require_local_features(), reference.require_local_features(), atol=1e-4
+    )
 
 
 def test_default_model_golden_vector(fast: Model) -> None:
@@ -50,7 +52,9 @@ def test_default_model_golden_vector(fast: Model) -> None:
     assert np.linalg.norm(embedding.descriptor) == pytest.approx(1, abs=1e-5)
     found = embedding.descriptor[:: golden["every"]]
     np.testing.assert_allclose(found, golden["descriptor"], atol=2e-5)
-    np.testing.assert_allclose(embedding.cells[10, 20, ::16], golden["cell"], atol=2e-4)
+    np.testing.assert_allclose(
+        embedding.require_local_features()[10, 20, ::16], golden["cell"], atol=2e-4
+    )
 
 
 def test_stream_keeps_order_over_mixed_shapes(fast: Model) -> None:
@@ -88,9 +92,13 @@ def test_a_crowd_with_photos_of_many_shapes_gets_the_answers_of_each_alone() -> 
     model = open_model()
     pictures = [scene(320 + 32 * step, 320, step) for step in range(MAX_SHAPES + 3)] * 3
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda picture: model.runtime.embed(picture).cells, pictures))
+        together = list(
+            pool.map(
+                lambda picture: model.runtime.embed(picture).require_local_features(), pictures
+            )
+        )
     for picture, found in zip(pictures, together, strict=True):
-        np.testing.assert_array_equal(model.runtime.embed(picture).cells, found)
+        np.testing.assert_array_equal(model.runtime.embed(picture).require_local_features(), found)
 
 
 @pytest.mark.slow
@@ -128,7 +136,9 @@ def test_torch_in_batches_gives_what_it_gives_one_by_one() -> None:
     assert [key for key, _ in found] == list(range(len(photos)))
     for (_, one), (_, other) in zip(found, alone.stream(iter(photos)), strict=True):
         assert float(one.descriptor @ other.descriptor) >= 0.99999
-        np.testing.assert_allclose(one.cells, other.cells, atol=1e-4)
+        np.testing.assert_allclose(
+            one.require_local_features(), other.require_local_features(), atol=1e-4
+        )
 
 
 @pytest.mark.torch

@@ -58,7 +58,7 @@ def test_an_imported_model_serves_without_torch(imported: Path) -> None:
         f"pixels = np.load({str(imported.parent / 'pixels.npy')!r})\n"
         "found = model.embed(Photo(pixels, 98, 83))\n"
         f"np.save({str(imported.parent / 'found.npy')!r}, found.descriptor)\n"
-        "print(found.cells.shape)\n"
+        "print(found.local_features.shape)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(4, 5, 256)"
@@ -68,7 +68,12 @@ def test_an_imported_model_serves_without_torch(imported: Path) -> None:
 
 def test_the_card_says_where_the_weights_come_from(imported: Path) -> None:
     card = read_card(imported)
-    assert (card.id, card.backbone, card.clusters, card.stride) == ("mine", "alexnet", 3, 16)
+    assert (
+        card.id,
+        card.backbone,
+        card.aggregation.parameters["clusters"],
+        card.in_0_1_words["stride"],
+    ) == ("mine", "alexnet", 3, 16)
     assert card.preprocessing.resize == "longest"
     (source,) = card.sources
     assert (source.what, source.origin) == ("pytorch-NetVlad", "mine.pth.tar")
@@ -98,7 +103,7 @@ def test_a_model_folder_is_imported_under_a_new_name(
     again = open_model(folder / "again")
     assert (again.card.id, again.fingerprint) == ("again", open_model(imported).fingerprint)
     photo = Photo(np.zeros((480, 640, 3), np.uint8), 640, 480)
-    assert again.embed(photo).cells.shape == (29, 39, 256)
+    assert again.embed(photo).require_local_features().shape == (29, 39, 256)
 
 
 def test_what_cannot_be_imported(

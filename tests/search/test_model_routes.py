@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from place_search.models import Model, VocabularyError
-from place_search.models.aggregations.vocabulary import read_vocabulary
+from place_search.models.aggregations.netvlad import netvlad_of
+from place_search.models.netvlad_vocabulary import read_vocabulary
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
@@ -82,9 +83,11 @@ def test_the_assignment_is_that_of_the_network(
     network = load_network(model.folder, model.card)
     pixels = model.prepare(model.read(street.query(3)))
     with torch.no_grad():
-        shares = network.pool.assignment(network.cells(torch.from_numpy(pixels)[None]))
+        shares = netvlad_of(network).assignment(network.cells(torch.from_numpy(pixels)[None]))
     expected = shares[0].argmax(dim=0).numpy()
-    found = read_vocabulary(model.folder).assign(model.runtime.embed(pixels).cells)
+    found = read_vocabulary(model.folder).assign(
+        model.runtime.embed(pixels).require_local_features()
+    )
     assert (found == expected).mean() > 0.999  # ties fall either way
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from torchvision import models
 
 from place_search.models import ModelError, find_model, open_model, read_card
-from place_search.models.backbones import BACKBONES
+from place_search.models.aggregations.netvlad import netvlad_of
+from place_search.models.network import load_backbone
 from place_search.training import TrainingError, cluster
 from place_search.training.pretrained import PRETRAINED, imagenet_network
 from place_search.training.vocabulary import fit_vocabulary
@@ -41,7 +42,7 @@ def test_a_fitted_model_opens_and_says_what_it_was_made_of(photos: Path, tmp_pat
         about="coloured blocks",
     )
     assert card == read_card(tmp_path / "mine")
-    assert (card.id, card.clusters, card.dims) == ("mine", 8, 8 * 112)
+    assert (card.id, card.aggregation.parameters["clusters"], card.dims) == ("mine", 8, 8 * 112)
     assert card.fitting["photos"] == 3
     assert card.fitting["photos_skipped"] == 1
     assert card.fitting["about"] == "coloured blocks"
@@ -49,7 +50,10 @@ def test_a_fitted_model_opens_and_says_what_it_was_made_of(photos: Path, tmp_pat
     embedding = model.embed(model.read(photos / "0.jpg"))
     assert embedding.descriptor.shape == (8 * 112,)
     # Cells are centred on the photos that the vocabulary was fitted on.
-    means = [model.embed(model.read(photos / f"{n}.jpg")).cells.mean((0, 1)) for n in range(3)]
+    means = [
+        model.embed(model.read(photos / f"{n}.jpg")).require_local_features().mean((0, 1))
+        for n in range(3)
+    ]
     assert float(np.abs(np.mean(means, axis=0)).max()) < 0.01
 
 
@@ -103,7 +107,7 @@ def test_torchvision_s_weights_start_a_model(tmp_path: Path) -> None:
     torch.save(whole.state_dict(), tmp_path / "resnet18.pth")
     network, source = imagenet_network("resnet18", 4, tmp_path, bias=True)
     assert source.what == "resnet18, trained on ImageNet"
-    assert network.pool.assignment.bias is not None
+    assert netvlad_of(network).assignment.bias is not None
     first = network.backbone.get_submodule("layers").state_dict()["0.weight"]
     torch.testing.assert_close(first, whole.conv1.weight)
     assert network.pixel_mean.tolist() == pytest.approx([123.675, 116.28, 103.53])
@@ -124,7 +128,7 @@ def test_caffe_s_vgg16_is_turned_to_rgb(tmp_path: Path) -> None:
         parts.append(numpy_helper.from_array(bias, f"{name}/Squeeze:0"))
     onnx.save(helper.make_model(helper.make_graph([], "vgg", [], [], parts)), tmp_path / "v.onnx")
     state = PRETRAINED["vgg16"].read(tmp_path / "v.onnx")
-    backbone = BACKBONES["vgg16"]()
+    backbone = load_backbone("vgg16")()
     backbone.load_imagenet(state)
     pixels = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
     bgr = normalised(pixels[:, :, ::-1], np.array([103.939, 116.779, 123.68]), np.ones(3), 1)

@@ -8,12 +8,18 @@ import pytest
 import torch
 
 from place_search.core.files import sha256_of
-from place_search.models import ModelCard, find_model, read_card, write_card
-from place_search.models.aggregations.layers import NetVLAD
-from place_search.models.backbones import BACKBONES
-from place_search.models.importers import read_weights
-from place_search.models.network import WEIGHTS_NAME, Network, save_network
+from place_search.models import (
+    Aggregation,
+    LocalFeatures,
+    ModelCard,
+    find_model,
+    read_card,
+    write_card,
+)
+from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
+from place_search.models.network import WEIGHTS_NAME, Network, load_backbone, save_network
 from place_search.models.runtimes.torch_runtime import embed_with
+from place_search.models.weight_files.read import read_weights
 from place_search.photos import Preprocessing
 from place_search.training import TrainingError, export_checkpoint
 
@@ -21,10 +27,10 @@ from place_search.training import TrainingError, export_checkpoint
 def write(folder: Path, *, scale: float, bias: bool) -> Network:
     """A random AlexNet with its own normalisation of pixels, as a model folder without a graph."""
     torch.manual_seed(1)
-    network = Network(BACKBONES["alexnet"](), NetVLAD(4, 256, bias=bias)).eval()
+    network = Network(load_backbone("alexnet")(), NetVLAD(4, 256, bias=bias)).eval()
     with torch.no_grad():
-        network.pool.assignment.weight.normal_(0, 4)
-        network.pool.centroids.normal_(0, 0.1)
+        netvlad_of(network).assignment.weight.normal_(0, 4)
+        netvlad_of(network).centroids.normal_(0, 0.1)
         network.pixel_mean.copy_(torch.tensor([123.68, 116.779, 103.939]))
         network.pixel_scale.fill_(scale)
     folder.mkdir()
@@ -34,10 +40,9 @@ def write(folder: Path, *, scale: float, bias: bool) -> Network:
         title="",
         family="place-search",
         backbone="alexnet",
-        clusters=4,
-        channels=256,
+        aggregation=Aggregation("netvlad", {"clusters": 4}),
+        local_features=LocalFeatures(256, 16),
         dims=1024,
-        stride=16,
         licence="",
         preprocessing=Preprocessing(),
         files={WEIGHTS_NAME: sha256_of(folder / WEIGHTS_NAME)},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from place_search.models.aggregations.layers import NetVLAD
+from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.training.loop.losses import multi_similarity, triplet_ranking
 from tests.models import reference
 

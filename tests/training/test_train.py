@@ -84,7 +84,7 @@ def test_the_model_says_what_it_was_made_of_and_serves(
     found = [model.embed(model.read(path)) for path in sorted(photos.glob("*.png"))]
     assert index.search(found[3].descriptor, 1)[0].place_id == 3
     # The last unit was trained, so that the mean cell is another one too.
-    means = [embedding.cells.mean((0, 1)) for embedding in found]
+    means = [embedding.require_local_features().mean((0, 1)) for embedding in found]
     assert float(np.abs(np.mean(means, axis=0)).max()) < 0.04
 
 
@@ -239,7 +239,7 @@ def test_a_clustered_model_is_trained_in_its_place(
     before = cluster(folder, out, clusters=8, backbone_weights=find_model())
     data = replace(data, photos=folder)
     card = train(data, out, recipe=SMALL)
-    assert (card.id, card.clusters) == ("mine", 8)
+    assert (card.id, card.aggregation.parameters["clusters"]) == ("mine", 8)
     assert card.fitting["training"]["photos_skipped"] == 1
     assert card.fingerprint != before.fingerprint
     assert card.fitting["cells"] == before.fitting["cells"]

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from place_search.models import ModelCard, Recall, find_model, read_card
+from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.card import CARD_NAME
 from place_search.models.folder import require_free, write_model
 from place_search.models.network import Network, load_network
@@ -138,7 +139,7 @@ def _train(
     network = network.cpu().eval()
     if recipe.train_last:
         _set_mean(network, card, places)
-    written = _card(card, out, recipe, data, about, run, places, trainer)
+    written = _card(card, out, recipe, data, about, run, places, trainer, netvlad_of(network))
     if team.leads:
         new = folder_of(out) / "model"
         rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
@@ -237,6 +238,7 @@ def _card(
     run: RunFolder,
     places: Places,
     trainer: Trainer,
+    pool: NetVLAD,
 ) -> ModelCard:
     at = trainer.progress
     training: dict[str, Any] = {
@@ -265,8 +267,8 @@ def _card(
     return replace(
         card,
         id=out.name,
-        title=f"{card.backbone} + NetVLAD, {card.clusters} clusters, trained on places",
-        dims=card.clusters * card.channels,
+        title=f"{card.backbone} + NetVLAD, {len(pool.centroids)} clusters, trained on places",
+        dims=pool.dims,
         whitened=False,
         files={},
         recall=(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network
 from place_search.training.errors import TrainingError
 
@@ -36,7 +37,7 @@ class Trained(nn.Module):
     def __init__(self, network: Network, units: list[nn.Module]) -> None:
         super().__init__()
         self.units = nn.Sequential(*units)
-        self.pool = network.pool
+        self.pool = netvlad_of(network)
 
     def cells(self, features: Tensor) -> Tensor:
         """(N, C, h, w) features to (N, C', h, w) L2-normalised cells."""
@@ -59,7 +60,7 @@ def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
     Raises:
         TrainingError: the backbone has not so many units, or the layer was never clustered.
     """
-    if not network.pool.centroids.any() or not network.pool.assignment.weight.any():
+    if not netvlad_of(network).centroids.any() or not netvlad_of(network).assignment.weight.any():
         raise TrainingError(
             "The model's NetVLAD layer is empty: fit its vocabulary with `place-search cluster` "
             "first."

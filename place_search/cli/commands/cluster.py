@@ -79,6 +79,6 @@ def cluster(
         )
     fitting = card.fitting
     say(
-        f"Wrote {out}: {card.dims} dimensions, vocabulary of {card.clusters} words from "
+        f"Wrote {out}: {card.dims} dimensions, vocabulary of {clusters} words from "
         f"{fitting['photos']} photos ({fitting['photos_skipped']} skipped)."
     )

@@ -190,7 +190,7 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
 def _importing() -> ModuleType:
     """What needs torch, or a sentence that says so."""
     try:
-        from place_search.models.importers import importing
+        from place_search.models.weight_files import importing
     except ImportError as error:
         from place_search.models import ModelError
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from place_search.models.backbones.resnet import PARTS
-from place_search.models.importers.tensors import recognise_backbone
+from place_search.models.backbones.resnet18 import PARTS
+from place_search.models.weight_files.tensors import recognise_backbone
 
 FAMILY = "torchvision"
 

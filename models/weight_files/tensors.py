@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from place_search.models.aggregations.layers import NetVLAD, Whitening
-from place_search.models.backbones import BACKBONES, Backbone
+from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.card import Recall
 from place_search.models.errors import ModelError
-from place_search.models.network import Network
+from place_search.models.layers import Backbone, Whitening
+from place_search.models.network import Network, load_backbone
 from place_search.photos.preprocessing import Preprocessing
 
 IMAGENET_MEAN = tuple(255 * value for value in (0.485, 0.456, 0.406))
@@ -82,7 +82,7 @@ class Tensors:
                 f"has layers {prefix}* that are not those of {', '.join(TORCHVISION)} cut for "
                 "NetVLAD"
             )
-        network = BACKBONES[backbone]()
+        network = load_backbone(backbone)()
         layers = network.get_submodule("layers")
         state = {}
         for name, value in layers.state_dict().items():
@@ -155,7 +155,7 @@ def recognise_backbone(names: Iterable[str]) -> str | None:
 @functools.cache
 def _layer_names(backbone: str) -> frozenset[str]:
     with torch.device("meta"):
-        return _counted(BACKBONES[backbone]().get_submodule("layers").state_dict())
+        return _counted(load_backbone(backbone)().get_submodule("layers").state_dict())
 
 
 def _counted(names: Iterable[str]) -> frozenset[str]:

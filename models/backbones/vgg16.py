@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torchvision.models import vgg
 
-from place_search.models.backbones.base import Backbone
+from place_search.models.layers import Backbone
 
 CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """The convolutions among `layers`, numbered as in torchvision."""
@@ -30,3 +30,6 @@ class VGG16(Backbone):
         """Take weights that are named as torchvision names them: `features.0.weight`, …"""
         names = self.layers.state_dict()
         self.layers.load_state_dict({name: state[f"features.{name}"] for name in names})
+
+
+BACKBONE = VGG16

@@ -5,6 +5,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,34 @@ _NUMBERS: list[Any] = [
 ]
 # pytorch-NetVlad's download is an archive of a run's folder; the better one comes first.
 _IN_ARCHIVE = ("model_best.pth.tar", "checkpoint.pth.tar")
+
+
+class WeightFile:
+    """A weight file that an importer may recognise: its first bytes, and a checkpoint's table.
+
+    `table` and `state` are empty where it is no checkpoint of torch. Raises `ModelError` where it
+    is one that is damaged or would run code.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open("rb") as stream:
+            self.start = stream.read(16)
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether the file begins as torch's checkpoints do."""
+        return self.start.startswith((b"PK\x03\x04", b"\x80"))
+
+    @cached_property
+    def table(self) -> Mapping[str, Any]:
+        """What the checkpoint holds beside its weights, too."""
+        return load_checkpoint(self.path) if self.is_checkpoint else {}
+
+    @cached_property
+    def state(self) -> Mapping[str, Any]:
+        """The weights by name."""
+        return state_of(self.table)
 
 
 def load_checkpoint(path: Path) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from place_search.models.backbones.base import Backbone
+from place_search.models.layers import Backbone
 
 
 class _Stage(NamedTuple):
@@ -116,3 +116,6 @@ def _imagenet_name(ours: str, is_norm: bool) -> str:
     # Block 0 does not expand, yet its norms keep their numbers.
     norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[unit]
     return f"_blocks.{block}.{norm if is_norm else f'_{unit}_conv'}"
+
+
+BACKBONE = EfficientNetLite0

@@ -1,13 +1,19 @@
-"""The NetVLAD layer and the whitening layer, as torch modules."""
+"""The NetVLAD layer (Arandjelović et al., CVPR 2016), as a torch module."""
 
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from place_search.models.errors import ModelError
+from place_search.models.layers import AggregationLayer
+from place_search.models.network import Network
 
-class NetVLAD(nn.Module):
+
+class NetVLAD(AggregationLayer):
     """Pool a grid of cells into one descriptor (Arandjelović et al., CVPR 2016, eq. 4).
 
     Each cell is L2-normalised and softly assigned to `clusters` centroids; the residuals of each
@@ -15,10 +21,31 @@ class NetVLAD(nn.Module):
     L2-normalised again. `bias` is there in NetVLAD v2 only.
     """
 
+    name = "netvlad"
+
     def __init__(self, clusters: int, channels: int, *, bias: bool = False) -> None:
         super().__init__()
         self.assignment = nn.Conv2d(channels, clusters, kernel_size=1, bias=bias)
         self.centroids = nn.Parameter(torch.zeros(clusters, channels))
+
+    @classmethod
+    def build(
+        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
+    ) -> Self:
+        """A layer of the card's `clusters`; a bias, in parameters or weights, makes it v2."""
+        bias = "assignment.bias" in weights or bool(parameters.get("bias", False))
+        return cls(int(parameters["clusters"]), channels, bias=bias)
+
+    @property
+    def parameters_of_card(self) -> dict[str, Any]:
+        """The number of clusters."""
+        return {"clusters": len(self.centroids)}
+
+    @property
+    def in_words(self) -> str:
+        """Version and size: with a bias it is v2."""
+        version = "v1" if self.assignment.bias is None else "v2"
+        return f"NetVLAD {version}, {len(self.centroids)} clusters"
 
     @property
     def dims(self) -> int:
@@ -55,13 +82,14 @@ class NetVLAD(nn.Module):
             self.centroids.copy_(centroids)
 
 
-class Whitening(nn.Module):
-    """Project descriptors to fewer, decorrelated dimensions and L2-normalise them."""
+def netvlad_of(network: Network) -> NetVLAD:
+    """The NetVLAD layer of a network. Raises `ModelError` where it pools otherwise."""
+    if not isinstance(network.pool, NetVLAD):
+        raise ModelError(
+            f"The model pools with {network.pool.name}, and this needs NetVLAD; "
+            "choose another model."
+        )
+    return network.pool
 
-    def __init__(self, dims_in: int, dims_out: int) -> None:
-        super().__init__()
-        self.projection = nn.Linear(dims_in, dims_out)
 
-    def forward(self, descriptors: Tensor) -> Tensor:
-        """(N, dims_in) to (N, dims_out), each row of L2 norm 1."""
-        return functional.normalize(self.projection(descriptors), dim=1)
+AGGREGATION = NetVLAD

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.files import sha256_of
-from place_search.models.card import CARD_NAME, ModelCard, Recall, Source, read_card
+from place_search.models.card import CARD_NAME, Aggregation, ModelCard, Recall, Source, read_card
 from place_search.models.errors import ModelError
 from place_search.models.folder import require_free, write_model
-from place_search.models.importers import Weights, read_weights
 from place_search.models.network import load_network
+from place_search.models.weight_files.read import read_weights
+from place_search.models.weight_files.tensors import Weights
 
 
 def import_weights(
@@ -37,17 +38,15 @@ def import_weights(
     weights = read_weights(path)
     whitening = weights.network.whitening
     pool = weights.network.pool
-    clusters, channels = pool.centroids.shape
     licence = licence or weights.licence
     card = ModelCard(
         id=out.name,
         title=title or _title(weights),
         family=weights.family,
         backbone=weights.backbone,
-        clusters=clusters,
-        channels=channels,
+        aggregation=Aggregation(pool.name, pool.parameters_of_card),
+        local_features=weights.network.local_features,
         dims=pool.dims if whitening is None else whitening.projection.out_features,
-        stride=weights.network.backbone.stride * weights.network.cell_step,
         licence=licence,
         preprocessing=weights.preprocessing,
         files={},
@@ -74,7 +73,6 @@ def free_folder(folder: Path, name: str) -> Path:
 
 
 def _title(weights: Weights) -> str:
-    version = "v1" if weights.network.pool.assignment.bias is None else "v2"
-    clusters = len(weights.network.pool.centroids)
-    whitened = "" if weights.network.whitening is None else ", whitened"
-    return f"{weights.backbone} + NetVLAD {version}, {clusters} clusters{whitened}"
+    network = weights.network
+    whitened = "" if network.whitening is None else ", whitened"
+    return f"{weights.backbone} + {network.pool.in_words}{whitened}"

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 from torch import Tensor, nn
-from torchvision.models import resnet18, resnet50
+from torchvision.models import resnet18
 
-from place_search.models.backbones.base import Backbone
+from place_search.models.layers import Backbone
 
 PARTS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
 """torchvision's names of `layers`, in their order."""
 
 
-class _ResNet(Backbone):
+class ResNet(Backbone):
+    """What the ResNets share: the stages, and torchvision's names for them."""
+
     stride = 16
 
     def __init__(self, whole: nn.Module) -> None:
@@ -32,7 +34,7 @@ class _ResNet(Backbone):
         self.layers.load_state_dict(ours)
 
 
-class ResNet18(_ResNet):
+class ResNet18(ResNet):
     """(N, 3, H, W) normalised photos to (N, 256, ⌈H/16⌉, ⌈W/16⌉) features."""
 
     channels = 256
@@ -41,10 +43,4 @@ class ResNet18(_ResNet):
         super().__init__(resnet18(weights=None))
 
 
-class ResNet50(_ResNet):
-    """(N, 3, H, W) normalised photos to (N, 1024, ⌈H/16⌉, ⌈W/16⌉) features."""
-
-    channels = 1024
-
-    def __init__(self) -> None:
-        super().__init__(resnet50(weights=None))
+BACKBONE = ResNet18

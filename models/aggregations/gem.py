@@ -1,0 +1,46 @@
+"""Generalised-mean pooling (Radenović, Tolias & Chum, TPAMI 2018, eq. 3)."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from place_search.models.layers import AggregationLayer
+
+EPSILON = 1e-6
+
+
+class GeM(AggregationLayer):
+    """The p-th root of the mean of each channel's p-th powers; p is trained, and begins at 3.
+
+    p = 1 is average pooling; a large p comes near the maximum.
+    """
+
+    name = "gem"
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.power = nn.Parameter(torch.full((1,), 3.0))
+
+    @classmethod
+    def build(
+        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
+    ) -> Self:
+        """GeM has no parameters on a card: the power is one of its weights."""
+        return cls(channels)
+
+    @property
+    def dims(self) -> int:
+        """One number a channel."""
+        return self.channels
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) L2-normalised local features to (N, C) descriptors."""
+        powers = features.clamp(min=EPSILON) ** self.power
+        return functional.normalize(powers.mean(dim=(2, 3)) ** (1 / self.power), dim=1)
+
+
+AGGREGATION = GeM

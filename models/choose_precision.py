@@ -1,0 +1,47 @@
+"""Which precision a model is opened in: the one asked for, or what its card and processor allow."""
+
+from typing import NamedTuple
+
+from place_search.models.card import ModelCard
+from place_search.models.errors import ModelError
+from place_search.models.precision import GRAPHS, AskedPrecision, Precision
+
+MAX_LOSS = 0.5
+"""Points of Recall@1 that int8 may lose for `auto` to take it."""
+
+
+class Choice(NamedTuple):
+    """A precision, and why it was chosen, in words that go on after it."""
+
+    precision: Precision
+    reason: str
+
+
+def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: str | None) -> Choice:
+    """The precision to open a model in.
+
+    `auto` is int8 where the card's measured loss is at most `MAX_LOSS` points and the processor has
+    `instructions` for it (`int8_instructions`).
+
+    Raises:
+        ModelError: int8 is asked for, and the model has no such graph.
+    """
+    has_int8 = card.quantization is not None and all(name in card.files for name in GRAPHS["int8"])
+    if asked == "int8" and not has_int8:
+        raise ModelError(
+            f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
+            "--photos DIR`, or use --precision f32."
+        )
+    if asked != "auto":
+        return Choice(asked, "as asked")
+    if card.quantization is None or not has_int8:
+        return Choice("f32", "the model has no int8 graph")
+    loss = card.quantization.loss
+    if loss is None:
+        return Choice("f32", "nobody has measured what int8 loses with this model")
+    if loss > MAX_LOSS:
+        return Choice("f32", f"int8 was measured to lose {loss:.1f} points of Recall@1")
+    if instructions is None:
+        return Choice("f32", "this processor has no instructions that make int8 quicker")
+    lost = f"loses at most {loss:.1f} points" if loss > 0 else "loses nothing"
+    return Choice("int8", f"this processor has {instructions}, and int8 {lost} of Recall@1")

@@ -1,0 +1,72 @@
+"""What the parts of a network are: backbone, aggregation and whitening, as torch modules."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Backbone(nn.Module):
+    """A convolutional network cut where an aggregation reads its local features.
+
+    Maps (N, 3, H, W) normalised RGB photos to (N, `channels`, h, w) features, one every `stride`
+    pixels. H and W are multiples of `multiple`, and at least `photos.preprocessing.MIN_SIDE`.
+    """
+
+    channels: int
+    stride: int
+    multiple: int = 1
+
+    def units(self) -> list[nn.Module]:
+        """The parts that a photo passes one after the other, from the first to the last."""
+        return list(self.get_submodule("layers").children())
+
+    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
+        """Take ImageNet weights as their publisher names them."""
+        raise NotImplementedError
+
+
+class AggregationLayer(nn.Module):
+    """Pools (N, C, h, w) L2-normalised local features to (N, `dims`) descriptors of L2 norm 1."""
+
+    name: str
+    """The name of the part, as model cards give it."""
+
+    @classmethod
+    def build(
+        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
+    ) -> Self:
+        """The layer that a card's `parameters` describe.
+
+        `weights` are those that will be loaded into it, by their names within the layer; empty for
+        a layer that is to be trained.
+        """
+        raise NotImplementedError
+
+    @property
+    def dims(self) -> int:
+        """The length of the descriptor."""
+        raise NotImplementedError
+
+    @property
+    def in_words(self) -> str:
+        """What a model's title says of it."""
+        return self.name
+
+    @property
+    def parameters_of_card(self) -> dict[str, Any]:
+        """The parameters from which `build` makes a layer of this shape."""
+        return {}
+
+
+class Whitening(nn.Module):
+    """Project descriptors to fewer, decorrelated dimensions and L2-normalise them."""
+
+    def __init__(self, dims_in: int, dims_out: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(dims_in, dims_out)
+
+    def forward(self, descriptors: Tensor) -> Tensor:
+        """(N, dims_in) to (N, dims_out), each row of L2 norm 1."""
+        return functional.normalize(self.projection(descriptors), dim=1)

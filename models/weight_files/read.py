@@ -1,0 +1,60 @@
+"""Find out which family a file is of, and read it."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from place_search.core.plugins import load_part, part_names
+from place_search.models.errors import ModelError
+from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.imagenet import torchvision_backbone
+from place_search.models.weight_files.tensors import Weights, some
+
+IMPORTERS = "place_search.models.importers"
+_SAFETENSORS = b'{"'
+
+
+def supported_families() -> tuple[str, ...]:
+    """Names of the families that can be read, beside place-search's own model folders."""
+    return tuple(importer.FAMILY for importer in _importers())
+
+
+def _importers() -> list[Any]:
+    return [load_part(IMPORTERS, name) for name in part_names(IMPORTERS)]
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a weight file of any supported family.
+
+    Raises:
+        ModelError: a missing or damaged file, one that would run code, or none of a family.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is not a file; name a weight file or a model folder.")
+    file = WeightFile(path)
+    if file.start[8:10] == _SAFETENSORS:
+        raise _unknown(path, "a safetensors file without a card")
+    if path.suffix == ".whl" and zipfile.is_zipfile(path):
+        raise _unknown(path, "a Python package")
+    for importer in _importers():
+        if importer.matches(file):
+            weights: Weights = importer.read(file)
+            return weights
+    if not file.is_checkpoint:
+        raise _unknown(path, "neither a checkpoint of torch nor a MATLAB file")
+    state = file.state
+    backbone = torchvision_backbone(state)
+    if backbone is not None:
+        raise ModelError(
+            f"{path} holds the backbone {backbone} without a NetVLAD layer; fit one with "
+            f"`place-search cluster PHOTOS --backbone {backbone} --backbone-weights {path} "
+            "--out MODEL`."
+        )
+    raise _unknown(path, f"a checkpoint of none of the supported families ({some(state)})")
+
+
+def _unknown(path: Path, what: str) -> ModelError:
+    return ModelError(
+        f"{path} is {what}; supported are {', '.join(supported_families())}, and model folders of "
+        "place-search."
+    )
