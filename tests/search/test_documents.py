@@ -25,6 +25,12 @@ from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.documents.error_page import DOCUMENT as ERRORS
 from place_search.search.server.documents.error_page import MENDS, render_errors
+from place_search.search.server.documents.generated_types import (
+    CLIENT,
+    PAGES,
+    render_client,
+    render_pages,
+)
 from place_search.search.server.documents.openapi_file import DOCUMENT as OPENAPI
 from place_search.search.server.documents.openapi_file import render_openapi
 from place_search.search.server.options import ServerOptions
@@ -54,6 +60,14 @@ def test_the_api_is_documented() -> None:
     assert (ROOT / OPENAPI).read_text("utf-8") == render_openapi(), (
         "the API has changed; run: python -m place_search.search.server.documents.openapi_file"
     )
+
+
+def test_the_types_of_pages_and_client_are_those_of_the_api() -> None:
+    for file, text in ((PAGES, render_pages()), (CLIENT, render_client())):
+        assert (ROOT / file).read_text("utf-8") == text, (
+            "the API has changed; run: "
+            "python -m place_search.search.server.documents.generated_types"
+        )
 
 
 OPERATIONS = [
