@@ -1,7 +1,7 @@
 """Replies of the server. Fields that a newer server adds are left out.
 
 From docs/openapi.json; written by
-`python -m place_search.search.server.documents.generated_types`.
+`python -m docs.generators.types`.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 // The replies of the HTTP API, from docs/openapi.json; written by
-// `python -m place_search.search.server.documents.generated_types`.
+// `python -m docs.generators.types`.
 
 /**
  * @typedef {object} CompareReply Whether two photos show the same place

@@ -1,6 +1,6 @@
 """What the pages and the client know of the API's replies, from its OpenAPI document.
 
-`python -m place_search.search.server.documents.generated_types` writes both files.
+`python -m docs.generators.types` writes both files.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from place_search.search.server.documents.openapi_file import render_openapi
+from docs.generators.openapi import render_openapi
 
 PAGES = "web/types.js"
 CLIENT = "place_search_client/replies.py"
@@ -38,7 +38,7 @@ def render_pages() -> str:
     """web/types.js: a type for each reply, in JSDoc."""
     lines = [
         "// The replies of the HTTP API, from docs/openapi.json; written by",
-        "// `python -m place_search.search.server.documents.generated_types`.",
+        "// `python -m docs.generators.types`.",
     ]
     for name, schema in _replies().items():
         lines += ["", "/**", f" * @typedef {{object}} {name} {_sentence(schema)}".rstrip()]
@@ -56,7 +56,7 @@ def render_client() -> str:
     parts = [
         '"""Replies of the server. Fields that a newer server adds are left out.\n\n'
         "From docs/openapi.json; written by\n"
-        "`python -m place_search.search.server.documents.generated_types`.\n"
+        "`python -m docs.generators.types`.\n"
         '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass\n'
     ]
     place = schemas["PlaceReply"]["properties"]
