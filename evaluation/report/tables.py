@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
@@ -60,7 +60,7 @@ def recall_csv(report: EvalReport) -> str:
     return _csv([head, *rows])
 
 
-def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Outcome]) -> str:
+def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
     """A line for each query: its first result, and the rank of its first right one."""
     lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
     for outcome in outcomes:

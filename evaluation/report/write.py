@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from place_search.core.files import write_whole
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocols import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
@@ -51,7 +52,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (out / name).write_text(text, "utf-8")
+            write_whole(out / name, text.encode())
     except OSError as error:
         raise TruthError(
             f"The report cannot be written to {out} ({error.strerror}); name another folder."

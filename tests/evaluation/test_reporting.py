@@ -24,7 +24,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
-from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
 
@@ -94,6 +94,18 @@ def test_every_query_has_its_line(folder: Path) -> None:
     assert int(wrong["first_right"]) > 1
     assert (unreadable["first_result"], unreadable["error_m"]) == ("", "")
     assert (nowhere["positives"], nowhere["first_right"]) == ("0", "")
+
+
+def test_what_the_data_is_called_is_text(
+    measured: tuple[GroundTruth, EvalReport], tmp_path: Path
+) -> None:
+    truth, report = measured
+    named = replace(report, model="<script>alert(1)</script>", warnings=["R@1 < 5 & <i>"])
+    page = write_report(replace(truth, name='"><img src=x>'), named, tmp_path).read_text("utf-8")
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; on &#34;&gt;&lt;img src=x&gt;" in page
+    assert "R@1 &lt; 5 &amp; &lt;i&gt;" in page
+    assert "<b> &" not in page
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +194,8 @@ def test_a_truth_without_positions_has_no_map(
 
 
 def test_of_many_queries_some_are_shown() -> None:
-    def outcome(query: int, right: bool) -> Outcome:
-        return Outcome(query, f"{query}", 1 if right else None, None, True, True)
+    def outcome(query: int, right: bool) -> QueryOutcome:
+        return QueryOutcome(query, f"{query}", 1 if right else None, None, True, True)
 
     mixed = choose_shown([outcome(query, query % 10 > 0) for query in range(5000)])
     assert len(mixed) == SHOWN
