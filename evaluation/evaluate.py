@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.position_error import error_percentiles
-from place_search.evaluation.protocols import RawProtocol, open_protocol
+from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import chance_at, no_better_than_chance, recall_at
 from place_search.evaluation.results import EvalReport, find_published
@@ -112,7 +112,7 @@ def evaluate(
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
-        says=rules.says,
+        description=rules.description,
         ranked=ranked,
         positives=rules.positives,
     )
@@ -127,13 +127,15 @@ class _Work:
         self.truth, self.model, self.reranker = truth, model, reranker
         count = len(truth.database)
         others = dict.fromkeys(
-            name for name, own in zip(truth.queries, truth.own.tolist(), strict=True) if own < 0
+            name
+            for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
+            if row < 0
         )
         row_of = {name: row for row, name in enumerate(others, count)}
         self.asked: Rows = np.array(
             [
-                row_of.get(name, own)
-                for name, own in zip(truth.queries, truth.own.tolist(), strict=True)
+                row_of.get(name, row)
+                for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
             ],
             dtype=np.int64,
         )
@@ -173,9 +175,9 @@ class _Work:
         lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
         found: list[Ranked] = []
-        for rows, own in _blocks(block, self.asked, self.truth.own):
+        for rows, own in _blocks(block, self.asked, self.truth.self_index):
             # Without a name of its own, so that a block is gone before the next one is read.
-            found += rank(self._queries(rows), database.chunks(), depth, own=own, lost=lost)
+            found += rank(self._queries(rows), database.chunks(), depth, self_index=own, lost=lost)
         return [
             NOTHING if row in skipped else results
             for row, results in zip(self.asked.tolist(), found, strict=True)
@@ -202,7 +204,7 @@ def _reranked(truth: GroundTruth, reranker: Reranker, query: int, found: Ranked)
     return Ranked(found.rows[order], found.similarities[order])
 
 
-def _keep(rules: RawProtocol, query: int, found: Ranked, kept: int) -> Ranked:
+def _keep(rules: EvaluationProtocol, query: int, found: Ranked, kept: int) -> Ranked:
     chosen = np.flatnonzero(rules.keep(query, found.rows))[:kept]
     return Ranked(found.rows[chosen], found.similarities[chosen])
 

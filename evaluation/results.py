@@ -18,7 +18,7 @@ class EvalReport:
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
     `unverified` is the recall before spatial verification, where that was done. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
-    to its first result, by percentile, where both have positions. `says` explains the
+    to its first result, by percentile, where both have positions. `description` explains the
     protocol; `ranked` holds the first results of each query and `positives` what was right.
     """
 
@@ -35,7 +35,7 @@ class EvalReport:
     unverified: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
-    says: str = ""
+    description: str = ""
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 

@@ -26,11 +26,12 @@ from place_search.evaluation.doctor.check_positions import (
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
 from place_search.evaluation.doctor.problem import Diagnosis, Problem
 from place_search.evaluation.evaluate import AT, evaluate
-from place_search.evaluation.protocols import Tokyo12Protocol, open_protocol
+from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, no_better_than_chance
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
-from place_search.evaluation.truth.places_truth import benchmark_folders
+from place_search.evaluation.truth.kinds.positions import benchmark_folders
+from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import Index, Source, open_index, open_index_model, open_source
 from place_search.models import DEFAULT_MODEL, Model, find_model, open_model, read_card
 
@@ -320,8 +321,6 @@ def sample_truth(
     new_row = np.full(len(truth.database) + 1, -1, dtype=np.int64)
     new_row[rows] = np.arange(len(rows))
     times, asked = truth.database_times, truth.query_times
-    # Panoramas are torn apart here.
-    plain = truth.protocol == Tokyo12Protocol.name and not whole_database
     return replace(
         truth,
         database=tuple(truth.database[row] for row in rows.tolist()),
@@ -329,8 +328,8 @@ def sample_truth(
         positives=tuple(
             np.sort(new_row[found][new_row[found] >= 0]) for found in _of(truth.positives, queries)
         ),
-        own=new_row[truth.own[queries]],
-        protocol="raw" if plain or truth.protocol == "leave-one-out" else truth.protocol,
+        self_index=new_row[truth.self_index[queries]],
+        protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,
         database_times=None if times is None else times[rows],
         query_times=None if asked is None else asked[queries],
         database_metres=None,

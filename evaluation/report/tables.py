@@ -42,7 +42,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
     lines = [
         f"# {report.model} on {truth.name}",
         "",
-        f"Protocol {report.protocol}: {report.says}.",
+        f"Protocol {report.protocol}: {report.description}.",
         f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
         f"without positives, against {report.database} database photos.",
         "",

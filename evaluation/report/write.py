@@ -5,7 +5,7 @@ from pathlib import Path
 
 from place_search.core.files import write_whole
 from place_search.evaluation.errors import TruthError
-from place_search.evaluation.protocols import open_protocol
+from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page

@@ -21,7 +21,7 @@ from place_search.evaluation.doctor.check_positions import (
 )
 from place_search.evaluation.doctor.examine import sample_truth
 from place_search.evaluation.doctor.plan import check_plan
-from place_search.evaluation.truth.split_truth import read_split_truth
+from place_search.evaluation.truth.kinds.split import read_split_truth
 from place_search.indexer import PlacePhoto, build_index, open_source, read_manifest
 from place_search.models import Model
 

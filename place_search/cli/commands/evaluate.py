@@ -147,7 +147,7 @@ def _print_table(report: "EvalReport") -> None:
     from rich.table import Table
 
     OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
-    OUT.print(f"Protocol {report.protocol}: {report.says}.", soft_wrap=True)
+    OUT.print(f"Protocol {report.protocol}: {report.description}.", soft_wrap=True)
     OUT.print(
         f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
         "without positives.",
