@@ -1,6 +1,7 @@
 // Everything the pages say that does not stand in them, in English.
 
-/** @import { Area, IndexInfo, Problem } from './types.js' */
+/** @import { Area, Problem } from './page-types.js' */
+/** @import { IndexReply } from './types.js' */
 
 const whole = new Intl.NumberFormat('en');
 
@@ -152,7 +153,7 @@ export const words = {
   shownOnMap: (
     /** @type {number} */ dots,
     /** @type {number} */ places,
-    /** @type {IndexInfo | null} */ index,
+    /** @type {IndexReply | null} */ index,
   ) => {
     const all = index ? ` of ${whole.format(index.positions)}` : '';
     const shown = `${whole.format(places)}${all} places with a position are in view.`;

@@ -197,21 +197,12 @@ class VersionBuilder:
             return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
 
-        def photos() -> Iterator[tuple[int, PlacePhoto]]:
-            for index in missing:
-                shard = plan.shard(index)
-                # Before the photos are read: one that changes while they are is then noticed.
-                waiting[index] = (shard, shard.inputs())
-                for entry in shard.entries:
-                    if entry.photo is not None and entry.copied is None:
-                        yield entry.place_id, entry.photo
-
         root = Path(self.draft.source["root"])
         embedded = (
             _nothing()
             if self.model is None
             else embed_photos(
-                photos(),
+                self._photos(missing, waiting),
                 root,
                 self.model,
                 self.clock,
@@ -238,6 +229,18 @@ class VersionBuilder:
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
                 self._write_shard(shard, inputs, rows, skipped)
+
+    def _photos(
+        self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]]
+    ) -> Iterator[tuple[int, PlacePhoto]]:
+        """The photos to embed for the missing shards, which `waiting` gets with their inputs."""
+        for index in missing:
+            shard = self.draft.plan.shard(index)
+            # Before the photos are read: one that changes while they are is then noticed.
+            waiting[index] = (shard, shard.inputs())
+            for entry in shard.entries:
+                if entry.photo is not None and entry.copied is None:
+                    yield entry.place_id, entry.photo
 
     def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
         """Let others make the missing shards."""
