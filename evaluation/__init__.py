@@ -2,10 +2,10 @@
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
+from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
-from place_search.evaluation.doctor.problem import Diagnosis, Problem
 from place_search.evaluation.errors import TruthError
-from place_search.evaluation.evaluate import AT, Reranker, evaluate
+from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.precision_loss import measure_loss
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol, protocol_names
 from place_search.evaluation.ranking import Ranked, rank
@@ -21,15 +21,15 @@ from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
-    "AT",
+    "RECALL_KS",
     "Diagnosis",
     "EvalReport",
     "EvaluationProtocol",
+    "Finding",
     "Fitted",
     "GeometryReranker",
     "GroundTruth",
     "Pair",
-    "Problem",
     "Ranked",
     "Reranker",
     "TruthError",

@@ -17,7 +17,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
 from place_search.models import Model
 
-AT = (1, 5, 10)
+RECALL_KS = (1, 5, 10)
 KEPT = 25
 """Results kept of each query at least, for the report's curve and gallery."""
 QUERY_BYTES = 512 << 20
@@ -46,14 +46,14 @@ def evaluate(
     truth: GroundTruth,
     model: Model,
     *,
-    at: Iterable[int] = AT,
+    ks: Iterable[int] = RECALL_KS,
     protocol: str | None = None,
     index: Index | None = None,
     reranker: Reranker | None = None,
     progress: Progress | None = None,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
-    """Recall@N of `model` on `truth`, for each N of `at`, by a named protocol or the data's own.
+    """Recall@N of `model` on `truth`, for each N of `ks`, by a named protocol or the data's own.
 
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
@@ -66,18 +66,18 @@ def evaluate(
             index that lacks photos, no room for the descriptors.
         ModelMismatchError: the index was made with another model.
     """
-    ns = sorted(set(at))
+    ks = sorted(set(ks))
     truth.require_photos()
     rules = open_protocol(truth, protocol)
     started = time.perf_counter()
     work = _Work(truth, model, index, reranker)
     skipped = work.embed(progress)
     embedded = time.perf_counter()
-    kept = max(ns[-1], KEPT, 0 if reranker is None else reranker.depth)
+    kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
     found = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
     ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
-    recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     unverified = None
     if reranker is not None:
         unverified = recall
@@ -86,7 +86,7 @@ def evaluate(
             for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
         ]
         ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
-        recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+        recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
 
     candidates, right = rules.candidates(), rules.right()
@@ -99,7 +99,7 @@ def evaluate(
         queries_without_positives=right.count(0),
         recall=recall,
         unverified=unverified,
-        chance=chance_at(candidates, right, ns),
+        chance=chance_at(candidates, right, ks),
         seconds={
             "embed": embedded - started,
             "search": searched - embedded,
@@ -108,7 +108,7 @@ def evaluate(
         unreadable=list(skipped.values()),
         warnings=[
             *_unreadable(len(skipped), lost_queries),
-            *_chance_level(recall, candidates, right, ns[0]),
+            *_chance_level(recall, candidates, right, ks[0]),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),

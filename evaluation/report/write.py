@@ -33,7 +33,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     chance = chance_at(rules.candidates(), rules.right(), ns)
     outcomes = outcomes_of(truth, report)
     body = {
-        **report.to_json(),
+        **report.to_dict(),
         "truth": truth.name,
         "radius_m": truth.radius_m,
         "curve": {

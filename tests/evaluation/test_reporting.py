@@ -51,7 +51,7 @@ def measured(
     asked |= {"1.jpg": (200.0, 100.0), "4.jpg": (9000.0, 0.0)}
     truth = read_split_truth(write_mat(root / "town_test.mat", spots, asked), root)
     figures = [Recall("Town-test", "published", {"1": 84.1, "10": 95.5}, "Table 1")]
-    return truth, replace(evaluate(truth, model, at=[1, 2]), published=figures)
+    return truth, replace(evaluate(truth, model, ks=[1, 2]), published=figures)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalRe
         *("index.html", "queries.csv", "recall.csv", "recall.md", "recall.svg", "report.json")
     ]
     body = json.loads((folder / "report.json").read_text("utf-8"))
-    assert body["recall"] == report.to_json()["recall"]
+    assert body["recall"] == report.to_dict()["recall"]
     assert (body["truth"], body["radius_m"], body["queries"]) == ("town_test", 25.0, 5)
     assert list(body["curve"]["recall"]) == ["1", "2", "3", "4"]
     assert body["published"][0]["at"]["1"] == 84.1
@@ -187,10 +187,10 @@ def test_a_truth_without_positions_has_no_map(
         draw(tmp_path / f"{name}.jpg", 0)
     (tmp_path / "truth.csv").write_text("query,positives\nq.jpg,a.jpg\n")
     truth = read_truth_csv(tmp_path / "truth.csv", tmp_path)
-    text = write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "out").read_text("utf-8")
+    text = write_report(truth, evaluate(truth, model, ks=[1]), tmp_path / "out").read_text("utf-8")
     assert "There is no map: the truth has no positions." in text
     with pytest.raises(TruthError, match="cannot be written"):
-        write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "a.jpg")
+        write_report(truth, evaluate(truth, model, ks=[1]), tmp_path / "a.jpg")
 
 
 def test_of_many_queries_some_are_shown() -> None:

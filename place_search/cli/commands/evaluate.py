@@ -126,14 +126,14 @@ def evaluate(
         report = measure(
             known,
             opened,
-            at=ns,
+            ks=ns,
             protocol=protocol,
             index=opened_index,
             reranker=reranker,
             progress=partial(advance, "Describing"),
         )
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_dict())
     else:
         _print_table(report)
         say(f"Described by {opened.card.id} in {opened.in_words}.")
