@@ -5,6 +5,7 @@ from place_search.photos.decoding import (
     MAX_PIXELS,
     UPLOADS,
     decode_photo,
+    inspect_position,
     read_position,
 )
 from place_search.photos.errors import (
@@ -40,6 +41,7 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "inspect_position",
     "read_position",
     "resize_photo",
 ]

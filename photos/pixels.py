@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 STRIP_PIXELS = 1 << 20
+WHITE_BITS = (8, 10, 12, 14, 16)
 
 
 def orientation_of(exif: Image.Exif | None) -> int:
@@ -75,12 +76,8 @@ class _Conversion:
 
 
 def _conversion(image: Image.Image, notes: list[str]) -> _Conversion:
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        return _Conversion(grey_scale=1 / 257)
-    if image.mode == "F":
-        greatest = image.getextrema()[1]
-        unit = 255.0 if isinstance(greatest, float) and greatest <= 1.0 else 1.0
-        return _Conversion(grey_scale=unit)
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        return _Conversion(grey_scale=255 / _white_level(image))
     if image.mode == "CMYK" and image.info.get("icc_profile"):
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
@@ -92,6 +89,19 @@ def _conversion(image: Image.Image, notes: list[str]) -> _Conversion:
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             notes.append("The photo's colour profile is broken and was left out.")
     return _Conversion(transparent=image.has_transparency_data)
+
+
+def _white_level(image: Image.Image) -> float:
+    """The grey value that stands for white: files do not say how many of their bits are used.
+
+    That is the greatest value of the fewest bits that hold all values, or the greatest of all
+    values where these are far below, as some float images are.
+    """
+    values = np.asarray(image)
+    greatest = float(np.max(values, where=np.isfinite(values), initial=0))
+    levels = [2**bits - 1.0 for bits in (1, *WHITE_BITS) if bits > 1 or image.mode == "F"]
+    level = next((level for level in levels if greatest <= level), greatest)
+    return level if greatest >= level / 16 else max(greatest, 1e-12)
 
 
 def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
