@@ -18,7 +18,7 @@ from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from place_search.indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
-from place_search.indexer.places import PlacePhoto
+from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
     finalize_commit,
@@ -43,6 +43,7 @@ from place_search.indexer.storage.shards import (
     THUMBNAILS,
     Row,
     joined_image,
+    notes_of,
     shard_image,
     shard_name,
     thumbnails_image,
@@ -89,11 +90,12 @@ class VersionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A new version: its manifest, what was skipped on the way to it, what was done before."""
+    """A new version: its manifest, what was skipped and noted on the way, what was done before."""
 
     manifest: Manifest
     skipped: list[Skipped]
     reused: int
+    notes: list[PhotoNote]
 
 
 def first_free_number(old: Manifest | None) -> int:
@@ -167,7 +169,8 @@ class VersionBuilder:
         manifest.write(self.folder)
         finish(self.folder, manifest, self.journal)
         skipped = [photo for done in self._finished() for photo in done.skipped]
-        return Outcome(manifest, skipped, reused)
+        notes = [note for done in self._finished() for note in done.notes]
+        return Outcome(manifest, skipped, reused, notes)
 
     def _finished(self) -> list[Finished]:
         return [self.journal.finished[number] for number in sorted(self.journal.finished)]
@@ -284,7 +287,8 @@ class VersionBuilder:
                 }
                 for name, image in images.items():
                     files[name] = write_whole(self.folder / name, image(rows))
-            self.journal.add(Finished(shard.number, inputs, len(rows), files, tuple(skipped)))
+            left_out, notes = tuple(skipped), notes_of(rows)
+            self.journal.add(Finished(shard.number, inputs, len(rows), files, left_out, notes))
 
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""
