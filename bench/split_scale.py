@@ -127,8 +127,8 @@ def run_step(step: str, split: Path, root: Path, out: Path, dims: int) -> dict[s
     else:
         truth = read_split_truth(split, root)
         measured = evaluate(truth, model, index=open_index(out))
-        found["recall"] = measured.to_json()["recall"]
-        found["seconds_by_stage"] = measured.to_json()["seconds"]
+        found["recall"] = measured.to_dict()["recall"]
+        found["seconds_by_stage"] = measured.to_dict()["seconds"]
     return {**found, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}
 
 

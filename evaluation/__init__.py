@@ -2,33 +2,34 @@
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
+from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
-from place_search.evaluation.doctor.problem import Diagnosis, Problem
 from place_search.evaluation.errors import TruthError
-from place_search.evaluation.evaluate import AT, Reranker, evaluate
+from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.precision_loss import measure_loss
-from place_search.evaluation.protocols import PROTOCOLS, open_protocol
+from place_search.evaluation.protocol import EvaluationProtocol, open_protocol, protocol_names
 from place_search.evaluation.ranking import Ranked, rank
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report import write_report
 from place_search.evaluation.results import EvalReport
-from place_search.evaluation.truth.csv_truth import read_truth_csv
 from place_search.evaluation.truth.ground_truth import GroundTruth
-from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
-from place_search.evaluation.truth.places_truth import read_places_truth
-from place_search.evaluation.truth.split_truth import read_split_truth
+from place_search.evaluation.truth.kinds.positions import read_places_truth
+from place_search.evaluation.truth.kinds.split import read_split_truth
+from place_search.evaluation.truth.kinds.truth_csv import read_truth_csv
+from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
-    "AT",
-    "PROTOCOLS",
+    "RECALL_KS",
     "Diagnosis",
     "EvalReport",
+    "EvaluationProtocol",
+    "Finding",
     "Fitted",
     "GeometryReranker",
     "GroundTruth",
     "Pair",
-    "Problem",
     "Ranked",
     "Reranker",
     "TruthError",
@@ -40,6 +41,7 @@ __all__ = [
     "measure_loss",
     "open_protocol",
     "open_truth",
+    "protocol_names",
     "rank",
     "read_pairs",
     "read_places_truth",

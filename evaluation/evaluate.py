@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.position_error import error_percentiles
-from place_search.evaluation.protocols import RawProtocol, open_protocol
+from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import chance_at, no_better_than_chance, recall_at
 from place_search.evaluation.results import EvalReport, find_published
@@ -17,7 +17,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
 from place_search.models import Model
 
-AT = (1, 5, 10)
+RECALL_KS = (1, 5, 10)
 KEPT = 25
 """Results kept of each query at least, for the report's curve and gallery."""
 QUERY_BYTES = 512 << 20
@@ -46,14 +46,14 @@ def evaluate(
     truth: GroundTruth,
     model: Model,
     *,
-    at: Iterable[int] = AT,
+    ks: Iterable[int] = RECALL_KS,
     protocol: str | None = None,
     index: Index | None = None,
     reranker: Reranker | None = None,
     progress: Progress | None = None,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
-    """Recall@N of `model` on `truth`, for each N of `at`, by a named protocol or the data's own.
+    """Recall@N of `model` on `truth`, for each N of `ks`, by a named protocol or the data's own.
 
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
@@ -66,18 +66,18 @@ def evaluate(
             index that lacks photos, no room for the descriptors.
         ModelMismatchError: the index was made with another model.
     """
-    ns = sorted(set(at))
+    ks = sorted(set(ks))
     truth.require_photos()
     rules = open_protocol(truth, protocol)
     started = time.perf_counter()
     work = _Work(truth, model, index, reranker)
     skipped = work.embed(progress)
     embedded = time.perf_counter()
-    kept = max(ns[-1], KEPT, 0 if reranker is None else reranker.depth)
+    kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
     found = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
     ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
-    recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+    recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     unverified = None
     if reranker is not None:
         unverified = recall
@@ -86,7 +86,7 @@ def evaluate(
             for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
         ]
         ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
-        recall = recall_at([results.rows for results in ranked], rules.positives, ns)
+        recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
 
     candidates, right = rules.candidates(), rules.right()
@@ -99,7 +99,7 @@ def evaluate(
         queries_without_positives=right.count(0),
         recall=recall,
         unverified=unverified,
-        chance=chance_at(candidates, right, ns),
+        chance=chance_at(candidates, right, ks),
         seconds={
             "embed": embedded - started,
             "search": searched - embedded,
@@ -108,11 +108,11 @@ def evaluate(
         unreadable=list(skipped.values()),
         warnings=[
             *_unreadable(len(skipped), lost_queries),
-            *_chance_level(recall, candidates, right, ns[0]),
+            *_chance_level(recall, candidates, right, ks[0]),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
-        says=rules.says,
+        description=rules.description,
         ranked=ranked,
         positives=rules.positives,
     )
@@ -127,13 +127,15 @@ class _Work:
         self.truth, self.model, self.reranker = truth, model, reranker
         count = len(truth.database)
         others = dict.fromkeys(
-            name for name, own in zip(truth.queries, truth.own.tolist(), strict=True) if own < 0
+            name
+            for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
+            if row < 0
         )
         row_of = {name: row for row, name in enumerate(others, count)}
         self.asked: Rows = np.array(
             [
-                row_of.get(name, own)
-                for name, own in zip(truth.queries, truth.own.tolist(), strict=True)
+                row_of.get(name, row)
+                for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
             ],
             dtype=np.int64,
         )
@@ -173,9 +175,9 @@ class _Work:
         lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
         found: list[Ranked] = []
-        for rows, own in _blocks(block, self.asked, self.truth.own):
+        for rows, own in _blocks(block, self.asked, self.truth.self_index):
             # Without a name of its own, so that a block is gone before the next one is read.
-            found += rank(self._queries(rows), database.chunks(), depth, own=own, lost=lost)
+            found += rank(self._queries(rows), database.chunks(), depth, self_index=own, lost=lost)
         return [
             NOTHING if row in skipped else results
             for row, results in zip(self.asked.tolist(), found, strict=True)
@@ -202,7 +204,7 @@ def _reranked(truth: GroundTruth, reranker: Reranker, query: int, found: Ranked)
     return Ranked(found.rows[order], found.similarities[order])
 
 
-def _keep(rules: RawProtocol, query: int, found: Ranked, kept: int) -> Ranked:
+def _keep(rules: EvaluationProtocol, query: int, found: Ranked, kept: int) -> Ranked:
     chosen = np.flatnonzero(rules.keep(query, found.rows))[:kept]
     return Ranked(found.rows[chosen], found.similarities[chosen])
 

@@ -68,7 +68,7 @@ def measure_loss(
                 report = evaluate(
                     truth,
                     model,
-                    at=(1,),
+                    ks=(1,),
                     reranker=GeometryReranker(model, truth.root) if verify else None,
                     progress=lambda done, total, what=what: progress(what, done, total),  # type: ignore[misc]
                 )

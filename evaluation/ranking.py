@@ -27,13 +27,14 @@ def rank(
     database: Iterable[Chunk],
     depth: int,
     *,
-    own: Rows | None = None,
+    self_index: Rows | None = None,
     lost: Rows | None = None,
 ) -> list[Ranked]:
     """The `depth` database rows most similar to each query, best first; ties go by row.
 
     `queries` is (Q, D) of L2 norm 1 and stays in memory with one chunk of the database at a time
-    and (Q, n) similarities. No query is given a row of `lost`, nor query i its own row `own[i]`
+    and (Q, n) similarities. No query is given a row of `lost`, nor query i its own row
+    `self_index[i]`
     (-1 for none).
     """
     best = [NOTHING] * len(queries)
@@ -42,8 +43,8 @@ def rank(
         similarities = queries @ descriptors.T
         if lost is not None:
             similarities[:, np.isin(rows, lost)] = -np.inf
-        if own is not None:
-            similarities[own[:, None] == rows[None]] = -np.inf
+        if self_index is not None:
+            similarities[self_index[:, None] == rows[None]] = -np.inf
         fresh = (similarities >= worst[:, None]) & (similarities > -np.inf)
         for query in np.flatnonzero(fresh.any(axis=1)).tolist():
             new = np.flatnonzero(fresh[query])

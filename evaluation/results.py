@@ -18,7 +18,7 @@ class EvalReport:
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
     `unverified` is the recall before spatial verification, where that was done. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
-    to its first result, by percentile, where both have positions. `says` explains the
+    to its first result, by percentile, where both have positions. `description` explains the
     protocol; `ranked` holds the first results of each query and `positives` what was right.
     """
 
@@ -35,11 +35,11 @@ class EvalReport:
     unverified: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
-    says: str = ""
+    description: str = ""
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The report as `place-search eval --json` prints it."""
         return {
             "protocol": self.protocol,
@@ -47,10 +47,10 @@ class EvalReport:
             "database": self.database,
             "queries": self.queries,
             "queries_without_positives": self.queries_without_positives,
-            "recall": _at(self.recall),
-            **({"unverified": _at(self.unverified)} if self.unverified is not None else {}),
-            "chance": _at(self.chance),
-            **({"error_m": _at(self.error_m)} if self.error_m is not None else {}),
+            "recall": _by_n(self.recall),
+            **({"unverified": _by_n(self.unverified)} if self.unverified is not None else {}),
+            "chance": _by_n(self.chance),
+            **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published
@@ -60,7 +60,7 @@ class EvalReport:
         }
 
 
-def _at(values: Mapping[int, float]) -> dict[str, float]:
+def _by_n(values: Mapping[int, float]) -> dict[str, float]:
     return {str(n): round(value, 2) for n, value in values.items()}
 
 

@@ -93,11 +93,10 @@ def embed_photos(
         SourceError: the trouble is not the photo's own, as when a disk fails.
     """
     keep_freed_memory()
-    skipped: deque[tuple[int, Skipped]] = deque()
-    pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+    ahead = _DecodeAhead(photos, root, model, clock, decoders)
+    skipped = ahead.skipped
     try:
-        decoded_ahead = _decode_ahead(photos, root, model, clock, pool, skipped)
-        for decoded, (descriptor, local) in model.stream(decoded_ahead):
+        for decoded, (descriptor, local) in model.stream(ahead):
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < decoded.number:
                 yield skipped.popleft()
@@ -109,7 +108,7 @@ def embed_photos(
                 yield decoded.number, Skipped(decoded.photo.name, reason)
         yield from skipped
     finally:
-        pool.shutdown(cancel_futures=True)
+        ahead.close()
 
 
 def stored_path(path: Path, root: Path) -> str:
@@ -151,31 +150,41 @@ def _row(
     )
 
 
-def _decode_ahead(
-    photos: Iterable[Numbered],
-    root: Path,
-    model: Model,
-    clock: StageClock,
-    pool: ThreadPoolExecutor,
-    skipped: deque[tuple[int, Skipped]],
-) -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
-    waiting: deque[tuple[int, Future[_Result]]] = deque()
+class _DecodeAhead:
+    """Decodes photos in threads while the model runs, and gives them in their order.
 
-    def oldest() -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
-        number, future = waiting.popleft()
-        with clock.stage("waiting for photos"):
+    Photos that cannot be read go to `skipped`.
+    """
+
+    def __init__(
+        self, photos: Iterable[Numbered], root: Path, model: Model, clock: StageClock, decoders: int
+    ) -> None:
+        self.skipped: deque[tuple[int, Skipped]] = deque()
+        self._photos, self._root, self._model, self._clock = photos, root, model, clock
+        self._pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        self._waiting: deque[tuple[int, Future[_Result]]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
+        for number, photo in self._photos:
+            job = self._pool.submit(_decode, number, photo, self._root, self._model, self._clock)
+            self._waiting.append((number, job))
+            if len(self._waiting) >= AHEAD:
+                yield from self._oldest()
+        while self._waiting:
+            yield from self._oldest()
+
+    def _oldest(self) -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
+        number, future = self._waiting.popleft()
+        with self._clock.stage("waiting for photos"):
             result = future.result()
         if isinstance(result, Skipped):
-            skipped.append((number, result))
+            self.skipped.append((number, result))
         else:
             yield result
 
-    for number, photo in photos:
-        waiting.append((number, pool.submit(_decode, number, photo, root, model, clock)))
-        if len(waiting) >= AHEAD:
-            yield from oldest()
-    while waiting:
-        yield from oldest()
+    def close(self) -> None:
+        """Begin with no further photo."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: StageClock) -> _Result:

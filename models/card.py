@@ -129,6 +129,15 @@ class ModelCard:
         }
 
     @property
+    def fitted_in_words(self) -> str | None:
+        """How the weights came to be, where the card says."""
+        what: str | None = self.fitting.get("what")
+        # Cards of version 0.1 say it themselves.
+        if what is None or "trained on places" in what:
+            return what
+        return f"{what}; {'then' if 'training' in self.fitting else 'not'} trained on places"
+
+    @property
     def fingerprint(self) -> str:
         """A hash of weights, preprocessing and int8 graph: descriptors compare where it is equal.
 

@@ -10,7 +10,8 @@ from typing import Any, TypedDict
 import httpx
 
 from place_search_client.errors import ProblemError
-from place_search_client.replies import IndexInfo, PlaceInfo, SearchResult, read
+from place_search_client.reading import read
+from place_search_client.replies import IndexInfo, PlaceInfo, SearchResult
 
 Photo = str | Path | bytes
 """A file's path, or a photo's bytes."""

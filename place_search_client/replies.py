@@ -1,15 +1,16 @@
-"""Replies of the server. Fields that a newer server adds are left out."""
+"""Replies of the server. Fields that a newer server adds are left out.
+
+From docs/openapi.json; written by
+`python -m docs.generators.types`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PointOnEarth:
-    """A point on the WGS 84 ellipsoid, in degrees."""
+    """A point on the WGS 84 ellipsoid."""
 
     latitude: float
     longitude: float
@@ -17,7 +18,7 @@ class PointOnEarth:
 
 @dataclass(frozen=True, slots=True)
 class UtmPoint:
-    """A point in the Universal Transverse Mercator grid, in metres."""
+    """A point in the Universal Transverse Mercator grid."""
 
     easting: float
     northing: float
@@ -26,7 +27,7 @@ class UtmPoint:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the photo was probably taken: degrees, and a radius in metres."""
+    """Where the photo was probably taken."""
 
     latitude: float
     longitude: float
@@ -35,7 +36,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How well the cells of photo and place agree on one view."""
+    """How well photo and place agree on one view."""
 
     inliers: int
     score: float
@@ -43,7 +44,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class PlaceInfo:
-    """A database photo and where it was taken; the addresses are relative to the server."""
+    """One place: a database photo and where it was taken."""
 
     place_id: int
     name: str
@@ -55,7 +56,7 @@ class PlaceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Result(PlaceInfo):
-    """A place that looks like the photo; rank 1 is the best, `similarity` a cosine."""
+    """A place that looks like the photo."""
 
     rank: int
     similarity: float
@@ -64,7 +65,7 @@ class Result(PlaceInfo):
 
 @dataclass(frozen=True, slots=True)
 class QueryInfo:
-    """What the server saw in the photo: the upright size in pixels, its position, oddities."""
+    """What the server saw in the photo."""
 
     width: int
     height: int
@@ -85,6 +86,22 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedPhoto:
+    """A photo that could not be indexed."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The photos that could not be indexed."""
+
+    count: int
+    photos: list[SkippedPhoto]
+
+
+@dataclass(frozen=True, slots=True)
 class IndexInfo:
     """What the server searches in."""
 
@@ -97,25 +114,4 @@ class IndexInfo:
     dims: int
     created: str
     format_version: int
-
-
-_NESTED: Mapping[str, type[Any]] = {
-    "position": PointOnEarth,
-    "utm": UtmPoint,
-    "verified": Verified,
-    "location": Location,
-    "query": QueryInfo,
-    "results": Result,
-}
-
-
-def read(kind: type[T], body: Mapping[str, Any]) -> T:
-    """A reply from its JSON. Raises KeyError where a field is missing."""
-    return kind(**{field.name: _value(field.name, body[field.name]) for field in fields(kind)})  # type: ignore[arg-type]
-
-
-def _value(name: str, value: Any) -> Any:
-    kind = _NESTED.get(name)
-    if kind is None or value is None:
-        return value
-    return [read(kind, item) for item in value] if isinstance(value, list) else read(kind, value)
+    skipped: Skipped

@@ -69,7 +69,7 @@ def compare_photos(
         threshold=None if calibration is None else round(calibration.threshold, 6),
         result=_verdict(calibration, probability),
         inliers=found.inliers,
-        matches=tuple(tuple(row) for row in matches.round(1).astype(float).round(1).tolist()),
+        matches=tuple(map(tuple, matches.astype(float).round(1).tolist())),
         model=model.card.id,
         notes=tuple(notes),
     )

@@ -1,14 +1,15 @@
 """What a model makes of one photo, in numbers that can be drawn."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from place_search.models.netvlad_vocabulary import Vocabulary, read_vocabulary
-from place_search.photos import Photo
-from place_search.search.server.schemas import ExplainReply, GridReply, SizeReply
+from place_search.photos import Photo, Size
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -17,7 +18,41 @@ if TYPE_CHECKING:
 DIGITS = 4
 
 
-def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> ExplainReply:
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a model makes of a photo.
+
+    `photo` and `seen` are (width, height) in pixels, upright as given and as the network took it;
+    `assignment` (h, w) is the cluster with the largest share in each local feature;
+    `cluster_norms` (K,) the length of each cluster's part of the `descriptor` (D,).
+    """
+
+    model: str
+    photo: Size
+    seen: Size
+    assignment: NDArray[np.int64]
+    cluster_norms: NDArray[np.float64]
+    descriptor: NDArray[np.float32]
+    channels: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer of POST /v1/explain."""
+        rows, columns = self.assignment.shape
+        return {
+            "model": self.model,
+            "photo": dict(zip(("width", "height"), self.photo, strict=True)),
+            "seen": dict(zip(("width", "height"), self.seen, strict=True)),
+            "grid": {"columns": columns, "rows": rows},
+            "clusters": len(self.cluster_norms),
+            "channels": self.channels,
+            "dims": self.descriptor.size,
+            "assignment": self.assignment.tolist(),
+            "cluster_norms": np.round(self.cluster_norms.astype(float), DIGITS).tolist(),
+            "descriptor": np.round(self.descriptor.astype(float), DIGITS).tolist(),
+        }
+
+
+def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Explanation:
     """Embed a decoded photo, and say which cluster each cell belongs to.
 
     Raises:
@@ -28,7 +63,7 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
     with (stages or Stages()).timed("embed"):
         embedding = model.embed(photo)
     descriptor, cells = embedding.descriptor, embedding.require_local_features()
-    rows, columns, channels = cells.shape
+    channels = cells.shape[2]
     clusters = len(vocabulary.directions)
     # A whitened descriptor has no part a cluster; then none is said to add more than another.
     norms = (
@@ -36,17 +71,14 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
         if descriptor.size == clusters * channels and not model.card.whitened
         else np.full(clusters, clusters**-0.5)
     )
-    return ExplainReply(
+    return Explanation(
         model=model.card.id,
-        photo=SizeReply(width=photo.width, height=photo.height),
-        seen=SizeReply(width=width, height=height),
-        grid=GridReply(columns=columns, rows=rows),
-        clusters=clusters,
+        photo=(photo.width, photo.height),
+        seen=(width, height),
+        assignment=vocabulary.assign(cells),
+        cluster_norms=norms,
+        descriptor=descriptor,
         channels=channels,
-        dims=descriptor.size,
-        assignment=vocabulary.assign(cells).tolist(),
-        cluster_norms=np.round(norms.astype(float), DIGITS).tolist(),
-        descriptor=np.round(descriptor.astype(float), DIGITS).tolist(),
     )
 
 

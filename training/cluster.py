@@ -60,7 +60,7 @@ def cluster(
     vocabulary = fit_vocabulary(samples, clusters, version=version, seed=seed)
     apply_vocabulary(network, vocabulary)
     fitting: dict[str, Any] = {
-        "what": f"vocabulary by k-means, NetVLAD v{version} initialisation; not trained on places",
+        "what": f"vocabulary by k-means, NetVLAD v{version} initialisation",
         "photos": vocabulary.photos,
         "photos_skipped": len(skipped),
         "photos_sha256": _content_hash(photos),

@@ -3,13 +3,13 @@
 import { explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
 import { clusterColour, drawCells, drawDescriptor, drawPhoto, halvings } from './figures.js';
-import { takeIn } from './intake.js';
+import { takeIn } from './photo-input.js';
 import { keep, latest } from './keep.js';
-import { persist } from './persist.js';
+import { persist } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
 
-/** @import { Explained } from './types.js' */
+/** @import { ExplainReply } from './types.js' */
 
 const MOST_CHIPS = 16;
 
@@ -45,7 +45,7 @@ async function show(photo) {
   }
 }
 
-/** @param {Explained} explained */
+/** @param {ExplainReply} explained */
 function showNumbers(explained) {
   const { seen, grid, clusters, channels } = explained;
   find('seen-size', HTMLElement).textContent = words.seenAs(seen.width, seen.height);
@@ -58,7 +58,7 @@ function showNumbers(explained) {
 
 /**
  * @param {HTMLImageElement} image
- * @param {Explained} explained
+ * @param {ExplainReply} explained
  */
 function draw(image, explained) {
   const seen = find('seen', HTMLCanvasElement);
@@ -77,7 +77,7 @@ function draw(image, explained) {
 /**
  * A button for each of the commonest clusters.
  * @param {HTMLImageElement} image
- * @param {Explained} explained
+ * @param {ExplainReply} explained
  */
 function showChips(image, explained) {
   /** @type {Map<number, number>} */
@@ -117,7 +117,7 @@ async function showModel() {
   const facts = [
     [words.modelName, `${id} (${title})`],
     [words.backbone, backbone],
-    [words.descriptorLength, whitened ? words.dims(dims) : words.productOf(clusters, channels)],
+    [words.descriptorLength, clusters === null || channels === null || whitened ? words.dims(dims) : words.productOf(clusters, channels)],
     ...(fitted ? [[words.fitted, fitted]] : []),
     [words.licence, licence],
   ];

@@ -1,6 +1,6 @@
 // What the page's address holds: everything that is asked but the photo.
 
-/** @import { Area, Settings } from './types.js' */
+/** @import { Area, Settings } from './page-types.js' */
 
 /**
  * @typedef {object} Address

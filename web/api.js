@@ -1,6 +1,7 @@
 // The HTTP API, as promises that reject with ApiError.
 
-/** @import { Compared, Explained, IndexInfo, ModelInfo, Place, PlaceDots, Problem, Reply, Report, Settings } from './types.js' */
+/** @import { Problem, Settings } from './page-types.js' */
+/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -24,7 +25,7 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
-  const reply = /** @type {Reply} */ (await send(`/v1/search?${query}`, { photo }, sending));
+  const reply = /** @type {SearchReply} */ (await send(`/v1/search?${query}`, { photo }, sending));
   // With the index id in their addresses, thumbnails are fetched once, not once a search.
   for (const result of reply.results) {
     if (!result.thumbnail_url.includes('?')) result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
@@ -38,7 +39,7 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
  * @param {Sending} sending
  */
 export async function comparePhotos(image1, image2, sending) {
-  return /** @type {Compared} */ (await send('/v1/compare', { image1, image2 }, sending));
+  return /** @type {CompareReply} */ (await send('/v1/compare', { image1, image2 }, sending));
 }
 
 /**
@@ -46,7 +47,7 @@ export async function comparePhotos(image1, image2, sending) {
  * @param {Sending} sending
  */
 export async function explainPhoto(photo, sending) {
-  return /** @type {Explained} */ (await send('/v1/explain', { photo }, sending));
+  return /** @type {ExplainReply} */ (await send('/v1/explain', { photo }, sending));
 }
 
 /**
@@ -90,17 +91,17 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
 
 /** What the server searches in. */
 export async function readIndex() {
-  return /** @type {IndexInfo} */ (await read('/v1/index'));
+  return /** @type {IndexReply} */ (await read('/v1/index'));
 }
 
 /** What the model that searches is. */
 export async function readModel() {
-  return /** @type {ModelInfo} */ (await read('/v1/model'));
+  return /** @type {ModelReply} */ (await read('/v1/model'));
 }
 
 /** @param {number} id */
 export async function readPlace(id) {
-  return /** @type {Place} */ (await read(`/v1/places/${id}`));
+  return /** @type {PlaceReply} */ (await read(`/v1/places/${id}`));
 }
 
 /**
@@ -110,17 +111,17 @@ export async function readPlace(id) {
  */
 export async function readPlaces(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
-  return /** @type {PlaceDots} */ (await read(`/v1/places?bbox=${box}`, signal));
+  return /** @type {DotsReply} */ (await read(`/v1/places?bbox=${box}`, signal));
 }
 
 /** @param {AbortSignal} signal */
 export async function readReports(signal) {
-  return /** @type {Report[]} */ (await read('/v1/reports', signal));
+  return /** @type {ReportReply[]} */ (await read('/v1/reports', signal));
 }
 
 /**
  * A place's photo, as a file to search or compare with.
- * @param {Pick<Place, 'name' | 'image_url'>} place
+ * @param {Pick<PlaceReply, 'name' | 'image_url'>} place
  * @param {AbortSignal} [signal]
  */
 export async function readPhoto({ name, image_url }, signal) {

@@ -4,7 +4,7 @@ import { find } from './dom.js';
 import { words } from './words.js';
 
 /** @import { Leaflet } from './leaflet.js' */
-/** @import { Area } from './types.js' */
+/** @import { Area } from './page-types.js' */
 
 const SMALLEST_M = 1;
 

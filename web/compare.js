@@ -2,16 +2,16 @@
 
 import { comparePhotos } from './api.js';
 import { announce, element, find } from './dom.js';
-import { takeIn } from './intake.js';
+import { takeIn } from './photo-input.js';
 import { keep, kept } from './keep.js';
 import { matchLines } from './matches.js';
-import { persist } from './persist.js';
+import { persist } from './retry.js';
 import { hideProblem } from './problem.js';
 import { serverReady } from './server.js';
 import { linesSwitch, verdict, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
-/** @import { Compared } from './types.js' */
+/** @import { CompareReply } from './types.js' */
 
 const couple = find('couple', HTMLDivElement);
 const outcome = find('outcome', HTMLDivElement);
@@ -27,7 +27,7 @@ const lines = matchLines(couple);
 const photos = [null, null];
 /** @type {(string | null)[]} */
 const ids = [null, null];
-/** @type {Compared | null} */
+/** @type {CompareReply | null} */
 let compared = null;
 let running = new AbortController();
 let linesOn = true;
@@ -98,7 +98,7 @@ async function compare() {
   if (compared) showOutcome(compared);
 }
 
-/** @param {Compared} answer */
+/** @param {CompareReply} answer */
 function showOutcome(answer) {
   outcome.replaceChildren(
     ...verdict(answer),

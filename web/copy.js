@@ -4,13 +4,13 @@ import { announce, element, icon } from './dom.js';
 import { formatPosition } from './format.js';
 import { words } from './words.js';
 
-/** @import { Position } from './types.js' */
+/** @import { PositionReply } from './types.js' */
 
 const SHOWN_MS = 1800;
 
 /**
  * A position that copies itself when pressed.
- * @param {Position} position
+ * @param {PositionReply} position
  */
 export function positionButton(position) {
   const text = formatPosition(position);

@@ -4,7 +4,7 @@ import { ApiError, readPlaces } from './api.js';
 import { serverReady } from './server.js';
 
 /** @import { Leaflet } from './leaflet.js' */
-/** @import { PlaceDot } from './types.js' */
+/** @import { DotReply } from './types.js' */
 
 // So much of the window's size is drawn beyond each of its edges, for the next pan.
 const MARGIN = 0.5;
@@ -16,14 +16,14 @@ const WORTH_WAITING = [0, 429, 503];
 /**
  * @param {Leaflet} L
  * @param {any} map
- * @param {{onDots?: (dots: PlaceDot[]) => void, onPick?: (dot: PlaceDot) => void}} [on]
+ * @param {{onDots?: (dots: DotReply[]) => void, onPick?: (dot: DotReply) => void}} [on]
  */
 export function addDots(L, map, { onDots, onPick } = {}) {
   const canvas = document.createElement('canvas');
   canvas.className = 'dots leaflet-zoom-animated';
   canvas.setAttribute('aria-hidden', 'true');
   map.getPanes().overlayPane.prepend(canvas);
-  /** @type {PlaceDot[]} */
+  /** @type {DotReply[]} */
   let dots = [];
   let asking = new AbortController();
   let corner = map.getCenter();

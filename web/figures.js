@@ -1,6 +1,6 @@
 // Drawings of what the model makes of a photo.
 
-/** @import { Explained } from './types.js' */
+/** @import { ExplainReply } from './types.js' */
 
 // Numbers a cell after each group of VGG-16's layers, and how often the picture was halved by then.
 const GROUPS = /** @type {const} */ ([
@@ -49,7 +49,7 @@ export function halvings(photo, { width, height }) {
  * The photo in grey under its cells, each in its cluster's colour; all of them, or those of one.
  * @param {HTMLCanvasElement} canvas
  * @param {HTMLImageElement} photo
- * @param {Explained} explained
+ * @param {ExplainReply} explained
  * @param {number | null} only
  */
 export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
@@ -74,7 +74,7 @@ export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
 /**
  * The descriptor as a picture: a row a cluster, a column a number of the cell.
  * @param {HTMLCanvasElement} canvas
- * @param {Explained} explained
+ * @param {ExplainReply} explained
  * @returns {boolean} false where the descriptor has no such rows
  */
 export function drawDescriptor(canvas, { clusters, channels, descriptor }) {

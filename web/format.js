@@ -1,6 +1,6 @@
 // Numbers and names as the page shows them.
 
-/** @import { Position, Place } from './types.js' */
+/** @import { PlaceReply, PositionReply } from './types.js' */
 
 const EARTH_RADIUS_M = 6371008.8;
 
@@ -11,7 +11,7 @@ export function formatSimilarity(similarity) {
 
 /**
  * Latitude and longitude to about a metre, as maps take them.
- * @param {Position} position
+ * @param {PositionReply} position
  */
 export function formatPosition({ latitude, longitude }) {
   return `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
@@ -19,7 +19,7 @@ export function formatPosition({ latitude, longitude }) {
 
 /**
  * A place's name in two: the photo with its folder, which often names the place, and the rest.
- * @param {Pick<Place, 'name'>} place
+ * @param {Pick<PlaceReply, 'name'>} place
  */
 export function splitName({ name }) {
   const parts = name.split('/');
@@ -28,8 +28,8 @@ export function splitName({ name }) {
 
 /**
  * Metres between two points, along a great circle.
- * @param {Position} one
- * @param {Position} other
+ * @param {PositionReply} one
+ * @param {PositionReply} other
  */
 export function distanceM(one, other) {
   const radians = (/** @type {number} */ degrees) => (degrees * Math.PI) / 180;

@@ -4,10 +4,10 @@ import { readAddress, writeAddress } from './address.js';
 import { ApiError, readPhoto, readPlace, searchPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
 import { formatSimilarity } from './format.js';
-import { takeIn } from './intake.js';
+import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
-import { hideBesideMap, showBesideMap } from './beside.js';
-import { persist } from './persist.js';
+import { hideBesideMap, showBesideMap } from './result-map.js';
+import { persist } from './retry.js';
 import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { expectResults, focusCard, hideResults, showResults } from './results.js';
@@ -16,7 +16,7 @@ import { closeViewer, openViewer } from './viewer.js';
 import { words } from './words.js';
 
 /** @import { Address } from './address.js' */
-/** @import { Reply, Result } from './types.js' */
+/** @import { ResultReply, SearchReply } from './types.js' */
 
 /** @typedef {{photo: string | null, opened?: boolean}} Entry what the history keeps beside an address */
 
@@ -29,7 +29,7 @@ const intakeNote = find('intake-note', HTMLParagraphElement);
 let address = readAddress(location.search);
 /** @type {{id: string, file: File} | null} */
 let photo = null;
-/** @type {{asked: string, reply: Reply} | null} */
+/** @type {{asked: string, reply: SearchReply} | null} */
 let answer = null;
 let running = new AbortController();
 let steps = 0;
@@ -137,7 +137,7 @@ async function search() {
   showReply(reply);
 }
 
-/** @param {Reply} reply */
+/** @param {SearchReply} reply */
 function showReply(reply) {
   const { results } = reply;
   const first = results[0];
@@ -155,7 +155,7 @@ function showReply(reply) {
   void showBesideMap(reply, open);
 }
 
-/** @param {Result} result */
+/** @param {ResultReply} result */
 function open(result) {
   go({ place: result.place_id }, { ...entry(), opened: true });
 }

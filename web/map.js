@@ -12,7 +12,8 @@ import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
 
-/** @import { Area, Place, PlaceDot } from './types.js' */
+/** @import { Area } from './page-types.js' */
+/** @import { DotReply, PlaceReply } from './types.js' */
 
 const LISTED = 30;
 const WORLD = /** @type {[number, number, number, number]} */ ([-180, -90, 180, 90]);
@@ -83,14 +84,14 @@ async function firstView() {
   }
 }
 
-/** @param {PlaceDot[]} dots */
+/** @param {DotReply[]} dots */
 function showList(dots) {
   if (!currentIndex()?.positions) return;
   const view = map.getBounds();
   const { lat: latitude, lng: longitude } = map.getCenter();
   const inView = dots.filter(({ geometry: { coordinates } }) => view.contains([coordinates[1], coordinates[0]]));
   note.textContent = words.shownOnMap(inView.length, inView.reduce((sum, dot) => sum + dot.properties.count, 0), currentIndex());
-  const away = (/** @type {PlaceDot} */ { geometry: { coordinates } }) =>
+  const away = (/** @type {DotReply} */ { geometry: { coordinates } }) =>
     distanceM({ latitude, longitude }, { latitude: coordinates[1], longitude: coordinates[0] });
   list.replaceChildren(
     ...inView
@@ -104,7 +105,7 @@ function showList(dots) {
   );
 }
 
-/** @param {PlaceDot} dot */
+/** @param {DotReply} dot */
 function pickDot({ properties: { place_id, count } }) {
   if (circle.drawing()) return;
   void showPlace(place_id, count);
@@ -129,7 +130,7 @@ async function showPlace(id, count = 1) {
 }
 
 /**
- * @param {Place} place
+ * @param {PlaceReply} place
  * @param {number} count
  */
 function showChosen(place, count) {

@@ -1,6 +1,6 @@
 // Matched points of two photos, as lines from one to the other.
 
-/** @import { Compared } from './types.js' */
+/** @import { CompareReply } from './types.js' */
 
 /** Of many lines, one in so many pixels of the pair's width is drawn, evenly spread. */
 const PX_A_LINE = 6;
@@ -8,14 +8,14 @@ const PX_A_LINE = 6;
 /**
  * Draw lines over a pair of photos, and again whenever their place or size changes.
  * @param {HTMLElement} pair positioned; holds both photos
- * @returns {{show: (one: HTMLImageElement, other: HTMLImageElement, matches: Compared['matches']) => void, clear: () => void}}
+ * @returns {{show: (one: HTMLImageElement, other: HTMLImageElement, matches: CompareReply['matches']) => void, clear: () => void}}
  */
 export function matchLines(pair) {
   const canvas = document.createElement('canvas');
   canvas.className = 'lines';
   canvas.setAttribute('aria-hidden', 'true');
   pair.append(canvas);
-  /** @type {[HTMLImageElement, HTMLImageElement, Compared['matches']] | null} */
+  /** @type {[HTMLImageElement, HTMLImageElement, CompareReply['matches']] | null} */
   let shown = null;
   const draw = () => drawLines(canvas, pair, shown);
   new ResizeObserver(draw).observe(pair);
@@ -35,7 +35,7 @@ export function matchLines(pair) {
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {HTMLElement} pair
- * @param {[HTMLImageElement, HTMLImageElement, Compared['matches']] | null} shown
+ * @param {[HTMLImageElement, HTMLImageElement, CompareReply['matches']] | null} shown
  */
 function drawLines(canvas, pair, shown) {
   const { width, height, left, top } = pair.getBoundingClientRect();
@@ -53,7 +53,7 @@ function drawLines(canvas, pair, shown) {
   // Hundreds of lines would hide the photos.
   const many = Math.min(1, 40 / matches.length);
   const every = Math.max(1, Math.ceil((matches.length * PX_A_LINE) / width));
-  for (const [number, [x1, y1, x2, y2]] of matches.entries()) {
+  for (const [number, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]] of matches.entries()) {
     // The colour runs across the first photo, so that neighbouring lines can be told apart.
     context.strokeStyle = context.fillStyle = `hsl(${Math.round(360 * (x1 / one.naturalWidth))} 95% 60%)`;
     const start = from(x1, y1);

@@ -4,7 +4,7 @@ import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { words } from './words.js';
 
-/** @import { Reply } from './types.js' */
+/** @import { SearchReply } from './types.js' */
 
 const DECODE_WAIT_MS = 400;
 
@@ -64,7 +64,7 @@ export function previewAddress() {
 
 /**
  * What the server learnt from the photo itself: its position, and what was odd about it.
- * @param {Reply} reply
+ * @param {SearchReply} reply
  */
 export function showQueryFacts({ query }) {
   const { position, notes } = query;

@@ -3,7 +3,7 @@
 import { element, find, icon } from './dom.js';
 import { explain, words } from './words.js';
 
-/** @import { Problem } from './types.js' */
+/** @import { Problem } from './page-types.js' */
 
 const box = find('problem', HTMLDivElement);
 

@@ -2,11 +2,11 @@
 
 import { readReports } from './api.js';
 import { element, find } from './dom.js';
-import { persist } from './persist.js';
+import { persist } from './retry.js';
 import { serverReady } from './server.js';
 import { words } from './words.js';
 
-/** @import { Report } from './types.js' */
+/** @import { ReportReply } from './types.js' */
 
 const list = find('reports', HTMLOListElement);
 
@@ -21,7 +21,7 @@ async function show() {
   find('none', HTMLDivElement).hidden = reports.length > 0;
 }
 
-/** @param {Report} report */
+/** @param {ReportReply} report */
 function card(report) {
   const { name, model, truth, protocol, queries, database, created } = report;
   const address = `/reports/${encodeURIComponent(name)}/`;
@@ -48,7 +48,7 @@ function card(report) {
 }
 
 /**
- * @param {Report} report
+ * @param {ReportReply} report
  * @param {string} n
  */
 function recall({ recall: found, chance }, n) {

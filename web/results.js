@@ -5,9 +5,9 @@ import { element, find, icon } from './dom.js';
 import { distanceM, formatSimilarity, splitName } from './format.js';
 import { words } from './words.js';
 
-/** @import { Position, Reply, Result } from './types.js' */
+/** @import { PositionReply, ResultReply, SearchReply } from './types.js' */
 
-/** @typedef {{open: (result: Result) => void, again: (result: Result) => void}} Handlers */
+/** @typedef {{open: (result: ResultReply) => void, again: (result: ResultReply) => void}} Handlers */
 
 const GHOSTS = 10;
 // One in a hundred pairs of photos of different places has more by chance.
@@ -20,7 +20,7 @@ const order = find('order', HTMLSpanElement);
 const estimate = find('estimate', HTMLParagraphElement);
 
 /**
- * @param {Reply} reply
+ * @param {SearchReply} reply
  * @param {number | null} places in the whole index
  * @param {Handlers} handlers
  */
@@ -61,8 +61,8 @@ export function focusCard(at) {
 }
 
 /**
- * @param {Result} result
- * @param {Position | null} location the estimate
+ * @param {ResultReply} result
+ * @param {PositionReply | null} location the estimate
  * @param {Handlers} handlers
  */
 function card(result, location, handlers) {
@@ -103,7 +103,7 @@ function ghost() {
 
 /**
  * The most similar place is shown larger than thumbnails are made for.
- * @param {Result} result
+ * @param {ResultReply} result
  */
 function sharpened(result) {
   const image = thumbnail(result);
@@ -122,7 +122,7 @@ function sharpened(result) {
   return image;
 }
 
-/** @param {Result} result */
+/** @param {ResultReply} result */
 function thumbnail(result) {
   // The frame around it has its size from the style sheet, so a late photo moves nothing.
   const image = element('img', { src: result.thumbnail_url, alt: '', loading: 'lazy', decoding: 'async' });
@@ -134,7 +134,7 @@ function thumbnail(result) {
 
 /**
  * Whether the geometry of photo and place agrees; nothing where that was not checked.
- * @param {Result['verified']} verified
+ * @param {ResultReply['verified']} verified
  */
 export function verifiedLine(verified) {
   if (!verified) return element('p', { class: 'verified', hidden: true });
@@ -149,7 +149,7 @@ export function verifiedLine(verified) {
 
 /**
  * Rank and similarity, as a number and a bar.
- * @param {Pick<Result, 'rank' | 'similarity'>} result
+ * @param {Pick<ResultReply, 'rank' | 'similarity'>} result
  */
 export function similarityLine({ rank, similarity }) {
   const bar = element('span', { class: 'meter', 'aria-hidden': true });
@@ -171,8 +171,8 @@ function spoken(seen) {
 
 /**
  * Where a place is, as far as its index knows, and how far from the estimate.
- * @param {Pick<Result, 'position' | 'utm'>} place
- * @param {Position | null} [location]
+ * @param {Pick<ResultReply, 'position' | 'utm'>} place
+ * @param {PositionReply | null} [location]
  */
 export function whereabouts({ position, utm }, location = null) {
   if (position) {

@@ -5,11 +5,11 @@ import { element } from './dom.js';
 import { status } from './header.js';
 import { words } from './words.js';
 
-/** @import { IndexInfo } from './types.js' */
+/** @import { IndexReply } from './types.js' */
 
 const POLL_MS = 1000;
 
-/** @type {IndexInfo | null} */
+/** @type {IndexReply | null} */
 let index = null;
 
 /** @type {Promise<void> | null} */
@@ -57,7 +57,7 @@ function showWaiting(state) {
   if (status.textContent !== said) status.replaceChildren(element('p', { class: state }, said));
 }
 
-/** @param {IndexInfo} info */
+/** @param {IndexReply} info */
 function showIndex(info) {
   const { count, photos } = info.skipped;
   const facts = [

@@ -1,128 +1,229 @@
-// The shapes of the HTTP API that the page reads.
+// The replies of the HTTP API, from docs/openapi.json; written by
+// `python -m docs.generators.types`.
 
 /**
- * @typedef {object} Position degrees, WGS 84
- * @property {number} latitude
- * @property {number} longitude
+ * @typedef {object} CompareReply Whether two photos show the same place
+ * @property {number} similarity Cosine of the two descriptors, at most 1
+ * @property {number | null} probability That both show the same place; null where the model has no calibration
+ * @property {number | null} threshold The probability from which the result is same
+ * @property {'same' | 'different' | null} result
+ * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
+ * @property {number[][]} matches Each x1, y1, x2, y2: pixels of the two photos as sent, upright
+ * @property {string} model The model's id
+ * @property {string[]} notes Sentences about what was odd in the photos
  */
 
 /**
- * @typedef {object} Result one place, most similar first
- * @property {number} rank from 1
+ * @typedef {object} DotPropertiesReply The place at a dot, and for how many it stands
  * @property {number} place_id
  * @property {string} name
- * @property {number} similarity cosine of the two descriptors, −1 to 1
- * @property {{inliers: number, score: number} | null} verified
- * @property {Position | null} position
- * @property {{easting: number, northing: number, zone: string} | null} utm metres; the zone may be empty
+ * @property {number} count Places that the dot stands for, itself included
+ */
+
+/**
+ * @typedef {object} DotReply A place on the map
+ * @property {'Feature'} type
+ * @property {PointReply} geometry
+ * @property {DotPropertiesReply} properties
+ */
+
+/**
+ * @typedef {object} DotsReply The places of a box of the map, as a GeoJSON FeatureCollection
+ * @property {'FeatureCollection'} type
+ * @property {number} places How many places lie in the box
+ * @property {DotReply[]} features
+ */
+
+/**
+ * @typedef {object} ExplainReply What the model makes of a photo
+ * @property {string} model The model's id
+ * @property {SizeReply} photo The upright photo as sent
+ * @property {SizeReply} seen The photo as the network took it
+ * @property {GridReply} grid
+ * @property {number} clusters Clusters of the vocabulary
+ * @property {number} channels Numbers in a cell
+ * @property {number} dims Numbers in the descriptor
+ * @property {number[][]} assignment The cluster that has the largest share in each cell, row by row from the top
+ * @property {number[]} cluster_norms The length of each cluster's part of the descriptor
+ * @property {number[]} descriptor
+ */
+
+/**
+ * @typedef {object} GridReply The backbone's grid of cells
+ * @property {number} columns
+ * @property {number} rows
+ */
+
+/**
+ * @typedef {object} IndexReply What the server searches in
+ * @property {string} index_id
+ * @property {string} model The model's id
+ * @property {string} fingerprint Of the model's weights, preprocessing and precision
+ * @property {string} precision Of the descriptors, and of those of queries: f32 or int8
+ * @property {number} places
+ * @property {number} positions How many of the places have a position
+ * @property {number} dims Numbers in a descriptor
+ * @property {string} created When the index was built, ISO 8601
+ * @property {number} format_version
+ * @property {SkippedReply} skipped
+ */
+
+/**
+ * @typedef {object} LiveReply The process answers
+ * @property {string} [status]
+ */
+
+/**
+ * @typedef {object} LocationReply Where the photo was probably taken
+ * @property {number} latitude
+ * @property {number} longitude
+ * @property {number} radius_m
+ */
+
+/**
+ * @typedef {object} ModelReply The model that searches, from its card
+ * @property {string} id
+ * @property {string} title
+ * @property {string} family
+ * @property {string} backbone
+ * @property {number | null} clusters Clusters of the NetVLAD vocabulary, if it has one
+ * @property {number | null} channels Numbers in a local feature, if it gives them
+ * @property {number} dims Numbers in the descriptor
+ * @property {number | null} stride Pixels from one local feature to the next
+ * @property {boolean} whitened
+ * @property {string} licence
+ * @property {string | null} fitted How the weights came to be, where the card says
+ */
+
+/**
+ * @typedef {object} PlaceReply One place: a database photo and where it was taken
+ * @property {number} place_id
+ * @property {string} name The photo's path, relative to the indexed folder
+ * @property {PositionReply | null} position
+ * @property {UtmReply | null} utm
+ * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
+ * @property {string} thumbnail_url A small JPEG, which may be cached for good
+ */
+
+/**
+ * @typedef {object} PointReply A point, as GeoJSON writes it
+ * @property {'Point'} type
+ * @property {[number, number]} coordinates Longitude, latitude in degrees
+ */
+
+/**
+ * @typedef {object} PositionReply A point on the WGS 84 ellipsoid
+ * @property {number} latitude Degrees north
+ * @property {number} longitude Degrees east
+ */
+
+/**
+ * @typedef {object} QueryReply What the server saw in the photo
+ * @property {number} width Pixels, of the upright photo as sent
+ * @property {number} height Pixels, of the upright photo as sent
+ * @property {PositionReply | null} position From the photo's Exif GPS block
+ * @property {string[]} notes Sentences about what was odd in the photo or request
+ */
+
+/**
+ * @typedef {object} ReadyReply Index and model are loaded
+ * @property {string} [status]
+ * @property {string} index_id
+ * @property {string} model
+ * @property {number} places
+ * @property {string | null} [refused] Why a newer version of the index is not served instead
+ */
+
+/**
+ * @typedef {object} ReportReply What an evaluation found; shares are in per cent
+ * @property {string} name Of its folder; its page is at /reports/NAME/
+ * @property {string} created When it was written, ISO 8601
+ * @property {string} truth What it was measured on
+ * @property {string} protocol Which candidates each query had, and which were right
+ * @property {string} model The model's id
+ * @property {number} queries
+ * @property {number} database Photos that were searched
+ * @property {Record<string, number>} recall By N: queries with a right one in the first N
+ * @property {Record<string, number>} chance By N: the same for results drawn at random
+ */
+
+/**
+ * @typedef {object} ResultReply A place that looks like the photo
+ * @property {number} rank 1 for the best
+ * @property {number} place_id
+ * @property {string} name The photo's path, relative to the indexed folder
+ * @property {number} similarity Cosine of the two descriptors, at most 1
+ * @property {VerifiedReply | null} verified null where no verification was done
+ * @property {PositionReply | null} position
+ * @property {UtmReply | null} utm
  * @property {string} image_url
  * @property {string} thumbnail_url
  */
 
 /**
- * @typedef {object} Reply the answer to POST /v1/search
+ * @typedef {object} SearchReply The places that look most like the photo, best first
  * @property {string} index_id
- * @property {string} model
- * @property {{width: number, height: number, position: Position | null, notes: string[]}} query
- * @property {Record<string, number>} timings_ms
- * @property {Result[]} results
- * @property {(Position & {radius_m: number}) | null} location where the photo was probably taken
+ * @property {string} model The model's id
+ * @property {QueryReply} query
+ * @property {TimingsReply} timings_ms
+ * @property {ResultReply[]} results
+ * @property {LocationReply | null} location
  */
 
 /**
- * @typedef {object} Settings what a search is asked beside its photo
- * @property {number} k
- * @property {boolean} verify
- * @property {Area | null} area
- */
-
-/** @typedef {Position & {radius_m: number}} Area a circle to search in */
-
-/** @typedef {Pick<Result, 'place_id' | 'name' | 'position' | 'utm' | 'image_url' | 'thumbnail_url'>} Place */
-
-/**
- * @typedef {object} Compared the answer to POST /v1/compare
- * @property {number} similarity
- * @property {number | null} probability of one place; null for a model without calibration
- * @property {number | null} threshold the probability from which on the photos count as one place
- * @property {'same' | 'different' | null} result
- * @property {number} inliers
- * @property {[number, number, number, number][]} matches pixels of the upright photos as sent
- * @property {string[]} [notes]
+ * @typedef {object} SizeReply Pixels of a photo
+ * @property {number} width
+ * @property {number} height
  */
 
 /**
- * @typedef {object} PlaceDot one place of the map, for all of its surroundings
- * @property {{coordinates: [number, number]}} geometry longitude, latitude
- * @property {{place_id: number, name: string, count: number}} properties
- */
-
-/**
- * @typedef {object} PlaceDots the answer to GET /v1/places?bbox=
- * @property {number} places in the box
- * @property {PlaceDot[]} features
- */
-
-/**
- * @typedef {object} ModelInfo the answer to GET /v1/model: the model's card
- * @property {string} id
- * @property {string} title
- * @property {string} backbone
- * @property {number} clusters
- * @property {number} channels
- * @property {number} dims
- * @property {boolean} whitened
- * @property {string} licence
- * @property {string | null} fitted how the weights came to be
- */
-
-/**
- * @typedef {object} Explained the answer to POST /v1/explain
- * @property {string} model
- * @property {{width: number, height: number}} photo
- * @property {{width: number, height: number}} seen the pixels that the network took
- * @property {{columns: number, rows: number}} grid
- * @property {number} clusters
- * @property {number} channels
- * @property {number} dims
- * @property {number[][]} assignment the nearest cluster of every cell, row by row
- * @property {number[]} cluster_norms how much each cluster adds to the descriptor, 0 to 1
- * @property {number[]} descriptor
- */
-
-/**
- * @typedef {object} IndexInfo the answer to GET /v1/index
- * @property {string} index_id
- * @property {string} model
- * @property {number} places
- * @property {number} positions places with a position
- * @property {number} dims numbers in a descriptor
- * @property {string} created ISO 8601
- * @property {string} fingerprint
- * @property {string} precision f32 or int8
- * @property {{count: number, photos: {name: string, reason: string}[]}} skipped the first hundred photos
- */
-
-/**
- * @typedef {object} Report one of the answers to GET /v1/reports; shares are in per cent, by N
+ * @typedef {object} SkippedPhotoReply A photo that could not be indexed
  * @property {string} name
- * @property {string} created ISO 8601
- * @property {string} truth
- * @property {string} protocol
- * @property {string} model
- * @property {number} queries
- * @property {number} database
- * @property {Record<string, number>} recall
- * @property {Record<string, number>} chance
+ * @property {string} reason
  */
 
 /**
- * @typedef {object} Problem why there is no answer
- * @property {number} status the HTTP status; 0 when there was no answer
- * @property {string} type the server's stable name of the kind of problem, or ""
- * @property {string} detail the server's own sentence, or ""
- * @property {number} retryAfter seconds to wait, where the server said so; else 0
- * @property {boolean} alive for status 0: the server does answer, only this request broke off
+ * @typedef {object} SkippedReply The photos that could not be indexed
+ * @property {number} count
+ * @property {SkippedPhotoReply[]} photos The first hundred
+ */
+
+/**
+ * @typedef {object} TimingsReply Milliseconds that each stage took
+ * @property {number} queue Waiting for a worker
+ * @property {number} decode Photo bytes to upright pixels
+ * @property {number} embed Pixels to descriptor and cells
+ * @property {number} search Descriptor to the most similar places
+ * @property {number} verify Spatial verification of the candidates
+ * @property {number} total All of it
+ */
+
+/**
+ * @typedef {object} UtmReply A point in the Universal Transverse Mercator grid
+ * @property {number} easting Metres
+ * @property {number} northing Metres
+ * @property {string} zone Zone and latitude band, such as 33U; empty where unknown
+ */
+
+/**
+ * @typedef {object} VerifiedReply How well photo and place agree on one view
+ * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
+ * @property {number} score What the places are ranked by: agreement × similarity
+ */
+
+/**
+ * @typedef {object} ParameterProblem One parameter that is wrong
+ * @property {string} name
+ * @property {string} reason
+ */
+
+/**
+ * @typedef {object} ProblemReply An error, as RFC 9457 describes it
+ * @property {string} type Stable; a relative reference such as /problems/busy
+ * @property {string} title
+ * @property {number} status
+ * @property {string} detail One sentence: what is wrong and what to do
+ * @property {ParameterProblem[] | null} [errors] The parameters that are wrong, where any are
  */
 
 export {};

@@ -4,9 +4,9 @@ import { element } from './dom.js';
 import { formatSimilarity } from './format.js';
 import { words } from './words.js';
 
-/** @import { Compared } from './types.js' */
+/** @import { CompareReply } from './types.js' */
 
-/** @param {Compared} compared */
+/** @param {CompareReply} compared */
 export function verdictLine({ result, probability, inliers }) {
   if (result === null) return words.noVerdict(inliers);
   if (result === 'same') return words.same;
@@ -16,7 +16,7 @@ export function verdictLine({ result, probability, inliers }) {
 
 /**
  * The whole answer: the verdict, its probability on a scale, and what it stands on.
- * @param {Compared} compared
+ * @param {CompareReply} compared
  */
 export function verdict(compared) {
   const { probability, threshold, similarity, inliers, result, notes = [] } = compared;

@@ -8,10 +8,10 @@ import { similarityLine, verifiedLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
-/** @import { Compared, Place, Result } from './types.js' */
+/** @import { CompareReply, PlaceReply, ResultReply } from './types.js' */
 
-/** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, again: (place: Place) => void}} Handlers */
-/** @typedef {Place & Partial<Result>} Shown a result, or a place that was not searched for */
+/** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, again: (place: PlaceReply) => void}} Handlers */
+/** @typedef {PlaceReply & Partial<ResultReply>} Shown a result, or a place that was not searched for */
 
 const dialog = find('viewer', HTMLDialogElement);
 
@@ -19,7 +19,7 @@ const dialog = find('viewer', HTMLDialogElement);
 let shown = null;
 let linesOn = true;
 let comparing = new AbortController();
-/** @type {Map<string, Compared>} */
+/** @type {Map<string, CompareReply>} */
 const compared = new Map();
 
 const title = element('h2', { id: 'viewer-title' });
@@ -161,7 +161,7 @@ async function showShared() {
 
 /**
  * The original photo over its thumbnail, which is already here.
- * @param {Place} place
+ * @param {PlaceReply} place
  */
 function photoOf(place) {
   const image = element('img', { src: place.image_url, alt: place.name });

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi.
 
-/** @import { Problem } from './types.js' */
+/** @import { Problem } from './page-types.js' */
 
 const whole = new Intl.NumberFormat('hi-IN');
 

@@ -1,10 +1,12 @@
 """A calibration's report: its figures as JSON, its precision–recall curve as CSV and SVG."""
 
 import csv
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
 
+from place_search.core.files import write_whole
 from place_search.evaluation.calibration.calibrate import Fitted
 from place_search.evaluation.calibration.logistic import Floats, precision_recall
 
@@ -15,13 +17,14 @@ def write_calibration_report(fitted: Fitted, folder: Path) -> None:
     """Write calibration.json, precision_recall.csv and precision_recall.svg into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     figures = json.dumps(asdict(fitted.calibration), indent=2)
-    (folder / "calibration.json").write_text(figures + "\n", "utf-8")
+    write_whole(folder / "calibration.json", f"{figures}\n".encode())
     curve = precision_recall(fitted.probabilities, fitted.same)
-    with (folder / "precision_recall.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("threshold", "precision", "recall"))
-        writer.writerows(zip(*(column.round(6).tolist() for column in curve), strict=True))
-    (folder / "precision_recall.svg").write_text(_svg(curve[1], curve[2]), "utf-8")
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(("threshold", "precision", "recall"))
+    writer.writerows(zip(*(column.round(6).tolist() for column in curve), strict=True))
+    write_whole(folder / "precision_recall.csv", table.getvalue().encode())
+    write_whole(folder / "precision_recall.svg", _svg(curve[1], curve[2]).encode())
 
 
 def _svg(precision: Floats, recall: Floats) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from place_search.evaluation.doctor.problem import Problem, problem_of
+from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import SourceError, open_source
 from place_search.photos import PhotoError, decode_photo
@@ -20,18 +20,18 @@ HASHED_BYTES = 1 << 16
 OPENED = 24
 
 
-def check_missing(truth: GroundTruth) -> list[Problem]:
+def check_missing(truth: GroundTruth) -> list[Finding]:
     """Photos of the truth that do not exist, with a hint where they may be."""
     gone = set(truth.missing)
     if not gone:
         return []
     database = sum(name in gone for name in truth.database)
     queries = sum(name in gone for name in truth.queries)
-    mend = (
+    remedy = (
         f"{database} of {len(truth.database)} database photos and {queries} of "
         f"{len(truth.queries)} queries are not under {truth.root}; {_hint(truth)}."
     )
-    return [Problem("missing", len(truth.missing), truth.missing[0], mend)]
+    return [Finding("missing", len(truth.missing), truth.missing[0], remedy)]
 
 
 def _hint(truth: GroundTruth) -> str:
@@ -67,7 +67,7 @@ def find_unlisted(truth: GroundTruth) -> list[str]:
     return [photo.name for photo in there if photo.name not in known]
 
 
-def check_readable(paths: Sequence[Path]) -> list[Problem]:
+def check_readable(paths: Sequence[Path]) -> list[Finding]:
     """A few photos, spread over all, are decoded."""
     broken: list[str] = []
     for row in np.unique(np.linspace(0, len(paths) - 1, min(OPENED, len(paths))).astype(int)):
@@ -76,11 +76,11 @@ def check_readable(paths: Sequence[Path]) -> list[Problem]:
         except PhotoError as error:
             broken.append(str(error))
     tried = min(OPENED, len(paths))
-    mend = f"Of {tried} photos that were tried these cannot be read; get them again."
-    return problem_of("unreadable", broken, mend)
+    remedy = f"Of {tried} photos that were tried these cannot be read; get them again."
+    return findings_of("unreadable", broken, remedy)
 
 
-def check_duplicates(truth: GroundTruth) -> list[Problem]:
+def check_duplicates(truth: GroundTruth) -> list[Finding]:
     """Names listed twice, and queries whose file is a copy of a database photo."""
     twice = [
         name
@@ -95,13 +95,13 @@ def check_duplicates(truth: GroundTruth) -> list[Problem]:
         pairs = ((query, next((p for p in places if p != query), None)) for query in group)
         copies += [f"{query} = {p}" for query, p in pairs if p is not None and query in queries]
     return [
-        *problem_of(
+        *findings_of(
             "listed-twice",
             twice,
             f"{truth.name} lists these photos more than once, so they count more than once; leave "
             "one entry of each.",
         ),
-        *problem_of(
+        *findings_of(
             "duplicate-photos",
             copies,
             "These queries are copies of database photos and are found without any skill; take "

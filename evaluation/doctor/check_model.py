@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.evaluation.doctor.problem import Problem
+from place_search.evaluation.doctor.diagnosis import Finding
 from place_search.indexer import Index, ModelMismatchError
 from place_search.models import Model
 
 _REFIT = "fit it with `place-search cluster`, or import the checkpoint that was trained"
 
 
-def check_centroids(folder: Path) -> list[Problem]:
+def check_centroids(folder: Path) -> list[Finding]:
     """The vocabulary in a model folder's weights, where it has one.
 
     A vocabulary of L2-normalised cells has centroids that differ, of norm at most about 1.
@@ -30,34 +30,34 @@ def check_centroids(folder: Path) -> list[Problem]:
                     table = np.asarray(tensors.get_tensor(name), dtype=np.float32)
                     found[name] = table.reshape(len(table), -1)
     except (OSError, SafetensorError) as error:
-        return [Problem("model", 1, str(path), f"The weights cannot be read ({error}); get them.")]
+        return [Finding("model", 1, str(path), f"The weights cannot be read ({error}); get them.")]
     return [problem for name, table in found.items() for problem in _judge(path, name, table)]
 
 
-def _judge(path: Path, name: str, table: NDArray[np.float32]) -> list[Problem]:
+def _judge(path: Path, name: str, table: NDArray[np.float32]) -> list[Finding]:
     where = f"{path}: {name}"
     rows = len(table)
     bad = int((~np.isfinite(table).all(axis=1)).sum())
     if bad:
-        return [Problem("centroids-not-finite", bad, where, f"They are no numbers; {_REFIT}.")]
+        return [Finding("centroids-not-finite", bad, where, f"They are no numbers; {_REFIT}.")]
     if not table.any():
-        return [Problem("centroids-uninitialised", rows, where, f"All are zero; {_REFIT}.")]
+        return [Finding("centroids-uninitialised", rows, where, f"All are zero; {_REFIT}.")]
     spread = np.abs(table - table[0]).max(axis=1)
     if rows > 1 and spread.max() <= 1e-6 * np.abs(table).max():
-        return [Problem("centroids-equal", rows, where, f"All are the same vector; {_REFIT}.")]
+        return [Finding("centroids-equal", rows, where, f"All are the same vector; {_REFIT}.")]
     if name.endswith("centroids"):
         norms = np.linalg.norm(table, axis=1)
         # The usual random start, uniform in 0 … 1, has a norm of √(C / 3): 13 at 512 channels.
         if np.median(norms) > 2.0 and (table >= 0).all() and (table <= 1).all():
-            mend = f"They are random numbers, as a layer starts with; {_REFIT}."
-            return [Problem("centroids-uninitialised", rows, where, mend)]
+            remedy = f"They are random numbers, as a layer starts with; {_REFIT}."
+            return [Finding("centroids-uninitialised", rows, where, remedy)]
     return []
 
 
-def check_index_model(index: Index, model: Model) -> list[Problem]:
+def check_index_model(index: Index, model: Model) -> list[Finding]:
     """Whether a model is the one that an index was made with."""
     try:
         index.check_model(model)
     except ModelMismatchError as error:
-        return [Problem("model-disagrees", index.count, model.card.id, str(error))]
+        return [Finding("model-disagrees", index.count, model.card.id, str(error))]
     return []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position, to_utm
 from place_search.core.tables import open_table
-from place_search.evaluation.doctor.problem import Problem, problem_of
+from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import Metres
 from place_search.evaluation.truth.positives import distance
 from place_search.indexer import PlacePhoto, SourceError
@@ -37,7 +37,7 @@ class Listed(NamedTuple):
         ]
 
 
-def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[Problem]:
+def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[Finding]:
     """Eastings and northings of photos, of which the first `places` are the database.
 
     Metres of a map of one's own, which are not UTM, are only looked at for what is not a number.
@@ -46,7 +46,7 @@ def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[P
         return []
     listed = Listed(names, metres)
     finite = np.asarray(np.isfinite(metres).all(axis=1))
-    problems = problem_of(
+    problems = findings_of(
         "position-not-finite",
         listed.those(~finite & ~np.asarray(np.isnan(metres).all(axis=1))),
         "These positions are no numbers; mend them.",
@@ -61,7 +61,7 @@ def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[P
     problems += _swapped(listed.those(swapped), "easting and northing")
     if _is_utm(centre[None])[0]:
         beyond = finite & ~swapped & ~_is_utm(metres)
-        problems += problem_of(
+        problems += findings_of(
             "position-out-of-range",
             listed.those(beyond),
             "UTM eastings lie between 100 and 900 km and northings below 10,000 km; mend these.",
@@ -84,13 +84,13 @@ def _far(metres: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np
     return np.asarray(distance(metres, centre) > _FAR_M)
 
 
-def _swapped(photos: list[str], what: str) -> list[Problem]:
-    return problem_of(
+def _swapped(photos: list[str], what: str) -> list[Finding]:
+    return findings_of(
         "position-swapped", photos, f"These have {what} in each other's place; swap them back."
     )
 
 
-def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Problem]:
+def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Finding]:
     """Latitudes and longitudes, (N, 2), NaN for none: out of range, swapped, or all zero."""
     listed = Listed(names, degrees)
     latitude, longitude = degrees.T
@@ -106,12 +106,12 @@ def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Pr
     nowhere = known & (latitude == 0) & (longitude == 0)
     return [
         *_swapped(listed.those(turned), "latitude and longitude"),
-        *problem_of(
+        *findings_of(
             "position-out-of-range",
             listed.those(known & ~inside & ~turned),
             "Latitudes lie between -90 and 90 and longitudes between -180 and 180; mend these.",
         ),
-        *problem_of(
+        *findings_of(
             "position-zero",
             listed.those(nowhere),
             "These are at 0, 0 in the sea, which means that their position is not known; leave "
@@ -120,7 +120,7 @@ def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Pr
     ]
 
 
-def check_agreement(photos: Sequence[PlacePhoto]) -> list[Problem]:
+def check_agreement(photos: Sequence[PlacePhoto]) -> list[Finding]:
     """Photos whose UTM position and whose degrees are more than 100 m apart."""
     apart: list[str] = []
     for photo in photos:
@@ -131,14 +131,14 @@ def check_agreement(photos: Sequence[PlacePhoto]) -> list[Problem]:
             apart.append(f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})")
         elif math.dist(utm[:2], photo.utm[:2]) > _AGREE_M:
             apart.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
-    return problem_of(
+    return findings_of(
         "position-disagrees",
         apart,
         "Their UTM position and their latitude and longitude are different places; mend one.",
     )
 
 
-def check_csv(file: Path) -> list[Problem]:
+def check_csv(file: Path) -> list[Finding]:
     """The positions in a CSV file, also where they keep it from being read."""
     names: list[str] = []
     degrees: list[tuple[float, float]] = []

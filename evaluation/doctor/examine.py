@@ -1,6 +1,6 @@
 """The doctor: what would make a job fail, or its numbers worthless, said before the job starts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,15 @@ from place_search.evaluation.doctor.check_positions import (
     check_metres,
     degrees_of,
 )
+from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
-from place_search.evaluation.doctor.problem import Diagnosis, Problem
-from place_search.evaluation.evaluate import AT, evaluate
-from place_search.evaluation.protocols import Tokyo12Protocol, open_protocol
+from place_search.evaluation.evaluate import RECALL_KS, evaluate
+from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, no_better_than_chance
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.evaluation.truth.open_truth import TruthFiles, open_truth
-from place_search.evaluation.truth.places_truth import benchmark_folders
+from place_search.evaluation.truth.kinds.positions import benchmark_folders
+from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import Index, Source, open_index, open_index_model, open_source
 from place_search.models import DEFAULT_MODEL, Model, find_model, open_model, read_card
 
@@ -44,7 +45,7 @@ def examine(
     index: Path | None = None,
     model: str | Path | None = None,
     protocol: str | None = None,
-    at: Iterable[int] = AT,
+    ks: Iterable[int] = RECALL_KS,
     sample: int = SAMPLE,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -54,31 +55,54 @@ def examine(
     Nothing is raised for what is wrong with them: it is all among the problems. `sample` queries
     are searched for, which takes some seconds; 0 leaves that out.
     """
-    visit = _Visit(files, sorted(set(at)), protocol)
-    visit.open_index(index)
-    visit.read_data()
-    visit.open_model(model, threads)
-    visit.look_at_files()
-    visit.look_at_positions()
-    visit.estimate_cost()
-    if sample and visit.fit_to_measure():
-        visit.try_sample(sample, progress)
-    return visit.told
+    examination = _Examination(files, sorted(set(ks)), protocol)
+    examination.open_index(index)
+    examination.read_data()
+    examination.open_model(model, threads)
+    examination.look_at_files()
+    examination.look_at_positions()
+    examination.estimate_cost()
+    if sample and examination.fit_to_measure():
+        examination.try_sample(sample, progress)
+    return examination.diagnosis()
 
 
-class _Visit:
-    """One examination; each step adds what it finds to `told`."""
+class _Examination:
+    """One examination; each step adds to what is known, and to the problems and notes."""
 
-    def __init__(self, files: TruthFiles, ns: list[int], protocol: str | None) -> None:
-        self.files, self.ns, self.protocol = files, ns, protocol
-        self.told = Diagnosis(model=DEFAULT_MODEL)
+    def __init__(self, files: TruthFiles, ks: list[int], protocol: str | None) -> None:
+        self.files, self.ks, self.protocol = files, ks, protocol
         self.index: Index | None = None
         self.truth: GroundTruth | None = None
         self.sources: list[Source] = []
         self.model: Model | None = None
+        self.model_name = DEFAULT_MODEL
+        self.database = self.queries = self.queries_without_positives = 0
+        self.chance: Mapping[int, float] | None = None
+        self.seconds: Mapping[str, float] | None = None
+        self.sample: Mapping[str, Any] | None = None
+        self.plan: Mapping[str, Any] | None = None
+        self.problems: list[Finding] = []
+        self.notes: list[str] = []
 
-    def _note(self, kind: str, example: object, error: PlaceSearchError) -> None:
-        self.told.problems.append(Problem(kind, 1, str(example), str(error)))
+    def diagnosis(self) -> Diagnosis:
+        """All that is known by now."""
+        return Diagnosis(
+            model=self.model_name,
+            protocol=self.protocol,
+            database=self.database,
+            queries=self.queries,
+            queries_without_positives=self.queries_without_positives,
+            chance=self.chance,
+            seconds=self.seconds,
+            sample=self.sample,
+            plan=self.plan,
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+        )
+
+    def _add_error(self, code: str, example: object, error: PlaceSearchError) -> None:
+        self.problems.append(Finding(code, 1, str(example), str(error)))
 
     def open_index(self, folder: Path | None) -> None:
         """The index, if one was given, and whether its photos are still there."""
@@ -87,21 +111,21 @@ class _Visit:
         try:
             self.index = index = open_index(folder)
         except PlaceSearchError as error:
-            self._note("index", folder, error)
+            self._add_error("index", folder, error)
             return
-        self.told.model, self.told.database = index.model_id, index.count
+        self.model_name, self.database = index.model_id, index.count
         places = list(index.places())
         gone = [str(place.path) for place in places if not place.path.is_file()]
         if gone:
-            mend = (
+            remedy = (
                 f"These photos of {folder} are not where they were; put them back or index again."
             )
-            self.told.problems.append(Problem("missing", len(gone), gone[0], mend))
+            self.problems.append(Finding("missing", len(gone), gone[0], remedy))
         names = [place.name for place in places]
-        self.told.problems += check_degrees(names, index.positions)
+        self.problems += check_degrees(names, index.positions)
         if index.manifest.skipped:
             skipped = index.manifest.skipped
-            self.told.notes.append(
+            self.notes.append(
                 f"{len(skipped)} photos were left out of the index, the first is "
                 f"{skipped[0].name}: {skipped[0].reason}."
             )
@@ -110,11 +134,11 @@ class _Visit:
         """The truth, or at least the photos; and what a table of positions says by itself."""
         files = self.files
         tables = [files.data, files.queries, files.database if files.truth is None else None]
-        before = len(self.told.problems)
+        before = len(self.problems)
         for path in (path for path in tables if path is not None):
             if path.suffix.lower() == ".csv":
-                self.told.problems += check_csv(path)
-        found_in_tables = len(self.told.problems) > before
+                self.problems += check_csv(path)
+        found_in_tables = len(self.problems) > before
         if not files.why_not():
             try:
                 self.truth = open_truth(files, lenient=True)
@@ -129,46 +153,48 @@ class _Visit:
             try:
                 source = open_source(data)
             except PlaceSearchError as why:
-                self._note("data", data, why)
+                self._add_error("data", data, why)
                 return
             self.sources.append(source)
-            self.told.database = len(source.photos)
-            self.told.notes.append(f"{error} They can be indexed and searched, not evaluated.")
+            self.database = len(source.photos)
+            self.notes.append(f"{error} They can be indexed and searched, not evaluated.")
         elif blame:
-            self._note("truth", self.files.split or self.files.truth or self.files.queries, error)
+            self._add_error(
+                "truth", self.files.split or self.files.truth or self.files.queries, error
+            )
 
     def _set_truth(self) -> None:
-        truth, told = self.truth, self.told
+        truth = self.truth
         if truth is None:
             return
-        told.truth, told.protocol = truth, self.protocol or truth.protocol
-        told.database, told.queries = len(truth.database), len(truth.queries)
+        self.protocol = self.protocol or truth.protocol
+        self.database, self.queries = len(truth.database), len(truth.queries)
         try:
             rules = open_protocol(truth, self.protocol)
         except PlaceSearchError as error:
-            self._note("protocol", told.protocol, error)
+            self._add_error("protocol", self.protocol, error)
             return
         right = rules.right()
         without = right.count(0)
-        told.queries_without_positives = without
-        told.chance = chance_at(rules.candidates(), right, self.ns)
+        self.queries_without_positives = without
+        self.chance = chance_at(rules.candidates(), right, self.ks)
         if without == len(right):
             radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
-            mend = (
+            remedy = (
                 f"No query has a right photo{radius}: check the positions of both, or --radius-m."
             )
-            told.problems.append(Problem("no-positives", without, truth.queries[0], mend))
+            self.problems.append(Finding("no-positives", without, truth.queries[0], remedy))
         elif without:
-            told.notes.append(f"{without} queries have no positives and are always wrong.")
+            self.notes.append(f"{without} queries have no positives and are always wrong.")
 
     def open_model(self, model: str | Path | None, threads: int | None) -> None:
         """The model: whole, with a vocabulary, and the one of the index."""
         wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
-        self.told.model = str(wanted)
+        self.model_name = str(wanted)
         try:
             folder = find_model(wanted)
-            self.told.problems += check_centroids(folder)
-            self.told.model = read_card(folder).id
+            self.problems += check_centroids(folder)
+            self.model_name = read_card(folder).id
             if self.index is None:
                 self.model = open_model(folder, mode="throughput", threads=threads)
             else:
@@ -176,14 +202,14 @@ class _Visit:
                     self.index.manifest, folder, mode="throughput", threads=threads
                 )
         except PlaceSearchError as error:
-            self._note("model", wanted, error)
+            self._add_error("model", wanted, error)
             return
         if self.index is not None:
-            self.told.problems += check_index_model(self.index, self.model)
+            self.problems += check_index_model(self.index, self.model)
 
     def look_at_files(self) -> None:
         """Missing files, files that cannot be read, copies, and what an index lacks."""
-        truth, problems = self.truth, self.told.problems
+        truth, problems = self.truth, self.problems
         for source in self.sources:
             problems += check_readable([photo.path for photo in source.photos])
         if truth is None:
@@ -195,15 +221,17 @@ class _Visit:
         if not gone and (self.files.split or self.files.truth):
             unlisted = find_unlisted(truth)
             if unlisted:
-                self.told.notes.append(
+                self.notes.append(
                     f"{len(unlisted)} photos under {truth.root} are not in {truth.name}, such as "
                     f"{unlisted[0]}; they are left out."
                 )
         if self.index is not None:
             lacking = IndexDatabase(self.index, truth).lacking
             if lacking:
-                mend = f"{self.index.folder} does not hold these of the database; index them again."
-                problems.append(Problem("not-in-index", len(lacking), lacking[0], mend))
+                remedy = (
+                    f"{self.index.folder} does not hold these of the database; index them again."
+                )
+                problems.append(Finding("not-in-index", len(lacking), lacking[0], remedy))
 
     def look_at_positions(self) -> None:
         """Positions of the truth, and of names and lists that give two kinds."""
@@ -214,16 +242,14 @@ class _Visit:
             separate = truth.protocol != "leave-one-out"
             metres = [truth.database_metres, *([truth.query_metres] if separate else [])]
             names = [*truth.database, *(truth.queries if separate else ())]
-            self.told.problems += check_metres(
-                names, np.concatenate(metres), places=len(truth.database)
-            )
+            self.problems += check_metres(names, np.concatenate(metres), places=len(truth.database))
         if files.split is not None or files.truth is not None:
             return
         photos = [photo for data in self._listed() for photo in open_source(data).photos]
-        self.told.problems += check_agreement(photos)
+        self.problems += check_agreement(photos)
         if any(data.is_dir() for data in self._listed()):
             names = [photo.name for photo in photos]
-            self.told.problems += check_degrees(names, degrees_of(photos))
+            self.problems += check_degrees(names, degrees_of(photos))
 
     def _listed(self) -> list[Path]:
         """Folders and tables of photos with positions."""
@@ -234,29 +260,28 @@ class _Visit:
 
     def estimate_cost(self) -> None:
         """Memory, disk and time."""
-        told = self.told
-        if self.model is None or not told.database:
+        if self.model is None or not self.database:
             return
         card = self.model.card
         local = card.local_features
         pixels = card.preprocessing.width * card.preprocessing.height
         cells = 0 if local is None else pixels // local.stride**2
         rate = measure_rate(self.model)
-        others = told.queries
+        others = self.queries
         if self.truth is not None:
             others = len(self.truth.photos) - len(set(self.truth.database))
-        told.plan = make_plan(self.model, told.database, others, rate, cells)
-        todo = others if self.index is not None else told.database + others
-        told.seconds = {
+        self.plan = make_plan(self.model, self.database, others, rate, cells)
+        todo = others if self.index is not None else self.database + others
+        self.seconds = {
             "embed": todo / rate,
-            "search": search_seconds(told.database, told.queries, card.dims),
+            "search": search_seconds(self.database, self.queries, card.dims),
             "verify": 0.0,
         }
-        told.problems += check_plan(told.plan)
+        self.problems += check_plan(self.plan)
 
     def fit_to_measure(self) -> bool:
         """Whether a sample can be tried: nothing essential is missing."""
-        if self.truth is None or self.model is None or self.told.chance is None:
+        if self.truth is None or self.model is None or self.chance is None:
             return False
         if self.index is not None and self.index.fingerprint != self.model.fingerprint:
             return False
@@ -270,25 +295,25 @@ class _Visit:
         if part is None:
             return
         try:
-            report = evaluate(part, self.model, at=[1], index=self.index, progress=progress)
+            report = evaluate(part, self.model, ks=[1], index=self.index, progress=progress)
         except PlaceSearchError as error:
-            self._note("sample", self.truth.name, error)
+            self._add_error("sample", self.truth.name, error)
             return
         rules = open_protocol(part)
         recall, chance = report.recall[1], report.chance[1]
-        self.told.sample = {
+        self.sample = {
             "queries": report.queries,
             "database": report.database,
             "recall": {"1": round(recall, 1)},
             "chance": {"1": round(chance, 1)},
         }
         if no_better_than_chance(recall, rules.candidates(), rules.right(), 1):
-            mend = (
+            remedy = (
                 f"Of {report.queries} queries {recall:.1f} % found their place, and chance gives "
                 f"{chance:.1f} %: photos and truth are out of step, or the model sees nothing; "
                 "compare some queries with their positives by eye."
             )
-            self.told.problems.append(Problem("out-of-step", report.queries, part.queries[0], mend))
+            self.problems.append(Finding("out-of-step", report.queries, part.queries[0], remedy))
 
 
 def sample_truth(
@@ -320,8 +345,6 @@ def sample_truth(
     new_row = np.full(len(truth.database) + 1, -1, dtype=np.int64)
     new_row[rows] = np.arange(len(rows))
     times, asked = truth.database_times, truth.query_times
-    # Panoramas are torn apart here.
-    plain = truth.protocol == Tokyo12Protocol.name and not whole_database
     return replace(
         truth,
         database=tuple(truth.database[row] for row in rows.tolist()),
@@ -329,8 +352,8 @@ def sample_truth(
         positives=tuple(
             np.sort(new_row[found][new_row[found] >= 0]) for found in _of(truth.positives, queries)
         ),
-        own=new_row[truth.own[queries]],
-        protocol="raw" if plain or truth.protocol == "leave-one-out" else truth.protocol,
+        self_index=new_row[truth.self_index[queries]],
+        protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,
         database_times=None if times is None else times[rows],
         query_times=None if asked is None else asked[queries],
         database_metres=None,

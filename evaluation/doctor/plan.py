@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from place_search.evaluation.descriptors import CHUNK_BYTES
-from place_search.evaluation.doctor.problem import Problem
+from place_search.evaluation.doctor.diagnosis import Finding
 from place_search.evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
 from place_search.models import CODE_BYTES, Model
 
@@ -72,18 +72,18 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
     }
 
 
-def check_plan(plan: Mapping[str, Any]) -> list[Problem]:
+def check_plan(plan: Mapping[str, Any]) -> list[Finding]:
     """Whether this machine has the memory and the disk."""
     problems = []
     memory, disk = plan["memory_bytes"], plan["disk_bytes"]
-    for kind, needs, mend in (
+    for kind, needs, remedy in (
         ("memory", memory, "close other programs or take a machine with more"),
         ("disk", disk, "make room, or set TMPDIR to a folder on a larger disk"),
     ):
         needed = max(needs["index"], needs["eval"])
         if needed > needs["available"]:
             sizes = f"{needed / 1e9:.1f} GB of {kind} needed, {needs['available'] / 1e9:.1f} free"
-            problems.append(Problem(f"not-enough-{kind}", 1, sizes, f"{sizes}: {mend}."))
+            problems.append(Finding(f"not-enough-{kind}", 1, sizes, f"{sizes}: {remedy}."))
     return problems
 
 

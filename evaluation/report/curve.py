@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from place_search.evaluation.report.svg import document, line, polyline, text
+from markupsafe import Markup
+
+from place_search.evaluation.report.svg import circle, document, line, polyline, text
 from place_search.models import Recall
 
 WIDTH, HEIGHT = 480, 330
@@ -11,7 +13,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 100, 34, 44
 
 def draw_curve(
     recall: Mapping[int, float], chance: Mapping[int, float], published: Sequence[Recall] = ()
-) -> str:
+) -> Markup:
     """An SVG of recall and chance, both in per cent by N, and of published figures."""
     last = max(recall)
 
@@ -41,7 +43,7 @@ def draw_curve(
     for row in published:
         known = {int(n): value for n, value in row.at.items() if int(n) <= last}
         for n, value in known.items():
-            body.append(f'<circle cx="{x(n):.1f}" cy="{y(value):.1f}" r="4.5" class="published"/>')
+            body.append(circle(x(n), y(value), 4.5, "published"))
         if known:
             end = max(known)
             ends.append((y(known[end]), f"{row.kind} {known[end]:.0f}", "published"))
@@ -51,14 +53,10 @@ def draw_curve(
     )
 
 
-def _labels(ends: list[tuple[float, str, str]]) -> list[str]:
+def _labels(ends: list[tuple[float, str, str]]) -> list[Markup]:
     """Names at the ends of the lines, moved apart where they would meet."""
     drawn, floor = [], float("-inf")
     for height, words, kind in sorted(ends):
         floor = max(height, floor + 16)
-        drawn.append(
-            text(WIDTH - _RIGHT + 6, floor + 4, words).replace(
-                "<text", f'<text style="stroke:none" class="{kind}"'
-            )
-        )
+        drawn.append(text(WIDTH - _RIGHT + 6, floor + 4, words, kind=kind))
     return drawn

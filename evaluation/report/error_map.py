@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Container, Sequence
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 
-from place_search.evaluation.report.outcomes import Outcome
-from place_search.evaluation.report.svg import document, line, text
+from place_search.evaluation.report.outcomes import QueryOutcome
+from place_search.evaluation.report.svg import circle, cross, document, line, text
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.positives import plane
@@ -20,8 +20,11 @@ DRAWN = 3000
 
 
 def draw_map(
-    truth: GroundTruth, report: EvalReport, outcomes: Sequence[Outcome], shown: Container[int] = ()
-) -> str | None:
+    truth: GroundTruth,
+    report: EvalReport,
+    outcomes: Sequence[QueryOutcome],
+    shown: Container[int] = (),
+) -> Markup | None:
     """An SVG of places, right queries and wrong ones, each with the way to its first result.
 
     Queries that are `shown` in the page link to what is said of them. None without positions.
@@ -43,7 +46,7 @@ def draw_map(
     drawn = (spots - [low[0], high[1]]) * [scale, -scale] + [left, MARGIN]
 
     body = [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" class="place"/>'
+        circle(x, y, 2, "place")
         for x, y in _spread(np.unique(np.round(drawn[:count], 1), axis=0))
         if math.isfinite(x) and math.isfinite(y)
     ]
@@ -58,27 +61,27 @@ def draw_map(
 
 def _query(
     report: EvalReport,
-    outcome: Outcome,
+    outcome: QueryOutcome,
     spot: tuple[float, float],
     drawn: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
     linked: bool,
-) -> str:
+) -> Markup:
     x, y = spot
     words = f"{outcome.name}: {'right' if outcome.right else 'wrong'}"
     if outcome.error_m is not None:
         words += f", first result {outcome.error_m:,.0f} m away"
     if outcome.right:
-        mark = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="right"/>'
+        mark = circle(x, y, 4, "right")
     else:
-        mark = f'<path d="M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8" class="wrong"/>'
+        mark = cross(x, y, "wrong")
         if outcome.error_m is not None:
             east, north = drawn[int(report.ranked[outcome.query].rows[0])].tolist()
             mark = line(x, y, east, north, "way") + mark
-    mark = f"<g><title>{escape(words)}</title>{mark}</g>"
-    return f'<a href="#q{outcome.query}">{mark}</a>' if linked else mark
+    mark = Markup("<g><title>{}</title>{}</g>").format(words, mark)
+    return Markup('<a href="#q{}">{}</a>').format(outcome.query, mark) if linked else mark
 
 
-def _ruler(scale: float, height: int) -> list[str]:
+def _ruler(scale: float, height: int) -> list[Markup]:
     """A round number of metres, about a fifth of the width."""
     metres = 10 ** math.floor(math.log10(WIDTH / 5 / scale))
     metres *= next(step for step in (5, 2, 1) if step * metres * scale <= WIDTH / 4 or step == 1)

@@ -5,17 +5,18 @@ as the server's pages do: their style is in it.
 """
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from html import escape
 from importlib.resources import files
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.error_map import draw_map
-from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.tables import recall_rows
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -27,7 +28,28 @@ RESULTS = 5
 SIDE = 240
 
 
-def choose_shown(outcomes: Sequence[Outcome]) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A photo in a card; `photo` is its number in the album, `kind` its class in the style."""
+
+    kind: str
+    photo: int
+    alt: str
+    label: str
+    name: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A query with its first results, and with a right photo where these show none."""
+
+    outcome: QueryOutcome
+    verdict: str
+    figures: Sequence[Figure]
+
+
+def choose_shown(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
     """The queries to show, in their order: spread evenly over wrong ones and over right ones."""
     wrong = [outcome for outcome in outcomes if not outcome.right]
     right = [outcome for outcome in outcomes if outcome.right]
@@ -36,7 +58,7 @@ def choose_shown(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return sorted(chosen, key=lambda outcome: outcome.query)
 
 
-def _spread(outcomes: list[Outcome], count: int) -> list[Outcome]:
+def _spread(outcomes: list[QueryOutcome], count: int) -> list[QueryOutcome]:
     if count == 0:
         return []
     rows = np.unique(np.linspace(0, len(outcomes) - 1, count).astype(np.int64))
@@ -46,40 +68,41 @@ def _spread(outcomes: list[Outcome], count: int) -> list[Outcome]:
 def render_page(
     truth: GroundTruth,
     report: EvalReport,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[QueryOutcome],
     curve: tuple[Mapping[int, float], Mapping[int, float]],
 ) -> str:
     """The whole page; `curve` is recall and chance by N."""
     shown = choose_shown(outcomes)
     album = _Album(truth)
-    cards = "\n".join(_card(truth, report, outcome, album) for outcome in shown)
+    cards = [_card(truth, report, outcome, album) for outcome in shown]
     drawn = draw_map(truth, report, outcomes, {outcome.query for outcome in shown})
-    wrong = sum(not outcome.right for outcome in outcomes)
-    wrong_shown = sum(not outcome.right for outcome in shown)
-    parts = {
-        "title": escape(f"{report.model} on {truth.name}"),
-        "about": escape(_about(report)),
-        "table": _table(report),
-        "warnings": "".join(f'<p class="warning">{escape(text)}</p>' for text in report.warnings),
-        "curve": draw_curve(*curve, report.published),
-        "map": drawn or "<p>There is no map: the truth has no positions.</p>",
-        "errors": escape(_errors(outcomes, report)) if drawn else "",
-        "legend": "" if drawn else "hidden",
-        "cards": cards,
-        "shown": _shown(len(shown), len(outcomes), wrong_shown, wrong),
-        "all_count": str(len(shown)),
-        "wrong_count": str(wrong_shown),
-    }
-    page = _asset("page.html")
-    for name, value in parts.items():
-        page = page.replace(f"<!--{name}-->", value)
-    style = (files("place_search.web") / "style.css").read_text("utf-8") + _asset("page.css")
-    page = page.replace("/*style*/", style).replace("/*script*/", _asset("page.js"))
-    return page.replace("/*photos*/", json.dumps(album.photos))
+    head, rows = recall_rows(report)
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        truth=truth,
+        report=report,
+        head=head,
+        rows=rows,
+        curve=draw_curve(*curve, report.published),
+        map=drawn,
+        errors=_errors(outcomes, report) if drawn else "",
+        cards=cards,
+        wrong=sum(not outcome.right for outcome in outcomes),
+        wrong_shown=sum(not outcome.right for outcome in shown),
+        photos=album.photos,
+        style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
+        script=_asset(__package__, "page.js"),
+    )
 
 
-def _asset(name: str) -> str:
-    return (files("place_search.evaluation.report") / name).read_text("utf-8")
+def _asset(package: str, name: str) -> Markup:
+    """A file of ours that goes into the page as it is."""
+    return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text
 
 
 class _Album:
@@ -90,12 +113,12 @@ class _Album:
         self._numbers: dict[str, int] = {}
         self.photos: list[str] = []
 
-    def image(self, name: str, words: str) -> str:
-        """The HTML of a photo."""
+    def add(self, name: str) -> int:
+        """The number of a photo, which is read where it is new."""
         if name not in self._numbers:
             self._numbers[name] = len(self.photos)
             self.photos.append(self._small(name))
-        return f'<img data-photo="{self._numbers[name]}" alt="{escape(words)}">'
+        return self._numbers[name]
 
     def _small(self, name: str) -> str:
         try:
@@ -109,43 +132,32 @@ class _Album:
         return base64.b64encode(jpeg).decode("ascii")
 
 
-def _card(truth: GroundTruth, report: EvalReport, outcome: Outcome, album: _Album) -> str:
-    found, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
-    figures = [_figure("asked", album.image(outcome.name, "Query"), "Query", outcome.name)]
-    for rank, row in enumerate(found.rows[:RESULTS].tolist(), 1):
+def _card(truth: GroundTruth, report: EvalReport, outcome: QueryOutcome, album: _Album) -> Card:
+    results, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
+    figures = [Figure("asked", album.add(outcome.name), "Query", "Query", outcome.name)]
+    for rank, row in enumerate(results.rows[:RESULTS].tolist(), 1):
         verdict = "right" if row in right else "wrong"
         name = truth.database[row]
         figures.append(
-            _figure(
+            Figure(
                 verdict,
-                album.image(name, f"Result {rank}, {verdict}"),
+                album.add(name),
+                f"Result {rank}, {verdict}",
                 f"{rank} · {verdict}",
                 name,
-                f"{found.similarities[rank - 1]:.3f}{_away(truth, outcome.query, row)}",
+                f"{results.similarities[rank - 1]:.3f}{_away(truth, outcome.query, row)}",
             )
         )
     seen = outcome.first_right is not None and outcome.first_right <= RESULTS
     if right and not seen:
-        ranked = [row for row in found.rows.tolist() if row in right]
+        ranked = [row for row in results.rows.tolist() if row in right]
         row = ranked[0] if ranked else min(right)
         name = truth.database[row]
         away = _away(truth, outcome.query, row).removeprefix(", ")
-        image = album.image(name, "A right place")
-        figures.append(_figure("answer", image, "What was right", name, away))
-    kind = "is-right" if outcome.right else "is-wrong"
-    return (
-        f'<article id="q{outcome.query}" class="{kind}"><h3>{escape(_verdict(outcome, report))}'
-        f'</h3><div class="strip" tabindex="0" role="group" aria-label="{escape(outcome.name)}">'
-        f"{''.join(figures)}</div></article>"
-    )
-
-
-def _figure(kind: str, image: str, label: str, name: str, detail: str = "") -> str:
-    detail = f"<small>{escape(detail)}</small>" if detail else ""
-    return (
-        f'<figure class="{kind}">{image}<figcaption><b>{escape(label)}</b>'
-        f"<span>{escape(name).replace('/', '/<wbr>')}</span>{detail}</figcaption></figure>"
-    )
+        figures.append(
+            Figure("answer", album.add(name), "A right place", "What was right", name, away)
+        )
+    return Card(outcome, _verdict(outcome, report), figures)
 
 
 def _away(truth: GroundTruth, query: int, row: int) -> str:
@@ -155,7 +167,7 @@ def _away(truth: GroundTruth, query: int, row: int) -> str:
     return f", {metres:,.0f} m away" if np.isfinite(metres) else ""
 
 
-def _verdict(outcome: Outcome, report: EvalReport) -> str:
+def _verdict(outcome: QueryOutcome, report: EvalReport) -> str:
     if outcome.right:
         return "Right"
     if not outcome.asked:
@@ -168,24 +180,7 @@ def _verdict(outcome: Outcome, report: EvalReport) -> str:
     return f"Wrong: the first right result is number {outcome.first_right}"
 
 
-def _about(report: EvalReport) -> str:
-    return (
-        f"Protocol {report.protocol}: {report.says}. Shares are of all {report.queries:,} queries, "
-        f"{report.queries_without_positives:,} of them without positives, against "
-        f"{report.database:,} database photos."
-    )
-
-
-def _table(report: EvalReport) -> str:
-    head, rows = recall_rows(report)
-    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _errors(outcomes: Sequence[Outcome], report: EvalReport) -> str:
+def _errors(outcomes: Sequence[QueryOutcome], report: EvalReport) -> str:
     errors = [outcome.error_m for outcome in outcomes if outcome.error_m is not None]
     if report.error_m is None:
         return ""
@@ -196,13 +191,4 @@ def _errors(outcomes: Sequence[Outcome], report: EvalReport) -> str:
     return (
         f"From a query to its first result: {report.error_m[50]:,.0f} m at the median, "
         f"{report.error_m[90]:,.0f} m or less for 90 %; {shares}."
-    )
-
-
-def _shown(shown: int, total: int, wrong_shown: int, wrong: int) -> str:
-    if shown == total:
-        return f"All {total:,} queries: {wrong:,} wrong, {total - wrong:,} right."
-    return (
-        f"{shown:,} of {total:,} queries, spread evenly: {wrong_shown:,} of the {wrong:,} wrong "
-        f"and {shown - wrong_shown:,} of the {total - wrong:,} right ones; queries.csv has all."
     )

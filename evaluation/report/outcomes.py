@@ -11,7 +11,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class QueryOutcome:
     """One query's results.
 
     `first_right` is the rank of its first right result, or None where none of those kept is right;
@@ -31,12 +31,12 @@ class Outcome:
         return self.first_right == 1
 
 
-def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[Outcome]:
+def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
     """The outcome of each query, in their order."""
     first = first_hits([found.rows for found in report.ranked], report.positives)
     errors = position_errors(truth, report.ranked)
     return [
-        Outcome(
+        QueryOutcome(
             query=query,
             name=truth.queries[query],
             first_right=int(rank) if np.isfinite(rank) else None,

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
@@ -42,7 +42,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
     lines = [
         f"# {report.model} on {truth.name}",
         "",
-        f"Protocol {report.protocol}: {report.says}.",
+        f"Protocol {report.protocol}: {report.description}.",
         f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
         f"without positives, against {report.database} database photos.",
         "",
@@ -60,7 +60,7 @@ def recall_csv(report: EvalReport) -> str:
     return _csv([head, *rows])
 
 
-def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Outcome]) -> str:
+def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
     """A line for each query: its first result, and the rank of its first right one."""
     lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
     for outcome in outcomes:

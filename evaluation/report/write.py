@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from place_search.core.files import write_whole
 from place_search.evaluation.errors import TruthError
-from place_search.evaluation.protocols import open_protocol
+from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page
@@ -32,7 +33,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     chance = chance_at(rules.candidates(), rules.right(), ns)
     outcomes = outcomes_of(truth, report)
     body = {
-        **report.to_json(),
+        **report.to_dict(),
         "truth": truth.name,
         "radius_m": truth.radius_m,
         "curve": {
@@ -51,7 +52,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (out / name).write_text(text, "utf-8")
+            write_whole(out / name, text.encode())
     except OSError as error:
         raise TruthError(
             f"The report cannot be written to {out} ({error.strerror}); name another folder."

@@ -20,8 +20,8 @@ class GroundTruth:
     """Queries, database and positives of one evaluation.
 
     Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
-    `queries[i]`, ascending; it may be empty. `own[i]` is the database row of that query itself,
-    which never counts as one of its results, or -1 where the query is not in the database.
+    `queries[i]`, ascending; it may be empty. `self_index[i]` is the database row of that query
+    itself, which never counts as one of its results, or -1 where the query is not in the database.
 
     `name` says which data this is, `protocol` how it is measured unless one is asked for, and
     `missing` which photos do not exist. Positions are there where positives come from a radius;
@@ -32,7 +32,7 @@ class GroundTruth:
     database: tuple[str, ...]
     queries: tuple[str, ...]
     positives: tuple[Rows, ...]
-    own: Rows
+    self_index: Rows
     name: str = ""
     protocol: str = "truth-csv"
     radius_m: float | None = None

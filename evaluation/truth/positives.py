@@ -14,12 +14,12 @@ RADIUS_M = 25.0
 
 
 def within(
-    database: Metres, queries: Metres, radius_m: float, *, own: Rows | None = None
+    database: Metres, queries: Metres, radius_m: float, *, self_index: Rows | None = None
 ) -> tuple[Rows, ...]:
     """For each query the rows of the database at most `radius_m` away, ascending.
 
-    A photo without a position (NaN) is near nothing, and query i has not its own row `own[i]`
-    (-1 for none).
+    A photo without a position (NaN) is near nothing, and query i is not near its own
+    row `self_index[i]` (-1 for none).
     """
     from scipy.spatial import cKDTree  # 0.2 s that other truths need not wait for
 
@@ -32,8 +32,8 @@ def within(
         )
         for query, rows in zip(asking.tolist(), near, strict=True):
             found[query] = placed[np.array(rows, dtype=np.int64)]
-            if own is not None and own[query] >= 0:
-                found[query] = found[query][found[query] != own[query]]
+            if self_index is not None and self_index[query] >= 0:
+                found[query] = found[query][found[query] != self_index[query]]
     return tuple(found)
 
 

@@ -21,7 +21,14 @@ from place_search.indexer.storage.commit import check_folder, current, finalize_
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
-from place_search.indexer.storage.plan import Entry, Header, Journal, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import (
+    Header,
+    Journal,
+    PhotoEntries,
+    Plan,
+    cut,
+    shard_photos,
+)
 from place_search.indexer.stores.store_card import AUTO, EXACT_BYTES, StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -134,9 +141,7 @@ def _draft(
     parts = cut(range(len(photos)), per_shard)
     return VersionSpec(
         request=f"index {store.requested}{'' if cells else ' without cells'}",
-        plan=Plan(
-            first_free_number(old), parts, lambda place_id: Entry(place_id, photos[place_id])
-        ),
+        plan=Plan(first_free_number(old), parts, PhotoEntries(photos)),
         model_entry=model_entry(model),
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),

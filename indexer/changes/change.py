@@ -25,13 +25,8 @@ from place_search.indexer.places import PhotoNote
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
-from place_search.indexer.storage.manifest import (
-    FORMAT_VERSION,
-    Manifest,
-    Skipped,
-    read_manifest,
-)
-from place_search.indexer.storage.plan import Entry, Journal, Plan, cut, shard_photos
+from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
+from place_search.indexer.storage.plan import Entry, Journal, ListedEntries, Plan, cut, shard_photos
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -94,9 +89,7 @@ class Change:
         )
         return VersionSpec(
             request=request,
-            plan=Plan(
-                first_free_number(self.manifest), parts, lambda place_id: entries[place_id - first]
-            ),
+            plan=Plan(first_free_number(self.manifest), parts, ListedEntries(first, entries)),
             model_entry=self.manifest.model,
             source=self.manifest.source,
             next_place_id=first + len(entries),

@@ -34,7 +34,7 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.plan import Entry, Plan
+from place_search.indexer.storage.plan import PhotoEntries, Plan
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
 from place_search.indexer.stores.store_card import store_card
@@ -229,9 +229,7 @@ def _mend(
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     draft = VersionSpec(
         request="repair",
-        plan=Plan(
-            first_free_number(manifest), parts, lambda place_id: Entry(place_id, photos[place_id])
-        ),
+        plan=Plan(first_free_number(manifest), parts, PhotoEntries(photos)),
         model_entry=manifest.model,
         source=manifest.source,
         next_place_id=manifest.next_place_id,

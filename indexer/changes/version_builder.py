@@ -148,17 +148,16 @@ class VersionBuilder:
 
         Where there are `workers`, they make the shards, of which none may copy rows.
         """
-        self.workers = workers
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress, clock
-        self.journal = Journal(folder)
+        self.journal, self.workers = Journal(folder), workers
 
     def run(self, decoders: int = DECODERS) -> Outcome:
         """Make what is missing, and commit."""
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
-        kept_names = [name for done in keep for name in done.files]
-        collect_garbage(self.folder, [*kept_names, *(self.old.files if self.old else ())])
+        kept = [*(self.old.files if self.old else ()), *(n for done in keep for n in done.files)]
+        collect_garbage(self.folder, kept)
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
@@ -169,8 +168,7 @@ class VersionBuilder:
         manifest.write(self.folder)
         finish(self.folder, manifest, self.journal)
         skipped = [photo for done in self._finished() for photo in done.skipped]
-        notes = [note for done in self._finished() for note in done.notes]
-        return Outcome(manifest, skipped, reused, notes)
+        return Outcome(manifest, skipped, reused, [n for d in self._finished() for n in d.notes])
 
     def _finished(self) -> list[Finished]:
         return [self.journal.finished[number] for number in sorted(self.journal.finished)]
@@ -200,21 +198,12 @@ class VersionBuilder:
             return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
 
-        def photos() -> Iterator[tuple[int, PlacePhoto]]:
-            for index in missing:
-                shard = plan.shard(index)
-                # Before the photos are read: one that changes while they are is then noticed.
-                waiting[index] = (shard, shard.inputs())
-                for entry in shard.entries:
-                    if entry.photo is not None and entry.copied is None:
-                        yield entry.place_id, entry.photo
-
         root = Path(self.draft.source["root"])
         embedded = (
             _nothing()
             if self.model is None
             else embed_photos(
-                photos(),
+                self._photos(missing, waiting),
                 root,
                 self.model,
                 self.clock,
@@ -241,6 +230,18 @@ class VersionBuilder:
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
                 self._write_shard(shard, inputs, rows, skipped)
+
+    def _photos(
+        self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]]
+    ) -> Iterator[tuple[int, PlacePhoto]]:
+        """The photos to embed for the missing shards, which `waiting` gets with their inputs."""
+        for index in missing:
+            shard = self.draft.plan.shard(index)
+            # Before the photos are read: one that changes while they are is then noticed.
+            waiting[index] = (shard, shard.inputs())
+            for entry in shard.entries:
+                if entry.photo is not None and entry.copied is None:
+                    yield entry.place_id, entry.photo
 
     def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
         """Let others make the missing shards."""
@@ -287,8 +288,8 @@ class VersionBuilder:
                 }
                 for name, image in images.items():
                     files[name] = write_whole(self.folder / name, image(rows))
-            left_out, notes = tuple(skipped), notes_of(rows)
-            self.journal.add(Finished(shard.number, inputs, len(rows), files, left_out, notes))
+            made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
+            self.journal.add(Finished(*made))
 
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""

@@ -136,7 +136,8 @@ class Manifest:
 
 def store_file(kind: str) -> str:
     """What the file of a kind of vector store is called."""
-    return f"index.{'faiss' if kind in FAISS_KINDS else kind}"
+    # Format version 1 called the exact store flat.
+    return f"index.{'faiss' if kind in (*FAISS_KINDS, 'flat') else kind}"
 
 
 def is_fixed_name(name: str) -> bool:

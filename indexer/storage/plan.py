@@ -7,10 +7,10 @@ shards end and comes to the same files.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from place_search.core.files import FileStamp, sha256_of, sync_folder, write_whole
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -43,6 +43,45 @@ class Entry:
     place_id: int
     photo: PlacePhoto | None = None
     copied: int | None = None
+
+
+class Entries(Protocol):
+    """What becomes of each place of a plan, worked out when its shard is made."""
+
+    def of(self, place_id: int) -> Entry:
+        """The entry of a place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEntries:
+    """Places that are made of photos, by their ids."""
+
+    photos: Sequence[PlacePhoto] | Mapping[int, PlacePhoto]
+
+    def of(self, place_id: int) -> Entry:
+        """The entry of a place."""
+        return Entry(place_id, self.photos[place_id])
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntries:
+    """Entries of places with consecutive ids, the first of which is `first_id`."""
+
+    first_id: int
+    entries: Sequence[Entry]
+
+    def of(self, place_id: int) -> Entry:
+        """The entry of a place."""
+        return self.entries[place_id - self.first_id]
+
+
+class CopiedEntries:
+    """Places whose rows are copied as they are."""
+
+    def of(self, place_id: int) -> Entry:
+        """The entry of a place."""
+        return Entry(place_id, copied=place_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +119,12 @@ def _said(photo: PlacePhoto) -> tuple[object, ...]:
 class Plan:
     """All shards to make, in order; their numbers start at `first_number`.
 
-    `parts` are the place ids of each, and `entry` says of an id what becomes of it.
+    `parts` are the place ids of each, and `entries` say what becomes of each.
     """
 
     first_number: int
     parts: Sequence[Sequence[int]]
-    entry: Callable[[int], Entry]
+    entries: Entries
 
     @property
     def places(self) -> int:
@@ -97,7 +136,7 @@ class Plan:
 
     def shard(self, index: int) -> ShardPlan:
         """The index-th shard of the plan."""
-        entries = [self.entry(int(place_id)) for place_id in self.parts[index]]
+        entries = [self.entries.of(int(place_id)) for place_id in self.parts[index]]
         return ShardPlan(self.first_number + index, entries)
 
     def __iter__(self) -> Iterator[ShardPlan]:

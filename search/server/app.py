@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
 
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
@@ -38,6 +39,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.reload import POLL_SECONDS, Reloader
+from place_search.search.server.roles import access_of
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
 from place_search.search.server.routes import health as routes_health
@@ -74,6 +76,24 @@ _SECURITY = {
 }
 
 
+ROUTERS = (
+    routes_search.router,
+    routes_compare.router,
+    routes_explain.router,
+    routes_map.router,
+    routes_places.router,
+    routes_writing.router,
+    routes_reports.router,
+    routes_health.router,
+)
+
+
+def routes_of(app: FastAPI) -> list[BaseRoute]:
+    """All routes of an application, those of its routers among them."""
+    own = [route for route in app.routes if isinstance(route, Route)]
+    return [*(route for router in ROUTERS for route in router.routes), *own]
+
+
 def create_app(
     engine: "Engine | EngineLoader",
     options: ServerOptions | None = None,
@@ -100,6 +120,7 @@ def create_app(
         summary="Find the place of a photo.",
         version=_version(),
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
@@ -112,17 +133,20 @@ def create_app(
         app.state.reloader = Reloader(service, index_folder, engine, poll_seconds=poll_seconds)
         if options.writable and decoder is not None:
             app.state.writer = Writer(service, index_folder, decoder, engine)
-    for routes in (
-        *(routes_search, routes_compare, routes_explain),
-        *(routes_map, routes_places, routes_writing, routes_reports, routes_health),
-    ):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     add_docs(app)
     add_page(app, tiles=_add_ground(app, options), reports=service.reports.served)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
-    app.add_middleware(ApiKeyMiddleware, keys=keys, public=options.public, rate=options.rate)
+    app.add_middleware(
+        ApiKeyMiddleware,
+        routes=routes_of(app),
+        keys=keys,
+        public=options.public,
+        rate=options.rate,
+    )
     if options.allowed_hosts is not None:
         app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
@@ -205,10 +229,15 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(problem.pop("$defs"))
         schemas["ProblemReply"] = problem
         schema["components"]["securitySchemes"] = _SECURITY
+        closed = {
+            route.path
+            for route in routes_of(app)
+            if isinstance(route, Route) and access_of(route) != "open"
+        }
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] |= _documented(WRONG_HOST)
-                if path.startswith("/v1/"):
+                if path in closed:
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)
                 if method == "post":

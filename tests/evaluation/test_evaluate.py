@@ -56,7 +56,7 @@ def test_scenes_are_found_again(root: Path, model: Model) -> None:
     assert not report.warnings
     assert seen == [(done, 16) for done in range(1, 17)]
 
-    printed = json.loads(json.dumps(report.to_json()))
+    printed = json.loads(json.dumps(report.to_dict()))
     assert list(printed)[: len(KEYS)] == KEYS
     assert printed["model"] == "lite0-netvlad"
     assert (printed["database"], printed["queries"]) == (SCENES, SCENES)
@@ -68,7 +68,7 @@ def test_scenes_are_found_again(root: Path, model: Model) -> None:
 
 def test_a_truth_out_of_step_is_called_chance_level(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "shifted.csv", turned=1), root)
-    report = evaluate(truth, model, at=[1])
+    report = evaluate(truth, model, ks=[1])
     assert report.recall[1] == 0
     assert len(report.warnings) == 1
     assert "no better than the 12.5 % of a random ranking" in report.warnings[0]
@@ -77,7 +77,7 @@ def test_a_truth_out_of_step_is_called_chance_level(root: Path, model: Model) ->
 def test_a_query_never_finds_itself(root: Path, model: Model) -> None:
     path = root / "itself.csv"
     path.write_text("query,positives\nplaces/0.jpg,queries/0.jpg\nplaces/1.jpg,places/0.jpg\n")
-    report = evaluate(read_truth_csv(path, root, root), model, at=[1])
+    report = evaluate(read_truth_csv(path, root, root), model, ks=[1])
     # The photo itself would be first in both; without it, the other view of scene 0 is.
     assert report.recall[1] == 50.0
     assert report.database == 2 * SCENES
@@ -87,7 +87,7 @@ def test_a_query_never_finds_itself(root: Path, model: Model) -> None:
 def test_queries_without_positives_stay_in_the_denominator(root: Path, model: Model) -> None:
     path = root / "without.csv"
     path.write_text("query,positives\nqueries/0.jpg,places/0.jpg\nqueries/1.jpg,\n")
-    report = evaluate(read_truth_csv(path, root, root / "places"), model, at=[1, SCENES])
+    report = evaluate(read_truth_csv(path, root, root / "places"), model, ks=[1, SCENES])
     assert report.queries_without_positives == 1
     assert report.recall == {1: 50.0, SCENES: 50.0}
     assert report.chance[SCENES] == 50.0
@@ -103,12 +103,12 @@ def test_unreadable_photos_are_listed_and_count_as_wrong(
     (tmp_path / "q1.jpg").write_bytes(whole[: len(whole) // 2])
     truth = tmp_path / "truth.csv"
     truth.write_text("query,positives\nq0.jpg,a.jpg;c.jpg\nq1.jpg,b.jpg\n")
-    report = evaluate(read_truth_csv(truth, tmp_path), model, at=[1, 3])
+    report = evaluate(read_truth_csv(truth, tmp_path), model, ks=[1, 3])
     assert report.recall == {1: 50.0, 3: 50.0}
     assert [photo.name for photo in report.unreadable] == ["c.jpg", "q1.jpg"]
     assert all(photo.reason for photo in report.unreadable)
     assert "2 of the photos could not be read; 1 of them are queries" in report.warnings[0]
-    assert report.to_json()["unreadable"][0]["name"] == "c.jpg"
+    assert report.to_dict()["unreadable"][0]["name"] == "c.jpg"
 
 
 def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: Path) -> None:
@@ -159,11 +159,11 @@ def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model
 
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     backwards = Backwards()
-    report = evaluate(truth, model, at=[1, SCENES], reranker=backwards)
+    report = evaluate(truth, model, ks=[1, SCENES], reranker=backwards)
     assert backwards.seen == [*truth.database, *truth.queries]
     assert report.recall == {1: 0.0, SCENES: 100.0}
     assert report.unverified == {1: 100.0, SCENES: 100.0}
-    assert report.to_json()["unverified"] == {"1": 100.0, str(SCENES): 100.0}
+    assert report.to_dict()["unverified"] == {"1": 100.0, str(SCENES): 100.0}
 
 
 def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
@@ -185,15 +185,15 @@ def test_protocols_are_measured_end_to_end(
     times = ([1, 2, 2, 2, 2], [1])
     file = write_mat(tmp_path / "split.mat", database, {"q.jpg": (0.0, 0.0)}, times=times)
     truth = read_split_truth(file, tmp_path)
-    report = evaluate(truth, model, at=[1, 4])
+    report = evaluate(truth, model, ks=[1, 4])
     assert report.protocol == "timestamp"
     assert report.ranked[0].rows.tolist()[0] == 1
     assert report.recall == {1: 100.0, 4: 100.0}
     assert report.chance == {1: 25.0, 4: 100.0}
-    raw = evaluate(truth, model, at=[1], protocol="raw")
+    raw = evaluate(truth, model, ks=[1], protocol="raw")
     assert raw.ranked[0].rows.tolist()[0] == 0
     assert raw.chance == {1: 40.0}
-    tokyo = evaluate(truth, model, at=[1], protocol="tokyo-12")
+    tokyo = evaluate(truth, model, ks=[1], protocol="tokyo-12")
     assert tokyo.ranked[0].rows.tolist() == [0]
 
 

@@ -17,7 +17,7 @@ def make_truth(
     size: int,
     positives: list[list[int]],
     *,
-    own: list[int] | None = None,
+    self_index: list[int] | None = None,
     times: tuple[list[int], list[int]] | None = None,
 ) -> GroundTruth:
     return GroundTruth(
@@ -25,7 +25,7 @@ def make_truth(
         database=tuple(f"{row}.jpg" for row in range(size)),
         queries=tuple(f"q{query}.jpg" for query in range(len(positives))),
         positives=tuple(np.array(rows, dtype=np.int64) for rows in positives),
-        own=np.array(own or [-1] * len(positives), dtype=np.int64),
+        self_index=np.array(self_index or [-1] * len(positives), dtype=np.int64),
         name="made",
         protocol="raw",
         database_times=None if times is None else np.array(times[0], dtype=np.float64),
@@ -73,7 +73,7 @@ def test_timestamp_drops_the_query_s_own_visit(
 
 
 def test_raw_keeps_all_and_does_not_count_the_own_photo() -> None:
-    truth = make_truth(5, [[1], [2, 3]], own=[0, -1])
+    truth = make_truth(5, [[1], [2, 3]], self_index=[0, -1])
     assert kept(truth, "raw", np.array([4, 3, 2, 1]), 3) == [4, 3, 2]
     rules = open_protocol(truth)
     assert rules.name == "raw"
@@ -109,8 +109,8 @@ def test_what_a_protocol_needs_is_said() -> None:
     for name, says in {
         "timestamp": "needs a split with timestamps",
         "leave-one-out": "needs one folder or CSV of photos with positions",
-        "pitts": "no protocol 'pitts'; choose one of raw, tokyo-12, timestamp",
+        "pitts": "no protocol 'pitts'; choose one of leave-one-out, raw, timestamp, tokyo-12, tr",
     }.items():
         with pytest.raises(TruthError, match=says):
             open_protocol(truth, name)
-    assert open_protocol(make_truth(2, [[1], [0]], own=[0, 1]), "leave-one-out")
+    assert open_protocol(make_truth(2, [[1], [0]], self_index=[0, 1]), "leave-one-out")

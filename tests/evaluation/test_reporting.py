@@ -24,7 +24,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
-from place_search.evaluation.report.outcomes import Outcome
+from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
 
@@ -51,7 +51,7 @@ def measured(
     asked |= {"1.jpg": (200.0, 100.0), "4.jpg": (9000.0, 0.0)}
     truth = read_split_truth(write_mat(root / "town_test.mat", spots, asked), root)
     figures = [Recall("Town-test", "published", {"1": 84.1, "10": 95.5}, "Table 1")]
-    return truth, replace(evaluate(truth, model, at=[1, 2]), published=figures)
+    return truth, replace(evaluate(truth, model, ks=[1, 2]), published=figures)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalRe
         *("index.html", "queries.csv", "recall.csv", "recall.md", "recall.svg", "report.json")
     ]
     body = json.loads((folder / "report.json").read_text("utf-8"))
-    assert body["recall"] == report.to_json()["recall"]
+    assert body["recall"] == report.to_dict()["recall"]
     assert (body["truth"], body["radius_m"], body["queries"]) == ("town_test", 25.0, 5)
     assert list(body["curve"]["recall"]) == ["1", "2", "3", "4"]
     assert body["published"][0]["at"]["1"] == 84.1
@@ -94,6 +94,18 @@ def test_every_query_has_its_line(folder: Path) -> None:
     assert int(wrong["first_right"]) > 1
     assert (unreadable["first_result"], unreadable["error_m"]) == ("", "")
     assert (nowhere["positives"], nowhere["first_right"]) == ("0", "")
+
+
+def test_what_the_data_is_called_is_text(
+    measured: tuple[GroundTruth, EvalReport], tmp_path: Path
+) -> None:
+    truth, report = measured
+    named = replace(report, model="<script>alert(1)</script>", warnings=["R@1 < 5 & <i>"])
+    page = write_report(replace(truth, name='"><img src=x>'), named, tmp_path).read_text("utf-8")
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; on &#34;&gt;&lt;img src=x&gt;" in page
+    assert "R@1 &lt; 5 &amp; &lt;i&gt;" in page
+    assert "<b> &" not in page
 
 
 @pytest.fixture(scope="module")
@@ -175,15 +187,15 @@ def test_a_truth_without_positions_has_no_map(
         draw(tmp_path / f"{name}.jpg", 0)
     (tmp_path / "truth.csv").write_text("query,positives\nq.jpg,a.jpg\n")
     truth = read_truth_csv(tmp_path / "truth.csv", tmp_path)
-    text = write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "out").read_text("utf-8")
+    text = write_report(truth, evaluate(truth, model, ks=[1]), tmp_path / "out").read_text("utf-8")
     assert "There is no map: the truth has no positions." in text
     with pytest.raises(TruthError, match="cannot be written"):
-        write_report(truth, evaluate(truth, model, at=[1]), tmp_path / "a.jpg")
+        write_report(truth, evaluate(truth, model, ks=[1]), tmp_path / "a.jpg")
 
 
 def test_of_many_queries_some_are_shown() -> None:
-    def outcome(query: int, right: bool) -> Outcome:
-        return Outcome(query, f"{query}", 1 if right else None, None, True, True)
+    def outcome(query: int, right: bool) -> QueryOutcome:
+        return QueryOutcome(query, f"{query}", 1 if right else None, None, True, True)
 
     mixed = choose_shown([outcome(query, query % 10 > 0) for query in range(5000)])
     assert len(mixed) == SHOWN

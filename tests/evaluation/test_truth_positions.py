@@ -100,7 +100,7 @@ def test_a_split_s_queries_are_under_their_own_folder(tmp_path: Path, write_mat:
     truth = read_split_truth(file, root)
     assert truth.queries == tuple(f"queries/{name}" for name in QUERIES)
     # The first query is called as a database photo is, but it is another photo.
-    assert truth.own.tolist() == [-1, -1, -1]
+    assert truth.self_index.tolist() == [-1, -1, -1]
     assert [rows.tolist() for rows in truth.positives] == [[0, 1, 2], [5], []]
     assert (truth.missing, truth.radius_m, truth.protocol) == ((), 25.0, "raw")
     wide = read_split_truth(file, root, radius_m=100)
@@ -190,7 +190,7 @@ def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
     truth = open_truth(TruthFiles(data=tmp_path))
     assert truth.protocol == "leave-one-out"
     assert truth.queries == truth.database == ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
-    assert truth.own.tolist() == [0, 1, 2, 3, 4]
+    assert truth.self_index.tolist() == [0, 1, 2, 3, 4]
     assert [rows.tolist() for rows in truth.positives] == [[1], [0], [], [], []]
 
 

@@ -9,13 +9,16 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
-from place_search.search.server.app import create_app
+from place_search.search.server.app import create_app, routes_of
+from place_search.search.server.content import page
 from place_search.search.server.keys import ApiKey, Role, find_key, new_key, parse_keys, read_keys
 from place_search.search.server.middleware.access import MAX_CLIENTS, ApiKeyMiddleware, TokenBuckets
 from place_search.search.server.options import ServerOptions
+from place_search.search.server.roles import access_of, allows, find_access
 
 Ask = Callable[..., httpx.Response]
 
@@ -99,6 +102,49 @@ def test_without_a_key_only_health_and_page_answer(
         assert response.headers["x-content-type-options"] == "nosniff"
 
 
+ACCESS = {
+    "open": {
+        *("GET /livez", "GET /readyz", "GET /problems/{name}", "GET /openapi.json"),
+        *("GET /docs", "GET /page.json"),
+    },
+    "read": {
+        *("POST /v1/search", "POST /v1/compare", "POST /compare", "POST /v1/explain"),
+        *("GET /v1/index", "GET /v1/model", "GET /v1/places", "GET /v1/places/{place_id}"),
+        *("GET /v1/places/{place_id}/image", "GET /v1/places/{place_id}/thumbnail"),
+        *("GET /v1/reports", "GET /reports/{name}/", "GET /reports/{name}/{file}", "GET /metrics"),
+    },
+    "write": {"POST /v1/places", "DELETE /v1/places/{place_id}"},
+}
+"""Who may ask what, apart from the pages' files, which are open."""
+
+
+def test_every_route_declares_who_may_ask_it(engine: Engine) -> None:
+    declared: dict[Any, set[str]] = {}
+    files = 0
+    for route in routes_of(create_app(engine)):
+        assert isinstance(route, Route)
+        if isinstance(route.endpoint, page._File):
+            assert access_of(route) == "open"
+            files += 1
+            continue
+        for method in (route.methods or set()) - {"HEAD"}:
+            declared.setdefault(access_of(route), set()).add(f"{method} {route.path}")
+    assert files > 40
+    assert declared == ACCESS
+
+
+def test_a_route_that_declares_nothing_is_closed(engine: Engine, keys: list[ApiKey]) -> None:
+    async def forgotten(request: Any) -> None:
+        raise AssertionError(request)
+
+    scope = {"type": "http", "method": "GET", "path": "/forgotten"}
+    assert find_access([Route("/forgotten", forgotten)], scope) is None
+    middleware = ApiKeyMiddleware(create_app(engine), [Route("/forgotten", forgotten)], keys)
+    refusal = middleware._refusal({**scope, "headers": [], "client": None})
+    assert refusal is not None
+    assert refusal.status_code == 401
+
+
 def test_a_key_opens_what_its_role_may(
     engine: Engine, keys: list[ApiKey], secrets: dict[Role, tuple[str, ApiKey]], street: Any
 ) -> None:
@@ -154,7 +200,7 @@ def test_an_ipv6_customer_is_one_client() -> None:
     async def app(*_: Any) -> None:
         return None
 
-    access = ApiKeyMiddleware(app, rate=1)
+    access = ApiKeyMiddleware(app, [Route("/v1/search", allows("read")(app))], rate=1)
     scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": []}
     assert access._refusal({**scope, "client": ("2001:db8::1", 1)}) is None
     assert access._refusal({**scope, "client": ("2001:db8::2", 1)}) is not None
@@ -226,7 +272,7 @@ def test_the_log_tells_what_happened_and_nothing_more(
     server = start_server(index_folder, "--log")
     with httpx.Client(base_url=server.address, headers={"x-request-id": "me-1"}) as client:
         files = {"photo": ("secret-name.jpg", street.query(0))}
-        client.post("/v1/search?near=48.1,11.5&radius_m=5", files=files)
+        client.post("/v1/search?near=48.13579,11.5&radius_m=5", files=files)
         client.post("/v1/search", files={"photo": b"no photo"})
         client.get("/v1/places/3")
         client.get("/not/there")
@@ -242,7 +288,7 @@ def test_the_log_tells_what_happened_and_nothing_more(
     assert {line["client"] for line in lines} == {"127.0.0.0/24"}
     assert lines[0]["stages_ms"]["embed"] > 0
     assert lines[1]["problem"] == "unsupported-photo"
-    for told in ("secret-name", "48.1", "127.0.0.1:"):
+    for told in ("secret-name", "48.13579", "127.0.0.1:"):
         assert told not in "".join(map(json.dumps, lines))
 
 

@@ -18,15 +18,21 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from docs.generators.errors import DOCUMENT as ERRORS
+from docs.generators.errors import MENDS, render_errors
+from docs.generators.openapi import DOCUMENT as OPENAPI
+from docs.generators.openapi import render_openapi
+from docs.generators.types import (
+    CLIENT,
+    PAGES,
+    render_client,
+    render_pages,
+)
 from place_search.indexer import build_index, open_source
 from place_search.models import open_model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
-from place_search.search.server.documents.error_page import DOCUMENT as ERRORS
-from place_search.search.server.documents.error_page import MENDS, render_errors
-from place_search.search.server.documents.openapi_file import DOCUMENT as OPENAPI
-from place_search.search.server.documents.openapi_file import render_openapi
 from place_search.search.server.options import ServerOptions
 from place_search.search.server.problems import PROBLEMS
 from place_search.search.server.server import open_engine
@@ -46,14 +52,21 @@ CHECKS = [
 def test_the_errors_are_documented() -> None:
     assert set(MENDS) == set(PROBLEMS)
     assert (ROOT / ERRORS).read_text("utf-8") == render_errors(), (
-        "the table has changed; run: python -m place_search.search.server.documents.error_page"
+        "the table has changed; run: python -m docs.generators.errors"
     )
 
 
 def test_the_api_is_documented() -> None:
     assert (ROOT / OPENAPI).read_text("utf-8") == render_openapi(), (
-        "the API has changed; run: python -m place_search.search.server.documents.openapi_file"
+        "the API has changed; run: python -m docs.generators.openapi"
     )
+
+
+def test_the_types_of_pages_and_client_are_those_of_the_api() -> None:
+    for file, text in ((PAGES, render_pages()), (CLIENT, render_client())):
+        assert (ROOT / file).read_text("utf-8") == text, (
+            "the API has changed; run: python -m docs.generators.types"
+        )
 
 
 OPERATIONS = [

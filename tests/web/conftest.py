@@ -140,7 +140,7 @@ def reports(town: Town, model: Model, tmp_path_factory: pytest.TempPathFactory) 
         rows.append(f"{town.query(query).name},{town.name(place)}")
     truth = read_truth_csv(town.write("truth.csv", "\n".join(rows).encode()), town.folder)
     folder = tmp_path_factory.mktemp("reports")
-    write_report(truth, evaluate(truth, model, at=[1, 2]), folder / "town")
+    write_report(truth, evaluate(truth, model, ks=[1, 2]), folder / "town")
     return folder
 
 

@@ -14,7 +14,7 @@ from place_search.evaluation import (
     read_split_truth,
     read_truth_csv,
 )
-from place_search.evaluation.truth.places_truth import benchmark_folders
+from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
 from place_search.indexer import is_split, open_source
 from place_search.training.data.labels import columns_of, read_labels
@@ -87,7 +87,7 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     if metres is None or asked is None:
         raise TrainingError(f"{truth.name} has no positions; give another list.")
     rows, photos = _rows_of(truth)
-    everything = np.concatenate([metres, asked[truth.own < 0]])
+    everything = np.concatenate([metres, asked[truth.self_index < 0]])
     positives = [NONE] * len(photos)
     for row, found in zip(rows.tolist(), truth.positives, strict=True):
         positives[row] = found
@@ -100,8 +100,9 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
 def _rows_of(truth: GroundTruth) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The row of each query, and all photos: the database, then queries that are not in it."""
     count = len(truth.database)
-    rows = np.where(truth.own >= 0, truth.own, count + np.cumsum(truth.own < 0) - 1)
-    others = [name for name, own in zip(truth.queries, truth.own.tolist(), strict=True) if own < 0]
+    outside = truth.self_index < 0
+    rows = np.where(outside, count + np.cumsum(outside) - 1, truth.self_index)
+    others = [truth.queries[query] for query in np.flatnonzero(outside).tolist()]
     return rows.astype(np.int64), (*truth.database, *others)
 
 

@@ -36,7 +36,7 @@ def validate(places: Places, views: int, inputs: Inputs, trained: Trained) -> Ma
         (np.array([row_at[row] for row in rows.tolist()]), descriptors)
         for rows, descriptors in database
     )
-    ranked = rank(asked, numbered, max(AT), own=np.array(own))
+    ranked = rank(asked, numbered, max(AT), self_index=np.array(own))
     right = [
         np.array([row_at[found] for found in places.positives[row].tolist()]) for row, _ in queries
     ]

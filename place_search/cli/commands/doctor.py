@@ -84,13 +84,13 @@ def doctor(
             index=index,
             model=model,
             protocol=protocol,
-            at=ns,
+            ks=ns,
             sample=sample,
             threads=threads,
             progress=partial(advance, "Trying a sample"),
         )
     if as_json:
-        print_json(told.to_json())
+        print_json(told.to_dict())
     else:
         _print(told)
     if told.problems:
@@ -125,8 +125,8 @@ def _print(told: "Diagnosis") -> None:
     for note in told.notes:
         line(f"Note: {note}")
     for problem in told.problems:
-        line(f"Problem: {problem.kind} ({problem.count}), such as {problem.example}", "red")
-        line(f"  {problem.mend}")
+        line(f"Problem: {problem.code} ({problem.count}), such as {problem.example}", "red")
+        line(f"  {problem.remedy}")
     if not told.problems:
         line("No problems found.", "green")
 

@@ -126,14 +126,14 @@ def evaluate(
         report = measure(
             known,
             opened,
-            at=ns,
+            ks=ns,
             protocol=protocol,
             index=opened_index,
             reranker=reranker,
             progress=partial(advance, "Describing"),
         )
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_dict())
     else:
         _print_table(report)
         say(f"Described by {opened.card.id} in {opened.in_words}.")
@@ -147,7 +147,7 @@ def _print_table(report: "EvalReport") -> None:
     from rich.table import Table
 
     OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
-    OUT.print(f"Protocol {report.protocol}: {report.says}.", soft_wrap=True)
+    OUT.print(f"Protocol {report.protocol}: {report.description}.", soft_wrap=True)
     OUT.print(
         f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
         "without positives.",

@@ -2,7 +2,6 @@
 
 import importlib.util
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +11,11 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from place_search.search.errors import ServerError
+from place_search.search.server.roles import allows
 
 # Python's own table follows the machine's, which may not know these.
 MEDIA_TYPES = {
@@ -31,6 +33,7 @@ DOCS_POLICY = (
 )
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 
+OPENAPI = "/openapi.json"
 LEAFLET = "/vendor/leaflet"
 LEAFLET_FILES = (
     "leaflet.js",
@@ -58,6 +61,7 @@ def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) ->
     for name in LEAFLET_FILES:
         _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
 
+    @allows("open")
     async def about_page(request: Request) -> Response:
         about = {"tiles": tiles, "reports": reports}
         return JSONResponse(about, headers={"Cache-Control": "no-cache"})
@@ -94,13 +98,20 @@ def add_docs(app: FastAPI) -> None:
     folder = _package_folder("fastapi_offline") / "static"
     for name in DOCS_FILES:
         _add_file(app, f"/docs/{name}", folder / name)
-    app.add_route("/docs", partial(_docs, app), include_in_schema=False)
+    app.add_route("/docs", _docs, include_in_schema=False)
+    app.add_route(OPENAPI, _openapi, include_in_schema=False)
 
 
-async def _docs(app: FastAPI, request: Request) -> HTMLResponse:
+@allows("open")
+async def _openapi(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
+
+
+@allows("open")
+async def _docs(request: Request) -> HTMLResponse:
     page = get_swagger_ui_html(
-        openapi_url=app.openapi_url or "",
-        title=f"{app.title} API",
+        openapi_url=OPENAPI,
+        title=f"{request.app.title} API",
         swagger_js_url="/docs/swagger-ui-bundle.js",
         swagger_css_url="/docs/swagger-ui.css",
         swagger_favicon_url="/docs/favicon.png",
@@ -122,12 +133,25 @@ def _address(file: Path) -> str:
     return f"/{file.stem if file.suffix == '.html' else file.name}"
 
 
-def _add_file(app: FastAPI, address: str, file: Path) -> None:
-    async def send_file(request: Request) -> Response:
-        if not file.is_file():
-            raise HTTPException(404)
-        return FileResponse(
-            file, media_type=MEDIA_TYPES[file.suffix], headers={"Cache-Control": "no-cache"}
-        )
+class _File:
+    """A file that everybody may have, as an ASGI application."""
 
-    app.add_route(address, send_file, include_in_schema=False)
+    access = "open"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if not self._file.is_file():
+            raise HTTPException(404)
+        response = FileResponse(
+            self._file,
+            media_type=MEDIA_TYPES[self._file.suffix],
+            headers={"Cache-Control": "no-cache"},
+        )
+        await response(scope, receive, send)
+
+
+def _add_file(app: FastAPI, address: str, file: Path) -> None:
+    app.router.routes.append(Route(address, _File(file), methods=["GET"]))

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from place_search.search.errors import ServerError
+from place_search.search.server.roles import allows
 
 ADDRESS = "/tiles/{z}/{x}/{y}"
 DEEPEST_ZOOM = 30
@@ -122,6 +123,7 @@ class TileFile:
 def add_tiles(app: FastAPI, file: TileFile) -> None:
     """Serve the tiles of a file; where there is none, nothing is answered."""
 
+    @allows("open")
     def send_tile(request: Request) -> Response:
         parts = [request.path_params[name] for name in "zxy"]
         known = all(_NUMBER.fullmatch(part) for part in parts)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from place_search.search.server.keys import ApiKey, find_key
@@ -18,6 +19,7 @@ from place_search.search.server.problems import (
     ProblemResponse,
     problem_response,
 )
+from place_search.search.server.roles import find_access
 
 CHALLENGE = 'Bearer realm="place-search", Basic realm="place-search", charset="UTF-8"'
 MAX_CLIENTS = 10_000
@@ -28,32 +30,39 @@ _READING = ("GET", "HEAD", "OPTIONS")
 class ApiKeyMiddleware:
     """ASGI middleware that asks for API keys and bounds the rate of searches.
 
-    With keys, everything under /v1 and /reports/, /metrics and comparing need one: as
+    Each of the `routes` declares who may ask it (`search.server.roles`). A key is sent as
     `Authorization: Bearer`, as `X-API-Key` or, for reading only, as the password that a browser
-    asks for. `public` leaves reading to everybody. Health, page and documentation are open to all.
+    asks for. `public` leaves reading to everybody. `rate` bounds the requests with a body that one
+    key or address may send in a minute, 0 for no bound.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: Sequence[ApiKey] = (), *, public: bool = False, rate: int = 0
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        keys: Sequence[ApiKey] = (),
+        *,
+        public: bool = False,
+        rate: int = 0,
     ) -> None:
         self.app = app
+        self.routes = routes
         self.keys = keys
         self.public = public
         self.rate = TokenBuckets(rate) if rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
+        # A request is refused before any of its body is read.
         refused = self._refusal(scope) if scope["type"] == "http" else None
         await (self.app if refused is None else refused)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ProblemResponse | None:
-        path, method = scope["path"], scope["method"]
-        asks = method not in _READING
-        writes = asks and path.startswith("/v1/places")
-        if not (
-            path.startswith(("/v1/", "/metrics", "/reports/")) or (asks and path == "/compare")
-        ):
+        access = find_access(self.routes, scope)
+        if access == "open":
             return None
+        asks = scope["method"] not in _READING
+        writes = access != "read"
         key = None
         if self.keys:
             secret, by_browser = _shown(Headers(scope=scope))

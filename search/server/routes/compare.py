@@ -14,6 +14,7 @@ from place_search.search.server.problems import (
     UNSUPPORTED_PHOTO,
     documented,
 )
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import CompareReply
 from place_search.search.server.state import CurrentState
 
@@ -32,6 +33,7 @@ _PROBLEMS = documented(
 
 @router.post("/compare", include_in_schema=False)
 @router.post("/v1/compare", summary="Do two photos show the same place?", responses=_PROBLEMS)
+@allows("read")
 async def compare(
     service: CurrentState, request: Request, image1: UploadFile, image2: UploadFile
 ) -> CompareReply:

@@ -1,9 +1,11 @@
 """The model: what it is, and what it makes of a photo."""
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.errors import ParameterError
-from place_search.search.explain import explain
+from place_search.search.explain import Explanation, explain
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -15,9 +17,13 @@ from place_search.search.server.problems import (
     UNSUPPORTED_PHOTO,
     documented,
 )
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import ExplainReply, ModelReply
 from place_search.search.server.state import CurrentState
 from place_search.search.stages import Stages
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
 
 router = APIRouter(prefix="/v1", tags=["model"])
 
@@ -34,6 +40,7 @@ _PROBLEMS = documented(
 
 
 @router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
+@allows("read")
 async def explain_photo(service: CurrentState, request: Request, photo: UploadFile) -> ExplainReply:
     """The cells of a photo with the cluster of each, and the photo's descriptor."""
     engine = service.engine
@@ -41,19 +48,21 @@ async def explain_photo(service: CurrentState, request: Request, photo: UploadFi
     if not content:
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
 
-    def work(stages: Stages) -> ExplainReply:
-        with stages.timed("decode"):
-            decoded = engine.decode(content)
-        return explain(engine.model, decoded, stages)
+    explained = await service.run_search(request, _explain, engine, content)
+    return ExplainReply.model_validate(explained.to_dict())
 
-    return await service.run_search(request, work)
+
+def _explain(engine: "Engine", content: bytes, *, stages: Stages) -> Explanation:
+    with stages.timed("decode"):
+        decoded = engine.decode(content)
+    return explain(engine.model, decoded, stages)
 
 
 @router.get("/model", summary="About the model", responses=documented(NOT_READY))
+@allows("read")
 def about_model(service: CurrentState) -> ModelReply:
     """What turns photos into descriptors here."""
     card = service.engine.model.card
-    fitted = card.fitting.get("what")
     return ModelReply(
         id=card.id,
         title=card.title,
@@ -63,5 +72,5 @@ def about_model(service: CurrentState) -> ModelReply:
         **card.in_0_1_words,
         whitened=card.whitened,
         licence=card.licence,
-        fitted=None if fitted is None else str(fitted),
+        fitted=card.fitted_in_words,
     )

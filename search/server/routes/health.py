@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
@@ -13,6 +14,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez", summary="Is the process alive?")
+@allows("open")
 async def live() -> LiveReply:
     """Always answers at once."""
     return LiveReply()
@@ -24,6 +26,7 @@ async def live() -> LiveReply:
     responses=documented(NOT_READY),
     response_model_exclude_none=True,
 )
+@allows("open")
 async def ready(service: CurrentState) -> ReadyReply:
     """503 until the index and the model are loaded."""
     index = service.engine.index
@@ -36,12 +39,14 @@ async def ready(service: CurrentState) -> ReadyReply:
 
 
 @router.get("/metrics", include_in_schema=False)
+@allows("read")
 async def metrics(service: CurrentState) -> Response:
     """Counters for Prometheus."""
     return Response(service.metrics.text(), media_type=METRICS_TYPE)
 
 
 @router.get("/problems/{name}", include_in_schema=False)
+@allows("open")
 async def problem_type(name: str) -> dict[str, str | int]:
     """What the `type` of a problem refers to."""
     if name not in PROBLEMS:

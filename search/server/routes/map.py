@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import DotsReply
 from place_search.search.server.state import CurrentState
 
@@ -26,6 +27,7 @@ class GeoJsonResponse(JSONResponse):
     response_model=DotsReply,
     responses=documented(BAD_PARAMETER, NOT_READY),
 )
+@allows("read")
 def places_in_box(
     service: CurrentState,
     bbox: Annotated[

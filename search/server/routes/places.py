@@ -15,6 +15,7 @@ from place_search.search.server.problems import (
     UNKNOWN_PLACE,
     documented,
 )
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import IndexReply, PlaceReply
 from place_search.search.server.state import CurrentState
 
@@ -30,6 +31,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/index", summary="About the index", responses=documented(NOT_READY))
+@allows("read")
 def about_index(service: CurrentState) -> IndexReply:
     """What the server searches in, and which photos could not be indexed."""
     return IndexReply.model_validate(service.engine.about().to_dict())
@@ -38,6 +40,7 @@ def about_index(service: CurrentState) -> IndexReply:
 @router.get(
     "/places/{place_id}", summary="One place", responses=documented(UNKNOWN_PLACE, NOT_READY)
 )
+@allows("read")
 def one_place(service: CurrentState, place_id: int) -> PlaceReply:
     """Name and position of a place."""
     index = service.engine.index
@@ -50,6 +53,7 @@ def one_place(service: CurrentState, place_id: int) -> PlaceReply:
     response_class=Response,
     responses={**_JPEG, **documented(UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
 )
+@allows("read")
 async def place_image(service: CurrentState, request: Request, place_id: int) -> Response:
     """The photo upright, without its metadata, at most 1600 pixels a side."""
     place = service.engine.index.place(place_id)
@@ -66,6 +70,7 @@ async def place_image(service: CurrentState, request: Request, place_id: int) ->
     response_class=Response,
     responses={**_JPEG, **documented(UNKNOWN_PLACE, BUSY, NOT_READY)},
 )
+@allows("read")
 async def place_thumbnail(
     service: CurrentState, request: Request, place_id: int, v: str | None = None
 ) -> Response:

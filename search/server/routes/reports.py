@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from place_search.search.server.content.reports import FILES, PAGE
 from place_search.search.server.problems import documented
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import ReportReply
 from place_search.search.server.state import CurrentState
 
@@ -21,6 +22,7 @@ POLICY = (
 
 
 @router.get("/v1/reports", summary="Evaluation reports", responses=documented())
+@allows("read")
 def reports(service: CurrentState) -> list[ReportReply]:
     """What evaluations have found, the newest first; none where the server has no folder of them.
 
@@ -30,12 +32,14 @@ def reports(service: CurrentState) -> list[ReportReply]:
 
 
 @router.get("/reports/{name}/", include_in_schema=False)
+@allows("read")
 def report_page(service: CurrentState, name: str) -> Response:
     """A report's page."""
     return _send(service, name, PAGE)
 
 
 @router.get("/reports/{name}/{file}", include_in_schema=False)
+@allows("read")
 def report_file(service: CurrentState, name: str, file: str) -> Response:
     """Another file of a report."""
     return _send(service, name, file)

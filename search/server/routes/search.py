@@ -17,6 +17,7 @@ from place_search.search.server.problems import (
     UNSUPPORTED_PHOTO,
     documented,
 )
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
 
@@ -35,6 +36,7 @@ _PROBLEMS = documented(
 
 
 @router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
+@allows("read")
 async def search_places(
     service: CurrentState,
     request: Request,

@@ -22,6 +22,7 @@ from place_search.search.server.problems import (
     UNSUPPORTED_PHOTO,
     documented,
 )
+from place_search.search.server.roles import allows
 from place_search.search.server.schemas import PlaceReply
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
@@ -50,6 +51,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
         *_PROBLEMS,
     ),
 )
+@allows("write")
 async def add_place(
     service: CurrentState,
     writer: CurrentWriter,
@@ -87,6 +89,7 @@ async def add_place(
     summary="Remove a place",
     responses=documented(UNKNOWN_PLACE, *_PROBLEMS),
 )
+@allows("write")
 async def remove_place(
     service: CurrentState, writer: CurrentWriter, request: Request, place_id: int
 ) -> None:

@@ -1,6 +1,6 @@
 """docs/openapi.json, from the application.
 
-`python -m place_search.search.server.documents.openapi_file` writes it.
+`python -m docs.generators.openapi` writes it.
 """
 
 import json

@@ -5,7 +5,7 @@ import { find } from './dom.js';
 import { estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
 import { words } from './words.js';
 
-/** @import { Reply, Result } from './types.js' */
+/** @import { ResultReply, SearchReply } from './types.js' */
 
 const CLOSEST_ZOOM = 18;
 
@@ -17,8 +17,8 @@ let making = null;
 
 /**
  * Show where the places found are; nothing where none has a position.
- * @param {Reply} reply
- * @param {(result: Result) => void} open
+ * @param {SearchReply} reply
+ * @param {(result: ResultReply) => void} open
  */
 export async function showBesideMap({ results, location }, open) {
   const known = results.filter(({ position }) => position);

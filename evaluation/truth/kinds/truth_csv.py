@@ -10,7 +10,20 @@ import numpy as np
 from place_search.core.tables import open_table
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PhotoFiles, open_source
+
+
+def reads(files: TruthFiles) -> bool:
+    """Whether a truth CSV is named, with the folder of its photos."""
+    return files.truth is not None and files.root is not None
+
+
+def read(files: TruthFiles, lenient: bool) -> GroundTruth:
+    """The truth CSV that is named."""
+    assert files.truth is not None  # noqa: S101 - reads has seen to it
+    assert files.root is not None  # noqa: S101
+    return read_truth_csv(files.truth, files.root, files.database, lenient=lenient)
 
 
 def read_truth_csv(
@@ -58,9 +71,9 @@ def read_truth_csv(
     )
     if not any(rows.size for rows in right):
         raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
-    own = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
+    self_index = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
     return GroundTruth(
-        root, names, tuple(listed), right, own, name=truth.stem, missing=(*(missing or ()),)
+        root, names, tuple(listed), right, self_index, name=truth.stem, missing=(*(missing or ()),)
     )
 
 

@@ -4,7 +4,7 @@ import { ApiError } from './api.js';
 import { countDown, hideProblem, sayNext, showProblem } from './problem.js';
 import { serverReady } from './server.js';
 
-/** @import { Problem } from './types.js' */
+/** @import { Problem } from './page-types.js' */
 
 const BUSY_TRIES = 5;
 const BUSY_WAIT_S = 2;

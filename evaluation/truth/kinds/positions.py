@@ -10,10 +10,27 @@ import numpy as np
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.positives import RADIUS_M, metres_of, within
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PlacePhoto, Source, open_source
 from place_search.photos import read_position
 
 _SETS = ("images/test", "test", "")
+
+
+def reads(files: TruthFiles) -> bool:
+    """Whether photos are named: one collection, or a database and queries."""
+    return files.data is not None or (files.database is not None and files.queries is not None)
+
+
+def read(files: TruthFiles, lenient: bool) -> GroundTruth:
+    """The truth by distance; its photos are listed from the disk, so none can be missing."""
+    data = files.data
+    if data is None:
+        assert files.database is not None  # noqa: S101 - reads has seen to it
+        return read_places_truth(files.database, files.queries, files.radius_m)
+    if data.is_dir() and (folders := benchmark_folders(data)):
+        return read_places_truth(*folders, files.radius_m)
+    return read_places_truth(data, None, files.radius_m)
 
 
 def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
@@ -57,13 +74,13 @@ def read_places_truth(
     names = tuple(os.path.relpath(photo.path, root) for photo in listed)
     of_queries = slice(0, count) if asked is None else slice(count, None)
     row_of = {name: row for row, name in enumerate(names[:count])}
-    own = np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64)
+    self_index = np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64)
     return GroundTruth(
         root=root,
         database=names[:count],
         queries=names[of_queries],
-        positives=within(metres[:count], metres[of_queries], radius, own=own),
-        own=own,
+        positives=within(metres[:count], metres[of_queries], radius, self_index=self_index),
+        self_index=self_index,
         name=_name(database) if queries is None else _pair_name(database, queries),
         protocol="leave-one-out" if asked is None else "raw",
         radius_m=radius,

@@ -7,9 +7,24 @@ import numpy as np
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.positives import within
+from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PhotoFiles, Split, read_split
 
 QUERIES_DIRS = ("queries_real", "queries")
+
+
+def reads(files: TruthFiles) -> bool:
+    """Whether a split is named, with the folder of its photos."""
+    return files.split is not None and files.root is not None
+
+
+def read(files: TruthFiles, lenient: bool) -> GroundTruth:
+    """The truth of the split that is named."""
+    assert files.split is not None  # noqa: S101 - reads has seen to it
+    assert files.root is not None  # noqa: S101
+    return read_split_truth(
+        files.split, files.root, files.queries_dir, files.radius_m, lenient=lenient
+    )
 
 
 def read_split_truth(
@@ -44,13 +59,13 @@ def read_split_truth(
     queries, no_queries = _find(files, [prefix + name for name in split.queries])
     radius = split.radius_m if radius_m is None else radius_m
     row_of = {name: row for row, name in enumerate(database)}
-    own = np.array([row_of.get(name, -1) for name in queries], dtype=np.int64)
+    self_index = np.array([row_of.get(name, -1) for name in queries], dtype=np.int64)
     return GroundTruth(
         root=root,
         database=database,
         queries=queries,
-        positives=within(split.database_utm, split.queries_utm, radius, own=own),
-        own=own,
+        positives=within(split.database_utm, split.queries_utm, radius, self_index=self_index),
+        self_index=self_index,
         name=file.stem,
         protocol=_protocol(split),
         radius_m=radius,

@@ -1,6 +1,6 @@
 """docs/errors.md, from the table of problems.
 
-`python -m place_search.search.server.documents.error_page` writes it.
+`python -m docs.generators.errors` writes it.
 """
 
 import sys
@@ -55,7 +55,7 @@ def render_errors() -> str:
         "| `type` | Status | Title | What to do |\n"
         "| --- | --- | --- | --- |\n"
         f"{rows}\n\n"
-        "This page is written by `python -m place_search.search.server.documents.error_page`.\n"
+        "This page is written by `python -m docs.generators.errors`.\n"
     )
 
 

@@ -1,0 +1,128 @@
+"""What the pages and the client know of the API's replies, from its OpenAPI document.
+
+`python -m docs.generators.types` writes both files.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from docs.generators.openapi import render_openapi
+
+PAGES = "web/types.js"
+CLIENT = "place_search_client/replies.py"
+
+CLIENT_NAMES: Mapping[str, str] = {
+    "PositionReply": "PointOnEarth",
+    "UtmReply": "UtmPoint",
+    "LocationReply": "Location",
+    "VerifiedReply": "Verified",
+    "PlaceReply": "PlaceInfo",
+    "ResultReply": "Result",
+    "QueryReply": "QueryInfo",
+    "SearchReply": "SearchResult",
+    "SkippedPhotoReply": "SkippedPhoto",
+    "SkippedReply": "Skipped",
+    "IndexReply": "IndexInfo",
+}
+"""The client's names of the replies that it reads, each after those that it is made of."""
+_PYTHON = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
+_JAVASCRIPT = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
+_TIMINGS = "TimingsReply"
+"""A table of milliseconds to the client: a newer server may have more stages."""
+
+
+def render_pages() -> str:
+    """web/types.js: a type for each reply, in JSDoc."""
+    lines = [
+        "// The replies of the HTTP API, from docs/openapi.json; written by",
+        "// `python -m docs.generators.types`.",
+    ]
+    for name, schema in _replies().items():
+        lines += ["", "/**", f" * @typedef {{object}} {name} {_sentence(schema)}".rstrip()]
+        needed = schema.get("required", ())
+        for field, kind in schema["properties"].items():
+            shown = field if field in needed else f"[{field}]"
+            lines.append(f" * @property {{{_javascript(kind)}}} {shown} {_sentence(kind)}".rstrip())
+        lines.append(" */")
+    return "\n".join([*lines, "", "export {};", ""])
+
+
+def render_client() -> str:
+    """place_search_client/replies.py: a frozen dataclass for each reply that the client reads."""
+    schemas = _replies()
+    parts = [
+        '"""Replies of the server. Fields that a newer server adds are left out.\n\n'
+        "From docs/openapi.json; written by\n"
+        "`python -m docs.generators.types`.\n"
+        '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass\n'
+    ]
+    place = schemas["PlaceReply"]["properties"]
+    for name, ours in CLIENT_NAMES.items():
+        fields = dict(schemas[name]["properties"])
+        base = ""
+        if name != "PlaceReply" and place.keys() <= fields.keys():
+            base = f"({CLIENT_NAMES['PlaceReply']})"
+            fields = {field: kind for field, kind in fields.items() if field not in place}
+        lines = [f"    {field}: {_python(kind)}" for field, kind in fields.items()]
+        parts.append(
+            f"\n@dataclass(frozen=True, slots=True)\nclass {ours}{base}:\n"
+            f'    """{schemas[name]["description"]}"""\n\n' + "\n".join(lines) + "\n"
+        )
+    return "\n".join(parts)
+
+
+def _replies() -> dict[str, dict[str, Any]]:
+    schemas = json.loads(render_openapi())["components"]["schemas"]
+    return {name: schema for name, schema in schemas.items() if not name.startswith("Body_")}
+
+
+def _sentence(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("description", "")).rstrip(".")
+
+
+def _alternatives(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from schema.get("anyOf", [schema])
+
+
+def _python(schema: Mapping[str, Any]) -> str:
+    return " | ".join(map(_python_one, _alternatives(schema)))
+
+
+def _python_one(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return "Mapping[str, float]" if name == _TIMINGS else CLIENT_NAMES[name]
+    if schema["type"] == "array":
+        return f"list[{_python(schema['items'])}]"
+    return _PYTHON[schema["type"]]
+
+
+def _javascript(schema: Mapping[str, Any]) -> str:
+    return " | ".join(map(_javascript_one, _alternatives(schema)))
+
+
+def _javascript_one(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "const" in schema:
+        return f"'{schema['const']}'"
+    if "enum" in schema:
+        return " | ".join(f"'{value}'" for value in schema["enum"])
+    kind = schema["type"]
+    if "prefixItems" in schema:
+        return f"[{', '.join(map(_javascript, schema['prefixItems']))}]"
+    if kind == "array":
+        inner = _javascript(schema["items"])
+        return f"({inner})[]" if " " in inner else f"{inner}[]"
+    if kind == "object":
+        return f"Record<string, {_javascript(schema['additionalProperties'])}>"
+    return _JAVASCRIPT.get(kind, "null")
+
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    (root / PAGES).write_text(render_pages(), "utf-8")
+    (root / CLIENT).write_text(render_client(), "utf-8")

@@ -1,0 +1,70 @@
+"""What a protocol decides: what is right, how deep a search goes, which of its results count.
+
+Every protocol keeps the share of *all* queries: one without positives counts as wrong.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.plugins import has_part, load_part, part_names
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+
+PROTOCOLS = "place_search.evaluation.protocols"
+
+
+class EvaluationProtocol:
+    """Counts the N nearest photos as they come; subclasses change what they need to.
+
+    `description` completes the sentence "Protocol NAME: …". A protocol that `needs_all_photos`
+    makes no sense of a sample of the database.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    needs_all_photos: ClassVar[bool] = False
+
+    def __init__(self, truth: GroundTruth) -> None:
+        """Measure on a truth. Raises `TruthError` where it lacks what the protocol needs."""
+        self.truth = truth
+        self.positives: Sequence[Rows] = truth.positives
+
+    def depth(self, n: int) -> int:
+        """How many results to search for where `n` will be kept."""
+        return n
+
+    def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
+        """Which of a query's results, best first, count towards its N."""
+        return np.ones(len(ranked), dtype=np.bool_)
+
+    def candidates(self) -> list[float]:
+        """How many results each query could have, for the chance level."""
+        size = len(self.truth.database)
+        return [float(size - int(row >= 0)) for row in self.truth.self_index]
+
+    def right(self) -> list[float]:
+        """How many of each query's candidates are right."""
+        return [float(len(rows)) for rows in self.positives]
+
+
+def protocol_names() -> tuple[str, ...]:
+    """The names of all protocols, as `--protocol` takes them."""
+    return tuple(name.replace("_", "-") for name in part_names(PROTOCOLS))
+
+
+def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProtocol:
+    """A protocol by name for a truth; by default the one that its data is measured by.
+
+    Raises:
+        TruthError: there is no such protocol, or the truth lacks what it needs.
+    """
+    wanted = name or truth.protocol
+    part = wanted.replace("-", "_")
+    if not has_part(PROTOCOLS, part):
+        known = ", ".join(protocol_names())
+        raise TruthError(f"There is no protocol '{wanted}'; choose one of {known}.")
+    protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, part).PROTOCOL
+    return protocol(truth)

@@ -1,0 +1,13 @@
+"""The N nearest photos, as pytorch-NetVlad measures Pittsburgh: no suppression at all."""
+
+from place_search.evaluation.protocol import EvaluationProtocol
+
+
+class RawProtocol(EvaluationProtocol):
+    """Positives by distance."""
+
+    name = "raw"
+    description = "the N nearest photos as they come; a right one is within the radius"
+
+
+PROTOCOL = RawProtocol

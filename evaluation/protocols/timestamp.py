@@ -1,0 +1,50 @@
+"""TokyoTM: a right photo is of another visit, and those of the query's own do not count."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.protocol import EvaluationProtocol
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+
+DEPTH = 10
+"""Results to search for each that is kept."""
+
+
+class TimestampProtocol(EvaluationProtocol):
+    """Needs the times at which photos were taken."""
+
+    name = "timestamp"
+    description = "of the 10·N nearest photos those with another timestamp than the query's, then N"
+
+    def __init__(self, truth: GroundTruth) -> None:
+        super().__init__(truth)
+        if truth.database_times is None or truth.query_times is None:
+            raise TruthError(
+                f"The protocol timestamp needs a split with timestamps, and {truth.name} has none; "
+                "use raw."
+            )
+        self._database, self._queries = truth.database_times, truth.query_times
+        self.positives = [
+            rows[self._database[rows] != time]
+            for rows, time in zip(truth.positives, self._queries, strict=True)
+        ]
+
+    def depth(self, n: int) -> int:
+        """Photos of the query's own visit may stand before the others."""
+        return DEPTH * n
+
+    def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
+        """Those of other visits."""
+        other: NDArray[np.bool_] = self._database[ranked] != self._queries[query]
+        return other
+
+    def candidates(self) -> list[float]:
+        """The numbers of photos of other visits."""
+        times, counts = np.unique(self._database, return_counts=True)
+        same = dict(zip(times.tolist(), counts.tolist(), strict=True))
+        total = len(self._database)
+        return [float(total - same.get(time, 0)) for time in self._queries.tolist()]
+
+
+PROTOCOL = TimestampProtocol

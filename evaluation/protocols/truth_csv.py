@@ -1,0 +1,13 @@
+"""The N nearest photos, with the positives that a truth file lists."""
+
+from place_search.evaluation.protocol import EvaluationProtocol
+
+
+class TruthCsvProtocol(EvaluationProtocol):
+    """Positives as they are listed."""
+
+    name = "truth-csv"
+    description = "the N nearest photos; right ones are those that the truth file lists"
+
+
+PROTOCOL = TruthCsvProtocol

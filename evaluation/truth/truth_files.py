@@ -1,0 +1,40 @@
+"""Which files say what is right."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TruthFiles:
+    """Where the truth is: one of `split`, `truth`, `data`, or `database` with `queries`.
+
+    `root` is the folder that a split's or a truth CSV's paths are under, `queries_dir` the folder
+    of a split's queries below it, `radius_m` how near a positive is.
+    """
+
+    data: Path | None = None
+    split: Path | None = None
+    truth: Path | None = None
+    root: Path | None = None
+    queries_dir: str | None = None
+    database: Path | None = None
+    queries: Path | None = None
+    radius_m: float | None = None
+
+    def why_not(self) -> str:
+        """What is wrong with this choice of options, '' for nothing."""
+        kinds = (self.data, self.split, self.truth, self.queries)
+        given = sum(kind is not None for kind in kinds)
+        if given == 0:
+            return "Say what is right: a folder, --split, --truth, or --database with --queries."
+        if given > 1:
+            return "Give one of a folder, --split, --truth, and --queries; they exclude each other."
+        if self.root is None and (self.split or self.truth):
+            return "--split and --truth need --root, the folder that their photos are under."
+        if self.queries is not None and self.database is None:
+            return "--queries needs --database: the photos to search among."
+        if self.queries_dir is not None and self.split is None:
+            return "--queries-dir only works with --split."
+        if self.database is not None and self.truth is None and self.queries is None:
+            return "--database only works with --truth or --queries."
+        return ""

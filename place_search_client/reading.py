@@ -1,0 +1,33 @@
+"""From the JSON of a reply to its dataclass."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], body: Mapping[str, Any]) -> T:
+    """A reply from its JSON. Raises KeyError where a field is missing."""
+    hints = _hints(kind)  # type: ignore[arg-type]
+    return kind(
+        **{
+            field.name: _value(hints[field.name], body[field.name])
+            for field in fields(kind)  # type: ignore[arg-type]
+        }
+    )
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is list:
+        return [_value(get_args(hint)[0], item) for item in value]
+    for kind in get_args(hint) or (hint,):
+        if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
+            return read(kind, value)
+    return value

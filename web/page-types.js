@@ -1,0 +1,23 @@
+// What the pages know beside the server's replies (types.js).
+
+/** @import { LocationReply } from './types.js' */
+
+/** @typedef {LocationReply} Area a circle to search in */
+
+/**
+ * @typedef {object} Settings what a search is asked beside its photo
+ * @property {number} k
+ * @property {boolean} verify
+ * @property {Area | null} area
+ */
+
+/**
+ * @typedef {object} Problem why there is no answer
+ * @property {number} status the HTTP status; 0 when there was no answer
+ * @property {string} type the server's stable name of the kind of problem, or ""
+ * @property {string} detail the server's own sentence, or ""
+ * @property {number} retryAfter seconds to wait, where the server said so; else 0
+ * @property {boolean} alive for status 0: the server does answer, only this request broke off
+ */
+
+export {};
