@@ -24,7 +24,7 @@ from place_search.indexer.errors import (
 from place_search.indexer.index import Index, open_index
 from place_search.indexer.index_model import open_index_model
 from place_search.indexer.pipeline import StageClock, embed_photos
-from place_search.indexer.places import Place, PlacePhoto
+from place_search.indexer.places import PhotoNote, Place, PlacePhoto
 from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
@@ -52,6 +52,7 @@ __all__ = [
     "ModelMismatchError",
     "PhotoFiles",
     "PhotoList",
+    "PhotoNote",
     "Place",
     "PlacePhoto",
     "Problem",

@@ -68,6 +68,7 @@ class _Decoded:
     mtime_ns: int
     content: bytes
     thumbnail: bytes
+    notes: tuple[str, ...]
 
 
 Numbered: TypeAlias = tuple[int, PlacePhoto]
@@ -115,6 +116,11 @@ def stored_path(path: Path, root: Path) -> str:
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
+def skipped_name(name: str) -> str:
+    """A photo's name as it is listed: bytes that are not UTF-8 are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _row(
     decoded: _Decoded,
     root: Path,
@@ -140,6 +146,7 @@ def _row(
         codes=codes,
         grid=grid,
         thumbnail=decoded.thumbnail,
+        notes=() if given else decoded.notes,
     )
 
 
@@ -185,8 +192,7 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
         try:
             photo.name.encode()
         except UnicodeEncodeError:
-            name = os.fsencode(photo.name).decode("utf-8", "backslashreplace")
-            return Skipped(name, "its file name is not UTF-8; rename it")
+            return Skipped(skipped_name(photo.name), "its file name is not UTF-8; rename it")
         try:
             content, size, mtime_ns = _read(photo.path, root)
             read = model.read(content)
@@ -197,10 +203,19 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
         thumbnail = _thumbnail(read, pixels)
     width, height = read.width, read.height
     digest = hashlib.sha256(content).digest()
-    return (
-        _Decoded(number, photo, read.position, width, height, size, mtime_ns, digest, thumbnail),
-        pixels,
+    decoded = _Decoded(
+        number,
+        photo,
+        read.position,
+        width,
+        height,
+        size,
+        mtime_ns,
+        digest,
+        thumbnail,
+        read.notes,
     )
+    return decoded, pixels
 
 
 def _thumbnail(photo: Photo, prepared: NDArray[np.uint8]) -> bytes:

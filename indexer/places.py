@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from place_search.core.geodesy import Position, Utm
 
@@ -25,3 +26,10 @@ class Place:
     path: Path
     position: Position | None
     utm: Utm | None
+
+
+class PhotoNote(NamedTuple):
+    """What was odd about a photo that was indexed, in a sentence."""
+
+    name: str
+    note: str

@@ -22,7 +22,7 @@ def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
     try:
         exif = image.getexif()
         # Pillow reads an empty block where it cannot read a damaged one.
-        if exif or not _lost_its_tags(image.info.get("exif", b"")):
+        if exif or not _lost_its_tags(image.info.get("exif") or b""):
             return exif
     except Exception:  # noqa: S110 - of many kinds; all mean what is said below
         pass

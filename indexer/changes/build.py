@@ -1,6 +1,7 @@
 """Building an index: photos in, a whole index out, or nothing that opens."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from place_search.indexer.changes.version_builder import (
     first_free_number,
 )
 from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
-from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import (
@@ -37,8 +39,9 @@ class BuildReport:
     """What a build did.
 
     `reused` photos were done by an earlier run that was interrupted; `duplicates` have the same
-    content as an earlier photo. `seconds` are those that each stage was busy, summed over its
-    threads, and the `total` that passed.
+    content as an earlier photo; `positioned` places have a position, in degrees or in metres;
+    `notes` say what was odd about photos. `seconds` are those that each stage was busy, summed over
+    its threads, and the `total` that passed.
     """
 
     index_id: str
@@ -48,6 +51,8 @@ class BuildReport:
     seconds: dict[str, float]
     duplicates: list[Duplicate]
     manifest: Manifest
+    positioned: int
+    notes: list[PhotoNote]
 
     @property
     def store(self) -> StoreCard:
@@ -112,7 +117,15 @@ def build_index(
                 clock=clock,
                 workers=workers,
             ).run(decoders)
-            return _report(out, outcome.manifest, outcome.skipped, outcome.reused, clock, started)
+            return _report(
+                out,
+                outcome.manifest,
+                outcome.skipped,
+                outcome.reused,
+                clock,
+                started,
+                outcome.notes,
+            )
 
 
 def _draft(
@@ -157,12 +170,21 @@ def _report(
     reused: int,
     clock: StageClock,
     started: float,
+    notes: Sequence[PhotoNote] = (),
 ) -> BuildReport:
     paths = {name: out / name for name in manifest.files}
-    contents = Contents(manifest, paths, ("content", "name"))
+    contents = Contents(manifest, paths, ("content", "name", *POSITION_COLUMNS))
     table = contents.table
     duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
-        manifest.index_id, manifest.places, skipped, reused, seconds, duplicates, manifest
+        manifest.index_id,
+        manifest.places,
+        skipped,
+        reused,
+        seconds,
+        duplicates,
+        manifest,
+        contents.count_positions(),
+        list(notes),
     )

@@ -21,8 +21,9 @@ from place_search.indexer.changes.version_builder import (
 )
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.places import PhotoNote
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
-from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
 from place_search.indexer.storage.plan import Entry, Journal, ListedEntries, Plan, cut, shard_photos
@@ -37,7 +38,8 @@ class ChangeReport:
 
     `changed` photos have a new place instead of their old one. For `copied` ones the index had the
     content already, so that they were not embedded; `reused` were done by an earlier run that was
-    interrupted. `duplicates` have the same content as an earlier place.
+    interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
+    index have a position; `notes` say what was odd about photos.
     """
 
     index_id: str
@@ -49,8 +51,10 @@ class ChangeReport:
     unchanged: int = 0
     reused: int = 0
     compacted: bool = False
+    positioned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=list)
+    notes: list[PhotoNote] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -127,6 +131,11 @@ class Change:
         return ChangeReport(
             self.manifest.index_id,
             self.manifest.places,
+            positioned=Contents(
+                self.manifest,
+                {name: self.folder / name for name in self.manifest.files},
+                POSITION_COLUMNS,
+            ).count_positions(),
             seconds=seconds,
             **counts,  # type: ignore[arg-type]
         )

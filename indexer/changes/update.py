@@ -14,8 +14,9 @@ from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.version_builder import check_model
-from place_search.indexer.pipeline import DECODERS, stored_path
-from place_search.indexer.places import PlacePhoto
+from place_search.indexer.errors import SourceError
+from place_search.indexer.pipeline import DECODERS, skipped_name, stored_path
+from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Skipped
@@ -60,8 +61,12 @@ def sync_photos(
     As `add_photos`, and places whose photo the source does not list are removed. A source that
     has moved as a whole is recognised by the paths below it.
 
-    Raises: as `add_photos`.
+    Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
+        places of its photos would be removed.
     """
+    if source.unlisted:
+        name, reason = source.unlisted[0]
+        raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
     with changing(Path(folder), progress or silent) as change:
         return _update(change, source, model, decoders, sync=True)
 
@@ -86,6 +91,7 @@ def _update(
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
+    notes: list[PhotoNote] = []
     reused = 0
     if entries or len(gone):
         draft = replace(
@@ -95,15 +101,16 @@ def _update(
             skipped=left_out,
         )
         outcome = change.commit(draft, model, decoders)
-        skipped, reused = outcome.skipped, outcome.reused
+        skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
     else:
         change.rewrite(source=where, skipped=tuple(left_out))
-    missed = {photo.name for photo in skipped}
-    replaced = set(found.replaced)
+    replaced = {skipped_name(name) for name in found.replaced}
+    not_changed = sum(photo.name in replaced for photo in skipped)
+    added = len(entries) - len(found.replaced) - (len(skipped) - not_changed)
     return change.report(
-        added=sum(name not in missed for name in names - replaced),
-        changed=sum(name not in missed for name in replaced),
+        added=added,
+        changed=len(found.replaced) - not_changed,
         removed=len(gone),
         copied=sum(entry.copied is not None for entry in entries),
         unchanged=len(found.seen) - len(found.outdated),
@@ -111,6 +118,7 @@ def _update(
         compacted=compact_if_due(change),
         skipped=skipped,
         duplicates=duplicates,
+        notes=notes,
     )
 
 

@@ -18,7 +18,7 @@ from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from place_search.indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
-from place_search.indexer.places import PlacePhoto
+from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
     finalize_commit,
@@ -43,6 +43,7 @@ from place_search.indexer.storage.shards import (
     THUMBNAILS,
     Row,
     joined_image,
+    notes_of,
     shard_image,
     shard_name,
     thumbnails_image,
@@ -89,11 +90,12 @@ class VersionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A new version: its manifest, what was skipped on the way to it, what was done before."""
+    """A new version: its manifest, what was skipped and noted on the way, what was done before."""
 
     manifest: Manifest
     skipped: list[Skipped]
     reused: int
+    notes: list[PhotoNote]
 
 
 def first_free_number(old: Manifest | None) -> int:
@@ -146,17 +148,16 @@ class VersionBuilder:
 
         Where there are `workers`, they make the shards, of which none may copy rows.
         """
-        self.workers = workers
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress, clock
-        self.journal = Journal(folder)
+        self.journal, self.workers = Journal(folder), workers
 
     def run(self, decoders: int = DECODERS) -> Outcome:
         """Make what is missing, and commit."""
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
-        kept_names = [name for done in keep for name in done.files]
-        collect_garbage(self.folder, [*kept_names, *(self.old.files if self.old else ())])
+        kept = [*(self.old.files if self.old else ()), *(n for done in keep for n in done.files)]
+        collect_garbage(self.folder, kept)
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
@@ -167,7 +168,7 @@ class VersionBuilder:
         manifest.write(self.folder)
         finish(self.folder, manifest, self.journal)
         skipped = [photo for done in self._finished() for photo in done.skipped]
-        return Outcome(manifest, skipped, reused)
+        return Outcome(manifest, skipped, reused, [n for d in self._finished() for n in d.notes])
 
     def _finished(self) -> list[Finished]:
         return [self.journal.finished[number] for number in sorted(self.journal.finished)]
@@ -287,7 +288,8 @@ class VersionBuilder:
                 }
                 for name, image in images.items():
                     files[name] = write_whole(self.folder / name, image(rows))
-            self.journal.add(Finished(shard.number, inputs, len(rows), files, tuple(skipped)))
+            made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
+            self.journal.add(Finished(*made))
 
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""

@@ -21,6 +21,7 @@ from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.plan import Finished, read_finished
 from place_search.indexer.storage.shards import (
     Row,
+    notes_of,
     shard_image,
     shard_name,
     thumbnails_image,
@@ -73,7 +74,7 @@ class EmbedShard:
             rows, skipped = self._embed(job)
         except PlaceSearchError as error:
             return {"error": str(error), "done": "", "shard": b"", "thumbnails": b""}
-        done = Finished(job.number, job.inputs, len(rows), {}, tuple(skipped))
+        done = Finished(job.number, job.inputs, len(rows), {}, tuple(skipped), notes_of(rows))
         return {
             "error": "",
             "done": json.dumps(asdict(done)),

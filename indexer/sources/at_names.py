@@ -8,9 +8,18 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from place_search.core.geodesy import Position, Utm, is_zone
+from place_search.core.geodesy import (
+    Position,
+    Utm,
+    is_null_island,
+    is_on_earth,
+    is_zone,
+    utm_contradiction,
+)
+from place_search.core.tables import parse_number, read_lines
 from place_search.indexer.errors import SourceError
-from place_search.photos import EXTENSIONS
+from place_search.indexer.sources.photo_files import PhotoFiles
+from place_search.indexer.sources.walk import FolderListing, is_photo, kind_of
 
 
 class AtPosition(NamedTuple):
@@ -21,42 +30,47 @@ class AtPosition(NamedTuple):
 
 
 def read_at_name(name: str) -> AtPosition | None:
-    """The position in a photo's name, or None where it has none."""
+    """The position in a photo's name, or None where it has none.
+
+    Raises:
+        SourceError: the metres cannot be in the zone that is named with them.
+    """
     file = PurePosixPath(name).name
     if not file.startswith("@"):
         return None
     fields = [*file.split("@")[1:], *[""] * 6]
-    east, north = _number(fields[0]), _number(fields[1])
+    east, north = parse_number(fields[0]), parse_number(fields[1])
     if not (math.isfinite(east) and math.isfinite(north)):
         return None
     zone = f"{fields[2].lstrip('0')}{fields[3]}".upper()
     utm = Utm(east, north, zone if is_zone(zone) else "")
-    position = Position(_number(fields[4]), _number(fields[5]))
-    within = abs(position.latitude) <= 90 and abs(position.longitude) <= 180
-    return AtPosition(utm, position if within else None)
+    if wrong := utm_contradiction(utm):
+        raise SourceError(f"The name {name} contradicts itself: {wrong}; correct the name.")
+    position = Position(parse_number(fields[4]), parse_number(fields[5]))
+    known = is_on_earth(position) and not is_null_island(position)
+    return AtPosition(utm, position if known else None)
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def listed_photos(folder: Path) -> list[str] | None:
+def list_beside(folder: Path) -> FolderListing | None:
     """The photos that `FOLDER_images_paths.txt` beside a folder lists, or None without that file.
 
-    Its lines are paths relative to the folder; other endings than those of photos are left out.
+    Its lines are paths relative to the folder. Files that are no photos are left out; photos that
+    do not exist are listed as they are named.
 
     Raises:
-        SourceError: the list cannot be read.
+        SourceError: the list cannot be read, or is empty.
     """
-    listing = folder.with_name(f"{folder.name}_images_paths.txt")
-    if not listing.is_file():
+    path = folder.with_name(f"{folder.name}_images_paths.txt")
+    if not path.is_file():
         return None
-    try:
-        lines = listing.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{listing} cannot be read as UTF-8 text ({error}).") from error
-    names = (PurePosixPath(line.strip()) for line in lines if line.strip())
-    return [name.as_posix() for name in names if name.suffix.lower() in EXTENSIONS]
+    files = PhotoFiles(folder)
+    listing = FolderListing()
+    for line in read_lines(path, error=SourceError):
+        name = files.find(line) or PurePosixPath(line).as_posix()
+        if is_photo(folder / name):
+            listing.names.append(name)
+        else:
+            listing.left_out[kind_of(name)] += 1
+    if not listing.names:
+        raise SourceError(f"{folder} has an empty list of photos; delete {path}.")
+    return listing

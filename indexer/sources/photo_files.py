@@ -1,9 +1,21 @@
-"""Finding photos that a list names: some lists say .jpg where the files are .png."""
+"""Finding photos that a list names, which may spell them otherwise than the disk does."""
 
 import os
+import unicodedata
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from place_search.photos import EXTENSIONS
+
+
+@dataclass(slots=True)
+class _Folder:
+    """The names in a folder: its files, and files, stems of photos and folders by `_key`."""
+
+    files: set[str] = field(default_factory=set)
+    by_key: dict[str, str] = field(default_factory=dict)
+    by_stem: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
 
 
 class PhotoFiles:
@@ -11,30 +23,61 @@ class PhotoFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._folders: dict[str, tuple[set[str], dict[str, str]]] = {}
+        self._folders: dict[str, _Folder] = {}
 
     def find(self, name: str) -> str | None:
         """The name of the file that a listed name stands for, or None where there is none.
 
-        That is the name itself or, where there is no such file, the same with another ending.
+        That is the name itself or, where there is no such file, one that is the same but for
+        backslashes, spaces at its ends, capital letters, the way that accents are composed, or
+        the ending.
         """
         path = PurePosixPath(name)
-        files, by_stem = self._folder(path.parent.as_posix())
-        if path.name in files:
-            return name
-        other = by_stem.get(path.stem)
-        return None if other is None else path.with_name(other).as_posix()
+        folder = path.parent.as_posix()
+        if path.name in self._list(folder).files:
+            return path.as_posix()
+        plain = PurePosixPath(name.replace("\\", "/").strip())
+        folder = self._find_folder(plain.parent)
+        listed = self._list(folder)
+        file = plain.name if plain.name in listed.files else listed.by_key.get(_key(plain.name))
+        file = file or listed.by_stem.get(plain.stem) or listed.by_stem.get(_key(plain.stem))
+        return None if file is None else PurePosixPath(folder, file).as_posix()
 
-    def _folder(self, folder: str) -> tuple[set[str], dict[str, str]]:
+    def _find_folder(self, path: PurePosixPath) -> str:
+        """The folder that is meant, each part of its path as the disk spells it."""
+        if (self.root / path).is_dir():
+            return path.as_posix()
+        found = PurePosixPath()
+        for part in path.parts:
+            known = self._list(found.as_posix()).folders
+            found /= part if part in known.values() else known.get(_key(part), part)
+        return found.as_posix()
+
+    def _list(self, folder: str) -> _Folder:
         if folder not in self._folders:
+            listed = self._folders[folder] = _Folder()
             try:
-                files = {entry.name for entry in os.scandir(self.root / folder) if entry.is_file()}
-            except OSError:
-                files = set()
-            stems: dict[str, str] = {}
-            for file in sorted(files, reverse=True):
-                stem, ending = os.path.splitext(file)  # noqa: PTH122 - of a name, 90,000 times
+                entries = sorted(os.scandir(self.root / folder), key=_name_of, reverse=True)
+            except (OSError, ValueError):
+                entries = []
+            for entry in entries:
+                if entry.is_dir():
+                    listed.folders[_key(entry.name)] = entry.name
+                if not entry.is_file():
+                    continue
+                listed.files.add(entry.name)
+                listed.by_key[_key(entry.name)] = entry.name
+                stem, ending = os.path.splitext(entry.name)  # noqa: PTH122 - 90,000 times
                 if ending.lower() in EXTENSIONS:
-                    stems[stem] = file
-            self._folders[folder] = files, stems
+                    listed.by_stem[_key(stem)] = entry.name
+                    listed.by_stem[stem] = entry.name
         return self._folders[folder]
+
+
+def _key(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _name_of(entry: os.DirEntry[str]) -> str:
+    return entry.name

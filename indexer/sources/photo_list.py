@@ -1,13 +1,14 @@
 """What a source of photos says: which photos there are, and where they were taken."""
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing")
 
@@ -54,6 +55,24 @@ class PhotoList(Sequence[PlacePhoto]):
         value = column[row] if row < len(column) else None
         return value if value is not None and value == value else None  # not NaN
 
+    def warnings(self, where: str) -> tuple[str, ...]:
+        """Sentences on positions that are probably not what they are taken for.
+
+        Metres without a zone that all lie in the range of degrees, with fractions, are doubtful.
+        """
+        first, second = (self._numbers.get(key, ()) for key in ("easting", "northing"))
+        known = [(a, b) for a, b in zip(first, second, strict=True) if a == a and b == b]
+        if not known or self._zones or all(a % 1 == b % 1 == 0 for a, b in known):
+            return ()
+        greatest = sorted(max(map(abs, column)) for column in zip(*known, strict=True))
+        if greatest[0] > 90 or greatest[1] > 180:
+            return ()
+        return (
+            f"{where} give eastings and northings that look like degrees, such as "
+            f"{known[0][0]:.10g} and {known[0][1]:.10g}; they are taken for metres, so all places "
+            "lie close together. Give metres, or a CSV with path,latitude,longitude.",
+        )
+
     def __len__(self) -> int:
         return len(self._paths)
 
@@ -81,8 +100,15 @@ class PhotoList(Sequence[PlacePhoto]):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Photos to index, in the order of their future place ids, all under one root folder."""
+    """Photos to index, in the order of their future place ids, all under one root folder.
+
+    `left_out` counts, by kind in words, files and folders that are not taken for photos;
+    `unlisted` are folders that may not be read; `warnings` are sentences on positions.
+    """
 
     root: Path
     photos: Sequence[PlacePhoto]
     kind: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    unlisted: tuple[Skipped, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -59,6 +59,16 @@ def read_split(file: Path) -> Split:
     return split
 
 
+def read_name(value: object) -> str:
+    """A photo's name as splits hold it: text or UTF-8 bytes, perhaps with backslashes.
+
+    Raises:
+        ValueError: the bytes are not UTF-8.
+    """
+    text = value.decode("utf-8-sig") if isinstance(value, bytes) else str(value)
+    return text.strip().replace("\\", "/").removeprefix("./")
+
+
 def _part(file: Path) -> str:
     return file.suffix.lower().removeprefix(".")
 

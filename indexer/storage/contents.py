@@ -18,6 +18,10 @@ from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAIL
 ARRAYS = ("descriptors", "cells")
 
 
+# The columns that say whether a place has a position: in degrees, in metres.
+POSITION_COLUMNS = ("latitude", "easting")
+
+
 class Contents:
     """The shards of one version, opened. Thread-safe."""
 
@@ -72,6 +76,11 @@ class Contents:
         both = _once(np.stack([self.table[key] for key in keys], axis=1))
         self.table |= dict(zip(keys, both.T, strict=True))  # kept once
         return both
+
+    def count_positions(self) -> int:
+        """How many of the places have a position, in degrees or in metres."""
+        known = [~np.isnan(self.table[column]) for column in POSITION_COLUMNS]
+        return int(np.logical_or(*known).sum())
 
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from place_search.core.files import FileStamp, sha256_of, sync_folder, write_whole
-from place_search.indexer.places import PlacePhoto
+from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
 
 SHARD_PHOTOS = 512
@@ -152,6 +152,7 @@ class Finished:
     places: int
     files: dict[str, FileStamp]
     skipped: tuple[Skipped, ...]
+    notes: tuple[PhotoNote, ...] = ()
 
     def is_whole(self, folder: Path) -> bool:
         """Whether its files are what they were when it was finished."""
@@ -251,4 +252,5 @@ def read_finished(table: dict[str, Any]) -> Finished:
         places=int(table["places"]),
         files={name: FileStamp(**stamp) for name, stamp in table["files"].items()},
         skipped=tuple(Skipped(*row) for row in table["skipped"]),
+        notes=tuple(PhotoNote(*row) for row in table.get("notes", ())),
     )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position, Utm
+from place_search.indexer.places import PhotoNote
 
 SHARDS = "descriptors"
 THUMBNAILS = "thumbnails"
@@ -46,7 +47,7 @@ class Row:
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
     `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells,
-    `thumbnail` a JPEG.
+    `thumbnail` a JPEG. `notes` are not stored: sentences about what was odd.
     """
 
     place_id: int
@@ -63,6 +64,12 @@ class Row:
     codes: NDArray[np.uint8]
     grid: tuple[int, int]
     thumbnail: bytes
+    notes: tuple[str, ...] = ()
+
+
+def notes_of(rows: Sequence[Row]) -> tuple[PhotoNote, ...]:
+    """What was odd about the photos of rows, by the names of their places."""
+    return tuple(PhotoNote(row.name, note) for row in rows for note in row.notes)
 
 
 def shard_name(number: int) -> str:

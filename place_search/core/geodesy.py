@@ -77,7 +77,8 @@ def to_position(utm: Utm) -> Position | None:
 def utm_contradiction(utm: Utm) -> str:
     """What is wrong with metres that cannot be in the zone named with them; '' where they can.
 
-    Metres without a zone may be those of a map of one's own.
+    Metres without a zone may be those of a map of one's own. The letter N is taken for the whole
+    northern hemisphere, as in the names of EPSG: the metres mean the same there.
     """
     if not is_zone(utm.zone):
         return ""
@@ -85,7 +86,7 @@ def utm_contradiction(utm: Utm) -> str:
         return f"the easting {utm.easting:.10g} is outside of zone {utm.zone}"
     position = to_position(utm)
     south = -80 + 8 * _BANDS.index(utm.zone[-1])
-    north = 84 if utm.zone[-1] == "X" else south + 8
+    north = 84 if utm.zone[-1] in "NX" else south + 8
     if position is None or not south - _BAND_RIM <= position.latitude <= north + _BAND_RIM:
         return (
             f"the northing {utm.northing:.10g} is not in zone {utm.zone}, whose band "

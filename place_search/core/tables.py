@@ -1,6 +1,7 @@
 """Tables in text: CSV files as people, spreadsheets and other programs write them."""
 
 import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +19,15 @@ ALIASES: Mapping[str, str] = {
     "filename": "path",
 }
 """Other names of columns."""
+NAME_COLUMNS = ("path", "query", "positives")
 
 
 class Table:
     """A table that is being read: `columns`, and its rows when iterated.
 
     A row is its line number in the file and its fields by column. Blank rows are left out; fields
-    that a short row lacks are blank. Fields lose spaces at their ends, but for those of `path`:
-    names of files may have some.
+    that a short row lacks are blank. Fields lose spaces at their ends, but for those of
+    `NAME_COLUMNS`: names of files may have some.
     """
 
     def __init__(self, path: Path, stream: IO[str], error: type[PlaceSearchError]) -> None:
@@ -71,7 +73,7 @@ class Table:
             yield (
                 self._reader.line_num,
                 {
-                    name: field if name == "path" else field.strip()
+                    name: field if name in NAME_COLUMNS else field.strip()
                     for name, field in zip(self.columns, filled, strict=True)
                 },
             )
@@ -102,6 +104,28 @@ def open_table(
         raise error(f"{path} is not a CSV file ({reason}); save it as UTF-8 CSV.") from reason
     except OSError as reason:
         raise error(f"{path} cannot be read ({reason.strerror}); check it.") from reason
+
+
+def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
+    """The lines of a text, UTF-8 or UTF-16 by its mark, but for blank ones and spaces around.
+
+    Raises:
+        PlaceSearchError: of the kind `error`, where the file cannot be read as such a text.
+    """
+    try:
+        text = path.read_text(_encoding(path))
+    except (OSError, UnicodeError) as reason:
+        raise error(f"{path} cannot be read as UTF-8 text ({reason}).") from reason
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def parse_number(text: str) -> float:
+    """A finite number in plain digits, such as -48.1 or 4.81e1; NaN for anything else."""
+    try:
+        number = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _encoding(path: Path) -> str:

@@ -136,3 +136,27 @@ def test_missing_files_are_named(root: Path, tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text("path\n")
     with pytest.raises(TruthError, match="lists no photos"):
         read(root, text, tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("db/a;b.jpg", "db/a;b.jpg"),
+        ("db/a;b.jpg", '"db/a;b.jpg";db/b.jpg'),
+        (" x.jpg", '" x.jpg";db/b.jpg'),
+        (" x.jpg", " x.jpg"),
+        ("x.jpg ", "x.jpg ;db/b.jpg"),
+    ],
+)
+def test_names_with_semicolons_and_spaces(root: Path, name: str, field: str) -> None:
+    (root / name).touch()
+    quoted = field.replace('"', '""')
+    truth = read(root, f'query,positives\nq/1.jpg,"{quoted}"\n')
+    assert truth.database[0] == name
+    assert ("db/b.jpg" in truth.database) == field.endswith(";db/b.jpg")
+
+
+def test_names_spelled_otherwise_than_on_the_disk(root: Path) -> None:
+    truth = read(root, "query,positives\nQ\\1.JPG,DB/A.png;db\\deep\\e.jpg\n")
+    assert truth.queries == ("q/1.jpg",)
+    assert truth.database == ("db/a.jpg", "db/deep/e.png")

@@ -161,8 +161,15 @@ def test_an_unreadable_folder(unprivileged: Path) -> None:
     _touch(unprivileged / "in" / "a.jpg", unprivileged / "in" / "locked" / "b.jpg")
     (unprivileged / "in" / "locked").chmod(0)
     try:
-        with pytest.raises(SourceError, match=r"locked/? cannot be listed \(Permission denied"):
+        source = open_source(unprivileged / "in")
+        assert [photo.name for photo in source.photos] == ["a.jpg"]
+        assert [folder.name for folder in source.unlisted] == ["locked/"]
+        assert "cannot be listed (Permission denied)" in source.unlisted[0].reason
+        (unprivileged / "in" / "a.jpg").unlink()
+        with pytest.raises(SourceError, match="no photos that may be read; locked/: the folder"):
             open_source(unprivileged / "in")
+        with pytest.raises(SourceError, match=r"locked cannot be listed \(Permission denied"):
+            open_source(unprivileged / "in" / "locked")
     finally:
         (unprivileged / "in" / "locked").chmod(0o700)
 

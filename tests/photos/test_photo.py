@@ -131,6 +131,7 @@ def test_heif_and_avif_are_read() -> None:
     for kind in ("HEIF", "AVIF"):
         photo = decode_photo(encoded(picture(), kind, quality=95))
         assert difference(photo.pixels, np.asarray(picture())) < 12, kind
+        assert photo.notes == ()
 
 
 def test_gps_position_with_its_hemispheres() -> None:

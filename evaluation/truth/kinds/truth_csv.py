@@ -1,5 +1,6 @@
 """The truth as a CSV file: the columns `query,positives`."""
 
+import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from place_search.core.tables import open_table
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.truth_files import TruthFiles
-from place_search.indexer import open_source
+from place_search.indexer import PhotoFiles, open_source
 
 
 def reads(files: TruthFiles) -> bool:
@@ -42,19 +43,20 @@ def read_truth_csv(
     if not lenient and not root.is_dir():
         raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
     root = _absolute(root)
+    files = PhotoFiles(root)
     missing: dict[str, None] | None = {} if lenient else None
     listed: dict[str, dict[str, int]] = {}
     with open_table(truth, ("query", "positives"), error=TruthError) as table:
         for number, row in table:
-            query = _photo_name(root, row["query"], f"{truth}, row {number}", missing)
+            query = _photo_name(files, row["query"], f"{truth}, row {number}", missing)
             positives = listed.setdefault(query, {})
-            for text in filter(None, map(str.strip, row["positives"].split(";"))):
-                name = _photo_name(root, text, f"{truth}, row {number}", missing)
+            for text in _split_positives(root, row["positives"]):
+                name = _photo_name(files, text, f"{truth}, row {number}", missing)
                 positives.setdefault(name, number)
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
 
-    names = _first_seen(listed) if database is None else _database_names(database, root, missing)
+    names = _first_seen(listed) if database is None else _database_names(database, files, missing)
     row_of = {name: row for row, name in enumerate(names)}
     for query, positives in listed.items():
         for name, number in positives.items():
@@ -75,11 +77,22 @@ def read_truth_csv(
     )
 
 
+def _split_positives(root: Path, text: str) -> list[str]:
+    """The names in a field; one that holds `;` is in quotation marks, or alone in its field."""
+    if ";" in text and "\0" not in text and (root / text).is_file():
+        return [text]
+    names = next(csv.reader([text], delimiter=";", skipinitialspace='"' in text), [])
+    return [name for name in names if name.strip()]
+
+
 def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for positives in listed.values() for name in positives))
 
 
-def _database_names(database: Path, root: Path, missing: dict[str, None] | None) -> tuple[str, ...]:
+def _database_names(
+    database: Path, files: PhotoFiles, missing: dict[str, None] | None
+) -> tuple[str, ...]:
+    root = files.root
     if not database.exists() and (root / database).exists():
         database = root / database
     if database.is_dir():
@@ -88,7 +101,7 @@ def _database_names(database: Path, root: Path, missing: dict[str, None] | None)
         return tuple(name.as_posix() for name in names)
     with open_table(database, ("path",), error=TruthError) as table:
         found = dict.fromkeys(
-            _photo_name(root, row["path"], f"{database}, row {number}", missing)
+            _photo_name(files, row["path"], f"{database}, row {number}", missing)
             for number, row in table
         )
     if not found:
@@ -96,16 +109,19 @@ def _database_names(database: Path, root: Path, missing: dict[str, None] | None)
     return tuple(found)
 
 
-def _photo_name(root: Path, text: str, where: str, missing: dict[str, None] | None) -> str:
+def _photo_name(files: PhotoFiles, text: str, where: str, missing: dict[str, None] | None) -> str:
     """The name of a listed photo, which must be a file under `root` or else goes to `missing`."""
-    if not text or "\0" in text:
+    root = files.root
+    if not text.strip() or "\0" in text:
         raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
+    text = text if (root / text).is_file() else text.strip()
     name = _under(root, root / text, where)
-    if not (root / name).is_file() and missing is not None:
-        missing[name] = None
-    elif not (root / name).is_file():
+    found = files.find(name)
+    if found is None and missing is None:
         raise TruthError(f"{where}: there is no photo '{text}' under {root}; check both.")
-    return name
+    if found is None and missing is not None:
+        missing[name] = None
+    return found or name
 
 
 def _under(root: Path, path: Path, where: str) -> str:

@@ -1,13 +1,13 @@
 """A CSV list as a source: `path,latitude,longitude[,name]` or `path,easting,northing[,zone]`."""
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from place_search.core.geodesy import Position, Utm, is_zone
-from place_search.core.tables import open_table
+from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, utm_contradiction
+from place_search.core.tables import open_table, parse_number
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 
 ACCEPTS = "a .csv file with the columns path,latitude,longitude"
@@ -21,28 +21,31 @@ def reads(data: Path) -> bool:
 def read(data: Path, root: Path | None = None) -> Source:
     """Read a list of photos: paths under the file's folder, positions where they are not blank.
 
-    Photos keep the order of the rows. Other columns are left out.
+    Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for one
+    that is not known.
 
     Raises:
         SourceError: not UTF-8 CSV, a missing column, a number that is broken or out of range, a
             path that does not exist or stands there twice; the message names the row.
     """
     root = data.resolve().parent
-    photos = PhotoList(root)
+    photos, files = PhotoList(root), PhotoFiles(root)
     rows: dict[str, int] = {}
     missing: list[tuple[int, str]] = []
     with open_table(data, error=SourceError) as table:
         table.require(*_needed(table.columns))
         for row, fields in table:
-            path = _path(data, row, fields)
+            listed = _path(data, row, fields)
+            path = files.find(listed)
+            if path is None:
+                path = listed
+                missing.append((row, path))
             if path in rows:
                 raise SourceError(
                     f"{data} names '{path}' twice, in rows {rows[path]} and {row}; "
                     "leave one of them out."
                 )
             rows[path] = row
-            if not (root / path).is_file():
-                missing.append((row, path))
             photos.append(
                 path,
                 name=fields.get("name", ""),
@@ -57,7 +60,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"{len(missing)} of the {len(photos)} photos that {data} names do not exist, the first "
             f"is '{path}' in row {row}; paths are relative to {root}."
         )
-    return Source(root, photos, "csv")
+    return Source(root, photos, "csv", warnings=photos.warnings(f"The rows of {data}"))
 
 
 def _needed(columns: Sequence[str]) -> tuple[str, ...]:
@@ -72,8 +75,7 @@ def _path(file: Path, row: int, fields: dict[str, str]) -> str:
     text = fields.get("path", "")
     if not text.strip() or "\0" in text:
         raise SourceError(f"{file} names no photo in row {row}; fill in its path.")
-    path = PurePosixPath(text.replace("\\", "/") if os.sep == "\\" else text)
-    return path.as_posix()
+    return PurePosixPath(text).as_posix()
 
 
 def _position(file: Path, row: int, fields: dict[str, str]) -> Position | None:
@@ -86,7 +88,8 @@ def _position(file: Path, row: int, fields: dict[str, str]) -> Position | None:
                 f"{file} has the {column} {fields[column]} in row {row}; it must lie between "
                 f"-{limit} and {limit} degrees."
             )
-    return Position(*pair)
+    position = Position(*pair)
+    return None if is_null_island(position) else position
 
 
 def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:
@@ -98,7 +101,10 @@ def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:
         raise SourceError(
             f"{file} has the UTM zone '{zone}' in row {row}; give number and band, as in 17T."
         )
-    return Utm(*pair, zone)
+    utm = Utm(*pair, zone)
+    if wrong := utm_contradiction(utm):
+        raise SourceError(f"{file} contradicts itself in row {row}: {wrong}; correct one of them.")
+    return utm
 
 
 def _pair(
@@ -110,10 +116,7 @@ def _pair(
         return None
     numbers = []
     for column, text in zip((first, second), texts, strict=True):
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
+        number = parse_number(text)
         if not math.isfinite(number):
             raise SourceError(
                 f"{file} has '{text}' as {column} in row {row}, which is not a number; mend it or "

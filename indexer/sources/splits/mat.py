@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.errors import SourceError
-from place_search.indexer.sources.split import Split
+from place_search.indexer.sources.split import Split, read_name
 
 _FIELDS = ("dbImageFns", "utmDb", "qImageFns", "utmQ", "posDistThr")
 
@@ -65,7 +65,7 @@ def read(file: Path) -> Split:
 def _names(cells: NDArray[Any]) -> tuple[str, ...]:
     """A cell array of texts, each of them an array of one text itself."""
     texts = (cell.ravel()[0] if isinstance(cell, np.ndarray) else cell for cell in cells.ravel())
-    return tuple(str(text).strip().replace("\\", "/") for text in texts)
+    return tuple(read_name(text) for text in texts)
 
 
 def _points(rows: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.tables import read_lines
 from place_search.indexer.errors import SourceError
-from place_search.indexer.sources.split import Split
+from place_search.indexer.sources.split import Split, read_name
 
 _SETS = ("_train", "_val", "_test")
 _LISTS = "dataset_imagenames"
@@ -45,12 +46,14 @@ def read(file: Path) -> Split:
 
 def _names(file: Path, listed: Any, role: str) -> tuple[str, ...]:
     if listed is not None:
-        return tuple(_tidy(str(name)) for name in listed.ravel())
+        try:
+            return tuple(read_name(name) for name in listed.ravel())
+        except UnicodeDecodeError as error:
+            raise SourceError(f"{file} has a name that is not UTF-8 ({error}).") from error
     places = list(_lists(file, role))
     for path in places:
         if path.is_file():
-            lines = path.read_text("utf-8").splitlines()
-            return tuple(_tidy(line) for line in lines if line.strip())
+            return tuple(read_name(line) for line in read_lines(path, error=SourceError))
     raise SourceError(f"{file} names no photos; put their list beside it as {places[0].name}.")
 
 
@@ -60,7 +63,3 @@ def _lists(file: Path, role: str) -> Iterator[Path]:
     for folder in (file.parent, file.parent.parent / _LISTS):
         for stem in stems:
             yield folder / f"{stem}_imageNames_{role}.txt"
-
-
-def _tidy(name: str) -> str:
-    return name.strip().replace("\\", "/").removeprefix("./")

@@ -15,10 +15,11 @@ from place_search.cli.commands.index import (
     store_uri,
 )
 from place_search.cli.console import InterruptedRunError, print_json, progress
+from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
 from place_search.settings import MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
-    from place_search.indexer import ChangeReport, Progress
+    from place_search.indexer import ChangeReport, Progress, Source
     from place_search.models import Model
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
@@ -59,7 +60,7 @@ def add(
     with _running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
         report = add_photos(index, source, opened, progress=advance)
-    _print(report, index, as_json)
+    _print(report, index, as_json, source)
 
 
 def sync(
@@ -78,7 +79,7 @@ def sync(
     with _running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
         report = sync_photos(index, source, opened, progress=advance)
-    _print(report, index, as_json)
+    _print(report, index, as_json, source)
 
 
 def remove(
@@ -136,8 +137,13 @@ def _staged(advance: Callable[[str, int, int], None]) -> "Progress":
     return lambda stage, done, total: advance(STAGES[stage], done, total)
 
 
-def _print(report: "ChangeReport", index: Path, as_json: bool) -> None:
+def _print(
+    report: "ChangeReport", index: Path, as_json: bool, source: "Source | None" = None
+) -> None:
+    if source is not None:
+        tell_source(source)
     list_skipped(report.skipped)
+    list_notes(report.notes)
     list_duplicates(report.duplicates)
     counts = {
         "added": report.added,
@@ -152,6 +158,7 @@ def _print(report: "ChangeReport", index: Path, as_json: bool) -> None:
             {
                 "index_id": report.index_id,
                 "places": report.places,
+                **intake_json(source, report),
                 **counts,
                 "compacted": report.compacted,
                 "skipped": [photo._asdict() for photo in report.skipped],
@@ -164,4 +171,6 @@ def _print(report: "ChangeReport", index: Path, as_json: bool) -> None:
     said += ["compacted"] if report.compacted else []
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
     seconds = report.seconds["total"]
-    typer.echo(f"{', '.join(said) or 'nothing to do'}: {places} in {index} ({seconds:.1f} s)")
+    positions = count_positions(report)
+    outcome = ", ".join(said) or "nothing to do"
+    typer.echo(f"{outcome}: {places} in {index}, {positions} ({seconds:.1f} s)")

@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress, say
 from place_search.cli.precision import PrecisionOption
+from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
 from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, PRECISION, STORE, THREADS, URI
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def index(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
+    tell_source(source)
     list_skipped(report.skipped)
+    list_notes(report.notes)
     list_duplicates(report.duplicates)
     say(f"Described by {opened.card.id} in {opened.in_words}.")
     if as_json:
@@ -102,6 +105,7 @@ def index(
             {
                 "index_id": report.index_id,
                 "places": report.places,
+                **intake_json(source, report),
                 "skipped": [photo._asdict() for photo in report.skipped],
                 "duplicates": [photo._asdict() for photo in report.duplicates],
                 "reused": report.reused,
@@ -153,7 +157,7 @@ def _summary(report: "BuildReport", out: Path) -> str:
     rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
     again = f", {report.reused} done before" if report.reused else ""
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
-    return f"{places} in {out} ({seconds:.1f} s{rate}{again})"
+    return f"{places} in {out}, {count_positions(report)} ({seconds:.1f} s{rate}{again})"
 
 
 def list_skipped(skipped: "Sequence[Skipped]") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
 from starlette.exceptions import HTTPException
 
-from place_search.core.geodesy import Position
+from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.problems import (
@@ -76,7 +76,8 @@ async def add_place(
         raise ParameterError("The field photo holds no bytes; send a photo in it.")
     position = None
     if latitude is not None and longitude is not None:
-        position = Position(latitude, longitude)
+        given = Position(latitude, longitude)
+        position = None if is_null_island(given) else given
     index_id, place = await service.run_change(request, writer.add, content, position, name)
     response.headers["Location"] = f"/v1/places/{place.place_id}"
     return PlaceReply.model_validate(place_dict(place, index_id))

@@ -1,0 +1,130 @@
+"""Looking through a folder for photos: what is one, what is left out, what cannot be listed."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from place_search.indexer.errors import SourceError
+from place_search.indexer.storage.manifest import Skipped
+from place_search.photos import EXTENSIONS
+from place_search.photos.formats import HEAD_BYTES, begins_like_photo
+
+# Bins, thumbnails and the like, of disks, network drives and programs; in lower case.
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "@recycle"}
+    | {"@recently-snapshot", "system volume information", "lost+found", "__macosx"}
+    | {".thumbnails", ".thumbs", "thumbs", "thumbnails"}
+)
+_TRASH = ".trash"
+
+
+@dataclass(slots=True)
+class FolderListing:
+    """The photos below a folder, by their posix paths in it.
+
+    `left_out` counts, by kind in words, what is no photo or belongs to the system; hidden files
+    and folders are not counted. `unlisted` are folders that may not be read, and why.
+    """
+
+    names: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unlisted: list[Skipped] = field(default_factory=list)
+
+
+def list_folder(root: Path) -> FolderListing:
+    """Look through a folder; links to folders are followed, but no folder is listed twice.
+
+    Raises:
+        SourceError: the folder itself cannot be listed, or its disk fails.
+    """
+    listing = FolderListing()
+    seen: set[tuple[int, int]] = set()
+    folders = [""]
+    links: list[str] = []
+    while folders or links:
+        # Real folders first: a photo is then named by its own path, not by a link to it.
+        prefix = folders.pop() if folders else links.pop(0)
+        try:
+            status = (root / prefix).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(root / prefix) as entries:
+                for entry in entries:
+                    _sort_in(entry, prefix, listing, folders, links)
+        except PermissionError as error:
+            if not prefix:
+                raise _cannot_list(root, error) from error
+            reason = f"the folder cannot be listed ({error.strerror}); check its permissions"
+            listing.unlisted.append(Skipped(prefix, reason))
+        except OSError as error:
+            raise _cannot_list(root / prefix, error) from error
+        links.sort()
+    listing.names.sort()
+    listing.unlisted.sort()
+    return listing
+
+
+def _cannot_list(folder: Path, error: OSError) -> SourceError:
+    return SourceError(
+        f"{folder} cannot be listed ({error.strerror}); mend that or index another folder."
+    )
+
+
+def _sort_in(
+    entry: os.DirEntry[str],
+    prefix: str,
+    listing: FolderListing,
+    folders: list[str],
+    links: list[str],
+) -> None:
+    name = entry.name
+    folder = _is_folder(entry)
+    if folder and (name.lower() in _SYSTEM_FOLDERS or name.lower().startswith(_TRASH)):
+        listing.left_out[f"folder {name}"] += 1
+    elif name.startswith("."):
+        return
+    elif folder:
+        (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
+    elif is_photo(Path(entry.path)):
+        listing.names.append(f"{prefix}{name}")
+    else:
+        listing.left_out[kind_of(name)] += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: a file that cannot be read, if it is named like a photo
+        return False
+
+
+def is_photo(path: Path) -> bool:
+    """Whether a file is named like a photo or, whatever its ending, begins like one."""
+    if path.suffix.lower() in EXTENSIONS:
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return begins_like_photo(stream.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def kind_of(name: str) -> str:
+    """The kind of a file in words, by its ending: `.mov file`."""
+    ending = PurePath(name).suffix.lower()
+    return f"{ending} file" if ending else "file without an ending"
+
+
+def count_kinds(kinds: Counter[str]) -> str:
+    """What was left out, in words: `2 .mov files, 1 folder @eaDir`, the most frequent first."""
+    return ", ".join(f"{count} {_plural(kind, count)}" for kind, count in kinds.most_common())
+
+
+def _plural(kind: str, count: int) -> str:
+    if count == 1:
+        return kind
+    return kind.replace("file", "files", 1) if "folder" not in kind else f"folders{kind[6:]}"
