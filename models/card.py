@@ -129,6 +129,17 @@ class ModelCard:
         }
 
     @property
+    def how_made(self) -> str | None:
+        """How the weights came to be, where the card says, as a phrase.
+
+        Cards of version 0.1 say in `what` itself whether the model was trained.
+        """
+        if "what" not in self.fitting:
+            return None
+        fitted = str(self.fitting["what"]).partition(";")[0]
+        return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
+
+    @property
     def fingerprint(self) -> str:
         """A hash of weights, preprocessing and int8 graph: descriptors compare where it is equal.
 

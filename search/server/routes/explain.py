@@ -63,7 +63,6 @@ def _explain(engine: "Engine", content: bytes, *, stages: Stages) -> Explanation
 def about_model(service: CurrentState) -> ModelReply:
     """What turns photos into descriptors here."""
     card = service.engine.model.card
-    fitted = card.fitting.get("what")
     return ModelReply(
         id=card.id,
         title=card.title,
@@ -73,5 +72,5 @@ def about_model(service: CurrentState) -> ModelReply:
         **card.in_0_1_words,
         whitened=card.whitened,
         licence=card.licence,
-        fitted=None if fitted is None else str(fitted),
+        fitted=card.how_made,
     )
