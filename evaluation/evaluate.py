@@ -1,12 +1,13 @@
 """Measure recall@N: embed the photos of a truth, rank by exact search, count."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
@@ -22,7 +23,6 @@ KEPT = 25
 """Results kept of each query at least, for the report's curve and gallery."""
 QUERY_BYTES = 512 << 20
 MAX_BLOCK = 4096
-Progress = Callable[[int, int], None]
 
 
 class Reranker(Protocol):
@@ -50,7 +50,7 @@ def evaluate(
     protocol: str | None = None,
     index: Index | None = None,
     reranker: Reranker | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
     """Recall@N of `model` on `truth`, for each N of `ks`, by a named protocol or the data's own.
@@ -59,7 +59,7 @@ def evaluate(
     listed in the report; such a query counts as wrong. With an `index` of the database its
     descriptors are taken and only the queries are embedded. Descriptors are on disk: in memory
     are those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
-    called with the photos done and their total, for each photo.
+    told of each photo.
 
     Raises:
         TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
@@ -113,6 +113,7 @@ def evaluate(
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
         description=rules.description,
+        runtime=model.in_words,
         ranked=ranked,
         positives=rules.positives,
     )
@@ -149,7 +150,7 @@ class _Work:
             self.needed = range(count, len(self.names))
         self.scratch = Scratch(len(self.needed), model.card.dims)
 
-    def embed(self, progress: Progress | None) -> dict[int, Skipped]:
+    def embed(self, progress: Progress) -> dict[int, Skipped]:
         """Embed what is not in the index; returns what cannot be read, by row."""
         skipped: dict[int, Skipped] = dict(self.indexed.skipped) if self.indexed else {}
         photos = (
@@ -164,8 +165,7 @@ class _Work:
                 self.scratch.write(row - self.needed.start, result.descriptor)
                 if self.reranker is not None:
                     self.reranker.see(self.names[row], result)
-            if progress is not None:
-                progress(done, len(self.needed))
+            progress("Describing", done, len(self.needed))
         return skipped
 
     def search(self, depth: int, skipped: Mapping[int, Skipped], query_bytes: int) -> list[Ranked]:

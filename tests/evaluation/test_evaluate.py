@@ -50,7 +50,7 @@ def write_truth(root: Path, name: str, turned: int = 0) -> Path:
 def test_scenes_are_found_again(root: Path, model: Model) -> None:
     seen: list[tuple[int, int]] = []
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
-    report = evaluate(truth, model, progress=lambda done, total: seen.append((done, total)))
+    report = evaluate(truth, model, progress=lambda _, done, total: seen.append((done, total)))
     assert report.recall == {1: 100.0, 5: 100.0, 10: 100.0}
     assert report.chance[1] == pytest.approx(100 / SCENES)
     assert not report.warnings
@@ -119,7 +119,7 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
     whole = evaluate(truth, model)
     # One query at a time.
     report = evaluate(
-        truth, model, index=index, progress=lambda done, _: seen.append(done), query_bytes=1
+        truth, model, index=index, progress=lambda _, done, total: seen.append(done), query_bytes=1
     )
     assert len(seen) == SCENES
     assert report.recall == whole.recall
