@@ -34,7 +34,7 @@ class Reranker(Protocol):
     depth: int
 
     def see(self, name: str, photo: Row) -> None:
-        """Is told each photo when it is embedded, the database first."""
+        """Take note of a photo that was embedded, the database first."""
         ...
 
     def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
@@ -74,18 +74,18 @@ def evaluate(
     skipped = work.embed(progress)
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
-    found = work.search(rules.depth(kept), skipped, query_bytes)
+    rankings = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
-    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     unverified = None
     if reranker is not None:
         unverified = recall
-        found = [
+        rankings = [
             results if row in skipped else _reranked(truth, reranker, query, results)
-            for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
+            for query, (row, results) in enumerate(zip(work.asked.tolist(), rankings, strict=True))
         ]
-        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
 
@@ -174,13 +174,15 @@ class _Work:
         database: Database = self.indexed or ScratchDatabase(self.scratch, count, dims)
         lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
-        found: list[Ranked] = []
+        rankings: list[Ranked] = []
         for rows, own in _blocks(block, self.asked, self.truth.self_index):
             # Without a name of its own, so that a block is gone before the next one is read.
-            found += rank(self._queries(rows), database.chunks(), depth, self_index=own, lost=lost)
+            rankings += rank(
+                self._queries(rows), database.chunks(), depth, self_index=own, lost=lost
+            )
         return [
             NOTHING if row in skipped else results
-            for row, results in zip(self.asked.tolist(), found, strict=True)
+            for row, results in zip(self.asked.tolist(), rankings, strict=True)
         ]
 
     def _queries(self, rows: Rows) -> NDArray[np.float32]:
@@ -198,15 +200,15 @@ def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
         yield tuple(column[start : start + size] for column in columns)
 
 
-def _reranked(truth: GroundTruth, reranker: Reranker, query: int, found: Ranked) -> Ranked:
-    names = [truth.database[row] for row in found.rows.tolist()]
-    order = reranker.rerank(truth.queries[query], names, found.similarities.tolist())
-    return Ranked(found.rows[order], found.similarities[order])
+def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranked) -> Ranked:
+    names = [truth.database[row] for row in results.rows.tolist()]
+    order = reranker.rerank(truth.queries[query], names, results.similarities.tolist())
+    return Ranked(results.rows[order], results.similarities[order])
 
 
-def _keep(rules: EvaluationProtocol, query: int, found: Ranked, kept: int) -> Ranked:
-    chosen = np.flatnonzero(rules.keep(query, found.rows))[:kept]
-    return Ranked(found.rows[chosen], found.similarities[chosen])
+def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
+    chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
+    return Ranked(results.rows[chosen], results.similarities[chosen])
 
 
 def _unreadable(photos: int, queries: int) -> list[str]:

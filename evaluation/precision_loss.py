@@ -32,8 +32,8 @@ class _Remembering:
         key = blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
         path = self._folder / f"{key}.npz"
         if path.exists():
-            with np.load(path) as found:
-                return Embedding(*(found[name] for name in found.files))
+            with np.load(path) as saved:
+                return Embedding(*(saved[name] for name in saved.files))
         made = self._runtime.embed(pixels)
         np.savez(path, *(output for output in made if output is not None))
         return made
@@ -79,8 +79,8 @@ def measure_loss(
                 if report.unverified is not None:
                     recalls.setdefault((truth.name, True), {})[precision] = report.recall[1]
     return [
-        PrecisionRecall(name, verified, round(found["f32"], 2), round(found["int8"], 2))
-        for (name, verified), found in recalls.items()
+        PrecisionRecall(name, verified, round(recall["f32"], 2), round(recall["int8"], 2))
+        for (name, verified), recall in recalls.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The report of an evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -146,17 +146,17 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
         for pair in group:
             other, codes = seconds[pair.photo2]
             similarity = float(descriptor @ other)
-            found = verify(query, codes, similarity)
-            weighed.append((pair, evidence(similarity, found)))
+            geometry = verify(query, codes, similarity)
+            weighed.append((pair, evidence(similarity, geometry)))
     return weighed
 
 
 def _require_enough(same: Labels, held: Labels) -> None:
     for half in (held, ~held):
         for kind, word in ((same, "same"), (~same, "different")):
-            found = int((half & kind).sum())
-            if found < MIN_PAIRS:
+            count = int((half & kind).sum())
+            if count < MIN_PAIRS:
                 raise TruthError(
-                    f"One half of the pairs has only {found} of the {word} place; give at least "
+                    f"One half of the pairs has only {count} of the {word} place; give at least "
                     f"{2 * MIN_PAIRS} pairs of each kind, from different photos."
                 )

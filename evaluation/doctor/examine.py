@@ -1,4 +1,4 @@
-"""The doctor: what would make a job fail, or its numbers worthless, said before the job starts."""
+"""The doctor: what would make a job fail, or its numbers worthless, reported before it starts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -344,7 +344,7 @@ def sample_truth(
     if whole_database:
         rows: Rows = np.arange(len(truth.database))
     else:
-        right = [random.choice(found[there[found]]) for found in _of(rules.positives, queries)]
+        right = [random.choice(near[there[near]]) for near in _of(rules.positives, queries)]
         others = random.permutation(np.flatnonzero(there))[: len(queries)]
         rows = np.unique(np.concatenate([right, others])).astype(np.int64)
     # A query that is a database photo itself finds its row only where that is in the sample.
@@ -356,7 +356,7 @@ def sample_truth(
         database=tuple(truth.database[row] for row in rows.tolist()),
         queries=tuple(truth.queries[query] for query in queries.tolist()),
         positives=tuple(
-            np.sort(new_row[found][new_row[found] >= 0]) for found in _of(truth.positives, queries)
+            np.sort(new_row[near][new_row[near] >= 0]) for near in _of(truth.positives, queries)
         ),
         self_index=new_row[truth.self_index[queries]],
         protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,

@@ -8,7 +8,9 @@ import pytest
 from place_search.evaluation import (
     GeometryReranker,
     TruthError,
+    TruthFiles,
     evaluate,
+    evaluate_files,
     read_split_truth,
     read_truth_csv,
 )
@@ -203,3 +205,22 @@ def test_missing_photos_are_refused_before_the_work(
     file = write_mat(tmp_path / "s.mat", {"a.jpg": (0, 0)}, {"q.jpg": (0, 0)})
     with pytest.raises(TruthError, match="2 of the 2 photos of s are not under"):
         evaluate(read_split_truth(file, tmp_path), model)
+
+
+def test_files_are_evaluated_in_one_call(root: Path, model: Model, tmp_path: Path) -> None:
+    stages: set[str] = set()
+    truth = write_truth(root, "once.csv")
+    report = evaluate_files(
+        TruthFiles(truth=truth, root=root),
+        model=model.card.id,
+        precision="f32",
+        ks=(1, 5),
+        verify=True,
+        report_dir=tmp_path / "report",
+        progress=lambda stage, done, total: stages.add(stage),
+    )
+    expected = evaluate(read_truth_csv(truth, root), model, ks=(1, 5))
+    assert report.unverified == expected.recall
+    assert stages == {"Describing"}
+    body = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert body["recall"] == report.to_dict()["recall"]
