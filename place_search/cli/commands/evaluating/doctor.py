@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from place_search.cli.commands.truth_options import (
+from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.truth_options import (
     Database,
     Queries,
     QueriesDir,
@@ -15,10 +16,9 @@ from place_search.cli.commands.truth_options import (
     Root,
     Split,
     TruthFile,
-    parse_at,
+    parse_ks,
     truth_files,
 )
-from place_search.cli.console import OUT, print_json, progress
 from place_search.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("doctor")(doctor)
-
-
-def doctor(
+def command(
     data: Annotated[
         Path | None,
         typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
@@ -77,7 +72,7 @@ def doctor(
 
     alone = index is not None and not any((split, truth, queries))
     files = TruthFiles() if alone else truth_files(**given)
-    ns = parse_at(at)
+    ns = parse_ks(at)
     with progress() as advance:
         told = examine(
             files,

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("describe")(describe)
-
-
-def describe(
+def command(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .npy or .h5.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,

@@ -11,12 +11,7 @@ from place_search.settings import MODEL, THREADS
 STAGES = {"embed": "Describing", "index": "Writing"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("whiten")(whiten)
-
-
-def whiten(
+def command(
     data: Annotated[
         Path,
         typer.Argument(

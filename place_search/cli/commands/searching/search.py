@@ -13,12 +13,7 @@ if TYPE_CHECKING:
     from place_search.search.results import SearchResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("search")(search)
-
-
-def search(
+def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Photo to find the place of.")],
     k: Annotated[int, K.option(min=1, max=100)] = K.default,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.commands.truth_options import (
+from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.precision import PrecisionOption
+from place_search.cli.truth_options import (
     Database,
     Queries,
     QueriesDir,
@@ -14,23 +16,16 @@ from place_search.cli.commands.truth_options import (
     Root,
     Split,
     TruthFile,
-    parse_at,
+    parse_ks,
     truth_files,
 )
-from place_search.cli.console import OUT, print_json, progress, say
-from place_search.cli.precision import PrecisionOption
 from place_search.settings import CANDIDATES, DIMS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import EvalReport
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("eval")(evaluate)
-
-
-def evaluate(
+def command(
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -80,7 +75,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
-    ns = parse_at(at)
+    ns = parse_ks(at)
     files = truth_files(
         data=data,
         split=split,

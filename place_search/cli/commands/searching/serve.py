@@ -40,13 +40,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("serve")(serve)
-    app.command("key")(key)
-
-
-def serve(
+def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
     host: Annotated[str, HOST.option()] = HOST.default,
     port: Annotated[int, PORT.option(min=0, max=65535)] = PORT.default,
@@ -115,23 +109,6 @@ def serve(
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
-    role: Annotated[
-        str, typer.Option("--role", help="read: search; write: change the index too.")
-    ] = "read",
-) -> None:
-    """Make an API key for `serve --keys FILE`."""
-    from place_search.search.server.keys import new_key, parse_keys
-
-    if role not in ("read", "write"):
-        raise typer.BadParameter(f"'{role}' is no role; use read or write.")
-    secret, made = new_key(name, "write" if role == "write" else "read")
-    parse_keys(made.line, f"the name '{name}'")
-    typer.echo(f"The key, shown only now:      {secret}")
-    typer.echo(f"The line for the keys file:   {made.line}")
 
 
 def announce(address: str, engine: "Engine") -> None:

@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from place_search.models import ModelCard
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("quantize")(quantize)
-
-
-def quantize(
+def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
     photos: Annotated[
         Path,

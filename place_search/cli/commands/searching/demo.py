@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.commands.evaluate import evaluate
-from place_search.cli.commands.index import index
-from place_search.cli.commands.serve import announce
+from place_search.cli.commands.evaluating import eval as evaluating
+from place_search.cli.commands.indexing import index as indexing
+from place_search.cli.commands.searching.serve import announce
 from place_search.cli.console import say
 from place_search.settings import HOST, MODEL, PORT, THREADS
 
@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("demo")(demo)
-
-
-def demo(
+def command(
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
     ] = Path("data/demo"),
@@ -45,9 +40,9 @@ def demo(
     from place_search.demo_photos import fetch_demo_photos
 
     found = fetch_demo_photos(photos, archive=archive, say=say)
-    index(found.places, out, model=model, threads=threads)
+    indexing.command(found.places, out, model=model, threads=threads)
     reports = out.with_name(f"{out.name}-reports")
-    evaluate(
+    evaluating.command(
         root=found.folder,
         truth=found.truth,
         database=found.places,
