@@ -9,7 +9,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress
 from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
-from place_search.settings import MODEL, THREADS
+from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
     from place_search.indexer import ChangeReport, Progress
@@ -25,7 +25,7 @@ Data = Annotated[
 ModelOption = Annotated[
     str | None, MODEL.option(help="Model folder or id (default: the index's own).")
 ]
-Threads = Annotated[int | None, THREADS.option(min=1)]
+Threads = Annotated[int | None, THREADS.option()]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 

@@ -1,7 +1,7 @@
 """What the commands that write indexes share: the store, stages, lists of photos."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,13 +13,26 @@ if TYPE_CHECKING:
     from place_search.indexer import Duplicate, Skipped
 
 SHOWN = 50
-Store: TypeAlias = Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
 STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
+
+
+def known_store(kind: str | None) -> str | None:
+    """A kind of vector store as it is, or a usage error where there is none of that name."""
+    if kind in (None, "auto"):
+        return kind
+    from place_search.indexer import store_kinds
+
+    kinds = store_kinds()
+    if kind not in kinds:
+        raise typer.BadParameter(f"'{kind}' is none of auto, {', '.join(kinds)}.")
+    return kind
 
 
 def store_uri(store: str | None, uri: str) -> str:
     """The address of a store's engine, that of a file in full; checks that they fit."""
-    if store != "milvus":
+    from place_search.indexer.storage.manifest import FAISS_KINDS
+
+    if store in (None, "auto", *FAISS_KINDS) or not (uri or store == "milvus"):
         return ""
     if not uri:
         raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")

@@ -28,7 +28,6 @@ from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
@@ -47,6 +46,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import writing as routes_writing
 from place_search.search.server.schemas import ProblemReply
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector
 from place_search.search.server.writer import Writer
@@ -76,7 +76,7 @@ _SECURITY = {
 
 def create_app(
     engine: "Engine | EngineLoader",
-    options: ServerOptions | None = None,
+    options: ServerSettings | None = None,
     *,
     decoder: Decoder | None = None,
     keys: Sequence[ApiKey] = (),
@@ -94,7 +94,7 @@ def create_app(
     those that the server makes itself where it may. `on_loaded` is called once the first engine is
     loaded or could not be; `traces` takes the spans of requests.
     """
-    options = options or ServerOptions()
+    options = options or ServerSettings()
     app = FastAPI(
         title=TITLE,
         summary="Find the place of a photo.",
@@ -123,7 +123,7 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
     app.add_middleware(ApiKeyMiddleware, keys=keys, public=options.public, rate=options.rate)
-    if options.allowed_hosts is not None:
+    if options.allowed_hosts:
         app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
         BodyLimit,
@@ -131,29 +131,29 @@ def create_app(
         max_held_bytes=BODIES_HELD * options.max_body_bytes,
         seconds=options.read_seconds,
     )
-    if options.cors_origins:
+    if options.cors:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(options.cors_origins),
+            allow_origins=list(options.cors),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "X-API-Key"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
-    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors_origins))
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
     if traces is not None:
         app.add_middleware(Traces, provider=traces)
     app.add_middleware(
         RequestLog,
         metrics=service.metrics,
-        write=options.log_requests,
+        write=options.log,
         addresses=options.log_addresses,
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
-def _add_ground(app: FastAPI, options: ServerOptions) -> dict[str, Any] | None:
+def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
     """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
     if options.tiles_file is None:
         return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)

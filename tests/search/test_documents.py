@@ -27,9 +27,9 @@ from place_search.search.server.documents.error_page import DOCUMENT as ERRORS
 from place_search.search.server.documents.error_page import MENDS, render_errors
 from place_search.search.server.documents.openapi_file import DOCUMENT as OPENAPI
 from place_search.search.server.documents.openapi_file import render_openapi
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.problems import PROBLEMS
 from place_search.search.server.server import open_engine
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState
 from place_search.search.server.writer import Writer
 
@@ -109,7 +109,7 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
     decoder = Decoder(workers=1)
 
     def load(served: Engine) -> Engine:
-        return open_engine(few / "index", ServerOptions(), decoder=decoder, served=served)
+        return open_engine(few / "index", ServerSettings(), decoder=decoder, served=served)
 
     app = create_app(load(engine), decoder=decoder)
     service: ServerState = app.state.service

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import OUT, print_json, progress
-from place_search.settings import MODEL
+from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted

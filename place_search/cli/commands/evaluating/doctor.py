@@ -19,7 +19,7 @@ from place_search.cli.truth_options import (
     parse_ks,
     truth_files,
 )
-from place_search.settings import MODEL, THREADS
+from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -43,7 +43,7 @@ def command(
         str | None, typer.Option("--protocol", metavar="NAME", help="As in `eval`.")
     ] = None,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     sample: Annotated[
         int,

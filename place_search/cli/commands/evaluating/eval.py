@@ -19,7 +19,8 @@ from place_search.cli.truth_options import (
     parse_ks,
     truth_files,
 )
-from place_search.settings import CANDIDATES, DIMS, MODEL, PRECISION, THREADS
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.settings import DIMS
 
 if TYPE_CHECKING:
     from place_search.evaluation import EvalReport
@@ -58,11 +59,11 @@ def command(
     verify: Annotated[
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
-    candidates: Annotated[int, CANDIDATES.option(min=1)] = CANDIDATES.default,
+    candidates: Annotated[int, CANDIDATES.option(max=None)] = CANDIDATES.default,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     report_dir: Annotated[
         Path | None,

@@ -10,7 +10,7 @@ from place_search.cli.changing import (
     print_change,
     running,
 )
-from place_search.settings import THREADS
+from place_search.core.settings import THREADS
 
 
 def command(

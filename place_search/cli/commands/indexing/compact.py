@@ -3,14 +3,18 @@
 from typing import Annotated
 
 from place_search.cli.changing import AsJson, IndexFolder, print_change, running
-from place_search.cli.indexes import Store, store_uri
+from place_search.cli.indexes import known_store, store_uri
 from place_search.settings import STORE, URI
 
 
 def command(
     index: IndexFolder,
     store: Annotated[
-        Store | None, STORE.option(help="Make this vector store, of the descriptors there are.")
+        str | None,
+        STORE.option(
+            help="Make this vector store, of the descriptors there are: those of `index --store`.",
+            callback=known_store,
+        ),
     ] = None,
     uri: Annotated[str, URI.option()] = URI.default,
     as_json: AsJson = False,

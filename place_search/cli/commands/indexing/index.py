@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress, say
-from place_search.cli.indexes import STAGES, Store, list_duplicates, list_skipped, store_uri
+from place_search.cli.indexes import (
+    STAGES,
+    known_store,
+    list_duplicates,
+    list_skipped,
+    store_uri,
+)
 from place_search.cli.precision import PrecisionOption
-from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, PRECISION, STORE, THREADS, URI
+from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ShardWorkers, StoreCard
@@ -36,13 +43,13 @@ def command(
         ),
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    store: Annotated[Store, STORE.option()] = STORE.default,
+    store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
-    exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    exchange: Annotated[str, EXCHANGE.option()] = EXCHANGE.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     cells: Annotated[
         bool,
         typer.Option(

@@ -13,7 +13,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.console import print_json, progress, say
 from place_search.cli.indexes import STAGES
-from place_search.settings import THREADS
+from place_search.core.settings import THREADS
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport

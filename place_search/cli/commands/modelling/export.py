@@ -7,7 +7,7 @@ import typer
 
 from place_search.cli.console import say
 from place_search.cli.training_room import training_room
-from place_search.settings import MODEL
+from place_search.core.settings import MODEL
 
 
 def command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, progress, say
-from place_search.settings import MODEL
+from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import GroundTruth
