@@ -7,7 +7,7 @@ import typer
 
 from place_search.cli.console import OUT, print_json, say
 from place_search.cli.precision import Precision
-from place_search.settings import MODEL, PRECISION, THREADS
+from place_search.core.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.search.results import CompareResult
@@ -20,7 +20,7 @@ def command(
     photo1: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
     photo2: Annotated[Path, typer.Argument(metavar="PHOTO", help="Another photo.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: Annotated[
         Precision,
         PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
@@ -45,7 +45,7 @@ def command(
 
 
 def _sentence(reply: "CompareResult") -> str:
-    measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching cells"
+    measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching points"
     if reply.result is None or reply.probability is None:
         return f"No verdict ({measured})."
     verdict = "The same place"
