@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
@@ -164,6 +165,7 @@ class Index:
             ModelMismatchError: the descriptor is not as wide as those of the index.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
+        use_threads()
         if descriptor.shape != (self.dims,):
             raise ModelMismatchError(
                 f"A descriptor of shape {descriptor.shape} does not fit an index of {self.dims} "

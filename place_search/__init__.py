@@ -1,8 +1,10 @@
-"""place-search from Python: open an index, search it, describe photos.
+"""place-search from Python: index photos of places, search them, evaluate models.
 
 >>> import place_search
->>> index = place_search.open_index("indexes/demo")
->>> place_search.search(index, "photo.jpg").results[0].name
+>>> place_search.index("photos", "indexes/town")
+>>> place_search.search("indexes/town", "photo.jpg").results[0].name
+
+docs/python.md shows all of it. Errors are `PlaceSearchError`: one sentence each.
 """
 
 # It comes first: other imports take their time, and read the switches that it sets.
@@ -10,6 +12,34 @@ import place_search.core.startup
 
 # A room's first import binds its name here: the room `search` must come before the function.
 import place_search.search  # noqa: F401
-from place_search.api import describe, open_index, open_model, search
+from place_search.api import (
+    add,
+    compare,
+    describe,
+    doctor,
+    evaluate,
+    index,
+    open_index,
+    open_model,
+    remove,
+    search,
+    search_many,
+    sync,
+)
+from place_search.core.errors import PlaceSearchError
 
-__all__ = ["describe", "open_index", "open_model", "search"]
+__all__ = [
+    "PlaceSearchError",
+    "add",
+    "compare",
+    "describe",
+    "doctor",
+    "evaluate",
+    "index",
+    "open_index",
+    "open_model",
+    "remove",
+    "search",
+    "search_many",
+    "sync",
+]

@@ -1,26 +1,40 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from place_search.core.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from place_search.indexer import Index
+    from place_search.evaluation import Diagnosis, EvalReport, TruthFiles
+    from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
-    from place_search.search.results import SearchResult
+    from place_search.search.results import CompareResult, SearchResult
+
+AnyPath: TypeAlias = str | PathLike[str]
+Photo: TypeAlias = AnyPath | bytes
+"""A photo's path, or the content of its file."""
+AnyModel: TypeAlias = "Model | AnyPath | None"
+"""An opened model, its id under weights/ or its folder; None for the one that fits."""
+Precision: TypeAlias = Literal["auto", "f32", "int8"]
+Report: TypeAlias = "Progress | bool"
+"""True for a bar, or what is called with the stage, how much is done, and of how much."""
 
 
 def open_model(
-    model: str | Path = "lite0-netvlad",
+    model: AnyPath | None = None,
     *,
     threads: int | None = None,
     dims: int | None = None,
-    precision: Literal["auto", "f32", "int8"] = "auto",
+    precision: Precision = "auto",
 ) -> "Model":
-    """Open a model by its id under weights/ or by its folder.
+    """Open a model by its id under weights/ or by its folder; by default the included one.
 
     `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
     "auto" is int8 where the model's card has measured a loss of at most 0.5 points of Recall@1 and
@@ -29,64 +43,328 @@ def open_model(
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
     """
-    from place_search.models import open_model
+    from place_search.models import DEFAULT_MODEL
+    from place_search.models import open_model as open_it
 
-    return open_model(model, threads=threads, dims=dims, precision=precision)
+    chosen = DEFAULT_MODEL if model is None else model
+    return open_it(Path(chosen), threads=threads, dims=dims, precision=precision)
 
 
-def open_index(folder: str | Path) -> "Index":
-    """Open an index that `place-search index` built.
+def open_index(folder: AnyPath) -> "Index":
+    """Open an index that `index` or the command line made.
 
     Raises:
         PlaceSearchError: the folder holds no index that can be opened.
     """
-    from place_search.indexer import open_index
+    from place_search.indexer import open_index as open_it
 
-    return open_index(Path(folder))
+    return open_it(Path(folder))
+
+
+def index(
+    data: AnyPath,
+    out: AnyPath,
+    *,
+    root: AnyPath | None = None,
+    model: AnyModel = None,
+    store: str = "auto",
+    local_features: bool = True,
+    progress: Report = False,
+) -> "BuildReport":
+    """Index the photos of a folder, of a CSV list or of a split into the folder `out`.
+
+    `root` is where the photos of a split are. Without `local_features` the index is smaller, and
+    its results cannot be verified. A run that was interrupted goes on when it is called again; an
+    index that is there already stays as it is until the new one is whole.
+
+    Raises:
+        PlaceSearchError: photos, model or folder cannot be used; the text says why.
+    """
+    from place_search.indexer import build_index, open_source
+
+    source = open_source(Path(data), _path(root))
+    with _reporting(progress) as report:
+        return build_index(
+            source,
+            Path(out),
+            _opened(model),
+            store=store,
+            cells=local_features,
+            progress=report,
+        )
+
+
+def add(
+    index: AnyPath, data: AnyPath, *, model: AnyModel = None, progress: Report = False
+) -> "ChangeReport":
+    """Add the photos of `data` that an index lacks, and take up those that have changed.
+
+    Raises:
+        PlaceSearchError: index, photos or model cannot be used; the text says why.
+    """
+    from place_search.indexer import add_photos, open_source
+
+    with _reporting(progress) as report:
+        source = open_source(Path(data))
+        return add_photos(Path(index), source, _model_of(index, model), progress=report)
+
+
+def sync(
+    index: AnyPath, data: AnyPath, *, model: AnyModel = None, progress: Report = False
+) -> "ChangeReport":
+    """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
+
+    Raises:
+        PlaceSearchError: index, photos or model cannot be used; the text says why.
+    """
+    from place_search.indexer import open_source, sync_photos
+
+    with _reporting(progress) as report:
+        source = open_source(Path(data))
+        return sync_photos(Path(index), source, _model_of(index, model), progress=report)
+
+
+def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
+    """Remove places by id or by name; their photos are left alone.
+
+    Raises:
+        PlaceSearchError: there is no such index or place, or it cannot be written.
+    """
+    from place_search.indexer import remove_places
+
+    return remove_places(Path(index), list(places))
 
 
 def search(
-    index: "Index | str | Path",
-    photo: str | Path | bytes,
+    index: "Index | AnyPath",
+    photo: Photo,
     *,
-    model: "Model | None" = None,
+    model: AnyModel = None,
     k: int = 10,
+    verify: bool = True,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
-    `near` is (latitude, longitude) in degrees; with `radius_m` it leaves only the places at most
-    that many metres away. Without `model` the index's own is opened, which takes most of a second:
-    to search often, open it once and pass it, or use `search.Engine`.
+    `verify` ranks the most similar places by how well their geometry agrees with the photo's, where
+    the index holds local features. `near` is (latitude, longitude) in degrees; with `radius_m` it
+    leaves only the places at most that many metres away. Without `model` the index's own is opened,
+    which takes most of a second: to search often, use `search_many`, or open it once and pass it.
 
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
     """
+    found = search_many(
+        index, [photo], model=model, k=k, verify=verify, near=near, radius_m=radius_m
+    )
+    return next(found)
+
+
+def search_many(
+    index: "Index | AnyPath",
+    photos: Iterable[Photo],
+    *,
+    model: AnyModel = None,
+    k: int = 10,
+    verify: bool = True,
+    near: tuple[float, float] | None = None,
+    radius_m: float | None = None,
+) -> "Iterator[SearchResult]":
+    """Search for one photo after the other; the answers come in their order, each when it is there.
+
+    Otherwise as `search`.
+    """
     from place_search.core.geodesy import Position
-    from place_search.indexer import open_index_model
+    from place_search.indexer import Index
     from place_search.search.engine import Engine
 
-    opened = open_index(index) if isinstance(index, str | Path) else index
-    engine = Engine(opened, model or open_index_model(opened.manifest))
+    opened = index if isinstance(index, Index) else open_index(index)
+    engine = Engine(opened, _model_of(opened, model))
     point = None if near is None else Position(*near)
-    source = photo if isinstance(photo, bytes) else Path(photo)
-    return engine.search(source, k=k, near=point, radius_m=radius_m)
+    for photo in photos:
+        yield engine.search(_source(photo), k=k, verify=verify, near=point, radius_m=radius_m)
+
+
+def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":
+    """Say whether two photos show the same place, and how sure that is.
+
+    Raises:
+        PlaceSearchError: a photo or the model cannot be used; the text says why.
+    """
+    from place_search.search.compare import compare_photos
+
+    # The calibration was fitted in float32.
+    opened = open_model(precision="f32") if model is None else _opened(model)
+    return compare_photos(opened, _source(photo1), _source(photo2))
 
 
 def describe(
-    photos: Sequence[str | Path | bytes], *, model: "Model | str | Path" = "lite0-netvlad"
+    photos: "Photo | Sequence[Photo]", *, model: AnyModel = None, progress: Report = False
 ) -> "NDArray[np.float32]":
-    """The descriptors of photos (paths or file contents), one row a photo: (N, D) float32.
+    """The descriptors of photos, one row a photo: (N, D) float32.
 
-    Rows have L2 norm 1, so that the similarity of two photos is the product of their rows.
+    `photos` is a photo, a list of photos, or a folder, whose photos come sorted by name. Rows have
+    L2 norm 1, so that the similarity of two photos is the product of their rows.
 
     Raises:
         PlaceSearchError: a photo or the model cannot be used; the text says why.
     """
     from place_search.describing import describe_photos
+
+    with _reporting(progress) as report:
+        return describe_photos(_listed(photos), _opened(model), progress=report)
+
+
+def evaluate(
+    data: AnyPath | None = None,
+    *,
+    split: AnyPath | None = None,
+    truth: AnyPath | None = None,
+    root: AnyPath | None = None,
+    database: AnyPath | None = None,
+    queries: AnyPath | None = None,
+    queries_dir: str | None = None,
+    radius_m: float | None = None,
+    model: AnyPath | None = None,
+    index: AnyPath | None = None,
+    ks: Iterable[int] = (1, 5, 10),
+    verify: bool = False,
+    protocol: str | None = None,
+    report_dir: AnyPath | None = None,
+    progress: Report = False,
+) -> "EvalReport":
+    """Measure Recall@N for each N of `ks`.
+
+    What is right comes from `data`, a folder with `database/` and `queries/` or of photos with
+    positions; or from a `split` or a `truth` CSV with their `root`; or from `database` and
+    `queries`, photos with positions. These are the command line's flags.
+
+    Raises:
+        PlaceSearchError: a truth, photos, an index or a model that cannot be used.
+    """
+    from place_search.evaluation import evaluate_files
+
+    with _reporting(progress) as report:
+        return evaluate_files(
+            _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            model=_path_or_id(model),
+            index=_path(index),
+            ks=ks,
+            verify=verify,
+            protocol=protocol,
+            report_dir=_path(report_dir),
+            progress=report,
+        )
+
+
+def doctor(
+    data: AnyPath | None = None,
+    *,
+    split: AnyPath | None = None,
+    truth: AnyPath | None = None,
+    root: AnyPath | None = None,
+    database: AnyPath | None = None,
+    queries: AnyPath | None = None,
+    queries_dir: str | None = None,
+    radius_m: float | None = None,
+    model: AnyPath | None = None,
+    index: AnyPath | None = None,
+    protocol: str | None = None,
+    progress: Report = False,
+) -> "Diagnosis":
+    """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
+
+    The arguments are those of `evaluate`.
+    """
+    from place_search.evaluation import examine
+
+    with _reporting(progress) as report:
+        return examine(
+            _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            model=_path_or_id(model),
+            index=_path(index),
+            protocol=protocol,
+            progress=report,
+        )
+
+
+def _truth_files(
+    data: AnyPath | None,
+    split: AnyPath | None,
+    truth: AnyPath | None,
+    root: AnyPath | None,
+    database: AnyPath | None,
+    queries: AnyPath | None,
+    queries_dir: str | None,
+    radius_m: float | None,
+) -> "TruthFiles":
+    from place_search.core.errors import PlaceSearchError
+    from place_search.evaluation import TruthFiles
+
+    files = TruthFiles(
+        data=_path(data),
+        split=_path(split),
+        truth=_path(truth),
+        root=_path(root),
+        queries_dir=queries_dir,
+        database=_path(database),
+        queries=_path(queries),
+        radius_m=radius_m,
+    )
+    if reason := files.why_not():
+        raise PlaceSearchError(reason)
+    return files
+
+
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _path_or_id(model: AnyPath | None) -> "str | Path | None":
+    return model if model is None or isinstance(model, str) else Path(model)
+
+
+def _source(photo: Photo) -> bytes | Path:
+    return photo if isinstance(photo, bytes) else Path(photo)
+
+
+def _listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
+    """Photos one by one; those of a folder by name."""
+    if not isinstance(photos, str | bytes | PathLike):
+        return [_source(photo) for photo in photos]
+    source = _source(photos)
+    if isinstance(source, bytes) or not source.is_dir():
+        return [source]
+    from place_search.indexer import open_source
+
+    return [photo.path for photo in open_source(source).photos]
+
+
+def _opened(model: AnyModel) -> "Model":
     from place_search.models import Model
 
-    opened = model if isinstance(model, Model) else open_model(model)
-    sources = [photo if isinstance(photo, bytes) else Path(photo) for photo in photos]
-    return describe_photos(sources, opened)
+    return model if isinstance(model, Model) else open_model(model)
+
+
+def _model_of(index: "Index | AnyPath", model: AnyModel) -> "Model":
+    """The model that is given, else the index's own."""
+    if model is not None:
+        return _opened(model)
+    from place_search.indexer import Index, open_index_model, read_manifest
+
+    manifest = index.manifest if isinstance(index, Index) else read_manifest(Path(index))
+    return open_index_model(manifest)
+
+
+@contextmanager
+def _reporting(progress: Report) -> Iterator[Progress]:
+    if not isinstance(progress, bool):
+        yield progress
+    elif progress:
+        from place_search.cli.console import progress as bar
+
+        with bar() as advance:
+            yield advance
+    else:
+        yield silent

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
@@ -58,6 +59,20 @@ class BuildReport:
     def store(self) -> StoreCard:
         """Which vector store the index has, and why."""
         return store_card(self.manifest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `place-search index --json` prints, apart from what it says of its source."""
+        return {
+            "index_id": self.index_id,
+            "places": self.places,
+            "positions": self.positioned,
+            "notes": [note._asdict() for note in self.notes],
+            "skipped": [photo._asdict() for photo in self.skipped],
+            "duplicates": [photo._asdict() for photo in self.duplicates],
+            "reused": self.reused,
+            "store": dict(self.manifest.store),
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+        }
 
 
 def build_index(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate
@@ -56,6 +57,25 @@ class ChangeReport:
     duplicates: list[Duplicate] = field(default_factory=list)
     notes: list[PhotoNote] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints of a change, apart from what it says of its source."""
+        return {
+            "index_id": self.index_id,
+            "places": self.places,
+            "positions": self.positioned,
+            "notes": [note._asdict() for note in self.notes],
+            "added": self.added,
+            "changed": self.changed,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "copied": self.copied,
+            "reused": self.reused,
+            "compacted": self.compacted,
+            "skipped": [photo._asdict() for photo in self.skipped],
+            "duplicates": [photo._asdict() for photo in self.duplicates],
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+        }
 
 
 class Change:

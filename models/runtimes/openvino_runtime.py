@@ -13,6 +13,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from place_search.core.forking import use_threads
 from place_search.models.errors import ModelError
 from place_search.models.runtimes.base import Embedding, Key, Mode
 
@@ -55,6 +56,7 @@ class OpenVinoRuntime:
     name = "openvino"
 
     def __init__(self, graph: Path, *, mode: Mode = "latency", threads: int | None = None) -> None:
+        use_threads()
         self._core = openvino.Core()
         # Without this, processors with bfloat16 would silently compute in it.
         self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -77,12 +79,14 @@ class OpenVinoRuntime:
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Embed one photo: (h, w, 3) uint8 RGB at the size the card asks for."""
+        use_threads()
         return next(self.stream([(None, pixels)]))[1]
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         """Embed many photos, several at once; results come in the order of `photos`."""
+        use_threads()
         running: deque[tuple[Key, _Requests, Any]] = deque()
         with self._lock:
             self._callers += 1

@@ -10,6 +10,7 @@ import openvino
 import openvino.opset13 as ops
 from numpy.typing import NDArray
 
+from place_search.core.forking import use_threads
 from place_search.models.local_features import CODE_BITS
 
 UNIT = 32
@@ -66,6 +67,7 @@ _making = threading.Lock()
 
 def cell_products() -> CellProducts:
     """The process's own `CellProducts`."""
+    use_threads()
     with _making:
         return _made()
 

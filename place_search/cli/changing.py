@@ -9,7 +9,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress
 from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
-from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
+from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
@@ -62,29 +62,11 @@ def print_change(
     list_skipped(report.skipped)
     list_notes(report.notes)
     list_duplicates(report.duplicates)
-    counts = {
-        "added": report.added,
-        "changed": report.changed,
-        "removed": report.removed,
-        "unchanged": report.unchanged,
-        "copied": report.copied,
-        "reused": report.reused,
-    }
     if as_json:
-        print_json(
-            {
-                "index_id": report.index_id,
-                "places": report.places,
-                **intake_json(source, report),
-                **counts,
-                "compacted": report.compacted,
-                "skipped": [photo._asdict() for photo in report.skipped],
-                "duplicates": [photo._asdict() for photo in report.duplicates],
-                "seconds": {stage: round(value, 3) for stage, value in report.seconds.items()},
-            }
-        )
+        print_json({**report.to_dict(), **source_json(source)})
         return
-    said = [f"{counts[key]} {key}" for key in ("added", "changed", "removed") if counts[key]]
+    counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
+    said = [f"{count} {what}" for what, count in counts.items() if count]
     said += ["compacted"] if report.compacted else []
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
     seconds = report.seconds["total"]

@@ -45,14 +45,12 @@ def count_positions(report: "BuildReport | ChangeReport") -> str:
     return f"{report.positioned or 'none'} with a position"
 
 
-def intake_json(source: "Source | None", report: "BuildReport | ChangeReport") -> dict[str, Any]:
-    """The same for `--json`: `positions`, `notes`, `left_out`, `unlisted` and `warnings`."""
-    table: dict[str, Any] = {
-        "positions": report.positioned,
-        "notes": [note._asdict() for note in report.notes],
+def source_json(source: "Source | None") -> dict[str, Any]:
+    """What `tell_source` says, for `--json`."""
+    if source is None:
+        return {}
+    return {
+        "left_out": dict(source.left_out),
+        "unlisted": [folder._asdict() for folder in source.unlisted],
+        "warnings": list(source.warnings),
     }
-    if source is not None:
-        table["left_out"] = dict(source.left_out)
-        table["unlisted"] = [folder._asdict() for folder in source.unlisted]
-        table["warnings"] = list(source.warnings)
-    return table

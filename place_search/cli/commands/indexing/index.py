@@ -14,7 +14,7 @@ from place_search.cli.indexes import (
     store_uri,
 )
 from place_search.cli.precision import PrecisionOption
-from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
+from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -98,18 +98,7 @@ def command(
     list_duplicates(report.duplicates)
     say(f"Described by {opened.card.id} in {opened.in_words}.")
     if as_json:
-        print_json(
-            {
-                "index_id": report.index_id,
-                "places": report.places,
-                **intake_json(source, report),
-                "skipped": [photo._asdict() for photo in report.skipped],
-                "duplicates": [photo._asdict() for photo in report.duplicates],
-                "reused": report.reused,
-                "store": dict(report.manifest.store),
-                "seconds": {stage: round(value, 3) for stage, value in report.seconds.items()},
-            }
-        )
+        print_json({**report.to_dict(), **source_json(source)})
         return
     typer.echo(_summary(report, out))
     _tell_store(report.store)

@@ -1,7 +1,6 @@
 """`place-search describe`: descriptors of photos in a file."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +33,7 @@ def command(
 
     opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
     with progress() as advance:
-        descriptors = describe_photos(photos, opened, advance=partial(advance, "Describing"))
+        descriptors = describe_photos(photos, opened, progress=advance)
     # Written beside and renamed, so that the file is never half there.
     beside = out.with_name(f".{out.name}.{os.getpid()}{out.suffix}")
     try:
