@@ -15,7 +15,7 @@ try:
 except ImportError:
     sys.exit("atheris is not installed; run: pip install atheris.")
 
-with atheris.instrument_imports(include=["PIL", "place_search.photos.photo", "pillow_heif"]):
+with atheris.instrument_imports(include=["PIL", "place_search.photos.decoding", "pillow_heif"]):
     from bench.fuzz import AREA, OUT
     from place_search.photos import UPLOADS, PhotoError, decode_photo
     from tests.search.photos import mutated, valid_photos

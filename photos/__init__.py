@@ -1,22 +1,20 @@
 """A file or bytes → an upright RGB photo, and what it says of where it was taken."""
 
+from place_search.photos.decoding import (
+    EXTENSIONS,
+    MAX_PIXELS,
+    UPLOADS,
+    decode_photo,
+    inspect_position,
+    read_position,
+)
 from place_search.photos.errors import (
     OversizedPhotoError,
     PhotoError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import (
-    EXTENSIONS,
-    MAX_PIXELS,
-    UPLOADS,
-    Photo,
-    Size,
-    decode_photo,
-    encode_jpeg,
-    fit_within,
-    read_position,
-)
+from place_search.photos.photo import Photo, Size, encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, resize_photo
 from place_search.photos.sandbox.decoder import (
     DecodeLimits,
@@ -43,6 +41,7 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "inspect_position",
     "read_position",
     "resize_photo",
 ]

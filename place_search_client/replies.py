@@ -36,7 +36,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How well the cells of photo and place agree on one view."""
+    """How well photo and place agree on one view."""
 
     inliers: int
     score: float

@@ -62,8 +62,8 @@ def _holds(body: list[ast.stmt], names: list[str]) -> bool:
 
 
 def test_what_does_not_exist_is_noticed() -> None:
-    assert exists("photos.photo.decode_photo") or exists("photos.decode_photo")
-    assert not exists("photos.photo.decode_foto")
+    assert exists("photos.decoding.decode_photo") or exists("photos.decode_photo")
+    assert not exists("photos.decoding.decode_foto")
     assert not exists("models.model.Model.imagine")
 
 

@@ -60,6 +60,11 @@ def make_index(root: Path) -> None:
     )
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to processes in the background, whose children inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run(folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
@@ -69,6 +74,7 @@ def run(folder: Path, *command: str, **environment: str) -> "subprocess.Complete
         text=True,
         timeout=60,
         check=False,
+        preexec_fn=heed_interrupts,
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network
 from place_search.photos import PhotoError, Preprocessing
-from place_search.photos.photo import decode_photo
+from place_search.photos.decoding import decode_photo
 from place_search.photos.preprocessing import resize_photo
 from place_search.training.errors import TrainingError
 

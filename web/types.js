@@ -7,7 +7,7 @@
  * @property {number | null} probability That both show the same place; null where the model has no calibration
  * @property {number | null} threshold The probability from which the result is same
  * @property {'same' | 'different' | null} result
- * @property {number} inliers Cell matches that one affine map explains; 0 for none
+ * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number[][]} matches Each x1, y1, x2, y2: pixels of the two photos as sent, upright
  * @property {string} model The model's id
  * @property {string[]} notes Sentences about what was odd in the photos or the model
@@ -207,8 +207,8 @@
  */
 
 /**
- * @typedef {object} VerifiedReply How well the cells of photo and place agree on one view
- * @property {number} inliers Cell matches that one affine map explains; 0 for none
+ * @typedef {object} VerifiedReply How well photo and place agree on one view
+ * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number} score What the places are ranked by: agreement × similarity
  */
 

@@ -85,11 +85,11 @@ export const words = {
   orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',
   estimate: (/** @type {Area} */ { radius_m }) => `Probably taken within ${distance(radius_m)} of`,
   fromEstimate: (/** @type {number} */ metres) => `${distance(metres)} from the estimate`,
-  verified: (/** @type {number} */ inliers) => `Verified: ${counted(inliers, 'point agrees', 'points agree')}`,
+  verified: (/** @type {number} */ inliers) => `Verified: ${counted(inliers, 'matching point', 'matching points')}`,
   unsure: (/** @type {number} */ inliers) =>
     inliers
-      ? `Not verified: ${inliers === 1 ? 'only 1 point agrees' : `only ${whole.format(inliers)} points agree`}`
-      : 'Not verified: no points agree',
+      ? `Not verified: only ${counted(inliers, 'matching point', 'matching points')}`
+      : 'Not verified: no matching points',
   searchAgain: 'Search with this photo',
   searchAgainWith: (/** @type {number} */ rank, /** @type {string} */ name) =>
     `Search with this photo: rank ${rank}, ${name}`,

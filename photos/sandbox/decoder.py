@@ -13,22 +13,23 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
+from place_search.photos.decoding import FORMATS, MAX_PIXELS
 from place_search.photos.errors import (
     OversizedPhotoError,
     PhotoError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import FORMATS, MAX_PIXELS, Photo
+from place_search.photos.photo import Photo
 from place_search.photos.preprocessing import Preprocessing
 
+PROCESS = "place_search.photos.sandbox.process"
 MESSAGE_BYTES = 1 << 16
 MAX_OUTPUT_BYTES = 1 << 28
 KEPT_BYTES = 1 << 23
@@ -95,15 +96,7 @@ class Decoder:
             DecoderError: the processes cannot be started any more.
         """
         job = {"preprocessing": asdict(preprocessing), "formats": list(formats)}
-
-        def take(reply: dict[str, Any], memory: int) -> Photo:
-            pixels = np.empty(reply["shape"], np.uint8)
-            _fill(memory, pixels.reshape(-1).data)
-            about = reply["photo"]
-            position = about["position"] and Position(*about["position"])
-            return Photo(pixels, about["width"], about["height"], position, tuple(about["notes"]))
-
-        return self._do(job, content, take)
+        return self._do(job, content, _take_photo)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
         """A photo as a bare upright JPEG of at most `longest_side` pixels a side.
@@ -113,13 +106,7 @@ class Decoder:
             DecoderBusyError: other large photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-
-        def take(reply: dict[str, Any], memory: int) -> bytes:
-            jpeg = bytearray(reply["bytes"])
-            _fill(memory, memoryview(jpeg))
-            return bytes(jpeg)
-
-        return self._do({"longest_side": longest_side}, content, take)
+        return self._do({"longest_side": longest_side}, content, _take_picture)
 
     def close(self) -> None:
         """End the processes."""
@@ -229,7 +216,8 @@ class _Processes:
             "max_output_bytes": MAX_OUTPUT_BYTES,
         }
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "place_search.photos.sandbox.process", json.dumps(arguments)],
+            # -P: no module of the folder in which the server was started is imported.
+            [sys.executable, "-P", "-m", PROCESS, json.dumps(arguments)],
             pass_fds=[*links, *memories, turn],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -252,17 +240,31 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment() -> dict[str, str]:
     """Nothing secret, and little of what is fit for larger programs."""
-    kept = ("PATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+    kept = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
-    rooms = str(Path(__file__).resolve().parent.parent)
     return environment | {
-        "PYTHONPATH": os.pathsep.join([rooms, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         # Fresh pages cost more than half the time of a decoder's small photos.
         "MALLOC_MMAP_THRESHOLD_": "33554432",
         "MALLOC_TRIM_THRESHOLD_": "67108864",
     }
+
+
+def _take_photo(reply: dict[str, Any], memory: int) -> Photo:
+    """The photo that a decoder answered with, its pixels from the shared memory."""
+    pixels = np.empty(reply["shape"], np.uint8)
+    _fill(memory, pixels.reshape(-1).data)
+    about = reply["photo"]
+    position = about["position"] and Position(*about["position"])
+    return Photo(pixels, about["width"], about["height"], position, tuple(about["notes"]))
+
+
+def _take_picture(reply: dict[str, Any], memory: int) -> bytes:
+    """The JPEG that a decoder answered with, from the shared memory."""
+    jpeg = bytearray(reply["bytes"])
+    _fill(memory, memoryview(jpeg))
+    return bytes(jpeg)
 
 
 def _fill(memory: int, out: memoryview) -> None:

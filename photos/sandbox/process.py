@@ -27,8 +27,9 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from place_search.core.memory import keep_freed_memory
+from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OversizedPhotoError, PhotoError
-from place_search.photos.photo import Photo, decode_photo, encode_jpeg, fit_within
+from place_search.photos.photo import Photo, encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, resize_photo
 
 MESSAGE_BYTES = 1 << 16

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 # Latitude bands of 8° from 80° S; the last one, X, reaches to 84° N.
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"
+# Degrees by which the photos of a town may lie beyond the band that is named for all of them.
+_BAND_RIM = 1.0
 _ZONE = re.compile(rf"(\d{{1,2}})([{_BANDS}])")
 
 
@@ -37,6 +39,16 @@ class Utm(NamedTuple):
     zone: str = ""
 
 
+def is_on_earth(position: Position) -> bool:
+    """Whether both numbers are in range; NaN is not."""
+    return abs(position.latitude) <= 90 and abs(position.longitude) <= 180
+
+
+def is_null_island(position: Position) -> bool:
+    """Whether this is 0, 0 in the sea, which stands for a position that is not known."""
+    return position.latitude == 0 and position.longitude == 0
+
+
 def is_zone(text: str) -> bool:
     """Whether this is a UTM zone with its band, as in `17T`."""
     found = _ZONE.fullmatch(text)
@@ -60,6 +72,31 @@ def to_position(utm: Utm) -> Position | None:
     if not (math.isfinite(latitude) and math.isfinite(longitude)):
         return None
     return Position(float(latitude), float(longitude))
+
+
+def utm_contradiction(utm: Utm) -> str:
+    """What is wrong with metres that cannot be in the zone named with them; '' where they can.
+
+    Metres without a zone may be those of a map of one's own.
+    """
+    if not is_zone(utm.zone):
+        return ""
+    if not 0 < utm.easting < 1_000_000:
+        return f"the easting {utm.easting:.10g} is outside of zone {utm.zone}"
+    position = to_position(utm)
+    south = -80 + 8 * _BANDS.index(utm.zone[-1])
+    north = 84 if utm.zone[-1] == "X" else south + 8
+    if position is None or not south - _BAND_RIM <= position.latitude <= north + _BAND_RIM:
+        return (
+            f"the northing {utm.northing:.10g} is not in zone {utm.zone}, whose band "
+            f"{utm.zone[-1]} reaches from {_latitude_in_words(south)} to "
+            f"{_latitude_in_words(north)}"
+        )
+    return ""
+
+
+def _latitude_in_words(latitude: int) -> str:
+    return f"{abs(latitude)}° {'S' if latitude < 0 else 'N'}"
 
 
 def both_positions(

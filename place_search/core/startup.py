@@ -52,7 +52,7 @@ class Interruptible:
 
     def __enter__(self) -> None:
         if self._before is _exit:
-            signal.signal(signal.SIGALRM, self._raise)
+            signal.signal(signal.SIGALRM, self._retry)
             signal.signal(signal.SIGINT, self._interrupt)
             sys.unraisablehook = self._dropped
 
@@ -68,13 +68,15 @@ class Interruptible:
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self._waiting:
             _exit(signum, frame)
-        self._raise(signum, frame)
-
-    def _raise(self, _signum: int, frame: FrameType | None) -> None:
         self._waiting = _is_import(frame)
         if not self._waiting:
             raise KeyboardInterrupt
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+
+    def _retry(self, _signum: int, _frame: FrameType | None) -> None:
+        self._waiting = False
+        # The handler may be another one by now: a server stops in its own way.
+        signal.raise_signal(signal.SIGINT)
 
     def _dropped(self, dropped: "sys.UnraisableHookArgs") -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):

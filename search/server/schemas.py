@@ -47,9 +47,9 @@ class TimingsReply(Reply):
 
 
 class VerifiedReply(Reply):
-    """How well the cells of photo and place agree on one view."""
+    """How well photo and place agree on one view."""
 
-    inliers: int = Field(description="Cell matches that one affine map explains; 0 for none.")
+    inliers: int = Field(description="Matching points, which agree on one arrangement; 0 for none.")
     score: float = Field(description="What the places are ranked by: agreement × similarity.")
 
 
@@ -106,7 +106,7 @@ class CompareReply(Reply):
     )
     threshold: float | None = Field(description="The probability from which the result is same.")
     result: Literal["same", "different"] | None
-    inliers: int = Field(description="Cell matches that one affine map explains; 0 for none.")
+    inliers: int = Field(description="Matching points, which agree on one arrangement; 0 for none.")
     matches: list[list[float]] = Field(
         description="Each x1, y1, x2, y2: pixels of the two photos as sent, upright."
     )

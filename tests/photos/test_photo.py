@@ -210,3 +210,51 @@ def test_encoded_jpeg_fits_and_is_bare() -> None:
     with Image.open(io.BytesIO(data)) as image:
         assert image.size == (320, 213)
         assert not image.getexif()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_grey_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> None:
+    grey = np.asarray(picture().convert("L")).astype(np.float64)
+    grey *= 255 / grey.max()
+    stored = np.round(grey / 255 * (2**bits - 1))
+    png = encoded(Image.fromarray(stored.astype(np.uint16)))
+    tiff = encoded(Image.fromarray(stored.astype(np.float32)), "TIFF")
+    for content in (png, tiff):
+        assert difference(decode_photo(content).pixels[..., 0], grey.astype(np.uint8)) < 1
+
+
+@pytest.mark.parametrize("white", [1.0, 3.0])
+def test_float_images_of_other_ranges(white: float) -> None:
+    grey = np.asarray(picture().convert("L")).astype(np.float32)
+    grey *= white / grey.max()
+    pixels = decode_photo(encoded(Image.fromarray(grey), "TIFF")).pixels
+    assert pixels.max() == 255
+
+
+def test_a_large_jpeg_counts_the_pixels_that_are_decoded() -> None:
+    data = encoded(picture(4000, 3000), "JPEG")
+    small = decode_photo(data, needed=lambda width, height: (640, 480), max_pixels=2_000_000)
+    assert (small.width, small.height) == (4000, 3000)
+    with pytest.raises(OversizedPhotoError, match="over the limit of 2,000,000"):
+        decode_photo(data, max_pixels=2_000_000)
+    with pytest.raises(OversizedPhotoError, match="over the limit of 8,000,000"):
+        decode_photo(data, needed=lambda width, height: (64, 48), max_pixels=1_000_000)
+    progressive = encoded(picture(4000, 3000), "JPEG", progressive=True)
+    with pytest.raises(OversizedPhotoError, match="4000 × 3000"):
+        decode_photo(progressive, needed=lambda width, height: (640, 480), max_pixels=2_000_000)
+
+
+def test_a_jpeg_beyond_pillows_own_limit() -> None:
+    data = encoded(Image.new("L", (16000, 12000)), "JPEG")
+    photo = decode_photo(data, needed=lambda width, height: (640, 480))
+    assert (photo.width, photo.height) == (16000, 12000)
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_that_lacks_its_end_marker_only(missing: int, progressive: bool) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", progressive=progressive)
+    assert np.array_equal(decode_photo(data[:-missing]).pixels, decode_photo(data).pixels)
+    with pytest.raises(UnreadablePhotoError, match="truncated"):
+        decode_photo(data[:-100])

@@ -1,0 +1,187 @@
+"""Photo decoding: any supported file or bytes in, upright RGB pixels and the GPS position out."""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+from place_search.core.geodesy import Position
+from place_search.photos.errors import (
+    OversizedPhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
+from place_search.photos.photo import Photo, Size
+from place_search.photos.pixels import orientation_of, to_rgb, turn_upright
+from place_search.photos.positions import photo_position, read_exif
+
+# Opener formats tried, by content. JPEG also covers MPO, the container that phones write.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF", "PPM")
+_NAMES = "jpg jpeg png webp avif heic heif tif tiff bmp gif ppm pgm"
+EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+UPLOADS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+"""What a stranger may send: the formats that phones, cameras and browsers write."""
+MAX_PIXELS = 50_000_000
+# A JPEG may announce this many times the limit, if it is decoded at a scale that is within it.
+MAX_SHRINKING = 8
+_JPEG_END = b"\xff\xd9"
+
+
+def decode_photo(
+    source: Path | bytes,
+    *,
+    needed: Callable[[int, int], Size] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    formats: Sequence[str] = FORMATS,
+    before_pixels: Callable[[int, int], None] | None = None,
+) -> Photo:
+    """Decode a photo from a path or from its bytes.
+
+    `needed` maps the upright size of the photo to the size the caller will shrink it to; a JPEG
+    is then decoded at the smallest power-of-two scale that is not below that, which is several
+    times faster for a large one. Without it every pixel is decoded. `before_pixels` is called with
+    the size that will be decoded, once the header is read; it may wait.
+
+    Raises:
+        UnsupportedPhotoError: the content is in no format of `formats`.
+        OversizedPhotoError: more than `max_pixels` pixels would be decoded, the header announces
+            far more than that, or there is not the memory to decode them.
+        UnreadablePhotoError: the photo is missing, truncated or corrupt.
+    """
+    what = "the photo" if isinstance(source, bytes) else f"{source}"
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of odd metadata and of sizes that max_pixels already judges.
+            warnings.simplefilter("ignore")
+            arguments = (what, needed, max_pixels, formats, before_pixels)
+            try:
+                return _decode(source, *arguments)
+            except OSError as error:
+                if "truncated" not in str(error):
+                    raise
+                content = source if isinstance(source, bytes) else source.read_bytes()
+                photo = _decode_without_end(content, *arguments)
+                if photo is None:
+                    raise
+                return photo
+    except (UnsupportedPhotoError, OversizedPhotoError, UnreadablePhotoError):
+        raise
+    except FileNotFoundError:
+        raise UnreadablePhotoError(f"{what} does not exist; check the path.") from None
+    except IsADirectoryError:
+        raise UnreadablePhotoError(f"{what} is a folder, not a photo; name one photo.") from None
+    except PermissionError:
+        raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
+    except MemoryError:
+        raise OversizedPhotoError(
+            f"{what} needs more memory to decode than there is for it; shrink it first."
+        ) from None
+    except Image.DecompressionBombError:
+        raise OversizedPhotoError(
+            f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
+        ) from None
+    except Exception as error:
+        # Pillow's decoders raise SyntaxError, ValueError, TypeError, struct.error and more on
+        # malformed files; to a caller they all mean the same.
+        raise UnreadablePhotoError(
+            f"{what} is truncated or corrupt ({type(error).__name__}); use the original file."
+        ) from error
+
+
+def _decode(
+    source: Path | bytes,
+    what: str,
+    needed: Callable[[int, int], Size] | None,
+    max_pixels: int,
+    formats: Sequence[str],
+    before_pixels: Callable[[int, int], None] | None,
+) -> Photo:
+    with _open(source, what, formats) as image:
+        notes: list[str] = []
+        stored = image.size
+        scaled = needed is not None and image.format == "JPEG"
+        _check_size(what, stored, max_pixels * (MAX_SHRINKING if scaled else 1))
+        # Reading the Exif of a PNG decodes its pixels.
+        exif = None if image.format == "PNG" else read_exif(image, notes)
+        turned = orientation_of(exif) >= 5
+        if needed is not None and scaled:
+            target = needed(*(stored[::-1] if turned else stored))
+            image.draft("RGB", target[::-1] if turned else target)
+        # A progressive JPEG is in memory as a whole, whatever its scale.
+        _check_size(what, stored if "progressive" in image.info else image.size, max_pixels)
+        if before_pixels is not None:
+            before_pixels(*image.size)
+        pixels = to_rgb(image, notes)
+        if image.format == "PNG":
+            exif = read_exif(image, notes)
+            turned = orientation_of(exif) >= 5
+        # libheif has already turned what it decodes, and its Exif says so no longer.
+        orientation = orientation_of(exif)
+        position = photo_position(image, exif, notes)
+    width, height = stored[::-1] if turned else stored
+    # The closed image holds no pixels any more, so that turning does not need three copies.
+    return Photo(turn_upright(pixels, orientation), width, height, position, tuple(notes))
+
+
+def _open(source: Path | bytes, what: str, formats: Sequence[str]) -> Image.Image:
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        return Image.open(stream, formats=tuple(formats))
+    except UnidentifiedImageError:
+        raise UnsupportedPhotoError(
+            f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
+        ) from None
+    except Image.DecompressionBombError:
+        # Pillow's own limit does not know of scaled decoding; only JPEGs have that.
+        if "JPEG" not in formats:
+            raise
+        try:
+            return JpegImagePlugin.JpegImageFile(
+                io.BytesIO(source) if isinstance(source, bytes) else source
+            )
+        except SyntaxError:  # not a JPEG
+            raise Image.DecompressionBombError from None
+
+
+def _check_size(what: str, size: Size, max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise OversizedPhotoError(
+            f"{what} has {size[0]} × {size[1]} pixels, over the limit of {max_pixels:,}; shrink "
+            "it first."
+        )
+
+
+def _decode_without_end(content: bytes, *arguments: Any) -> Photo | None:
+    """A JPEG that lacks nothing but its end marker, or None where pixels are missing, too.
+
+    Bytes after the last pixel change nothing; where pixels are missing, they become pixels.
+    """
+    content = content.removesuffix(_JPEG_END[:1])
+    first = _decode(content + _JPEG_END, *arguments)
+    other = _decode(content + b"\x5a" * 64 + _JPEG_END, *arguments)
+    return first if np.array_equal(first.pixels, other.pixels) else None
+
+
+def read_position(path: Path) -> Position | None:
+    """The GPS position in a photo's metadata, read from its header alone; None without one."""
+    return inspect_position(path)[0]
+
+
+def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
+    """The GPS position that a photo's header gives, and notes on what was wrong with it."""
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                return photo_position(image, read_exif(image, notes), notes), tuple(notes)
+    except Exception:  # a photo that cannot be opened has no position; decoding it says why
+        return None, ()
+
+
+pillow_heif.register_heif_opener()

@@ -1,0 +1,116 @@
+"""Pixels of any mode → upright RGB."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms
+
+STRIP_PIXELS = 1 << 20
+WHITE_BITS = (8, 10, 12, 14, 16)
+
+
+def orientation_of(exif: Image.Exif | None) -> int:
+    """Exif's orientation, 1 to 8; 1, upright, where there is none."""
+    value = exif.get(ExifTags.Base.Orientation) if exif is not None else None
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn (h, w, 3) pixels by Exif's orientation: a transposition from 5 on, then mirrors."""
+    if orientation == 1:
+        return pixels
+    turned = pixels.transpose(1, 0, 2) if orientation >= 5 else pixels
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)
+
+
+def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
+    """(h, w, 3) RGB from any mode: 16-bit is scaled, CMYK uses its profile, alpha lies on white.
+
+    It goes strip by strip: a large photo is then in memory twice at most, not four times.
+    """
+    if getattr(image, "n_frames", 1) > 1:
+        image.seek(0)
+        if image.format in ("GIF", "WEBP", "PNG", "TIFF"):
+            notes.append("The photo has several frames; the first one was used.")
+    image.load()
+    conversion = _conversion(image, notes)
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    if rows >= height:
+        return np.asarray(conversion.apply(image), dtype=np.uint8)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip = image.crop((0, top, width, bottom))
+        pixels[top:bottom] = np.asarray(conversion.apply(strip), dtype=np.uint8)
+    return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion:
+    """How strips of one image become RGB.
+
+    Grey values of more than 8 bits are multiplied by `grey_scale`; inks of a known profile go
+    through `profile`; a `transparent` image lies on white.
+    """
+
+    grey_scale: float | None = None
+    profile: ImageCms.ImageCmsTransform | None = None
+    transparent: bool = False
+
+    def apply(self, strip: Image.Image) -> NDArray[np.uint8] | Image.Image:
+        """A strip as (h, w, 3) RGB."""
+        if self.grey_scale is not None:
+            return _grey(np.asarray(strip, dtype=np.float32) * self.grey_scale)
+        if self.profile is not None:
+            return ImageCms.applyTransform(strip, self.profile) or strip.convert("RGB")
+        if self.transparent:
+            return _on_white(strip)
+        return strip if strip.mode == "RGB" else strip.convert("RGB")
+
+
+def _conversion(image: Image.Image, notes: list[str]) -> _Conversion:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        return _Conversion(grey_scale=255 / _white_level(image))
+    if image.mode == "CMYK" and image.info.get("icc_profile"):
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+            return _Conversion(
+                profile=ImageCms.buildTransform(
+                    profile, ImageCms.createProfile("sRGB"), "CMYK", "RGB"
+                )
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            notes.append("The photo's colour profile is broken and was left out.")
+    return _Conversion(transparent=image.has_transparency_data)
+
+
+def _white_level(image: Image.Image) -> float:
+    """The grey value that stands for white: files do not say how many of their bits are used.
+
+    That is the greatest value of the fewest bits that hold all values, or the greatest of all
+    values where these are far below, as some float images are.
+    """
+    values = np.asarray(image)
+    greatest = float(np.max(values, where=np.isfinite(values), initial=0))
+    levels = [2**bits - 1.0 for bits in (1, *WHITE_BITS) if bits > 1 or image.mode == "F"]
+    level = next((level for level in levels if greatest <= level), greatest)
+    return level if greatest >= level / 16 else max(greatest, 1e-12)
+
+
+def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    values = np.nan_to_num(values, posinf=255.0, neginf=0.0)
+    grey = np.clip(values + 0.5, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _on_white(strip: Image.Image) -> Image.Image:
+    with_alpha = strip.convert("RGBA")
+    page = Image.new("RGBA", with_alpha.size, "white")
+    return Image.alpha_composite(page, with_alpha).convert("RGB")

@@ -1,0 +1,133 @@
+"""What a photo's metadata says: its Exif block, and the position where it was taken."""
+
+import math
+import re
+import struct
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from place_search.core.geodesy import Position, is_null_island, is_on_earth
+
+# An attribute or an element; degrees and minutes, or degrees, minutes and seconds.
+_XMP_COORDINATE = re.compile(
+    rb"""exif:GPS(Latitude|Longitude)\s*(?:=\s*["']|>)\s*([^\s"'<>]{1,40})\s*["'<]"""
+)
+_NUMBER = r"(\d+(?:\.\d*)?)"
+_XMP_DEGREES = re.compile(rf"([+-]?\d+(?:\.\d*)?)(?:,{_NUMBER})?(?:,{_NUMBER})?\s*([NSEWnsew])?")
+
+
+def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
+    """The Exif block, or None with a note where it is broken."""
+    try:
+        exif = image.getexif()
+        # Pillow reads an empty block where it cannot read a damaged one.
+        if exif or not _lost_its_tags(image.info.get("exif", b"")):
+            return exif
+    except Exception:  # noqa: S110 - of many kinds; all mean what is said below
+        pass
+    notes.append("The photo's Exif data is broken and was left out.")
+    return None
+
+
+def _lost_its_tags(block: bytes) -> bool:
+    """Whether an Exif block in which no tag could be read should have some."""
+    tiff = block.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 10:
+        return bool(tiff)
+    (first,) = struct.unpack_from(f"{order}I", tiff, 4)
+    return first + 2 > len(tiff) or any(tiff[first : first + 2])
+
+
+def photo_position(
+    image: Image.Image, exif: Image.Exif | None, notes: list[str]
+) -> Position | None:
+    """The position in a photo's Exif, else in its XMP; None where neither gives one."""
+    doubts: list[str] = []
+    position = _exif_position(exif, doubts) or _xmp_position(image, doubts)
+    if position is None:
+        notes += doubts[:1]
+    return position
+
+
+def _exif_position(exif: Image.Exif | None, notes: list[str]) -> Position | None:
+    if exif is None:
+        return None
+    try:
+        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        if ExifTags.GPS.GPSLatitude not in gps or ExifTags.GPS.GPSLongitude not in gps:
+            return None
+        latitude = _degrees(
+            gps[ExifTags.GPS.GPSLatitude], _reference(gps.get(ExifTags.GPS.GPSLatitudeRef)), "NS"
+        )
+        longitude = _degrees(
+            gps[ExifTags.GPS.GPSLongitude], _reference(gps.get(ExifTags.GPS.GPSLongitudeRef)), "EW"
+        )
+    except Exception:  # of many kinds; all mean the same
+        notes.append("The photo's GPS data is broken and was left out.")
+        return None
+    return _sensible(latitude, longitude, notes)
+
+
+def _sensible(latitude: float, longitude: float, notes: list[str]) -> Position | None:
+    position = Position(latitude, longitude)
+    if not is_on_earth(position) or is_null_island(position):
+        notes.append("The photo's GPS position is out of range and was left out.")
+        return None
+    return position
+
+
+def _reference(value: Any) -> str:
+    """The hemisphere as one capital letter, whatever type the tag has; '' where it is blank."""
+    if isinstance(value, int):
+        value = bytes([value])
+    elif isinstance(value, tuple):
+        value = bytes(int(part) for part in value)
+    text = value.decode("ascii") if isinstance(value, bytes) else str(value or "")
+    return text.strip("\0 ")[:1].upper()
+
+
+def _degrees(value: Any, reference: str, letters: str) -> float:
+    """Signed degrees from degrees, minutes and seconds, or from a bare number.
+
+    `letters` are the two hemispheres, the positive one first. A sign of any part, or the negative
+    hemisphere, makes the whole negative.
+
+    Raises:
+        ValueError: not a number, or the reference names no hemisphere of these.
+    """
+    if reference and reference not in letters:
+        raise ValueError(f"{reference} is not a hemisphere of {letters}")
+    parts = [float(part) for part in (value if isinstance(value, tuple) else (value,))[:3]]
+    degrees = math.fsum(abs(part) / 60.0**power for power, part in enumerate(parts))
+    if not math.isfinite(degrees):
+        raise ValueError("a GPS coordinate is not a number")
+    return -degrees if reference == letters[1] or any(part < 0 for part in parts) else degrees
+
+
+def _xmp_position(image: Image.Image, notes: list[str]) -> Position | None:
+    """The position in an XMP packet, as `exif:GPSLatitude="48,8.1N"`."""
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    if isinstance(packet, str):
+        packet = packet.encode()
+    if not isinstance(packet, bytes):
+        return None
+    found = dict(_XMP_COORDINATE.findall(packet))
+    if len(found) < 2:
+        return None
+    try:
+        return _sensible(
+            _xmp_degrees(found[b"Latitude"], "NS"), _xmp_degrees(found[b"Longitude"], "EW"), notes
+        )
+    except ValueError:
+        notes.append("The photo's GPS data is broken and was left out.")
+        return None
+
+
+def _xmp_degrees(text: bytes, letters: str) -> float:
+    parsed = _XMP_DEGREES.fullmatch(text.decode("ascii").strip())
+    if parsed is None:
+        raise ValueError("not a coordinate of XMP")
+    *parts, reference = parsed.groups()
+    return _degrees(tuple(part for part in parts if part), (reference or "").upper(), letters)
