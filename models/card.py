@@ -129,14 +129,13 @@ class ModelCard:
         }
 
     @property
-    def how_made(self) -> str | None:
-        """How the weights came to be, where the card says, as a phrase.
-
-        Cards of version 0.1 say in `what` itself whether the model was trained.
-        """
-        if "what" not in self.fitting:
+    def fitted_in_words(self) -> str | None:
+        """How the weights came to be, where the card says."""
+        what: str | None = self.fitting.get("what")
+        if what is None:
             return None
-        fitted = str(self.fitting["what"]).partition(";")[0]
+        # Cards of version 0.1 say it in `what` too, and so before they were trained further.
+        fitted = what.partition("; ")[0]
         return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
 
     @property

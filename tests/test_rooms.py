@@ -26,9 +26,6 @@ MAY_IMPORT = {
 
 TOP_ROOMS = [room for room in MAY_IMPORT if "." not in room and room != "core"]
 
-KNOWN_FOLDER_CIRCLES: tuple[set[str], ...] = ()
-"""To be opened next."""
-
 MAX_LINES = 400
 MAX_FILES = 18
 """Python files in a folder, `__init__` included."""
@@ -109,9 +106,6 @@ def test_folders_inside_a_room_import_each_other_one_way() -> None:
         if folder := folder_of(module):
             targets = {folder_of(target) for target, _ in imports(module)}
             graph.setdefault(folder, set()).update(targets - {folder, ""})
-    for circle in KNOWN_FOLDER_CIRCLES:
-        for folder in circle:
-            graph[folder] -= circle
     # What is in search/server/ itself uses its folders, and they use it: see the rooms.
     for folder in graph:
         graph[folder] -= {"search/server"}

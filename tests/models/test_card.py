@@ -61,3 +61,15 @@ def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
 def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a model folder"):
         read_card(tmp_path)
+
+
+def test_how_a_model_was_fitted_follows_from_its_training() -> None:
+    card = read_card(find_model("lite0-netvlad"))
+    clustered_by_0_1 = {"what": "vocabulary by k-means; not trained on places"}
+    for fitting, words in (
+        (clustered_by_0_1, "vocabulary by k-means; not trained on places"),
+        ({**clustered_by_0_1, "training": {}}, "vocabulary by k-means; then trained on places"),
+        ({"what": "vocabulary by k-means"}, "vocabulary by k-means; not trained on places"),
+        ({}, None),
+    ):
+        assert replace(card, fitting=fitting).fitted_in_words == words
