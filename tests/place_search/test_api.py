@@ -1,0 +1,136 @@
+"""The Python interface: docs/python.md, README and the notebook, run as they stand."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import place_search
+from place_search import PlaceSearchError
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str) -> list[str]:
+    text = (ROOT / document).read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def town(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that docs/python.md speaks of."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "more").mkdir()
+    names = sorted(path.name for path in photos.glob("*.jpg"))[:4]
+    rows = ["path,latitude,longitude"]
+    for number, name in enumerate(names[:3]):
+        shutil.copy(photos / name, tmp_path / "photos" / f"{number}.jpg")
+        rows.append(f"{number}.jpg,48.0{number},11.5")
+    (tmp_path / "photos" / "places.csv").write_text("\n".join(rows))
+    shutil.copy(photos / names[3], tmp_path / "more" / "new.jpg")
+    shutil.copy(photos / names[0], tmp_path / "query.jpg")
+    (tmp_path / "truth.csv").write_text(
+        "query,positives\nquery.jpg,photos/0.jpg\nmore/new.jpg,photos/1.jpg;photos/2.jpg\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_page_runs_as_it_stands(town: Path) -> None:
+    scope: dict[str, object] = {}
+    for block in blocks("docs/python.md"):
+        exec(compile(block, "docs/python.md", "exec"), scope)
+    assert scope["names"] == ["0.jpg", "0.jpg"]
+    assert [place.name for place in place_search.open_index("town").places()] == [
+        *("0.jpg", "1.jpg", "2.jpg")
+    ]
+    measured = scope["measured"]
+    assert measured.recall[1] == 50.0 or measured.recall[1] == 100.0  # type: ignore[attr-defined]
+
+
+def test_the_readme_runs_as_it_stands(town: Path) -> None:
+    place_search.index("photos", "indexes/places")
+    for name in ("photo.jpg", "a.jpg", "b.jpg"):
+        shutil.copy("query.jpg", name)
+    for block in blocks("README.md"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_files_of_the_user_s_own_do_no_harm(town: Path) -> None:
+    place_search.index("photos", "town")
+    for name in ("data", "training", "web"):
+        (town / name).mkdir()
+        (town / name / "loader.py").write_text("x = 1\n")
+    (town / "evaluation.py").write_text("")
+    (town / "search.py").write_text(
+        "import data.loader\nimport place_search\n"
+        "print(place_search.search('town', 'query.jpg', verify=True).results[0].name)\n"
+        "import place_search.search.engine\n"
+        "print(callable(place_search.search))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "search.py"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["0.jpg", "True"], done.stderr
+
+
+def test_importing_it_is_quick() -> None:
+    code = (
+        "import sys, place_search; "
+        "print(sorted({'numpy', 'faiss', 'openvino', 'cv2', 'typer'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_progress_is_told_to_whom_asks(town: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    place_search.index("photos", "town", progress=lambda *said: told.append(said))
+    assert ("embed", 3, 3) in told
+    place_search.describe("photos", progress=True)
+
+
+def test_reports_are_what_the_command_line_prints(town: Path) -> None:
+    report = place_search.index("photos", "town").to_dict()
+    added = place_search.add("town", "more").to_dict()
+    command = [sys.executable, "-m", "place_search"]
+    for arguments, ours in (
+        (["index", "photos", "--out", "again"], report),
+        (["sync", "again", "photos"], added),
+    ):
+        done = subprocess.run(
+            [*command, *arguments, "--json"], capture_output=True, text=True, check=True
+        )
+        assert ours.keys() <= json.loads(done.stdout).keys()
+    assert (report["places"], added["added"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: place_search.search("none", "query.jpg"), "none does not exist; make one"),
+        (lambda: place_search.index("none", "town"), "none does not exist; give a folder"),
+        (lambda: place_search.compare("none.jpg", "query.jpg"), "does not exist; check the path"),
+        (lambda: place_search.evaluate(), "Say what is right"),
+        (lambda: place_search.open_model("none"), "There is no model 'none'"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> None:
+    with pytest.raises(PlaceSearchError, match=re.escape(says)):
+        call()  # type: ignore[operator]
+
+
+def test_the_notebook_runs(town: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "examples" / "search.ipynb", as_version=4)
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("<img src=" in output.get("data", {}).get("text/html", "") for output in shown)
