@@ -98,8 +98,8 @@ def test_linked_and_named_files_exist(document: Path) -> None:
 def flags_of(command: Any) -> set[str]:
     """All flags of a program and the commands below it."""
     found = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
-    for below in getattr(command, "commands", {}).values():
-        found |= flags_of(below)
+    for name in getattr(command, "commands", {}):
+        found |= flags_of(command.get_command(None, name))  # imports it
     return found
 
 

@@ -66,6 +66,8 @@ Radius = Annotated[
         help="Metres within which a photo is right (default: the split's own, else 25).",
     ),
 ]
+RecallKs = Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")]
+RECALL_KS = "1,5,10"
 
 
 def truth_files(**given: Any) -> "TruthFiles":
@@ -81,9 +83,9 @@ def truth_files(**given: Any) -> "TruthFiles":
 def parse_ks(text: str) -> list[int]:
     """The N of Recall@N from `1,5,10`."""
     try:
-        ns = sorted({int(part) for part in text.split(",")})
+        ks = sorted({int(part) for part in text.split(",")})
     except ValueError:
-        ns = [0]
-    if ns[0] < 1:
+        ks = [0]
+    if ks[0] < 1:
         raise typer.BadParameter(f"--at {text}: write whole numbers from 1, as in 1,5,10.")
-    return ns
+    return ks

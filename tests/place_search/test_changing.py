@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import Result
+
+from place_search.cli.indexes import known_store, store_uri
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -111,3 +114,14 @@ def test_what_goes_wrong_is_one_sentence(
 ) -> None:
     filled = [argument.replace("{tmp}", str(town)) for argument in arguments]
     assert said in check_failure(run(*filled))
+
+
+def test_a_store_of_another_package_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert known_store("hnsw-sq8") == "hnsw-sq8"
+    with pytest.raises(typer.BadParameter, match=r"'tree' is none of auto, exact, .*rabitq\.$"):
+        known_store("tree")
+    monkeypatch.setattr("place_search.indexer.store_kinds", lambda: ["exact", "tree"])
+    assert known_store("tree") == "tree"
+    assert store_uri("tree", "") == ""
+    assert store_uri("tree", "http://127.0.0.1:9") == "http://127.0.0.1:9"
+    assert store_uri("exact", "http://127.0.0.1:9") == ""

@@ -8,10 +8,12 @@ import typer
 
 from place_search.cli.console import OUT, print_json, progress
 from place_search.cli.truth_options import (
+    RECALL_KS,
     Database,
     Queries,
     QueriesDir,
     Radius,
+    RecallKs,
     Root,
     Split,
     TruthFile,
@@ -43,7 +45,7 @@ def command(
     ] = None,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    ks: RecallKs = RECALL_KS,
     sample: Annotated[
         int,
         typer.Option("--sample", min=0, help="Queries to search for as a trial; 0 for no trial."),
@@ -71,7 +73,7 @@ def command(
 
     alone = index is not None and not any((split, truth, queries))
     files = TruthFiles() if alone else truth_files(**given)
-    ns = parse_ks(at)
+    ns = parse_ks(ks)
     with progress() as advance:
         told = examine(
             files,

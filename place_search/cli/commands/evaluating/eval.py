@@ -8,10 +8,12 @@ import typer
 from place_search.cli.console import OUT, print_json, progress, say
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
+    RECALL_KS,
     Database,
     Queries,
     QueriesDir,
     Radius,
+    RecallKs,
     Root,
     Split,
     TruthFile,
@@ -63,7 +65,7 @@ def command(
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
-    at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
+    ks: RecallKs = RECALL_KS,
     report_dir: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +77,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
-    ns = parse_ks(at)
+    ns = parse_ks(ks)
     files = truth_files(
         data=data,
         split=split,
