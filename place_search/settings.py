@@ -96,7 +96,7 @@ WORKERS = Setting(
 QUEUE = Setting("queue", int, 16, "Searches that may wait; more are refused with 429.")
 MAX_BODY_MB = Setting("max_body_mb", int, 32, "Largest request, in MiB; larger ones get 413.")
 MAX_MEGAPIXELS = Setting(
-    "max_megapixels", int, 50, "Largest photo, in million pixels; larger ones get 413."
+    "max_megapixels", int, 50, "Largest photo to decode, in million pixels; larger ones get 413."
 )
 DECODE_SECONDS = Setting(
     "decode_seconds", float, 4.0, "CPU time that one photo may take to decode, in seconds."

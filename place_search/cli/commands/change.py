@@ -15,8 +15,9 @@ from place_search.cli.commands.index import (
     store_uri,
 )
 from place_search.cli.console import InterruptedRunError, print_json, progress
+from place_search.cli.megapixels import MaxMegapixels
 from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
-from place_search.settings import MODEL, STORE, THREADS, URI
+from place_search.settings import MAX_MEGAPIXELS, MODEL, STORE, THREADS, URI
 
 if TYPE_CHECKING:
     from place_search.indexer import ChangeReport, Progress, Source
@@ -49,6 +50,7 @@ def add(
     data: Data,
     model: ModelOption = None,
     threads: Threads = THREADS.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
     as_json: AsJson = False,
 ) -> None:
     """Add the photos of DATA that an index lacks, and take up those that have changed.
@@ -59,6 +61,7 @@ def add(
 
     with _running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
+        opened.max_pixels = max_megapixels * 10**6
         report = add_photos(index, source, opened, progress=advance)
     _print(report, index, as_json, source)
 
@@ -68,6 +71,7 @@ def sync(
     data: Data,
     model: ModelOption = None,
     threads: Threads = THREADS.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
     as_json: AsJson = False,
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
@@ -78,6 +82,7 @@ def sync(
 
     with _running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
+        opened.max_pixels = max_megapixels * 10**6
         report = sync_photos(index, source, opened, progress=advance)
     _print(report, index, as_json, source)
 

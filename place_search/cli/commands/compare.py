@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.megapixels import MaxMegapixels
 from place_search.cli.precision import Precision
-from place_search.settings import MODEL, PRECISION, THREADS
+from place_search.settings import MAX_MEGAPIXELS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
@@ -32,6 +33,7 @@ def compare(
         Precision,
         PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
     ] = PRECISION.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -42,6 +44,7 @@ def compare(
 
     chosen = "f32" if precision == "auto" else precision
     opened = open_model(model, threads=threads, precision=chosen)
+    opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2)
     if as_json:
         print_json(reply.to_dict())

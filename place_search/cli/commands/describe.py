@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import progress, say
+from place_search.cli.megapixels import MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.settings import DIMS, MODEL, PRECISION, THREADS
+from place_search.settings import DIMS, MAX_MEGAPIXELS, MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ def describe(
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given."""
     if out.suffix not in (".npy", ".h5"):
@@ -37,6 +39,7 @@ def describe(
     from place_search.models import open_model
 
     opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
+    opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
         descriptors = describe_photos(photos, opened, advance=partial(advance, "Describing"))
     # Written beside and renamed, so that the file is never half there.

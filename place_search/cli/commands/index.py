@@ -6,9 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress, say
+from place_search.cli.megapixels import MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
-from place_search.settings import DIMS, ENGINE, EXCHANGE, MODEL, PRECISION, STORE, THREADS, URI
+from place_search.settings import (
+    DIMS,
+    ENGINE,
+    EXCHANGE,
+    MAX_MEGAPIXELS,
+    MODEL,
+    PRECISION,
+    STORE,
+    THREADS,
+    URI,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +64,7 @@ def index(
     exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
     dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
     cells: Annotated[
         bool,
@@ -79,6 +91,7 @@ def index(
         opened = open_model(
             model, mode="throughput", threads=threads, dims=dims, precision=precision
         )
+        opened.max_pixels = max_megapixels * 10**6
         with progress() as advance:
             report = build_index(
                 source,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, say
+from place_search.cli.megapixels import MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.settings import CANDIDATES, MODEL, PRECISION, THREADS, K
+from place_search.settings import CANDIDATES, MAX_MEGAPIXELS, MODEL, PRECISION, THREADS, K
 
 if TYPE_CHECKING:
     from place_search.search.results import SearchResult
@@ -38,6 +39,7 @@ def search(
     ] = None,
     threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -54,6 +56,7 @@ def search(
         model=model, threads=threads, precision=precision, candidates=candidates
     )
     engine = open_engine(index, options)
+    engine.model.max_pixels = max_megapixels * 10**6
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
