@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.network import Network, load_backbone
 from place_search.training.config import PRESETS
-from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import mine, plan_pass
 from place_search.training.data.places import Places, make_places
 from place_search.training.loop.losses import triplet_ranking
 from place_search.training.loop.memory import keep_large_blocks
-from place_search.training.loop.process_group import ProcessGroup
-from place_search.training.loop.split_network import Trained, split_network
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import Trained, split_network
 
 PHOTOS = 12
 STEPS = 4
@@ -60,7 +60,9 @@ def step(folder: Path) -> None:
         netvlad_of(network).assignment.weight.normal_(0, 4)
         netvlad_of(network).centroids.normal_(0, 0.05)
     frozen, trained = split_network(network, recipe.train_last)
-    inputs = Inputs(places_of(folder, 10, 2), recipe, frozen, ProcessGroup(), folder / "features")
+    inputs = FeatureLoader(
+        places_of(folder, 10, 2), recipe, frozen, ProcessGroup(), folder / "features"
+    )
     optimizer = torch.optim.SGD(trained.parameters(), lr=1e-4, momentum=0.9)
     items = [(row, 0) for row in range(PHOTOS)]
     stream = inputs.stream([items] * (STEPS + 1))
@@ -113,7 +115,7 @@ def mining_pass(folder: Path) -> None:
     found = mine(
         plan,
         recipe,
-        cast(Inputs, RandomRows()),
+        cast(FeatureLoader, RandomRows()),
         cast(Trained, GivenRows()),
         ProcessGroup(),
         folder / "mining",

@@ -6,6 +6,7 @@ from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
+from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.precision_loss import measure_loss
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol, protocol_names
 from place_search.evaluation.ranking import Ranked, rank
@@ -37,6 +38,7 @@ __all__ = [
     "calibrate",
     "chance_at",
     "evaluate",
+    "evaluate_files",
     "examine",
     "measure_loss",
     "open_protocol",

@@ -108,10 +108,10 @@ class IndexDatabase:
         self.skipped: dict[int, Skipped] = {}
         self.lacking: list[str] = []
         for row, name in enumerate(truth.database):
-            found = paths.get(os.path.normpath(root / name), names.get(name))
-            if found is not None:
-                self._row_of[found] = row
-                self._indexed[row] = found
+            place_row = paths.get(os.path.normpath(root / name), names.get(name))
+            if place_row is not None:
+                self._row_of[place_row] = row
+                self._indexed[row] = place_row
             elif name in left_out:
                 self.skipped[row] = left_out[name]
             else:

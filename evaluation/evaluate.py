@@ -1,12 +1,13 @@
 """Measure recall@N: embed the photos of a truth, rank by exact search, count."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
@@ -22,7 +23,6 @@ KEPT = 25
 """Results kept of each query at least, for the report's curve and gallery."""
 QUERY_BYTES = 512 << 20
 MAX_BLOCK = 4096
-Progress = Callable[[int, int], None]
 
 
 class Reranker(Protocol):
@@ -34,7 +34,7 @@ class Reranker(Protocol):
     depth: int
 
     def see(self, name: str, photo: Row) -> None:
-        """Is told each photo when it is embedded, the database first."""
+        """Take note of a photo that was embedded, the database first."""
         ...
 
     def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
@@ -50,7 +50,7 @@ def evaluate(
     protocol: str | None = None,
     index: Index | None = None,
     reranker: Reranker | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
     """Recall@N of `model` on `truth`, for each N of `ks`, by a named protocol or the data's own.
@@ -59,7 +59,7 @@ def evaluate(
     listed in the report; such a query counts as wrong. With an `index` of the database its
     descriptors are taken and only the queries are embedded. Descriptors are on disk: in memory
     are those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
-    called with the photos done and their total, for each photo.
+    told of each photo.
 
     Raises:
         TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
@@ -74,18 +74,18 @@ def evaluate(
     skipped = work.embed(progress)
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
-    found = work.search(rules.depth(kept), skipped, query_bytes)
+    rankings = work.search(rules.depth(kept), skipped, query_bytes)
     searched = time.perf_counter()
-    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     unverified = None
     if reranker is not None:
         unverified = recall
-        found = [
+        rankings = [
             results if row in skipped else _reranked(truth, reranker, query, results)
-            for query, (row, results) in enumerate(zip(work.asked.tolist(), found, strict=True))
+            for query, (row, results) in enumerate(zip(work.asked.tolist(), rankings, strict=True))
         ]
-        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(found)]
+        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
 
@@ -113,6 +113,7 @@ def evaluate(
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
         description=rules.description,
+        runtime=model.in_words,
         ranked=ranked,
         positives=rules.positives,
     )
@@ -149,7 +150,7 @@ class _Work:
             self.needed = range(count, len(self.names))
         self.scratch = Scratch(len(self.needed), model.card.dims)
 
-    def embed(self, progress: Progress | None) -> dict[int, Skipped]:
+    def embed(self, progress: Progress) -> dict[int, Skipped]:
         """Embed what is not in the index; returns what cannot be read, by row."""
         skipped: dict[int, Skipped] = dict(self.indexed.skipped) if self.indexed else {}
         photos = (
@@ -164,8 +165,7 @@ class _Work:
                 self.scratch.write(row - self.needed.start, result.descriptor)
                 if self.reranker is not None:
                     self.reranker.see(self.names[row], result)
-            if progress is not None:
-                progress(done, len(self.needed))
+            progress("Describing", done, len(self.needed))
         return skipped
 
     def search(self, depth: int, skipped: Mapping[int, Skipped], query_bytes: int) -> list[Ranked]:
@@ -174,13 +174,15 @@ class _Work:
         database: Database = self.indexed or ScratchDatabase(self.scratch, count, dims)
         lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
         block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
-        found: list[Ranked] = []
+        rankings: list[Ranked] = []
         for rows, own in _blocks(block, self.asked, self.truth.self_index):
             # Without a name of its own, so that a block is gone before the next one is read.
-            found += rank(self._queries(rows), database.chunks(), depth, self_index=own, lost=lost)
+            rankings += rank(
+                self._queries(rows), database.chunks(), depth, self_index=own, lost=lost
+            )
         return [
             NOTHING if row in skipped else results
-            for row, results in zip(self.asked.tolist(), found, strict=True)
+            for row, results in zip(self.asked.tolist(), rankings, strict=True)
         ]
 
     def _queries(self, rows: Rows) -> NDArray[np.float32]:
@@ -198,15 +200,15 @@ def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
         yield tuple(column[start : start + size] for column in columns)
 
 
-def _reranked(truth: GroundTruth, reranker: Reranker, query: int, found: Ranked) -> Ranked:
-    names = [truth.database[row] for row in found.rows.tolist()]
-    order = reranker.rerank(truth.queries[query], names, found.similarities.tolist())
-    return Ranked(found.rows[order], found.similarities[order])
+def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranked) -> Ranked:
+    names = [truth.database[row] for row in results.rows.tolist()]
+    order = reranker.rerank(truth.queries[query], names, results.similarities.tolist())
+    return Ranked(results.rows[order], results.similarities[order])
 
 
-def _keep(rules: EvaluationProtocol, query: int, found: Ranked, kept: int) -> Ranked:
-    chosen = np.flatnonzero(rules.keep(query, found.rows))[:kept]
-    return Ranked(found.rows[chosen], found.similarities[chosen])
+def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
+    chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
+    return Ranked(results.rows[chosen], results.similarities[chosen])
 
 
 def _unreadable(photos: int, queries: int) -> list[str]:

@@ -16,7 +16,7 @@ def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.
     """(queries,) metres from each query to its first result; NaN where that is not known."""
     errors = np.full(len(truth.queries), np.nan)
     if truth.database_metres is not None and truth.query_metres is not None:
-        asked = [query for query, found in enumerate(ranked) if len(found.rows)]
+        asked = [query for query, results in enumerate(ranked) if len(results.rows)]
         best = [int(ranked[query].rows[0]) for query in asked]
         errors[asked] = distance(truth.query_metres[asked], truth.database_metres[best])
     return errors

@@ -1,13 +1,15 @@
 """What a model loses in int8: its Recall@1 in both precisions, verified and not."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.evaluate import evaluate
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.verified_ranking import GeometryReranker
@@ -30,8 +32,8 @@ class _Remembering:
         key = blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
         path = self._folder / f"{key}.npz"
         if path.exists():
-            with np.load(path) as found:
-                return Embedding(*(found[name] for name in found.files))
+            with np.load(path) as saved:
+                return Embedding(*(saved[name] for name in saved.files))
         made = self._runtime.embed(pixels)
         np.savez(path, *(output for output in made if output is not None))
         return made
@@ -46,7 +48,7 @@ def measure_loss(
     truths: Sequence[GroundTruth],
     *,
     verify: bool = True,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> list[PrecisionRecall]:
     """Recall@1 of a model folder in float32 and in int8 on each truth, with and without geometry.
 
@@ -70,13 +72,18 @@ def measure_loss(
                     model,
                     ks=(1,),
                     reranker=GeometryReranker(model, truth.root) if verify else None,
-                    progress=lambda done, total, what=what: progress(what, done, total),  # type: ignore[misc]
+                    progress=partial(_tell, progress, what),
                 )
                 plain = report.recall if report.unverified is None else report.unverified
                 recalls.setdefault((truth.name, False), {})[precision] = plain[1]
                 if report.unverified is not None:
                     recalls.setdefault((truth.name, True), {})[precision] = report.recall[1]
     return [
-        PrecisionRecall(name, verified, round(found["f32"], 2), round(found["int8"], 2))
-        for (name, verified), found in recalls.items()
+        PrecisionRecall(name, verified, round(recall["f32"], 2), round(recall["int8"], 2))
+        for (name, verified), recall in recalls.items()
     ]
+
+
+def _tell(progress: Progress, what: str, stage: str, done: int, total: int) -> None:
+    """Progress of the evaluation of one truth in one precision."""
+    progress(what, done, total)

@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The report of an evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,8 @@ class EvalReport:
     `unverified` is the recall before spatial verification, where that was done. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
     to its first result, by percentile, where both have positions. `description` explains the
-    protocol; `ranked` holds the first results of each query and `positives` what was right.
+    protocol; `runtime` says what computed the descriptors; `ranked` holds the first results of each
+    query and `positives` what was right.
     """
 
     protocol: str
@@ -36,6 +37,7 @@ class EvalReport:
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
     description: str = ""
+    runtime: str = ""
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 

@@ -129,13 +129,15 @@ class ModelCard:
         }
 
     @property
-    def fitted_in_words(self) -> str | None:
-        """How the weights came to be, where the card says."""
-        what: str | None = self.fitting.get("what")
-        # Cards of version 0.1 say it themselves.
-        if what is None or "trained on places" in what:
-            return what
-        return f"{what}; {'then' if 'training' in self.fitting else 'not'} trained on places"
+    def how_made(self) -> str | None:
+        """How the weights came to be, where the card says, as a phrase.
+
+        Cards of version 0.1 say in `what` itself whether the model was trained.
+        """
+        if "what" not in self.fitting:
+            return None
+        fitted = str(self.fitting["what"]).partition(";")[0]
+        return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
 
     @property
     def fingerprint(self) -> str:

@@ -47,11 +47,12 @@ def compare_photos(
         codes = encode_grid(b.local_features)
         query = Query(a.local_features)
         found = verify(query, codes, similarity)
-    notes = [
+    photo_notes = [
         f"{which} photo: {note}"
         for which, photo in zip(("First", "Second"), photos, strict=True)
         for note in photo.notes
     ]
+    notes = list(photo_notes)
     calibration = model.card.calibration
     probability = None
     if calibration is None:
@@ -72,6 +73,7 @@ def compare_photos(
         matches=tuple(map(tuple, matches.astype(float).round(1).tolist())),
         model=model.card.id,
         notes=tuple(notes),
+        photo_notes=tuple(photo_notes),
     )
 
 

@@ -142,11 +142,16 @@ class CompareResult:
     matches: tuple[tuple[float, float, float, float], ...] = field(repr=False)
     model: str
     notes: tuple[str, ...]
+    photo_notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of POST /v1/compare."""
-        matches = [list(match) for match in self.matches]
-        return {**asdict(self), "matches": matches, "notes": list(self.notes)}
+        return {
+            **asdict(self),
+            "matches": [list(match) for match in self.matches],
+            "notes": list(self.notes),
+            "photo_notes": list(self.photo_notes),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,7 @@ def dependencies() -> set[str]:
             if any(applies) and canonicalize_name(one.name) not in found:
                 found.add(canonicalize_name(one.name))
                 waiting.append((one.name, set(one.extras)))
-    return found
+    return found - {"place-search"}
 
 
 def speaks_of_telemetry(name: str) -> bool:

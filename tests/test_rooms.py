@@ -26,7 +26,7 @@ MAY_IMPORT = {
 
 TOP_ROOMS = [room for room in MAY_IMPORT if "." not in room and room != "core"]
 
-KNOWN_FOLDER_CIRCLES = ({"training/data", "training/loop"},)
+KNOWN_FOLDER_CIRCLES: tuple[set[str], ...] = ()
 """To be opened next."""
 
 MAX_LINES = 400

@@ -2,18 +2,18 @@
 
 from place_search.training.cluster import cluster
 from place_search.training.config import PRESETS, TrainingConfig, preset
-from place_search.training.data.sources import Range, open_places
+from place_search.training.data.open_places import Range, TrainingData, open_places
 from place_search.training.errors import TrainingError
 from place_search.training.export import export_checkpoint
-from place_search.training.loop.run import Data, train
+from place_search.training.loop.train import train
 from place_search.training.whiten import whiten
 from place_search.training.whitening import WhiteningFit, fit_whitening
 
 __all__ = [
     "PRESETS",
-    "Data",
     "Range",
     "TrainingConfig",
+    "TrainingData",
     "TrainingError",
     "WhiteningFit",
     "cluster",

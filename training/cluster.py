@@ -9,7 +9,7 @@ from place_search.core.files import sha256_of
 from place_search.models import Aggregation, ModelCard, weights_folder
 from place_search.models.folder import require_free, write_model
 from place_search.photos import PhotoError, Preprocessing
-from place_search.training.data.sources import open_places
+from place_search.training.data.open_places import open_places
 from place_search.training.pretrained import imagenet_network
 from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
 

@@ -10,7 +10,8 @@
  * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number[][]} matches Each x1, y1, x2, y2: pixels of the two photos as sent, upright
  * @property {string} model The model's id
- * @property {string[]} notes Sentences about what was odd in the photos
+ * @property {string[]} notes Sentences about what was odd in the photos or the model
+ * @property {string[]} photo_notes Those of the notes that are about the photos
  */
 
 /**

@@ -19,7 +19,7 @@ export function verdictLine({ result, probability, inliers }) {
  * @param {CompareReply} compared
  */
 export function verdict(compared) {
-  const { probability, threshold, similarity, inliers, result, notes = [] } = compared;
+  const { probability, threshold, similarity, inliers, result, photo_notes: notes = [] } = compared;
   return [
     element('h2', { id: 'verdict', class: `verdict ${result ?? 'none'}` }, verdictLine(compared)),
     probability === null || threshold === null
@@ -32,7 +32,7 @@ export function verdict(compared) {
       element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
     // That there is no calibration is said above, in the reader's language.
-    ...notes.filter((note) => !note.startsWith('The model ')).map((note) => element('p', { class: 'note', lang: 'en' }, note)),
+    ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
   ];
 }
 

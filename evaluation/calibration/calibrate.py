@@ -2,13 +2,14 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from place_search.core.progress import Progress, silent
 from place_search.core.tables import open_table
 from place_search.evaluation.calibration.logistic import (
     Floats,
@@ -73,7 +74,7 @@ def calibrate(
     sets: Sequence[tuple[Path, Sequence[Pair]]],
     *,
     data: str,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Fitted:
     """Fit a calibration on pairs, each set under its own root.
 
@@ -90,16 +91,15 @@ def calibrate(
             numbers.append(row)
             same.append(pair.same)
             held_back.append(zlib.crc32(pair.photo1.encode()) % 2 == 1)
-            if progress is not None:
-                progress(len(numbers), total)
+            progress("Comparing", len(numbers), total)
     rows, labels, held = np.array(numbers), np.array(same, bool), np.array(held_back, bool)
     _require_enough(labels, held)
     weights, intercept = fit_logistic(rows[~held], labels[~held])
     chance = sigmoid(rows @ weights + intercept)
     threshold = operating_point(chance[~held], labels[~held])
     tested, truly = chance[held], labels[held]
-    said = tested >= threshold
-    right = int((said & truly).sum())
+    called_same = tested >= threshold
+    right = int((called_same & truly).sum())
     calibration = Calibration(
         intercept=intercept,
         weights=tuple(float(weight) for weight in weights),
@@ -107,7 +107,7 @@ def calibrate(
         data=data,
         same_pairs=int(labels.sum()),
         different_pairs=int((~labels).sum()),
-        precision=right / max(int(said.sum()), 1),
+        precision=right / max(int(called_same.sum()), 1),
         recall=right / int(truly.sum()),
         auc=area_under_roc(tested, truly),
         calibration_error=calibration_error(tested, truly),
@@ -146,17 +146,17 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
         for pair in group:
             other, codes = seconds[pair.photo2]
             similarity = float(descriptor @ other)
-            found = verify(query, codes, similarity)
-            weighed.append((pair, evidence(similarity, found)))
+            geometry = verify(query, codes, similarity)
+            weighed.append((pair, evidence(similarity, geometry)))
     return weighed
 
 
 def _require_enough(same: Labels, held: Labels) -> None:
     for half in (held, ~held):
         for kind, word in ((same, "same"), (~same, "different")):
-            found = int((half & kind).sum())
-            if found < MIN_PAIRS:
+            count = int((half & kind).sum())
+            if count < MIN_PAIRS:
                 raise TruthError(
-                    f"One half of the pairs has only {found} of the {word} place; give at least "
+                    f"One half of the pairs has only {count} of the {word} place; give at least "
                     f"{2 * MIN_PAIRS} pairs of each kind, from different photos."
                 )

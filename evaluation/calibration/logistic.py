@@ -39,11 +39,15 @@ def precision_recall(chance: Floats, same: Labels) -> tuple[Floats, Floats, Floa
     """Thresholds, ascending, with precision and recall of "same" from each one on."""
     order = np.argsort(-chance, kind="stable")
     right = np.cumsum(same[order])
-    said = np.arange(1, len(order) + 1)
-    # Of equal probabilities, all are said at once.
+    called_same = np.arange(1, len(order) + 1)
+    # Of equal probabilities, all are called the same at once.
     last = np.append(np.diff(chance[order]) != 0, True)
     picked = order[last][::-1]
-    return chance[picked], (right / said)[last][::-1], (right / max(same.sum(), 1))[last][::-1]
+    return (
+        chance[picked],
+        (right / called_same)[last][::-1],
+        (right / max(same.sum(), 1))[last][::-1],
+    )
 
 
 def area_under_roc(chance: Floats, same: Labels) -> float:

@@ -22,16 +22,16 @@ def check_centroids(folder: Path) -> list[Finding]:
         return []
     from safetensors import SafetensorError, safe_open
 
-    found: dict[str, NDArray[np.float32]] = {}
+    tables: dict[str, NDArray[np.float32]] = {}
     try:
         with safe_open(path, framework="numpy") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
                 if name.endswith(("centroids", "assignment.weight")):
                     table = np.asarray(tensors.get_tensor(name), dtype=np.float32)
-                    found[name] = table.reshape(len(table), -1)
+                    tables[name] = table.reshape(len(table), -1)
     except (OSError, SafetensorError) as error:
         return [Finding("model", 1, str(path), f"The weights cannot be read ({error}); get them.")]
-    return [problem for name, table in found.items() for problem in _judge(path, name, table)]
+    return [problem for name, table in tables.items() for problem in _judge(path, name, table)]
 
 
 def _judge(path: Path, name: str, table: NDArray[np.float32]) -> list[Finding]:

@@ -1,6 +1,6 @@
-"""The doctor: what would make a job fail, or its numbers worthless, said before the job starts."""
+"""The doctor: what would make a job fail, or its numbers worthless, reported before it starts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.check_files import (
     check_duplicates,
@@ -48,14 +49,14 @@ def examine(
     ks: Iterable[int] = RECALL_KS,
     sample: int = SAMPLE,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Diagnosis:
     """Look at a truth, at photos, at an index, and at the model that is to be used.
 
     Nothing is raised for what is wrong with them: it is all among the problems. `sample` queries
     are searched for, which takes some seconds; 0 leaves that out.
     """
-    examination = _Examination(files, sorted(set(ks)), protocol)
+    examination = _Examination(files, sorted(set(ks)), protocol, progress)
     examination.open_index(index)
     examination.read_data()
     examination.open_model(model, threads)
@@ -63,15 +64,17 @@ def examine(
     examination.look_at_positions()
     examination.estimate_cost()
     if sample and examination.fit_to_measure():
-        examination.try_sample(sample, progress)
+        examination.try_sample(sample)
     return examination.diagnosis()
 
 
 class _Examination:
     """One examination; each step adds to what is known, and to the problems and notes."""
 
-    def __init__(self, files: TruthFiles, ks: list[int], protocol: str | None) -> None:
-        self.files, self.ks, self.protocol = files, ks, protocol
+    def __init__(
+        self, files: TruthFiles, ks: list[int], protocol: str | None, progress: Progress
+    ) -> None:
+        self.files, self.ks, self.protocol, self.progress = files, ks, protocol, progress
         self.index: Index | None = None
         self.truth: GroundTruth | None = None
         self.sources: list[Source] = []
@@ -287,7 +290,10 @@ class _Examination:
             return False
         return not self.truth.missing or len(self.truth.missing) < len(self.truth.photos)
 
-    def try_sample(self, size: int, progress: Callable[[int, int], None] | None) -> None:
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        self.progress("Trying a sample", done, total)
+
+    def try_sample(self, size: int) -> None:
         """Search for some queries among some photos: does any find its place?"""
         assert self.truth is not None  # noqa: S101 - fit_to_measure has seen to it
         assert self.model is not None  # noqa: S101
@@ -295,7 +301,7 @@ class _Examination:
         if part is None:
             return
         try:
-            report = evaluate(part, self.model, ks=[1], index=self.index, progress=progress)
+            report = evaluate(part, self.model, ks=[1], index=self.index, progress=self._tell)
         except PlaceSearchError as error:
             self._add_error("sample", self.truth.name, error)
             return
@@ -338,7 +344,7 @@ def sample_truth(
     if whole_database:
         rows: Rows = np.arange(len(truth.database))
     else:
-        right = [random.choice(found[there[found]]) for found in _of(rules.positives, queries)]
+        right = [random.choice(near[there[near]]) for near in _of(rules.positives, queries)]
         others = random.permutation(np.flatnonzero(there))[: len(queries)]
         rows = np.unique(np.concatenate([right, others])).astype(np.int64)
     # A query that is a database photo itself finds its row only where that is in the sample.
@@ -350,7 +356,7 @@ def sample_truth(
         database=tuple(truth.database[row] for row in rows.tolist()),
         queries=tuple(truth.queries[query] for query in queries.tolist()),
         positives=tuple(
-            np.sort(new_row[found][new_row[found] >= 0]) for found in _of(truth.positives, queries)
+            np.sort(new_row[near][new_row[near] >= 0]) for near in _of(truth.positives, queries)
         ),
         self_index=new_row[truth.self_index[queries]],
         protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,

@@ -96,8 +96,8 @@ def resident_bytes() -> int:
 def available_memory() -> int:
     """Memory that is free, of the machine and of the container that this may be in."""
     lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if " kB" in line}
-    available = found["MemAvailable"]
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if " kB" in line}
+    available = sizes["MemAvailable"]
     group = Path("/sys/fs/cgroup")
     try:
         limit = (group / "memory.max").read_text("ascii").strip()

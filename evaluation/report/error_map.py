@@ -101,5 +101,5 @@ def _evenly(count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 
 
 def _spread(rows: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[list[float]]:
-    found: list[list[float]] = rows[_evenly(len(rows))].tolist()
-    return found
+    chosen: list[list[float]] = rows[_evenly(len(rows))].tolist()
+    return chosen

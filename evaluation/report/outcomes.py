@@ -33,7 +33,7 @@ class QueryOutcome:
 
 def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
     """The outcome of each query, in their order."""
-    first = first_hits([found.rows for found in report.ranked], report.positives)
+    first = first_hits([results.rows for results in report.ranked], report.positives)
     errors = position_errors(truth, report.ranked)
     return [
         QueryOutcome(

@@ -64,12 +64,12 @@ def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Query
     """A line for each query: its first result, and the rank of its first right one."""
     lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
     for outcome in outcomes:
-        found = report.ranked[outcome.query]
+        results = report.ranked[outcome.query]
         lines.append(
             [
                 outcome.name,
-                truth.database[int(found.rows[0])] if outcome.asked else "",
-                f"{found.similarities[0]:.4f}" if outcome.asked else "",
+                truth.database[int(results.rows[0])] if outcome.asked else "",
+                f"{results.similarities[0]:.4f}" if outcome.asked else "",
                 "" if outcome.first_right is None else str(outcome.first_right),
                 "" if outcome.error_m is None else f"{outcome.error_m:.1f}",
                 str(len(report.positives[outcome.query])),

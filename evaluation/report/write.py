@@ -27,9 +27,9 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     """
     rules = open_protocol(truth, report.protocol)
     # Of a small database there may be fewer results than the curve would show.
-    deepest = max(max(report.recall), max(len(found.rows) for found in report.ranked))
+    deepest = max(max(report.recall), max(len(results.rows) for results in report.ranked))
     ns = range(1, deepest + 1)
-    recall = recall_at([found.rows for found in report.ranked], report.positives, ns)
+    recall = recall_at([results.rows for results in report.ranked], report.positives, ns)
     chance = chance_at(rules.candidates(), rules.right(), ns)
     outcomes = outcomes_of(truth, report)
     body = {

@@ -25,16 +25,16 @@ def within(
 
     placed = np.flatnonzero(np.isfinite(database).all(axis=1))
     asking = np.flatnonzero(np.isfinite(queries).all(axis=1))
-    found: list[Rows] = [np.empty(0, dtype=np.int64)] * len(queries)
+    positives: list[Rows] = [np.empty(0, dtype=np.int64)] * len(queries)
     if placed.size and asking.size:
         near = cKDTree(database[placed]).query_ball_point(
             queries[asking], radius_m, return_sorted=True
         )
         for query, rows in zip(asking.tolist(), near, strict=True):
-            found[query] = placed[np.array(rows, dtype=np.int64)]
+            positives[query] = placed[np.array(rows, dtype=np.int64)]
             if self_index is not None and self_index[query] >= 0:
-                found[query] = found[query][found[query] != self_index[query]]
-    return tuple(found)
+                positives[query] = positives[query][positives[query] != self_index[query]]
+    return tuple(positives)
 
 
 def metres_of(photos: Sequence[PlacePhoto]) -> Metres:

@@ -111,7 +111,8 @@ class CompareReply(Reply):
         description="Each x1, y1, x2, y2: pixels of the two photos as sent, upright."
     )
     model: str = Field(description="The model's id.")
-    notes: list[str] = Field(description="Sentences about what was odd in the photos.")
+    notes: list[str] = Field(description="Sentences about what was odd in the photos or the model.")
+    photo_notes: list[str] = Field(description="Those of the notes that are about the photos.")
 
 
 class SkippedPhotoReply(Reply):

@@ -8,7 +8,9 @@ import pytest
 from place_search.evaluation import (
     GeometryReranker,
     TruthError,
+    TruthFiles,
     evaluate,
+    evaluate_files,
     read_split_truth,
     read_truth_csv,
 )
@@ -50,7 +52,7 @@ def write_truth(root: Path, name: str, turned: int = 0) -> Path:
 def test_scenes_are_found_again(root: Path, model: Model) -> None:
     seen: list[tuple[int, int]] = []
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
-    report = evaluate(truth, model, progress=lambda done, total: seen.append((done, total)))
+    report = evaluate(truth, model, progress=lambda _, done, total: seen.append((done, total)))
     assert report.recall == {1: 100.0, 5: 100.0, 10: 100.0}
     assert report.chance[1] == pytest.approx(100 / SCENES)
     assert not report.warnings
@@ -119,7 +121,7 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
     whole = evaluate(truth, model)
     # One query at a time.
     report = evaluate(
-        truth, model, index=index, progress=lambda done, _: seen.append(done), query_bytes=1
+        truth, model, index=index, progress=lambda _, done, total: seen.append(done), query_bytes=1
     )
     assert len(seen) == SCENES
     assert report.recall == whole.recall
@@ -203,3 +205,22 @@ def test_missing_photos_are_refused_before_the_work(
     file = write_mat(tmp_path / "s.mat", {"a.jpg": (0, 0)}, {"q.jpg": (0, 0)})
     with pytest.raises(TruthError, match="2 of the 2 photos of s are not under"):
         evaluate(read_split_truth(file, tmp_path), model)
+
+
+def test_files_are_evaluated_in_one_call(root: Path, model: Model, tmp_path: Path) -> None:
+    stages: set[str] = set()
+    truth = write_truth(root, "once.csv")
+    report = evaluate_files(
+        TruthFiles(truth=truth, root=root),
+        model=model.card.id,
+        precision="f32",
+        ks=(1, 5),
+        verify=True,
+        report_dir=tmp_path / "report",
+        progress=lambda stage, done, total: stages.add(stage),
+    )
+    expected = evaluate(read_truth_csv(truth, root), model, ks=(1, 5))
+    assert report.unverified == expected.recall
+    assert stages == {"Describing"}
+    body = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert body["recall"] == report.to_dict()["recall"]

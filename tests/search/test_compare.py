@@ -77,6 +77,7 @@ def test_without_a_calibration_there_is_no_verdict(model: Model, street: Any) ->
     assert (reply.probability, reply.threshold, reply.result) == (None, None, None)
     assert reply.similarity == pytest.approx(1, abs=1e-5)
     assert "no calibration" in reply.notes[0]
+    assert reply.photo_notes == ()
 
 
 def test_compare_over_http(client: httpx.Client, model: Model, street: Any) -> None:

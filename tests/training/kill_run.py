@@ -14,8 +14,8 @@ from matplotlib.backends import backend_agg
 from place_search.core.files import sha256_of
 from place_search.models import ModelCard, write_card
 from place_search.models.network import WEIGHTS_NAME, Network, save_network
-from place_search.training import Data, preset, train
-from place_search.training.loop import run as run_module
+from place_search.training import TrainingData, preset, train
+from place_search.training.loop import train as run_module
 
 LOADED = (torch.utils.tensorboard, backend_agg)
 """What a run imports late, here once for all processes."""
@@ -43,7 +43,7 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         train(
-            Data(Path(data), Path(validation)),
+            TrainingData(Path(data), Path(validation)),
             Path(out),
             recipe=recipe,
             model=None if Path(out).exists() else "lite0-netvlad",

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from place_search.training import TrainingError
 from place_search.training.config import TrainingConfig
 from place_search.training.data import mining
-from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import TrainingTuple, mine, plan_pass
 from place_search.training.data.places import Places, make_places
 from place_search.training.data.shards import Shards
-from place_search.training.loop.process_group import ProcessGroup
-from place_search.training.loop.split_network import Trained
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import Trained
 
 RANDOM = np.random.default_rng(6)
 
@@ -85,7 +85,11 @@ def run(places: Places, rows: NDArray[np.float32], recipe: TrainingConfig, folde
     queries = [(row, 0) for row in places.queries.tolist()]
     plan = plan_pass(places, recipe, queries, np.random.default_rng(0), {})
     model = cast(Trained, Model(rows.shape[1]))
-    return mine(plan, recipe, cast(Inputs, inputs), model, ProcessGroup(), folder), inputs, plan
+    return (
+        mine(plan, recipe, cast(FeatureLoader, inputs), model, ProcessGroup(), folder),
+        inputs,
+        plan,
+    )
 
 
 def test_the_hardest_of_all_pairs_come_out(
@@ -124,7 +128,7 @@ def test_negatives_are_drawn_and_the_hard_ones_remembered(places: Places) -> Non
     assert 5 <= len(plan[0].negatives) <= 8
     assert {7, 8, 59} <= set(plan[0].negatives.tolist())
     assert len(plan[1].negatives) == 5
-    assert not np.isin(plan[1].negatives, places.near[6]).any()
+    assert not np.isin(plan[1].negatives, places.not_negatives[6]).any()
 
 
 def test_shards_give_rows_in_any_order(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from place_search.training import Range, TrainingError, open_places
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
 from place_search.training.data.places import Places, hold_out, require_places, with_views
-from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.process_group import ProcessGroup
 from tests.conftest import WriteMat
 
 
@@ -20,7 +20,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def related(places: Places, row: int) -> tuple[list[int], list[int]]:
-    return places.positives[row].tolist(), places.near[row].tolist()
+    return places.positives[row].tolist(), places.not_negatives[row].tolist()
 
 
 def test_a_list_with_places(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_is_held_out_is_near_nothing_that_is_trained_on(tmp_path: Path) -> 
         assert len(held.database) == 12
         assert len(kept.queries) > 40
         for row in held.used.tolist():
-            assert not np.isin(places.near[row], kept.used).any()
+            assert not np.isin(places.not_negatives[row], kept.used).any()
 
 
 def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import ModelCard, ModelError, find_model, open_model, read_card
-from place_search.training import Data, TrainingError, cluster, preset, train
+from place_search.training import TrainingData, TrainingError, cluster, preset, train
 from place_search.training.config import TrainingConfig
 from place_search.training.loop.curve import COLUMNS
 from tests.training import kill_run
@@ -34,28 +34,30 @@ START = "lite0-netvlad"
 
 
 @pytest.fixture(scope="module")
-def data(render: Render) -> Data:
+def data(render: Render) -> TrainingData:
     """A few photos to train on, and others to validate on."""
-    return Data(render(12, 3), render(6, 2, first=500))
+    return TrainingData(render(12, 3), render(6, 2, first=500))
 
 
 @pytest.fixture
 def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are written without their graphs."""
-    monkeypatch.setattr("place_search.training.loop.run.write_model", kill_run.write_plainly)
+    monkeypatch.setattr("place_search.training.loop.train.write_model", kill_run.write_plainly)
 
 
 @pytest.fixture(scope="module")
-def smoke(render: Render, tmp_path_factory: pytest.TempPathFactory) -> tuple[Data, Path, ModelCard]:
+def smoke(
+    render: Render, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainingData, Path, ModelCard]:
     """Places, the model that cpu-smoke made of them, validated on others, and its card."""
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("models") / "smoke"
-    places = Data(render(24), render(40, 3, first=500))
+    places = TrainingData(render(24), render(40, 3, first=500))
     return places, out, train(places, out, recipe=preset("cpu-smoke", {}), model=START)
 
 
 def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
-    smoke: tuple[Data, Path, ModelCard],
+    smoke: tuple[TrainingData, Path, ModelCard],
 ) -> None:
     """From 60 % to 79 % R@1 where this was measured."""
     told = smoke[2].fitting["training"]
@@ -65,7 +67,7 @@ def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
 
 
 def test_the_model_says_what_it_was_made_of_and_serves(
-    smoke: tuple[Data, Path, ModelCard], render: Render, tmp_path: Path
+    smoke: tuple[TrainingData, Path, ModelCard], render: Render, tmp_path: Path
 ) -> None:
     _, folder, card = smoke
     assert card == read_card(folder)
@@ -88,7 +90,7 @@ def test_the_model_says_what_it_was_made_of_and_serves(
     assert float(np.abs(np.mean(means, axis=0)).max()) < 0.04
 
 
-def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[Data, Path, ModelCard]) -> None:
+def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[TrainingData, Path, ModelCard]) -> None:
     _, folder, card = smoke
     run = folder.with_name("smoke.run")
     rows = [line.split(",") for line in (run / "curve.csv").read_text("utf-8").splitlines()]
@@ -100,7 +102,7 @@ def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[Data, Path, ModelCard]) -
     assert any((run / "tensorboard").iterdir())
 
 
-def run_killed(data: Data, out: Path, changes: dict[str, Any], moments: list[str]) -> str:
+def run_killed(data: TrainingData, out: Path, changes: dict[str, Any], moments: list[str]) -> str:
     arguments = [data.photos, data.validation, out, json.dumps(changes), *moments]
     command = [sys.executable, str(kill_run.__file__), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -115,7 +117,7 @@ def outcome(out: Path) -> tuple[str, str]:
 
 @pytest.mark.usefixtures("plainly")
 def test_killed_and_resumed_batches_of_places_come_to_the_same_end(
-    data: Data, tmp_path: Path
+    data: TrainingData, tmp_path: Path
 ) -> None:
     moments = ["Checking photos 7", "Epoch 1 2", "Epoch 2 1"]
     said = run_killed(data, tmp_path / "killed", {"epochs": 2, "batch": 4}, moments)
@@ -126,7 +128,9 @@ def test_killed_and_resumed_batches_of_places_come_to_the_same_end(
 
 
 @pytest.mark.usefixtures("plainly")
-def test_killed_and_resumed_mining_comes_to_the_same_end(data: Data, tmp_path: Path) -> None:
+def test_killed_and_resumed_mining_comes_to_the_same_end(
+    data: TrainingData, tmp_path: Path
+) -> None:
     moments = ["Mining 1.1 1", "Epoch 1, 1 of 3 3", "Mining 1.3 1", "Epoch 2, 2 of 3 2"]
     said = run_killed(data, tmp_path / "killed", TRIPLETS, moments)
     assert said.count("killed") == 4
@@ -136,7 +140,7 @@ def test_killed_and_resumed_mining_comes_to_the_same_end(data: Data, tmp_path: P
 
 
 @pytest.mark.usefixtures("plainly")
-def test_two_processes_do_the_work_of_one(data: Data, tmp_path: Path) -> None:
+def test_two_processes_do_the_work_of_one(data: TrainingData, tmp_path: Path) -> None:
     """Each of two takes every other tuple: together the batches, and the losses, of one.
 
     By plain descent, for AdamW makes great differences of the smallest ones.
@@ -162,7 +166,7 @@ def test_two_processes_do_the_work_of_one(data: Data, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("plainly")
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
-    data: Data, tmp_path: Path
+    data: TrainingData, tmp_path: Path
 ) -> None:
     out = tmp_path / "wild"
     wild = replace(SMALL, learning_rate=1e30)
@@ -179,7 +183,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
 
 
 @pytest.mark.usefixtures("plainly")
-def test_a_photo_that_vanishes_stops_the_run(data: Data, render: Render, tmp_path: Path) -> None:
+def test_a_photo_that_vanishes_stops_the_run(
+    data: TrainingData, render: Render, tmp_path: Path
+) -> None:
     folder = render(12, 3)
     lost = folder / "004-1.png"
     content = lost.read_bytes()
@@ -199,7 +205,7 @@ def test_a_photo_that_vanishes_stops_the_run(data: Data, render: Render, tmp_pat
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "m.run"
     saved: list[bytes] = []
@@ -229,7 +235,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
 @pytest.mark.usefixtures("plainly")
 def test_a_clustered_model_is_trained_in_its_place(
-    data: Data, render: Render, tmp_path: Path
+    data: TrainingData, render: Render, tmp_path: Path
 ) -> None:
     out = tmp_path / "mine"
     with pytest.raises(TrainingError, match="place-search cluster PHOTOS --out"):
@@ -263,7 +269,7 @@ def test_recipes_that_make_no_sense(name: str, changes: dict[str, Any], said: st
         preset(name, changes)
 
 
-def test_more_units_than_there_are(data: Data, tmp_path: Path) -> None:
+def test_more_units_than_there_are(data: TrainingData, tmp_path: Path) -> None:
     recipe = replace(SMALL, train_last=99)
     with pytest.raises(TrainingError, match="has 12 units with weights, so the last 99 cannot"):
         train(data, tmp_path / "m", recipe=recipe, model=START)

@@ -14,7 +14,7 @@ from tests.training.kill_run import write_plainly
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs the program; models are written without their graphs."""
-    monkeypatch.setattr("place_search.training.loop.run.write_model", write_plainly)
+    monkeypatch.setattr("place_search.training.loop.train.write_model", write_plainly)
     runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
 
     def invoke(*arguments: str | Path) -> Result:

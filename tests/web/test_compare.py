@@ -76,12 +76,13 @@ def test_the_verdict_is_in_words(
 ) -> None:
     page = open_page()
     page.goto(f"{server}compare")
-    answer(page, notes=["One photo is grey."], **changes)
+    grey = "One photo is grey."
+    answer(page, notes=[grey, "There is no calibration."], photo_notes=[grey], **changes)
     page.set_input_files("#photo-0", town.query(3))
     page.set_input_files("#photo-1", town.query(5))
     expect(page.get_by_role("heading", level=2).first).to_have_text(title)
     expect(page.locator("#outcome")).to_contain_text(words)
-    expect(page.locator("#outcome")).to_contain_text("One photo is grey.")
+    expect(page.locator("#outcome .note")).to_have_text([grey])
     expect(page.locator(".scale")).to_have_count(0 if changes.get("result", 1) is None else 1)
     expect(page.locator("#live")).to_have_text(title)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from place_search.training.config import TrainingConfig
-from place_search.training.data.inputs import Item
+from place_search.training.data.features import Item
 from place_search.training.data.places import Places
-from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.process_group import ProcessGroup
 
 
 def place_batches(
-    places: Places, recipe: TrainingConfig, epoch: int, team: ProcessGroup
+    places: Places, recipe: TrainingConfig, epoch: int, processes: ProcessGroup
 ) -> list[list[tuple[int, list[Item]]]]:
     """This process's batches of an epoch: for each place of a batch its number and its items.
 
@@ -21,13 +21,13 @@ def place_batches(
     """
     random = np.random.default_rng((recipe.seed, epoch))
     groups = list(_apart(places, recipe.batch, random))
-    if team.size > 1:
-        groups = groups[: len(groups) // team.size * team.size]
+    if processes.size > 1:
+        groups = groups[: len(groups) // processes.size * processes.size]
     drawn = [
         [(number, _items(places, recipe, row, random)) for number, row in enumerate(group)]
         for group in groups
     ]
-    return drawn[team.rank :: team.size]
+    return drawn[processes.rank :: processes.size]
 
 
 def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[list[int]]:
@@ -44,7 +44,7 @@ def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[l
                 later.append(row)
             else:
                 group.append(row)
-                taken.update(places.near[row].tolist())
+                taken.update(places.not_negatives[row].tolist())
         if len(group) < 2:
             return
         yield group

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
-from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.places import Places
 from place_search.training.data.shards import Shards
 from place_search.training.errors import TrainingError
-from place_search.training.loop.process_group import ProcessGroup
-from place_search.training.loop.split_network import Trained, weights_stamp
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import Trained, weights_stamp
 
 SHARD_BYTES = 64 << 20
 BATCH = 16
@@ -60,7 +60,7 @@ def plan_pass(
     plan = []
     for query in queries:
         row = query[0]
-        others = np.setdiff1d(places.database, places.near[row], assume_unique=True)
+        others = np.setdiff1d(places.database, places.not_negatives[row], assume_unique=True)
         many = min(recipe.negative_pool, len(others))
         drawn = random.choice(others, many, replace=False) if many else others
         known = np.intersect1d(remembered.get(row, others[:0]), others)
@@ -71,9 +71,9 @@ def plan_pass(
 def mine(
     plan: Sequence[Wanted],
     recipe: TrainingConfig,
-    inputs: Inputs,
+    inputs: FeatureLoader,
     trained: Trained,
-    team: ProcessGroup,
+    processes: ProcessGroup,
     folder: Path,
     progress: Progress | None = None,
 ) -> list[TrainingTuple]:
@@ -91,7 +91,7 @@ def mine(
     stamp = f"{weights_stamp(trained)} {hash(tuple(items))}"
     shards = Shards(folder, stamp, len(items), step)
     shards.fill(
-        lambda part: describe(inputs, trained, items[part.start : part.stop]), team, progress
+        lambda part: describe(inputs, trained, items[part.start : part.stop]), processes, progress
     )
     queries = shards.take(np.arange(len(plan))).astype(np.float32)
     wanted = [np.r_[w.positives, w.negatives] for w in plan]
@@ -129,7 +129,7 @@ def _choose(
 
 
 @torch.inference_mode()
-def describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> NDArray[np.float32]:
+def describe(inputs: FeatureLoader, trained: Trained, items: Sequence[Item]) -> NDArray[np.float32]:
     """The descriptors of items, (n, D).
 
     Raises:
@@ -144,7 +144,7 @@ def describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> NDArray
     return rows
 
 
-def _describe(inputs: Inputs, trained: Trained, items: Sequence[Item]) -> Iterator[Tensor]:
+def _describe(inputs: FeatureLoader, trained: Trained, items: Sequence[Item]) -> Iterator[Tensor]:
     batches = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
     for features in inputs.stream(batches):
         yield trained(features)

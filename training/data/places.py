@@ -17,12 +17,12 @@ NONE = np.empty(0, dtype=np.int64)
 class Places:
     """Photos with what is known of their places, all by row.
 
-    `positives[row]` are the rows of `database` that show the place of that photo; `near[row]` are
-    all rows that may show it or a part of it, its own among them, and so are never its negatives.
+    `positives[row]` are the rows of `database` that show the place of that photo;
+    `not_negatives[row]` are all rows that may show it or a part of it, its own among them.
     `queries` are rows with positives. A photo may be its own positive: it is then compared with
-    views of itself. `along` (N,) orders the photos so that neighbours come together, to hold some
-    out. `kind` says where this is known from: positions, places, sequences, truth, or nothing but
-    the photos.
+    views of itself. `holdout_order` (N,) puts photos of one neighbourhood next to each other, so
+    that a part of it can be held out. `kind` says where this is known from: positions, places,
+    sequences, truth, or nothing but the photos.
     """
 
     root: Path
@@ -30,8 +30,8 @@ class Places:
     queries: Rows
     database: Rows
     positives: tuple[Rows, ...]
-    near: tuple[Rows, ...]
-    along: NDArray[np.float64]
+    not_negatives: tuple[Rows, ...]
+    holdout_order: NDArray[np.float64]
     kind: str
 
     @property
@@ -54,8 +54,8 @@ def make_places(
     photos: Sequence[str],
     database: Rows,
     positives: Sequence[Rows],
-    near: Sequence[Rows],
-    along: NDArray[np.float64],
+    not_negatives: Sequence[Rows],
+    holdout_order: NDArray[np.float64],
     kind: str,
 ) -> Places:
     """Places whose queries are all photos that have a positive."""
@@ -66,8 +66,8 @@ def make_places(
         queries=np.array(asking, dtype=np.int64),
         database=database,
         positives=tuple(positives),
-        near=tuple(near),
-        along=along,
+        not_negatives=tuple(not_negatives),
+        holdout_order=holdout_order,
         kind=kind,
     )
 
@@ -84,7 +84,7 @@ def require_places(places: Places, what: str) -> None:
             "photos nearer to each other, a larger --positive-m or --window, or train on views of "
             "each photo with --views 8."
         )
-    if all(np.isin(places.database, places.near[query]).all() for query in places.queries):
+    if all(np.isin(places.database, places.not_negatives[query]).all() for query in places.queries):
         raise TrainingError(
             f"All photos of {what} show one place, so there is nothing to tell apart; add photos "
             "of other places."
@@ -101,16 +101,16 @@ def with_views(places: Places) -> Places:
 
 
 def hold_out(places: Places, share: float) -> tuple[Places, Places]:
-    """Split off the last `share` of the photos, by `along`, to validate on.
+    """Split off the last `share` of the photos, by `holdout_order`, to validate on.
 
     No place is on both sides: photos near one that is held out are not trained on.
     """
-    order = np.argsort(places.along, kind="stable")
+    order = np.argsort(places.holdout_order, kind="stable")
     held = np.zeros(len(order), dtype=np.bool_)
     held[order[len(order) - max(1, round(share * len(order))) :]] = True
     touched = held.copy()
     for row in np.flatnonzero(held).tolist():
-        touched[places.near[row]] = True
+        touched[places.not_negatives[row]] = True
     return keep(places, ~touched), keep(places, held)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import replacing
-from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.process_group import ProcessGroup
 
 Values = NDArray[np.float16] | NDArray[np.float32]
 Fill = Callable[[range], Values]
@@ -28,17 +28,20 @@ class Shards:
         self._open: dict[int, h5py.File] = {}
 
     def fill(
-        self, compute: Fill, team: ProcessGroup, progress: Callable[[int, int], None] | None = None
+        self,
+        compute: Fill,
+        processes: ProcessGroup,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Compute what is missing; of several processes each does its own part."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        mine = range(team.rank, len(self._ranges), team.size)
+        mine = range(processes.rank, len(self._ranges), processes.size)
         for done, number in enumerate(mine, 1):
             if not self._whole(number):
                 self._write(number, compute(self._ranges[number]))
             if progress is not None:
                 progress(done, len(mine))
-        team.wait()
+        processes.wait()
 
     def take(self, rows: NDArray[np.int64]) -> Values:
         """Some rows in the order asked for, (n, …)."""

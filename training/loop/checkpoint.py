@@ -20,7 +20,7 @@ BEST = "best.pt"
 
 
 @dataclass(slots=True)
-class Progress:
+class RunState:
     """How far a run is: `done` batches of pass `part` of `epoch`, and `step` batches in all.
 
     `first` and `best` are Recall@1, 5 and 10 in per cent before training and of the best epoch,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from place_search.training.config import TrainingConfig
-from place_search.training.loop.split_network import Trained
+from place_search.training.split_network import Trained
 
 WARM_UP = 30
 """Steps over which AdamW's rate rises, while it does not know its gradients yet."""

@@ -15,7 +15,7 @@ from place_search.training.config import TrainingConfig, differences
 from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import CHECKPOINT, plain_errors
-from place_search.training.loop.process_group import ProcessGroup
+from place_search.training.process_group import ProcessGroup
 
 START = "start"
 MINED = "mined.json"
@@ -59,7 +59,7 @@ def begin_run(
     recipe: TrainingConfig,
     data: str,
     skipped: Sequence[Sequence[int]],
-    team: ProcessGroup,
+    processes: ProcessGroup,
 ) -> RunFolder:
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)
@@ -69,13 +69,13 @@ def begin_run(
         "model": read_card(start).id,
         "skipped": list(skipped),
     }
-    if team.leads:
+    if processes.is_main:
         with plain_errors(path):
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
             shutil.copytree(start, path / START)
             write_whole(path / ABOUT, json.dumps(about, indent=1).encode())
-    team.wait()
+    processes.wait()
     return RunFolder(path, about)
 
 

@@ -9,28 +9,29 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from place_search.core.progress import Progress
 from place_search.models.network import Network
 from place_search.training.config import TrainingConfig
-from place_search.training.data.inputs import Inputs
+from place_search.training.data.features import FeatureLoader
 from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import (
     BEST,
     CHECKPOINT,
-    Progress,
+    RunState,
     load_table,
     load_weights,
     plain_errors,
     save_table,
 )
 from place_search.training.loop.curve import Board, Curve
+from place_search.training.loop.epoch_batches import Batch, Part, PlacePasses, TuplePasses
 from place_search.training.loop.losses import multi_similarity, triplet_ranking
 from place_search.training.loop.optimizer import Optimizer
-from place_search.training.loop.passes import Advance, Batch, Part, PlacePasses, TuplePasses
-from place_search.training.loop.process_group import ProcessGroup
 from place_search.training.loop.run_folder import RunFolder
-from place_search.training.loop.split_network import split_network
 from place_search.training.loop.validate import validate
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import split_network
 
 BOARD_STEPS = 10
 
@@ -45,33 +46,33 @@ class Trainer:
         recipe: TrainingConfig,
         places: Places,
         validation: Places,
-        team: ProcessGroup,
-        advance: Advance,
+        processes: ProcessGroup,
+        progress: Progress,
         save_seconds: float,
     ) -> None:
-        self._run, self._recipe, self._team, self._advance = run, recipe, team, advance
+        self._run, self._recipe, self._processes, self._progress = run, recipe, processes, progress
         self._validation = validation
         self._save_seconds, self._saved = save_seconds, time.monotonic()
-        self._network = network.to(team.device)
+        self._network = network.to(processes.device)
         frozen, self._trained = split_network(network, recipe.train_last)
         features = run.path / "features"
-        self._inputs = Inputs(places, recipe, frozen, team, features / "train")
-        self._checks = Inputs(validation, recipe, frozen, team, features / "held-out")
+        self._inputs = FeatureLoader(places, recipe, frozen, processes, features / "train")
+        self._checks = FeatureLoader(validation, recipe, frozen, processes, features / "held-out")
         self._passes = (
-            PlacePasses(places, recipe, team)
+            PlacePasses(places, recipe, processes)
             if recipe.loss == "multi-similarity"
             else TuplePasses(
-                *(places, recipe, team, self._inputs, self._trained),
-                *(run.path, advance, self._save),
+                *(places, recipe, processes, self._inputs, self._trained),
+                *(run.path, progress, self._save),
             )
         )
-        self._module = team.wrap(self._trained)
-        self._optimizer = Optimizer(self._trained, recipe, team.device)
-        self.progress = Progress()
+        self._module = processes.wrap(self._trained)
+        self._optimizer = Optimizer(self._trained, recipe, processes.device)
+        self.state = RunState()
         if (run.path / CHECKPOINT).is_file():
             self._restore()
-        self._curve = Curve(run.path, self.progress.step)
-        self._board = Board(run.path, self.progress.step) if team.leads else None
+        self._curve = Curve(run.path, self.state.step)
+        self._board = Board(run.path, self.state.step) if processes.is_main else None
 
     def go(self) -> None:
         """Train to the end; the best weights so far are in the run's folder at any time.
@@ -79,15 +80,15 @@ class Trainer:
         Raises:
             TrainingError: the loss is no number, a photo is gone, the disk is full.
         """
-        at = self.progress
+        at = self.state
         began, waited = time.monotonic() - at.seconds, at.waited
         try:
             with plain_errors(self._run.path):
                 if at.cached is None:
                     at.cached = self._worth_caching()
                 if at.cached:
-                    self._inputs.cache(lambda *done: self._advance("Describing photos", *done))
-                    self._checks.cache(lambda *done: self._advance("Describing held-out", *done))
+                    self._inputs.cache(lambda *done: self._progress("Describing photos", *done))
+                    self._checks.cache(lambda *done: self._progress("Describing held-out", *done))
                 if not at.first:
                     at.first = at.best = self._validate()
                     self._save_best()
@@ -113,7 +114,7 @@ class Trainer:
         return self._inputs.worth_caching() and self._checks.worth_caching()
 
     def _epoch(self) -> None:
-        at, passes = self.progress, self._passes
+        at, passes = self.state, self._passes
         while at.part < passes.count:
             self._pass()
             at.part, at.done = at.part + 1, 0
@@ -127,7 +128,7 @@ class Trainer:
         self._check_end()
 
     def _pass(self) -> None:
-        at, count = self.progress, self._passes.count
+        at, count = self.state, self._passes.count
         batches = self._passes.batches(at.epoch, at.part)
         if not batches and self._recipe.loss == "multi-similarity":
             raise TrainingError(
@@ -145,24 +146,24 @@ class Trainer:
             self._curve.add_loss(at.step, at.epoch + 1, loss, rate)
             if self._board is not None and at.step % BOARD_STEPS == 0:
                 self._board.add(at.step, {"loss": loss, "learning rate": rate})
-            self._advance(stage, at.done, len(batches))
+            self._progress(stage, at.done, len(batches))
 
     def _step(self, batch: Batch, features: Iterator[Tensor], rate: float) -> float:
         self._optimizer.begin(rate)
-        total = torch.zeros((), device=self._team.device)
+        total = torch.zeros((), device=self._processes.device)
         for number, part in enumerate(batch, 1):
             last = number == len(batch)
-            with nullcontext() if last else self._team.apart(self._module):
+            with nullcontext() if last else self._processes.apart(self._module):
                 with self._optimizer.cast():
                     descriptors = self._module(next(features))
                 loss = self._loss(descriptors, part) / len(batch)
                 self._optimizer.backward(loss)
             # A loss that leaves pairs out may leave out just those that are no numbers.
             total += loss.detach() + 0 * descriptors.detach().sum()
-        value = self._team.mean(total)
+        value = self._processes.mean(total)
         if not math.isfinite(value):
             raise TrainingError(
-                f"The loss of step {self.progress.step + 1} is {value} at a learning rate of "
+                f"The loss of step {self.state.step + 1} is {value} at a learning rate of "
                 f"{rate:g}; go on from the last checkpoint with --resume and a lower "
                 "--learning-rate."
             )
@@ -180,7 +181,7 @@ class Trainer:
         return multi_similarity(descriptors, places, base=self._recipe.base)
 
     def _validate(self) -> dict[str, float]:
-        at = self.progress
+        at = self.state
         found = validate(self._validation, self._recipe.views, self._checks, self._trained)
         self._curve.add_recall(at.step, at.epoch, found)
         if self._board is not None:
@@ -188,26 +189,26 @@ class Trainer:
         return {str(n): share for n, share in found.items()}
 
     def _check_end(self) -> None:
-        at, recipe = self.progress, self._recipe
+        at, recipe = self.state, self._recipe
         at.finished = at.epoch >= recipe.epochs or at.since >= recipe.patience
 
     def _save_best(self) -> None:
-        if self._team.leads:
+        if self._processes.is_main:
             save_table({"state_dict": self._network.state_dict()}, self._run.path / BEST)
 
     def _save(self) -> None:
         """Write where this run stands: the curve first, so that it is never behind."""
         self._saved = time.monotonic()
-        if not self._team.leads:
+        if not self._processes.is_main:
             return
         self._curve.save()
         table = {
             "state_dict": self._network.state_dict(),
-            "progress": asdict(self.progress),
+            "progress": asdict(self.state),
             **self._optimizer.state(),
         }
         save_table(table, self._run.path / CHECKPOINT)
-        if self.progress.done == 0:
+        if self.state.done == 0:
             self._curve.draw()
 
     def _restore(self) -> None:
@@ -215,8 +216,8 @@ class Trainer:
         table = load_table(path)
         load_weights(self._network, table["state_dict"], path)
         self._optimizer.load(table)
-        self.progress = Progress(**table["progress"])
-        if self.progress.finished:  # more epochs, or more patience, may have been asked for
+        self.state = RunState(**table["progress"])
+        if self.state.finished:  # more epochs, or more patience, may have been asked for
             self._check_end()
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from place_search.evaluation import rank, recall_at
-from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import describe
 from place_search.training.data.places import Places
-from place_search.training.loop.split_network import Trained
+from place_search.training.split_network import Trained
 
 AT = (1, 5, 10)
 CHUNK = 256
@@ -22,7 +22,9 @@ def validation_queries(places: Places, views: int) -> list[Item]:
     ]
 
 
-def validate(places: Places, views: int, inputs: Inputs, trained: Trained) -> Mapping[int, float]:
+def validate(
+    places: Places, views: int, inputs: FeatureLoader, trained: Trained
+) -> Mapping[int, float]:
     """Recall@1, 5 and 10 in per cent of the queries of `places` among its database."""
     queries = validation_queries(places, views)
     asked = describe(inputs, trained, queries)

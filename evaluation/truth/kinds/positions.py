@@ -39,9 +39,9 @@ def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
     `data` is the folder that holds the two, or one above them in `images/test` or `test`.
     """
     for inner in _SETS:
-        found = data / inner / "database", data / inner / "queries"
-        if all(folder.is_dir() for folder in found):
-            return found
+        folders = data / inner / "database", data / inner / "queries"
+        if all(folder.is_dir() for folder in folders):
+            return folders
     return None
 
 

@@ -90,9 +90,9 @@ def _find(
     files: PhotoFiles, names: "list[str] | tuple[str, ...]"
 ) -> tuple[tuple[str, ...], list[str]]:
     """The names of the files, with listed names for those that do not exist; and these alone."""
-    found = [files.find(name) for name in names]
-    missing = [name for name, file in zip(names, found, strict=True) if file is None]
-    return tuple(file or name for name, file in zip(names, found, strict=True)), missing
+    existing = [files.find(name) for name in names]
+    missing = [name for name, file in zip(names, existing, strict=True) if file is None]
+    return tuple(file or name for name, file in zip(names, existing, strict=True)), missing
 
 
 def _protocol(split: Split) -> str:

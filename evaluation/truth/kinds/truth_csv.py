@@ -100,13 +100,13 @@ def _database_names(
         names = [(folder / photo.name).relative_to(root) for photo in open_source(database).photos]
         return tuple(name.as_posix() for name in names)
     with open_table(database, ("path",), error=TruthError) as table:
-        found = dict.fromkeys(
+        listed = dict.fromkeys(
             _photo_name(files, row["path"], f"{database}, row {number}", missing)
             for number, row in table
         )
-    if not found:
+    if not listed:
         raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
-    return tuple(found)
+    return tuple(listed)
 
 
 def _photo_name(files: PhotoFiles, text: str, where: str, missing: dict[str, None] | None) -> str:

@@ -106,7 +106,7 @@ def calibrate(
             opened,
             sets,
             data=data,
-            progress=lambda done, total: advance("Comparing", done, total),
+            progress=advance,
         )
     if report is not None:
         write_calibration_report(fitted, report)

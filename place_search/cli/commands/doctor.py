@@ -1,7 +1,6 @@
 """`place-search doctor`: what is wrong with data, index or model, before a job finds out."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +86,7 @@ def doctor(
             ks=ns,
             sample=sample,
             threads=threads,
-            progress=partial(advance, "Trying a sample"),
+            progress=advance,
         )
     if as_json:
         print_json(told.to_dict())

@@ -1,6 +1,5 @@
 """`place-search eval`: how often is the right place among the first N?"""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,54 +90,30 @@ def evaluate(
         queries=queries,
         radius_m=radius_m,
     )
-    from place_search.evaluation import GeometryReranker, open_protocol, open_truth, write_report
-    from place_search.evaluation import evaluate as measure
-    from place_search.indexer import open_index, open_index_model
-    from place_search.models import open_model
+    from place_search.evaluation import evaluate_files
 
-    known = open_truth(files)
-    known.require_photos()
-    open_protocol(known, protocol)  # what is wrong with it is said before the model is opened
-    opened_index = None if index is None else open_index(index)
-    if opened_index is None:
-        opened = open_model(
-            model or MODEL.default,
-            mode="throughput",
-            threads=threads,
-            dims=dims,
-            precision=precision,
-        )
-    else:
-        opened = open_index_model(
-            opened_index.manifest,
-            model,
-            mode="throughput",
-            threads=threads,
-            dims=dims,
-            precision=precision,
-        )
-    reranker = None
-    if verify:
-        reranker = GeometryReranker(
-            opened, known.root, k=ns[-1], index=opened_index, candidates=candidates
-        )
     with progress() as advance:
-        report = measure(
-            known,
-            opened,
-            ks=ns,
+        report = evaluate_files(
+            files,
+            model=model,
+            index=index,
             protocol=protocol,
-            index=opened_index,
-            reranker=reranker,
-            progress=partial(advance, "Describing"),
+            ks=ns,
+            verify=verify,
+            candidates=candidates,
+            threads=threads,
+            dims=dims,
+            precision=precision,
+            report_dir=report_dir,
+            progress=advance,
         )
     if as_json:
         print_json(report.to_dict())
     else:
         _print_table(report)
-        say(f"Described by {opened.card.id} in {opened.in_words}.")
+        say(f"Described by {report.model} in {report.runtime}.")
     if report_dir is not None:
-        say(f"Report: {write_report(known, report, report_dir)}")
+        say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
 

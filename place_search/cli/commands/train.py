@@ -116,7 +116,7 @@ def train(
     try:
         with progress("steps") as advance:
             card = training.train(
-                training.Data(data, validation, root, queries_dir, rules),
+                training.TrainingData(data, validation, root, queries_dir, rules),
                 out,
                 recipe=recipe,
                 model=model,

@@ -72,5 +72,5 @@ def about_model(service: CurrentState) -> ModelReply:
         **card.in_0_1_words,
         whitened=card.whitened,
         licence=card.licence,
-        fitted=card.fitted_in_words,
+        fitted=card.how_made,
     )

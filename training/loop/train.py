@@ -1,33 +1,28 @@
 """`place-search train`: a model and photos of places in, the trained model out."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 import numpy as np
 import torch
 
-from place_search.models import ModelCard, Recall, find_model, read_card
-from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
+from place_search.core.progress import Progress, silent
+from place_search.models import ModelCard, find_model, read_card
+from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
 from place_search.models.folder import require_free, write_model
 from place_search.models.network import Network, load_network
 from place_search.photos import PhotoError, decode_photo
 from place_search.training.config import TrainingConfig
+from place_search.training.data.open_places import TrainingData, open_places
 from place_search.training.data.places import Places, hold_out, keep, require_places, with_views
-from place_search.training.data.sources import Range, open_places
 from place_search.training.errors import TrainingError
 from place_search.training.loop.memory import keep_large_blocks
-from place_search.training.loop.passes import Advance
-from place_search.training.loop.process_group import ProcessGroup, join_team
 from place_search.training.loop.run_folder import (
-    RunFolder,
     begin_run,
     data_stamp,
     find_run,
@@ -35,7 +30,9 @@ from place_search.training.loop.run_folder import (
     replace_model,
     require_no_run,
 )
+from place_search.training.loop.trained_card import trained_card
 from place_search.training.loop.trainer import Trainer
+from place_search.training.process_group import ProcessGroup, join_processes
 from place_search.training.vocabulary import sample_cells
 
 SAVE_SECONDS = 60.0
@@ -44,23 +41,8 @@ VIEWS_ALONE = 8
 MEAN_PHOTOS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Where the photos are: `validation` are others to validate on, by default a share is held out.
-
-    `root` and `queries_dir` are those of a split, as `open_places` takes them; the validation's
-    photos are under the same root.
-    """
-
-    photos: Path
-    validation: Path | None = None
-    root: Path | None = None
-    queries_dir: str | None = None
-    rules: Range = field(default_factory=Range)
-
-
 def train(
-    data: Data,
+    data: TrainingData,
     out: Path,
     *,
     recipe: TrainingConfig,
@@ -68,7 +50,7 @@ def train(
     resume: bool = False,
     about: str = "",
     save_seconds: float = SAVE_SECONDS,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
@@ -84,27 +66,23 @@ def train(
         PlaceSearchError: photos that cannot be listed.
     """
     keep_large_blocks()
-    team = join_team()
-    told = progress if progress is not None and team.leads else _tell_nobody
+    processes = join_processes()
+    report = progress if progress is not None and processes.is_main else silent
     torch.manual_seed(recipe.seed)
-    with _deterministic(team):
-        return _train(data, out, recipe, model, resume, about, save_seconds, told, team)
-
-
-def _tell_nobody(stage: str, done: int, total: int) -> None:
-    """Progress that nobody asked for."""
+    with _deterministic(processes):
+        return _train(data, out, recipe, model, resume, about, save_seconds, report, processes)
 
 
 def _train(
-    data: Data,
+    data: TrainingData,
     out: Path,
     recipe: TrainingConfig,
     model: str | Path | None,
     resume: bool,
     about: str,
     save_seconds: float,
-    progress: Advance,
-    team: ProcessGroup,
+    progress: Progress,
+    processes: ProcessGroup,
 ) -> ModelCard:
     places = open_places(
         data.photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules
@@ -122,7 +100,7 @@ def _train(
             require_no_run(out)
         start = _start(out, model)
         skipped = [[] if part is None else _unreadable(part, progress) for part in (places, given)]
-        run = begin_run(out, start, recipe, stamp, skipped, team)
+        run = begin_run(out, start, recipe, stamp, skipped, processes)
     places = _without(places, run.skipped[0])
     if given is None:
         places, validation = hold_out(places, recipe.validation)
@@ -133,36 +111,38 @@ def _train(
     card = read_card(run.start)
     network = load_network(run.start, card)
     network.whitening = None  # it was fitted to other descriptors
-    trainer = Trainer(run, network, recipe, places, validation, team, progress, save_seconds)
+    trainer = Trainer(run, network, recipe, places, validation, processes, progress, save_seconds)
     trainer.go()
     trainer.load_best()
     network = network.cpu().eval()
     if recipe.train_last:
         _set_mean(network, card, places)
-    written = _card(card, out, recipe, data, about, run, places, trainer, netvlad_of(network))
-    if team.leads:
+    written = trained_card(
+        card, out, recipe, data, about, run, places, trainer, netvlad_of(network)
+    )
+    if processes.is_main:
         new = folder_of(out) / "model"
         rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
         written = write_model(network, written, new)
         replace_model(new, out)
         run.close()
-    team.wait()
-    team.leave()
+    processes.wait()
+    processes.leave()
     return written
 
 
 @contextmanager
-def _deterministic(team: ProcessGroup) -> Iterator[None]:
+def _deterministic(processes: ProcessGroup) -> Iterator[None]:
     """On CPUs the same run gives the same numbers."""
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(team.device.type == "cpu")
+    torch.use_deterministic_algorithms(processes.device.type == "cpu")
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
 
 
-def _validation(data: Data, recipe: TrainingConfig) -> Places | None:
+def _validation(data: TrainingData, recipe: TrainingConfig) -> Places | None:
     if data.validation is None:
         return None
     rules = replace(data.rules, positive_m=data.rules.negative_m)  # right is what eval calls right
@@ -193,7 +173,7 @@ def _start(out: Path, model: str | Path | None) -> Path:
     return out
 
 
-def _unreadable(places: Places, progress: Advance) -> list[int]:
+def _unreadable(places: Places, progress: Progress) -> list[int]:
     """Rows of photos that cannot be read, each decoded once."""
 
     def reads(row: int) -> bool:
@@ -227,73 +207,3 @@ def _set_mean(network: Network, card: ModelCard, places: Places) -> None:
     samples = sample_cells(network, photos, card.preprocessing, skipped=lambda path, error: None)
     mean = np.mean([cells.mean(axis=0) for cells in samples], axis=0)
     network.cell_mean.copy_(torch.from_numpy(mean))
-
-
-def _card(
-    card: ModelCard,
-    out: Path,
-    recipe: TrainingConfig,
-    data: Data,
-    about: str,
-    run: RunFolder,
-    places: Places,
-    trainer: Trainer,
-    pool: NetVLAD,
-) -> ModelCard:
-    at = trainer.progress
-    training: dict[str, Any] = {
-        "from": card.id,
-        "from_fingerprint": card.fingerprint,
-        "data": places.kind,
-        "about": about,
-        "photos": len(places.used),
-        "queries": len(places.queries),
-        "photos_skipped": len(run.skipped[0]),
-        "photos_sha256": run.about["data"],
-        "epochs": at.epoch,
-        "best_epoch": at.best_epoch,
-        "steps": at.step,
-        "seconds": round(at.seconds),
-        "waiting_for_photos_seconds": round(at.waited, 1),
-        "revision": _revision(),
-        "recall_before": {n: round(share, 1) for n, share in at.first.items()},
-        "recall_after": {n: round(share, 1) for n, share in at.best.items()},
-        "settings": asdict(recipe),
-    }
-    what = str(card.fitting.get("what", "")).replace(
-        "; not trained on places", "; then trained on places"
-    )
-    held = "held-out photos" if data.validation is None else data.validation.stem
-    return replace(
-        card,
-        id=out.name,
-        title=f"{card.backbone} + NetVLAD, {len(pool.centroids)} clusters, trained on places",
-        dims=pool.dims,
-        whitened=False,
-        files={},
-        recall=(
-            Recall(
-                held,
-                "measured",
-                training["recall_after"],
-                f"before training {training['recall_before']['1']}, at "
-                f"{recipe.width} × {recipe.height}",
-            ),
-        ),
-        fitting={**card.fitting, **({"what": what} if what else {}), "training": training},
-    )
-
-
-def _revision() -> str:
-    """The program's git revision where it runs from its repository, else its version."""
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        return found.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    try:
-        return version("place-search")
-    except PackageNotFoundError:
-        return "unknown"

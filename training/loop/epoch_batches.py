@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from place_search.core.files import write_whole
+from place_search.core.progress import Progress
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
-from place_search.training.data.inputs import Inputs, Item
+from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import TrainingTuple, mine, plan_pass
 from place_search.training.data.places import Places
-from place_search.training.loop.process_group import ProcessGroup
 from place_search.training.loop.run_folder import MINED
-from place_search.training.loop.split_network import Trained
-
-Advance = Callable[[str, int, int], None]
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ class PlacePasses:
 
     count = 1
 
-    def __init__(self, places: Places, recipe: TrainingConfig, team: ProcessGroup) -> None:
-        self._places, self._recipe, self._team = places, recipe, team
+    def __init__(self, places: Places, recipe: TrainingConfig, processes: ProcessGroup) -> None:
+        self._places, self._recipe, self._processes = places, recipe, processes
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches."""
-        drawn = place_batches(self._places, self._recipe, epoch, self._team)
+        drawn = place_batches(self._places, self._recipe, epoch, self._processes)
         return [
             [
                 Part(
@@ -66,23 +65,25 @@ class TuplePasses:
         self,
         places: Places,
         recipe: TrainingConfig,
-        team: ProcessGroup,
-        inputs: Inputs,
+        processes: ProcessGroup,
+        inputs: FeatureLoader,
         trained: Trained,
         folder: Path,
-        advance: Advance,
+        progress: Progress,
         save: Callable[[], None],
     ) -> None:
-        self._places, self._recipe, self._team = places, recipe, team
+        self._places, self._recipe, self._processes = places, recipe, processes
         self._inputs, self._trained = inputs, trained
-        self._folder, self._advance, self._save = folder, advance, save
+        self._folder, self._progress, self._save = folder, progress, save
         self._remembered: dict[int, Rows] = {}
         self.count = math.ceil(len(places.queries) / recipe.queries_a_cache)
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches, one part a tuple."""
-        tuples, team, size = self._tuples(epoch, part), self._team, self._recipe.batch
-        tuples = tuples[: len(tuples) // team.size * team.size][team.rank :: team.size]
+        tuples, processes, size = self._tuples(epoch, part), self._processes, self._recipe.batch
+        tuples = tuples[: len(tuples) // processes.size * processes.size][
+            processes.rank :: processes.size
+        ]
         parts = [Part(found.items) for found in tuples]
         return [parts[start : start + size] for start in range(0, len(parts), size)]
 
@@ -99,8 +100,8 @@ class TuplePasses:
         tuples = self._mine(epoch, part)
         for found in tuples:
             self._remembered[found.query[0]] = np.array([row for row, _ in found.negatives])
-        self._team.wait()
-        if self._team.leads:
+        self._processes.wait()
+        if self._processes.is_main:
             # The tuples of the pass before are needed until a checkpoint is past them.
             self._save()
             table = {
@@ -109,7 +110,7 @@ class TuplePasses:
                 "remembered": {row: rows.tolist() for row, rows in self._remembered.items()},
             }
             write_whole(path, json.dumps(table).encode())
-        self._team.wait()
+        self._processes.wait()
         return tuples
 
     def _mine(self, epoch: int, part: int) -> list[TrainingTuple]:
@@ -126,9 +127,9 @@ class TuplePasses:
             recipe,
             self._inputs,
             self._trained,
-            self._team,
+            self._processes,
             self._folder / "mining",
-            lambda done, total: self._advance(f"Mining {epoch + 1}.{part + 1}", done, total),
+            lambda done, total: self._progress(f"Mining {epoch + 1}.{part + 1}", done, total),
         )
 
 

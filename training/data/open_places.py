@@ -1,7 +1,7 @@
 """Where training places come from: splits, positions, lists with places or frames, or photos."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from place_search.evaluation import (
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
 from place_search.indexer import is_split, open_source
-from place_search.training.data.labels import columns_of, read_labels
+from place_search.training.data.label_lists import columns_of, read_labels
 from place_search.training.data.places import NONE, Places, make_places
 from place_search.training.errors import TrainingError
 
@@ -36,6 +36,21 @@ class Range:
     positive_m: float = 10.0
     negative_m: float = 25.0
     window: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Where the photos are: `validation` are others to validate on, by default a share is held out.
+
+    `root` and `queries_dir` are those of a split, as `open_places` takes them; the validation's
+    photos are under the same root.
+    """
+
+    photos: Path
+    validation: Path | None = None
+    root: Path | None = None
+    queries_dir: str | None = None
+    rules: Range = field(default_factory=Range)
 
 
 def open_places(
@@ -91,10 +106,10 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     positives = [NONE] * len(photos)
     for row, found in zip(rows.tolist(), truth.positives, strict=True):
         positives[row] = found
-    near = within(everything, everything, rules.negative_m)
-    along = _along(plane(everything))
+    not_negatives = within(everything, everything, rules.negative_m)
+    order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
-    return make_places(truth.root, photos, database, positives, near, along, "positions")
+    return make_places(truth.root, photos, database, positives, not_negatives, order, "positions")
 
 
 def _rows_of(truth: GroundTruth) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -106,7 +121,7 @@ def _rows_of(truth: GroundTruth) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     return rows.astype(np.int64), (*truth.database, *others)
 
 
-def _along(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each point is along the longest way through all of them."""
     known = np.asarray(np.isfinite(points).all(axis=1))
     centred = np.where(known[:, None], points - points[known].mean(axis=0), 0.0)
@@ -131,9 +146,9 @@ def _from_truth(truth: GroundTruth) -> Places:
             reached |= {other for at in reached for other in near[at]}
         around.append(np.array(sorted(reached)))
     # A query stands where the first photo near it does.
-    along = np.array([found[0] for found in around], dtype=np.float64)
+    order = np.array([rows[0] for rows in around], dtype=np.float64)
     database = np.arange(len(truth.database))
-    return make_places(truth.root, photos, database, positives, around, along, "truth")
+    return make_places(truth.root, photos, database, positives, around, order, "truth")
 
 
 def _from_photos(data: Path) -> Places:
@@ -143,5 +158,5 @@ def _from_photos(data: Path) -> Places:
     own = [rows[row : row + 1] for row in rows.tolist()]
     photos = [photo.path.relative_to(found.root).as_posix() for photo in found.photos]
     # Scattered, so that those held out are of all kinds.
-    along = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
-    return make_places(found.root, photos, rows, own, own, along, "photos")
+    order = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
+    return make_places(found.root, photos, rows, own, own, order, "photos")

@@ -13,8 +13,8 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.data.places import Places, make_places
 from place_search.training.errors import TrainingError
 
-APART = 5
-"""So many windows of frames away, a frame of the same video is another place."""
+NEGATIVE_WINDOWS = 5
+"""Frames of one video are negatives of each other from this many windows on."""
 
 
 def columns_of(file: Path) -> frozenset[str]:
@@ -27,8 +27,9 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     """Read a CSV with `image` (or `path`) and either `place`, or `video` and `frame`.
 
     Photos of one place are positives of each other; so are frames of one video that are at most
-    `window` apart, and those within `APART` windows are no negatives. A photo whose frame is blank
-    is neither a positive nor a negative of the others of its video: one of many of a landmark.
+    `window` apart, and those within `NEGATIVE_WINDOWS` windows are no negatives. A photo whose
+    frame is blank is neither a positive nor a negative of the others of its video: one of many of
+    a landmark.
 
     Raises:
         TrainingError: a row without a photo, a place or a frame, or no rows.
@@ -55,19 +56,19 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
         raise TrainingError(f"{file} lists no photos; give it a row for each photo.")
     numbers = np.array(frames, dtype=np.float64)
     members = _members(groups)
-    positives, near = [], []
+    positives, not_negatives = [], []
     for at, group in enumerate(groups):
         away = np.abs(numbers[members[group]] - numbers[at])
         fits = members[group][away <= window]
         positives.append(fits[fits != at])
-        near.append(members[group][~(away > APART * window)])
+        not_negatives.append(members[group][~(away > NEGATIVE_WINDOWS * window)])
     return make_places(
         root,
         names,
         np.arange(len(names)),
         positives,
-        near,
-        _along(groups, numbers),
+        not_negatives,
+        _holdout_order(groups, numbers),
         "places" if by_place else "sequences",
     )
 
@@ -79,7 +80,7 @@ def _members(groups: Sequence[str]) -> Mapping[str, Rows]:
     return {group: np.array(members) for group, members in rows.items()}
 
 
-def _along(groups: Sequence[str], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+def _holdout_order(groups: Sequence[str], frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """Groups one after the other, in an order that has nothing to do with their names."""
     frames = np.nan_to_num(frames)
     names = list(dict.fromkeys(groups))

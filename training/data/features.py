@@ -22,8 +22,8 @@ from place_search.training.data.augment import Pixels, cover, draw_view
 from place_search.training.data.places import Places
 from place_search.training.data.shards import Shards
 from place_search.training.errors import TrainingError
-from place_search.training.loop.process_group import ProcessGroup
-from place_search.training.loop.split_network import Frozen, weights_stamp
+from place_search.training.process_group import ProcessGroup
+from place_search.training.split_network import Frozen, weights_stamp
 
 Item: TypeAlias = tuple[int, int]
 """A photo's row, and which view of it: 0 is the photo as it is."""
@@ -38,7 +38,7 @@ SHARD_ITEMS = 128
 MAX_CACHE_BYTES = 24 << 30
 
 
-class Inputs:
+class FeatureLoader:
     """The features of items of `places`, in batches; `waited` are seconds spent waiting for them.
 
     What the frozen part gives is the same in every epoch: where the disk has room it is computed
@@ -50,10 +50,15 @@ class Inputs:
         places: Places,
         recipe: TrainingConfig,
         frozen: Frozen,
-        team: ProcessGroup,
+        processes: ProcessGroup,
         folder: Path,
     ) -> None:
-        self._places, self._recipe, self._frozen, self._team = places, recipe, frozen, team
+        self._places, self._recipe, self._frozen, self._processes = (
+            places,
+            recipe,
+            frozen,
+            processes,
+        )
         self._folder = folder
         self._size = recipe.width, recipe.height
         self._shards: Shards | None = None
@@ -66,7 +71,7 @@ class Inputs:
         """The size that a cache of all features would have."""
         with torch.no_grad():
             photo = torch.zeros((1, self._recipe.height, self._recipe.width, 3), dtype=torch.uint8)
-            features = self._frozen(photo.to(self._team.device))
+            features = self._frozen(photo.to(self._processes.device))
         return 2 * int(features.numel()) * len(self._row_at) * (1 + self._recipe.views)
 
     def worth_caching(self) -> bool:
@@ -90,18 +95,18 @@ class Inputs:
             parts = [features.cpu().half().numpy() for features in self.stream(batches)]
             return np.concatenate(parts)
 
-        shards.fill(compute, self._team, progress)
+        shards.fill(compute, self._processes, progress)
         self._shards = shards
 
     def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:
-        """(n, C, h, w) float32 features of each batch, on the team's device, in their order."""
+        """(n, C, h, w) float32 features of each batch, on this process's device, in their order."""
         waiting: deque[Future[Tensor]] = deque()
 
         def oldest() -> Tensor:
             started = time.perf_counter()
             loaded = waiting.popleft().result()
             self.waited += time.perf_counter() - started
-            loaded = loaded.to(self._team.device, non_blocking=True)
+            loaded = loaded.to(self._processes.device, non_blocking=True)
             if self._shards is not None:
                 return loaded.float()
             with torch.no_grad():

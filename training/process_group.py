@@ -18,7 +18,7 @@ class ProcessGroup:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes what is shared."""
         return self.rank == 0
 
@@ -52,8 +52,8 @@ class ProcessGroup:
             distributed.destroy_process_group()
 
 
-def join_team() -> ProcessGroup:
-    """The team that `torchrun` started this process in, or this process alone.
+def join_processes() -> ProcessGroup:
+    """The processes that `torchrun` started this process in, or this process alone.
 
     On a GPU where there is one, else on the CPU.
     """

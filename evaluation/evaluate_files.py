@@ -1,0 +1,87 @@
+"""An evaluation from the files that it is about, as `place-search eval` and Python ask for it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from place_search.core.progress import Progress, silent
+from place_search.evaluation.evaluate import RECALL_KS, evaluate
+from place_search.evaluation.protocol import open_protocol
+from place_search.evaluation.report import write_report
+from place_search.evaluation.results import EvalReport
+from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.truth_files import TruthFiles
+from place_search.evaluation.verified_ranking import GeometryReranker
+from place_search.indexer import Index, open_index, open_index_model
+from place_search.models import DEFAULT_MODEL, AskedPrecision, Model, open_model
+from place_search.search.verification import CANDIDATES
+
+
+def evaluate_files(
+    files: TruthFiles,
+    *,
+    model: str | Path | None = None,
+    index: Path | None = None,
+    protocol: str | None = None,
+    ks: Iterable[int] = RECALL_KS,
+    verify: bool = False,
+    candidates: int = CANDIDATES,
+    threads: int | None = None,
+    dims: int | None = None,
+    precision: AskedPrecision = "auto",
+    report_dir: Path | None = None,
+    progress: Progress = silent,
+) -> EvalReport:
+    """Recall@N for each N of `ks` on the truth that `files` name.
+
+    `model` is an id or a folder: by default that of the `index`, whose descriptors of the database
+    are taken, or else the included one. `verify` ranks the first `candidates` by geometry too. The
+    report's files are written into `report_dir`, if one is given.
+
+    Raises:
+        TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
+            cannot be written.
+        PlaceSearchError: photos, an index or a model that cannot be opened.
+    """
+    ks = sorted(set(ks))
+    truth = open_truth(files)
+    truth.require_photos()
+    open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
+    opened_index = None if index is None else open_index(index)
+    opened = _open_model(model, opened_index, threads, dims, precision)
+    reranker = None
+    if verify:
+        reranker = GeometryReranker(
+            opened, truth.root, k=ks[-1], index=opened_index, candidates=candidates
+        )
+    report = evaluate(
+        truth,
+        opened,
+        ks=ks,
+        protocol=protocol,
+        index=opened_index,
+        reranker=reranker,
+        progress=progress,
+    )
+    if report_dir is not None:
+        write_report(truth, report, report_dir)
+    return report
+
+
+def _open_model(
+    model: str | Path | None,
+    index: Index | None,
+    threads: int | None,
+    dims: int | None,
+    precision: AskedPrecision,
+) -> Model:
+    if index is None:
+        return open_model(
+            model or DEFAULT_MODEL,
+            mode="throughput",
+            threads=threads,
+            dims=dims,
+            precision=precision,
+        )
+    return open_index_model(
+        index.manifest, model, mode="throughput", threads=threads, dims=dims, precision=precision
+    )

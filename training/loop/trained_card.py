@@ -1,0 +1,83 @@
+"""The card of a model that a run has trained."""
+
+import subprocess
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from place_search.models import ModelCard, Recall
+from place_search.models.aggregations.netvlad import NetVLAD
+from place_search.training.config import TrainingConfig
+from place_search.training.data.open_places import TrainingData
+from place_search.training.data.places import Places
+from place_search.training.loop.run_folder import RunFolder
+from place_search.training.loop.trainer import Trainer
+
+
+def trained_card(
+    card: ModelCard,
+    out: Path,
+    recipe: TrainingConfig,
+    data: TrainingData,
+    about: str,
+    run: RunFolder,
+    places: Places,
+    trainer: Trainer,
+    pool: NetVLAD,
+) -> ModelCard:
+    """The card of what a run made of the model of `card`."""
+    at = trainer.state
+    training: dict[str, Any] = {
+        "from": card.id,
+        "from_fingerprint": card.fingerprint,
+        "data": places.kind,
+        "about": about,
+        "photos": len(places.used),
+        "queries": len(places.queries),
+        "photos_skipped": len(run.skipped[0]),
+        "photos_sha256": run.about["data"],
+        "epochs": at.epoch,
+        "best_epoch": at.best_epoch,
+        "steps": at.step,
+        "seconds": round(at.seconds),
+        "waiting_for_photos_seconds": round(at.waited, 1),
+        "revision": _revision(),
+        "recall_before": {n: round(share, 1) for n, share in at.first.items()},
+        "recall_after": {n: round(share, 1) for n, share in at.best.items()},
+        "settings": asdict(recipe),
+    }
+    held = "held-out photos" if data.validation is None else data.validation.stem
+    return replace(
+        card,
+        id=out.name,
+        title=f"{card.backbone} + NetVLAD, {len(pool.centroids)} clusters, trained on places",
+        dims=pool.dims,
+        whitened=False,
+        files={},
+        recall=(
+            Recall(
+                held,
+                "measured",
+                training["recall_after"],
+                f"before training {training['recall_before']['1']}, at "
+                f"{recipe.width} × {recipe.height}",
+            ),
+        ),
+        fitting={**card.fitting, "training": training},
+    )
+
+
+def _revision() -> str:
+    """The program's git revision where it runs from its repository, else its version."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        return found.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    try:
+        return version("place-search")
+    except PackageNotFoundError:
+        return "unknown"
