@@ -178,4 +178,4 @@ def _print(
     seconds = report.seconds["total"]
     positions = count_positions(report)
     outcome = ", ".join(said) or "nothing to do"
-    typer.echo(f"{outcome}: {places} in {index}, {positions} ({seconds:.1f} s)")
+    typer.echo(f"{outcome}: {places} in {index} ({seconds:.1f} s), {positions}")

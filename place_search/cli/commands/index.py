@@ -170,7 +170,7 @@ def _summary(report: "BuildReport", out: Path) -> str:
     rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
     again = f", {report.reused} done before" if report.reused else ""
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
-    return f"{places} in {out}, {count_positions(report)} ({seconds:.1f} s{rate}{again})"
+    return f"{places} in {out} ({seconds:.1f} s{rate}{again}), {count_positions(report)}"
 
 
 def list_skipped(skipped: "Sequence[Skipped]") -> None:
