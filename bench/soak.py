@@ -31,7 +31,7 @@ from bench.table import OUT, Row, print_rows, write_rows
 from place_search.demo_photos import fetch_demo_photos
 from place_search.indexer import build_index, open_source
 from place_search.models import Model, open_model
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 from tests.search.photos import bombs, mutated, valid_photos
 
 AFTER_429_S = 1.0
@@ -101,7 +101,7 @@ def _model_rate(model: Model, queries: Sequence[bytes], seconds: float = 5.0) ->
             done += 1
         return done
 
-    workers = ServerOptions().workers
+    workers = ServerSettings().workers
     with ThreadPoolExecutor(workers) as pool:
         return sum(pool.map(work, range(workers))) / seconds
 
@@ -195,7 +195,7 @@ class Soak:
 
     async def run(self, clients: int, rate: float) -> tuple[list[Row], bool]:
         """All stages; returns the table, and whether its goals were met."""
-        options = ServerOptions()
+        options = ServerSettings()
         alone = await self._alone()
         before = await self._results()
         base, files = self._memory(), self.process.num_fds()

@@ -8,9 +8,10 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from place_search.cli.commands import FAMILIES
+from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error
 from place_search.core.startup import INTERRUPTED, Interruptible
 
@@ -19,7 +20,30 @@ _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EPIPE)
 
 
 class Program(TyperGroup):
-    """Turns what a command raises into one sentence and an exit code."""
+    """Imports the command that is asked for; turns what it raises into a sentence and a code."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.listing = False
+        # Names alone: `get_command` imports the one that is asked for.
+        self.commands = {name: TyperCommand(name) for name in command_groups()}
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command; while the help is written only its name and first line."""
+        group = command_groups().get(cmd_name)
+        if group is None:
+            return None
+        if self.listing:
+            panel = group.capitalize()
+            return TyperCommand(cmd_name, help=first_line(cmd_name), rich_help_panel=panel)
+        command = get_command(load_command(cmd_name))
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        self.listing = True
+        super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -68,10 +92,6 @@ def _program(
     ] = False,
 ) -> None:
     """Options before the command."""
-
-
-for register in FAMILIES:
-    register(app)
 
 
 def _is_ours(error: Exception) -> bool:

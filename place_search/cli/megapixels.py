@@ -1,12 +1,16 @@
-"""The option that commands which read photos share."""
+"""The option that commands which read photos share; the server has a setting of this name."""
 
 from typing import Annotated, TypeAlias
 
-from place_search.settings import MAX_MEGAPIXELS
+import typer
 
+DEFAULT_MEGAPIXELS = 50
 MaxMegapixels: TypeAlias = Annotated[
     int,
-    MAX_MEGAPIXELS.option(
-        min=1, help="Largest photo to decode, in million pixels; of a JPEG, after scaling it down."
+    typer.Option(
+        "--max-megapixels",
+        envvar="PLACE_SEARCH_MAX_MEGAPIXELS",
+        min=1,
+        help="Largest photo to decode, in million pixels; of a JPEG, after scaling it down.",
     ),
 ]

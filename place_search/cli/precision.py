@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from place_search.settings import PRECISION
+from place_search.core.settings import PRECISION
 
 Precision: TypeAlias = Literal["auto", "f32", "int8"]
 PrecisionOption: TypeAlias = Annotated[Precision, PRECISION.option()]

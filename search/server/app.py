@@ -29,7 +29,6 @@ from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.problems import (
     SLOW_REQUEST,
     UNAUTHORIZED,
@@ -49,6 +48,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import writing as routes_writing
 from place_search.search.server.schemas import ProblemReply
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector
 from place_search.search.server.writer import Writer
@@ -96,7 +96,7 @@ def routes_of(app: FastAPI) -> list[BaseRoute]:
 
 def create_app(
     engine: "Engine | EngineLoader",
-    options: ServerOptions | None = None,
+    options: ServerSettings | None = None,
     *,
     decoder: Decoder | None = None,
     keys: Sequence[ApiKey] = (),
@@ -114,7 +114,7 @@ def create_app(
     those that the server makes itself where it may. `on_loaded` is called once the first engine is
     loaded or could not be; `traces` takes the spans of requests.
     """
-    options = options or ServerOptions()
+    options = options or ServerSettings()
     app = FastAPI(
         title=TITLE,
         summary="Find the place of a photo.",
@@ -147,7 +147,7 @@ def create_app(
         public=options.public,
         rate=options.rate,
     )
-    if options.allowed_hosts is not None:
+    if options.allowed_hosts:
         app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
         BodyLimit,
@@ -155,29 +155,29 @@ def create_app(
         max_held_bytes=BODIES_HELD * options.max_body_bytes,
         seconds=options.read_seconds,
     )
-    if options.cors_origins:
+    if options.cors:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(options.cors_origins),
+            allow_origins=list(options.cors),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "X-API-Key"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
-    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors_origins))
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
     if traces is not None:
         app.add_middleware(Traces, provider=traces)
     app.add_middleware(
         RequestLog,
         metrics=service.metrics,
-        write=options.log_requests,
+        write=options.log,
         addresses=options.log_addresses,
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
-def _add_ground(app: FastAPI, options: ServerOptions) -> dict[str, Any] | None:
+def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
     """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
     if options.tiles_file is None:
         return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)

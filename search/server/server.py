@@ -2,12 +2,11 @@
 
 import errno
 import ipaddress
-import os
 import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import read_keys
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     import uvicorn
@@ -24,12 +23,11 @@ if TYPE_CHECKING:
     from place_search.search.server.state import ServerState
 
 SHUTDOWN_SECONDS = 10
-KEYS_VARIABLE = "PLACE_SEARCH_API_KEYS"
 
 
 def open_engine(
     index_folder: Path,
-    options: ServerOptions,
+    options: ServerSettings,
     *,
     decoder: Decoder | None = None,
     served: "Engine | None" = None,
@@ -74,7 +72,7 @@ class EngineOpener:
     """Opens the version of an index that is on disk, ready to answer at once."""
 
     index_folder: Path
-    options: ServerOptions
+    options: ServerSettings
     decoder: Decoder
 
     def __call__(self, served: "Engine | None" = None) -> "Engine":
@@ -107,7 +105,7 @@ class _Run:
 
 def serve(
     index_folder: Path,
-    options: ServerOptions | None = None,
+    options: ServerSettings | None = None,
     *,
     on_ready: Callable[[str, "Engine"], None] | None = None,
 ) -> None:
@@ -120,8 +118,8 @@ def serve(
         ServerError: the address is taken or cannot be listened on.
         PlaceSearchError: the index or its model cannot be opened.
     """
-    options = options or ServerOptions()
-    keys = read_keys(options.keys_file, os.environ.get(KEYS_VARIABLE, ""))
+    options = options or ServerSettings()
+    keys = read_keys(options.keys, options.api_keys)
     traces = None
     if options.trace:
         from place_search.search.server.middleware.telemetry import open_provider
@@ -135,7 +133,8 @@ def serve(
             "write` and give it with --keys."
         )
     if _is_loopback(listener):
-        options = replace(options, allowed_hosts=(*(options.allowed_hosts or ()), options.host))
+        hosts = (*options.allowed_hosts, options.host)
+        options = options.model_copy(update={"allowed_hosts": hosts})
     elif not keys:
         _warn(
             f"WARNING: everybody who reaches {options.host} may search this index and see its "

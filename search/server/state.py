@@ -11,7 +11,7 @@ from place_search.photos import Decoder
 from place_search.search.errors import NotReadyError
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
 from place_search.search.stages import Stages
 
@@ -34,7 +34,7 @@ class ServerState:
     def __init__(
         self,
         engine: "Engine | EngineLoader",
-        options: ServerOptions,
+        options: ServerSettings,
         *,
         decoder: Decoder | None = None,
         on_loaded: "Callable[[ServerState], None] | None" = None,

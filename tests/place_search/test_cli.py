@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from place_search.settings import DOCUMENT, SETTINGS, render_settings
+from place_search.settings import DOCUMENT, all_settings, render_settings
 
 Run = Callable[..., Result]
 
@@ -94,12 +94,12 @@ def test_the_settings_are_documented() -> None:
 
 
 def test_settings_have_names_of_their_own() -> None:
-    assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
-    assert all(setting.env.startswith("PLACE_SEARCH_") for setting in SETTINGS)
+    assert len({setting.env for setting in all_settings()}) == len(all_settings())
+    assert all(setting.env.startswith("PLACE_SEARCH_") for setting in all_settings())
 
 
 @pytest.mark.parametrize(
-    "setting", [s for s in SETTINGS if s.flag], ids=lambda setting: str(setting.name)
+    "setting", [s for s in all_settings() if s.flag], ids=lambda setting: str(setting.name)
 )
 def test_every_flag_of_the_table_is_taken(run: Run, setting: object) -> None:
     flag = str(getattr(setting, "flag", ""))

@@ -17,8 +17,8 @@ from place_search.search.server.app import create_app, routes_of
 from place_search.search.server.content import page
 from place_search.search.server.keys import ApiKey, Role, find_key, new_key, parse_keys, read_keys
 from place_search.search.server.middleware.access import MAX_CLIENTS, ApiKeyMiddleware, TokenBuckets
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.roles import access_of, allows, find_access
+from place_search.search.server.settings import ServerSettings
 
 Ask = Callable[..., httpx.Response]
 
@@ -165,7 +165,7 @@ def test_a_key_opens_what_its_role_may(
 def test_a_public_server_lets_everybody_read(
     engine: Engine, keys: list[ApiKey], street: Any
 ) -> None:
-    ask = asker(create_app(engine, ServerOptions(public=True), keys=keys))
+    ask = asker(create_app(engine, ServerSettings(public=True), keys=keys))
     assert ask("GET", "/v1/index").status_code == 200
     assert ask("POST", "/v1/search", files={"photo": street.query(0)}).status_code == 200
     assert ask("GET", "/v1/index", headers=bearer("ps_wrong")).status_code == 401
@@ -185,7 +185,7 @@ def test_a_rate_is_refilled_and_forgets_nobody_too_soon() -> None:
 
 
 def test_too_many_searches_are_told_when_to_come_back(engine: Engine, street: Any) -> None:
-    ask = asker(create_app(engine, ServerOptions(rate=2)))
+    ask = asker(create_app(engine, ServerSettings(rate=2)))
     statuses = []
     for _ in range(4):
         response = ask("POST", "/v1/search", files={"photo": street.query(0)})
@@ -212,7 +212,7 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     origin = {"Origin": "https://a.example"}
     closed = asker(create_app(engine))
     assert "access-control-allow-origin" not in closed("GET", "/v1/index", headers=origin).headers
-    ask = asker(create_app(engine, ServerOptions(cors_origins=["https://a.example"], rate=1)))
+    ask = asker(create_app(engine, ServerSettings(cors=["https://a.example"], rate=1)))
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
     assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -232,14 +232,14 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     ],
 )
 def test_a_server_goes_by_its_own_names_only(engine: Engine, host: str, taken: bool) -> None:
-    ask = asker(create_app(engine, ServerOptions(allowed_hosts=["places.EXAMPLE"])))
+    ask = asker(create_app(engine, ServerSettings(allowed_hosts=["places.EXAMPLE"])))
     for method, path in (("GET", "/"), ("GET", "/livez"), ("POST", "/v1/search")):
         response = ask(method, path, headers={"host": host})
         assert (response.status_code != 421) is taken
         if not taken:
             assert response.json()["type"] == "/problems/wrong-host"
             assert response.headers["x-content-type-options"] == "nosniff"
-    any_name = asker(create_app(engine, ServerOptions(allowed_hosts=["*"])))
+    any_name = asker(create_app(engine, ServerSettings(allowed_hosts=["*"])))
     assert any_name("GET", "/livez", headers={"host": host}).status_code == 200
 
 

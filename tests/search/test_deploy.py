@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from place_search.settings import SETTINGS
+from place_search.settings import all_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -56,12 +56,12 @@ def test_the_container_starts_and_asks_for_its_health_as_the_program_can() -> No
 
 
 def test_what_is_set_is_a_setting() -> None:
-    known = {setting.env for setting in SETTINGS}
+    known = {setting.env for setting in all_settings()}
     for file in DEPLOY.iterdir():
         used = set(re.findall(r"\bPLACE_SEARCH_[A-Z_]+", file.read_text("utf-8")))
         assert used <= known, file.name
     flags = set(re.findall(r"(?<=\s)--[a-z-]+", (DEPLOY / "nginx.conf").read_text("utf-8")))
-    assert flags <= {setting.flag for setting in SETTINGS}
+    assert flags <= {setting.flag for setting in all_settings()}
 
 
 def test_the_compose_file_names_what_is_there() -> None:

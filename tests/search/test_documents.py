@@ -33,9 +33,9 @@ from place_search.models import open_model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.problems import PROBLEMS
 from place_search.search.server.server import open_engine
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState
 from place_search.search.server.writer import Writer
 
@@ -122,7 +122,7 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
     decoder = Decoder(workers=1)
 
     def load(served: Engine) -> Engine:
-        return open_engine(few / "index", ServerOptions(), decoder=decoder, served=served)
+        return open_engine(few / "index", ServerSettings(), decoder=decoder, served=served)
 
     app = create_app(load(engine), decoder=decoder)
     service: ServerState = app.state.service

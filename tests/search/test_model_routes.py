@@ -15,7 +15,7 @@ from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
 from place_search.search.server.content.page import tiles_origin
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 
 
 def test_places_of_a_box_are_geojson(client: httpx.Client) -> None:
@@ -102,18 +102,18 @@ def test_a_model_without_a_vocabulary_says_so(tmp_path: Path) -> None:
 
 
 def test_tiles_come_from_where_they_may(engine: Engine) -> None:
-    async def ask(options: ServerOptions) -> tuple[str, Any]:
+    async def ask(options: ServerSettings) -> tuple[str, Any]:
         transport = httpx.ASGITransport(create_app(engine, options))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             page = await client.get("/map")
             about = await client.get("/page.json")
             return page.headers["content-security-policy"], about.json()
 
-    policy, about = asyncio.run(ask(ServerOptions()))
+    policy, about = asyncio.run(ask(ServerSettings()))
     assert "img-src 'self' blob: data:;" in policy
     assert about == {"tiles": None, "reports": False}
     url = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
-    policy, about = asyncio.run(ask(ServerOptions(tiles_url=url)))
+    policy, about = asyncio.run(ask(ServerSettings(tiles_url=url)))
     assert "img-src 'self' https://tile.openstreetmap.org blob: data:;" in policy
     assert about["tiles"] == {"url": url, "attribution": "© OpenStreetMap contributors"}
 

@@ -19,8 +19,8 @@ from place_search.indexer import Index, build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.server import open_engine
+from place_search.search.server.settings import ServerSettings
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_twenty_versions_follow_each_other_under_load(
     shutil.copytree(versions[0], folder)
 
     def load(served: Engine | None = None) -> Engine:
-        return open_engine(folder, ServerOptions(), served=served)
+        return open_engine(folder, ServerSettings(), served=served)
 
     app = create_app(load, index_folder=folder, poll_seconds=0.01)
     seen: list[str] = []

@@ -12,7 +12,7 @@ from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
 from place_search.search.server.keys import new_key
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 
 ABOUT = {
     "protocol": "raw",
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ask(engine: Engine, folder: Path | None, *paths: str, **options: Any) -> list[httpx.Response]:
-    app = create_app(engine, ServerOptions(reports=folder), **options)
+    app = create_app(engine, ServerSettings(reports=folder), **options)
 
     async def go() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app)

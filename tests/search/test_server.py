@@ -25,8 +25,8 @@ from place_search.models import Model, ModelError, find_model
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.server import open_engine, serve
+from place_search.search.server.settings import ServerSettings
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
@@ -96,7 +96,7 @@ def test_a_busy_port_is_named(index_folder: Path) -> None:
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "::2"])
 def test_an_address_that_is_not_ours_is_named(index_folder: Path, host: str) -> None:
     with pytest.raises(ServerError, match="check --host"):
-        serve(index_folder, ServerOptions(host=host, port=0))
+        serve(index_folder, ServerSettings(host=host, port=0))
 
 
 def test_a_missing_index_is_named(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_cannot_be_opened_is_said_before_it_serves(
         shutil.copytree(model.folder or "", base / "model")
         spoil(base / "index", base / "model")
         with pytest.raises(PlaceSearchError) as told:
-            open_engine(base / "index", ServerOptions(model=base / "model"))
+            open_engine(base / "index", ServerSettings(model=base / "model"))
         said = str(told.value)
         assert said.endswith(".")
         assert "\n" not in said
@@ -147,15 +147,15 @@ def test_what_cannot_be_opened_is_said_before_it_serves(
         told = sentence(lambda index, model, spoil=spoil: spoil(model / "f32.onnx"))  # type: ignore[misc]
         assert "/model/f32.onnx is missing or altered" in told
     with pytest.raises(PlaceSearchError, match=r"manifest\.json is a file; name the folder"):
-        open_engine(index_folder / "manifest.json", ServerOptions())
+        open_engine(index_folder / "manifest.json", ServerSettings())
 
 
 @pytest.mark.parametrize("site", ["a.example", "https://a.example/", "https://a b", "file:///x"])
 def test_names_that_nobody_asks_by_are_refused(site: str) -> None:
     with pytest.raises(ServerError, match="--cors"):
-        ServerOptions(cors_origins=[site])
+        ServerSettings(cors=[site])
     with pytest.raises(ServerError, match="--allowed-hosts"):
-        ServerOptions(allowed_hosts=[f"https://{site}"])
+        ServerSettings(allowed_hosts=[f"https://{site}"])
 
 
 def test_an_index_of_another_model_is_refused(index_folder: Path, tmp_path: Path) -> None:
@@ -294,9 +294,9 @@ def test_the_serving_path_imports_no_torch(index_folder: Path, street: Any) -> N
         "import sys\n"
         "from pathlib import Path\n"
         "from place_search.search.server.app import create_app\n"
-        "from place_search.search.server.options import ServerOptions\n"
+        "from place_search.search.server.settings import ServerSettings\n"
         "from place_search.search.server.server import open_engine\n"
-        "engine = open_engine(Path(sys.argv[1]), ServerOptions())\n"
+        "engine = open_engine(Path(sys.argv[1]), ServerSettings())\n"
         "create_app(engine)\n"
         "assert engine.search(Path(sys.argv[2]), k=1).results[0].name == '03.jpg'\n"
         "heavy = {'torch', 'ray', 'matplotlib', 'scipy', 'opentelemetry.sdk'}\n"

@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.server import serve
+from place_search.search.server.settings import ServerSettings
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -172,7 +172,7 @@ def test_without_the_extra_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ServerError, match=r"pip install 'place-search\[trace\]'"):
-        serve(index_folder, ServerOptions(port=0, trace=True))
+        serve(index_folder, ServerSettings(port=0, trace=True))
 
 
 def test_it_is_off_unless_asked_for(engine: Engine) -> None:

@@ -13,13 +13,13 @@ from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
 from place_search.search.server.content.tiles import TileFile
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 from tests.search.tile_file import picture, write_tiles
 
 
 def ask(engine: Engine, file: Path, *paths: str) -> list[httpx.Response]:
     async def go() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(create_app(engine, ServerOptions(tiles_file=file)))
+        transport = httpx.ASGITransport(create_app(engine, ServerSettings(tiles_file=file)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return [await client.get(path) for path in paths]
 
@@ -100,6 +100,6 @@ def test_a_file_that_is_none_is_refused(engine: Engine, tmp_path: Path) -> None:
         (tmp_path / "broken.pmtiles").write_bytes(content)
         with pytest.raises(ServerError, match="no whole PMTiles file of version 3"):
             TileFile(tmp_path / "broken.pmtiles")
-    both = ServerOptions(tiles_file=shapes, tiles_url="https://a.example/{z}/{x}/{y}.png")
+    both = ServerSettings(tiles_file=shapes, tiles_url="https://a.example/{z}/{x}/{y}.png")
     with pytest.raises(ServerError, match="not both"):
         create_app(engine, both)

@@ -11,7 +11,7 @@ from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, TimedOutError
 from place_search.search.server.app import create_app
 from place_search.search.server.middleware.disconnects import Disconnects
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
 
 
@@ -96,7 +96,7 @@ def test_what_a_job_raises_comes_out() -> None:
 
 
 def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
-    service = create_app(engine, ServerOptions(queue=0, workers=1)).state.service
+    service = create_app(engine, ServerSettings(queue=0, workers=1)).state.service
     assert service.searches.places == 1
     assert service.images.places > 60
     started = time.monotonic()

@@ -14,8 +14,8 @@ from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import new_key
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.server import serve
+from place_search.search.server.settings import ServerSettings
 
 
 @pytest.fixture(scope="module")
@@ -123,4 +123,4 @@ def test_writing_needs_a_key_that_may(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(new_key("me", "read")[1].line)
     for keys in (None, tmp_path / "keys"):
         with pytest.raises(ServerError, match="--writable needs a key"):
-            serve(folder, ServerOptions(port=0, writable=True, keys_file=keys))
+            serve(folder, ServerSettings(port=0, writable=True, keys=keys))

@@ -16,8 +16,8 @@ from place_search.evaluation import TruthFiles, examine
 from place_search.indexer import build_index, open_index, open_index_model, open_source
 from place_search.models import ModelError, find_model, open_model, read_card
 from place_search.search.compare import compare_photos
-from place_search.search.server.options import ServerOptions
 from place_search.search.server.server import open_engine
+from place_search.search.server.settings import ServerSettings
 from place_search.training import TrainingError, fit_whitening, whiten, whitening
 from place_search.training.whitening import samples_needed
 
@@ -148,16 +148,16 @@ def test_who_opens_a_cropped_index_crops_its_model(
     build_index(open_source(data), folder, open_model("white", dims=4))
 
     assert place_search.search(folder, data / "03.jpg").results[0].name == "03.jpg"
-    served = open_engine(folder, ServerOptions(threads=1))
+    served = open_engine(folder, ServerSettings(threads=1))
     (tmp_path / "late.jpg").rename(last)
     done = CliRunner().invoke(app, ["sync", str(folder), str(data), "--threads", "1"])
     assert done.exit_code == 0, done.output
-    again = open_engine(folder, ServerOptions(threads=1), served=served)
+    again = open_engine(folder, ServerSettings(threads=1), served=served)
     assert again.model is served.model
     assert again.search(last).results[0].name == last.name
     # A rebuild with another crop comes with a model of its own.
     build_index(open_source(data), folder, open_model("white", dims=5))
-    wider = open_engine(folder, ServerOptions(threads=1), served=again)
+    wider = open_engine(folder, ServerSettings(threads=1), served=again)
     assert wider.model.card.dims == 5
     assert compare_photos(wider.model, last, last).similarity == pytest.approx(1)
     told = examine(TruthFiles(), index=folder, threads=1)

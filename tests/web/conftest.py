@@ -23,7 +23,7 @@ from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
-from place_search.search.server.options import ServerOptions
+from place_search.search.server.settings import ServerSettings
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -219,7 +219,7 @@ def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
             engine.gate = gate
             return engine
 
-        options = ServerOptions(workers=1, queue=0) if where == "searching" else None
+        options = ServerSettings(workers=1, queue=0) if where == "searching" else None
         app = create_app(load, options)
         server = uvicorn.Server(
             uvicorn.Config(app, port=0, lifespan="on", ws="none", log_level="error")

@@ -1,41 +1,46 @@
-"""The commands, one module a family; each adds its own to the program."""
+"""The commands, found by their files: GROUP/NAME.py holds the command NAME.
 
-from collections.abc import Callable
+Its `command` is a function whose parameters Typer reads, or a `typer.Typer` of more commands. Only
+the file of the command that runs is imported, so that no command waits for another one's imports.
+"""
+
+import ast
+import pkgutil
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 import typer
 
-from place_search.cli.commands import (
-    change,
-    cluster,
-    compare,
-    demo,
-    describe,
-    doctor,
-    evaluate,
-    index,
-    quantize,
-    search,
-    serve,
-    train,
-    verify,
-    weights,
-    whiten,
-)
+GROUPS = ("indexing", "searching", "evaluating", "modelling")
+"""The folders, in the order in which `place-search --help` lists them."""
 
-FAMILIES: tuple[Callable[[typer.Typer], None], ...] = (
-    index.register,
-    change.register,
-    verify.register,
-    search.register,
-    compare.register,
-    serve.register,
-    evaluate.register,
-    doctor.register,
-    describe.register,
-    weights.register,
-    cluster.register,
-    train.register,
-    whiten.register,
-    quantize.register,
-    demo.register,
-)
+
+@cache
+def command_groups() -> dict[str, str]:
+    """The group of each command, in the order of the help."""
+    folders = {group: Path(__file__).parent / group for group in GROUPS}
+    return {
+        module.name: group
+        for group, folder in folders.items()
+        for module in pkgutil.iter_modules([str(folder)])
+    }
+
+
+def load_command(name: str) -> typer.Typer:
+    """Import a command as a program of its own."""
+    command = import_module(f"{__name__}.{command_groups()[name]}.{name}").command
+    if isinstance(command, typer.Typer):
+        return command
+    app = typer.Typer(add_completion=False)
+    app.command(name)(command)
+    return app
+
+
+def first_line(name: str) -> str:
+    """What a command does, in one line, without importing it."""
+    path = Path(__file__).parent / command_groups()[name] / f"{name}.py"
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name in ("command", "_command"):
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    raise LookupError(f"{path} has no function named command.")

@@ -8,28 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import progress, say
-from place_search.cli.megapixels import MaxMegapixels
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.settings import DIMS, MAX_MEGAPIXELS, MODEL, PRECISION, THREADS
+from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.settings import DIMS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("describe")(describe)
-
-
-def describe(
+def command(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write: .npy or .h5.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
-    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given."""
     if out.suffix not in (".npy", ".h5"):

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.commands.change import (
+from place_search.cli.changing import (
     AsJson,
     IndexFolder,
     ModelOption,
     Threads,
     index_model,
 )
-from place_search.cli.commands.index import STAGES
 from place_search.cli.console import print_json, progress, say
-from place_search.settings import THREADS
+from place_search.cli.indexes import STAGES
+from place_search.core.settings import THREADS
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 FAILED = 1
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("verify")(verify)
-
-
-def verify(
+def command(
     index: IndexFolder,
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged files again, from the photos.")

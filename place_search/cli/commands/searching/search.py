@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, say
-from place_search.cli.megapixels import MaxMegapixels
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.settings import CANDIDATES, MAX_MEGAPIXELS, MODEL, PRECISION, THREADS, K
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.settings import K
 
 if TYPE_CHECKING:
     from place_search.search.results import SearchResult
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("search")(search)
-
-
-def search(
+def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Photo to find the place of.")],
-    k: Annotated[int, K.option(min=1, max=100)] = K.default,
+    k: Annotated[int, K.option()] = K.default,
     near: Annotated[
         str | None,
         typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -33,13 +29,13 @@ def search(
     verify: Annotated[
         bool, typer.Option("--verify", help="Rank by geometry too, and estimate the location.")
     ] = False,
-    candidates: Annotated[int, CANDIDATES.option(min=1, max=1000)] = CANDIDATES.default,
+    candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
     ] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -47,16 +43,15 @@ def search(
     """Find the places of an index that look most like a photo."""
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
+    from place_search.indexer import open_index, open_index_model
+    from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
-    from place_search.search.server.options import ServerOptions
-    from place_search.search.server.server import open_engine
 
     point = None if near is None else parse_position(near)
-    options = ServerOptions(
-        model=model, threads=threads, precision=precision, candidates=candidates
-    )
-    engine = open_engine(index, options)
-    engine.model.max_pixels = max_megapixels * 10**6
+    opened = open_index(index)
+    described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
+    described_by.max_pixels = max_megapixels * 10**6
+    engine = Engine(opened, described_by, candidates=candidates)
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
@@ -78,7 +73,7 @@ def _print_table(reply: "SearchResult") -> None:
         say(f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m.")
     verified = any(result.verified for result in reply.results)
     if verified:
-        table.add_column("inliers", justify="right")
+        table.add_column("matching points", justify="right")
     with_position = any(result.position for result in reply.results)
     if with_position:
         table.add_column("latitude", justify="right")

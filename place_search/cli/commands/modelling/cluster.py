@@ -6,14 +6,10 @@ from typing import Annotated
 import typer
 
 from place_search.cli.console import progress, say
+from place_search.cli.training_room import training_room
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("cluster")(cluster)
-
-
-def cluster(
+def command(
     data: Annotated[
         Path,
         typer.Argument(
@@ -53,14 +49,7 @@ def cluster(
     ] = "",
 ) -> None:
     """Fit a NetVLAD vocabulary on photos, and write it as a model that indexes and searches."""
-    try:
-        from place_search import training
-    except ImportError as error:
-        from place_search.models import ModelError
-
-        raise ModelError(
-            f"Fitting a model needs {error.name}; run: pip install 'place-search[train]'."
-        ) from None
+    training = training_room("Fitting a model")
     from place_search.photos import Preprocessing
 
     with progress() as advance:

@@ -6,17 +6,12 @@ from typing import Annotated
 import typer
 
 from place_search.cli.console import progress, say
-from place_search.settings import MODEL, THREADS
+from place_search.core.settings import MODEL, THREADS
 
 STAGES = {"embed": "Describing", "index": "Writing"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("whiten")(whiten)
-
-
-def whiten(
+def command(
     data: Annotated[
         Path,
         typer.Argument(
@@ -32,7 +27,7 @@ def whiten(
         str | None,
         MODEL.option(help="Model to whiten: an id or a folder (default: the index's own)."),
     ] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
 ) -> None:
     """Fit a PCA whitening on descriptors, and write the model with it.

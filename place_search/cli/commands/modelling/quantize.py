@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, progress, say
-from place_search.settings import MODEL
+from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import GroundTruth
     from place_search.models import ModelCard
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("quantize")(quantize)
-
-
-def quantize(
+def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
     photos: Annotated[
         Path,

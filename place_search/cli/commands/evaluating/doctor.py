@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from place_search.cli.commands.truth_options import (
+from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.truth_options import (
     Database,
     Queries,
     QueriesDir,
@@ -14,11 +15,10 @@ from place_search.cli.commands.truth_options import (
     Root,
     Split,
     TruthFile,
-    parse_at,
+    parse_ks,
     truth_files,
 )
-from place_search.cli.console import OUT, print_json, progress
-from place_search.settings import MODEL, THREADS
+from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("doctor")(doctor)
-
-
-def doctor(
+def command(
     data: Annotated[
         Path | None,
         typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
@@ -47,7 +42,7 @@ def doctor(
         str | None, typer.Option("--protocol", metavar="NAME", help="As in `eval`.")
     ] = None,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     sample: Annotated[
         int,
@@ -76,7 +71,7 @@ def doctor(
 
     alone = index is not None and not any((split, truth, queries))
     files = TruthFiles() if alone else truth_files(**given)
-    ns = parse_at(at)
+    ns = parse_ks(at)
     with progress() as advance:
         told = examine(
             files,

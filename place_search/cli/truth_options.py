@@ -78,7 +78,7 @@ def truth_files(**given: Any) -> "TruthFiles":
     return files
 
 
-def parse_at(text: str) -> list[int]:
+def parse_ks(text: str) -> list[int]:
     """The N of Recall@N from `1,5,10`."""
     try:
         ns = sorted({int(part) for part in text.split(",")})

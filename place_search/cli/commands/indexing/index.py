@@ -1,43 +1,30 @@
 """`place-search index`: photos in, an index out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, progress, say
-from place_search.cli.megapixels import MaxMegapixels
+from place_search.cli.indexes import (
+    STAGES,
+    known_store,
+    list_duplicates,
+    list_skipped,
+    store_uri,
+)
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
-from place_search.settings import (
-    DIMS,
-    ENGINE,
-    EXCHANGE,
-    MAX_MEGAPIXELS,
-    MODEL,
-    PRECISION,
-    STORE,
-    THREADS,
-    URI,
-)
+from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from place_search.indexer import BuildReport, Duplicate, ShardWorkers, Skipped, StoreCard
+    from place_search.indexer import BuildReport, ShardWorkers, StoreCard
     from place_search.models import Model
 
-SHOWN = 50
-Store: TypeAlias = Literal["auto", "exact", "rabitq", "ivf-rabitq", "hnsw-sq8", "milvus"]
-STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
 
-
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("index")(index)
-
-
-def index(
+def command(
     data: Annotated[
         Path,
         typer.Argument(
@@ -58,14 +45,14 @@ def index(
         ),
     ] = None,
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    store: Annotated[Store, STORE.option()] = STORE.default,
+    store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
-    exchange: Annotated[str, EXCHANGE.option(metavar="URL")] = EXCHANGE.default,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    exchange: Annotated[str, EXCHANGE.option()] = EXCHANGE.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = MAX_MEGAPIXELS.default,
-    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     cells: Annotated[
         bool,
         typer.Option(
@@ -128,7 +115,7 @@ def index(
         )
         return
     typer.echo(_summary(report, out))
-    tell_store(report.store)
+    _tell_store(report.store)
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":
@@ -138,21 +125,7 @@ def _workers(model: "Model", exchange: str) -> "ShardWorkers":
     return RayWorkers(model, exchange=exchange)
 
 
-def store_uri(store: str | None, uri: str) -> str:
-    """The address of a store's engine, that of a file in full; checks that they fit."""
-    if store != "milvus":
-        return ""
-    if not uri:
-        raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
-    if "@" in uri:
-        raise typer.BadParameter(
-            "--uri is kept in the index, so it must hold no password; use "
-            "PLACE_SEARCH_MILVUS_TOKEN."
-        )
-    return uri if "://" in uri else str(Path(uri).resolve())
-
-
-def tell_store(store: "StoreCard") -> None:
+def _tell_store(store: "StoreCard") -> None:
     """Say which vector store was chosen and why, and warn where it finds too little."""
     from place_search.indexer import TARGET_RECALL
 
@@ -171,27 +144,3 @@ def _summary(report: "BuildReport", out: Path) -> str:
     again = f", {report.reused} done before" if report.reused else ""
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
     return f"{places} in {out} ({seconds:.1f} s{rate}{again}), {count_positions(report)}"
-
-
-def list_skipped(skipped: "Sequence[Skipped]") -> None:
-    """List photos that were skipped, and why."""
-    if not skipped:
-        return
-    count = len(skipped)
-    say(f"{count} {'photo was' if count == 1 else 'photos were'} skipped:")
-    for photo in skipped[:SHOWN]:
-        say(f"  {photo.name}: {photo.reason}")
-    if count > SHOWN:
-        say(f"  … and {count - SHOWN} more; the index's manifest.json lists them all.")
-
-
-def list_duplicates(duplicates: "Sequence[Duplicate]") -> None:
-    """List photos that are in the index twice."""
-    if not duplicates:
-        return
-    count = len(duplicates)
-    say(f"{count} {'photo is' if count == 1 else 'photos are'} in the index more than once:")
-    for photo in duplicates[:SHOWN]:
-        say(f"  {photo.name} is the same file as {photo.same_as}")
-    if count > SHOWN:
-        say(f"  … and {count - SHOWN} more.")

@@ -17,20 +17,15 @@ MEGABYTE = 1 << 20
 DOWNLOADS = ".downloads"
 BACKBONES = ".backbones"
 
-weights = typer.Typer(help="The models there are, and those that can be had.", no_args_is_help=True)
+command = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.add_typer(weights, name="weights")
-
-
-@weights.callback()
-def _weights() -> None:
+@command.callback()
+def _command() -> None:
     """The models there are, and those that can be had."""
 
 
-@weights.command("list")
+@command.command("list")
 def list_weights(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
@@ -77,7 +72,7 @@ def list_weights(
     OUT.print(table)
 
 
-@weights.command("fetch")
+@command.command("fetch")
 def fetch(
     model_id: Annotated[str, typer.Argument(metavar="ID", help="Published model, as listed.")],
     given: Annotated[
@@ -121,7 +116,7 @@ def fetch(
         path.unlink()
 
 
-@weights.command("import")
+@command.command("import")
 def import_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Weights of any supported family, or a model.")
@@ -141,7 +136,7 @@ def import_file(
     _announce(importing.import_weights(file, out), out)
 
 
-@weights.command("verify")
+@command.command("verify")
 def verify(
     model: Annotated[
         str | None, typer.Argument(metavar="ID", help="Model id or folder (default: all).")

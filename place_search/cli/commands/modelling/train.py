@@ -1,21 +1,16 @@
-"""`place-search train` and `export`: from photos of places to a trained model."""
+"""`place-search train`: from photos of places to a trained model."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from place_search.cli.console import InterruptedRunError, progress, say
-from place_search.settings import MODEL
+from place_search.cli.training_room import training_room
+from place_search.core.settings import MODEL
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("train")(train)
-    app.command("export")(export)
-
-
-def train(
+def command(
     data: Annotated[
         Path,
         typer.Argument(
@@ -94,7 +89,7 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m place_search.cli.app train …
     """
-    training = _training()
+    training = training_room("Training")
     recipe = training.preset(
         preset,
         {
@@ -136,27 +131,6 @@ def train(
         f"{before['5']} → {after['5']} %, at epoch {told['best_epoch']} of {told['epochs']}; "
         f"{out}.run has the curve."
     )
-
-
-def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Checkpoint to write.")],
-) -> None:
-    """Write a model as a checkpoint in pytorch-NetVlad's layout."""
-    _training().export_checkpoint(model, out)
-    say(f"Wrote {out}.")
-
-
-def _training() -> Any:
-    try:
-        from place_search import training
-    except ImportError as error:
-        from place_search.models import ModelError
-
-        raise ModelError(
-            f"Training needs {error.name}; run: pip install 'place-search[train]'."
-        ) from None
-    return training
 
 
 def _one_of(flag: str, given: str | None, known: tuple[str, ...]) -> str | None:

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.commands.evaluate import evaluate
-from place_search.cli.commands.index import index
-from place_search.cli.commands.serve import announce
+from place_search.cli.commands.evaluating import eval as evaluating
+from place_search.cli.commands.indexing import index as indexing
+from place_search.cli.commands.searching.serve import announce
 from place_search.cli.console import say
-from place_search.settings import HOST, MODEL, PORT, THREADS
+from place_search.cli.settings_options import takes_settings
+from place_search.core.settings import MODEL, THREADS
+from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("demo")(demo)
-
-
-def demo(
+@partial(takes_settings, only=("host", "port"))
+def command(
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
     ] = Path("data/demo"),
@@ -33,21 +31,21 @@ def demo(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Take the photos from this downloaded file."),
     ] = None,
-    host: Annotated[str, HOST.option()] = HOST.default,
-    port: Annotated[int, PORT.option(min=0, max=65535)] = PORT.default,
     model: Annotated[str, MODEL.option()] = MODEL.default,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Whether to serve the index at the end.")
     ] = True,
+    *,
+    settings: ServerSettings,
 ) -> None:
     """Try it: fetch photos of real places (54 MB, once), index, measure and serve them."""
     from place_search.demo_photos import fetch_demo_photos
 
     found = fetch_demo_photos(photos, archive=archive, say=say)
-    index(found.places, out, model=model, threads=threads)
+    indexing.command(found.places, out, model=model, threads=threads)
     reports = out.with_name(f"{out.name}-reports")
-    evaluate(
+    evaluating.command(
         root=found.folder,
         truth=found.truth,
         database=found.places,
@@ -56,11 +54,12 @@ def demo(
         report_dir=reports / model.replace("/", "-"),
     )
     if serve:
-        from place_search.search.server.options import ServerOptions
         from place_search.search.server.server import serve as serve_index
 
-        options = ServerOptions(host=host, port=port, model=model, threads=threads, reports=reports)
-        serve_index(out, options, on_ready=partial(_announce, found.query()))
+        chosen = {"model": model, "threads": threads, "reports": reports}
+        serve_index(
+            out, settings.model_copy(update=chosen), on_ready=partial(_announce, found.query())
+        )
 
 
 def _announce(query: Path, address: str, engine: "Engine") -> None:

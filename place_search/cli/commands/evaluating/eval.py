@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.commands.truth_options import (
+from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.precision import PrecisionOption
+from place_search.cli.truth_options import (
     Database,
     Queries,
     QueriesDir,
@@ -13,23 +15,17 @@ from place_search.cli.commands.truth_options import (
     Root,
     Split,
     TruthFile,
-    parse_at,
+    parse_ks,
     truth_files,
 )
-from place_search.cli.console import OUT, print_json, progress, say
-from place_search.cli.precision import PrecisionOption
-from place_search.settings import CANDIDATES, DIMS, MODEL, PRECISION, THREADS
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.settings import DIMS
 
 if TYPE_CHECKING:
     from place_search.evaluation import EvalReport
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands."""
-    app.command("eval")(evaluate)
-
-
-def evaluate(
+def command(
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -62,11 +58,11 @@ def evaluate(
     verify: Annotated[
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
-    candidates: Annotated[int, CANDIDATES.option(min=1)] = CANDIDATES.default,
+    candidates: Annotated[int, CANDIDATES.option(max=None)] = CANDIDATES.default,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
-    threads: Annotated[int | None, THREADS.option(min=1)] = THREADS.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
-    dims: Annotated[int | None, DIMS.option(min=1)] = DIMS.default,
+    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     at: Annotated[str, typer.Option("--at", metavar="N,N,…", help="The N of Recall@N.")] = "1,5,10",
     report_dir: Annotated[
         Path | None,
@@ -79,7 +75,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
-    ns = parse_at(at)
+    ns = parse_ks(at)
     files = truth_files(
         data=data,
         split=split,

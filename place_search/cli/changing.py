@@ -1,0 +1,93 @@
+"""What the commands that change an index share: arguments, progress, the report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.console import InterruptedRunError, print_json, progress
+from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
+from place_search.cli.reports import count_positions, intake_json, list_notes, tell_source
+from place_search.core.settings import MODEL, THREADS
+
+if TYPE_CHECKING:
+    from place_search.indexer import ChangeReport, Progress, Source
+    from place_search.models import Model
+
+IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="Folder of photos, or a CSV with path,latitude,longitude[,name]."
+    ),
+]
+ModelOption = Annotated[
+    str | None, MODEL.option(help="Model folder or id (default: the index's own).")
+]
+Threads = Annotated[int | None, THREADS.option()]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+
+
+def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
+    """The model that is named, or that an index was made with."""
+    from place_search.indexer import open_index_model, read_manifest
+
+    return open_index_model(read_manifest(index), model, mode="throughput", threads=threads)
+
+
+@contextmanager
+def running(index: Path) -> "Iterator[Progress]":
+    """Show the progress of a change; Ctrl-C says what is kept."""
+    try:
+        with progress() as advance:
+            yield _staged(advance)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted; {index} is as it was, and the same command goes on from what was done."
+        ) from None
+
+
+def _staged(advance: Callable[[str, int, int], None]) -> "Progress":
+    return lambda stage, done, total: advance(STAGES[stage], done, total)
+
+
+def print_change(
+    report: "ChangeReport", index: Path, as_json: bool, source: "Source | None" = None
+) -> None:
+    """Print what a change did, and what was odd about its source if there was one."""
+    if source is not None:
+        tell_source(source)
+    list_skipped(report.skipped)
+    list_notes(report.notes)
+    list_duplicates(report.duplicates)
+    counts = {
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "copied": report.copied,
+        "reused": report.reused,
+    }
+    if as_json:
+        print_json(
+            {
+                "index_id": report.index_id,
+                "places": report.places,
+                **intake_json(source, report),
+                **counts,
+                "compacted": report.compacted,
+                "skipped": [photo._asdict() for photo in report.skipped],
+                "duplicates": [photo._asdict() for photo in report.duplicates],
+                "seconds": {stage: round(value, 3) for stage, value in report.seconds.items()},
+            }
+        )
+        return
+    said = [f"{counts[key]} {key}" for key in ("added", "changed", "removed") if counts[key]]
+    said += ["compacted"] if report.compacted else []
+    places = f"{report.places} {'place' if report.places == 1 else 'places'}"
+    seconds = report.seconds["total"]
+    outcome = ", ".join(said) or "nothing to do"
+    positions = count_positions(report)
+    typer.echo(f"{outcome}: {places} in {index} ({seconds:.1f} s), {positions}")

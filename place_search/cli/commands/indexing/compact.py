@@ -1,0 +1,28 @@
+"""`place-search compact`: the space of removed places."""
+
+from typing import Annotated
+
+from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli.indexes import known_store, store_uri
+from place_search.settings import STORE, URI
+
+
+def command(
+    index: IndexFolder,
+    store: Annotated[
+        str | None,
+        STORE.option(
+            help="Make this vector store, of the descriptors there are: those of `index --store`.",
+            callback=known_store,
+        ),
+    ] = None,
+    uri: Annotated[str, URI.option()] = URI.default,
+    as_json: AsJson = False,
+) -> None:
+    """Free the space of removed places and join small files. It happens by itself, but later."""
+    from place_search.indexer import compact_index
+
+    where = store_uri(store, uri)
+    with running(index) as advance:
+        report = compact_index(index, store=store or "", uri=where, progress=advance)
+    print_change(report, index, as_json)

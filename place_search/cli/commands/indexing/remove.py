@@ -1,0 +1,23 @@
+"""`place-search remove`: places out of an index."""
+
+from typing import Annotated
+
+import typer
+
+from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+
+
+def command(
+    index: IndexFolder,
+    places: Annotated[
+        list[str], typer.Argument(metavar="NAME|ID…", help="Names or ids of places.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Remove places from an index, by name or by id; a number is an id. Photos are left alone."""
+    from place_search.indexer import remove_places
+
+    wanted = [int(place) if place.isdecimal() else place for place in places]
+    with running(index) as advance:
+        report = remove_places(index, wanted, progress=advance)
+    print_change(report, index, as_json)

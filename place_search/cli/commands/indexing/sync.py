@@ -1,0 +1,35 @@
+"""`place-search sync`: an index follows its photos."""
+
+from place_search.cli.changing import (
+    AsJson,
+    Data,
+    IndexFolder,
+    ModelOption,
+    Threads,
+    index_model,
+    print_change,
+    running,
+)
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.core.settings import THREADS
+
+
+def command(
+    index: IndexFolder,
+    data: Data,
+    model: ModelOption = None,
+    threads: Threads = THREADS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    as_json: AsJson = False,
+) -> None:
+    """Make an index hold the photos of DATA: new and changed ones are added, others removed.
+
+    Photos of the same size and time, or of the same content, are not described again.
+    """
+    from place_search.indexer import open_source, sync_photos
+
+    with running(index) as advance:
+        source, opened = open_source(data), index_model(index, model, threads)
+        opened.max_pixels = max_megapixels * 10**6
+        report = sync_photos(index, source, opened, progress=advance)
+    print_change(report, index, as_json, source)

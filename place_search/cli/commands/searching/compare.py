@@ -1,0 +1,60 @@
+"""`place-search compare`: do two photos show the same place?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.console import OUT, print_json, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.precision import Precision
+from place_search.core.settings import MODEL, PRECISION, THREADS
+
+if TYPE_CHECKING:
+    from place_search.search.results import CompareResult
+
+UNSURE = 0.5
+"""From here on one place is likelier than two, though not sure enough to be called the same."""
+
+
+def command(
+    photo1: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
+    photo2: Annotated[Path, typer.Argument(metavar="PHOTO", help="Another photo.")],
+    model: Annotated[str, MODEL.option()] = MODEL.default,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    precision: Annotated[
+        Precision,
+        PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
+    ] = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
+    ] = False,
+) -> None:
+    """Say whether two photos show the same place, and how sure that is."""
+    from place_search.models import open_model
+    from place_search.search.compare import compare_photos
+
+    chosen = "f32" if precision == "auto" else precision
+    opened = open_model(model, threads=threads, precision=chosen)
+    opened.max_pixels = max_megapixels * 10**6
+    reply = compare_photos(opened, photo1, photo2)
+    if as_json:
+        print_json(reply.to_dict())
+        return
+    for note in reply.notes:
+        say(f"Note: {note}")
+    OUT.print(_sentence(reply))
+
+
+def _sentence(reply: "CompareResult") -> str:
+    measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching points"
+    if reply.result is None or reply.probability is None:
+        return f"No verdict ({measured})."
+    verdict = "The same place"
+    if reply.result == "different":
+        verdict = "Perhaps the same place" if reply.probability >= UNSURE else "Different places"
+    return (
+        f"{verdict}: probability {reply.probability:.3f} of the same place, threshold "
+        f"{reply.threshold:.3f} ({measured})."
+    )

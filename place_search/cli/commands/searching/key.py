@@ -1,0 +1,22 @@
+"""`place-search key`: an API key for `serve --keys FILE`."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    role: Annotated[
+        str, typer.Option("--role", help="read: search; write: change the index too.")
+    ] = "read",
+) -> None:
+    """Make an API key for `serve --keys FILE`."""
+    from place_search.search.server.keys import new_key, parse_keys
+
+    if role not in ("read", "write"):
+        raise typer.BadParameter(f"'{role}' is no role; use read or write.")
+    secret, made = new_key(name, "write" if role == "write" else "read")
+    parse_keys(made.line, f"the name '{name}'")
+    typer.echo(f"The key, shown only now:      {secret}")
+    typer.echo(f"The line for the keys file:   {made.line}")

@@ -1,0 +1,68 @@
+"""What the commands that write indexes share: the store, stages, lists of photos."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from place_search.cli.console import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from place_search.indexer import Duplicate, Skipped
+
+SHOWN = 50
+STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
+
+
+def known_store(kind: str | None) -> str | None:
+    """A kind of vector store as it is, or a usage error where there is none of that name."""
+    if kind in (None, "auto"):
+        return kind
+    from place_search.indexer import store_kinds
+
+    kinds = store_kinds()
+    if kind not in kinds:
+        raise typer.BadParameter(f"'{kind}' is none of auto, {', '.join(kinds)}.")
+    return kind
+
+
+def store_uri(store: str | None, uri: str) -> str:
+    """The address of a store's engine, that of a file in full; checks that they fit."""
+    from place_search.indexer.storage.manifest import FAISS_KINDS
+
+    if store in (None, "auto", *FAISS_KINDS) or not (uri or store == "milvus"):
+        return ""
+    if not uri:
+        raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
+    if "@" in uri:
+        raise typer.BadParameter(
+            "--uri is kept in the index, so it must hold no password; use "
+            "PLACE_SEARCH_MILVUS_TOKEN."
+        )
+    return uri if "://" in uri else str(Path(uri).resolve())
+
+
+def list_skipped(skipped: "Sequence[Skipped]") -> None:
+    """List photos that were skipped, and why."""
+    if not skipped:
+        return
+    count = len(skipped)
+    say(f"{count} {'photo was' if count == 1 else 'photos were'} skipped:")
+    for photo in skipped[:SHOWN]:
+        say(f"  {photo.name}: {photo.reason}")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more; the index's manifest.json lists them all.")
+
+
+def list_duplicates(duplicates: "Sequence[Duplicate]") -> None:
+    """List photos that are in the index twice."""
+    if not duplicates:
+        return
+    count = len(duplicates)
+    say(f"{count} {'photo is' if count == 1 else 'photos are'} in the index more than once:")
+    for photo in duplicates[:SHOWN]:
+        say(f"  {photo.name} is the same file as {photo.same_as}")
+    if count > SHOWN:
+        say(f"  … and {count - SHOWN} more.")

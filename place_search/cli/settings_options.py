@@ -1,0 +1,44 @@
+"""The server's settings as options of a command."""
+
+import inspect
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Annotated, Any
+
+from place_search.search.server.settings import ServerSettings, server_settings
+
+
+def takes_settings(
+    command: Callable[..., None], *, only: Collection[str] | None = None
+) -> Callable[..., None]:
+    """Give a command an option for each setting instead of its last parameter, `settings`.
+
+    `only` names the settings that get an option; the others come from their variables. Typer reads
+    the variables of options, and checks bounds, so that an error names the option.
+    """
+    given = [
+        setting
+        for setting in server_settings()
+        if setting.on_command_line and (only is None or setting.name in only)
+    ]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        options = {setting.name: values.pop(setting.name) for setting in given}
+        known = {name: value for name, value in options.items() if value is not None}
+        command(**values, settings=ServerSettings.from_environment(**known))
+
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters = [parameter for name, parameter in own.items() if name != "settings"]
+    parameters += [
+        inspect.Parameter(
+            setting.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=setting.default,
+            annotation=Annotated[setting.type, setting.option()],
+        )
+        for setting in given
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,75 @@
+"""What a setting is, and the settings that the command line and the server share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = "PLACE_SEARCH_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its flag, else its environment variable, else its default.
+
+    `min` and `max` are the least and the greatest value allowed. Pydantic and Typer are imported
+    only by the methods that speak to them, because most commands need one of the two.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    on_command_line: bool = True
+    min: float | None = None
+    max: float | None = None
+    metavar: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line, or "" where there is none."""
+        return "--" + self.name.replace("_", "-") if self.on_command_line else ""
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    def option(self, *, help: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's word
+        """A Typer option for use in `Annotated`; the default stays with the parameter."""
+        import typer
+
+        given: dict[str, Any] = {"min": self.min, "max": self.max, "metavar": self.metavar, **more}
+        return typer.Option(
+            self.flag, envvar=self.env, show_envvar=False, help=help or self.help, **given
+        )
+
+    def field(self, **more: Any) -> Any:
+        """A Pydantic field with this setting's default, bounds and description."""
+        from pydantic import Field
+
+        given: dict[str, Any] = {
+            "default": self.default,
+            "description": self.help,
+            "ge": self.min,
+            "le": self.max,
+            **more,
+        }
+        return Field(**given)
+
+
+MODEL = Setting("model", str, "lite0-netvlad", "Model: an id under weights/, or a folder.")
+THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).", min=1)
+PRECISION = Setting(
+    "precision",
+    str,
+    "auto",
+    "f32, int8, or auto: that of the index, or for a new one int8 where the model's card has "
+    "measured a loss of at most 0.5 points and the processor has instructions for it.",
+)
+CANDIDATES = Setting(
+    "candidates",
+    int,
+    100,
+    "How many places a verified search compares, the most similar ones.",
+    min=1,
+    max=1000,
+)

@@ -1,0 +1,250 @@
+"""The settings of a server: their types, defaults, bounds and descriptions."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, PREFIX, THREADS, Setting
+from place_search.models import AskedPrecision
+from place_search.photos import DecodeLimits
+from place_search.search.errors import ServerError
+
+MAX_DEFAULT_WORKERS = 10
+
+_NAME = re.compile(r"[^\s/@,]+")
+_ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
+
+
+def default_workers() -> int:
+    """One search a core, and two whose photos are decoded meanwhile."""
+    return min(len(os.sched_getaffinity(0)) + 2, MAX_DEFAULT_WORKERS)
+
+
+def split_names(text: Any) -> Any:
+    """The names of a text with commas between them; anything else as it is."""
+    if not isinstance(text, str):
+        return text
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+Names = Annotated[Sequence[str], NoDecode, BeforeValidator(split_names)]
+
+
+class ServerSettings(BaseSettings):
+    """How the server listens and how much it takes on.
+
+    The constructor reads no environment: `from_environment` does. A field is also the option of
+    `place-search serve`, with hyphens, unless it is a secret (`on_command_line` False).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; 0.0.0.0 opens it to the network.",
+    )
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
+    )
+    model: str | Path | None = MODEL.field(
+        default=None, description="Model folder or id (default: the index's own)."
+    )
+    threads: int | None = THREADS.field()
+    precision: AskedPrecision = PRECISION.field()
+    candidates: int = CANDIDATES.field()
+    workers: int = Field(
+        default_factory=default_workers,
+        ge=1,
+        le=64,
+        description="Searches that run at the same time (default: two more than cores, 10 at "
+        "most).",
+    )
+    queue: int = Field(
+        default=16, ge=0, description="Searches that may wait; more are refused with 429."
+    )
+    connections: int = Field(
+        default=1000, ge=1, description="Connections that may be open; more are refused with 429."
+    )
+    max_body_mb: int = Field(
+        default=32, ge=1, description="Largest request, in MiB; larger ones get 413."
+    )
+    max_megapixels: int = Field(
+        default=50, ge=1, description="Largest photo, in million pixels; larger ones get 413."
+    )
+    decode_seconds: float = Field(
+        default=4.0, ge=0.1, description="CPU time that one photo may take to decode, in seconds."
+    )
+    decode_mb: int = Field(
+        default=512, ge=64, description="Memory that one photo may take to decode, in MiB."
+    )
+    read_seconds: float = Field(
+        default=30.0,
+        ge=0.1,
+        description="A request that takes longer to arrive gets 408, in seconds.",
+    )
+    search_seconds: float = Field(
+        default=30.0,
+        ge=0.1,
+        description="A search that takes longer gets 429 or 503, in seconds.",
+    )
+    keys: Path | None = Field(
+        default=None,
+        description="File of the API keys that may ask, made by `place-search key`.",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    api_keys: str = Field(
+        default="",
+        repr=False,
+        description="API keys as in that file, with ; between them.",
+        json_schema_extra={"on_command_line": False},
+    )
+    public: bool = Field(
+        default=False, description="Let everybody search; keys are for changes only."
+    )
+    writable: bool = Field(
+        default=False, description="Let keys with the role write add and remove places."
+    )
+    rate: int = Field(
+        default=0,
+        ge=0,
+        description="Searches a minute for one key or address; 0 for no limit, more get 429.",
+    )
+    cors: Names = Field(
+        default=(),
+        description="Sites whose pages may ask, such as https://a.example, with commas between.",
+        json_schema_extra={"metavar": "ORIGINS"},
+    )
+    allowed_hosts: Names = Field(
+        default=(),
+        description="Names that the server goes by, with commas between; * for any, as without "
+        "it, but on 127.0.0.1 only localhost.",
+        json_schema_extra={"metavar": "NAMES"},
+    )
+    log: bool = Field(
+        default=False, description="Write one line of JSON a request to standard error."
+    )
+    log_addresses: bool = Field(
+        default=False, description="Write the whole address of clients, not their network only."
+    )
+    trace: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra "
+        "`trace`.",
+    )
+    tiles_url: str | None = Field(
+        default=None,
+        description="Map tiles, as https://HOST/{z}/{x}/{y}.png; browsers fetch them there "
+        "(default: none).",
+    )
+    tiles_file: Path | None = Field(
+        default=None,
+        description="Map tiles as pictures, in a PMTiles file.",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    reports: Path | None = Field(
+        default=None,
+        description="Folder of evaluation reports (`eval --report`) to show at /reports.",
+        json_schema_extra={"metavar": "DIR"},
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor is given, so that the environment changes no test or caller."""
+        return (init_settings,)
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> "ServerSettings":
+        """Settings from the variables `PLACE_SEARCH_…`; those that are given win.
+
+        Raises:
+            ServerError: a variable or what is given has no meaning or is out of bounds.
+        """
+        try:
+            return cls(**{**EnvSettingsSource(cls)(), **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"{PREFIX}{first['loc'][0]}".upper()
+            raise ServerError(f"{name} cannot be {first['input']!r}: {first['msg']}.") from None
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest request."""
+        return self.max_body_mb * 2**20
+
+    @property
+    def decode(self) -> DecodeLimits:
+        """What one photo may cost."""
+        return DecodeLimits(
+            self.decode_seconds, self.decode_mb * 2**20, self.max_megapixels * 10**6
+        )
+
+    @property
+    def decoders(self) -> int:
+        """Processes that decode photos: at most half of the work on one is decoding."""
+        return max(2, self.workers // 2)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "ServerSettings":
+        """Refuse names that could never be asked by; a `ServerError` passes through Pydantic."""
+        for origin in self.cors:
+            if not _ORIGIN.fullmatch(origin):
+                raise ServerError(
+                    f"'{origin}' is no site; give --cors the likes of https://a.example."
+                )
+        for name in self.allowed_hosts:
+            if not _NAME.fullmatch(name):
+                raise ServerError(
+                    f"'{name}' is no server's name; give --allowed-hosts the likes of a.example."
+                )
+        return self
+
+
+def server_settings() -> list[Setting]:
+    """The fields of `ServerSettings`, for the command line and the documentation."""
+    return [_setting(name, field) for name, field in ServerSettings.model_fields.items()]
+
+
+def _setting(name: str, field: FieldInfo) -> Setting:
+    extra: Any = field.json_schema_extra or {}
+    low: Any = next((rule.ge for rule in field.metadata if isinstance(rule, Ge)), None)
+    high: Any = next((rule.le for rule in field.metadata if isinstance(rule, Le)), None)
+    default: Any = field.default
+    kind: Any = field.annotation
+    if field.default_factory is not None:
+        default, kind = None, kind | None
+    elif default == ():
+        default, kind = "", str
+    elif kind == str | Path | None:
+        kind = str | None
+    return Setting(
+        name,
+        kind,
+        default,
+        field.description or "",
+        on_command_line=extra.get("on_command_line", True),
+        min=low,
+        max=high,
+        metavar=extra.get("metavar"),
+    )
