@@ -50,7 +50,8 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
 class Model:
     """A model card with a runtime behind it. Thread-safe.
 
-    `reason` says why it was opened in the card's precision.
+    `reason` says why it was opened in the card's precision; photos of which more than `max_pixels`
+    would be decoded are refused.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Model:
         self.runtime = runtime
         self.folder = folder
         self.reason = reason
+        self.max_pixels = MAX_PIXELS
 
     @property
     def in_words(self) -> str:
@@ -71,9 +73,14 @@ class Model:
         """Descriptors of two models compare only where their fingerprints are equal."""
         return self.card.fingerprint
 
-    def read(self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    @property
+    def limit_in_words(self) -> str:
+        """The limit on pixels where it is not the usual one: other photos are then skipped."""
+        return "" if self.max_pixels == MAX_PIXELS else f" of at most {self.max_pixels} pixels"
+
+    def read(self, source: Path | bytes) -> Photo:
         """Decode a photo, at no more scale than this model needs. Raises `PhotoError`."""
-        return decode_photo(source, needed=self.card.preprocessing.size, max_pixels=max_pixels)
+        return decode_photo(source, needed=self.card.preprocessing.size, max_pixels=self.max_pixels)
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
         """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""

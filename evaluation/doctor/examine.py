@@ -24,6 +24,7 @@ from place_search.evaluation.doctor.check_positions import (
     check_metres,
     degrees_of,
 )
+from place_search.evaluation.doctor.check_sources import check_source, left_out_of
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
@@ -62,6 +63,7 @@ def examine(
     examination.open_model(model, threads)
     examination.look_at_files()
     examination.look_at_positions()
+    examination.look_at_sources()
     examination.estimate_cost()
     if sample and examination.fit_to_measure():
         examination.try_sample(sample)
@@ -253,6 +255,18 @@ class _Examination:
         if any(data.is_dir() for data in self._listed()):
             names = [photo.name for photo in photos]
             self.problems += check_degrees(names, degrees_of(photos))
+
+    def look_at_sources(self) -> None:
+        """What folders and tables leave out, and positions that photos lost."""
+        if self.files.split is not None or self.files.truth is not None:
+            return
+        for data in self._listed():
+            try:
+                source = open_source(data)
+            except PlaceSearchError:
+                continue  # reading the data has said so
+            self.problems += check_source(source)
+            self.notes += left_out_of(source)
 
     def _listed(self) -> list[Path]:
         """Folders and tables of photos with positions."""

@@ -155,7 +155,7 @@ def _draft(
     photos = source.photos
     parts = cut(range(len(photos)), per_shard)
     return VersionSpec(
-        request=f"index {store.requested}{'' if cells else ' without cells'}",
+        request=f"index {store.requested}{'' if cells else ' without cells'}{model.limit_in_words}",
         plan=Plan(first_free_number(old), parts, PhotoEntries(photos)),
         model_entry=model_entry(model),
         source={"root": str(source.root), "kind": source.kind},

@@ -95,7 +95,7 @@ def _update(
     reused = 0
     if entries or len(gone):
         draft = replace(
-            change.draft("sync" if sync else "add", entries),
+            change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", entries),
             source=where,
             removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
             skipped=left_out,

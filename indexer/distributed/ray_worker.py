@@ -137,22 +137,26 @@ def ship_model(model: Model) -> OpenModel:
     assert folder is not None  # noqa: S101 - it was opened from there
     files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
     dims = model.card.dims if model.card.cropped else None
-    precision = model.card.precision
+    precision, max_pixels = model.card.precision, model.max_pixels
 
     def opened() -> Model:
-        return _open(files, dims, precision)
+        return _open(files, dims, precision, max_pixels)
 
     return opened
 
 
-def _open(files: Mapping[str, bytes], dims: int | None, precision: Precision) -> Model:
+def _open(
+    files: Mapping[str, bytes], dims: int | None, precision: Precision, max_pixels: int
+) -> Model:
     # The graph is read again when a photo of another shape comes.
     folder = Path(mkdtemp(prefix="place-search-"))
     atexit.register(rmtree, folder, ignore_errors=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     # One thread: there is an actor for each CPU.
-    return open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
+    opened = open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
+    opened.max_pixels = max_pixels
+    return opened
 
 
 def _stamp(content: bytes) -> FileStamp:

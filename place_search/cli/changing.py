@@ -72,4 +72,4 @@ def print_change(
     seconds = report.seconds["total"]
     outcome = ", ".join(said) or "nothing to do"
     positions = count_positions(report)
-    typer.echo(f"{outcome}: {places} in {index}, {positions} ({seconds:.1f} s)")
+    typer.echo(f"{outcome}: {places} in {index} ({seconds:.1f} s), {positions}")

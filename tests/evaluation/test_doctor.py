@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.numpy import save_file
 
 from place_search.core.geodesy import Position, Utm
@@ -19,6 +20,7 @@ from place_search.evaluation.doctor.check_positions import (
     check_degrees,
     check_metres,
 )
+from place_search.evaluation.doctor.check_sources import check_source, left_out_of
 from place_search.evaluation.doctor.examine import sample_truth
 from place_search.evaluation.doctor.plan import check_plan
 from place_search.evaluation.truth.kinds.split import read_split_truth
@@ -302,3 +304,26 @@ def test_a_sample_keeps_what_is_right(tmp_path: Path, write_mat: WriteMat) -> No
     for query, rows in zip(part.queries, part.positives, strict=True):
         assert [part.database[row] for row in rows] == [query.removeprefix("queries_real/")]
     assert len(part.database) <= 6
+
+
+def test_what_a_folder_leaves_out_and_positions_that_are_lost(tmp_path: Path) -> None:
+    for name, latitude in (("good.jpg", 48.0), ("lost.jpg", 97.0)):
+        exif = Image.Exif()
+        exif[0x8825] = {1: "N", 2: (latitude, 0.0, 0.0), 3: "E", 4: (11.0, 0.0, 0.0)}
+        Image.linear_gradient("L").rotate(len(name)).save(tmp_path / name, exif=exif)
+    (tmp_path / "film.mov").write_bytes(b"film")
+    source = open_source(tmp_path)
+    (finding,) = check_source(source)
+    assert (finding.code, finding.count) == ("position-lost", 1)
+    assert finding.example.startswith("lost.jpg (The photo's GPS position is out of range")
+    assert left_out_of(source) == [f"Left out of {tmp_path}, as no photos: 1 .mov file."]
+    diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
+    assert finding in diagnosis.problems
+    assert left_out_of(source)[0] in diagnosis.notes
+
+
+def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
+    for name in ("@113.51@34.20@.jpg", "@113.99@34.70@.jpg"):
+        draw(tmp_path / name, 1)
+    diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
+    assert kinds(diagnosis)["metres-look-like-degrees"] == 2

@@ -75,3 +75,27 @@ def test_sync_stops_where_a_folder_may_not_be_listed(
     outcome, remarks = run("add", index, folder)
     assert "3 places" in outcome
     assert "Left out: locked/: it cannot be listed." in remarks
+
+
+def test_the_limit_on_pixels_is_a_setting_of_each_command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large" / "large.png"
+    large.parent.mkdir()
+    Image.new("L", (2000, 1500)).save(large)
+    index = tmp_path / "index"
+    run("index", folder, "--out", index)
+    commands: tuple[list[str | Path], ...] = (
+        ["index", large.parent, "--out", tmp_path / "fresh"],
+        ["add", index, large.parent],
+        ["search", index, large],
+        ["describe", large, "--out", tmp_path / "d.npy"],
+        ["compare", large, large],
+        ["sync", index, large.parent],
+    )
+    monkeypatch.setenv("PLACE_SEARCH_MAX_MEGAPIXELS", "2")
+    for command in commands[:-1]:
+        result = runner.invoke(app, [str(part) for part in command])
+        assert "over the limit of 2,000,000" in str(result.exception) + result.stderr, command
+    for command in commands:
+        assert "over the limit" not in "".join(run(*command, "--max-megapixels", "3")), command

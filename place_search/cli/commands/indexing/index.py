@@ -13,6 +13,7 @@ from place_search.cli.indexes import (
     list_skipped,
     store_uri,
 )
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
 from place_search.core.settings import MODEL, PRECISION, THREADS
@@ -50,6 +51,7 @@ def command(
     exchange: Annotated[str, EXCHANGE.option()] = EXCHANGE.default,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     cells: Annotated[
         bool,
@@ -76,6 +78,7 @@ def command(
         opened = open_model(
             model, mode="throughput", threads=threads, dims=dims, precision=precision
         )
+        opened.max_pixels = max_megapixels * 10**6
         with progress() as advance:
             report = build_index(
                 source,
@@ -129,4 +132,4 @@ def _summary(report: "BuildReport", out: Path) -> str:
     rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
     again = f", {report.reused} done before" if report.reused else ""
     places = f"{report.places} {'place' if report.places == 1 else 'places'}"
-    return f"{places} in {out}, {count_positions(report)} ({seconds:.1f} s{rate}{again})"
+    return f"{places} in {out} ({seconds:.1f} s{rate}{again}), {count_positions(report)}"

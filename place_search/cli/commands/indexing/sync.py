@@ -10,6 +10,7 @@ from place_search.cli.changing import (
     print_change,
     running,
 )
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
 
 
@@ -18,6 +19,7 @@ def command(
     data: Data,
     model: ModelOption = None,
     threads: Threads = THREADS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: AsJson = False,
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
@@ -28,5 +30,6 @@ def command(
 
     with running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
+        opened.max_pixels = max_megapixels * 10**6
         report = sync_photos(index, source, opened, progress=advance)
     print_change(report, index, as_json, source)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import OUT, print_json, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import Precision
 from place_search.core.settings import MODEL, PRECISION, THREADS
 
@@ -25,6 +26,7 @@ def command(
         Precision,
         PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
     ] = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -35,6 +37,7 @@ def command(
 
     chosen = "f32" if precision == "auto" else precision
     opened = open_model(model, threads=threads, precision=chosen)
+    opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2)
     if as_json:
         print_json(reply.to_dict())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import progress, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS
@@ -22,6 +23,7 @@ def command(
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given."""
@@ -32,6 +34,7 @@ def command(
     from place_search.models import open_model
 
     opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
+    opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
         descriptors = describe_photos(photos, opened, progress=advance)
     # Written beside and renamed, so that the file is never half there.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.settings import K
@@ -34,6 +35,7 @@ def command(
     ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
@@ -48,6 +50,7 @@ def command(
     point = None if near is None else parse_position(near)
     opened = open_index(index)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
+    described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:

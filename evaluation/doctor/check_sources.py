@@ -1,0 +1,48 @@
+"""The doctor's look at what folders and lists leave out, and at positions that photos lost."""
+
+from collections import Counter
+
+from place_search.evaluation.doctor.diagnosis import Finding, findings_of
+from place_search.indexer import Source
+from place_search.indexer.sources.walk import count_kinds
+from place_search.photos import inspect_position
+
+INSPECTED = 4000
+"""Photos whose metadata is looked at, at most."""
+
+
+def check_source(source: Source) -> list[Finding]:
+    """Folders that may not be read, metres that look like degrees, positions that are broken."""
+    count = len(source.photos)
+    warned = [
+        Finding("metres-look-like-degrees", count, source.photos[0].name, warning)
+        for warning in source.warnings
+    ]
+    lost: list[str] = []
+    if source.kind == "folder":
+        for photo in source.photos[:INSPECTED]:
+            if photo.position is None and photo.utm is None:
+                position, notes = inspect_position(photo.path)
+                lost += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
+    return [
+        *warned,
+        *findings_of(
+            "unreadable-folder",
+            [folder.name for folder in source.unlisted],
+            "These folders may not be listed, and their photos are left out; check their "
+            "permissions.",
+        ),
+        *findings_of(
+            "position-lost",
+            lost,
+            "These photos have a position that cannot be used, and count as photos without one; "
+            "mend their metadata, or give a CSV with path,latitude,longitude.",
+        ),
+    ]
+
+
+def left_out_of(source: Source) -> list[str]:
+    """A note on files and folders of a source that are not taken for photos."""
+    if not source.left_out:
+        return []
+    return [f"Left out of {source.root}, as no photos: {count_kinds(Counter(source.left_out))}."]
