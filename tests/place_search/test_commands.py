@@ -44,8 +44,13 @@ def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> 
         "reused",
         "store",
         "seconds",
+        "positions",
+        "notes",
+        "left_out",
+        "unlisted",
+        "warnings",
     }
-    assert body["places"] == 4
+    assert (body["places"], body["positions"]) == (4, 0)
     assert [photo["name"] for photo in body["skipped"]] == ["half.jpg"]
     assert body["seconds"]["total"] > 0
 
