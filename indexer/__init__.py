@@ -29,7 +29,13 @@ from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, is_split, read_split
-from place_search.indexer.storage.manifest import Manifest, Skipped, current_index_id, read_manifest
+from place_search.indexer.storage.manifest import (
+    Manifest,
+    Skipped,
+    current_index_id,
+    holds_index,
+    read_manifest,
+)
 from place_search.indexer.storage.shards import Row
 from place_search.indexer.stores.store_card import AUTO, TARGET_RECALL, StoreCard, store_kinds
 from place_search.indexer.stores.vectors import Hit, VectorStore, exact_search
@@ -76,6 +82,7 @@ __all__ = [
     "current_index_id",
     "embed_photos",
     "exact_search",
+    "holds_index",
     "is_split",
     "open_index",
     "open_index_model",

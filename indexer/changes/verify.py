@@ -29,6 +29,7 @@ from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
+    MANIFEST,
     Manifest,
     Skipped,
     is_fixed_name,
@@ -157,7 +158,7 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         for said in _store_problems(Index(folder, manifest)):
             yield Problem(manifest.store_file, f"does not fit the shards: {said}")
     except IndexFormatError as error:
-        yield Problem("manifest.json", f"does not fit its files: {error}")
+        yield Problem(MANIFEST, f"does not fit its files: {error}")
 
 
 def _store_problems(index: Index) -> list[str]:

@@ -196,6 +196,11 @@ def model_entry(model: Model) -> dict[str, Any]:
     return plain
 
 
+def holds_index(folder: Path) -> bool:
+    """Whether a folder looks like an index, be it whole or not."""
+    return (folder / MANIFEST).is_file()
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of an index.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from place_search.core.errors import PlaceSearchError
+from place_search.indexer.storage.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -24,7 +25,7 @@ RETRY_POLLS = 20
 def version_on_disk(folder: Path) -> tuple[int, ...] | None:
     """What changes with every version of an index; None where there is none."""
     try:
-        status = (folder / "manifest.json").stat()
+        status = (folder / MANIFEST).stat()
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size

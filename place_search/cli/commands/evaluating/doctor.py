@@ -25,8 +25,6 @@ from place_search.core.settings import MODEL, THREADS
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
 
-MANIFEST = "manifest.json"
-
 
 def command(
     data: Annotated[
@@ -58,7 +56,9 @@ def command(
     that was never fitted, an index of another model, copies; and the memory, disk and time that
     the job will need on this machine.
     """
-    index = data if data is not None and (data / MANIFEST).is_file() else None
+    from place_search.indexer import holds_index
+
+    index = data if data is not None and holds_index(data) else None
     given = {
         "data": None if index is not None else data,
         "split": split,

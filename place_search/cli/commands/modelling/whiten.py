@@ -43,10 +43,11 @@ def command(
         raise ModelError(
             f"Fitting a whitening needs {error.name}; run: pip install 'place-search[train]'."
         ) from None
+    from place_search.indexer import holds_index
     from place_search.models import DEFAULT_MODEL
 
     chosen = model
-    if chosen is None and not (data / "manifest.json").is_file():
+    if chosen is None and not holds_index(data):
         chosen = DEFAULT_MODEL
     with progress() as advance:
         card = fit(
