@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.console import InterruptedRunError, print_json, progress
+from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
 from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
 from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
 from place_search.core.settings import MODEL, THREADS
@@ -72,4 +72,4 @@ def print_change(
     seconds = report.seconds["total"]
     outcome = ", ".join(said) or "nothing to do"
     positions = count_positions(report)
-    typer.echo(f"{outcome}: {places} in {index} ({seconds:.1f} s), {positions}")
+    print_line(f"{outcome}: {places} in {index} ({seconds:.1f} s), {positions}")

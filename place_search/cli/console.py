@@ -21,9 +21,23 @@ from rich.progress import (
 from rich.text import Text
 
 from place_search.core.progress import Progress as Report
+from place_search.core.text import printable
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _PlainConsole(Console):
+    """A console that takes no text for markup, and shows what a terminal would obey.
+
+    Names of files, data sets and models are other people's text.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text as it is; whatever asks for markup or emoji does not get it."""
+        plain = {"markup": False, "emoji": False, "highlight": False}
+        return super().render_str(printable(text), **{**options, **plain})
+
+
+OUT = _PlainConsole(highlight=False)
+ERR = _PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 class InterruptedRunError(Exception):
@@ -36,14 +50,19 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=escaped))
 
 
+def print_line(text: str) -> None:
+    """Print a line of a result."""
+    typer.echo(printable(text))
+
+
 def print_error(sentence: str) -> None:
     """Say in one sentence what went wrong."""
-    ERR.print(Text(sentence, style="red"))
+    ERR.print(Text(printable(sentence), style="red"))
 
 
 def say(sentence: str) -> None:
     """Tell what is going on, where it cannot be mistaken for a result."""
-    ERR.print(Text(sentence))
+    ERR.print(Text(printable(sentence)))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from place_search.cli.console import InterruptedRunError, print_json, progress, say
+from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
     STAGES,
     known_store,
@@ -103,7 +103,7 @@ def command(
     if as_json:
         print_json({**report.to_dict(), **source_json(source)})
         return
-    typer.echo(_summary(report, out))
+    print_line(_summary(report, out))
     _tell_store(report.store)
 
 

@@ -11,7 +11,7 @@ from place_search.cli.changing import (
     Threads,
     index_model,
 )
-from place_search.cli.console import print_json, progress, say
+from place_search.cli.console import print_json, print_line, progress, say
 from place_search.cli.indexes import STAGES
 from place_search.core.settings import THREADS
 
@@ -75,4 +75,4 @@ def _print(report: "VerifyReport", index: object) -> None:
         return
     done = f"{len(report.repaired)} files made again, " if report.repaired else ""
     size = f"{report.files} files, {report.bytes / 1e6:.1f} MB"
-    typer.echo(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")
+    print_line(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")

@@ -10,7 +10,7 @@ import typer
 from place_search.cli.commands.evaluating import eval as evaluating
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
-from place_search.cli.console import say
+from place_search.cli.console import print_line, say
 from place_search.cli.settings_options import takes_settings
 from place_search.core.settings import MODEL, THREADS
 from place_search.search.server.settings import ServerSettings
@@ -65,4 +65,4 @@ def command(
 def _announce(query: Path, address: str, engine: "Engine") -> None:
     announce(address, engine)
     photo = shlex.quote(f"photo=@{query}")
-    typer.echo(f"Try: curl -F {photo} '{address}v1/search?k=3'")
+    print_line(f"Try: curl -F {photo} '{address}v1/search?k=3'")

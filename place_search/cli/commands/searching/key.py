@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli.console import print_line
+
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
@@ -18,5 +20,5 @@ def command(
         raise typer.BadParameter(f"'{role}' is no role; use read or write.")
     secret, made = new_key(name, "write" if role == "write" else "read")
     parse_keys(made.line, f"the name '{name}'")
-    typer.echo(f"The key, shown only now:      {secret}")
-    typer.echo(f"The line for the keys file:   {made.line}")
+    print_line(f"The key, shown only now:      {secret}")
+    print_line(f"The line for the keys file:   {made.line}")

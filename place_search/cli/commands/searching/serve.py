@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli.console import print_line
 from place_search.cli.settings_options import takes_settings
 from place_search.search.server.settings import ServerSettings
 
@@ -26,6 +27,6 @@ def command(
 def announce(address: str, engine: "Engine") -> None:
     """Say where the server answers."""
     places = engine.index.count
-    typer.echo(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
-    typer.echo(f"Model: {engine.model.card.id} in {engine.model.in_words}")
-    typer.echo(f"API: {address}docs   Stop: Ctrl-C")
+    print_line(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
+    print_line(f"Model: {engine.model.card.id} in {engine.model.in_words}")
+    print_line(f"API: {address}docs   Stop: Ctrl-C")

@@ -1,0 +1,61 @@
+"""Names of files, data sets and models are shown as they are, and obeyed by nobody."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from place_search.core.text import printable
+
+Run = Callable[..., Result]
+
+HOSTILE = ("house [old].jpg", "old [/x].jpg", ":smile:.jpg", "a\x1b[31mb.jpg", "b\u202egpj.jpg")
+
+
+def test_what_a_terminal_obeys_is_escaped_and_nothing_else() -> None:
+    text = "Straße [x] :smile: 日本\t1\n"
+    assert printable(text) == text
+    assert printable("a\x1b[2J\r\x9b\u202e\u2028b") == r"a\x1b[2J\r\x9b\u202e\u2028b"
+
+
+@pytest.fixture(scope="module")
+def town(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("town [bold]")
+    (root / "places").mkdir()
+    (root / "places" / "old [").mkdir()
+    (root / "places" / "broken [").mkdir()
+    for number, name in enumerate(HOSTILE[:4]):
+        shutil.copy(photos / "places" / f"{number}.jpg", root / "places" / name)
+    shutil.copy(photos / "places" / "3.jpg", root / "places" / HOSTILE[4])
+    (root / "places" / "broken [/b].jpg").write_bytes(b"\xff\xd8\xff nothing")
+    positives = ";".join(f'"{name}"' for name in HOSTILE[:1]).replace('"', '""')
+    (root / "truth.csv").write_text(f'query,positives\n{HOSTILE[1]},"{positives}"\n', "utf-8")
+    return root
+
+
+def test_no_command_trips_over_names_or_obeys_them(run: Run, town: Path) -> None:
+    index = town / "index [x]"
+    shown = []
+    for arguments in (
+        ("index", town / "places", "--out", index),
+        *(("search", index, town / "places" / name) for name in HOSTILE),
+        ("verify", index),
+        ("doctor", town / "places"),
+        ("doctor", index),
+        ("eval", "--truth", town / "truth.csv", "--root", town / "places"),
+        ("compare", town / "places" / HOSTILE[0], town / "places" / HOSTILE[1]),
+        ("remove", index, HOSTILE[3]),
+        ("sync", index, town / "places"),
+        ("search", index, town / "places" / "none [/x].jpg"),
+        ("weights", "verify", "[/none]"),
+    ):
+        result = run(*arguments, env={"COLUMNS": "200"})
+        assert result.exception is None or isinstance(result.exception, SystemExit), arguments
+        assert "\x1b[31mb" not in result.output
+        assert "\u202e" not in result.output
+        shown.append(result.output)
+    everything = "\n".join(shown)
+    for name in ("house [old].jpg", "old [/x].jpg", ":smile:.jpg", r"a\x1b[31mb.jpg", "[/none]"):
+        assert name in everything
