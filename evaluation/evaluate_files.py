@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
+from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.report import write_report
+from place_search.evaluation.report.write import FIGURES
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
@@ -42,6 +45,8 @@ def evaluate_files(
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
     """
+    if report_dir is not None:
+        require_own_folder(report_dir, FIGURES, TruthError)
     ks = sorted(set(ks))
     truth = open_truth(files)
     truth.require_photos()

@@ -6,18 +6,25 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from place_search.core.files import write_whole
+from place_search.core.files import require_own_folder, write_whole
 from place_search.evaluation.calibration.calibrate import Fitted
 from place_search.evaluation.calibration.logistic import Floats, precision_recall
+from place_search.evaluation.errors import TruthError
 
+FIGURES = "calibration.json"
 _SIDE, _EDGE = 400, 50
 
 
 def write_calibration_report(fitted: Fitted, folder: Path) -> None:
-    """Write calibration.json, precision_recall.csv and precision_recall.svg into a folder."""
+    """Write calibration.json, precision_recall.csv and precision_recall.svg into a folder.
+
+    Raises:
+        TruthError: the folder holds other files than such a report's.
+    """
+    require_own_folder(folder, FIGURES, TruthError)
     folder.mkdir(parents=True, exist_ok=True)
     figures = json.dumps(asdict(fitted.calibration), indent=2)
-    write_whole(folder / "calibration.json", f"{figures}\n".encode())
+    write_whole(folder / FIGURES, f"{figures}\n".encode())
     curve = precision_recall(fitted.probabilities, fitted.same)
     table = io.StringIO()
     writer = csv.writer(table)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from place_search.core.files import write_whole
+from place_search.core.files import require_own_folder, write_whole
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
@@ -14,6 +14,9 @@ from place_search.evaluation.report.tables import queries_csv, recall_csv, recal
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
+FIGURES = "report.json"
+"""The file by which a folder is known as a report."""
+
 
 def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     """Write a report into the folder `out`, and return the path of its page.
@@ -23,8 +26,9 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     `index.html`, which shows all of that and the photos, and needs no other file.
 
     Raises:
-        TruthError: the folder cannot be written.
+        TruthError: the folder cannot be written, or holds other files than a report's.
     """
+    require_own_folder(out, FIGURES, TruthError)
     rules = open_protocol(truth, report.protocol)
     # Of a small database there may be fewer results than the curve would show.
     deepest = max(max(report.recall), max(len(results.rows) for results in report.ranked))
@@ -42,7 +46,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
         },
     }
     texts = {
-        "report.json": json.dumps(body, indent=2, ensure_ascii=False) + "\n",
+        FIGURES: json.dumps(body, indent=2, ensure_ascii=False) + "\n",
         "recall.md": recall_markdown(truth, report),
         "recall.csv": recall_csv(report),
         "queries.csv": queries_csv(truth, report, outcomes),

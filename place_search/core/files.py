@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from place_search.core.errors import PlaceSearchError
+
 PART = ".part"
 """Ends the name of a file that is still being written."""
 
@@ -54,3 +56,17 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_own_folder(folder: Path, mark: str, error: type[PlaceSearchError]) -> None:
+    """Refuse a folder that holds files, but not the one that our own have, named `mark`.
+
+    Raises:
+        PlaceSearchError: of the kind `error`.
+    """
+    if not folder.is_dir() or (folder / mark).is_file():
+        return
+    for entry in sorted(folder.iterdir()):
+        raise error(
+            f"{folder} holds other files, such as '{entry.name}'; name a new or an empty folder."
+        )

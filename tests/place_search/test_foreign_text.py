@@ -59,3 +59,30 @@ def test_no_command_trips_over_names_or_obeys_them(run: Run, town: Path) -> None
     everything = "\n".join(shown)
     for name in ("house [old].jpg", "old [/x].jpg", ":smile:.jpg", r"a\x1b[31mb.jpg", "[/none]"):
         assert name in everything
+
+
+def test_nothing_that_is_not_our_own_is_replaced(run: Run, town: Path, tmp_path: Path) -> None:
+    photo = town / "places" / HOSTILE[0]
+    (tmp_path / "index.html").write_text("mine")
+    truth = ("--truth", town / "truth.csv", "--root", town / "places")
+    refused = run("eval", *truth, "--report", tmp_path)
+    assert refused.exit_code == 1
+    assert "holds other files, such as 'index.html'" in refused.output
+    assert (tmp_path / "index.html").read_text() == "mine"
+    for _ in range(2):
+        assert run("eval", *truth, "--report", tmp_path / "report").exit_code == 0
+    for name in ("notes.npy", "notes.h5"):
+        (tmp_path / name).write_text("mine")
+        refused = run("describe", photo, "--out", tmp_path / name)
+        assert "holds something else than descriptors" in refused.output
+        assert (tmp_path / name).read_text() == "mine"
+        (tmp_path / name).unlink()
+        for _ in range(2):
+            assert run("describe", photo, "--out", tmp_path / name).exit_code == 0
+
+
+def test_a_name_that_is_not_utf_8_costs_no_finished_work(run: Run, town: Path) -> None:
+    odd = town / "x\udce9.jpg"
+    shutil.copy(town / "places" / HOSTILE[0], odd)
+    done = run("describe", odd, town / "places" / HOSTILE[0], "--out", town / "odd.h5")
+    assert done.exit_code == 0, done.output

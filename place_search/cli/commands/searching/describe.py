@@ -33,6 +33,8 @@ def command(
     from place_search.describing import describe_photos
     from place_search.models import open_model
 
+    if out.exists() and not _is_ours(out):
+        raise PlaceSearchError(f"{out} holds something else than descriptors; name another file.")
     opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
     opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
@@ -51,6 +53,21 @@ def command(
     say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_words}.")
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file holds what this command writes, so that it may be replaced."""
+    import h5py
+    import numpy as np
+
+    try:
+        if path.suffix == ".npy":
+            rows = np.load(path, mmap_mode="r")
+            return bool(rows.ndim == 2 and rows.dtype == np.float32)
+        with h5py.File(path, "r") as file:
+            return "descriptors" in file and "fingerprint" in file.attrs
+    except (OSError, ValueError, EOFError):
+        return False
+
+
 def _write(
     path: Path,
     descriptors: "NDArray[np.float32]",
@@ -67,7 +84,7 @@ def _write(
 
     with h5py.File(path, "w") as file:
         file.create_dataset("descriptors", data=descriptors)
-        names: Any = [str(photo) for photo in photos]
+        names: Any = [os.fsencode(photo).decode("utf-8", "backslashreplace") for photo in photos]
         file.create_dataset("name", data=names, dtype=h5py.string_dtype())
         file.attrs["model"] = model_id
         file.attrs["fingerprint"] = fingerprint
