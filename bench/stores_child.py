@@ -115,6 +115,7 @@ class _Instant:
     def __init__(self, generated: Generated) -> None:
         self.fingerprint = MODEL["fingerprint"]
         self.card = SimpleNamespace(id=MODEL["id"])
+        self.limit_in_words = ""
         self._vectors = next(Generated(ADDED, generated.dims).shards())[1]
 
     def read(self, content: bytes) -> Photo:

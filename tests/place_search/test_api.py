@@ -1,7 +1,7 @@
 """The Python interface: docs/python.md, README and the notebook, run as they stand."""
 
+import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -126,11 +126,16 @@ def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> N
 
 
 def test_the_notebook_runs(town: Path) -> None:
-    nbformat = pytest.importorskip("nbformat")
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(ROOT / "examples" / "search.ipynb", as_version=4)
-    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert any("<img src=" in output.get("data", {}).get("text/html", "") for output in shown)
+    notebook = json.loads((ROOT / "examples" / "search.ipynb").read_text("utf-8"))
+    scope: dict[str, object] = {}
+    shown = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        # A cell shows the value of its last expression.
+        *before, last = ast.parse("".join(cell["source"])).body
+        exec(compile(ast.Module(before, []), "search.ipynb", "exec"), scope)
+        assert isinstance(last, ast.Expr)
+        shown.append(eval(compile(ast.Expression(last.value), "search.ipynb", "eval"), scope))
+    assert shown[0] == 3
+    assert shown[1]._repr_html_().count("<img src=") == 3

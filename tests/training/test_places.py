@@ -46,7 +46,9 @@ def test_frames_of_videos(tmp_path: Path) -> None:
 
 def test_positions_of_a_csv_and_of_a_split(tmp_path: Path, write_mat: WriteMat) -> None:
     touch(tmp_path, "a.jpg", "b.jpg", "c.jpg", "queries/q.jpg")
-    rows = ["path,easting,northing,zone", "a.jpg,0,0,17T", "b.jpg,8,0,17T", "c.jpg,20,0,17T"]
+    spots = {"a": 500_000, "b": 500_008, "c": 500_020}
+    rows = [f"{name}.jpg,{easting},4500000,17T" for name, easting in spots.items()]
+    rows = ["path,easting,northing,zone", *rows]
     (tmp_path / "list.csv").write_text("\n".join(rows), "utf-8")
     places = open_places(tmp_path / "list.csv")
     assert (places.kind, places.queries.tolist()) == ("positions", [0, 1])
