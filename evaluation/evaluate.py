@@ -12,7 +12,12 @@ from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
-from place_search.evaluation.recall import chance_at, no_better_than_chance, recall_at
+from place_search.evaluation.recall import (
+    all_are_right,
+    chance_at,
+    no_better_than_chance,
+    recall_at,
+)
 from place_search.evaluation.results import EvalReport, find_published
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
@@ -223,9 +228,14 @@ def _unreadable(photos: int, queries: int) -> list[str]:
 def _chance_level(
     recall: Mapping[int, float], candidates: Sequence[float], right: Sequence[float], n: int
 ) -> list[str]:
+    if all_are_right(candidates, right):
+        return [
+            "Every photo is right for every query, so the figures say nothing: are positions in "
+            "metres, and is the radius right?"
+        ]
+    chance = chance_at(candidates, right, [n])[n]
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []
-    chance = chance_at(candidates, right, [n])[n]
     return [
         f"R@{n} is {recall[n]:.1f} %, no better than the {chance:.1f} % of a random ranking: "
         "the photos and the truth are probably out of step, or this model sees nothing in them."

@@ -71,3 +71,8 @@ def no_better_than_chance(
     limit = float(hit.sum() + 2.0 * np.sqrt((hit * (1.0 - hit)).sum()))
     answerable = sum(count > 0 for count in right)
     return recall / 100.0 * len(hit) <= limit < answerable
+
+
+def all_are_right(candidates: Sequence[float], right: Sequence[float]) -> bool:
+    """Whether no ranking could be wrong: each query has several candidates, and all are right."""
+    return all(many >= 2 and good >= many for many, good in zip(candidates, right, strict=True))

@@ -29,7 +29,7 @@ from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
-from place_search.evaluation.recall import chance_at, no_better_than_chance
+from place_search.evaluation.recall import all_are_right, chance_at, no_better_than_chance
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
@@ -189,6 +189,12 @@ class _Examination:
                 f"No query has a right photo{radius}: check the positions of both, or --radius-m."
             )
             self.problems.append(Finding("no-positives", without, truth.queries[0], remedy))
+        elif all_are_right(rules.candidates(), right):
+            remedy = (
+                "Every photo is right for every query, so that no model could be told from chance: "
+                "are positions in metres, and is the radius right?"
+            )
+            self.problems.append(Finding("all-positives", len(right), truth.queries[0], remedy))
         elif without:
             self.notes.append(f"{without} queries have no positives and are always wrong.")
 

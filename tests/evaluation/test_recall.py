@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from place_search.evaluation.recall import (
+    all_are_right,
     chance_at,
     chance_of_hit,
     no_better_than_chance,
@@ -102,3 +103,9 @@ def test_chance_level_is_told_from_a_weak_model(recall: float, warns: bool) -> N
 def test_too_few_queries_say_nothing_about_chance() -> None:
     assert not no_better_than_chance(0.0, [2], [1], 1)
     assert not no_better_than_chance(50.0, [10] * 4, [10] * 4, 1)
+
+
+def test_a_truth_in_which_all_is_right_is_known() -> None:
+    assert all_are_right([2, 3], [2, 3])
+    assert not all_are_right([2, 3], [2, 2])
+    assert not all_are_right([1, 1], [1, 1])

@@ -202,3 +202,13 @@ def test_photos_without_positions_have_no_truth(tmp_path: Path) -> None:
         open_truth(TruthFiles(data=tmp_path / "none"))
     with pytest.raises(TruthError, match="Say what is right"):
         open_truth(TruthFiles())
+
+
+def test_queries_that_are_called_otherwise_are_not_passed_over(tmp_path: Path) -> None:
+    for name in ("database/@1@2@.jpg", "database/@900@2@.jpg", "queries_v1/@1@3@.jpg"):
+        path = tmp_path / "test" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    for data in (tmp_path, tmp_path / "test"):
+        with pytest.raises(TruthError, match=r"none called 'queries'; .* --queries .*queries_v1"):
+            open_truth(TruthFiles(data=data))

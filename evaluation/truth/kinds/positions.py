@@ -30,7 +30,25 @@ def read(files: TruthFiles, lenient: bool) -> GroundTruth:
         return read_places_truth(files.database, files.queries, files.radius_m)
     if data.is_dir() and (folders := benchmark_folders(data)):
         return read_places_truth(*folders, files.radius_m)
+    _require_queries(data)
     return read_places_truth(data, None, files.radius_m)
+
+
+def _require_queries(data: Path) -> None:
+    """Refuse to search a data set's database in itself because its queries are called otherwise.
+
+    Raises:
+        TruthError: there is a folder `database` without a folder `queries`.
+    """
+    for inner in _SETS:
+        database = data / inner / "database"
+        if database.is_dir():
+            others = sorted(path.name for path in database.parent.iterdir() if path.is_dir())
+            names = [name for name in others if name.lower().startswith("quer")] or ["QUERIES"]
+            raise TruthError(
+                f"{database.parent} has a folder 'database' but none called 'queries'; say which "
+                f"photos ask: --database {database} --queries {database.parent / names[0]}."
+            )
 
 
 def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
