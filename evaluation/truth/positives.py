@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Utm, geocentric, to_position, to_utm
+from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import Metres, Rows
 from place_search.indexer import PlacePhoto
 
@@ -41,17 +42,29 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     """The positions of photos in one frame: UTM where all share a zone, else geocentric.
 
     Photos without a position have NaN.
+
+    Raises:
+        TruthError: some have metres of an unknown zone, which do not compare with the others'.
     """
     utms = [_utm(photo) for photo in photos]
     zones = {utm.zone for utm in utms if utm is not None}
-    if len(zones) <= 1:
+    polar = any(utm is None and photo.position for utm, photo in zip(utms, photos, strict=True))
+    if len(zones) <= 1 and not (zones and polar):
         nowhere = (np.nan, np.nan)
         return np.array([nowhere if utm is None else utm[:2] for utm in utms], np.float64)
     degrees = np.full((len(photos), 2), np.nan)
+    lost = []
     for row, photo in enumerate(photos):
         position = photo.position or (to_position(photo.utm) if photo.utm else None)
         if position is not None:
             degrees[row] = position
+        elif photo.utm is not None:
+            lost.append(photo.name)
+    if lost:
+        raise TruthError(
+            f"{len(lost)} of {len(photos)} photos have metres without a UTM zone, the first is "
+            f"'{lost[0]}', while others have a zone or degrees; give all of them a zone."
+        )
     return geocentric(degrees)
 
 

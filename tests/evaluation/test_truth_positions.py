@@ -76,8 +76,6 @@ def test_neighbours_across_a_zone_border_are_near() -> None:
     one_zone = metres_of(photos[:1] * 2 + [PlacePhoto(Path("b"), "b")])
     assert one_zone.shape == (3, 2)
     assert np.isnan(one_zone[2]).all()
-    mixed = metres_of([*photos, PlacePhoto(Path("c"), "c", utm=Utm(1.0, 2.0))])
-    assert np.isnan(mixed[2]).all()
     utm = Utm(585042.67, 4476938.85, "17T")
     same = metres_of([PlacePhoto(Path("d"), "d", utm=utm), photos[0]])
     assert same[0] == pytest.approx(geocentric(np.array([to_position(utm)]))[0], abs=1e-3)
@@ -212,3 +210,20 @@ def test_queries_that_are_called_otherwise_are_not_passed_over(tmp_path: Path) -
     for data in (tmp_path, tmp_path / "test"):
         with pytest.raises(TruthError, match=r"none called 'queries'; .* --queries .*queries_v1"):
             open_truth(TruthFiles(data=data))
+
+
+def test_metres_without_a_zone_do_not_pass_for_no_position() -> None:
+    zoned = PlacePhoto(Path("a.jpg"), "a.jpg", utm=Utm(386570, 6173971, "33U"))
+    blank = PlacePhoto(Path("b.jpg"), "b.jpg", utm=Utm(386570, 6173972))
+    degrees = PlacePhoto(Path("c.jpg"), "c.jpg", position=Position(55.69824, 13.1952))
+    for others in ([zoned], [degrees], [zoned, degrees]):
+        with pytest.raises(TruthError, match=r"^1 of \d photos have metres without .* 'b.jpg'"):
+            metres_of([*others, blank])
+    assert metres_of([blank, blank]).tolist() == [[386570, 6173972]] * 2
+    assert np.isfinite(metres_of([zoned, degrees])).all()
+
+
+def test_photos_at_a_pole_have_a_place_among_others() -> None:
+    pole = PlacePhoto(Path("p.jpg"), "p.jpg", position=Position(-89.99, 10))
+    town = PlacePhoto(Path("t.jpg"), "t.jpg", position=Position(48.1, 11.5))
+    assert np.isfinite(metres_of([pole, town])).all()
