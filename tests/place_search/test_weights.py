@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from place_search.models import open_model, read_card
+from place_search.models import find_model, open_model, read_card
 from place_search.photos.photo import Photo
 from tests.models import families
 
@@ -160,3 +160,14 @@ def test_a_backbone_from_a_file_asks_for_photos(
     result = run("weights", "fetch", "alexnet-imagenet", "--from", folder / "mine.pth.tar", env=env)
     assert result.exit_code == 0, result.output
     assert "place-search cluster PHOTOS --backbone alexnet --backbone-weights" in result.stderr
+
+
+def test_quantize_never_replaces_a_graph_that_is_there(
+    run: Run, check_failure: CheckFailure, photos: Path
+) -> None:
+    before = read_card(find_model())
+    said = check_failure(run("quantize", before.id, "--photos", photos / "places"))
+    assert "has an int8 graph already" in said
+    taken = run("quantize", before.id, "--photos", photos / "places", "--as", before.id)
+    assert "is there already" in check_failure(taken)
+    assert read_card(find_model()) == before

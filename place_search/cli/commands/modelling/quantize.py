@@ -1,6 +1,7 @@
 """`place-search quantize`: a model's graph in int8, and what that loses."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,8 +56,16 @@ def command(
     verify: Annotated[
         bool, typer.Option(help="Measure verified searches too, which takes most of the time.")
     ] = True,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="ID", help="Make a new model of this name, and leave this one alone."
+        ),
+    ] = None,
 ) -> None:
     """Put an int8 graph beside a model's float32 one, and measure what it loses.
+
+    A graph that is there already is never replaced: indexes may have been made with it.
 
     The card keeps the loss: --precision auto takes int8 where it is at most 0.5 points of Recall@1,
     and the processor is quicker with it. Without --truth nothing is measured, so that only
@@ -74,6 +83,7 @@ def command(
             f"Quantising needs {error.name}; run: pip install 'place-search[quantize]'."
         ) from None
     folder = find_model(model)
+    _check_target(folder, name)
     known = []
     for number, path in enumerate(truths or ()):
         files = TruthFiles(truth=path, root=root, database=databases[number] if databases else None)
@@ -82,6 +92,7 @@ def command(
         known.append(replace(open_truth(files), name=path.stem))
         known[-1].require_photos()
     pixels, digest = _prepared(folder, photos, count)
+    folder = folder if name is None else _copied(folder, name)
     with progress("graphs") as advance:
         card = quantize_model(
             folder,
@@ -93,6 +104,29 @@ def command(
     if known:
         card = _measured(folder, card, known, verify)
     _print(card)
+
+
+def _check_target(folder: Path, name: str | None) -> None:
+    from place_search.models import ModelError, read_card, weights_folder
+
+    card = read_card(folder)
+    if name is None and card.quantization is not None:
+        raise ModelError(
+            f"'{card.id}' has an int8 graph already, with which indexes may have been made; give "
+            "the new model a name with --as ID."
+        )
+    if name is not None and (weights_folder() / name).exists():
+        raise ModelError(f"{weights_folder() / name} is there already; choose another --as ID.")
+
+
+def _copied(folder: Path, name: str) -> Path:
+    """A copy of a model under weights/, by another name."""
+    from place_search.models import read_card, weights_folder, write_card
+
+    out = weights_folder() / name
+    shutil.copytree(folder, out)
+    write_card(replace(read_card(out), id=name), out)
+    return out
 
 
 def _prepared(folder: Path, photos: Path, count: int) -> "tuple[list[Any], str]":
