@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error
+from place_search.core.errors import PlaceSearchError
 from place_search.core.startup import INTERRUPTED, Interruptible
 
 # Errors of a stream that take no more: a full disk, a device error, a closed pipe.
@@ -56,9 +57,7 @@ class Program(TyperGroup):
         except KeyboardInterrupt:
             print_error("Interrupted; nothing was changed.")
             raise typer.Exit(INTERRUPTED) from None
-        except Exception as error:
-            if not _is_ours(error):
-                raise
+        except PlaceSearchError as error:
             print_error(str(error))
             raise typer.Exit(1) from None
 
@@ -92,12 +91,6 @@ def _program(
     ] = False,
 ) -> None:
     """Options before the command."""
-
-
-def _is_ours(error: Exception) -> bool:
-    from place_search.core.errors import PlaceSearchError  # 0.2 s that --help need not wait for
-
-    return isinstance(error, PlaceSearchError)
 
 
 def main() -> None:
