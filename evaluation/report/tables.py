@@ -28,6 +28,24 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
     ]
 
 
+def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
+    """What a reader needs to measure the same again: what it is called, and what it was."""
+    settings = report.settings
+    radius = settings.get("radius_m")
+    verified = f"the first {settings['candidates']}" if settings.get("verify") else "no"
+    return [
+        ("Program", f"place-search {report.version}"),
+        ("Date", report.date),
+        ("Model", f"{report.model}, fingerprint {report.fingerprint}"),
+        ("Precision", report.precision),
+        ("Dimensions", str(settings.get("dims", ""))),
+        ("Photos", f"{truth.name}: {report.queries} queries, {report.database} in the database"),
+        ("Protocol", report.protocol),
+        ("Right within", "what the truth lists" if radius is None else f"{radius:g} m"),
+        ("Ranked by geometry", verified),
+    ]
+
+
 def _title(kind: str, note: str) -> str:
     return f"{kind} %" + (f" ({note})" if note else "")
 
@@ -50,6 +68,8 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
         f"|{'---:|' * len(head)}",
         *(f"| {' | '.join(row)} |" for row in rows),
         *(f"\n{warning}" for warning in report.warnings),
+        "",
+        *(f"- {what}: {value}" for what, value in facts(truth, report)),
     ]
     return "\n".join(lines) + "\n"
 
