@@ -3,10 +3,12 @@
 #   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
 #   INDEX   folder of the index            MODEL  id under weights/, or a model folder
 #   SPLIT   truth to evaluate on (.csv, .mat, .npz), its photos under DATA   PORT  of the server
+#   DATABASE  with SPLIT=….csv: the photos to search, a folder or CSV (all of DATA)
 DATA ?=
 INDEX ?= indexes/places
 MODEL ?= lite0-netvlad
 SPLIT ?=
+DATABASE ?= $(DATA)
 PORT ?= 8000
 
 VENV := .venv
@@ -32,7 +34,8 @@ COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 help:
 	@echo 'make demo             fetch photos of real places, index and serve them'
 	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
-	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
+	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own:'
+	@echo '                      all photos of DIR are searched, or those of DATABASE=DIR/places'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make check            a minute: lint, types, and the tests that need no torch or browser'
 	@echo 'make test             lint, then all tests     make lint    ruff, mypy and tsc'
@@ -64,7 +67,7 @@ ifeq ($(SPLIT),)
 	@exec $(RUN) demo --no-serve --model '$(MODEL)'
 else
 	@test -n '$(DATA)' || { echo 'Say where the photos are: make eval SPLIT=$(SPLIT) DATA=FOLDER' >&2; exit 2; }
-	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
 endif
 
 doctor: $(SERVES)
