@@ -120,7 +120,7 @@ def evaluate(
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
         description=rules.description,
-        runtime=model.in_words,
+        runtime=model.in_short,
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=model.fingerprint,

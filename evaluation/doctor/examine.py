@@ -112,6 +112,7 @@ class _Examination:
             plan=self.plan,
             problems=tuple(self.problems),
             notes=tuple(self.notes),
+            runtime="" if self.model is None else self.model.in_words,
         )
 
     def _add_error(self, code: str, example: object, error: PlaceSearchError) -> None:

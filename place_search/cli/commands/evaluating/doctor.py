@@ -101,6 +101,8 @@ def _print(told: "Diagnosis") -> None:
         OUT.print(text, style=style, markup=False, soft_wrap=True)
 
     line(f"{told.queries} queries, {told.database} database photos, model {told.model}")
+    if told.runtime:
+        line(f"The model runs in {told.runtime}")
     if told.chance is not None:
         shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in told.chance.items())
         line(
