@@ -26,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 # Coverage of all test runs of `make test` together, tests in other processes included.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
-.PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
+.PHONY: help setup demo say-demo index serve eval doctor check check-lint check-types check-tests
 .PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
 .PHONY: soak fuzz screenshots weights clean
 .DEFAULT_GOAL := help
@@ -52,8 +52,12 @@ help:
 
 setup: $(ALL)
 
-demo: $(SERVES)
+demo: say-demo $(SERVES)
 	@exec $(RUN) demo --port $(PORT) --model '$(MODEL)'
+
+say-demo:
+	@echo 'The demo: install place-search into $(VENV) where it is not (some minutes, once), fetch photos'
+	@echo 'of real places (54 MB, once), index and measure them, serve them on port $(PORT) until Ctrl-C.'
 
 index: $(SERVES)
 	@test -n '$(DATA)' || { echo 'Say which photos: make index DATA=FOLDER' >&2; exit 2; }
