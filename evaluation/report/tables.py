@@ -1,9 +1,8 @@
 """The report's tables: Recall@N as Markdown and CSV, and a CSV line for each query."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
+from place_search.core.tables import table_text
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -77,7 +76,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
 def recall_csv(report: EvalReport) -> str:
     """The same table as CSV."""
     head, rows = recall_rows(report)
-    return _csv([head, *rows])
+    return table_text([head, *rows])
 
 
 def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
@@ -95,10 +94,4 @@ def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Query
                 str(len(report.positives[outcome.query])),
             ]
         )
-    return _csv(lines)
-
-
-def _csv(lines: list[list[str]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(lines)
-    return out.getvalue()
+    return table_text(lines)
