@@ -19,7 +19,11 @@ from place_search.models.verify import MIN_PARITY
 
 
 def require_free(out: Path) -> None:
-    """Raise `ModelError` where `out` exists: a model is never overwritten."""
+    """Raise `ModelError` where `out` exists, as no model is overwritten, or cannot be in a card."""
+    try:
+        str(out).encode()
+    except UnicodeEncodeError:
+        raise ModelError(f"The name {out} is not UTF-8; choose another for the model.") from None
     if out.exists():
         raise ModelError(f"{out} exists already; choose another name or delete it.")
 

@@ -56,7 +56,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            write_whole(out / name, text.encode())
+            write_whole(out / name, text.encode(errors="backslashreplace"))
     except OSError as error:
         raise TruthError(
             f"The report cannot be written to {out} ({error.strerror}); name another folder."

@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import FileStamp, replacing, sha256_of
+from place_search.core.files import FileStamp, replacing, sha256_of, utf8_path
 from place_search.indexer.stores.faiss_store import FaissStore, stored_ids
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import tuned
@@ -49,7 +49,8 @@ class FaissBuilder(ABC):
         known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
         if known < card.count and not self.removes:
             return self.build(card, rows, path)
-        index: Any = faiss.read_index(str(old))
+        with utf8_path(old) as name:
+            index: Any = faiss.read_index(name)
         if known < card.count:
             gone = np.setdiff1d(stored_ids(index), rows.place_ids)
             index.remove_ids(faiss.IDSelectorBatch(gone))
@@ -74,9 +75,9 @@ def _numbered(rows: Rows, start: int) -> Iterator[tuple[NDArray[np.float32], NDA
 
 
 def _write(index: Any, path: Path) -> FileStamp:
-    with replacing(path) as part:
+    with replacing(path) as part, utf8_path(part) as name:
         try:
-            faiss.write_index(index, str(part))
+            faiss.write_index(index, name)
         except RuntimeError as error:
             raise _system_error(error) from error
     return FileStamp(sha256_of(path), path.stat().st_size)

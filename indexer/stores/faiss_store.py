@@ -8,6 +8,7 @@ import faiss as _faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import utf8_path
 from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
@@ -31,7 +32,8 @@ class FaissStore(SnapshotStore):
         """
         try:
             # Mapped, not copied: opening is quick, and readers of one index share its memory.
-            self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            with utf8_path(path) as name:
+                self._index: Any = faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise IndexFormatError(
                 f"{path} is not a FAISS index that this version reads; index the photos again."

@@ -43,6 +43,21 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def utf8_path(path: Path) -> Iterator[str]:
+    """A path to open the file by, for libraries that take names for UTF-8 text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{descriptor}/{path.name}"
+        finally:
+            os.close(descriptor)
+    else:
+        yield str(path)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

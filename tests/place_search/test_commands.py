@@ -295,3 +295,23 @@ def test_the_processor_is_no_news(run: Run, photos: Path, tmp_path: Path) -> Non
     examined = run("doctor", photos / "places", "--sample", "0")
     assert "The model runs in " in examined.stdout
     assert " Recall@1" in examined.stdout or "this processor" in examined.stdout
+
+
+def test_paths_that_are_not_utf8_hold_an_index_and_a_report(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"odd\xe9")
+    odd.mkdir()
+    for store in ("exact", "hnsw-sq8"):
+        index = odd / store
+        made = run("index", photos / "places.csv", "--out", index, "--store", store)
+        assert made.exit_code == 0, made.output
+        found = run("search", index, photos / "queries" / "1.jpg", "--json")
+        assert json.loads(found.stdout)["results"][0]["name"] == "places/1.jpg"
+        assert run("add", index, photos / "places").exit_code == 0
+        assert run("verify", index).exit_code == 0
+    truth = odd / os.fsdecode(b"\xe9.csv")
+    truth.write_bytes((photos / "truth.csv").read_bytes())
+    shown = run("eval", "--truth", truth, "--root", photos, "--report", odd / "report")
+    assert shown.exit_code == 0, shown.output
+    assert json.loads((odd / "report" / "report.json").read_text("utf-8"))["queries"] == 2

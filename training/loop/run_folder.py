@@ -131,7 +131,7 @@ def data_stamp(places: Places, validation: Places | None) -> str:
     for part in (places, validation):
         if part is None:
             continue
-        together.update("\n".join(part.photos).encode())
+        together.update("\n".join(part.photos).encode(errors="surrogateescape"))
         for rows in (part.queries, part.database, *part.positives):
             together.update(rows.tobytes() + b";")
     return together.hexdigest()[:32]

@@ -112,8 +112,8 @@ def command(
         say(f"Described by {report.model} in {report.runtime}.")
     if truth is not None and database is None:
         say(
-            f"Searched were the {report.database} positives alone; --database DIR searches all "
-            "photos of a folder, as an index would hold."
+            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
+            "all photos of a folder, as an index would hold."
         )
     if report_dir is not None:
         say(f"Report: {report_dir / 'index.html'}")
