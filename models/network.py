@@ -83,24 +83,18 @@ def backbone_names() -> tuple[str, ...]:
 
 def load_backbone(name: str) -> type[Backbone]:
     """The class of a backbone. Raises `ModelError` where there is none of this name."""
-    try:
-        part = load_part(BACKBONES, name.replace("-", "_"))
-    except LookupError:
-        raise ModelError(
-            f"There is no backbone '{name}'; known are {', '.join(backbone_names())}."
-        ) from None
-    backbone: type[Backbone] = part.BACKBONE
+    if name not in backbone_names():
+        raise ModelError(f"There is no backbone '{name}'; known are {', '.join(backbone_names())}.")
+    backbone: type[Backbone] = load_part(BACKBONES, name.replace("-", "_")).BACKBONE
     return backbone
 
 
 def load_aggregation(name: str) -> type[AggregationLayer]:
     """The class of an aggregation. Raises `ModelError` where there is none of this name."""
-    try:
-        part = load_part(AGGREGATIONS, name)
-    except LookupError:
-        known = ", ".join(part_names(AGGREGATIONS))
-        raise ModelError(f"There is no aggregation '{name}'; known are {known}.") from None
-    aggregation: type[AggregationLayer] = part.AGGREGATION
+    known = part_names(AGGREGATIONS)
+    if name not in known:
+        raise ModelError(f"There is no aggregation '{name}'; known are {', '.join(known)}.")
+    aggregation: type[AggregationLayer] = load_part(AGGREGATIONS, name).AGGREGATION
     return aggregation
 
 

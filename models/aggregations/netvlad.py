@@ -24,7 +24,7 @@ class NetVLAD(AggregationLayer):
     name = "netvlad"
 
     def __init__(self, clusters: int, channels: int, *, bias: bool = False) -> None:
-        super().__init__()
+        super().__init__(channels)
         self.assignment = nn.Conv2d(channels, clusters, kernel_size=1, bias=bias)
         self.centroids = nn.Parameter(torch.zeros(clusters, channels))
 

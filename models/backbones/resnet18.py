@@ -20,11 +20,6 @@ class ResNet(Backbone):
         super().__init__()
         self.layers = nn.Sequential(*(getattr(whole, part) for part in PARTS))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, C, ⌈H/16⌉, ⌈W/16⌉)."""
-        y: Tensor = self.layers(x)
-        return y
-
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take weights that are named as torchvision names them: `conv1.weight`, `layer1.0.…`."""
         ours = {}
