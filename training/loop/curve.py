@@ -1,4 +1,4 @@
-"""What a run tells as it goes: a CSV, a picture of it, and TensorBoard's events."""
+"""What a run reports as it goes: a CSV, a picture of it, and TensorBoard's events."""
 
 import csv
 import io
@@ -35,9 +35,8 @@ class Curve:
         self._rows.append([str(step), str(epoch), f"{loss:.9g}", f"{rate:.6g}", "", "", ""])
 
     def add_recall(self, step: int, epoch: int, recall: Mapping[int, float]) -> None:
-        """What a validation found; one that was found before is replaced."""
-        shares = [f"{share:.2f}" for share in recall.values()]
-        row = [str(step), str(epoch), "", "", *shares]
+        """What a validation measured; a row that is there already is not written twice."""
+        row = [str(step), str(epoch), "", "", *(f"{share:.2f}" for share in recall.values())]
         if row not in self._rows:
             self._rows.append(row)
 
