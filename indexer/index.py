@@ -20,15 +20,7 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import Model
 
-_COLUMNS = (
-    "name",
-    "path",
-    "zone",
-    "latitude",
-    "longitude",
-    "easting",
-    "northing",
-)
+_COLUMNS = ("name", "path", "zone", "latitude", "longitude", "easting", "northing")
 
 
 class Index:

@@ -6,11 +6,9 @@ from place_search.models.card import (
     LocalFeatures,
     ModelCard,
     Recall,
-    Source,
     read_card,
     write_card,
 )
-from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError, VocabularyError
 from place_search.models.local_features import (
     CODE_BITS,
@@ -21,15 +19,8 @@ from place_search.models.local_features import (
     project_cells,
 )
 from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
-from place_search.models.precision import (
-    AskedPrecision,
-    Precision,
-    PrecisionRecall,
-    Quantization,
-    int8_instructions,
-    int8_saturates,
-)
-from place_search.models.runtimes.base import Embedding, Mode, Runtime
+from place_search.models.precision import AskedPrecision, Precision, PrecisionRecall
+from place_search.models.runtimes.base import Embedding
 
 __all__ = [
     "CODE_BITS",
@@ -40,24 +31,17 @@ __all__ = [
     "Calibration",
     "Embedding",
     "LocalFeatures",
-    "Mode",
     "Model",
     "ModelCard",
     "ModelError",
     "Precision",
     "PrecisionRecall",
-    "Quantization",
     "Recall",
-    "Runtime",
-    "Source",
     "VocabularyError",
-    "choose_precision",
     "decode_codes",
     "encode_cells",
     "encode_grid",
     "find_model",
-    "int8_instructions",
-    "int8_saturates",
     "open_model",
     "project_cells",
     "read_card",

@@ -17,7 +17,9 @@ from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
+from place_search.photos import Photo, decode_photo
+from place_search.photos.decoding import MAX_PIXELS
+from place_search.photos.preprocessing import resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 

@@ -146,14 +146,14 @@ def _pooling(operations: Sequence[Any]) -> list[str]:
     """The names of all that the cells go through: what hangs on the input of the first L2 norm."""
     norm = next(op for op in operations if "ReduceL2" in op.get_type_name())
     waiting = [norm.input(0).get_source_output()]
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     while waiting:
         for target in waiting.pop().get_target_inputs():
             node = target.get_node()
-            if node.get_friendly_name() not in found:
-                found[node.get_friendly_name()] = None
+            if node.get_friendly_name() not in names:
+                names[node.get_friendly_name()] = None
                 waiting.extend(node.outputs())
-    return list(found)
+    return list(names)
 
 
 @contextmanager

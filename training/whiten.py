@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from place_search.core.progress import Progress
 from place_search.indexer import (
-    Progress,
     build_index,
     holds_index,
     open_index,

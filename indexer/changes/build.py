@@ -1,7 +1,6 @@
 """Building an index: photos in, a whole index out, or nothing that opens."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.version_builder import (
+    Outcome,
     ShardWorkers,
     VersionBuilder,
     VersionSpec,
@@ -25,7 +25,6 @@ from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import (
     Header,
     Journal,
-    PhotoEntries,
     Plan,
     cut,
     shard_photos,
@@ -121,7 +120,8 @@ def build_index(
                 journal = Journal(out)
                 if _was_committed(draft, old, journal):
                     finish(out, old, journal)
-                    return _report(out, old, list(old.skipped), len(source.photos), clock, started)
+                    done = Outcome(old, list(old.skipped), len(source.photos), [])
+                    return _report(out, done, clock, started)
             outcome = VersionBuilder(
                 out,
                 draft,
@@ -132,15 +132,7 @@ def build_index(
                 clock=clock,
                 workers=workers,
             ).run(decoders)
-            return _report(
-                out,
-                outcome.manifest,
-                outcome.skipped,
-                outcome.reused,
-                clock,
-                started,
-                outcome.notes,
-            )
+            return _report(out, outcome, clock, started)
 
 
 def _draft(
@@ -156,7 +148,7 @@ def _draft(
     parts = cut(range(len(photos)), per_shard)
     return VersionSpec(
         request=f"index {store.requested}{'' if cells else ' without cells'}{model.limit_in_words}",
-        plan=Plan(first_free_number(old), parts, PhotoEntries(photos)),
+        plan=Plan(first_free_number(old), parts, photos),
         model_entry=model_entry(model),
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
@@ -178,28 +170,21 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     )
 
 
-def _report(
-    out: Path,
-    manifest: Manifest,
-    skipped: list[Skipped],
-    reused: int,
-    clock: StageClock,
-    started: float,
-    notes: Sequence[PhotoNote] = (),
-) -> BuildReport:
+def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> BuildReport:
+    manifest = outcome.manifest
     paths = {name: out / name for name in manifest.files}
     contents = Contents(manifest, paths, ("content", "name", *POSITION_COLUMNS))
     table = contents.table
     duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
-        manifest.index_id,
-        manifest.places,
-        skipped,
-        reused,
-        seconds,
-        duplicates,
-        manifest,
-        contents.count_positions(),
-        list(notes),
+        index_id=manifest.index_id,
+        places=manifest.places,
+        skipped=outcome.skipped,
+        reused=outcome.reused,
+        seconds=seconds,
+        duplicates=duplicates,
+        manifest=manifest,
+        positioned=contents.count_positions(),
+        notes=outcome.notes,
     )

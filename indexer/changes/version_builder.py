@@ -126,7 +126,6 @@ class ShardWorkers(Protocol):
         self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
     ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes."""
-        ...
 
 
 class VersionBuilder:
@@ -188,16 +187,12 @@ class VersionBuilder:
         """Make the shards that are missing, each as soon as its photos are embedded."""
         plan = self.draft.plan
         self.progress("embed", reused, plan.places)
-        missing = [
-            index
-            for index in range(len(plan))
-            if plan.first_number + index not in self.journal.finished
-        ]
+        done = self.journal.finished
+        missing = [at for at in range(len(plan)) if plan.first_number + at not in done]
         if self.workers is not None:
             self._have_made(self.workers, missing, reused)
             return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
-
         root = Path(self.draft.source["root"])
         embedded = (
             _nothing()
@@ -211,7 +206,7 @@ class VersionBuilder:
                 keep_cells=self.draft.cells,
             )
         )
-        done = reused
+        places = reused
         with closing(embedded) as results:
             for index in missing:
                 rows: list[Row] = []
@@ -225,10 +220,10 @@ class VersionBuilder:
                         skipped.append(made)
                     else:
                         rows.append(made)
-                    done += 1
-                    self.progress("embed", done, plan.places)
+                    places += 1
+                    self.progress("embed", places, plan.places)
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
-                shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
+                shard, inputs = waiting.pop(index) if index in waiting else self._planned(index)
                 self._write_shard(shard, inputs, rows, skipped)
 
     def _photos(
@@ -236,10 +231,9 @@ class VersionBuilder:
     ) -> Iterator[tuple[int, PlacePhoto]]:
         """The photos to embed for the missing shards, which `waiting` gets with their inputs."""
         for index in missing:
-            shard = self.draft.plan.shard(index)
             # Before the photos are read: one that changes while they are is then noticed.
-            waiting[index] = (shard, shard.inputs())
-            for entry in shard.entries:
+            waiting[index] = planned = self._planned(index)
+            for entry in planned[0].entries:
                 if entry.photo is not None and entry.copied is None:
                     yield entry.place_id, entry.photo
 
@@ -252,7 +246,8 @@ class VersionBuilder:
             done += finished.places + len(finished.skipped)
             self.progress("embed", done, self.draft.plan.places)
 
-    def _unread(self, index: int) -> tuple[ShardPlan, str]:
+    def _planned(self, index: int) -> tuple[ShardPlan, str]:
+        """A shard to make, with the hash of what it is made of."""
         shard = self.draft.plan.shard(index)
         return shard, shard.inputs()
 
@@ -355,9 +350,9 @@ class VersionBuilder:
 
     def _joined(self) -> Path | None:
         """The joined dataset of the version that shards are kept of, if it is whole."""
-        told = self.old is not None and self.old.cells and self.draft.kept
-        stamp = self.old.files.get(JOINED) if self.old and told else None
-        path = self.folder / JOINED
+        if self.old is None or not (self.old.cells and self.draft.kept):
+            return None
+        path, stamp = self.folder / JOINED, self.old.files.get(JOINED)
         return path if stamp is not None and is_stamped(path, stamp) else None
 
     def _kept_files(self) -> dict[str, FileStamp]:
@@ -377,11 +372,8 @@ class VersionBuilder:
 
     def _rows(self, names: Sequence[str]) -> ShardRows:
         """The rows of the new version."""
-        known = dict(
-            zip(self.contents.manifest.shards, self.contents.shards, strict=True)
-            if self.contents
-            else ()
-        )
+        old = self.contents
+        known = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
         shards = [
             known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
             for name in names

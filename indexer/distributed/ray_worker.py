@@ -1,18 +1,18 @@
 """What runs on the nodes of a Ray cluster: a shard's photos are embedded, then it is written."""
 
 import atexit
-import hashlib
 import json
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import stamp_of, write_whole
 from place_search.indexer.distributed.staging import ObjectStoreStaging
 from place_search.indexer.errors import ModelMismatchError
 from place_search.indexer.pipeline import StageClock, embed_photos, stored_path
@@ -122,7 +122,8 @@ def write_shard(item: Item, *, folder: str, exchange: str, kind: str) -> Item:
     files = {shard_name(number): item["shard"], thumbnails_name(number): item["thumbnails"]}
     if not item["shard"]:
         files = {}
-    done = replace(read_finished(table), files={name: _stamp(data) for name, data in files.items()})
+    stamps = {name: stamp_of(content) for name, content in files.items()}
+    done = replace(read_finished(table), files=stamps)
     if exchange:
         ObjectStoreStaging(exchange).put_shard(done, files, kind)
     else:
@@ -137,12 +138,7 @@ def ship_model(model: Model) -> OpenModel:
     assert folder is not None  # noqa: S101 - it was opened from there
     files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
     dims = model.card.dims if model.card.cropped else None
-    precision, max_pixels = model.card.precision, model.max_pixels
-
-    def opened() -> Model:
-        return _open(files, dims, precision, max_pixels)
-
-    return opened
+    return partial(_open, files, dims, model.card.precision, model.max_pixels)
 
 
 def _open(
@@ -157,7 +153,3 @@ def _open(
     opened = open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
     opened.max_pixels = max_pixels
     return opened
-
-
-def _stamp(content: bytes) -> FileStamp:
-    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))

@@ -47,11 +47,11 @@ class PhotoFiles:
         """The folder that is meant, each part of its path as the disk spells it."""
         if (self.root / path).is_dir():
             return path.as_posix()
-        found = PurePosixPath()
+        folder = PurePosixPath()
         for part in path.parts:
-            known = self._list(found.as_posix()).folders
-            found /= part if part in known.values() else known.get(_key(part), part)
-        return found.as_posix()
+            known = self._list(folder.as_posix()).folders
+            folder /= part if part in known.values() else known.get(_key(part), part)
+        return folder.as_posix()
 
     def _list(self, folder: str) -> _Folder:
         if folder not in self._folders:

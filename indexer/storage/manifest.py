@@ -149,8 +149,8 @@ def is_fixed_name(name: str) -> bool:
 
 def number_of(name: str) -> int | None:
     """The number of a shard or of a pack of thumbnails; None for any other file of an index."""
-    found = _NUMBERED.fullmatch(name)
-    return int(found[1]) if found else None
+    match = _NUMBERED.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def content_id(

@@ -5,7 +5,7 @@ stored contiguously: a reader finds row i of `descriptors` at a known offset.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,24 +124,21 @@ def thumbnails_image(rows: Sequence[Row]) -> memoryview:
 
 def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """The small columns of these rows."""
-    table: dict[str, NDArray[Any]] = {
-        "place_id": _column(row.place_id for row in rows),
-        "width": _column(row.width for row in rows),
-        "height": _column(row.height for row in rows),
-        "size": _column(row.size for row in rows),
-        "mtime_ns": _column(row.mtime_ns for row in rows),
-        "latitude": _column(row.position.latitude if row.position else np.nan for row in rows),
-        "longitude": _column(row.position.longitude if row.position else np.nan for row in rows),
-        "easting": _column(row.utm.easting if row.utm else np.nan for row in rows),
-        "northing": _column(row.utm.northing if row.utm else np.nan for row in rows),
+    nowhere = np.nan, np.nan
+    degrees = np.array([row.position or nowhere for row in rows], np.float64)
+    metres = np.array([row.utm[:2] if row.utm else nowhere for row in rows], np.float64)
+    plain = ("place_id", "width", "height", "size", "mtime_ns")
+    return {
+        **{key: np.array([getattr(row, key) for row in rows], NUMBERS[key]) for key in plain},
+        "latitude": degrees[:, 0],
+        "longitude": degrees[:, 1],
+        "easting": metres[:, 0],
+        "northing": metres[:, 1],
         "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
         "name": _texts([row.name for row in rows]),
         "path": _texts([row.path for row in rows]),
     }
-    for key, kind in NUMBERS.items():
-        table[key] = table[key].astype(kind)
-    return table
 
 
 def joined_image(
@@ -210,10 +207,6 @@ def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) 
     h5py.h5d.create(
         file.id, key.encode(), h5py.h5t.py_create(kind, logical=True), space, properties
     )
-
-
-def _column(values: Iterable[float]) -> NDArray[Any]:
-    return np.array(list(values))
 
 
 def _texts(values: Sequence[str]) -> NDArray[Any]:

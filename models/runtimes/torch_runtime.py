@@ -85,8 +85,8 @@ class TorchRuntime:
         self, waiting: list[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         if waiting:
-            found = self._run([pixels for _, pixels in waiting])
-            yield from zip((key for key, _ in waiting), found, strict=True)
+            embeddings = self._run([pixels for _, pixels in waiting])
+            yield from zip((key for key, _ in waiting), embeddings, strict=True)
 
     @torch.inference_mode()
     def _run(self, pictures: list[NDArray[np.uint8]]) -> list[Embedding]:

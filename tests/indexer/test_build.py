@@ -28,7 +28,7 @@ from place_search.indexer import (
     open_source,
 )
 from place_search.indexer.sources.photo_list import PhotoList
-from place_search.indexer.storage.plan import PhotoEntries, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Plan, cut, shard_photos
 from place_search.models import Model
 
 
@@ -148,7 +148,7 @@ def test_plans_cut_photos_in_order(count: int, size: int, first: int) -> None:
     photos = PhotoList(Path("/photos"))
     for number in range(count):
         photos.append(f"{number}.jpg")
-    plan = Plan(first, cut(range(count), size), PhotoEntries(photos))
+    plan = Plan(first, cut(range(count), size), photos)
     shards = list(plan)
 
     entries = [entry for shard in shards for entry in shard.entries]

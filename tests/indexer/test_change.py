@@ -14,7 +14,6 @@ import pytest
 
 from place_search.indexer import (
     ChangeReport,
-    Duplicate,
     Index,
     IndexFormatError,
     IndexWriteError,
@@ -23,13 +22,13 @@ from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
-    current_index_id,
     open_index,
     open_source,
     remove_places,
     sync_photos,
 )
-from place_search.indexer.storage.manifest import signed
+from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.storage.manifest import current_index_id, signed
 from place_search.models import Model
 
 Render = Callable[..., Path]

@@ -19,10 +19,10 @@ from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     UnknownPlaceError,
-    exact_search,
     open_index,
 )
 from place_search.indexer.storage.manifest import signed
+from place_search.indexer.stores.vectors import exact_search
 from place_search.models import Model, encode_cells
 
 

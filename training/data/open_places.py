@@ -17,7 +17,8 @@ from place_search.evaluation import (
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
-from place_search.indexer import is_split, open_source
+from place_search.indexer import open_source
+from place_search.indexer.sources.split import is_split
 from place_search.training.data.label_lists import columns_of, read_labels
 from place_search.training.data.places import NONE, Places, make_places
 from place_search.training.errors import TrainingError
