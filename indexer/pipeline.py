@@ -69,12 +69,12 @@ def embed_photos(
     clock: StageClock,
     *,
     decoders: int = DECODERS,
-    keep_cells: bool = True,
+    keep_local_features: bool = True,
 ) -> Generator[tuple[int, Row | Skipped], None, None]:
     """Embed photos under `root`, numbered in ascending order, which becomes their place id.
 
     What comes out has the numbers and the order of what went in; a photo that cannot be read or
-    understood comes out as `Skipped`. Unless `keep_cells`, rows have no cells.
+    understood comes out as `Skipped`. Unless `keep_local_features`, rows have none.
 
     Raises:
         SourceError: the trouble is not the photo's own, as when a disk fails.
@@ -88,7 +88,7 @@ def embed_photos(
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
             if np.isfinite(descriptor).all():
-                codes, grid = encode_grid(local if keep_cells else None)
+                codes, grid = encode_grid(local if keep_local_features else None)
                 position, utm = both_positions(row.position, row.utm)
                 described = replace(row, descriptor=descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)

@@ -14,9 +14,9 @@ from place_search.models.local_features import (
     CODE_BITS,
     CODE_BYTES,
     decode_codes,
-    encode_cells,
+    encode_features,
     encode_grid,
-    project_cells,
+    project_features,
 )
 from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
 from place_search.models.precision import AskedPrecision, Precision, PrecisionRecall
@@ -39,11 +39,11 @@ __all__ = [
     "Recall",
     "VocabularyError",
     "decode_codes",
-    "encode_cells",
+    "encode_features",
     "encode_grid",
     "find_model",
     "open_model",
-    "project_cells",
+    "project_features",
     "read_card",
     "weights_folder",
     "write_card",

@@ -58,22 +58,22 @@ class Network(nn.Module):
             return None
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
-    def cells(self, photos: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised cells."""
+    def extract(self, photos: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised local features."""
         x = (photos.float() - self.pixel_mean) * self.pixel_scale
         return functional.normalize(self.backbone(x.permute(0, 3, 1, 2)), dim=1)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
-        cells = self.cells(photos)
-        descriptors: Tensor = self.pool(cells)
+        local = self.extract(photos)
+        descriptors: Tensor = self.pool(local)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
         if not self.gives_local:
             return (descriptors,)
         if self.cell_step > 1:
-            cells = functional.avg_pool2d(cells, self.cell_step)
-        return descriptors, cells.permute(0, 2, 3, 1) - self.cell_mean
+            local = functional.avg_pool2d(local, self.cell_step)
+        return descriptors, local.permute(0, 2, 3, 1) - self.cell_mean
 
 
 def backbone_names() -> tuple[str, ...]:

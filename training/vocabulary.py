@@ -48,7 +48,7 @@ def sample_local_features(
             continue
         pixels = torch.tensor(resize_photo(photo, preprocessing))
         with torch.inference_mode():
-            local = network.cells(pixels[None])[0].flatten(1).T.numpy()
+            local = network.extract(pixels[None])[0].flatten(1).T.numpy()
         chosen = random.choice(len(local), min(FEATURES_A_PHOTO, len(local)), replace=False)
         yield local[chosen]
 

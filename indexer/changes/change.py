@@ -21,7 +21,7 @@ from place_search.indexer.changes.version_builder import (
     first_free_number,
 )
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
@@ -123,12 +123,10 @@ class Change:
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
-            cells=self.manifest.cells,
+            local_features=self.manifest.local_features,
         )
 
-    def commit(
-        self, draft: VersionSpec, model: Model | None = None, decoders: int = DECODERS
-    ) -> Outcome:
+    def commit(self, draft: VersionSpec, model: Model | None = None) -> Outcome:
         """Make the next version, and go on from there."""
         outcome = VersionBuilder(
             self.folder,
@@ -138,7 +136,7 @@ class Change:
             model=model,
             progress=self.progress,
             clock=self.clock,
-        ).run(decoders)
+        ).run()
         self.manifest = outcome.manifest
         self._contents = None
         return outcome

@@ -15,7 +15,7 @@ from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
-from place_search.indexer.pipeline import DECODERS, skipped_name, stored_path
+from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
@@ -25,12 +25,7 @@ from place_search.models import Model
 
 
 def add_photos(
-    folder: Path,
-    source: Source,
-    model: Model,
-    *,
-    progress: Progress | None = None,
-    decoders: int = DECODERS,
+    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
 ) -> ChangeReport:
     """Add the photos of a source that an index lacks, and take up those that have changed.
 
@@ -44,16 +39,11 @@ def add_photos(
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, decoders, sync=False)
+        return _update(change, source, model, sync=False)
 
 
 def sync_photos(
-    folder: Path,
-    source: Source,
-    model: Model,
-    *,
-    progress: Progress | None = None,
-    decoders: int = DECODERS,
+    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
 ) -> ChangeReport:
     """Make an index hold the photos of a source, all of them and no others.
 
@@ -67,12 +57,10 @@ def sync_photos(
         name, reason = source.unlisted[0]
         raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, decoders, sync=True)
+        return _update(change, source, model, sync=True)
 
 
-def _update(
-    change: Change, source: Source, model: Model, decoders: int, *, sync: bool
-) -> ChangeReport:
+def _update(change: Change, source: Source, model: Model, *, sync: bool) -> ChangeReport:
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
@@ -99,7 +87,7 @@ def _update(
             removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
             skipped=left_out,
         )
-        outcome = change.commit(draft, model, decoders)
+        outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
     else:

@@ -22,7 +22,6 @@ from place_search.indexer.changes.version_builder import (
 )
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
-from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
@@ -243,20 +242,14 @@ def _mend(
         removed=np.intersect1d(manifest.removed_ids, stored),
         skipped=manifest.skipped,
         base=manifest.index_id,
-        cells=manifest.cells,
+        local_features=manifest.local_features,
     )
     opened = None
     if parts:
         opened = model()
         check_model(opened, manifest, folder)
     outcome = VersionBuilder(
-        folder,
-        draft,
-        old=manifest,
-        contents=contents,
-        model=opened,
-        progress=progress,
-        clock=StageClock(),
+        folder, draft, old=manifest, contents=contents, model=opened, progress=progress
     ).run()
     return sorted(bad), [*lost, *outcome.skipped]
 

@@ -59,7 +59,7 @@ class Manifest:
     next_place_id: int
     tombstones: str = ""
     skipped: Sequence[Skipped] = ()
-    cells: bool = True
+    local_features: bool = True
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -120,7 +120,7 @@ class Manifest:
             "next_place_id": self.next_place_id,
             "source": dict(self.source),
             "store": dict(self.store),
-            "cells": self.cells,
+            "cells": self.local_features,
             "skipped": [skipped._asdict() for skipped in self.skipped],
             "shards": list(self.shards),
             "tombstones": self.tombstones,
@@ -235,17 +235,14 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         # Version 1 had no checksum of its own.
-        if (version != 1 or "sha256" in table) and not _is_whole(table, content):
+        rest = {key: value for key, value in table.items() if key != "sha256"}
+        if (version != 1 or "sha256" in table) and signed(rest) != content:
             raise ValueError(MANIFEST)
         return _parse(table)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise IndexFormatError(
             f"{path} is damaged; make the index again in an empty folder."
         ) from None
-
-
-def _is_whole(table: dict[str, Any], content: bytes) -> bool:
-    return signed({key: value for key, value in table.items() if key != "sha256"}) == content
 
 
 def _parse(table: dict[str, Any]) -> Manifest:
@@ -272,7 +269,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
         places=int(table["counts"]["places"]),
         next_place_id=int(table["next_place_id"]),
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
-        cells=bool(table.get("cells", True)),
+        local_features=bool(table.get("cells", True)),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)

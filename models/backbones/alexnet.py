@@ -12,7 +12,7 @@ class AlexNet(Backbone):
     """(N, 3, H, W) normalised photos to (N, 256, h, w) features.
 
     Its first layer and its poolings drop what does not fill a window, so that 480 × 640 pixels
-    give 29 × 39 cells: one every 16 pixels, from pixel 31 on.
+    give 29 × 39 features: one every 16 pixels, from pixel 31 on.
     """
 
     channels = 256

@@ -1,4 +1,4 @@
-"""ResNet to the end of its third stage (He et al., CVPR 2016), where cells are 16 pixels apart."""
+"""ResNet to the end of its third stage (He et al., CVPR 2016), one feature every 16 pixels."""
 
 from collections.abc import Mapping
 

@@ -37,8 +37,8 @@ class HalfPrecision(nn.Module):
     def forward(self, photos: Tensor) -> Tensor:
         """As the backbone: (N, 3, H, W) to (N, C, h, w) float32."""
         with torch.autocast(self.device, dtype=torch.float16):
-            cells: Tensor = self.backbone(photos)
-        return cells.float()
+            features: Tensor = self.backbone(photos)
+        return features.float()
 
 
 class TorchRuntime:

@@ -83,7 +83,7 @@ def test_the_joined_dataset_is_the_index(photos: Path, tmp_path: Path, model: Mo
             joined["descriptors"], np.concatenate(list(index.descriptors().chunks()))
         )
         for row, place in enumerate(index.places()):
-            codes, (height, width) = index.cells(place.place_id)
+            codes, (height, width) = index.codes(place.place_id)
             assert joined["name"].asstr()[row] == place.name
             np.testing.assert_array_equal(joined["cells"][row, : height * width], codes)
             assert joined["grid"][row].tolist() == [height, width]
@@ -205,7 +205,7 @@ def test_a_rebuild_deletes_only_its_own(photos: Path, tmp_path: Path, model: Mod
 def _everything(index: Index) -> list[object]:
     rows = np.concatenate(list(index.descriptors().chunks()))
     return [
-        (place, index.thumbnail(i), index.cells(i)[0].tobytes(), index.search(row, 3))
+        (place, index.thumbnail(i), index.codes(i)[0].tobytes(), index.search(row, 3))
         for i, place, row in zip(index.place_ids, index.places(), rows, strict=True)
     ]
 

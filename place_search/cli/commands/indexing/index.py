@@ -87,7 +87,7 @@ def command(
                 opened,
                 store=store,
                 uri=where,
-                cells=cells,
+                local_features=cells,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
