@@ -1,11 +1,6 @@
 """A file or bytes → an upright RGB photo, and what it says of where it was taken."""
 
-from place_search.photos.decoding import (
-    EXTENSIONS,
-    UPLOADS,
-    decode_photo,
-    read_position,
-)
+from place_search.photos.decoding import EXTENSIONS, UPLOADS, decode_photo, read_position
 from place_search.photos.errors import (
     OversizedPhotoError,
     PhotoError,

@@ -12,11 +12,7 @@ from place_search.models.folder import require_free, write_model
 from place_search.photos import Preprocessing
 from place_search.training.data.open_places import open_places
 from place_search.training.pretrained import imagenet_network
-from place_search.training.vocabulary import (
-    apply_vocabulary,
-    fit_vocabulary,
-    sample_local_features,
-)
+from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_local_features
 
 
 def cluster(

@@ -42,7 +42,7 @@ from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 
-class Problem(NamedTuple):
+class Defect(NamedTuple):
     """What is wrong with a file of an index."""
 
     file: str
@@ -61,7 +61,7 @@ class VerifyReport:
     places: int
     files: int
     bytes: int
-    problems: list[Problem]
+    problems: list[Defect]
     repaired: list[str] = field(default_factory=list)
     lost: list[Skipped] = field(default_factory=list)
 
@@ -132,7 +132,7 @@ def repair_index(
         return replace(after, problems=report.problems, repaired=repaired, lost=lost)
 
 
-def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Problem]:
+def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
     """Everything that is wrong; what follows from something else is not listed."""
     broken = False
     done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
@@ -141,10 +141,10 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         path = _path(folder, manifest, name)
         if not path.is_file():
             broken = True
-            yield Problem(name, "is missing")
+            yield Defect(name, "is missing")
         elif not is_stamped(path, stamp):
             broken = True
-            yield Problem(name, "is damaged: its checksum does not hold")
+            yield Defect(name, "is damaged: its checksum does not hold")
         done += stamp.bytes
         progress("verify", done, total)
     if broken:
@@ -155,9 +155,9 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         contents.check()
         yield from _inside(contents, paths)
         for reason in _store_problems(Index(folder, manifest)):
-            yield Problem(manifest.store_file, f"does not fit the shards: {reason}")
+            yield Defect(manifest.store_file, f"does not fit the shards: {reason}")
     except IndexFormatError as error:
-        yield Problem(MANIFEST, f"does not fit its files: {error}")
+        yield Defect(MANIFEST, f"does not fit its files: {error}")
 
 
 def _store_problems(index: Index) -> list[str]:
@@ -167,7 +167,7 @@ def _store_problems(index: Index) -> list[str]:
         return [str(error)]
 
 
-def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
+def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
     """What is wrong inside of files that are what they were when they were written."""
     manifest = contents.manifest
     start = 0
@@ -179,17 +179,17 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
         shard.read_into(rows, "descriptors", 0)
         norms = np.linalg.norm(rows, axis=1)
         if not (np.abs(norms - 1) < 1e-3).all():
-            yield Problem(name, "holds descriptors that are not of norm 1")
+            yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.tables["offset"]
         if len(offsets) != count + 1 or (np.diff(offsets) < 0).any():
-            yield Problem(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
+            yield Defect(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
         start += count
     with h5py.File(paths[JOINED], "r", locking=False) as joined:
         ids = np.asarray(joined["place_id"][()])
         if not np.array_equal(ids, contents.rows.stored_ids):
-            yield Problem(JOINED, "does not show the places of the shards")
+            yield Defect(JOINED, "does not show the places of the shards")
         if "removed" in joined and not np.array_equal(joined["removed"][()], contents.rows.removed):
-            yield Problem(JOINED, "does not show which places are removed")
+            yield Defect(JOINED, "does not show which places are removed")
 
 
 def _path(folder: Path, manifest: Manifest, name: str) -> Path:
@@ -203,7 +203,7 @@ def _path(folder: Path, manifest: Manifest, name: str) -> Path:
 def _mend(
     folder: Path,
     manifest: Manifest,
-    problems: list[Problem],
+    problems: list[Defect],
     model: Callable[[], Model],
     progress: Progress,
 ) -> tuple[list[str], list[Skipped]]:

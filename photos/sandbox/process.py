@@ -100,7 +100,7 @@ class _Slot:
         _NUMBER.pack_into(self._number, 0, number)
 
     def take_turn(self, width: int, height: int) -> None:
-        """Wait for the turn of a large photo; whoever has it loses it with its life."""
+        """Wait for the turn of a large photo; a process that dies loses its turn."""
         if width * height <= LARGE_PIXELS:
             return
         deadline = time.monotonic() + TURN_SECONDS

@@ -1,6 +1,6 @@
 """Hard negatives: the photos of other places that a model finds most similar (NetVLAD, §5.2)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
 from place_search.training.data.features import FeatureLoader, Item
@@ -19,7 +20,6 @@ from place_search.training.split_network import Trained, weights_stamp
 
 SHARD_BYTES = 64 << 20
 BATCH = 16
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def mine(
     trained: Trained,
     processes: ProcessGroup,
     folder: Path,
-    progress: Progress | None = None,
+    stage: str = "",
+    progress: Progress = silent,
 ) -> list[TrainingTuple]:
     """Describe what the plan needs, into shards in `folder`, and choose each query's tuple.
 
@@ -90,7 +91,10 @@ def mine(
     stamp = f"{weights_stamp(trained)} {hash(tuple(items))}"
     shards = Shards(folder, stamp, len(items), step)
     shards.fill(
-        lambda part: describe(inputs, trained, items[part.start : part.stop]), processes, progress
+        lambda part: describe(inputs, trained, items[part.start : part.stop]),
+        processes,
+        stage,
+        progress,
     )
     queries = shards.take(np.arange(len(plan))).astype(np.float32)
     similarities = [np.zeros(len(known), dtype=np.float32) for known in candidates]

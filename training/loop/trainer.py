@@ -72,7 +72,7 @@ class Trainer:
         if (run.path / CHECKPOINT).is_file():
             self._restore()
         self._curve = Curve(run.path, self.state.step)
-        self._board = Board(run.path, self.state.step) if processes.is_main else None
+        self._board = Board(run.path, self.state.step, writes=processes.is_main)
 
     def go(self) -> None:
         """Train to the end; the best weights so far are in the run's folder at any time.
@@ -87,8 +87,8 @@ class Trainer:
                 if at.cached is None:
                     at.cached = self._inputs.worth_caching() and self._checks.worth_caching()
                 if at.cached:
-                    self._inputs.cache(lambda *done: self._progress("Describing photos", *done))
-                    self._checks.cache(lambda *done: self._progress("Describing held-out", *done))
+                    self._inputs.cache("Describing photos", self._progress)
+                    self._checks.cache("Describing held-out", self._progress)
                 if not at.first:
                     at.first = at.best = self._validate()
                     self._save_best()
@@ -101,8 +101,7 @@ class Trainer:
         finally:
             self._inputs.close()
             self._checks.close()
-            if self._board is not None:
-                self._board.close()
+            self._board.close()
 
     def load_best(self) -> None:
         """Give the network the weights that found most in validation."""
@@ -140,7 +139,7 @@ class Trainer:
             loss = self._step(batch, features, rate)
             at.done, at.step = at.done + 1, at.step + 1
             self._curve.add_loss(at.step, at.epoch + 1, loss, rate)
-            if self._board is not None and at.step % BOARD_STEPS == 0:
+            if at.step % BOARD_STEPS == 0:
                 self._board.add(at.step, {"loss": loss, "learning rate": rate})
             self._progress(stage, at.done, len(batches))
 
@@ -180,8 +179,7 @@ class Trainer:
         at = self.state
         recall = validate(self._validation, self._config.views, self._checks, self._trained)
         self._curve.add_recall(at.step, at.epoch, recall)
-        if self._board is not None:
-            self._board.add(at.step, {f"recall@{n}": share for n, share in recall.items()})
+        self._board.add(at.step, {f"recall@{n}": share for n, share in recall.items()})
         return {str(n): share for n, share in recall.items()}
 
     def _check_end(self) -> None:
