@@ -10,8 +10,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
 from place_search.photos.errors import (
+    OutOfMemoryError,
     OversizedPhotoError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
@@ -29,7 +31,7 @@ UPLOADS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000
 # A JPEG may announce this many times the limit, if it is decoded at a scale that is within it.
 MAX_SHRINKING = 8
-_JPEG_END = b"\xff\xd9"
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 def decode_photo(
@@ -65,11 +67,13 @@ def decode_photo(
                 if "truncated" not in str(error):
                     raise
                 content = source if isinstance(source, bytes) else source.read_bytes()
-                photo = _decode_without_end(content, *arguments)
+                photo = None
+                if content.startswith(_JPEG_START):
+                    photo = _decode_without_end(content, *arguments)
                 if photo is None:
                     raise
                 return photo
-    except (UnsupportedPhotoError, OversizedPhotoError, UnreadablePhotoError):
+    except PlaceSearchError:  # also those of `before_pixels`
         raise
     except FileNotFoundError:
         raise UnreadablePhotoError(f"{what} does not exist; check the path.") from None
@@ -78,9 +82,7 @@ def decode_photo(
     except PermissionError:
         raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
     except MemoryError:
-        raise OversizedPhotoError(
-            f"{what} needs more memory to decode than there is for it; shrink it first."
-        ) from None
+        raise _out_of_memory(what) from None
     except Image.DecompressionBombError:
         raise OversizedPhotoError(
             f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
@@ -88,9 +90,17 @@ def decode_photo(
     except Exception as error:
         # Pillow's decoders raise SyntaxError, ValueError, TypeError, struct.error and more on
         # malformed files; to a caller they all mean the same.
+        if "memory" in str(error).lower():  # as libheif and libavif say it
+            raise _out_of_memory(what) from None
         raise UnreadablePhotoError(
             f"{what} is truncated or corrupt ({type(error).__name__}); use the original file."
         ) from error
+
+
+def _out_of_memory(what: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"{what} needs more memory to decode than there is for it; shrink it first."
+    )
 
 
 def _decode(
@@ -179,6 +189,9 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
+                # Reading the Exif of a PNG decodes its pixels.
+                limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
+                _check_size(f"{path}", image.size, limit)
                 return photo_position(image, read_exif(image, notes), notes), tuple(notes)
     except Exception:  # a photo that cannot be opened has no position; decoding it says why
         return None, ()
