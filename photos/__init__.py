@@ -6,6 +6,7 @@ from place_search.photos.decoding import (
     UPLOADS,
     decode_photo,
     inspect_position,
+    read_photo,
     read_position,
 )
 from place_search.photos.errors import (
@@ -42,6 +43,7 @@ __all__ = [
     "encode_jpeg",
     "fit_within",
     "inspect_position",
+    "read_photo",
     "read_position",
     "resize_photo",
 ]

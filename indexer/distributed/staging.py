@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
 from place_search.indexer.storage.plan import Finished, read_finished
@@ -48,7 +48,7 @@ class ObjectStoreStaging:
     def _upload(self, named: tuple[str, Path]) -> None:
         name, path = named
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError:
             return
         self._store.pipe_file(f"{self._root}/photos/{name}", content)
