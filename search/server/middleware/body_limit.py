@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from place_search.search.server.middleware.access import client_of
@@ -35,6 +36,8 @@ class BodyLimit:
         self.max_bytes = max_bytes
         self.max_held_bytes = max(max_held_bytes, max_bytes)
         self.seconds = seconds
+        # Nothing of a photo touches the disk: forms are parsed in memory, whatever their size.
+        MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, max_bytes)
         # In the order in which they came.
         self._bodies: dict[_Body, None] = {}
 
