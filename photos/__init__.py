@@ -4,6 +4,8 @@ from place_search.photos.decoding import (
     EXTENSIONS,
     UPLOADS,
     decode_photo,
+    inspect_position,
+    read_photo,
     read_position,
 )
 from place_search.photos.errors import (
@@ -30,5 +32,7 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "inspect_position",
+    "read_photo",
     "read_position",
 ]

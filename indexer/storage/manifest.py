@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
@@ -209,7 +209,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         table = json.loads(content.decode("utf-8"))
     except NotADirectoryError:
         raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None

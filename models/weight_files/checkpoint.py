@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy._core import multiarray
 
+from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
 
 # Recalls are stored as NumPy numbers. These only hold data; both of NumPy's module names occur.
@@ -39,7 +40,7 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             self.start = stream.read(16)
 
     @property
