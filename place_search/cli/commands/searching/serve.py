@@ -28,5 +28,5 @@ def announce(address: str, engine: "Engine") -> None:
     """Say where the server answers."""
     places = engine.index.count
     print_line(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
-    print_line(f"Model: {engine.model.card.id} in {engine.model.in_words}")
+    print_line(f"Model: {engine.model.card.id} in {engine.model.in_short}")
     print_line(f"API: {address}docs   Stop: Ctrl-C")
