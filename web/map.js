@@ -42,7 +42,7 @@ function remember() {
   }
   if (state.place !== null) parts.set('place', `${state.place}`);
   const text = parts.toString().replaceAll('%2C', ',');
-  history.replaceState(null, '', text ? `/map?${text}` : '/map');
+  history.replaceState(null, '', `map${text && `?${text}`}`);
 }
 
 await serverReady();

@@ -27,6 +27,7 @@ from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
 from place_search.search.server.problems import (
@@ -172,6 +173,12 @@ def create_app(
         metrics=service.metrics,
         write=options.log,
         addresses=options.log_addresses,
+    )
+    app.add_middleware(
+        Proxies,
+        routes=routes_of(app),
+        root_path=options.root_path,
+        proxies=options.trusted_proxies,
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -133,8 +133,8 @@ _OF_STATUS = {
 }
 
 _DETAIL_OF_STATUS = {
-    404: "There is nothing at {path}; /docs lists what there is.",
-    405: "{path} does not take {method}; /docs lists what it takes.",
+    404: "There is nothing at {path}; {root_path}/docs lists what there is.",
+    405: "{path} does not take {method}; {root_path}/docs lists what it takes.",
 }
 
 
@@ -190,7 +190,9 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
     if problem is None:
         problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
-    detail = detail.format(path=request.url.path, method=request.method)
+    detail = detail.format(
+        path=request.url.path, method=request.method, root_path=request.scope["root_path"]
+    )
     return problem_response(problem, detail, headers=error.headers)
 
 

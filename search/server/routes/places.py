@@ -41,10 +41,11 @@ def about_index(service: CurrentState) -> IndexReply:
     "/places/{place_id}", summary="One place", responses=documented(UNKNOWN_PLACE, NOT_READY)
 )
 @allows("read")
-def one_place(service: CurrentState, place_id: int) -> PlaceReply:
+def one_place(service: CurrentState, request: Request, place_id: int) -> PlaceReply:
     """Name and position of a place."""
     index = service.engine.index
-    return PlaceReply.model_validate(place_dict(index.place(place_id), index.index_id))
+    place = place_dict(index.place(place_id), index.index_id)
+    return PlaceReply.model_validate(place, context=request.scope["root_path"])
 
 
 @router.get(

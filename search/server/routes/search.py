@@ -68,4 +68,4 @@ async def search_places(
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )
-    return SearchReply.model_validate(found.to_dict())
+    return SearchReply.model_validate(found.to_dict(), context=request.scope["root_path"])

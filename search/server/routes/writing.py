@@ -79,8 +79,9 @@ async def add_place(
         given = Position(latitude, longitude)
         position = None if is_null_island(given) else given
     index_id, place = await service.run_change(request, writer.add, content, position, name)
-    response.headers["Location"] = f"/v1/places/{place.place_id}"
-    return PlaceReply.model_validate(place_dict(place, index_id))
+    root_path = request.scope["root_path"]
+    response.headers["Location"] = f"{root_path}/v1/places/{place.place_id}"
+    return PlaceReply.model_validate(place_dict(place, index_id), context=root_path)
 
 
 @router.delete(
