@@ -1,5 +1,7 @@
 // The HTTP API, as promises that reject with ApiError.
 
+import { authorization, hasKey } from './key.js';
+
 /** @import { Problem, Settings } from './page-types.js' */
 /** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply } from './types.js' */
 
@@ -61,6 +63,7 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
     for (const [field, photo] of Object.entries(photos)) form.append(field, photo, photo.name);
 
     request.open('POST', address);
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable && event.total) onUpload?.(event.loaded / event.total);
     });
@@ -140,6 +143,25 @@ export async function readPhoto({ name, image_url }, signal) {
 }
 
 /**
+ * Show a picture of the server. An image cannot show a key itself.
+ * @param {HTMLImageElement} image
+ * @param {string} address
+ */
+export async function showPicture(image, address) {
+  if (!hasKey()) {
+    image.src = address;
+    return;
+  }
+  try {
+    const picture = URL.createObjectURL(await (await answered(address)).blob());
+    image.addEventListener('load', () => URL.revokeObjectURL(picture), { once: true });
+    image.src = picture;
+  } catch {
+    image.dispatchEvent(new Event('error'));
+  }
+}
+
+/**
  * @param {string} address
  * @param {AbortSignal} [signal]
  * @returns {Promise<unknown>}
@@ -155,7 +177,7 @@ async function read(address, signal) {
 async function answered(address, signal) {
   let response;
   try {
-    response = await fetch(address, { cache: 'no-cache', signal: signal ?? null });
+    response = await fetch(address, { cache: 'no-cache', headers: authorization(), signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(problemOf(0, null, 0));
@@ -189,7 +211,7 @@ async function isAlive() {
  */
 function problemOf(status, body, retryAfter) {
   const { type = '', detail = '' } = /** @type {Record<string, string>} */ (body ?? {});
-  return { status, type, detail, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0 };
+  return { status, type, detail, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
 }
 
 /** @param {string} text */
