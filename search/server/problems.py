@@ -27,6 +27,7 @@ from place_search.search.errors import (
     TimedOutError,
     UnknownReportError,
 )
+from place_search.search.server.fields import FIELD_PROBLEM
 from place_search.search.server.schemas import ParameterProblem, ProblemReply
 
 MEDIA_TYPE = "application/problem+json"
@@ -209,8 +210,10 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     where = item["loc"]
-    name = str(item["input"])[:40] if where[0] == "path" else str(where[-1])
-    if name == "photo":
+    name = str(item["input"] if where[0] == "path" else where[-1])[:40]
+    if item["type"] == FIELD_PROBLEM:
+        reason = item["msg"]
+    elif name == "photo":
         reason = "send the photo as a file in this multipart/form-data field"
     elif item["type"] == "missing":
         reason = "this parameter is required"

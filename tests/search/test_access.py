@@ -212,14 +212,26 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     origin = {"Origin": "https://a.example"}
     closed = asker(create_app(engine))
     assert "access-control-allow-origin" not in closed("GET", "/v1/index", headers=origin).headers
-    ask = asker(create_app(engine, ServerSettings(cors=["https://a.example"], rate=1)))
+    app = create_app(engine, ServerSettings(cors=["https://a.example"], rate=1))
+    ask = asker(app)
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
     assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
     other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
-    preflight = {**origin, "Access-Control-Request-Method": "POST"}
-    assert ask("OPTIONS", "/v1/search", headers=preflight).status_code == 200
+    for route in routes_of(app):
+        assert isinstance(route, Route)
+        for method in route.methods or ():
+            preflight = {
+                **origin,
+                "Access-Control-Request-Method": method,
+                "Access-Control-Request-Headers": "authorization, x-api-key, x-request-id",
+            }
+            answer = ask("OPTIONS", route.path, headers=preflight)
+            assert answer.status_code == 200, (method, route.path)
+            assert method in answer.headers["access-control-allow-methods"]
+    unknown = {**origin, "Access-Control-Request-Method": "BREW"}
+    assert ask("OPTIONS", "/v1/search", headers=unknown).status_code == 400
 
 
 @pytest.mark.parametrize(
