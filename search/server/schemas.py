@@ -226,6 +226,9 @@ class ModelReply(Reply):
     clusters: int | None = Field(description="Clusters of the NetVLAD vocabulary, if it has one.")
     channels: int | None = Field(description="Numbers in a local feature, if it gives them.")
     dims: int = Field(description="Numbers in the descriptor.")
+    photo_side: int = Field(
+        description="Pixels of a photo's longer side that are enough, twice those that it takes."
+    )
     stride: int | None = Field(description="Pixels from one local feature to the next.")
     whitened: bool
     licence: str

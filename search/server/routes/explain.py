@@ -71,6 +71,7 @@ def about_model(service: CurrentState) -> ModelReply:
         backbone=card.backbone,
         dims=card.dims,
         **card.in_0_1_words,
+        photo_side=2 * max(card.preprocessing.width, card.preprocessing.height),
         whitened=card.whitened,
         licence=card.licence,
         fitted=card.fitted_in_words,
