@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections import defaultdict, deque
@@ -17,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.core.geodesy import both_positions
 from place_search.core.memory import keep_freed_memory
 from place_search.indexer.errors import SourceError
@@ -206,18 +206,15 @@ _OWN_TROUBLE = {
     errno.ELOOP: "it is a link that leads to itself",
     errno.ENAMETOOLONG: "its path is too long",
     errno.ENXIO: "it is not a regular file",
+    errno.EISDIR: "it is not a regular file",
 }
 
 
 def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
     """A photo's bytes, its size and its time of change, all of one moment."""
     try:
-        # Without O_NONBLOCK a named pipe would wait for ever for somebody to write to it.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as stream:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise _NotReadError("it is not a regular file")
+        with open_regular(path) as stream:
+            status = os.fstat(stream.fileno())
             if status.st_size > MAX_FILE_BYTES:
                 limit = f"{MAX_FILE_BYTES >> 20} MB"
                 raise _NotReadError(f"its file is over {limit}; save it in a smaller format")

@@ -72,6 +72,11 @@ class Model:
         return f"{self.card.precision}, {self.reason}" if self.reason else self.card.precision
 
     @property
+    def in_short(self) -> str:
+        """The precision, and what kept it from being int8."""
+        return self.in_words if self.card.precision == "f32" else self.card.precision
+
+    @property
     def fingerprint(self) -> str:
         """Descriptors of two models compare only where their fingerprints are equal."""
         return self.card.fingerprint

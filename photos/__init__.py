@@ -1,6 +1,12 @@
 """A file or bytes → an upright RGB photo, and what it says of where it was taken."""
 
-from place_search.photos.decoding import EXTENSIONS, UPLOADS, decode_photo, read_position
+from place_search.photos.decoding import (
+    EXTENSIONS,
+    UPLOADS,
+    decode_photo,
+    read_photo,
+    read_position,
+)
 from place_search.photos.errors import (
     OversizedPhotoError,
     PhotoError,
@@ -25,5 +31,6 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "read_photo",
     "read_position",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
@@ -213,5 +214,5 @@ def _same_content(
 
 
 def _hash(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").digest()

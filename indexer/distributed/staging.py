@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from place_search.core.files import stamp_of, write_whole
+from place_search.core.files import read_regular, stamp_of, write_whole
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
 from place_search.indexer.storage.plan import Finished, read_finished
@@ -49,7 +49,7 @@ class ObjectStoreStaging:
 
     def _upload(self, name: str, path: Path) -> None:
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError:
             return
         self._store.pipe_file(f"{self._root}/photos/{name}", content)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
@@ -197,8 +198,8 @@ def model_entry(model: Model) -> dict[str, Any]:
 
 
 def holds_index(folder: Path) -> bool:
-    """Whether a folder looks like an index, be it whole or not."""
-    return (folder / MANIFEST).is_file()
+    """Whether a folder looks like an index, be it whole or not; not where it may not be read."""
+    return os.path.isfile(folder / MANIFEST)  # noqa: PTH113 - a path's is_file raises
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -209,7 +210,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         table = json.loads(content.decode("utf-8"))
     except NotADirectoryError:
         raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
@@ -311,5 +312,7 @@ def _no_index(folder: Path) -> str:
             f"The index {folder} was never finished; run the same `place-search index` command "
             "again to finish it."
         )
+    if folder.is_dir() and any(folder.iterdir()):
+        return f"{folder} holds no index; make one with `place-search index PHOTOS --out INDEX`."
     where = "holds no index" if folder.is_dir() else "does not exist"
     return f"{folder} {where}; make one with `place-search index PHOTOS --out {folder}`."

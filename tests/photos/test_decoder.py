@@ -171,10 +171,12 @@ def test_large_photos_take_turns(decoder: Decoder) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
-    done.set()
-    watcher.join()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
+    finally:
+        done.set()
+        watcher.join()
     assert max(peaks) < 400 << 20, "one large photo needs about 220 MiB, and the rest 60 each"
 
 

@@ -1,7 +1,6 @@
 """What a run reports as it goes: a CSV, a picture of it, and TensorBoard's events."""
 
 import csv
-import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from place_search.core.files import replacing, write_whole
+from place_search.core.tables import table_text
 
 COLUMNS = ("step", "epoch", "loss", "learning_rate", "recall@1", "recall@5", "recall@10")
 
@@ -42,9 +42,7 @@ class Curve:
 
     def save(self) -> None:
         """Write the CSV."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
-        write_whole(self._path, text.getvalue().encode())
+        write_whole(self._path, table_text([COLUMNS, *self._rows]).encode())
 
     def draw(self) -> None:
         """Write `curve.png`, where matplotlib is installed."""

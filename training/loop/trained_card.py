@@ -2,10 +2,10 @@
 
 import subprocess
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from place_search.core.version import program_version
 from place_search.models import ModelCard, Recall
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.training.config import TrainingConfig
@@ -76,8 +76,4 @@ def _revision() -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
         return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        pass
-    try:
-        return version("place-search")
-    except PackageNotFoundError:
-        return "unknown"
+        return program_version()

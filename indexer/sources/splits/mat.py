@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.split import Split, read_name
 
@@ -24,7 +25,8 @@ def read(file: Path) -> Split:
     if not file.is_file():
         raise SourceError(f"{file} does not exist; check the path.")
     try:
-        variables = loadmat(file, variable_names=["dbStruct"])
+        with open_regular(file) as stream:
+            variables = loadmat(stream, variable_names=["dbStruct"])
     except NotImplementedError:
         raise SourceError(
             f"{file} is a MATLAB 7.3 file; save it in MATLAB with the option '-v7'."

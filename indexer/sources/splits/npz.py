@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.files import open_regular
 from place_search.core.tables import read_lines
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.split import Split, read_name
@@ -25,7 +26,7 @@ def read(file: Path) -> Split:
         SourceError: not such a file, or no list of names.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with open_regular(file) as stream, np.load(stream, allow_pickle=False) as arrays:
             table: dict[str, Any] = {key: arrays[key] for key in arrays.files}
     except FileNotFoundError:
         raise SourceError(f"{file} does not exist; check the path.") from None

@@ -11,6 +11,7 @@ from place_search.cli.indexes import (
     known_store,
     list_duplicates,
     list_skipped,
+    require_out,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
@@ -74,6 +75,7 @@ def command(
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
     where = store_uri(store, uri)
+    require_out(data, out, "index")
     try:
         source = open_source(data, root)
         opened = open_model(
@@ -100,7 +102,7 @@ def command(
     list_skipped(report.skipped)
     list_notes(report.notes)
     list_duplicates(report.duplicates)
-    say(f"Described by {opened.card.id} in {opened.in_words}.")
+    say(f"Described by {opened.card.id} in {opened.in_short}.")
     if as_json:
         print_json({**report.to_dict(), **source_json(source)})
         return
