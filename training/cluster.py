@@ -89,7 +89,5 @@ def _counted(photos: Sequence[Path], progress: Progress) -> Iterator[Path]:
 
 def _content_hash(photos: Sequence[Path]) -> str:
     """One hash over the photos' contents, whatever their names and order."""
-    together = hashlib.sha256()
-    for digest in sorted(sha256_of(photo) for photo in photos):
-        together.update(digest.encode())
-    return together.hexdigest()
+    digests = "".join(sorted(sha256_of(photo) for photo in photos))
+    return hashlib.sha256(digests.encode()).hexdigest()

@@ -69,7 +69,7 @@ def test_a_truth_file_and_bare_photos(tmp_path: Path) -> None:
     assert related(places, 2) == ([0], [0, 1, 2, 3])
     (tmp_path / "truth.csv").unlink()
     places = open_places(tmp_path)
-    assert places.alone
+    assert places.unlabelled
     assert related(places, 1) == ([1], [1])
 
 
