@@ -1,4 +1,4 @@
-"""Checking all that an index holds, and mending what can be mended.
+"""Checking all that an index holds, and repairing what can be repaired.
 
 Nothing is parsed before its checksum holds. The small columns of every shard are also in its pack
 of thumbnails, so that a damaged shard can be made again from the photos it was made from.
@@ -53,7 +53,7 @@ class Defect(NamedTuple):
 class VerifyReport:
     """What a check has found, in which version, and what a repair has done.
 
-    After a repair `index_id` is that of the mended version, `repaired` are the files that were made
+    After a repair `index_id` is that of the new version, `repaired` are the files that were made
     again, and `lost` the places that could not be.
     """
 
@@ -121,7 +121,7 @@ def repair_index(
                 f"{folder} was made by an older place-search and cannot be repaired by this one; "
                 "index the photos again."
             )
-        repaired, lost = _mend(folder, manifest, report.problems, model, progress or silent)
+        repaired, lost = _repair(folder, manifest, report.problems, model, progress or silent)
         after = verify_index(folder)
         if after.problems:
             file, what = after.problems[0]
@@ -200,7 +200,7 @@ def _path(folder: Path, manifest: Manifest, name: str) -> Path:
     return plain
 
 
-def _mend(
+def _repair(
     folder: Path,
     manifest: Manifest,
     problems: list[Defect],
