@@ -158,8 +158,7 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
 
 def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> BuildReport:
     manifest = outcome.manifest
-    paths = {name: out / name for name in manifest.files}
-    contents = Contents(manifest, paths, ("content", "name", *POSITION_COLUMNS))
+    contents = Contents(manifest, manifest.paths(out), ("content", "name", *POSITION_COLUMNS))
     table = contents.table
     duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}

@@ -14,12 +14,8 @@ import numpy as np
 
 from place_search.core.geodesy import Position, Utm
 from place_search.core.progress import Progress, silent
-from place_search.indexer.changes.version_builder import (
-    VersionBuilder,
-    VersionSpec,
-    check_model,
-    first_free_number,
-)
+from place_search.indexer.changes.change import Change
+from place_search.indexer.changes.version_builder import VersionBuilder, check_model
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
@@ -34,11 +30,8 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.plan import Plan
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
-from place_search.indexer.stores.store_card import store_card
-from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 
@@ -212,7 +205,7 @@ def _repair(
     both = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
     broken = [name for name in manifest.shards if bad & set(both[name])]
     kept = [name for name in manifest.shards if name not in broken]
-    paths = {name: folder / name for name in manifest.files}
+    paths = manifest.paths(folder)
     photos: dict[int, PlacePhoto] = {}
     parts: list[list[int]] = []
     lost: list[Skipped] = []
@@ -227,22 +220,14 @@ def _repair(
             parts.append(sorted(named))
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
-    draft = VersionSpec(
-        request="repair",
-        plan=Plan(first_free_number(manifest), parts, photos),
-        model_entry=manifest.model,
-        source=manifest.source,
-        next_place_id=manifest.next_place_id,
-        store=StoreRequest(
-            store_card(manifest).requested,
-            old=None if broken or manifest.store_file in bad else store_card(manifest),
-            uri=store_card(manifest).uri,
-        ),
+    whole = Change(folder, manifest, progress).draft("repair")
+    rebuilt = broken or manifest.store_file in bad
+    draft = replace(
+        whole,
+        plan=replace(whole.plan, parts=parts, photos=photos),
+        store=replace(whole.store, old=None) if rebuilt else whole.store,
         kept=kept,
         removed=np.intersect1d(manifest.removed_ids, stored),
-        skipped=manifest.skipped,
-        base=manifest.index_id,
-        local_features=manifest.local_features,
     )
     opened = None
     if parts:
