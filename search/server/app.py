@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
 from place_search.search.server.content.page import (
@@ -126,7 +126,7 @@ def create_app(
     app = FastAPI(
         title=TITLE,
         summary="Find the place of a photo.",
-        version=_version(),
+        version=program_version(),
         docs_url=None,
         openapi_url=None,
         redoc_url=None,
@@ -217,13 +217,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching.cancel()
     loading.cancel()
     service.close()
-
-
-def _version() -> str:
-    try:
-        return version("place-search")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _documented(problem: Problem) -> dict[str, Any]:

@@ -12,12 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError
 from place_search.models import VocabularyError
-from place_search.photos import (
-    DecoderBusyError,
-    OversizedPhotoError,
-    UnreadablePhotoError,
-    UnsupportedPhotoError,
-)
+from place_search.photos import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
     CannotChangeError,

@@ -105,7 +105,7 @@ class ServerSettings(BaseSettings):
     read_seconds: float = Field(
         default=30.0,
         ge=0.1,
-        description="A request that takes longer to arrive gets 408, in seconds.",
+        description="A request that stands still for longer gets 408, in seconds.",
     )
     search_seconds: float = Field(
         default=30.0,

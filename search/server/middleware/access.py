@@ -90,7 +90,7 @@ class ApiKeyMiddleware:
                 )
             scope["key"] = key and key.name
         if asks and self.rate is not None:
-            wait = self.rate.take(f"key {key.name}" if key else _client(scope))
+            wait = self.rate.take(client_of(scope))
             if wait:
                 detail = f"You have sent too many requests; try again in {wait} s."
                 return problem_response(RATE_LIMITED, detail, headers={"Retry-After": str(wait)})
@@ -110,9 +110,14 @@ def _shown(headers: Headers) -> tuple[str, bool]:
     return headers.get("x-api-key", ""), False
 
 
-def _client(scope: Scope) -> str:
+def client_of(scope: Scope) -> str:
+    """Whom to count a request for: the key that it showed, else the address that it came from."""
+    key = scope.get("key")
+    return f"key {key}" if key else client_network((scope.get("client") or ("",))[0])
+
+
+def client_network(host: str) -> str:
     """The address to count by: for IPv6 the network of 64 bits that one customer has."""
-    host: str = (scope.get("client") or ("",))[0]
     try:
         if isinstance(ip_address(host), IPv6Address):
             return str(ip_network(f"{host}/64", strict=False))
