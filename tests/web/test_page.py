@@ -215,9 +215,14 @@ def test_photo_and_map_stay_in_view_one_below_the_other(open_page: Any, town: An
     expect(page.locator("#map .place-pin").first).to_be_visible()
     for distance in (0, 300):
         page.mouse.wheel(0, distance)
-        query, beside = (
-            page.locator(part).evaluate("part => part.getBoundingClientRect().toJSON()")
-            for part in ("#query", "#map-box")
+        # Both of one frame: the photo takes its shape once it is decoded.
+        query, beside = page.evaluate(
+            """async () => {
+                await new Promise((frame) => requestAnimationFrame(frame));
+                await new Promise((frame) => requestAnimationFrame(frame));
+                return ['query', 'map-box'].map((id) =>
+                    document.getElementById(id).getBoundingClientRect().toJSON());
+            }"""
         )
         assert query["top"] >= 0
         assert query["bottom"] < beside["top"] < query["bottom"] + 60
