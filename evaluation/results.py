@@ -19,8 +19,9 @@ class EvalReport:
     `unverified` is the recall before spatial verification, where that was done. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
     to its first result, by percentile, where both have positions. `description` explains the
-    protocol; `runtime` says what computed the descriptors; `ranked` holds the first results of each
-    query and `positives` what was right.
+    protocol; `runtime` says what computed the descriptors. The program's `version`, the `date`
+    (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be measured again.
+    `ranked` holds the first results of each query and `positives` what was right.
     """
 
     protocol: str
@@ -38,6 +39,11 @@ class EvalReport:
     error_m: Mapping[int, float] | None = None
     description: str = ""
     runtime: str = ""
+    version: str = ""
+    date: str = ""
+    fingerprint: str = ""
+    precision: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 
@@ -59,6 +65,11 @@ class EvalReport:
             ],
             "unreadable": [photo._asdict() for photo in self.unreadable],
             "warnings": list(self.warnings),
+            "model_fingerprint": self.fingerprint,
+            "precision": self.precision,
+            "settings": dict(self.settings),
+            "version": self.version,
+            "date": self.date,
         }
 
 

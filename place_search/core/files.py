@@ -24,11 +24,16 @@ class FileStamp:
     bytes: int
 
 
+def stamp_of(content: bytes | memoryview) -> FileStamp:
+    """The stamp of a file with this content."""
+    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
+
+
 def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
     """Write a file so that at any moment its name stands for the whole content or for nothing."""
     with replacing(path) as part, part.open("wb") as stream:
         stream.write(content)
-    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
+    return stamp_of(content)
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular, read_regular
+from place_search.core.text import printable
 
 SEPARATORS = ",;\t"
 ALIASES: Mapping[str, str] = {
@@ -21,6 +22,7 @@ ALIASES: Mapping[str, str] = {
     "filename": "path",
 }
 """Other names of columns."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 NAME_COLUMNS = ("path", "query", "positives")
 
 
@@ -107,6 +109,24 @@ def open_table(
         raise error(f"{path} is not a CSV file ({reason}); save it as UTF-8 CSV.") from reason
     except OSError as reason:
         raise error(f"{path} cannot be read ({reason.strerror}); check it.") from reason
+
+
+def table_text(rows: Iterable[Iterable[object]]) -> str:
+    """CSV for people to open: a cell that a spreadsheet would run as a formula is text, by an `'`.
+
+    Numbers stay numbers, negative ones too. Control characters stand as escapes.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows(
+        ["" if cell is None else _inert(printable(str(cell))) for cell in row] for row in rows
+    )
+    return out.getvalue()
+
+
+def _inert(cell: str) -> str:
+    runs = cell.startswith(FORMULA_STARTS) and math.isnan(parse_number(cell))
+    return f"'{cell}" if runs else cell
 
 
 def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:

@@ -174,6 +174,7 @@ def serve(
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # the application's own middleware reads them
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )

@@ -124,9 +124,10 @@ def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
     content = encoded(photo())
     decoder.photo(content, AREA)
     deaths = decoder.deaths
-    for process in forks(decoder):
+    idle = forks(decoder)
+    for process in idle:
         process.kill()
-    time.sleep(0.05)
+    assert psutil.wait_procs(idle, timeout=20)[1] == [], "they are not reaped"
     decoder.photo(content, AREA)
     assert decoder.deaths == deaths
 

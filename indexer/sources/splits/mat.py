@@ -35,13 +35,13 @@ def read(file: Path) -> Split:
         raise SourceError(
             f"{file} is not a MATLAB file that can be read ({error}); get it again."
         ) from error
-    found = variables.get("dbStruct")
-    if not isinstance(found, np.ndarray) or not found.dtype.names or not found.size:
+    struct = variables.get("dbStruct")
+    if not isinstance(struct, np.ndarray) or not struct.dtype.names or not struct.size:
         raise SourceError(
             f"{file} holds no struct dbStruct; give a split such as pitts30k_test.mat."
         )
-    record = found.ravel()[0]
-    fields: dict[str, Any] = {name: record[name] for name in found.dtype.names}
+    record = struct.ravel()[0]
+    fields: dict[str, Any] = {name: record[name] for name in struct.dtype.names}
     missing = [name for name in _FIELDS if name not in fields]
     if missing:
         raise SourceError(f"{file} has a dbStruct without the field {missing[0]}; get it again.")

@@ -50,7 +50,7 @@ def command(
         raise PlaceSearchError(f"{out} cannot be written ({reason}); check its folder.") from error
     rows, dims = descriptors.shape
     what = "descriptor" if rows == 1 else "descriptors"
-    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_words}.")
+    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}.")
 
 
 def _is_ours(path: Path) -> bool:
