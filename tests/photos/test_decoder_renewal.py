@@ -18,13 +18,13 @@ from place_search.core.errors import PlaceSearchError
 from place_search.photos import (
     DecodeLimits,
     Decoder,
-    DecoderBusyError,
     OversizedPhotoError,
     PhotoError,
     Preprocessing,
     UnreadablePhotoError,
     decode_photo,
 )
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.photos.sandbox.process import RENEW_JOBS
 
 AREA = Preprocessing("area")

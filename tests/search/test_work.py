@@ -41,14 +41,15 @@ def test_clients_take_turns_whoever_came_first() -> None:
         queue = WorkQueue("t", workers=1, waiting=9)
         go_on = threading.Event()
         order: list[str] = []
-        jobs = [queue.run(lambda: go_on.wait(10), client="a")]
-        for client in ("a", "a", "a", "b", "c"):
-            jobs.append(queue.run(partial(order.append, client), client=client))
-        tasks = [asyncio.create_task(job) for job in jobs]
+        first = asyncio.create_task(queue.run(lambda: go_on.wait(10), client="a"))
+        tasks = [
+            asyncio.create_task(queue.run(partial(order.append, client), client=client))
+            for client in ("a", "a", "a", "b", "c")
+        ]
         while queue.depth < 6:
             await asyncio.sleep(0)
         go_on.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(first, *tasks)
         assert set(order[:3]) == {"a", "b", "c"}
         assert order[3:] == ["a", "a"]
         queue.close()
