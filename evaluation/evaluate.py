@@ -22,7 +22,13 @@ from place_search.evaluation.recall import (
 )
 from place_search.evaluation.results import EvalReport, find_published
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
+from place_search.indexer import (
+    Index,
+    PlacePhoto,
+    Row,
+    Skipped,
+)
+from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
 
 RECALL_KS = (1, 5, 10)

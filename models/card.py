@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import tomli_w
 
+from place_search.core.files import read_regular
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS, Precision, PrecisionRecall, Quantization
 from place_search.photos import Preprocessing
@@ -21,7 +22,7 @@ CARD_NAME = "card.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightSource:
     """A file that a model was made from."""
 
     what: str
@@ -104,7 +105,7 @@ class ModelCard:
     preprocessing: Preprocessing
     files: Mapping[str, str]
     whitened: bool = False
-    sources: Sequence[Source] = ()
+    sources: Sequence[WeightSource] = ()
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
@@ -189,14 +190,14 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_NAME
     try:
-        table = _from_version_0_1(tomllib.loads(path.read_text("utf-8")))
+        table = _from_version_0_1(tomllib.loads(read_regular(path).decode("utf-8")))
         return ModelCard(
             **{
                 **table,
                 "aggregation": Aggregation(**table["aggregation"]),
                 "local_features": _local_features(table.get("local_features")),
                 "preprocessing": Preprocessing(**table["preprocessing"]),
-                "sources": tuple(Source(**row) for row in table.get("sources", ())),
+                "sources": tuple(WeightSource(**row) for row in table.get("sources", ())),
                 "recall": tuple(Recall(**row) for row in table.get("recall", ())),
                 "calibration": _calibration(table.get("calibration")),
                 "quantization": _quantization(table.get("quantization")),

@@ -17,7 +17,9 @@ from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
+from place_search.photos import Photo, decode_photo
+from place_search.photos.decoding import MAX_PIXELS
+from place_search.photos.preprocessing import resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 
@@ -125,9 +127,9 @@ def open_model(
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
-    threads (default: all). `dims` keeps only the first so many numbers of a whitened model's
-    descriptors, L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so;
-    torch runs in float32 only.
+    threads (default: all). Of a whitened model's descriptors the first `dims` numbers are kept,
+    L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so; torch runs in
+    float32 only.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, a

@@ -89,7 +89,7 @@ def index(
             Path(out),
             _opened(model),
             store=store,
-            cells=local_features,
+            local_features=local_features,
             progress=report,
         )
 

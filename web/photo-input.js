@@ -19,19 +19,22 @@ export function takeIn(inputs, most, onPhotos) {
    * @param {EventTarget | null} where
    * @param {string} [none] what to say when there are none
    */
-  const take = (files, where, none = '') => {
+  const take = async (files, where, none = '') => {
     const all = [...(files ?? [])];
     const images = all.filter((file) => file.type.startsWith('image/'));
     const photos = (images.length ? images : all).slice(0, most);
     const names = photos.map(({ name }) => name).join(', ');
     note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;
-    if (photos.length) onPhotos(photos, where);
+    if (!photos.length) return;
+    // Not needed before there is a photo; without a connection, the page says so when it sends it.
+    const shrinking = await import('./shrink.js').catch(() => null);
+    onPhotos(shrinking ? await Promise.all(photos.map(shrinking.shrink)) : photos, where);
   };
 
   for (const id of inputs) {
     const input = find(id, HTMLInputElement);
     input.addEventListener('change', () => {
-      take(input.files, input);
+      void take(input.files, input);
       // Otherwise choosing the same file twice is no change.
       input.value = '';
     });
@@ -46,7 +49,7 @@ export function takeIn(inputs, most, onPhotos) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     dragging(false);
-    take(event.dataTransfer?.files, event.target, words.nothingDropped);
+    void take(event.dataTransfer?.files, event.target, words.nothingDropped);
   });
   document.addEventListener('dragleave', (event) => {
     if (event.relatedTarget === null) dragging(false);
@@ -54,6 +57,6 @@ export function takeIn(inputs, most, onPhotos) {
 
   document.addEventListener('paste', (event) => {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
-    take(event.clipboardData?.files, null, words.nothingPasted);
+    void take(event.clipboardData?.files, null, words.nothingPasted);
   });
 }

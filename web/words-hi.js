@@ -2,7 +2,7 @@
 
 /** @import { Problem } from './page-types.js' */
 
-const whole = new Intl.NumberFormat('hi-IN');
+const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
 /** @param {number} bytes */
 function size(bytes) {
@@ -17,8 +17,8 @@ const points = (count) => `${whole.format(count)} बिंदु`;
 
 /** @param {number} metres */
 function distance(metres) {
-  if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} मी.`;
-  return `${metres < 100_000 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
+  if (metres < 999.5) return `${metres < 9.95 ? metres.toFixed(1) : Math.round(metres)} मी.`;
+  return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
 }
 
 /** @param {number} share */
@@ -168,6 +168,9 @@ export const words = {
   perCent: (share) => `${share.toFixed(1)}%`,
   byChance: (share) => `संयोग से: ${share.toFixed(1)}%`,
 
+  apiKey: 'API कुंजी',
+  useKey: 'यह कुंजी इस्तेमाल करें',
+  statusClosed: 'सर्वर कुंजी माँगता है',
   statusLoading: 'सर्वर अपना इंडेक्स खोल रहा है…',
   statusLost: 'सर्वर से जवाब नहीं मिला; फिर पूछ रहे हैं…',
   emptyTitle: 'इस इंडेक्स में अभी कोई जगह नहीं है',
@@ -207,10 +210,16 @@ export function explain(problem, photos) {
         mend: 'पते की कोई सेटिंग गलत हो सकती है। प्रश्नचिह्न के बाद का हिस्सा हटाकर पन्ना खोलें, और फिर कोशिश करें।',
       };
     case 401:
+      return problem.keyed
+        ? { title: 'सर्वर इस कुंजी को नहीं पहचानता', mend: 'कुंजी जाँचकर फिर लिखें, या सर्वर चलाने वाले से पूछें।' }
+        : {
+            title: 'सर्वर कुंजी माँगता है',
+            mend: 'सर्वर चलाने वाले ने जो API कुंजी दी है उसे लिखें। वह केवल इस टैब में रहती है और इसके साथ भुला दी जाती है।',
+          };
     case 403:
       return {
-        title: 'सर्वर कुंजी माँगता है',
-        mend: 'यह सर्वर केवल कुंजी वाले अनुरोधों का जवाब देता है। सर्वर चलाने वाले से पूछें।',
+        title: 'इस कुंजी से यह नहीं हो सकता',
+        mend: 'सर्वर इस कुंजी को पहचानता है, पर यह किसी और काम की है। सर्वर चलाने वाले से दूसरी कुंजी माँगें।',
       };
     case 404:
       return {

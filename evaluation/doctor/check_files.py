@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from place_search.core.files import open_regular
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import SourceError, open_source
@@ -125,7 +126,7 @@ def _same_content(files: Mapping[str, Path]) -> Iterator[list[str]]:
     suspects = [name for names in sizes.values() if len(names) > 1 for name in names]
     contents: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
     for name in suspects[:HASHED]:
-        with suppress(OSError), files[name].open("rb") as stream:
+        with suppress(OSError), open_regular(files[name]) as stream:
             size = os.fstat(stream.fileno()).st_size
             contents[size, hashlib.sha256(stream.read(HASHED_BYTES)).digest()].append(name)
     return (names for names in contents.values() if len(names) > 1)

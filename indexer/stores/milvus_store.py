@@ -10,13 +10,13 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 VECTORS = "descriptor"
 PAGE = 16_384
 """The most that one search or query of Milvus returns."""
 SEARCHES = "Bounded"
-"""Consistency of searches: whoever changes a collection waits until the change is seen."""
+"""Consistency of searches: a change waits until searches see it."""
 CHANGES = "Strong"
 
 
@@ -27,7 +27,7 @@ class MilvusStore(SnapshotStore):
     version.
     """
 
-    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
+    def __init__(self, card: StoreCard, path: Path, rows: Descriptors) -> None:
         """Open the collection that a file names, whose checksum the caller has found right.
 
         Raises:
@@ -56,18 +56,18 @@ class MilvusStore(SnapshotStore):
         limit = self._candidates(wanted)
         while True:
             asked = min(limit, PAGE)
-            found = self._nearest(query, asked, None if only is None else box)
-            ours = found[there[np.minimum(np.searchsorted(there, found), len(there) - 1)] == found]
+            near = self._nearest(query, asked, None if only is None else box)
+            ours = near[there[np.minimum(np.searchsorted(there, near), len(there) - 1)] == near]
             if len(ours) >= min(wanted, len(there)):
                 return ours, self._cosines(ours, query)
-            if asked == PAGE or len(found) < asked:  # no more come: compare them all
+            if asked == PAGE or len(near) < asked:  # no more come: compare them all
                 return self._exhaustive(query, there, wanted)
             limit = 8 * asked
 
     def _nearest(
         self, query: NDArray[np.float32], limit: int, box: Box | None
     ) -> NDArray[np.int64]:
-        """The ids of about so many of the nearest vectors, of places in the box if there is one."""
+        """The ids of about `limit` of the nearest vectors, of places in the box if there is one."""
         settings = {"ef": limit} if self._searched == "HNSW" else {}
         (hits,) = self._link.call(
             "search",
@@ -85,7 +85,7 @@ class MilvusStore(SnapshotStore):
     def _stored_ids(self) -> NDArray[np.int64]:
         parts = [np.empty(0, np.int64)]
         for start in range(0, self._card.max_place_id + 1, PAGE):
-            found = self._link.call(
+            rows = self._link.call(
                 "query",
                 self.collection,
                 filter=f"place_id >= {start} and place_id < {start + PAGE}",
@@ -93,7 +93,7 @@ class MilvusStore(SnapshotStore):
                 limit=PAGE,
                 consistency_level=CHANGES,
             )
-            parts.append(np.array([row["place_id"] for row in found], np.int64))
+            parts.append(np.array([row["place_id"] for row in rows], np.int64))
         return np.concatenate(parts)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Hit, Rows, best
+from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""
@@ -21,7 +21,7 @@ _SAMPLE = 64
 class SnapshotStore(ABC):
     """A vector store opened for search. Thread-safe if what it inherits is."""
 
-    def __init__(self, card: StoreCard, rows: Rows) -> None:
+    def __init__(self, card: StoreCard, rows: Descriptors) -> None:
         self.kind: str = card.kind
         self._card = card
         self._rows = rows
@@ -48,13 +48,13 @@ class SnapshotStore(ABC):
         query = np.ascontiguousarray(descriptor, np.float32)
         if only is not None and len(only) <= self._candidates(wanted):
             return best(only, self._cosines(only, query), wanted)
-        found, similarities = self._in_snapshot(query, wanted, only, box)
+        known, similarities = self._in_snapshot(query, wanted, only, box)
         late = ids[self._known :]
         fresh = np.vecdot(self._late, query)
         if only is not None:
             asked = np.isin(late, only)
             late, fresh = late[asked], fresh[asked]
-        return best(np.concatenate([found, late]), np.concatenate([similarities, fresh]), wanted)
+        return best(np.concatenate([known, late]), np.concatenate([similarities, fresh]), wanted)
 
     @abstractmethod
     def _in_snapshot(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows, StoreBuilder, exact_search
+from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact_search
 
 CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
@@ -25,7 +25,7 @@ _OWN = np.float32(0.85)
 than those of another photo of a place are, where there are several: at a cosine of about 0.55."""
 
 
-def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> StoreCard:
+def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path) -> StoreCard:
     """The card with the cheapest settings that find enough, and how much they find.
 
     The store that `builder` has written to `path` is opened with each of the settings. The index's
@@ -39,12 +39,12 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> Sto
     best = card
     for setting in _settings(card, rows.shape[0]):
         store = builder.open(setting, path, rows)
-        found = 0
+        near_enough = 0
         for query, exact in zip(queries, cosines, strict=True):
             hits = store.search(query, _NEIGHBOURS)
             # Of equally near ones any will do, so what counts is to be as near as the tenth.
-            found += sum(hit.similarity >= exact[-1] - 1e-5 for hit in hits)
-        recall = round(found / cosines.size, 4)
+            near_enough += sum(hit.similarity >= exact[-1] - 1e-5 for hit in hits)
+        recall = round(near_enough / cosines.size, 4)
         if best.recall_at_10 is None or best is card or recall > best.recall_at_10:
             best = replace(setting, recall_at_10=recall)
         if recall >= _GOAL:
@@ -52,8 +52,8 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> Sto
     return best
 
 
-def spread(rows: Rows, count: int) -> NDArray[np.int64]:
-    """The numbers of so many rows, evenly over all."""
+def spread(rows: Descriptors, count: int) -> NDArray[np.int64]:
+    """The numbers of `count` rows, evenly over all."""
     last = rows.shape[0] - 1
     return np.unique(np.linspace(0, last, min(last + 1, count)).astype(np.int64))
 

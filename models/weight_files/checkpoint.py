@@ -16,6 +16,7 @@ import torch
 from numpy._core import multiarray
 from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
 
+from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
 from place_search.models.weight_files.pickles import in_protocol_2
 
@@ -49,7 +50,7 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             self.start = stream.read(16)
 
     @property

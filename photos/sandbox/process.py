@@ -1,12 +1,11 @@
 """The process that decodes photos for a server, which then cannot be harmed by them.
 
-`Decoder` starts it as a module, with one socket and one shared memory file a decoder. It imports
+`Decoder` starts it as a module, with one socket and two shared memory files a decoder. It imports
 once and forks a decoder when a job waits on a socket that has none; a decoder serves its socket
-until a photo kills it or uses up its time. So a death costs one job and one fork, and nothing is
-forked that has no job.
+until a photo kills it, or until it has done `RENEW_JOBS` jobs or has become large. So a death costs
+one job and one fork, nothing is forked that has no job, and no photo meets what many others left.
 """
 
-import fcntl
 import json
 import mmap
 import os
@@ -14,9 +13,7 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
-import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,27 +23,36 @@ import cv2
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.memory import keep_freed_memory
 from place_search.photos.decoding import decode_photo
-from place_search.photos.errors import OversizedPhotoError, PhotoError
+from place_search.photos.errors import OutOfMemoryError, PhotoError
 from place_search.photos.photo import Photo, encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, resize_photo
+from place_search.photos.sandbox.job_state import (
+    NOTHING,
+    OUT_OF_MEMORY,
+    SMALL_BYTES,
+    JobState,
+)
 
 MESSAGE_BYTES = 1 << 16
-_NUMBER = struct.Struct("q")
-_NOTHING = 0
-
 LARGE_PIXELS = 12_000_000
 """Photos above this are decoded one at a time, so that memory is bounded for all together."""
-TURN_SECONDS = 4.0
+RENEW_JOBS = 200
+ADDRESS_SPACE = 1 << 30
+"""What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
+libraries call a good photo corrupt, so that must come after the limit on what is used."""
 
 
 def main(arguments: dict[str, Any]) -> None:
     """Fork decoders for the sockets until the other end of one is closed."""
     keep_freed_memory()
     slots = [
-        _Slot(socket.socket(fileno=link), memory, arguments["turn"])
-        for link, memory in zip(arguments["links"], arguments["memories"], strict=True)
+        _Slot(socket.socket(fileno=link), memory, JobState(state))
+        for link, memory, state in zip(
+            arguments["links"], arguments["memories"], arguments["states"], strict=True
+        )
     ]
     _limit(arguments["memory_bytes"], arguments["max_output_bytes"])
     poller = select.poll()
@@ -69,58 +75,39 @@ def main(arguments: dict[str, Any]) -> None:
                     return
                 del waiting[file]
                 poller.unregister(file)
+                slot.state.begin()
                 child = os.fork()
                 if child == 0:
-                    _become_decoder(slot, slots, arguments["cpu_seconds"])
+                    _become_decoder(
+                        slot, slots, arguments["cpu_seconds"], arguments["memory_bytes"]
+                    )
                 handle = os.pidfd_open(child)
                 running[handle] = child, slot
                 poller.register(handle, select.POLLIN)
 
 
-class _NoTurnError(Exception):
-    """Other large photos kept a decoder waiting too long."""
+class _NeedsTurnError(PlaceSearchError):
+    """The photo is larger than its job may be without the turn of large photos."""
 
 
 class _Slot:
-    """One socket with its shared memory, and the number of the job that is being done on it."""
+    """One socket with its shared memory, and the state of the job that is being done on it."""
 
-    def __init__(self, link: socket.socket, memory: int, turn: int) -> None:
+    def __init__(self, link: socket.socket, memory: int, state: JobState) -> None:
         self.link = link
         self.memory = memory
-        self._turn = turn
-        self._number = mmap.mmap(-1, _NUMBER.size)
+        self.state = state
 
-    @property
-    def number(self) -> int:
-        number: int = _NUMBER.unpack_from(self._number)[0]
-        return number
-
-    @number.setter
-    def number(self, number: int) -> None:
-        _NUMBER.pack_into(self._number, 0, number)
-
-    def take_turn(self, width: int, height: int) -> None:
-        """Wait for the turn of a large photo; whoever has it loses it with its life."""
-        if width * height <= LARGE_PIXELS:
-            return
-        deadline = time.monotonic() + TURN_SECONDS
-        while True:
-            try:
-                fcntl.lockf(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise _NoTurnError from None
-                time.sleep(0.02)
-
-    def end_turn(self) -> None:
-        fcntl.lockf(self._turn, fcntl.LOCK_UN)
+    def check_size(self, width: int, height: int) -> None:
+        """Go on with a photo of so many pixels only where its job may be large."""
+        if width * height > LARGE_PIXELS and not self.state["large"]:
+            raise _NeedsTurnError("This is a large photo.")
 
     def tell_death(self, exit_code: int) -> None:
         """Answer for a decoder that cannot any more."""
-        if self.number != _NOTHING:
-            self.answer({"number": self.number, "died": exit_code})
-            self.number = _NOTHING
+        if self.state["number"] != NOTHING:
+            self.answer({"number": self.state["number"], "died": exit_code})
+            self.state["number"] = NOTHING
 
     def answer(self, reply: dict[str, Any]) -> None:
         try:
@@ -130,9 +117,10 @@ class _Slot:
 
 
 def _limit(memory_bytes: int, max_output_bytes: int) -> None:
-    """Bound what this process and those that it forks may use beyond what they have now."""
+    """Bound what this process and those that it forks may do beyond what `JobState` watches."""
     own = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * mmap.PAGESIZE
-    resource.setrlimit(resource.RLIMIT_AS, (own + memory_bytes, own + memory_bytes))
+    space = own + 2 * memory_bytes + ADDRESS_SPACE
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_output_bytes, max_output_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Every thread takes address space for its stack.
@@ -142,20 +130,31 @@ def _limit(memory_bytes: int, max_output_bytes: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _become_decoder(slot: _Slot, slots: list[_Slot], cpu_seconds: float) -> NoReturn:
+def _become_decoder(
+    slot: _Slot, slots: list[_Slot], cpu_seconds: float, memory_bytes: int
+) -> NoReturn:
+    state = slot.state
     try:
+        state["pid"] = os.getpid()
         for other in slots:
             if other is not slot:
                 other.link.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes about every odd tag
-        while message := slot.link.recv(MESSAGE_BYTES):
+        old = False
+        while not old and (message := slot.link.recv(MESSAGE_BYTES)):
             job = json.loads(message)
-            slot.number = job["number"]
+            state["jobs"] += 1
+            state["large"] = int(job["large"])
+            state["number"] = job["number"]
             # Its default action ends the process in the midst of whatever a library does.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             reply = _done(slot, job)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            slot.number = _NOTHING
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - state["base"]
+            if used > state.limit(memory_bytes):
+                os._exit(OUT_OF_MEMORY)
+            old = used > SMALL_BYTES or state["jobs"] >= RENEW_JOBS
+            state["number"] = NOTHING
             slot.answer({"number": job["number"], **reply})
     finally:
         os._exit(0)
@@ -166,18 +165,12 @@ def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
     try:
         content = os.pread(slot.memory, job["bytes"], 0)
         return _picture(slot, content, job) if "longest_side" in job else _photo(slot, content, job)
-    except _NoTurnError:
-        return {"busy": True}
-    except MemoryError:
-        return _refused(
-            OversizedPhotoError(
-                "the photo needs more memory to decode than there is for it; shrink it first."
-            )
-        )
+    except _NeedsTurnError:
+        return {"large": True}
+    except (MemoryError, OutOfMemoryError):
+        os._exit(OUT_OF_MEMORY)
     except PhotoError as error:
         return _refused(error)
-    finally:
-        slot.end_turn()
 
 
 def _refused(error: PhotoError) -> dict[str, Any]:
@@ -191,7 +184,7 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         needed=preprocessing.size,
         max_pixels=job["max_pixels"],
         formats=job["formats"],
-        before_pixels=slot.take_turn,
+        before_pixels=slot.check_size,
     )
     pixels = resize_photo(photo, preprocessing)
     os.pwrite(slot.memory, pixels.data, 0)
@@ -210,7 +203,7 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
         content,
         needed=partial(fit_within, longest_side=side),
         max_pixels=job["max_pixels"],
-        before_pixels=slot.take_turn,
+        before_pixels=slot.check_size,
     )
     jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
     return {"bytes": os.pwrite(slot.memory, jpeg, 0)}

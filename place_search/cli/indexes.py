@@ -12,7 +12,8 @@ from place_search.core.errors import PlaceSearchError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from place_search.indexer import Duplicate, Skipped
+    from place_search.indexer import Skipped
+    from place_search.indexer.changes.duplicates import Duplicate
 
 SHOWN = 50
 STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}

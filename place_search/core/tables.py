@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import open_regular, read_regular
 from place_search.core.text import printable
 
 SEPARATORS = ",;\t"
@@ -93,7 +94,8 @@ def open_table(
             lacks one of the columns `needed`.
     """
     try:
-        with path.open(encoding=_encoding(path), newline="") as stream:
+        encoding = _encoding(path)
+        with io.TextIOWrapper(open_regular(path), encoding, newline="") as stream:
             table = Table(path, stream, error)
             table.require(*needed)
             yield table
@@ -134,7 +136,7 @@ def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
         PlaceSearchError: of the kind `error`, where the file cannot be read as such a text.
     """
     try:
-        text = path.read_text(_encoding(path))
+        text = read_regular(path).decode(_encoding(path))
     except (OSError, UnicodeError) as reason:
         raise error(f"{path} cannot be read as UTF-8 text ({reason}).") from reason
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -150,6 +152,6 @@ def parse_number(text: str) -> float:
 
 
 def _encoding(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         marked = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     return "utf-16" if marked else "utf-8-sig"

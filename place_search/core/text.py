@@ -3,8 +3,11 @@
 import re
 
 # What a terminal obeys in place of showing: control characters but tab and new line, line
-# separators, and marks that turn the direction of what follows.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# separators, marks that turn the direction of what follows; and what no encoding can hold, the
+# bytes of names that are not UTF-8.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:

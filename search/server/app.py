@@ -27,6 +27,7 @@ from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
 from place_search.search.server.problems import (
@@ -94,6 +95,13 @@ def routes_of(app: FastAPI) -> list[BaseRoute]:
     return [*(route for router in ROUTERS for route in router.routes), *own]
 
 
+def methods_of(app: FastAPI) -> list[str]:
+    """All methods that some route takes."""
+    return sorted(
+        {name for route in routes_of(app) for name in getattr(route, "methods", None) or ()}
+    )
+
+
 def create_app(
     engine: "Engine | EngineLoader",
     options: ServerSettings | None = None,
@@ -159,9 +167,9 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(options.cors),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "X-API-Key"],
-            expose_headers=["Retry-After", "X-Request-ID"],
+            allow_methods=methods_of(app),
+            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
     app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
@@ -172,6 +180,12 @@ def create_app(
         metrics=service.metrics,
         write=options.log,
         addresses=options.log_addresses,
+    )
+    app.add_middleware(
+        Proxies,
+        routes=routes_of(app),
+        root_path=options.root_path,
+        proxies=options.trusted_proxies,
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

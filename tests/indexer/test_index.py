@@ -19,11 +19,11 @@ from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     UnknownPlaceError,
-    exact_search,
     open_index,
 )
 from place_search.indexer.storage.manifest import signed
-from place_search.models import Model, encode_cells
+from place_search.indexer.stores.vectors import exact_search
+from place_search.models import Model, encode_features
 
 
 def test_what_an_index_says_of_itself(index: Index, model: Model) -> None:
@@ -56,14 +56,14 @@ def test_thumbnails_and_cells(index: Index, model: Model) -> None:
         with Image.open(io.BytesIO(index.thumbnail(place.place_id))) as thumbnail:
             shown = np.asarray(thumbnail.convert("RGB"), dtype=np.float32)
         assert np.abs(shown - photo.pixels).mean() < 3
-        codes, grid = index.cells(place.place_id)
+        codes, grid = index.codes(place.place_id)
         cells = model.embed(photo).require_local_features()
         assert grid == cells.shape[:2]
-        np.testing.assert_array_equal(codes, encode_cells(cells))
+        np.testing.assert_array_equal(codes, encode_features(cells))
     with pytest.raises(UnknownPlaceError):
         index.thumbnail(40)
     with pytest.raises(UnknownPlaceError):
-        index.cells(-1)
+        index.codes(-1)
 
 
 def test_searching(index: Index) -> None:
@@ -93,7 +93,7 @@ def test_many_threads_read_one_index(index: Index) -> None:
 
     def read(place_id: int) -> tuple[object, ...]:
         found = index.search(rows[place_id], 5)
-        codes = index.cells(place_id)[0].tobytes()
+        codes = index.codes(place_id)[0].tobytes()
         return found, index.thumbnail(place_id), codes, index.place(place_id)
 
     alone = [read(place_id) for place_id in range(40)]
@@ -113,8 +113,8 @@ def test_opening_is_quick(index: Index) -> None:
 def test_an_index_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    for name, said in (("nowhere", "does not exist"), ("empty", "holds no index")):
-        with pytest.raises(IndexFormatError, match=f"{said}; make one with `place-search index"):
+    for name, message in (("nowhere", "does not exist"), ("empty", "holds no index")):
+        with pytest.raises(IndexFormatError, match=f"{message}; make one with `place-search index"):
             open_index(tmp_path / name)
     with pytest.raises(IndexFormatError, match="is a file; name the folder of an index"):
         open_index(tmp_path / "file")
@@ -149,7 +149,7 @@ def _cut(name: str) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (_cut("manifest.json"), r"manifest\.json is damaged; make the index again"),
         (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
@@ -179,14 +179,14 @@ def _cut(name: str) -> Callable[[Path], None]:
     ],
 )
 def test_damaged_indexes_do_not_open(
-    index: Index, tmp_path: Path, damage: Callable[[Path], None], said: str
+    index: Index, tmp_path: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     folder = tmp_path / "index"
     shutil.copytree(index.folder, folder)
     assert open_index(folder).index_id == index.index_id
     damage(folder)
 
-    with pytest.raises(IndexFormatError, match=said):
+    with pytest.raises(IndexFormatError, match=message):
         open_index(folder)
 
 

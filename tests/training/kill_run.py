@@ -35,21 +35,21 @@ def main() -> None:
     data, validation, out, changes, *moments = sys.argv[1:]
     torch.set_num_threads(1)
     setattr(run_module, "write_model", write_plainly)  # noqa: B010 - not exported
-    recipe = preset("cpu-smoke", json.loads(changes))
+    config = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:
-        def told(stage: str, done: int, total: int) -> None:
+        def report(stage: str, done: int, total: int) -> None:
             if f"{stage} {done}" == until:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         train(
             TrainingData(Path(data), Path(validation)),
             Path(out),
-            recipe=recipe,
+            config=config,
             model=None if Path(out).exists() else "lite0-netvlad",
             resume=resume,
             save_seconds=0,
-            progress=told,
+            progress=report,
         )
 
     for number, moment in enumerate(moments):

@@ -69,7 +69,7 @@ def test_a_truth_file_and_bare_photos(tmp_path: Path) -> None:
     assert related(places, 2) == ([0], [0, 1, 2, 3])
     (tmp_path / "truth.csv").unlink()
     places = open_places(tmp_path)
-    assert places.alone
+    assert places.unlabelled
     assert related(places, 1) == ([1], [1])
 
 
@@ -92,17 +92,17 @@ def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:
     rows = [f"{name},{number // 4}" for number, name in enumerate(names)]
     (tmp_path / "images.csv").write_text("\n".join(["image,place", *rows]), "utf-8")
     places = open_places(tmp_path)
-    recipe = TrainingConfig(batch=5, photos_a_place=3)
-    batches = place_batches(places, recipe, 0, ProcessGroup())
+    config = TrainingConfig(batch=5, photos_a_place=3)
+    batches = place_batches(places, config, 0, ProcessGroup())
     asked = [items[0][0] for batch in batches for _, items in batch]
     assert len(asked) == len(set(asked)) > 35
     for batch in batches:
         seen = [{row // 4 for row, _ in items} for _, items in batch]
         assert all(len(place) == 1 for place in seen)
         assert len(set.union(*seen)) == len(batch)
-    assert batches == place_batches(places, recipe, 0, ProcessGroup())
-    assert batches != place_batches(places, recipe, 1, ProcessGroup())
-    halves = [place_batches(places, recipe, 0, ProcessGroup(rank, 2)) for rank in (0, 1)]
+    assert batches == place_batches(places, config, 0, ProcessGroup())
+    assert batches != place_batches(places, config, 1, ProcessGroup())
+    halves = [place_batches(places, config, 0, ProcessGroup(rank, 2)) for rank in (0, 1)]
     assert [pair[at] for pair in zip(*halves, strict=True) for at in (0, 1)] == batches
 
 
@@ -118,7 +118,7 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("image,place\nnone.jpg,1", "row 2: there is no photo 'none.jpg'"),
         ("image,place\na.jpg,", "row 2: the place is missing"),
@@ -126,8 +126,8 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
         ("image,place\n", "lists no photos"),
     ],
 )
-def test_lists_that_are_wrong(tmp_path: Path, rows: str, said: str) -> None:
+def test_lists_that_are_wrong(tmp_path: Path, rows: str, message: str) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "list.csv").write_text(rows, "utf-8")
-    with pytest.raises(TrainingError, match=said):
+    with pytest.raises(TrainingError, match=message):
         open_places(tmp_path / "list.csv")

@@ -1,9 +1,9 @@
-"""What a run tells as it goes: a CSV, a picture of it, and TensorBoard's events."""
+"""What a run reports as it goes: a CSV, a picture of it, and TensorBoard's events."""
 
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,9 +35,8 @@ class Curve:
         self._rows.append([str(step), str(epoch), f"{loss:.9g}", f"{rate:.6g}", "", "", ""])
 
     def add_recall(self, step: int, epoch: int, recall: Mapping[int, float]) -> None:
-        """What a validation found; one that was found before is replaced."""
-        shares = [f"{share:.2f}" for share in recall.values()]
-        row = [str(step), str(epoch), "", "", *shares]
+        """What a validation measured; a row that is there already is not written twice."""
+        row = [str(step), str(epoch), "", "", *(f"{share:.2f}" for share in recall.values())]
         if row not in self._rows:
             self._rows.append(row)
 
@@ -90,14 +89,14 @@ def _fonts_listed_elsewhere() -> Iterator[None]:
 class Board:
     """TensorBoard's events in a run's folder, where tensorboard is installed."""
 
-    def __init__(self, folder: Path, step: int) -> None:
-        """Go on after `step`."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self._writer: Any = None
-            return
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+    def __init__(self, folder: Path, step: int, *, writes: bool) -> None:
+        """Go on after `step`; only the main process `writes`."""
+        self._writer: Any = None
+        if writes:
+            with suppress(ImportError):
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Some numbers of one step."""

@@ -56,7 +56,7 @@ def folder_of(out: Path) -> Path:
 def begin_run(
     out: Path,
     start: Path,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     data: str,
     skipped: Sequence[Sequence[int]],
     processes: ProcessGroup,
@@ -64,7 +64,7 @@ def begin_run(
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)
     about = {
-        "recipe": asdict(recipe),
+        "recipe": asdict(config),
         "data": data,
         "model": read_card(start).id,
         "skipped": list(skipped),
@@ -93,7 +93,7 @@ def require_no_run(out: Path) -> None:
         )
 
 
-def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
+def find_run(out: Path, config: TrainingConfig, data: str) -> RunFolder | None:
     """The run to resume; None where it was killed before there was anything to resume.
 
     Raises:
@@ -111,7 +111,7 @@ def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
         raise TrainingError(
             f"{path / ABOUT} is damaged ({error}); delete that folder and start anew."
         ) from error
-    changed = differences(began, recipe)
+    changed = differences(began, config)
     if changed:
         raise TrainingError(
             f"{path} began with other settings ({', '.join(changed)}); resume it with those it "
@@ -127,14 +127,14 @@ def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
 
 def data_stamp(places: Places, validation: Places | None) -> str:
     """A hash of the photos' names and of what is known of them."""
-    together = sha256()
+    digest = sha256()
     for part in (places, validation):
         if part is None:
             continue
-        together.update("\n".join(part.photos).encode(errors="surrogateescape"))
+        digest.update("\n".join(part.photos).encode(errors="surrogateescape"))
         for rows in (part.queries, part.database, *part.positives):
-            together.update(rows.tobytes() + b";")
-    return together.hexdigest()[:32]
+            digest.update(rows.tobytes() + b";")
+    return digest.hexdigest()[:32]
 
 
 def replace_model(new: Path, out: Path) -> None:

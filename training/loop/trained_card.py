@@ -18,7 +18,7 @@ from place_search.training.loop.trainer import Trainer
 def trained_card(
     card: ModelCard,
     out: Path,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     data: TrainingData,
     about: str,
     run: RunFolder,
@@ -27,7 +27,7 @@ def trained_card(
     pool: NetVLAD,
 ) -> ModelCard:
     """The card of what a run made of the model of `card`."""
-    at = trainer.state
+    state = trainer.state
     training: dict[str, Any] = {
         "from": card.id,
         "from_fingerprint": card.fingerprint,
@@ -37,15 +37,15 @@ def trained_card(
         "queries": len(places.queries),
         "photos_skipped": len(run.skipped[0]),
         "photos_sha256": run.about["data"],
-        "epochs": at.epoch,
-        "best_epoch": at.best_epoch,
-        "steps": at.step,
-        "seconds": round(at.seconds),
-        "waiting_for_photos_seconds": round(at.waited, 1),
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "steps": state.step,
+        "seconds": round(state.seconds),
+        "waiting_for_photos_seconds": round(state.waited, 1),
         "revision": _revision(),
-        "recall_before": {n: round(share, 1) for n, share in at.first.items()},
-        "recall_after": {n: round(share, 1) for n, share in at.best.items()},
-        "settings": asdict(recipe),
+        "recall_before": {n: round(share, 1) for n, share in state.first.items()},
+        "recall_after": {n: round(share, 1) for n, share in state.best.items()},
+        "settings": asdict(config),
     }
     held = "held-out photos" if data.validation is None else data.validation.stem
     return replace(
@@ -61,7 +61,7 @@ def trained_card(
                 "measured",
                 training["recall_after"],
                 f"before training {training['recall_before']['1']}, at "
-                f"{recipe.width} × {recipe.height}",
+                f"{config.width} × {config.height}",
             ),
         ),
         fitting={**card.fitting, "training": training},
@@ -73,7 +73,7 @@ def _revision() -> str:
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        return found.stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return program_version()

@@ -66,7 +66,7 @@ def command(
             backbone_weights=backbone_weights,
             about=about,
             seed=seed,
-            progress=lambda done, total: advance("Sampling cells", done, total),
+            progress=advance,
         )
     fitting = card.fitting
     say(

@@ -64,12 +64,11 @@ def command(
         from place_search.search.server.server import serve as serve_index
 
         chosen = {"model": model, "threads": threads, "reports": reports}
-        serve_index(
-            out, settings.model_copy(update=chosen), on_ready=partial(_announce, found.query())
-        )
+        announcing = partial(_announce, found.query(), settings.host)
+        serve_index(out, settings.model_copy(update=chosen), on_ready=announcing)
 
 
-def _announce(query: Path, address: str, engine: "Engine") -> None:
-    announce(address, engine)
+def _announce(query: Path, host: str, address: str, engine: "Engine") -> None:
+    announce(host, address, engine)
     photo = shlex.quote(f"photo=@{query}")
     print_line(f"Try: curl -F {photo} '{address}v1/search?k=3&verify=true'")

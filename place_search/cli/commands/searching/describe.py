@@ -58,6 +58,8 @@ def _is_ours(path: Path) -> bool:
     import h5py
     import numpy as np
 
+    if not path.is_file():
+        return False
     try:
         if path.suffix == ".npy":
             rows = np.load(path, mmap_mode="r")
