@@ -1,8 +1,12 @@
 """A photo → its descriptor and local features: model cards, the registry, runtimes."""
 
+from place_search.models.calibration import (
+    Calibration,
+    included_calibration,
+    read_calibration,
+)
 from place_search.models.card import (
     Aggregation,
-    Calibration,
     LocalFeatures,
     ModelCard,
     Recall,
@@ -56,10 +60,12 @@ __all__ = [
     "encode_cells",
     "encode_grid",
     "find_model",
+    "included_calibration",
     "int8_instructions",
     "int8_saturates",
     "open_model",
     "project_cells",
+    "read_calibration",
     "read_card",
     "weights_folder",
     "write_card",
