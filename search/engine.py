@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Hit, Index, StoreOutageError
-from place_search.models import Model, included_calibration
+from place_search.models import Model
 from place_search.photos import Photo
 from place_search.search.errors import ParameterError
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
-from place_search.search.probability import candidate_probabilities, match_of
+from place_search.search.probability import (
+    BACKGROUND,
+    calibration_of,
+    candidate_probabilities,
+    match_of,
+)
 from place_search.search.results import (
     IndexInfo,
     QueryPhoto,
@@ -40,8 +45,6 @@ Decode: TypeAlias = Callable[[bytes | Path], Photo]
 """Reads a photo whose pixels a model takes; raises `PhotoError`."""
 
 MAX_K = 100
-BACKGROUND = 30
-"""Places that are looked at besides, to know which similarities are usual for a photo."""
 VERIFY_BUDGET_S = 2.0
 
 
@@ -66,8 +69,7 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
-        calibration = index.calibration or model.card.calibration or included_calibration()
-        self.calibration = calibration.completed()
+        self.calibration = calibration_of(model, index)
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models import Calibration
+from place_search.indexer import Index
+from place_search.models import Calibration, Model, included_calibration
 from place_search.search.verification import Verification
 
 Verdict: TypeAlias = Literal["found", "unsure", "not_found"]
@@ -22,6 +23,8 @@ UNSURE_FROM = 0.5
 """From here on the same place is likelier than another one, though not yet sure."""
 FEW_MATCHES = 50
 """Added to the mutual matches, so that a few that agree by chance are no large share."""
+BACKGROUND = 30
+"""Candidates that an unverified search looks at, to know which similarities are usual."""
 EQUAL_SAY = 10
 """The number of other candidates whose say equals the pair's own."""
 
@@ -32,6 +35,12 @@ class Match(NamedTuple):
     verdict: Verdict
     probability: float
     threshold: float
+
+
+def calibration_of(model: Model, index: Index | None = None) -> Calibration:
+    """An index's own calibration, else its model's, else that of the included model."""
+    own = None if index is None else index.calibration
+    return (own or model.card.calibration or included_calibration()).completed()
 
 
 def agreement(found: Verification) -> float:
