@@ -3,10 +3,12 @@
 #   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
 #   INDEX   folder of the index            MODEL  id under weights/, or a model folder
 #   SPLIT   truth to evaluate on (.csv, .mat, .npz), its photos under DATA   PORT  of the server
+#   DATABASE  with SPLIT=….csv: the photos to search, a folder or CSV (all of DATA)
 DATA ?=
 INDEX ?= indexes/places
 MODEL ?= lite0-netvlad
 SPLIT ?=
+DATABASE ?= $(DATA)
 PORT ?= 8000
 
 VENV := .venv
@@ -24,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 # Coverage of all test runs of `make test` together, tests in other processes included.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
-.PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
+.PHONY: help setup demo say-demo index serve eval doctor check check-lint check-types check-tests
 .PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
 .PHONY: soak fuzz screenshots weights clean
 .DEFAULT_GOAL := help
@@ -32,7 +34,8 @@ COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 help:
 	@echo 'make demo             fetch photos of real places, index and serve them'
 	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
-	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own'
+	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own:'
+	@echo '                      all photos of DIR are searched, or those of DATABASE=DIR/places'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make check            a minute: lint, types, and the tests that need no torch or browser'
 	@echo 'make test             lint, then all tests     make lint    ruff, mypy and tsc'
@@ -49,8 +52,12 @@ help:
 
 setup: $(ALL)
 
-demo: $(SERVES)
+demo: say-demo $(SERVES)
 	@exec $(RUN) demo --port $(PORT) --model '$(MODEL)'
+
+say-demo:
+	@echo 'The demo: install place-search into $(VENV) where it is not (some minutes, once), fetch photos'
+	@echo 'of real places (54 MB, once), index and measure them, serve them on port $(PORT) until Ctrl-C.'
 
 index: $(SERVES)
 	@test -n '$(DATA)' || { echo 'Say which photos: make index DATA=FOLDER' >&2; exit 2; }
@@ -64,7 +71,7 @@ ifeq ($(SPLIT),)
 	@exec $(RUN) demo --no-serve --model '$(MODEL)'
 else
 	@test -n '$(DATA)' || { echo 'Say where the photos are: make eval SPLIT=$(SPLIT) DATA=FOLDER' >&2; exit 2; }
-	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
 endif
 
 doctor: $(SERVES)

@@ -22,7 +22,7 @@ from place_search.indexer.changes.version_builder import VersionBuilder, Version
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Manifest
-from place_search.indexer.storage.plan import CopiedEntries, Plan, shard_photos
+from place_search.indexer.storage.plan import Plan, shard_photos
 from place_search.indexer.storage.shards import (
     SHARDS,
     THUMBNAILS,
@@ -138,7 +138,7 @@ def write_index(
         folder,
         VersionSpec(
             request="bench",
-            plan=Plan(len(shards), (), CopiedEntries()),
+            plan=Plan(len(shards), ()),
             model_entry=entry,
             source=source,
             next_place_id=first,

@@ -14,8 +14,14 @@ from bench.ceilings import Ceilings
 from bench.operations import operations
 from bench.table import Row
 from place_search.indexer import open_source
-from place_search.models import Mode, Model, Precision, open_model, read_card
+from place_search.models import (
+    Model,
+    Precision,
+    open_model,
+    read_card,
+)
 from place_search.models.network import load_network
+from place_search.models.runtimes.base import Mode
 
 Pixels = NDArray[np.uint8]
 SHAPE = (480, 640, 3)

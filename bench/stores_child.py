@@ -21,12 +21,12 @@ from bench.generated import MODEL, Generated, write_index
 from place_search.indexer import (
     add_photos,
     compact_index,
-    exact_search,
     open_index,
     open_source,
     remove_places,
 )
 from place_search.indexer.pipeline import StageClock, embed_photos
+from place_search.indexer.stores.vectors import exact_search
 from place_search.photos import Photo
 
 Vectors = NDArray[np.float32]

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from place_search.core.memory import keep_large_blocks
 from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.network import Network, load_backbone
 from place_search.training.config import PRESETS
@@ -28,7 +29,6 @@ from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import mine, plan_pass
 from place_search.training.data.places import Places, make_places
 from place_search.training.loop.losses import triplet_ranking
-from place_search.training.loop.memory import keep_large_blocks
 from place_search.training.process_group import ProcessGroup
 from place_search.training.split_network import Trained, split_network
 
@@ -54,14 +54,14 @@ def step(folder: Path) -> None:
     for number in range(PHOTOS):
         pixels = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((640, 480)).save(folder / f"{number}.jpg")
-    recipe = PRESETS["paper-vgg16"]
+    config = PRESETS["paper-vgg16"]
     network = Network(load_backbone("vgg16")(), NetVLAD(64, 512))
     with torch.no_grad():
         netvlad_of(network).assignment.weight.normal_(0, 4)
         netvlad_of(network).centroids.normal_(0, 0.05)
-    frozen, trained = split_network(network, recipe.train_last)
+    frozen, trained = split_network(network, config.train_last)
     inputs = FeatureLoader(
-        places_of(folder, 10, 2), recipe, frozen, ProcessGroup(), folder / "features"
+        places_of(folder, 10, 2), config, frozen, ProcessGroup(), folder / "features"
     )
     optimizer = torch.optim.SGD(trained.parameters(), lr=1e-4, momentum=0.9)
     items = [(row, 0) for row in range(PHOTOS)]
@@ -107,14 +107,14 @@ class GivenRows(nn.Module):
 def mining_pass(folder: Path) -> None:
     """All queries of Pittsburgh 30k's training, 1000 at a time, the first of them described."""
     places = places_of(folder, 10_000, 7_416)
-    recipe = PRESETS["paper-vgg16"]
+    config = PRESETS["paper-vgg16"]
     random = np.random.default_rng(0)
-    queries = [(row, 0) for row in places.queries[: recipe.queries_a_cache].tolist()]
+    queries = [(row, 0) for row in places.queries[: config.queries_a_cache].tolist()]
     started = time.perf_counter()
-    plan = plan_pass(places, recipe, queries, random, {})
+    plan = plan_pass(places, config, queries, random, {})
     found = mine(
         plan,
-        recipe,
+        config,
         cast(FeatureLoader, RandomRows()),
         cast(Trained, GivenRows()),
         ProcessGroup(),

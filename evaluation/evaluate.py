@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
+from place_search.core.version import program_version
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
 from place_search.evaluation.position_error import error_percentiles
@@ -21,7 +23,13 @@ from place_search.evaluation.recall import (
 )
 from place_search.evaluation.results import EvalReport, find_published
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.indexer import Index, PlacePhoto, Row, Skipped, StageClock, embed_photos
+from place_search.indexer import (
+    Index,
+    PlacePhoto,
+    Row,
+    Skipped,
+)
+from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
 from place_search.search.probability import calibration_of
 
@@ -136,7 +144,18 @@ def evaluate(
         error_m=error_percentiles(truth, ranked),
         open_set=opened,
         description=rules.description,
-        runtime=model.in_words,
+        runtime=model.in_short,
+        version=program_version(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        fingerprint=model.fingerprint,
+        precision=model.card.precision,
+        settings={
+            "at": ks,
+            "radius_m": truth.radius_m,
+            "dims": model.card.dims,
+            "verify": reranker is not None,
+            "candidates": None if reranker is None else reranker.depth,
+        },
         ranked=ranked,
         positives=rules.positives,
     )

@@ -21,8 +21,9 @@ class EvalReport:
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
     to its first result, by percentile, where both have positions. `open_set` says how well queries
     of places that are not there are told from others, where that was asked for. `description`
-    explains the protocol; `runtime` says what computed the descriptors; `ranked` holds the first
-    results of each query and `positives` what was right.
+    explains the protocol; `runtime` says what computed the descriptors. The program's `version`,
+    the `date` (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be
+    measured again. `ranked` holds the first results of each query and `positives` what was right.
     """
 
     protocol: str
@@ -41,6 +42,11 @@ class EvalReport:
     open_set: OpenSet | None = None
     description: str = ""
     runtime: str = ""
+    version: str = ""
+    date: str = ""
+    fingerprint: str = ""
+    precision: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 
@@ -63,6 +69,11 @@ class EvalReport:
             ],
             "unreadable": [photo._asdict() for photo in self.unreadable],
             "warnings": list(self.warnings),
+            "model_fingerprint": self.fingerprint,
+            "precision": self.precision,
+            "settings": dict(self.settings),
+            "version": self.version,
+            "date": self.date,
         }
 
 

@@ -64,7 +64,7 @@ class GeometryReranker:
         """The codes of a database photo."""
         place = self._places.get(name)
         if self._index is not None and place is not None:
-            return self._index.cells(place)
+            return self._index.codes(place)
         return self._codes[name]
 
 

@@ -21,15 +21,7 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import Calibration, Model
 
-_COLUMNS = (
-    "name",
-    "path",
-    "zone",
-    "latitude",
-    "longitude",
-    "easting",
-    "northing",
-)
+_COLUMNS = ("name", "path", "zone", "latitude", "longitude", "easting", "northing")
 
 
 class Index:
@@ -81,8 +73,8 @@ class Index:
         return self.manifest.precision
 
     @property
-    def has_cells(self) -> bool:
-        """Whether the cells of the places are kept, for verification."""
+    def has_local_features(self) -> bool:
+        """Whether the local features of the places are kept, for verification."""
         return all(shard.shape("cells")[1] > 0 for shard in self._contents.shards)
 
     @property
@@ -184,13 +176,13 @@ class Index:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""
         return self._rows
 
-    def cells(self, place_id: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """The cell codes of a place, (h·w, bytes) uint8, and its grid (h, w).
+    def codes(self, place_id: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """The codes of a place's local features, (h·w, bytes) uint8, and its grid (h, w).
 
         Raises:
             UnknownPlaceError: there is no such place.
         """
-        return self._contents.cells(self.row_of(place_id))
+        return self._contents.codes(self.row_of(place_id))
 
     def thumbnail(self, place_id: int) -> bytes:
         """The thumbnail of a place, a JPEG of at most 320 pixels a side.

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from place_search.indexer.storage.manifest import Manifest
-from place_search.models import AskedPrecision, Mode, Model, open_model
+from place_search.models import AskedPrecision, Model, open_model
+from place_search.models.runtimes.base import Mode
 
 
 def open_index_model(

@@ -3,21 +3,21 @@
 import errno
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Position, both_positions
+from place_search.core.files import open_regular
+from place_search.core.geodesy import both_positions
 from place_search.core.memory import keep_freed_memory
 from place_search.indexer.errors import SourceError
 from place_search.indexer.places import PlacePhoto
@@ -57,22 +57,9 @@ class StageClock:
             return dict(self._seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    number: int
-    photo: PlacePhoto
-    position: Position | None
-    width: int
-    height: int
-    size: int
-    mtime_ns: int
-    content: bytes
-    thumbnail: bytes
-    notes: tuple[str, ...]
-
-
 Numbered: TypeAlias = tuple[int, PlacePhoto]
-_Result: TypeAlias = tuple[_Decoded, NDArray[np.uint8]] | Skipped
+_Decoded: TypeAlias = tuple[Row, NDArray[np.uint8]]
+"""A row that lacks what the model gives, and the pixels for the model."""
 
 
 def embed_photos(
@@ -82,12 +69,12 @@ def embed_photos(
     clock: StageClock,
     *,
     decoders: int = DECODERS,
-    keep_cells: bool = True,
+    keep_local_features: bool = True,
 ) -> Generator[tuple[int, Row | Skipped], None, None]:
     """Embed photos under `root`, numbered in ascending order, which becomes their place id.
 
     What comes out has the numbers and the order of what went in; a photo that cannot be read or
-    understood comes out as `Skipped`. Unless `keep_cells`, rows have no cells.
+    understood comes out as `Skipped`. Unless `keep_local_features`, rows have none.
 
     Raises:
         SourceError: the trouble is not the photo's own, as when a disk fails.
@@ -96,16 +83,18 @@ def embed_photos(
     ahead = _DecodeAhead(photos, root, model, clock, decoders)
     skipped = ahead.skipped
     try:
-        for decoded, (descriptor, local) in model.stream(ahead):
+        for row, (descriptor, local) in model.stream(ahead):
             # What was skipped before this photo was so before the model got it.
-            while skipped and skipped[0][0] < decoded.number:
+            while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
             if np.isfinite(descriptor).all():
-                kept = local if keep_cells else None
-                yield decoded.number, _row(decoded, root, descriptor, kept)
+                codes, grid = encode_grid(local if keep_local_features else None)
+                position, utm = both_positions(row.position, row.utm)
+                described = replace(row, descriptor=descriptor, codes=codes, grid=grid)
+                yield row.place_id, replace(described, position=position, utm=utm)
             else:
                 reason = "the model gives no finite descriptor for it"
-                yield decoded.number, Skipped(decoded.photo.name, reason)
+                yield row.place_id, Skipped(row.name, reason)
         yield from skipped
     finally:
         ahead.close()
@@ -121,35 +110,6 @@ def skipped_name(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _row(
-    decoded: _Decoded,
-    root: Path,
-    descriptor: NDArray[np.float32],
-    local: NDArray[np.float32] | None,
-) -> Row:
-    photo = decoded.photo
-    codes, grid = encode_grid(local)
-    given = photo.position is not None or photo.utm is not None
-    position, utm = both_positions(photo.position if given else decoded.position, photo.utm)
-    return Row(
-        place_id=decoded.number,
-        name=photo.name,
-        path=stored_path(photo.path, root),
-        position=position,
-        utm=utm,
-        width=decoded.width,
-        height=decoded.height,
-        size=decoded.size,
-        mtime_ns=decoded.mtime_ns,
-        content=decoded.content,
-        descriptor=descriptor,
-        codes=codes,
-        grid=grid,
-        thumbnail=decoded.thumbnail,
-        notes=() if given else decoded.notes,
-    )
-
-
 class _DecodeAhead:
     """Decodes photos in threads while the model runs, and gives them in their order.
 
@@ -162,9 +122,9 @@ class _DecodeAhead:
         self.skipped: deque[tuple[int, Skipped]] = deque()
         self._photos, self._root, self._model, self._clock = photos, root, model, clock
         self._pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        self._waiting: deque[tuple[int, Future[_Result]]] = deque()
+        self._waiting: deque[tuple[int, Future[_Decoded | Skipped]]] = deque()
 
-    def __iter__(self) -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
+    def __iter__(self) -> Iterator[_Decoded]:
         for number, photo in self._photos:
             job = self._pool.submit(_decode, number, photo, self._root, self._model, self._clock)
             self._waiting.append((number, job))
@@ -173,7 +133,7 @@ class _DecodeAhead:
         while self._waiting:
             yield from self._oldest()
 
-    def _oldest(self) -> Iterator[tuple[_Decoded, NDArray[np.uint8]]]:
+    def _oldest(self) -> Iterator[_Decoded]:
         number, future = self._waiting.popleft()
         with self._clock.stage("waiting for photos"):
             result = future.result()
@@ -187,7 +147,9 @@ class _DecodeAhead:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: StageClock) -> _Result:
+def _decode(
+    number: int, photo: PlacePhoto, root: Path, model: Model, clock: StageClock
+) -> _Decoded | Skipped:
     with clock.stage("decode"):
         try:
             photo.name.encode()
@@ -201,21 +163,26 @@ def _decode(number: int, photo: PlacePhoto, root: Path, model: Model, clock: Sta
         pixels = model.prepare(read)
     with clock.stage("thumbnail"):
         thumbnail = _thumbnail(read, pixels)
-    width, height = read.width, read.height
-    digest = hashlib.sha256(content).digest()
-    decoded = _Decoded(
-        number,
-        photo,
-        read.position,
-        width,
-        height,
-        size,
-        mtime_ns,
-        digest,
-        thumbnail,
-        read.notes,
+    given = photo.position is not None or photo.utm is not None
+    codes, grid = encode_grid(None)
+    row = Row(
+        place_id=number,
+        name=photo.name,
+        path=stored_path(photo.path, root),
+        position=photo.position if given else read.position,
+        utm=photo.utm,
+        width=read.width,
+        height=read.height,
+        size=size,
+        mtime_ns=mtime_ns,
+        content=hashlib.sha256(content).digest(),
+        descriptor=np.empty(0, np.float32),
+        codes=codes,
+        grid=grid,
+        thumbnail=thumbnail,
+        notes=() if given else read.notes,
     )
-    return decoded, pixels
+    return row, pixels
 
 
 def _thumbnail(photo: Photo, prepared: NDArray[np.uint8]) -> bytes:
@@ -239,18 +206,15 @@ _OWN_TROUBLE = {
     errno.ELOOP: "it is a link that leads to itself",
     errno.ENAMETOOLONG: "its path is too long",
     errno.ENXIO: "it is not a regular file",
+    errno.EISDIR: "it is not a regular file",
 }
 
 
 def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
     """A photo's bytes, its size and its time of change, all of one moment."""
     try:
-        # Without O_NONBLOCK a named pipe would wait for ever for somebody to write to it.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as stream:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise _NotReadError("it is not a regular file")
+        with open_regular(path) as stream:
+            status = os.fstat(stream.fileno())
             if status.st_size > MAX_FILE_BYTES:
                 limit = f"{MAX_FILE_BYTES >> 20} MB"
                 raise _NotReadError(f"its file is over {limit}; save it in a smaller format")

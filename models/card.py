@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import tomli_w
 
+from place_search.core.files import read_regular
 from place_search.models.calibration import Calibration, read_calibration
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS, Precision, PrecisionRecall, Quantization
@@ -168,7 +169,7 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_NAME
     try:
-        table = _from_version_0_1(tomllib.loads(path.read_text("utf-8")))
+        table = _from_version_0_1(tomllib.loads(read_regular(path).decode("utf-8")))
         return ModelCard(
             **{
                 **table,

@@ -12,19 +12,27 @@ class Backbone(nn.Module):
 
     Maps (N, 3, H, W) normalised RGB photos to (N, `channels`, h, w) features, one every `stride`
     pixels. H and W are multiples of `multiple`, and at least `photos.preprocessing.MIN_SIDE`.
+    A photo passes `layers` one after the other, unless a subclass says otherwise.
     """
 
     channels: int
     stride: int
     multiple: int = 1
+    layers: nn.Sequential
 
     def units(self) -> list[nn.Module]:
         """The parts that a photo passes one after the other, from the first to the last."""
-        return list(self.get_submodule("layers").children())
+        return list(self.layers)
+
+    def forward(self, photos: Tensor) -> Tensor:
+        """(N, 3, H, W) normalised photos to (N, C, h, w) features."""
+        features: Tensor = self.layers(photos)
+        return features
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take ImageNet weights as their publisher names them."""
-        raise NotImplementedError
+        """Take ImageNet weights as their publisher names them: here `features.0.weight`, …"""
+        names = self.layers.state_dict()
+        self.layers.load_state_dict({name: state[f"features.{name}"] for name in names})
 
 
 class AggregationLayer(nn.Module):
@@ -32,6 +40,10 @@ class AggregationLayer(nn.Module):
 
     name: str
     """The name of the part, as model cards give it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
 
     @classmethod
     def build(
@@ -42,12 +54,12 @@ class AggregationLayer(nn.Module):
         `weights` are those that will be loaded into it, by their names within the layer; empty for
         a layer that is to be trained.
         """
-        raise NotImplementedError
+        return cls(channels)
 
     @property
     def dims(self) -> int:
-        """The length of the descriptor."""
-        raise NotImplementedError
+        """The length of the descriptor: here one number a channel."""
+        return self.channels
 
     @property
     def in_words(self) -> str:

@@ -1,7 +1,7 @@
-"""Cells: the local descriptors of the backbone's grid, and their one-bit codes.
+"""Local features: the descriptors of the backbone's grid, and their one-bit codes.
 
-A cell is projected to `CODE_BITS` directions and keeps the sign of each: 14 bytes a cell, whatever
-the backbone's width. The directions are rows of a Hadamard matrix with random signs, so that each
+Each is projected to `CODE_BITS` directions and keeps the sign of each: 14 bytes, whatever the
+backbone's width. The directions are rows of a Hadamard matrix with random signs, so that each
 bit hears every channel (as in SRHT; Ailon & Chazelle 2009), and are the same on every machine.
 """
 
@@ -25,16 +25,16 @@ def _signs(order: int) -> NDArray[np.float32]:
     return bits.astype(np.float32) * 2 - 1
 
 
-def _project(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+def _project(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, C) to (n, CODE_BITS) by the fast Walsh–Hadamard transform.
 
     A matrix product would be as quick, but its threads would take turns with the network's.
     """
-    count, channels = cells.shape
+    count, channels = features.shape
     order = 1 << max(channels - 1, CODE_BITS).bit_length()
     # Channels first, so that whatever is added lies together in memory.
     rows = np.zeros((order, count), np.float32)
-    np.multiply(cells.T, _signs(order)[:channels, None], out=rows[:channels])
+    np.multiply(features.T, _signs(order)[:channels, None], out=rows[:channels])
     spare = np.empty_like(rows)
     step = 1
     while step < order:
@@ -47,22 +47,22 @@ def _project(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows[1 : CODE_BITS + 1].T)
 
 
-def project_cells(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project centred cells, (h, w, C) float32, to (h, w, CODE_BITS), each of L2 norm 1."""
-    height, width, channels = cells.shape
-    projected = _project(cells.reshape(height * width, channels))
+def project_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Project centred features, (h, w, C) float32, to (h, w, CODE_BITS), each of L2 norm 1."""
+    height, width, channels = features.shape
+    projected = _project(features.reshape(height * width, channels))
     norms = np.sqrt(np.square(projected).sum(axis=1, keepdims=True))
     np.divide(projected, norms, out=projected, where=norms > 0)
     return projected.reshape(height, width, CODE_BITS)
 
 
-def encode_cells(cells: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Code centred cells: (h, w, C) float32 to (h·w, CODE_BYTES) uint8, bit 1 for > 0.
+def encode_features(features: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Code centred features: (h, w, C) float32 to (h·w, CODE_BYTES) uint8, bit 1 for > 0.
 
-    Cells are in row order; the first direction is the highest bit of the first byte.
+    They are in row order; the first direction is the highest bit of the first byte.
     """
-    height, width, channels = cells.shape
-    rows = _project(cells.reshape(height * width, channels))
+    height, width, channels = features.shape
+    rows = _project(features.reshape(height * width, channels))
     return np.packbits(rows > 0, axis=1)
 
 
@@ -72,7 +72,7 @@ def encode_grid(
     """The codes of a photo's local features, with their grid (h, w); empty where there are none."""
     if local is None:
         return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
-    return encode_cells(local), (local.shape[0], local.shape[1])
+    return encode_features(local), (local.shape[0], local.shape[1])
 
 
 def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,7 +17,9 @@ from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import MAX_PIXELS, Photo, decode_photo, resize_photo
+from place_search.photos import Photo, decode_photo
+from place_search.photos.decoding import MAX_PIXELS
+from place_search.photos.preprocessing import resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 
@@ -68,6 +70,11 @@ class Model:
     def in_words(self) -> str:
         """The precision, and why it was chosen."""
         return f"{self.card.precision}, {self.reason}" if self.reason else self.card.precision
+
+    @property
+    def in_short(self) -> str:
+        """The precision, and what kept it from being int8."""
+        return self.in_words if self.card.precision == "f32" else self.card.precision
 
     @property
     def fingerprint(self) -> str:

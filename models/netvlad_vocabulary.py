@@ -1,4 +1,4 @@
-"""A model's vocabulary, read without torch: which cluster does each cell of a photo belong to?"""
+"""A model's vocabulary, read without torch: which cluster has each local feature?"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,16 +16,16 @@ class Vocabulary(NamedTuple):
     """The soft assignment of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3).
 
     `directions` is (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1; `cell_mean` (C,)
-    float32 is what a model subtracts from the cells that it gives out.
+    float32 is what a model subtracts from the local features that it gives.
     """
 
     directions: NDArray[np.float32]
     bias: NDArray[np.float32]
     cell_mean: NDArray[np.float32]
 
-    def assign(self, cells: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The cluster with the largest share in each cell: (h, w, C) centred cells to (h, w)."""
-        scores = (cells + self.cell_mean) @ self.directions.T + self.bias
+    def assign(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The cluster with the largest share in each: (h, w, C) centred features to (h, w)."""
+        scores = (features + self.cell_mean) @ self.directions.T + self.bias
         return np.asarray(np.argmax(scores, axis=-1), dtype=np.int64)
 
 

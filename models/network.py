@@ -58,22 +58,22 @@ class Network(nn.Module):
             return None
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
-    def cells(self, photos: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised cells."""
+    def extract(self, photos: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised local features."""
         x = (photos.float() - self.pixel_mean) * self.pixel_scale
         return functional.normalize(self.backbone(x.permute(0, 3, 1, 2)), dim=1)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
-        cells = self.cells(photos)
-        descriptors: Tensor = self.pool(cells)
+        local = self.extract(photos)
+        descriptors: Tensor = self.pool(local)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
         if not self.gives_local:
             return (descriptors,)
         if self.cell_step > 1:
-            cells = functional.avg_pool2d(cells, self.cell_step)
-        return descriptors, cells.permute(0, 2, 3, 1) - self.cell_mean
+            local = functional.avg_pool2d(local, self.cell_step)
+        return descriptors, local.permute(0, 2, 3, 1) - self.cell_mean
 
 
 def backbone_names() -> tuple[str, ...]:
@@ -83,24 +83,18 @@ def backbone_names() -> tuple[str, ...]:
 
 def load_backbone(name: str) -> type[Backbone]:
     """The class of a backbone. Raises `ModelError` where there is none of this name."""
-    try:
-        part = load_part(BACKBONES, name.replace("-", "_"))
-    except LookupError:
-        raise ModelError(
-            f"There is no backbone '{name}'; known are {', '.join(backbone_names())}."
-        ) from None
-    backbone: type[Backbone] = part.BACKBONE
+    if name not in backbone_names():
+        raise ModelError(f"There is no backbone '{name}'; known are {', '.join(backbone_names())}.")
+    backbone: type[Backbone] = load_part(BACKBONES, name.replace("-", "_")).BACKBONE
     return backbone
 
 
 def load_aggregation(name: str) -> type[AggregationLayer]:
     """The class of an aggregation. Raises `ModelError` where there is none of this name."""
-    try:
-        part = load_part(AGGREGATIONS, name)
-    except LookupError:
-        known = ", ".join(part_names(AGGREGATIONS))
-        raise ModelError(f"There is no aggregation '{name}'; known are {known}.") from None
-    aggregation: type[AggregationLayer] = part.AGGREGATION
+    known = part_names(AGGREGATIONS)
+    if name not in known:
+        raise ModelError(f"There is no aggregation '{name}'; known are {', '.join(known)}.")
+    aggregation: type[AggregationLayer] = load_part(AGGREGATIONS, name).AGGREGATION
     return aggregation
 
 

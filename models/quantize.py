@@ -41,7 +41,7 @@ def quantize_model(
 
     `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations.
     The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
-    cells and a normalisation of small sums make much of small errors. So do sums of residuals,
+    products and a normalisation of small sums make much of small errors. So do sums of residuals,
     whose errors would add up from block to block, and the `first` convolutions, by default as few
     as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
 
@@ -143,17 +143,17 @@ def _residuals(operations: Sequence[Any]) -> list[Any]:
 
 
 def _pooling(operations: Sequence[Any]) -> list[str]:
-    """The names of all that the cells go through: what hangs on the input of the first L2 norm."""
+    """The names of all that hangs on the input of the first L2 norm: what local features pass."""
     norm = next(op for op in operations if "ReduceL2" in op.get_type_name())
     waiting = [norm.input(0).get_source_output()]
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     while waiting:
         for target in waiting.pop().get_target_inputs():
             node = target.get_node()
-            if node.get_friendly_name() not in found:
-                found[node.get_friendly_name()] = None
+            if node.get_friendly_name() not in names:
+                names[node.get_friendly_name()] = None
                 waiting.extend(node.outputs())
-    return list(found)
+    return list(names)
 
 
 @contextmanager

@@ -79,9 +79,9 @@ def _check_int8(
     exact: NDArray[np.float32],
     problems: list[str],
 ) -> None:
-    found = OpenVinoRuntime(folder / GRAPHS["int8"][0]).embed(pixels).descriptor
+    descriptor = OpenVinoRuntime(folder / GRAPHS["int8"][0]).embed(pixels).descriptor
     # Noise is far from the photos that it was calibrated on: only another graph is that far off.
-    if found.shape != exact.shape or not float(found @ exact) >= MIN_INT8_COSINE:
+    if descriptor.shape != exact.shape or not float(descriptor @ exact) >= MIN_INT8_COSINE:
         problems.append(
             f"The int8 graph of '{card.id}' is not one of its weights; make it again with "
             "`place-search quantize`."

@@ -2,10 +2,10 @@
 
 from place_search.photos.decoding import (
     EXTENSIONS,
-    MAX_PIXELS,
     UPLOADS,
     decode_photo,
     inspect_position,
+    read_photo,
     read_position,
 )
 from place_search.photos.errors import (
@@ -14,34 +14,25 @@ from place_search.photos.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import Photo, Size, encode_jpeg, fit_within
-from place_search.photos.preprocessing import Preprocessing, resize_photo
-from place_search.photos.sandbox.decoder import (
-    DecodeLimits,
-    Decoder,
-    DecoderBusyError,
-    DecoderError,
-)
+from place_search.photos.photo import Photo, encode_jpeg, fit_within
+from place_search.photos.preprocessing import Preprocessing
+from place_search.photos.sandbox.decoder import DecodeLimits, Decoder
 
 __all__ = [
     "EXTENSIONS",
-    "MAX_PIXELS",
     "UPLOADS",
     "DecodeLimits",
     "Decoder",
-    "DecoderBusyError",
-    "DecoderError",
     "OversizedPhotoError",
     "Photo",
     "PhotoError",
     "Preprocessing",
-    "Size",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
     "decode_photo",
     "encode_jpeg",
     "fit_within",
     "inspect_position",
+    "read_photo",
     "read_position",
-    "resize_photo",
 ]

@@ -1,17 +1,21 @@
 """Photo decoding: any supported file or bytes in, upright RGB pixels and the GPS position out."""
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import open_regular
 from place_search.core.geodesy import Position
 from place_search.photos.errors import (
+    OutOfMemoryError,
     OversizedPhotoError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
@@ -29,7 +33,8 @@ UPLOADS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000
 # A JPEG may announce this many times the limit, if it is decoded at a scale that is within it.
 MAX_SHRINKING = 8
-_JPEG_END = b"\xff\xd9"
+MAX_READ_BYTES = 64 << 20
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 def decode_photo(
@@ -58,18 +63,19 @@ def decode_photo(
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of sizes that max_pixels already judges.
             warnings.simplefilter("ignore")
-            arguments = (what, needed, max_pixels, formats, before_pixels)
-            try:
-                return _decode(source, *arguments)
-            except OSError as error:
-                if "truncated" not in str(error):
-                    raise
-                content = source if isinstance(source, bytes) else source.read_bytes()
-                photo = _decode_without_end(content, *arguments)
-                if photo is None:
-                    raise
-                return photo
-    except (UnsupportedPhotoError, OversizedPhotoError, UnreadablePhotoError):
+            with _stream(source) as stream:
+                arguments = (what, needed, max_pixels, formats, before_pixels)
+                try:
+                    return _decode(stream, *arguments)
+                except OSError as error:
+                    if "truncated" not in str(error):
+                        raise
+                    stream.seek(0)
+                    photo = _decode_without_end(stream.read(), *arguments)
+                    if photo is None:
+                        raise
+                    return photo
+    except PlaceSearchError:  # also those of `before_pixels`
         raise
     except FileNotFoundError:
         raise UnreadablePhotoError(f"{what} does not exist; check the path.") from None
@@ -78,9 +84,7 @@ def decode_photo(
     except PermissionError:
         raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
     except MemoryError:
-        raise OversizedPhotoError(
-            f"{what} needs more memory to decode than there is for it; shrink it first."
-        ) from None
+        raise _out_of_memory(what) from None
     except Image.DecompressionBombError:
         raise OversizedPhotoError(
             f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
@@ -88,20 +92,37 @@ def decode_photo(
     except Exception as error:
         # Pillow's decoders raise SyntaxError, ValueError, TypeError, struct.error and more on
         # malformed files; to a caller they all mean the same.
+        if isinstance(error, OSError) and error.strerror:  # not a decoder's
+            raise UnreadablePhotoError(
+                f"{what} cannot be read: {error.strerror}; name a photo."
+            ) from None
+        if "memory" in str(error).lower():  # as libheif and libavif say it
+            raise _out_of_memory(what) from None
         raise UnreadablePhotoError(
             f"{what} is truncated or corrupt ({type(error).__name__}); use the original file."
         ) from error
 
 
+def _out_of_memory(what: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"{what} needs more memory to decode than there is for it; shrink it first."
+    )
+
+
+def _stream(source: Path | bytes) -> BinaryIO:
+    """A photo's bytes. What Pillow opens by name it maps, and dies of where that shrinks."""
+    return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+
+
 def _decode(
-    source: Path | bytes,
+    stream: BinaryIO,
     what: str,
     needed: Callable[[int, int], Size] | None,
     max_pixels: int,
     formats: Sequence[str],
     before_pixels: Callable[[int, int], None] | None,
 ) -> Photo:
-    with _open(source, what, formats) as image:
+    with _open(stream, what, formats) as image:
         notes: list[str] = []
         stored = image.size
         scaled = needed is not None and image.format == "JPEG"
@@ -128,8 +149,7 @@ def _decode(
     return Photo(turn_upright(pixels, orientation), width, height, position, tuple(notes))
 
 
-def _open(source: Path | bytes, what: str, formats: Sequence[str]) -> Image.Image:
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
     try:
         return Image.open(stream, formats=tuple(formats))
     except UnidentifiedImageError:
@@ -141,9 +161,8 @@ def _open(source: Path | bytes, what: str, formats: Sequence[str]) -> Image.Imag
         if "JPEG" not in formats:
             raise
         try:
-            return JpegImagePlugin.JpegImageFile(
-                io.BytesIO(source) if isinstance(source, bytes) else source
-            )
+            stream.seek(0)
+            return JpegImagePlugin.JpegImageFile(stream)
         except SyntaxError:  # not a JPEG
             raise Image.DecompressionBombError from None
 
@@ -157,14 +176,31 @@ def _check_size(what: str, size: Size, max_pixels: int) -> None:
 
 
 def _decode_without_end(content: bytes, *arguments: Any) -> Photo | None:
-    """A JPEG that lacks nothing but its end marker, or None where pixels are missing, too.
+    """A JPEG that lacks nothing but its end marker; None for others, or where pixels are missing.
 
     Bytes after the last pixel change nothing; where pixels are missing, they become pixels.
     """
+    if not content.startswith(_JPEG_START):
+        return None
     content = content.removesuffix(_JPEG_END[:1])
-    first = _decode(content + _JPEG_END, *arguments)
-    other = _decode(content + b"\x5a" * 64 + _JPEG_END, *arguments)
+    first = _decode(io.BytesIO(content + _JPEG_END), *arguments)
+    other = _decode(io.BytesIO(content + b"\x5a" * 64 + _JPEG_END), *arguments)
     return first if np.array_equal(first.pixels, other.pixels) else None
+
+
+def read_photo(path: Path) -> bytes:
+    """The bytes of a photo's file.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+        OversizedPhotoError: it has more than `MAX_READ_BYTES` bytes.
+    """
+    with open_regular(path) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_READ_BYTES:
+            raise OversizedPhotoError(
+                f"{path} is over {MAX_READ_BYTES >> 20} MB; save it in a smaller format."
+            )
+        return stream.read()
 
 
 def read_position(path: Path) -> Position | None:
@@ -178,7 +214,10 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
+            with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as image:
+                # Reading the Exif of a PNG decodes its pixels.
+                limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
+                _check_size(f"{path}", image.size, limit)
                 return photo_position(image, read_exif(image, notes), notes), tuple(notes)
     except Exception:  # a photo that cannot be opened has no position; decoding it says why
         return None, ()

@@ -15,5 +15,9 @@ class OversizedPhotoError(PhotoError):
     """The photo's header announces more pixels than the limit."""
 
 
+class OutOfMemoryError(OversizedPhotoError):
+    """There is not the memory to decode the photo."""
+
+
 class UnreadablePhotoError(PhotoError):
     """The photo is truncated, corrupt or missing."""

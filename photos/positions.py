@@ -24,6 +24,8 @@ def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
         # Pillow reads an empty block where it cannot read a damaged one.
         if exif or not _lost_its_tags(image.info.get("exif") or b""):
             return exif
+    except MemoryError:
+        raise
     except Exception:  # noqa: S110 - of many kinds; all mean what is said below
         pass
     notes.append("The photo's Exif data is broken and was left out.")

@@ -11,7 +11,7 @@ from place_search.photos.photo import Photo, Size
 
 MAX_ASPECT = 4.0
 MIN_SIDE = 64
-"""Pixels below which a side would have no cell in some backbone."""
+"""Pixels below which a side would have no local feature in some backbone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Preprocessing:
             return self.width, self.height
         if self.resize == "longest":
             scale = min(1.0, max(self.width, self.height) / max(width, height))
-            # As hloc rounds; a side below MIN_SIDE would have no cells.
+            # As hloc rounds; a side below MIN_SIDE would have no local features.
             return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
-        # Beyond 4:1 a side would get too few cells to say anything.
+        # Beyond 4:1 a side would get too few of them to say anything.
         aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
         ideal_height = (self.width * self.height / aspect) ** 0.5
         step = self.multiple

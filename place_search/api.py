@@ -89,7 +89,7 @@ def index(
             Path(out),
             _opened(model),
             store=store,
-            cells=local_features,
+            local_features=local_features,
             progress=report,
         )
 
@@ -272,6 +272,7 @@ def doctor(
     model: AnyPath | None = None,
     index: AnyPath | None = None,
     protocol: str | None = None,
+    precision: Precision = "auto",
     progress: Report = False,
 ) -> "Diagnosis":
     """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
@@ -286,6 +287,7 @@ def doctor(
             model=_path_or_id(model),
             index=_path(index),
             protocol=protocol,
+            precision=precision,
             progress=report,
         )
 

@@ -92,7 +92,7 @@ class Client(_Base):
 
     def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
         """A place's photo as a JPEG. Raises as `search` does."""
-        return self._ask("GET", place.thumbnail_url if thumbnail else place.image_url).content
+        return self._ask("GET", _image_path(place, thumbnail)).content
 
     def _ask(self, method: str, path: str, query: Any = None, files: Any = None) -> httpx.Response:
         for left in range(self.retries, -1, -1):
@@ -152,8 +152,7 @@ class AsyncClient(_Base):
 
     async def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
         """As `Client.image`."""
-        path = place.thumbnail_url if thumbnail else place.image_url
-        return (await self._ask("GET", path)).content
+        return (await self._ask("GET", _image_path(place, thumbnail))).content
 
     async def _ask(
         self, method: str, path: str, query: Any = None, files: Any = None
@@ -184,6 +183,12 @@ class AsyncClient(_Base):
 
 def _content(photo: Photo) -> bytes:
     return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+
+
+def _image_path(place: PlaceInfo, thumbnail: bool) -> str:
+    """An image's path below the client's own `server`, which may have one that a proxy took off."""
+    address = place.thumbnail_url if thumbnail else place.image_url
+    return address[address.rindex("/v1/") :]
 
 
 def _query(

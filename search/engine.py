@@ -75,7 +75,7 @@ class Engine:
     @property
     def verifies(self) -> bool:
         """Whether the index keeps the cells that verification needs."""
-        return self.index.has_cells and self.model.card.local_features is not None
+        return self.index.has_local_features and self.model.card.local_features is not None
 
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
@@ -217,7 +217,7 @@ class _Candidates:
 
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
-        return self._index.cells(self._hits[row].place_id)
+        return self._index.codes(self._hits[row].place_id)
 
 
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.models.netvlad_vocabulary import Vocabulary, read_vocabulary
-from place_search.photos import Photo, Size
+from place_search.photos import Photo
+from place_search.photos.photo import Size
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.memory import keep_freed_memory
-from place_search.models import CODE_BITS, decode_codes, project_cells
+from place_search.models import CODE_BITS, decode_codes, project_features
 from place_search.models.runtimes.products import UNIT, cell_products
 
 CANDIDATES = 100
@@ -51,7 +51,7 @@ the same spot match at scale 1."""
 
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
-"""(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.cells` gives them."""
+"""(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.codes` gives them."""
 
 
 class Verification(NamedTuple):
@@ -91,7 +91,7 @@ class Query:
         if cells is None:
             cells = np.zeros((0, 0, 1), np.float32)
         # Against the signs of a place, products are cosines times the number of bits.
-        projected = project_cells(cells) * CODE_BITS**0.5
+        projected = project_features(cells) * CODE_BITS**0.5
         self.full = _view(projected)
         self.coarse = _view(_halved(projected))
 

@@ -1,21 +1,19 @@
 """Fit and train models: the vocabulary, mining and training, the whitening, the export."""
 
 from place_search.training.cluster import cluster
-from place_search.training.config import PRESETS, TrainingConfig, preset
+from place_search.training.config import TrainingConfig, preset
 from place_search.training.data.open_places import Range, TrainingData, open_places
 from place_search.training.errors import TrainingError
 from place_search.training.export import export_checkpoint
 from place_search.training.loop.train import train
 from place_search.training.whiten import whiten
-from place_search.training.whitening import WhiteningFit, fit_whitening
+from place_search.training.whitening import fit_whitening
 
 __all__ = [
-    "PRESETS",
     "Range",
     "TrainingConfig",
     "TrainingData",
     "TrainingError",
-    "WhiteningFit",
     "cluster",
     "export_checkpoint",
     "fit_whitening",

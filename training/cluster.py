@@ -1,19 +1,22 @@
 """`place-search cluster`: from photos to an untrained NetVLAD model with a fitted vocabulary."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from place_search.core.files import sha256_of
+from place_search.core.progress import Progress, silent
 from place_search.models import Aggregation, ModelCard, weights_folder
 from place_search.models.folder import require_free, write_model
-from place_search.photos import PhotoError, Preprocessing
+from place_search.photos import Preprocessing
 from place_search.training.data.open_places import open_places
 from place_search.training.pretrained import imagenet_network
-from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_cells
-
-Progress = Callable[[int, int], None]
+from place_search.training.vocabulary import (
+    apply_vocabulary,
+    fit_vocabulary,
+    sample_local_features,
+)
 
 
 def cluster(
@@ -49,22 +52,17 @@ def cluster(
     network, start = imagenet_network(
         backbone, clusters, cache, backbone_weights, bias=version == 2
     )
-    skipped: list[tuple[Path, PhotoError]] = []
-    samples = sample_cells(
-        network,
-        _counted(photos, progress),
-        resize,
-        seed=seed,
-        skipped=lambda path, error: skipped.append((path, error)),
+    samples = sample_local_features(
+        network, _counted(photos, progress or silent), resize, seed=seed
     )
     vocabulary = fit_vocabulary(samples, clusters, version=version, seed=seed)
     apply_vocabulary(network, vocabulary)
     fitting: dict[str, Any] = {
         "what": f"vocabulary by k-means, NetVLAD v{version} initialisation",
         "photos": vocabulary.photos,
-        "photos_skipped": len(skipped),
+        "photos_skipped": len(photos) - vocabulary.photos,
         "photos_sha256": _content_hash(photos),
-        "cells": vocabulary.cells,
+        "cells": vocabulary.samples,
         "separation": vocabulary.separation,
         "seed": seed,
     }
@@ -87,11 +85,10 @@ def cluster(
     return write_model(network, card, out)
 
 
-def _counted(photos: Sequence[Path], progress: Progress | None) -> Iterator[Path]:
+def _counted(photos: Sequence[Path], progress: Progress) -> Iterator[Path]:
     for done, photo in enumerate(photos, start=1):
         yield photo
-        if progress is not None:
-            progress(done, len(photos))
+        progress("Sampling local features", done, len(photos))
 
 
 def _content_hash(photos: Sequence[Path]) -> str:

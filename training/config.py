@@ -12,12 +12,11 @@ from place_search.training.loop.losses import MARGIN
 class TrainingConfig:
     """Everything that decides what a run computes.
 
-    Photos are cut to `width` × `height`. `train_last` is how many of the backbone's last units are
-    trained beside the NetVLAD layer, -1 for all. A batch has so many queries (triplet) or places
-    (multi-similarity). `views` > 0 draws so many views of each photo, a share `night` of them by
-    night; 0 takes photos as they are. The learning rate is that of the backbone; the layer's
-    assignment and centroids, whose numbers are of another size, have so many times that. It is
-    halved every `halve_every` epochs, or follows a cosine to zero where that is 0.
+    Photos are cut to `width` × `height`. The backbone's last `train_last` units are trained beside
+    the NetVLAD layer, -1 for all. `batch` counts queries (triplet) or places (multi-similarity).
+    `views` are drawn of each photo, a share `night` of them by night; 0 takes photos as they are.
+    `learning_rate` is the backbone's; `assignment_rate` and `centroid_rate` multiply it for the
+    layer. It is halved every `halve_every` epochs, or follows a cosine to zero where that is 0.
     `base` is the similarity over which other places are pushed away (multi-similarity).
     `queries_a_cache` queries are mined at once, each with `negatives` of `negative_pool`.
     `validation` is the share of photos held out where no validation data is given.
@@ -67,8 +66,8 @@ PRESETS: Mapping[str, TrainingConfig] = {
         halve_every=5,
     ),
     # The layer alone: the backbone sees each view of a photo once, so that this is quick on a CPU,
-    # and its cells stay what they are, so that verification does too. `base` is about how similar
-    # untrained descriptors of different places are, so that similarities keep their size.
+    # and its local features stay what they are, so that verification does too. `base` is about how
+    # similar untrained descriptors of other places are, so that similarities keep their size.
     "fast-lite0": TrainingConfig(train_last=0, epochs=4, base=0.2),
     "cpu-smoke": TrainingConfig(
         width=160,
@@ -83,7 +82,7 @@ PRESETS: Mapping[str, TrainingConfig] = {
         patience=3,
     ),
 }
-"""Recipes by name."""
+"""Configurations by name."""
 
 MAY_CHANGE = ("epochs", "learning_rate", "patience", "precision")
 """What a resumed run may do otherwise than it began."""
@@ -98,22 +97,22 @@ def preset(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     if name not in PRESETS:
         raise TrainingError(f"There is no preset '{name}'; known are {', '.join(PRESETS)}.")
     given = {key: value for key, value in changes.items() if value is not None}
-    recipe = replace(PRESETS[name], **given)
-    if recipe.width < 64 or recipe.height < 64 or recipe.width % 32 or recipe.height % 32:
+    config = replace(PRESETS[name], **given)
+    if config.width < 64 or config.height < 64 or config.width % 32 or config.height % 32:
         raise TrainingError(
-            f"Photos cannot be cut to {recipe.width} × {recipe.height}; give multiples of 32 from "
+            f"Photos cannot be cut to {config.width} × {config.height}; give multiples of 32 from "
             "64 on, as in --size 320x224."
         )
     for key, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("photos_a_place", 2)):
-        if getattr(recipe, key) < least:
+        if getattr(config, key) < least:
             raise TrainingError(
-                f"{key} is {getattr(recipe, key)}; it must be {least} at least, so change it."
+                f"{key} is {getattr(config, key)}; it must be {least} at least, so change it."
             )
-    return recipe
+    return config
 
 
 def differences(began: Mapping[str, Any], now: TrainingConfig) -> list[str]:
-    """What `now` does otherwise than the recipe that a run began with, as sentences' parts."""
+    """What `now` does otherwise than a run that began with these settings, as sentences' parts."""
     return [
         f"{key} {began.get(key)} is now {value}"
         for key, value in asdict(now).items()

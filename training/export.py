@@ -12,8 +12,6 @@ from place_search.models.weight_files.tensors import IMAGENET_MEAN, IMAGENET_SCA
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import save_table
 
-AT = (1, 5, 10)
-
 
 def export_checkpoint(model: str | Path, out: Path) -> None:
     """Write a model as `out`, a checkpoint as pytorch-NetVlad's training leaves it.

@@ -42,12 +42,12 @@ def _read_torch(path: Path) -> Mapping[str, Tensor]:
 def _read_caffe_vgg(path: Path) -> Mapping[str, Tensor]:
     """The convolutions of a Keras export of VGG-16, as torchvision names them, turned to RGB."""
     graph = onnx.load(path).graph
-    found = {part.name: part for part in graph.initializer}
+    tensors = {part.name: part for part in graph.initializer}
     blocks = [f"block{block}_conv{place}" for block, places in _VGG for place in range(1, places)]
     state = {}
     for number, block in zip(CONVOLUTIONS, blocks, strict=True):
         for kind, part in (("weight", "convolution/ReadVariableOp:0"), ("bias", "Squeeze:0")):
-            values = numpy_helper.to_array(found[f"functional_1/{block}_1/{part}"])
+            values = numpy_helper.to_array(tensors[f"functional_1/{block}_1/{part}"])
             state[f"features.{number}.{kind}"] = torch.from_numpy(np.array(values))
     # The Caffe release takes BGR.
     state["features.0.weight"] = state["features.0.weight"].flip(1)
@@ -163,9 +163,9 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> Source:
 
 def _take_torchvision(network: Network, backbone: str, path: Path) -> Source:
     state = _read_torch(path)
-    found = torchvision_backbone(state)
-    if found != backbone:
-        held = f"torchvision's {found}" if found else "no backbone that torchvision names"
+    given = torchvision_backbone(state)
+    if given != backbone:
+        held = f"torchvision's {given}" if given else "no backbone that torchvision names"
         raise TrainingError(
             f"{path} holds {held}, not {backbone} as asked for; give {_wanted(backbone)}."
         )

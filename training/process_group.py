@@ -1,17 +1,21 @@
 """The processes that train together, one a GPU: torch's own DistributedDataParallel."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+Part = TypeVar("Part")
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """This process's place among those that train together; alone without `torchrun`."""
+    """This process among those that train together; alone without `torchrun`."""
 
     rank: int = 0
     size: int = 1
@@ -26,6 +30,10 @@ class ProcessGroup:
         """Wait until all have come this far."""
         if self.size > 1:
             distributed.barrier()
+
+    def share(self, parts: Sequence[Part]) -> list[Part]:
+        """This process's share of some parts; those that do not go round are left out."""
+        return list(parts[self.rank : len(parts) // self.size * self.size : self.size])
 
     def mean(self, value: Tensor) -> float:
         """The mean of a number over all processes."""

@@ -1,7 +1,6 @@
 """A network in two: what stays as it is, and what is trained."""
 
 import hashlib
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -39,16 +38,13 @@ class Trained(nn.Module):
         self.units = nn.Sequential(*units)
         self.pool = netvlad_of(network)
 
-    def cells(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) features to (N, C', h, w) L2-normalised cells."""
-        return functional.normalize(self.units(features), dim=1)
-
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) features to (N, D) descriptors."""
-        # Sums over hundreds of cells need more than half precision has.
-        cells = self.cells(features.contiguous(memory_format=torch.channels_last)).float()
-        with torch.autocast(cells.device.type, enabled=False):
-            y: Tensor = self.pool(cells)
+        features = features.contiguous(memory_format=torch.channels_last)
+        # Sums over hundreds of local features need more than half precision has.
+        local = functional.normalize(self.units(features), dim=1).float()
+        with torch.autocast(local.device.type, enabled=False):
+            y: Tensor = self.pool(local)
         return y
 
 
@@ -84,15 +80,9 @@ def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
     return frozen, trained
 
 
-def weights_stamp(*parts: nn.Module) -> str:
+def weights_stamp(module: nn.Module) -> str:
     """A hash of weights, as a name for what was computed with them."""
     together = hashlib.sha256()
-    for tensor in _tensors(parts):
+    for tensor in (*module.parameters(), *module.buffers()):
         together.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return together.hexdigest()[:32]
-
-
-def _tensors(parts: tuple[nn.Module, ...]) -> Iterator[Tensor]:
-    for part in parts:
-        yield from part.parameters()
-        yield from part.buffers()

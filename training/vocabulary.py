@@ -1,6 +1,6 @@
-"""Fit NetVLAD's vocabulary: sample cells, cluster them, set the layer from the clusters."""
+"""Fit NetVLAD's vocabulary: sample local features, cluster them, set the layer from these."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,87 +16,83 @@ from place_search.photos.decoding import decode_photo
 from place_search.photos.preprocessing import resize_photo
 from place_search.training.errors import TrainingError
 
-CELLS_A_PHOTO = 300
-# Below this many cells a centroid, k-means describes the sample rather than the world.
-MIN_CELLS_A_CENTROID = 39
+FEATURES_A_PHOTO = 300
+MIN_FEATURES_A_CENTROID = 39
+"""With fewer, k-means describes the sample rather than the world."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Clusters of L2-normalised cells.
+    """Clusters of L2-normalised local features.
 
-    `centroids` is (K, C) float32; `cell_mean` (C,) float32 is the mean cell; `separation` is what
-    `NetVLAD.initialise` takes; `photos` and `cells` say how much was seen.
+    `centroids` is (K, C) float32; `mean` (C,) float32 is the mean local feature; `separation` is
+    what `NetVLAD.initialise` takes; `photos` and `samples` count what the clusters are made of.
     """
 
     centroids: NDArray[np.float32]
-    cell_mean: NDArray[np.float32]
+    mean: NDArray[np.float32]
     separation: float
     photos: int
-    cells: int
+    samples: int
 
 
-def sample_cells(
-    network: Network,
-    photos: Iterable[Path],
-    preprocessing: Preprocessing,
-    *,
-    seed: int = 0,
-    skipped: Callable[[Path, PhotoError], None],
+def sample_local_features(
+    network: Network, photos: Iterable[Path], preprocessing: Preprocessing, *, seed: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """For each readable photo, up to `CELLS_A_PHOTO` random cells, (n, C) float32."""
+    """For each readable photo, up to `FEATURES_A_PHOTO` random local features, (n, C) float32."""
     random = np.random.default_rng(seed)
     for path in photos:
         try:
             photo = decode_photo(path, needed=preprocessing.size)
-        except PhotoError as error:
-            skipped(path, error)
+        except PhotoError:
             continue
         pixels = torch.tensor(resize_photo(photo, preprocessing))
         with torch.inference_mode():
-            cells = network.cells(pixels[None])[0].flatten(1).T.numpy()
-        chosen = random.choice(len(cells), min(CELLS_A_PHOTO, len(cells)), replace=False)
-        yield cells[chosen]
+            local = network.extract(pixels[None])[0].flatten(1).T.numpy()
+        chosen = random.choice(len(local), min(FEATURES_A_PHOTO, len(local)), replace=False)
+        yield local[chosen]
 
 
 def fit_vocabulary(
-    samples: Iterable[NDArray[np.float32]], clusters: int, *, version: int = 1, seed: int = 1
+    samples_a_photo: Iterable[NDArray[np.float32]],
+    clusters: int,
+    *,
+    version: int = 1,
+    seed: int = 1,
 ) -> Vocabulary:
-    """Cluster cells by k-means into `clusters` centroids, for NetVLAD v1 or v2.
+    """Cluster local features by k-means into `clusters` centroids, for NetVLAD v1 or v2.
 
     Raises:
         TrainingError: too few photos for so many clusters.
     """
-    parts = list(samples)
-    needed = clusters * MIN_CELLS_A_CENTROID
-    found = sum(len(part) for part in parts)
-    if found < needed:
+    parts = list(samples_a_photo)
+    needed = clusters * MIN_FEATURES_A_CENTROID
+    count = sum(len(part) for part in parts)
+    if count < needed:
         raise TrainingError(
-            f"{len(parts)} photos gave {found} cells, too few for {clusters} clusters, which need "
-            f"{needed}: give more photos or fewer --clusters."
+            f"{len(parts)} photos gave {count} local features, too few for {clusters} clusters, "
+            f"which need {needed}: give more photos or fewer --clusters."
         )
-    cells = np.concatenate(parts)
+    samples = np.concatenate(parts)
     kmeans = faiss.Kmeans(
-        cells.shape[1], clusters, niter=100, nredo=3, seed=seed, max_points_per_centroid=len(cells)
+        samples.shape[1], clusters, niter=100, nredo=3, seed=seed, max_points_per_centroid=count
     )
-    kmeans.train(cells)
+    kmeans.train(samples)
     centroids = np.array(kmeans.centroids, dtype=np.float32)
-    return Vocabulary(
-        centroids=centroids,
-        cell_mean=cells.mean(axis=0, dtype=np.float64).astype(np.float32),
-        separation=_separation(cells, centroids, version),
-        photos=len(parts),
-        cells=len(cells),
-    )
+    mean = samples.mean(axis=0, dtype=np.float64).astype(np.float32)
+    separation = _separation(samples, centroids, version)
+    return Vocabulary(centroids, mean, separation, photos=len(parts), samples=count)
 
 
-def _separation(cells: NDArray[np.float32], centroids: NDArray[np.float32], version: int) -> float:
+def _separation(
+    samples: NDArray[np.float32], centroids: NDArray[np.float32], version: int
+) -> float:
     if version == 2:
         # Half of ‖x − c‖² less what is the same for all centroids, with the sign turned.
-        scores = cells @ centroids.T - 0.5 * (centroids**2).sum(axis=1)
+        scores = samples @ centroids.T - 0.5 * (centroids**2).sum(axis=1)
         return 2 * _lead(scores)
     directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
-    return _lead(cells @ directions.T)
+    return _lead(samples @ directions.T)
 
 
 def _lead(scores: NDArray[np.float32]) -> float:
@@ -106,6 +102,6 @@ def _lead(scores: NDArray[np.float32]) -> float:
 
 
 def apply_vocabulary(network: Network, vocabulary: Vocabulary) -> None:
-    """Set a network's NetVLAD layer and its mean cell."""
+    """Set a network's NetVLAD layer and its mean local feature."""
     netvlad_of(network).initialise(torch.from_numpy(vocabulary.centroids), vocabulary.separation)
-    network.cell_mean.copy_(torch.from_numpy(vocabulary.cell_mean))
+    network.cell_mean.copy_(torch.from_numpy(vocabulary.mean))

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from place_search.core.progress import Progress
 from place_search.indexer import (
-    Progress,
     build_index,
     holds_index,
     open_index,
@@ -19,7 +19,7 @@ from place_search.models.folder import require_free, write_model
 from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network
 from place_search.training.errors import TrainingError
-from place_search.training.whitening import Samples, WhiteningFit, fit_whitening, samples_needed
+from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 
 def whiten(
@@ -54,12 +54,11 @@ def whiten(
         source = open_source(data)
         opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
         card = _plain(opened.card)
-        _refuse_early(len(source.photos), dims)
+        require_samples(len(source.photos), "photos", dims)
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
             build_index(source, Path(scratch) / "index", opened, progress=progress)
-            samples: Samples = open_index(Path(scratch) / "index").descriptors()
-            fit = fit_whitening(samples, dims, seed=seed)
+            fit = fit_whitening(open_index(Path(scratch) / "index").descriptors(), dims, seed=seed)
     return write_model(_whitened(load_network(folder, card), fit), _card(card, fit, out, dims), out)
 
 
@@ -67,14 +66,6 @@ def _plain(card: ModelCard) -> ModelCard:
     if card.whitened:
         raise TrainingError(f"'{card.id}' is whitened already; whiten the model it was made from.")
     return card
-
-
-def _refuse_early(photos: int, dims: int) -> None:
-    if photos < samples_needed(dims):
-        raise TrainingError(
-            f"{photos} photos are too few to whiten to {dims} dimensions, which need "
-            f"{samples_needed(dims)}; give more photos or fewer --dims."
-        )
 
 
 def _whitened(network: Network, fit: WhiteningFit) -> Network:

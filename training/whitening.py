@@ -28,11 +28,9 @@ class Samples(Protocol):
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions."""
-        ...
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,15 @@ def samples_needed(dims: int) -> int:
     return max(MIN_SAMPLES, SAMPLES_A_DIMENSION * dims)
 
 
+def require_samples(count: int, what: str, dims: int) -> None:
+    """Raise `TrainingError` where `count` photos or descriptors are too few for `dims`."""
+    if count < samples_needed(dims):
+        raise TrainingError(
+            f"{count} {what} are too few to whiten to {dims} dimensions, which need "
+            f"{samples_needed(dims)}; give more photos or fewer --dims."
+        )
+
+
 def fit_whitening(samples: Samples, dims: int, *, seed: int = 0) -> WhiteningFit:
     """Fit on `MAX_SAMPLES` of the samples, chosen at random, or on more if `dims` needs them.
 
@@ -63,19 +70,15 @@ def fit_whitening(samples: Samples, dims: int, *, seed: int = 0) -> WhiteningFit
         TrainingError: too few samples, or fewer dimensions than asked for.
     """
     count, width = samples.shape
-    needed = samples_needed(dims)
     if dims > width:
         raise TrainingError(
             f"The descriptors have {width} dimensions, so they cannot be whitened to {dims}; "
             f"choose --dims {width} or fewer."
         )
-    if count < needed:
-        raise TrainingError(
-            f"{count} descriptors are too few to whiten to {dims} dimensions, which need "
-            f"{needed}; give more photos or fewer --dims."
-        )
+    require_samples(count, "descriptors", dims)
     random = np.random.default_rng(seed)
-    chosen = random.choice(count, min(count, max(MAX_SAMPLES, needed)), replace=False)
+    most = max(MAX_SAMPLES, samples_needed(dims))
+    chosen = random.choice(count, min(count, most), replace=False)
     blocks = _Blocks(samples, np.sort(chosen))
     mean = sum((block.sum(axis=0) for _, block in blocks), np.zeros(width)) / blocks.count
     dual = blocks.count < width
@@ -99,7 +102,7 @@ def fit_whitening(samples: Samples, dims: int, *, seed: int = 0) -> WhiteningFit
 
 
 class _Blocks:
-    """The chosen rows as float64, a block at a time with the place of its first row."""
+    """The chosen rows as float64, a block at a time with the number of its first row."""
 
     def __init__(self, samples: Samples, rows: NDArray[np.int64]) -> None:
         self._samples, self._rows = samples, rows
@@ -145,8 +148,8 @@ def _directions(
     values: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(D, dims) unit eigenvectors of the covariance, from those (n, dims) of the products."""
-    found = np.zeros((blocks.width, vectors.shape[1]))
+    directions = np.zeros((blocks.width, vectors.shape[1]))
     for row, block in blocks:
-        found += (block - mean).T @ vectors[row : row + len(block)]
-    found /= np.sqrt(np.maximum(values, _FLOOR) * (blocks.count - 1))
-    return found
+        directions += (block - mean).T @ vectors[row : row + len(block)]
+    directions /= np.sqrt(np.maximum(values, _FLOOR) * (blocks.count - 1))
+    return directions

@@ -41,7 +41,7 @@ export function writeAddress({ settings: { k, verify, area }, of, place }) {
   if (of !== null) query.set('of', `${of}`);
   if (place !== null) query.set('place', `${place}`);
   const text = query.toString().replaceAll('%2C', ',');
-  return text ? `/?${text}` : '/';
+  return `./${text && `?${text}`}`;
 }
 
 /**

@@ -1,5 +1,7 @@
 // The HTTP API, as promises that reject with ApiError.
 
+import { authorization, hasKey } from './key.js';
+
 /** @import { Problem, Settings } from './page-types.js' */
 /** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply } from './types.js' */
 
@@ -25,12 +27,8 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
-  const reply = /** @type {SearchReply} */ (await send(`/v1/search?${query}`, { photo }, sending));
-  // With the index id in their addresses, thumbnails are fetched once, not once a search.
-  for (const result of reply.results) {
-    if (!result.thumbnail_url.includes('?')) result.thumbnail_url += `?v=${encodeURIComponent(reply.index_id)}`;
-  }
-  return reply;
+  const reply = /** @type {SearchReply} */ (await send(`v1/search?${query}`, { photo }, sending));
+  return { ...reply, results: reply.results.map(seenFromHere) };
 }
 
 /**
@@ -39,7 +37,7 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
  * @param {Sending} sending
  */
 export async function comparePhotos(image1, image2, sending) {
-  return /** @type {CompareReply} */ (await send('/v1/compare', { image1, image2 }, sending));
+  return /** @type {CompareReply} */ (await send('v1/compare', { image1, image2 }, sending));
 }
 
 /**
@@ -47,7 +45,7 @@ export async function comparePhotos(image1, image2, sending) {
  * @param {Sending} sending
  */
 export async function explainPhoto(photo, sending) {
-  return /** @type {ExplainReply} */ (await send('/v1/explain', { photo }, sending));
+  return /** @type {ExplainReply} */ (await send('v1/explain', { photo }, sending));
 }
 
 /**
@@ -65,6 +63,7 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
     for (const [field, photo] of Object.entries(photos)) form.append(field, photo, photo.name);
 
     request.open('POST', address);
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable && event.total) onUpload?.(event.loaded / event.total);
     });
@@ -91,17 +90,17 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
 
 /** What the server searches in. */
 export async function readIndex() {
-  return /** @type {IndexReply} */ (await read('/v1/index'));
+  return /** @type {IndexReply} */ (await read('v1/index'));
 }
 
 /** What the model that searches is. */
 export async function readModel() {
-  return /** @type {ModelReply} */ (await read('/v1/model'));
+  return /** @type {ModelReply} */ (await read('v1/model'));
 }
 
 /** @param {number} id */
 export async function readPlace(id) {
-  return /** @type {PlaceReply} */ (await read(`/v1/places/${id}`));
+  return seenFromHere(/** @type {PlaceReply} */ (await read(`v1/places/${id}`)));
 }
 
 /**
@@ -111,12 +110,25 @@ export async function readPlace(id) {
  */
 export async function readPlaces(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
-  return /** @type {DotsReply} */ (await read(`/v1/places?bbox=${box}`, signal));
+  return /** @type {DotsReply} */ (await read(`v1/places?bbox=${box}`, signal));
 }
 
 /** @param {AbortSignal} signal */
 export async function readReports(signal) {
-  return /** @type {ReportReply[]} */ (await read('/v1/reports', signal));
+  return /** @type {ReportReply[]} */ (await read('v1/reports', signal));
+}
+
+/**
+ * A place with the addresses of its images as the browser reaches them: a proxy may show the
+ * server below a path that nobody told the server.
+ * @template {Pick<PlaceReply, 'image_url' | 'thumbnail_url'>} Place
+ * @param {Place} place
+ * @returns {Place}
+ */
+function seenFromHere(place) {
+  const here = (/** @type {string} */ address) =>
+    new URL('.', location.href).pathname + address.slice(address.lastIndexOf('/v1/') + 1);
+  return { ...place, image_url: here(place.image_url), thumbnail_url: here(place.thumbnail_url) };
 }
 
 /**
@@ -128,6 +140,25 @@ export async function readPhoto({ name, image_url }, signal) {
   const response = await answered(image_url, signal);
   const photo = await response.blob();
   return new File([photo], name.split('/').slice(-2).join('/'), { type: photo.type });
+}
+
+/**
+ * Show a picture of the server. An image cannot show a key itself.
+ * @param {HTMLImageElement} image
+ * @param {string} address
+ */
+export async function showPicture(image, address) {
+  if (!hasKey()) {
+    image.src = address;
+    return;
+  }
+  try {
+    const picture = URL.createObjectURL(await (await answered(address)).blob());
+    image.addEventListener('load', () => URL.revokeObjectURL(picture), { once: true });
+    image.src = picture;
+  } catch {
+    image.dispatchEvent(new Event('error'));
+  }
 }
 
 /**
@@ -146,7 +177,7 @@ async function read(address, signal) {
 async function answered(address, signal) {
   let response;
   try {
-    response = await fetch(address, { cache: 'no-cache', signal: signal ?? null });
+    response = await fetch(address, { cache: 'no-cache', headers: authorization(), signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(problemOf(0, null, 0));
@@ -161,7 +192,7 @@ async function answered(address, signal) {
  */
 export async function readiness() {
   try {
-    const response = await fetch('/readyz', { cache: 'no-store' });
+    const response = await fetch('readyz', { cache: 'no-store' });
     return response.ok ? 'ready' : 'loading';
   } catch {
     return 'lost';
@@ -180,7 +211,7 @@ async function isAlive() {
  */
 function problemOf(status, body, retryAfter) {
   const { type = '', detail = '' } = /** @type {Record<string, string>} */ (body ?? {});
-  return { status, type, detail, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0 };
+  return { status, type, detail, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
 }
 
 /** @param {string} text */

@@ -5,17 +5,16 @@ import { served } from './served.js';
 import { language, remember, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
-  ['/', words.search],
-  ['/map', words.map],
-  ['/compare', words.compare],
-  ['/about', words.about],
+  ['./', words.search],
+  ['map', words.map],
+  ['compare', words.compare],
+  ['about', words.about],
 ]);
 
 /** Where the server's status is shown. */
 export const status = element('div', { class: 'status', id: 'status', role: 'status', 'aria-label': words.index });
 status.append(element('p', {}, words.asking));
 
-const here = location.pathname;
 const theme = element('button', { type: 'button', class: 'tool' });
 theme.addEventListener('click', () => {
   const chosen = isDark() ? 'light' : 'dark';
@@ -36,17 +35,19 @@ tongue.addEventListener('click', () => {
 });
 
 const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo));
-void served.then(({ reports }) => reports && nav.append(linkTo(['/reports', words.reports])));
+void served.then(({ reports }) => reports && nav.append(linkTo(['reports', words.reports])));
 
 document.querySelector('.bar')?.append(
-  element('a', { class: 'brand', href: '/' }, icon('pin'), 'place-search'),
+  element('a', { class: 'brand', href: './' }, icon('pin'), 'place-search'),
   nav,
   element('div', { class: 'ends' }, status, tongue, theme),
 );
 
 /** @param {readonly [string, string]} page */
 function linkTo([address, name]) {
-  return element('a', { href: address, 'aria-current': address === here ? 'page' : null }, name);
+  const link = element('a', { href: address }, name);
+  if (link.pathname === location.pathname) link.setAttribute('aria-current', 'page');
+  return link;
 }
 
 function isDark() {

@@ -12,10 +12,10 @@ let loading = null;
 /** Load Leaflet when a map is first needed: most searches need none. */
 export function loadLeaflet() {
   loading ??= new Promise((resolve, reject) => {
-    const style = element('link', { rel: 'stylesheet', href: '/vendor/leaflet/leaflet.css' });
+    const style = element('link', { rel: 'stylesheet', href: 'vendor/leaflet/leaflet.css' });
     // Before our own sheets, so that those win.
     document.head.prepend(style);
-    const script = element('script', { src: '/vendor/leaflet/leaflet.js' });
+    const script = element('script', { src: 'vendor/leaflet/leaflet.js' });
     script.addEventListener('load', () => resolve(/** @type {Leaflet} */ (window)['L']));
     script.addEventListener('error', reject);
     const styled = new Promise((done) => style.addEventListener('load', done, { once: true }));
@@ -46,7 +46,9 @@ export async function makeMap(L, box, options = {}) {
   if (tiles) {
     const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
     map.options.ground = true;
-    L.tileLayer(tiles.url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
+    // Below the path that a proxy may show the server at.
+    const url = tiles.url.replace(/^\//, new URL('.', location.href).pathname);
+    L.tileLayer(url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
     if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
   }
   return map;

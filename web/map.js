@@ -1,6 +1,6 @@
 // The map page: all places, one of them at a time, and a circle to search in.
 
-import { ApiError, readPlace, readPlaces } from './api.js';
+import { ApiError, readPlace, readPlaces, showPicture } from './api.js';
 import { readAddress, writeAddress } from './address.js';
 import { circleTool } from './circle.js';
 import { positionButton } from './copy.js';
@@ -42,7 +42,7 @@ function remember() {
   }
   if (state.place !== null) parts.set('place', `${state.place}`);
   const text = parts.toString().replaceAll('%2C', ',');
-  history.replaceState(null, '', text ? `/map?${text}` : '/map');
+  history.replaceState(null, '', `map${text && `?${text}`}`);
 }
 
 await serverReady();
@@ -135,8 +135,9 @@ async function showPlace(id, count = 1) {
  */
 function showChosen(place, count) {
   const { leaf, folder } = splitName(place);
-  const photo = element('img', { src: place.thumbnail_url, alt: '' });
+  const photo = element('img', { alt: '' });
   photo.addEventListener('error', () => photo.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
+  void showPicture(photo, place.thumbnail_url);
   const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
   const { position } = place;
   closer.addEventListener('click', () => position && map.setView([position.latitude, position.longitude], map.getZoom() + 3));

@@ -18,6 +18,7 @@
  * @property {string} detail the server's own sentence, or ""
  * @property {number} retryAfter seconds to wait, where the server said so; else 0
  * @property {boolean} alive for status 0: the server does answer, only this request broke off
+ * @property {boolean} keyed a key was shown
  */
 
 export {};

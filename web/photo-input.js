@@ -1,6 +1,7 @@
 // Photos that come in: by a file input, by the phone's camera, dropped or pasted.
 
 import { find } from './dom.js';
+import { shrink } from './shrink.js';
 import { words } from './words.js';
 
 const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkbox], [type=radio])';
@@ -19,19 +20,19 @@ export function takeIn(inputs, most, onPhotos) {
    * @param {EventTarget | null} where
    * @param {string} [none] what to say when there are none
    */
-  const take = (files, where, none = '') => {
+  const take = async (files, where, none = '') => {
     const all = [...(files ?? [])];
     const images = all.filter((file) => file.type.startsWith('image/'));
     const photos = (images.length ? images : all).slice(0, most);
     const names = photos.map(({ name }) => name).join(', ');
     note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;
-    if (photos.length) onPhotos(photos, where);
+    if (photos.length) onPhotos(await Promise.all(photos.map(shrink)), where);
   };
 
   for (const id of inputs) {
     const input = find(id, HTMLInputElement);
     input.addEventListener('change', () => {
-      take(input.files, input);
+      void take(input.files, input);
       // Otherwise choosing the same file twice is no change.
       input.value = '';
     });
@@ -46,7 +47,7 @@ export function takeIn(inputs, most, onPhotos) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     dragging(false);
-    take(event.dataTransfer?.files, event.target, words.nothingDropped);
+    void take(event.dataTransfer?.files, event.target, words.nothingDropped);
   });
   document.addEventListener('dragleave', (event) => {
     if (event.relatedTarget === null) dragging(false);
@@ -54,6 +55,6 @@ export function takeIn(inputs, most, onPhotos) {
 
   document.addEventListener('paste', (event) => {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
-    take(event.clipboardData?.files, null, words.nothingPasted);
+    void take(event.clipboardData?.files, null, words.nothingPasted);
   });
 }

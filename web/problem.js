@@ -1,6 +1,7 @@
 // What went wrong, in words, with the mend and a way on.
 
 import { element, find, icon } from './dom.js';
+import { keyForm, keyTyped } from './key.js';
 import { explain, words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
@@ -17,6 +18,8 @@ const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 413, 
  */
 export function showProblem(problem, photos, onAgain) {
   const { title, mend } = explain(problem, photos);
+  // Several requests may have been refused, and one form is shown: it lets all of them go on.
+  if (problem.status === 401) void keyTyped().then(onAgain);
   const again = worthAgain(problem)
     ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
     : [];
@@ -25,6 +28,7 @@ export function showProblem(problem, photos, onAgain) {
     [
       element('p', { class: 'timer', role: 'timer' }),
       ...again,
+      ...(problem.status === 401 ? [keyForm(leave)] : []),
       ...(problem.detail
         ? [element('details', {}, element('summary', {}, words.serverSaid), element('p', {}, problem.detail))]
         : []),
@@ -86,9 +90,14 @@ function fill(said, others) {
 function actionButton(label, onPress) {
   const button = element('button', { type: 'button', class: 'button' }, label);
   button.addEventListener('click', () => {
-    // The button goes away with the problem; the focus must not go with it.
-    find('answer', HTMLElement).focus();
+    leave();
     onPress();
   });
   return button;
+}
+
+function leave() {
+  // What was pressed goes away with the problem; the focus must not go with it.
+  find('answer', HTMLElement).focus();
+  hideProblem();
 }

@@ -24,7 +24,7 @@ async function show() {
 /** @param {ReportReply} report */
 function card(report) {
   const { name, model, truth, protocol, queries, database, created } = report;
-  const address = `/reports/${encodeURIComponent(name)}/`;
+  const address = `reports/${encodeURIComponent(name)}/`;
   const link = element('a', { href: address }, words.reportTitle(model, truth));
   // A report's page is shut off from this one, and is told the colours that were chosen here.
   for (const click of ['click', 'auxclick']) {

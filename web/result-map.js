@@ -42,7 +42,7 @@ export async function showBesideMap({ results, location }, open) {
   );
   map.fitBounds(bounds.pad(0.15), { maxZoom: CLOSEST_ZOOM, animate: false });
   const { lat, lng } = map.getCenter();
-  large.href = `/map?at=${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
+  large.href = `map?at=${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
 }
 
 export function hideBesideMap() {

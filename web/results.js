@@ -1,5 +1,6 @@
 // The places found, as cards.
 
+import { showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { distanceM, formatSimilarity, splitName } from './format.js';
@@ -111,7 +112,8 @@ function sharpened(result) {
     'load',
     async () => {
       if (image.clientWidth * devicePixelRatio < image.naturalWidth * 1.2) return;
-      const sharp = element('img', { src: result.image_url, alt: '' });
+      const sharp = element('img', { alt: '' });
+      await showPicture(sharp, result.image_url);
       await sharp.decode().then(
         () => image.replaceWith(sharp),
         () => {}, // the thumbnail stays
@@ -125,10 +127,11 @@ function sharpened(result) {
 /** @param {ResultReply} result */
 function thumbnail(result) {
   // The frame around it has its size from the style sheet, so a late photo moves nothing.
-  const image = element('img', { src: result.thumbnail_url, alt: '', loading: 'lazy', decoding: 'async' });
+  const image = element('img', { alt: '', loading: 'lazy', decoding: 'async' });
   image.addEventListener('error', () => {
     image.replaceWith(element('span', { class: 'missing' }, words.noThumbnail));
   });
+  void showPicture(image, result.thumbnail_url);
   return image;
 }
 

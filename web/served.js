@@ -13,7 +13,7 @@ export const served = ask();
 /** @returns {Promise<Served>} */
 async function ask() {
   try {
-    const answer = await fetch('/page.json');
+    const answer = await fetch('page.json');
     if (answer.ok) return await answer.json();
   } catch {
     // The server is not there; the page says so by what it asks for itself.

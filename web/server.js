@@ -1,8 +1,9 @@
 // Whether the server is ready, and what its index holds.
 
-import { readIndex, readiness } from './api.js';
+import { ApiError, readIndex, readiness } from './api.js';
 import { element } from './dom.js';
 import { status } from './header.js';
+import { showProblem } from './problem.js';
 import { words } from './words.js';
 
 /** @import { IndexReply } from './types.js' */
@@ -33,16 +34,24 @@ export function serverReady(firstAfterMs = 0) {
 
 /** @param {number} firstAfterMs */
 async function ask(firstAfterMs) {
-  for (let wait = firstAfterMs; ; wait = POLL_MS) {
+  for (let wait = firstAfterMs; ; ) {
     if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
+    wait = POLL_MS;
     const state = await readiness();
     if (state === 'ready') {
       try {
         index = await readIndex();
         showIndex(index);
         return;
-      } catch {
-        showWaiting('lost');
+      } catch (error) {
+        if (error instanceof ApiError && error.problem.status === 401) {
+          showWaiting('closed');
+          const { problem } = error;
+          await new Promise((resolve) => showProblem(problem, [], () => resolve(null)));
+          wait = 0;
+        } else {
+          showWaiting('lost');
+        }
       }
     } else {
       showWaiting(state);
@@ -50,9 +59,9 @@ async function ask(firstAfterMs) {
   }
 }
 
-/** @param {'loading' | 'lost'} state */
+/** @param {'loading' | 'lost' | 'closed'} state */
 function showWaiting(state) {
-  const said = state === 'loading' ? words.statusLoading : words.statusLost;
+  const said = { loading: words.statusLoading, lost: words.statusLost, closed: words.statusClosed }[state];
   // The same words again would be spoken again.
   if (status.textContent !== said) status.replaceChildren(element('p', { class: state }, said));
 }

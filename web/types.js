@@ -97,6 +97,7 @@
  * @property {number | null} clusters Clusters of the NetVLAD vocabulary, if it has one
  * @property {number | null} channels Numbers in a local feature, if it gives them
  * @property {number} dims Numbers in the descriptor
+ * @property {number} photo_side Pixels of a photo's longer side that are enough, twice those that it takes
  * @property {number | null} stride Pixels from one local feature to the next
  * @property {boolean} whitened
  * @property {string} licence

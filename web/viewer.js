@@ -1,8 +1,9 @@
 // One place, large, beside the photo that was searched with, and the points they share.
 
-import { ApiError, comparePhotos, readPhoto } from './api.js';
+import { ApiError, comparePhotos, readPhoto, showPicture } from './api.js';
 import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
+import { hasKey } from './key.js';
 import { matchLines } from './matches.js';
 import { similarityLine, verifiedLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
@@ -164,18 +165,19 @@ async function showShared() {
  * @param {PlaceReply} place
  */
 function photoOf(place) {
-  const image = element('img', { src: place.image_url, alt: place.name });
-  image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
+  const image = element('img', { alt: place.name });
+  if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
   image.addEventListener('load', () => image.style.removeProperty('background-image'));
   image.addEventListener(
     'error',
     () => {
       image.style.removeProperty('background-image');
-      image.src = place.thumbnail_url;
+      void showPicture(image, place.thumbnail_url);
       note.textContent = words.originalGone;
     },
     { once: true },
   );
+  void showPicture(image, place.image_url);
   return image;
 }
 

@@ -194,6 +194,9 @@ export const words = {
   perCent: (/** @type {number} */ share) => `${share.toFixed(1)}%`,
   byChance: (/** @type {number} */ share) => `By chance: ${share.toFixed(1)}%`,
 
+  apiKey: 'API key',
+  useKey: 'Use this key',
+  statusClosed: 'The server asks for a key',
   statusLoading: 'The server is loading its index…',
   statusLost: 'No answer from the server; asking again…',
   emptyTitle: 'This index holds no places yet',
@@ -238,10 +241,16 @@ export function explain(problem, photos) {
         mend: 'The index has changed, or the photo of the place was moved. Search again, or ask the person who runs the server.',
       };
     case 401:
+      return problem.keyed
+        ? { title: 'The server does not know this key', mend: 'Check it and type it again, or ask the person who runs the server.' }
+        : {
+            title: 'The server asks for a key',
+            mend: 'Type the API key that the person who runs the server gave you. It stays in this tab and is forgotten with it.',
+          };
     case 403:
       return {
-        title: 'The server asks for a key',
-        mend: 'This server answers only requests that carry a key. Ask the person who runs it.',
+        title: 'This key may not do that',
+        mend: 'The server knows the key, but it is for something else. Ask the person who runs it for another.',
       };
     case 413:
       return {

@@ -1,12 +1,11 @@
 """A calibration's report: its figures as JSON, its precision–recall curve as CSV and SVG."""
 
-import csv
-import io
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 from place_search.core.files import require_own_folder, write_whole
+from place_search.core.tables import table_text
 from place_search.evaluation.calibration.calibrate import Fitted
 from place_search.evaluation.calibration.logistic import Floats, precision_recall
 from place_search.evaluation.errors import TruthError
@@ -26,11 +25,9 @@ def write_calibration_report(fitted: Fitted, folder: Path) -> None:
     figures = json.dumps(asdict(fitted.calibration), indent=2)
     write_whole(folder / FIGURES, f"{figures}\n".encode())
     curve = precision_recall(fitted.probabilities, fitted.same)
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(("threshold", "precision", "recall"))
-    writer.writerows(zip(*(column.round(6).tolist() for column in curve), strict=True))
-    write_whole(folder / "precision_recall.csv", table.getvalue().encode())
+    points = zip(*(column.round(6).tolist() for column in curve), strict=True)
+    table = table_text([("threshold", "precision", "recall"), *points])
+    write_whole(folder / "precision_recall.csv", table.encode())
     write_whole(folder / "precision_recall.svg", _svg(curve[1], curve[2]).encode())
 
 

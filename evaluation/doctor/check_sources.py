@@ -5,7 +5,7 @@ from collections import Counter
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.indexer import Source
 from place_search.indexer.sources.walk import count_kinds
-from place_search.photos import inspect_position
+from place_search.photos.decoding import inspect_position
 
 INSPECTED = 4000
 """Photos whose metadata is looked at, at most."""

@@ -40,7 +40,8 @@ class Diagnosis:
 
     `seconds` are estimated for this machine. `recall` is only known of the `sample`, some queries
     among some photos, whose keys are `queries`, `database`, `recall` and `chance`. `plan` holds
-    bytes and photos a second. `notes` are sentences about what is odd but may be meant.
+    bytes and photos a second. `notes` are sentences about what is odd but may be meant. `runtime`
+    is the precision that the model runs in, and why.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Diagnosis:
     plan: Mapping[str, Any] | None = None
     problems: Sequence[Finding] = ()
     notes: Sequence[str] = ()
+    runtime: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The diagnosis as `place-search doctor --json` prints it."""
@@ -74,4 +76,5 @@ class Diagnosis:
             "notes": list(self.notes),
             "sample": self.sample,
             "plan": self.plan,
+            "runtime": self.runtime,
         }

@@ -1,7 +1,6 @@
 """The doctor: what would make a job fail, or its numbers worthless, reported before it starts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,23 @@ from place_search.evaluation.doctor.check_positions import (
 from place_search.evaluation.doctor.check_sources import check_source, left_out_of
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
+from place_search.evaluation.doctor.sample import sample_truth
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import all_are_right, chance_at, no_better_than_chance
-from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import Index, Source, open_index, open_index_model, open_source
-from place_search.models import DEFAULT_MODEL, Model, find_model, open_model, read_card
+from place_search.models import (
+    DEFAULT_MODEL,
+    AskedPrecision,
+    Model,
+    find_model,
+    open_model,
+    read_card,
+)
 
 SAMPLE = 60
 """Queries that are searched for, each with a right photo and another, to see whether any fits."""
@@ -50,6 +57,7 @@ def examine(
     ks: Iterable[int] = RECALL_KS,
     sample: int = SAMPLE,
     threads: int | None = None,
+    precision: AskedPrecision = "auto",
     progress: Progress = silent,
 ) -> Diagnosis:
     """Look at a truth, at photos, at an index, and at the model that is to be used.
@@ -60,7 +68,7 @@ def examine(
     examination = _Examination(files, sorted(set(ks)), protocol, progress)
     examination.open_index(index)
     examination.read_data()
-    examination.open_model(model, threads)
+    examination.open_model(model, threads, precision)
     examination.look_at_files()
     examination.look_at_positions()
     examination.look_at_sources()
@@ -104,10 +112,25 @@ class _Examination:
             plan=self.plan,
             problems=tuple(self.problems),
             notes=tuple(self.notes),
+            runtime="" if self.model is None else self.model.in_words,
         )
 
     def _add_error(self, code: str, example: object, error: PlaceSearchError) -> None:
         self.problems.append(Finding(code, 1, str(example), str(error)))
+
+    def _judge(self, finding: Finding) -> None:
+        """A problem of an evaluation, which photos that are only to be indexed do not have."""
+        code, count, example = finding.code, finding.count, finding.example
+        if self.truth is None or self.truth.protocol != "leave-one-out":
+            self.problems.append(finding)
+        elif code == "duplicate-photos":
+            self.notes.append(f"{count} photos are copies of others, such as {example}.")
+        else:
+            which = "no photo" if code == "no-positives" else "every photo"
+            self.notes.append(
+                f"By their positions {which} shows the place of another, so they can be indexed "
+                "and searched, not evaluated."
+            )
 
     def open_index(self, folder: Path | None) -> None:
         """The index, if one was given, and whether its photos are still there."""
@@ -188,17 +211,19 @@ class _Examination:
             remedy = (
                 f"No query has a right photo{radius}: check the positions of both, or --radius-m."
             )
-            self.problems.append(Finding("no-positives", without, truth.queries[0], remedy))
+            self._judge(Finding("no-positives", without, truth.queries[0], remedy))
         elif all_are_right(rules.candidates(), right):
             remedy = (
                 "Every photo is right for every query, so that no model could be told from chance: "
                 "are positions in metres, and is the radius right?"
             )
-            self.problems.append(Finding("all-positives", len(right), truth.queries[0], remedy))
+            self._judge(Finding("all-positives", len(right), truth.queries[0], remedy))
         elif without:
             self.notes.append(f"{without} queries have no positives and are always wrong.")
 
-    def open_model(self, model: str | Path | None, threads: int | None) -> None:
+    def open_model(
+        self, model: str | Path | None, threads: int | None, precision: AskedPrecision
+    ) -> None:
         """The model: whole, with a vocabulary, and the one of the index."""
         wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
         self.model_name = str(wanted)
@@ -207,10 +232,16 @@ class _Examination:
             self.problems += check_centroids(folder)
             self.model_name = read_card(folder).id
             if self.index is None:
-                self.model = open_model(folder, mode="throughput", threads=threads)
+                self.model = open_model(
+                    folder, mode="throughput", threads=threads, precision=precision
+                )
             else:
                 self.model = open_index_model(
-                    self.index.manifest, folder, mode="throughput", threads=threads
+                    self.index.manifest,
+                    folder,
+                    mode="throughput",
+                    threads=threads,
+                    precision=precision,
                 )
         except PlaceSearchError as error:
             self._add_error("model", wanted, error)
@@ -228,7 +259,8 @@ class _Examination:
         problems += check_missing(truth)
         gone = set(truth.missing)
         problems += check_readable([truth.path(n) for n in truth.photos if n not in gone])
-        problems += check_duplicates(truth)
+        for finding in check_duplicates(truth):
+            self._judge(finding)
         if not gone and (self.files.split or self.files.truth):
             unlisted = find_unlisted(truth)
             if unlisted:
@@ -340,53 +372,3 @@ class _Examination:
                 "compare some queries with their positives by eye."
             )
             self.problems.append(Finding("out-of-step", report.queries, part.queries[0], remedy))
-
-
-def sample_truth(
-    truth: GroundTruth, size: int, *, whole_database: bool = False
-) -> GroundTruth | None:
-    """At most `size` queries, a positive of each, and as many other photos; None if there are none.
-
-    Only photos that exist and queries with positives are chosen, by a fixed seed.
-    """
-    random = np.random.default_rng(0)
-    gone = set(truth.missing)
-    there = np.array([name not in gone for name in truth.database])
-    rules = open_protocol(truth, None)
-    usable = [
-        query
-        for query, rows in enumerate(rules.positives)
-        if truth.queries[query] not in gone and there[rows].any()
-    ]
-    if not usable:
-        return None
-    queries = np.sort(random.permutation(usable)[:size])
-    if whole_database:
-        rows: Rows = np.arange(len(truth.database))
-    else:
-        right = [random.choice(near[there[near]]) for near in _of(rules.positives, queries)]
-        others = random.permutation(np.flatnonzero(there))[: len(queries)]
-        rows = np.unique(np.concatenate([right, others])).astype(np.int64)
-    # A query that is a database photo itself finds its row only where that is in the sample.
-    new_row = np.full(len(truth.database) + 1, -1, dtype=np.int64)
-    new_row[rows] = np.arange(len(rows))
-    times, asked = truth.database_times, truth.query_times
-    return replace(
-        truth,
-        database=tuple(truth.database[row] for row in rows.tolist()),
-        queries=tuple(truth.queries[query] for query in queries.tolist()),
-        positives=tuple(
-            np.sort(new_row[near][new_row[near] >= 0]) for near in _of(truth.positives, queries)
-        ),
-        self_index=new_row[truth.self_index[queries]],
-        protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,
-        database_times=None if times is None else times[rows],
-        query_times=None if asked is None else asked[queries],
-        database_metres=None,
-        query_metres=None,
-        missing=(),
-    )
-
-
-def _of(items: Any, chosen: Rows) -> list[Rows]:
-    return [items[row] for row in chosen.tolist()]

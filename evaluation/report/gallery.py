@@ -17,7 +17,7 @@ from markupsafe import Markup
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.error_map import draw_map
 from place_search.evaluation.report.outcomes import QueryOutcome
-from place_search.evaluation.report.tables import recall_rows
+from place_search.evaluation.report.tables import facts, recall_rows
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
@@ -88,6 +88,7 @@ def render_page(
         report=report,
         head=head,
         rows=rows,
+        facts=facts(truth, report),
         curve=draw_curve(*curve, report.published),
         map=drawn,
         errors=_errors(outcomes, report) if drawn else "",

@@ -1,7 +1,7 @@
 // A server that shows reports tells in the address which colours its reader has chosen.
 const theme = new URLSearchParams(location.search).get('theme');
 if (theme) document.documentElement.dataset.theme = theme;
-document.getElementById('away').hidden = !location.pathname.startsWith('/reports/');
+document.getElementById('away').hidden = !/\/reports\/[^/]+\/$/.test(location.pathname);
 
 // Photos are in the page once each, however often they are shown.
 for (const image of document.querySelectorAll('img[data-photo]')) {

@@ -1,9 +1,8 @@
 """The report's tables: Recall@N as Markdown and CSV, and a CSV line for each query."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
+from place_search.core.tables import table_text
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -25,6 +24,24 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
             *(_figure(row.at, n) for row in report.published),
         ]
         for n, recall in report.recall.items()
+    ]
+
+
+def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
+    """What a reader needs to measure the same again: what it is called, and what it was."""
+    settings = report.settings
+    radius = settings.get("radius_m")
+    verified = f"the first {settings['candidates']}" if settings.get("verify") else "no"
+    return [
+        ("Program", f"place-search {report.version}"),
+        ("Date", report.date),
+        ("Model", f"{report.model}, fingerprint {report.fingerprint}"),
+        ("Precision", report.precision),
+        ("Dimensions", str(settings.get("dims", ""))),
+        ("Photos", f"{truth.name}: {report.queries} queries, {report.database} in the database"),
+        ("Protocol", report.protocol),
+        ("Right within", "what the truth lists" if radius is None else f"{radius:g} m"),
+        ("Ranked by geometry", verified),
     ]
 
 
@@ -50,6 +67,8 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
         f"|{'---:|' * len(head)}",
         *(f"| {' | '.join(row)} |" for row in rows),
         *(f"\n{warning}" for warning in report.warnings),
+        "",
+        *(f"- {what}: {value}" for what, value in facts(truth, report)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -57,7 +76,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
 def recall_csv(report: EvalReport) -> str:
     """The same table as CSV."""
     head, rows = recall_rows(report)
-    return _csv([head, *rows])
+    return table_text([head, *rows])
 
 
 def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
@@ -75,10 +94,4 @@ def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Query
                 str(len(report.positives[outcome.query])),
             ]
         )
-    return _csv(lines)
-
-
-def _csv(lines: list[list[str]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(lines)
-    return out.getvalue()
+    return table_text(lines)

@@ -21,6 +21,12 @@ def open_truth(files: TruthFiles, *, lenient: bool = False) -> GroundTruth:
     reason = files.why_not()
     if reason:
         raise TruthError(reason)
+    listed = files.split or files.truth
+    if listed is not None and files.root is not None and listed.is_dir() and files.root.is_file():
+        raise TruthError(
+            f"{listed} is a folder and {files.root} a file: were they meant the other way round, "
+            "the list first and the folder of its photos after --root?"
+        )
     names = [name for name in part_names(KINDS) if name != LAST]
     kinds = (load_part(KINDS, name) for name in (*names, LAST))
     kind = next(kind for kind in kinds if kind.reads(files))

@@ -1,21 +1,21 @@
 """Building an index: photos in, a whole index out, or nothing that opens."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.version_builder import (
+    Outcome,
     ShardWorkers,
     VersionBuilder,
     VersionSpec,
     finish,
     first_free_number,
 )
-from place_search.indexer.pipeline import DECODERS, StageClock
+from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
@@ -25,7 +25,6 @@ from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import (
     Header,
     Journal,
-    PhotoEntries,
     Plan,
     cut,
     shard_photos,
@@ -82,20 +81,19 @@ def build_index(
     *,
     progress: Progress | None = None,
     photos_per_shard: int | None = None,
-    decoders: int = DECODERS,
     store: str = AUTO,
     uri: str = "",
     workers: ShardWorkers | None = None,
     exact_bytes: int = EXACT_BYTES,
-    cells: bool = True,
+    local_features: bool = True,
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
     An interrupted build goes on where its last whole shard ends when it is called again. An index
     that is already there stays as it is until the new one is whole. `store` is a kind of vector
     store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
-    `workers` embed the photos in place of this process. Without `cells` the index is smaller and
-    nothing in it can be verified.
+    `workers` embed the photos in place of this process. Without `local_features` the index is
+    smaller and nothing in it can be verified.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
@@ -105,7 +103,7 @@ def build_index(
         ClusterError: the workers fail.
     """
     out = Path(out)
-    cells = cells and model.card.local_features is not None
+    local_features = local_features and model.card.local_features is not None
     started = time.perf_counter()
     clock = StageClock()
     with plain_write_errors(out):
@@ -115,32 +113,18 @@ def build_index(
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
-            draft = _draft(source, model, old, per_shard, request, cells=cells)
+            draft = _draft(source, model, old, per_shard, request, local_features=local_features)
             if old is not None:
                 finalize_commit(out, old)
                 journal = Journal(out)
                 if _was_committed(draft, old, journal):
                     finish(out, old, journal)
-                    return _report(out, old, list(old.skipped), len(source.photos), clock, started)
+                    done = Outcome(old, list(old.skipped), len(source.photos), [])
+                    return _report(out, done, clock, started)
             outcome = VersionBuilder(
-                out,
-                draft,
-                old=old,
-                contents=None,
-                model=model,
-                progress=progress or silent,
-                clock=clock,
-                workers=workers,
-            ).run(decoders)
-            return _report(
-                out,
-                outcome.manifest,
-                outcome.skipped,
-                outcome.reused,
-                clock,
-                started,
-                outcome.notes,
-            )
+                out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
+            ).run()
+            return _report(out, outcome, clock, started)
 
 
 def _draft(
@@ -150,18 +134,19 @@ def _draft(
     per_shard: int,
     store: StoreRequest,
     *,
-    cells: bool,
+    local_features: bool,
 ) -> VersionSpec:
     photos = source.photos
     parts = cut(range(len(photos)), per_shard)
+    without = "" if local_features else " without cells"
     return VersionSpec(
-        request=f"index {store.requested}{'' if cells else ' without cells'}{model.limit_in_words}",
-        plan=Plan(first_free_number(old), parts, PhotoEntries(photos)),
+        request=f"index {store.requested}{without}{model.limit_in_words}",
+        plan=Plan(first_free_number(old), parts, photos),
         model_entry=model_entry(model),
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
         store=store,
-        cells=cells,
+        local_features=local_features,
     )
 
 
@@ -178,28 +163,21 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     )
 
 
-def _report(
-    out: Path,
-    manifest: Manifest,
-    skipped: list[Skipped],
-    reused: int,
-    clock: StageClock,
-    started: float,
-    notes: Sequence[PhotoNote] = (),
-) -> BuildReport:
+def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> BuildReport:
+    manifest = outcome.manifest
     paths = {name: out / name for name in manifest.files}
     contents = Contents(manifest, paths, ("content", "name", *POSITION_COLUMNS))
     table = contents.table
     duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
-        manifest.index_id,
-        manifest.places,
-        skipped,
-        reused,
-        seconds,
-        duplicates,
-        manifest,
-        contents.count_positions(),
-        list(notes),
+        index_id=manifest.index_id,
+        places=manifest.places,
+        skipped=outcome.skipped,
+        reused=outcome.reused,
+        seconds=seconds,
+        duplicates=duplicates,
+        manifest=manifest,
+        positioned=contents.count_positions(),
+        notes=outcome.notes,
     )

@@ -5,7 +5,7 @@ removed ones stay in their shards, flagged, until the index is compacted.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +21,13 @@ from place_search.indexer.changes.version_builder import (
     first_free_number,
 )
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.pipeline import DECODERS, StageClock
-from place_search.indexer.places import PhotoNote
+from place_search.indexer.pipeline import StageClock
+from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
-from place_search.indexer.storage.plan import Entry, Journal, ListedEntries, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -100,30 +100,33 @@ class Change:
         """The card of the vector store."""
         return store_card(self.manifest)
 
-    def draft(self, request: str, entries: Sequence[Entry] = ()) -> VersionSpec:
-        """A draft that keeps all there is and adds places, of ids from the next free one on."""
-        first = self.manifest.next_place_id
-        parts = cut(
-            range(first, first + len(entries)),
-            shard_photos(len(entries), int(self.manifest.model["dims"])),
-        )
+    def draft(
+        self,
+        request: str,
+        photos: Mapping[int, PlacePhoto] | None = None,
+        copied: Mapping[int, int] | None = None,
+    ) -> VersionSpec:
+        """A draft that keeps all there is, and adds places of `photos`, by their ids.
+
+        These ids follow on the last one given. `copied` are places that have the same content.
+        """
+        ids = list(photos or ())
+        parts = cut(ids, shard_photos(len(ids), int(self.manifest.model["dims"])))
         return VersionSpec(
             request=request,
-            plan=Plan(first_free_number(self.manifest), parts, ListedEntries(first, entries)),
+            plan=Plan(first_free_number(self.manifest), parts, photos, copied or {}),
             model_entry=self.manifest.model,
             source=self.manifest.source,
-            next_place_id=first + len(entries),
+            next_place_id=self.manifest.next_place_id + len(ids),
             store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
             kept=self.manifest.shards,
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
-            cells=self.manifest.cells,
+            local_features=self.manifest.local_features,
         )
 
-    def commit(
-        self, draft: VersionSpec, model: Model | None = None, decoders: int = DECODERS
-    ) -> Outcome:
+    def commit(self, draft: VersionSpec, model: Model | None = None) -> Outcome:
         """Make the next version, and go on from there."""
         outcome = VersionBuilder(
             self.folder,
@@ -133,7 +136,7 @@ class Change:
             model=model,
             progress=self.progress,
             clock=self.clock,
-        ).run(decoders)
+        ).run()
         self.manifest = outcome.manifest
         self._contents = None
         return outcome

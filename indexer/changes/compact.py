@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
-from place_search.indexer.storage.plan import CopiedEntries, cut, shard_photos
+from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
 REMOVED_SHARE = 0.2
@@ -59,7 +59,7 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     change.commit(
         replace(
             draft,
-            plan=replace(draft.plan, parts=parts, entries=CopiedEntries()),
+            plan=replace(draft.plan, parts=parts),
             kept=[name for name in change.manifest.shards if name not in rewritten],
             removed=np.empty(0, np.int64),
             store=request,

@@ -26,12 +26,12 @@ def duplicates_in(
     """
     _, group, sizes = np.unique(_heads(content), return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
-    found = []
+    duplicates = []
     for row in np.flatnonzero(sizes[group] > 1).tolist():
         earlier = first.setdefault(content[row].tobytes(), row)
         if earlier != row and place_ids[row] >= since:
-            found.append(Duplicate(names[row].decode(), names[earlier].decode()))
-    return found
+            duplicates.append(Duplicate(names[row].decode(), names[earlier].decode()))
+    return duplicates
 
 
 def rows_alike(content: NDArray[np.uint8], few: NDArray[np.uint8]) -> NDArray[np.intp]:

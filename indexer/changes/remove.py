@@ -61,15 +61,15 @@ def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:
     return np.array(sorted(ids), np.int64)
 
 
-def _only(name: str, found: list[int], change: Change) -> int:
-    if len(found) == 1:
-        return found[0]
-    if not found:
+def _only(name: str, ids: list[int], change: Change) -> int:
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
         raise UnknownPlaceError(
             f"There is no place '{name}' in {change.folder}; nothing was removed."
         )
-    several = ", ".join(map(str, found[:5]))
+    several = ", ".join(map(str, ids[:5]))
     raise UnknownPlaceError(
-        f"'{name}' is the name of {len(found)} places in {change.folder}; give the id of the one "
+        f"'{name}' is the name of {len(ids)} places in {change.folder}; give the id of the one "
         f"you mean ({several}); nothing was removed."
     )

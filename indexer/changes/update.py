@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
@@ -15,23 +16,17 @@ from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
-from place_search.indexer.pipeline import DECODERS, skipped_name, stored_path
+from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Skipped
-from place_search.indexer.storage.plan import Entry
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
 
 
 def add_photos(
-    folder: Path,
-    source: Source,
-    model: Model,
-    *,
-    progress: Progress | None = None,
-    decoders: int = DECODERS,
+    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
 ) -> ChangeReport:
     """Add the photos of a source that an index lacks, and take up those that have changed.
 
@@ -45,16 +40,11 @@ def add_photos(
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, decoders, sync=False)
+        return _update(change, source, model, sync=False)
 
 
 def sync_photos(
-    folder: Path,
-    source: Source,
-    model: Model,
-    *,
-    progress: Progress | None = None,
-    decoders: int = DECODERS,
+    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
 ) -> ChangeReport:
     """Make an index hold the photos of a source, all of them and no others.
 
@@ -68,52 +58,50 @@ def sync_photos(
         name, reason = source.unlisted[0]
         raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, decoders, sync=True)
+        return _update(change, source, model, sync=True)
 
 
-def _update(
-    change: Change, source: Source, model: Model, decoders: int, *, sync: bool
-) -> ChangeReport:
+def _update(change: Change, source: Source, model: Model, *, sync: bool) -> ChangeReport:
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
-    found = _compare(contents, source, root)
+    delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
-    gone = np.setdiff1d(np.arange(len(ids)), found.seen) if sync else np.empty(0, np.int64)
-    outdated = np.array(found.outdated, np.int64)
+    gone = np.setdiff1d(np.arange(len(ids)), delta.seen) if sync else np.empty(0, np.int64)
+    outdated = np.array(delta.outdated, np.int64)
     first = manifest.next_place_id
-    entries = [
-        Entry(first + at, photo, None if row is None else int(ids[row]))
-        for at, (photo, row) in enumerate(found.entries)
-    ]
-    names = {photo.name for photo, _ in found.entries}
+    photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
+    copied = {
+        first + at: int(ids[row]) for at, (_, row) in enumerate(delta.entries) if row is not None
+    }
+    names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
     reused = 0
-    if entries or len(gone):
+    if photos or len(gone):
         draft = replace(
-            change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", entries),
+            change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", photos, copied),
             source=where,
             removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
             skipped=left_out,
         )
-        outcome = change.commit(draft, model, decoders)
+        outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
     else:
         change.rewrite(source=where, skipped=tuple(left_out))
-    replaced = {skipped_name(name) for name in found.replaced}
+    replaced = {skipped_name(name) for name in delta.replaced}
     not_changed = sum(photo.name in replaced for photo in skipped)
-    added = len(entries) - len(found.replaced) - (len(skipped) - not_changed)
+    added = len(photos) - len(delta.replaced) - (len(skipped) - not_changed)
     return change.report(
         added=added,
-        changed=len(found.replaced) - not_changed,
+        changed=len(delta.replaced) - not_changed,
         removed=len(gone),
-        copied=sum(entry.copied is not None for entry in entries),
-        unchanged=len(found.seen) - len(found.outdated),
+        copied=len(copied),
+        unchanged=len(delta.seen) - len(delta.outdated),
         reused=reused,
         compacted=compact_if_due(change),
         skipped=skipped,
@@ -159,22 +147,22 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     by_path = {path: row for row, path in enumerate(table["path"].tolist()) if path in asked}
     by_size = np.argsort(table["size"], kind="stable")
     sizes = table["size"][by_size]
-    found = _Difference()
+    delta = _Difference()
     for photo, path in zip(source.photos, paths, strict=True):
         row = by_path.get(path)
         if row is None:
-            found.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
+            delta.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
             continue
-        found.seen.append(row)
+        delta.seen.append(row)
         if _is_content(contents, row, photo):
             if _says_the_same(contents, row, photo, source.root):
                 continue
-            found.entries.append((photo, row))
+            delta.entries.append((photo, row))
         else:
-            found.entries.append((photo, None))
-        found.outdated.append(row)
-        found.replaced.append(photo.name)
-    return found
+            delta.entries.append((photo, None))
+        delta.outdated.append(row)
+        delta.replaced.append(photo.name)
+    return delta
 
 
 def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
@@ -226,5 +214,5 @@ def _same_content(
 
 
 def _hash(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").digest()

@@ -22,7 +22,6 @@ from place_search.indexer.changes.version_builder import (
 )
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
-from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
@@ -35,7 +34,7 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.plan import PhotoEntries, Plan
+from place_search.indexer.storage.plan import Plan
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
 from place_search.indexer.stores.store_card import store_card
@@ -135,28 +134,28 @@ def repair_index(
 
 def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Problem]:
     """Everything that is wrong; what follows from something else is not listed."""
-    found = False
+    broken = False
     done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
     progress("verify", 0, total)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)
         if not path.is_file():
-            found = True
+            broken = True
             yield Problem(name, "is missing")
         elif not is_stamped(path, stamp):
-            found = True
+            broken = True
             yield Problem(name, "is damaged: its checksum does not hold")
         done += stamp.bytes
         progress("verify", done, total)
-    if found:
+    if broken:
         return
     try:
         paths = {name: _path(folder, manifest, name) for name in manifest.files}
         contents = Contents(manifest, paths, ("place_id",))
         contents.check()
         yield from _inside(contents, paths)
-        for said in _store_problems(Index(folder, manifest)):
-            yield Problem(manifest.store_file, f"does not fit the shards: {said}")
+        for reason in _store_problems(Index(folder, manifest)):
+            yield Problem(manifest.store_file, f"does not fit the shards: {reason}")
     except IndexFormatError as error:
         yield Problem(MANIFEST, f"does not fit its files: {error}")
 
@@ -222,15 +221,15 @@ def _mend(
         if witness is None:
             lost.append(Skipped(name, "all places of this shard: their list is damaged too"))
             continue
-        found = _photos_of(paths[witness], manifest)
-        if found:
-            photos.update(found)
-            parts.append(sorted(found))
+        named = _photos_of(paths[witness], manifest)
+        if named:
+            photos.update(named)
+            parts.append(sorted(named))
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     draft = VersionSpec(
         request="repair",
-        plan=Plan(first_free_number(manifest), parts, PhotoEntries(photos)),
+        plan=Plan(first_free_number(manifest), parts, photos),
         model_entry=manifest.model,
         source=manifest.source,
         next_place_id=manifest.next_place_id,
@@ -243,20 +242,14 @@ def _mend(
         removed=np.intersect1d(manifest.removed_ids, stored),
         skipped=manifest.skipped,
         base=manifest.index_id,
-        cells=manifest.cells,
+        local_features=manifest.local_features,
     )
     opened = None
     if parts:
         opened = model()
         check_model(opened, manifest, folder)
     outcome = VersionBuilder(
-        folder,
-        draft,
-        old=manifest,
-        contents=contents,
-        model=opened,
-        progress=progress,
-        clock=StageClock(),
+        folder, draft, old=manifest, contents=contents, model=opened, progress=progress
     ).run()
     return sorted(bad), [*lost, *outcome.skipped]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.core.geodesy import both_positions
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
-from place_search.indexer.pipeline import DECODERS, GONE, StageClock, embed_photos, stored_path
+from place_search.indexer.pipeline import GONE, StageClock, embed_photos, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
@@ -44,10 +44,8 @@ from place_search.indexer.storage.shards import (
     Row,
     joined_image,
     notes_of,
-    shard_image,
+    shard_files,
     shard_name,
-    thumbnails_image,
-    thumbnails_name,
 )
 from place_search.indexer.stores.store_files import StoreRequest, plan_store, write_store
 from place_search.models import Model
@@ -58,7 +56,8 @@ class VersionSpec:
     """What the next version is to hold.
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made, with `cells` or without. `skipped` are photos that earlier runs left out.
+    of `plan` are made, with or without `local_features`. `skipped` are photos that earlier runs
+    left out.
     """
 
     request: str
@@ -71,7 +70,7 @@ class VersionSpec:
     removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     skipped: Sequence[Skipped] = ()
     base: str = ""
-    cells: bool = True
+    local_features: bool = True
 
     @property
     def header(self) -> Header:
@@ -123,10 +122,9 @@ class ShardWorkers(Protocol):
     """Other processes that make shards of photos, each exactly as it would be made here."""
 
     def make(
-        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
+        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, local_features: bool
     ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes."""
-        ...
 
 
 class VersionBuilder:
@@ -137,11 +135,11 @@ class VersionBuilder:
         folder: Path,
         draft: VersionSpec,
         *,
-        old: Manifest | None,
-        contents: Contents | None,
-        model: Model | None,
-        progress: Progress,
-        clock: StageClock,
+        old: Manifest | None = None,
+        contents: Contents | None = None,
+        model: Model | None = None,
+        progress: Progress | None = None,
+        clock: StageClock | None = None,
         workers: ShardWorkers | None = None,
     ) -> None:
         """`contents` are those of `old`, where the draft keeps or copies any of it.
@@ -149,10 +147,10 @@ class VersionBuilder:
         Where there are `workers`, they make the shards, of which none may copy rows.
         """
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
-        self.model, self.progress, self.clock = model, progress, clock
+        self.model, self.progress, self.clock = model, progress or silent, clock or StageClock()
         self.journal, self.workers = Journal(folder), workers
 
-    def run(self, decoders: int = DECODERS) -> Outcome:
+    def run(self) -> Outcome:
         """Make what is missing, and commit."""
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
@@ -162,7 +160,7 @@ class VersionBuilder:
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
         reused = sum(done.places + len(done.skipped) for done in keep)
-        self._make_shards(reused, decoders)
+        self._make_shards(reused)
         manifest = self._manifest()
         self.journal.commit(manifest.index_id)
         manifest.write(self.folder)
@@ -184,35 +182,19 @@ class VersionBuilder:
                 keep.append(done)
         return keep
 
-    def _make_shards(self, reused: int, decoders: int) -> None:
+    def _make_shards(self, reused: int) -> None:
         """Make the shards that are missing, each as soon as its photos are embedded."""
         plan = self.draft.plan
         self.progress("embed", reused, plan.places)
-        missing = [
-            index
-            for index in range(len(plan))
-            if plan.first_number + index not in self.journal.finished
-        ]
+        done = self.journal.finished
+        missing = [at for at in range(len(plan)) if plan.first_number + at not in done]
         if self.workers is not None:
             self._have_made(self.workers, missing, reused)
             return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
-
         root = Path(self.draft.source["root"])
-        embedded = (
-            _nothing()
-            if self.model is None
-            else embed_photos(
-                self._photos(missing, waiting),
-                root,
-                self.model,
-                self.clock,
-                decoders=decoders,
-                keep_cells=self.draft.cells,
-            )
-        )
-        done = reused
-        with closing(embedded) as results:
+        places = reused
+        with closing(self._embed(missing, waiting, root)) as results:
             for index in missing:
                 rows: list[Row] = []
                 skipped: list[Skipped] = []
@@ -225,21 +207,28 @@ class VersionBuilder:
                         skipped.append(made)
                     else:
                         rows.append(made)
-                    done += 1
-                    self.progress("embed", done, plan.places)
+                    places += 1
+                    self.progress("embed", places, plan.places)
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
-                shard, inputs = waiting.pop(index) if index in waiting else self._unread(index)
+                shard, inputs = waiting.pop(index) if index in waiting else self._planned(index)
                 self._write_shard(shard, inputs, rows, skipped)
+
+    def _embed(
+        self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]], root: Path
+    ) -> Generator[tuple[int, Row | Skipped], None, None]:
+        """What the model makes of the photos of the missing shards; nothing without a model."""
+        if self.model is not None:
+            photos, keep = self._photos(missing, waiting), self.draft.local_features
+            yield from embed_photos(photos, root, self.model, self.clock, keep_local_features=keep)
 
     def _photos(
         self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]]
     ) -> Iterator[tuple[int, PlacePhoto]]:
         """The photos to embed for the missing shards, which `waiting` gets with their inputs."""
         for index in missing:
-            shard = self.draft.plan.shard(index)
             # Before the photos are read: one that changes while they are is then noticed.
-            waiting[index] = (shard, shard.inputs())
-            for entry in shard.entries:
+            waiting[index] = planned = self._planned(index)
+            for entry in planned[0].entries:
                 if entry.photo is not None and entry.copied is None:
                     yield entry.place_id, entry.photo
 
@@ -247,12 +236,15 @@ class VersionBuilder:
         """Let others make the missing shards."""
         root = Path(self.draft.source["root"])
         shards = [self.draft.plan.shard(index) for index in missing]
-        for finished in workers.make(self.folder, root, shards, cells=self.draft.cells):
+        for finished in workers.make(
+            self.folder, root, shards, local_features=self.draft.local_features
+        ):
             self.journal.add(finished)
             done += finished.places + len(finished.skipped)
             self.progress("embed", done, self.draft.plan.places)
 
-    def _unread(self, index: int) -> tuple[ShardPlan, str]:
+    def _planned(self, index: int) -> tuple[ShardPlan, str]:
+        """A shard to make, with the hash of what it is made of."""
         shard = self.draft.plan.shard(index)
         return shard, shard.inputs()
 
@@ -280,14 +272,10 @@ class VersionBuilder:
         self, shard: ShardPlan, inputs: str, rows: Sequence[Row], skipped: Sequence[Skipped]
     ) -> None:
         with self.clock.stage("write"):
-            files: dict[str, FileStamp] = {}
-            if rows:
-                images = {
-                    shard_name(shard.number): shard_image,
-                    thumbnails_name(shard.number): thumbnails_image,
-                }
-                for name, image in images.items():
-                    files[name] = write_whole(self.folder / name, image(rows))
+            files = {
+                name: write_whole(self.folder / name, content)
+                for name, content in shard_files(shard.number, rows)
+            }
             made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
             self.journal.add(Finished(*made))
 
@@ -350,14 +338,14 @@ class VersionBuilder:
             tombstones=encode_ids(self.draft.removed),
             next_place_id=draft.next_place_id,
             skipped=[*draft.skipped, *skipped],
-            cells=draft.cells,
+            local_features=draft.local_features,
         )
 
     def _joined(self) -> Path | None:
         """The joined dataset of the version that shards are kept of, if it is whole."""
-        told = self.old is not None and self.old.cells and self.draft.kept
-        stamp = self.old.files.get(JOINED) if self.old and told else None
-        path = self.folder / JOINED
+        if self.old is None or not (self.old.local_features and self.draft.kept):
+            return None
+        path, stamp = self.folder / JOINED, self.old.files.get(JOINED)
         return path if stamp is not None and is_stamped(path, stamp) else None
 
     def _kept_files(self) -> dict[str, FileStamp]:
@@ -377,11 +365,8 @@ class VersionBuilder:
 
     def _rows(self, names: Sequence[str]) -> ShardRows:
         """The rows of the new version."""
-        known = dict(
-            zip(self.contents.manifest.shards, self.contents.shards, strict=True)
-            if self.contents
-            else ()
-        )
+        old = self.contents
+        known = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
         shards = [
             known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
             for name in names
@@ -394,7 +379,3 @@ def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:
     finalize_commit(folder, manifest)
     collect_garbage(folder, manifest.files)
     journal.remove()
-
-
-def _nothing() -> Generator[tuple[int, Row | Skipped], None, None]:
-    yield from ()

@@ -4,7 +4,6 @@ The plan is that of a local run, so that ids, order and files are the same. Each
 of embedding and one of writing: a node that dies costs no more than the shards it was at.
 """
 
-import json
 import logging
 import os
 import pickle
@@ -27,7 +26,7 @@ from place_search.indexer.distributed.ray_worker import (
 )
 from place_search.indexer.distributed.staging import ObjectStoreStaging, photo_name
 from place_search.indexer.errors import ClusterError, SourceError
-from place_search.indexer.storage.plan import Finished, ShardPlan, read_finished
+from place_search.indexer.storage.plan import Finished, ShardPlan
 from place_search.models import Model
 
 EMBED_CPUS = 0.75
@@ -70,7 +69,7 @@ class RayWorkers:
         self._stall_seconds = stall_seconds
 
     def make(
-        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, cells: bool
+        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, local_features: bool
     ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes.
 
@@ -79,9 +78,9 @@ class RayWorkers:
             ClusterError: the cluster or the exchange fails; what was finished is kept.
         """
         named = self._exchange is not None
-        jobs = [_job(shard, root, named=named, cells=cells) for shard in shards]
+        jobs = [_job(shard, root, named=named, local_features=local_features) for shard in shards]
         # Under this the exchange keeps shards of interrupted runs.
-        kind = self._fingerprint if cells else f"{self._fingerprint}-without-cells"
+        kind = self._fingerprint if local_features else f"{self._fingerprint}-without-cells"
         if self._exchange is not None:
             there = self._exchange.finished(kind)
             for job in [job for job in jobs if job.number in there]:
@@ -121,21 +120,16 @@ class RayWorkers:
             # Not a Datasink: that tells only at the end what was written, and a run that is
             # killed before would lose it.
             written = embedded.map(
-                partial(
-                    write_shard,
-                    folder=str(folder),
-                    exchange=self._url,
-                    kind=kind,
-                ),
+                partial(write_shard, folder=str(folder), exchange=self._url, kind=kind),
                 num_cpus=WRITE_CPUS,
             )
             for item in _watched(written, self._stall_seconds):
                 if item["error"]:
                     raise SourceError(item["error"])
-                yield read_finished(json.loads(item["done"]))
+                yield pickle.loads(item["done"])  # noqa: S301 - an actor's own
 
 
-def _job(shard: ShardPlan, root: Path, *, named: bool, cells: bool) -> Job:
+def _job(shard: ShardPlan, root: Path, *, named: bool, local_features: bool) -> Job:
     # Before the photos are read: one that changes while they are is then noticed.
     inputs = shard.inputs()
     tasks = []
@@ -147,7 +141,7 @@ def _job(shard: ShardPlan, root: Path, *, named: bool, cells: bool) -> Job:
             mtime_ns = 0
         name = photo_name(entry.photo.path, root) if named else ""
         tasks.append(Task(entry.place_id, entry.photo, name, mtime_ns))
-    return Job(shard.number, inputs, root, tuple(tasks), cells)
+    return Job(shard.number, inputs, root, tuple(tasks), local_features)
 
 
 @contextmanager

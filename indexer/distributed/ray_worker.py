@@ -1,32 +1,24 @@
 """What runs on the nodes of a Ray cluster: a shard's photos are embedded, then it is written."""
 
 import atexit
-import hashlib
-import json
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import stamp_of, write_whole
 from place_search.indexer.distributed.staging import ObjectStoreStaging
 from place_search.indexer.errors import ModelMismatchError
 from place_search.indexer.pipeline import StageClock, embed_photos, stored_path
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
-from place_search.indexer.storage.plan import Finished, read_finished
-from place_search.indexer.storage.shards import (
-    Row,
-    notes_of,
-    shard_image,
-    shard_name,
-    thumbnails_image,
-    thumbnails_name,
-)
+from place_search.indexer.storage.plan import Finished
+from place_search.indexer.storage.shards import Row, notes_of, shard_files
 from place_search.models import Model, Precision, open_model
 
 OpenModel: TypeAlias = Callable[[], Model]
@@ -52,7 +44,7 @@ class Job:
     inputs: str
     root: Path
     tasks: tuple[Task, ...]
-    cells: bool
+    local_features: bool
 
 
 class EmbedShard:
@@ -73,19 +65,20 @@ class EmbedShard:
         try:
             rows, skipped = self._embed(job)
         except PlaceSearchError as error:
-            return {"error": str(error), "done": "", "shard": b"", "thumbnails": b""}
-        done = Finished(job.number, job.inputs, len(rows), {}, tuple(skipped), notes_of(rows))
+            return {"error": str(error), "done": b"", "files": b""}
+        files = {name: bytes(content) for name, content in shard_files(job.number, rows)}
+        stamps = {name: stamp_of(content) for name, content in files.items()}
+        done = job.number, job.inputs, len(rows), stamps, tuple(skipped), notes_of(rows)
         return {
             "error": "",
-            "done": json.dumps(asdict(done)),
-            "shard": bytes(shard_image(rows)) if rows else b"",
-            "thumbnails": bytes(thumbnails_image(rows)) if rows else b"",
+            "done": pickle.dumps(Finished(*done)),
+            "files": pickle.dumps(files),
         }
 
     def _embed(self, job: Job) -> tuple[list[Row], list[Skipped]]:
         if self._exchange is None:
             photos = [(task.place_id, task.photo) for task in job.tasks]
-            return self._rows(photos, job.root, cells=job.cells)
+            return self._rows(photos, job.root, keep=job.local_features)
         with TemporaryDirectory(prefix="place-search-") as scratch:
             folder = Path(scratch)
             photos = []
@@ -94,41 +87,34 @@ class EmbedShard:
                 if task.name:
                     self._exchange.take_photo(task.name, path, task.mtime_ns)
                 photos.append((task.place_id, replace(task.photo, path=path)))
-            rows, skipped = self._rows(photos, folder, cells=job.cells)
+            rows, skipped = self._rows(photos, folder, keep=job.local_features)
         paths = {task.place_id: stored_path(task.photo.path, job.root) for task in job.tasks}
         return [replace(row, path=paths[row.place_id]) for row in rows], skipped
 
     def _rows(
-        self, photos: list[tuple[int, PlacePhoto]], root: Path, *, cells: bool
+        self, photos: list[tuple[int, PlacePhoto]], root: Path, *, keep: bool
     ) -> tuple[list[Row], list[Skipped]]:
-        rows: list[Row] = []
-        skipped: list[Skipped] = []
-        for _, made in embed_photos(
-            photos, root, self._model, StageClock(), decoders=1, keep_cells=cells
-        ):
-            if isinstance(made, Skipped):
-                skipped.append(made)
-            else:
-                rows.append(made)
+        clock = StageClock()
+        outcomes = embed_photos(
+            photos, root, self._model, clock, decoders=1, keep_local_features=keep
+        )
+        made = [outcome for _, outcome in outcomes]
+        rows = [row for row in made if isinstance(row, Row)]
+        skipped = [photo for photo in made if isinstance(photo, Skipped)]
         return rows, skipped
 
 
 def write_shard(item: Item, *, folder: str, exchange: str, kind: str) -> Item:
     """Write a shard's files, to the index itself or to the exchange; tell what was written."""
-    if item["error"]:
-        return {"error": item["error"], "done": ""}
-    table: dict[str, Any] = json.loads(item["done"])
-    number: int = table["number"]
-    files = {shard_name(number): item["shard"], thumbnails_name(number): item["thumbnails"]}
-    if not item["shard"]:
-        files = {}
-    done = replace(read_finished(table), files={name: _stamp(data) for name, data in files.items()})
-    if exchange:
-        ObjectStoreStaging(exchange).put_shard(done, files, kind)
-    else:
-        for name, content in files.items():
-            write_whole(Path(folder) / name, content)
-    return {"error": "", "done": json.dumps(asdict(done))}
+    if not item["error"]:
+        done: Finished = pickle.loads(item["done"])  # noqa: S301 - an actor's own
+        files: dict[str, bytes] = pickle.loads(item["files"])  # noqa: S301
+        if exchange:
+            ObjectStoreStaging(exchange).put_shard(done, files, kind)
+        else:
+            for name, content in files.items():
+                write_whole(Path(folder) / name, content)
+    return {"error": item["error"], "done": item["done"]}
 
 
 def ship_model(model: Model) -> OpenModel:
@@ -137,12 +123,7 @@ def ship_model(model: Model) -> OpenModel:
     assert folder is not None  # noqa: S101 - it was opened from there
     files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
     dims = model.card.dims if model.card.cropped else None
-    precision, max_pixels = model.card.precision, model.max_pixels
-
-    def opened() -> Model:
-        return _open(files, dims, precision, max_pixels)
-
-    return opened
+    return partial(_open, files, dims, model.card.precision, model.max_pixels)
 
 
 def _open(
@@ -157,7 +138,3 @@ def _open(
     opened = open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
     opened.max_pixels = max_pixels
     return opened
-
-
-def _stamp(content: bytes) -> FileStamp:
-    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))

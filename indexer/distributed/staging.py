@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import read_regular, stamp_of, write_whole
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
 from place_search.indexer.storage.plan import Finished, read_finished
@@ -41,14 +41,15 @@ class ObjectStoreStaging:
         """Put photos there that are not there yet; those that cannot be read are left out."""
         with self._failing_plainly():
             there = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
-            wanted = {name: path for path in photos if (name := photo_name(path, root))}
+            missing = {name: path for path in photos if (name := photo_name(path, root))}
+            for name in there & missing.keys():
+                del missing[name]
             with ThreadPoolExecutor(_UPLOADS) as pool:
-                list(pool.map(self._upload, _missing(wanted, there)))
+                list(pool.map(self._upload, missing, missing.values()))
 
-    def _upload(self, named: tuple[str, Path]) -> None:
-        name, path = named
+    def _upload(self, name: str, path: Path) -> None:
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError:
             return
         self._store.pipe_file(f"{self._root}/photos/{name}", content)
@@ -71,17 +72,17 @@ class ObjectStoreStaging:
 
     def finished(self, kind: str) -> dict[int, Finished]:
         """The shards that are there, made by this model."""
-        found = {}
+        shards = {}
         with self._failing_plainly():
             for name in self._names("finished"):
                 try:
                     table = json.loads(self._store.cat_file(name))
                     if table.pop("kind") == kind:
                         done = read_finished(table)
-                        found[done.number] = done
+                        shards[done.number] = done
                 except (ValueError, KeyError, TypeError):
                     continue  # torn: the shard is made again
-        return found
+        return shards
 
     def take_shard(self, done: Finished, folder: Path) -> None:
         """Fetch the files of a shard into an index.
@@ -92,7 +93,7 @@ class ObjectStoreStaging:
         for name, stamp in done.files.items():
             with self._failing_plainly():
                 content = self._store.cat_file(f"{self._root}/{name}")
-            if FileStamp(hashlib.sha256(content).hexdigest(), len(content)) != stamp:
+            if stamp_of(content) != stamp:
                 raise ClusterError(
                     f"{self.url} holds a damaged {name}; run the same command again with another "
                     "exchange."
@@ -113,8 +114,19 @@ class ObjectStoreStaging:
             return []
         return names
 
-    def _failing_plainly(self) -> "_Plainly":
-        return _Plainly(self.url)
+    @contextmanager
+    def _failing_plainly(self) -> Iterator[None]:
+        """Turn what a store of objects says into one sentence."""
+        try:
+            yield
+        except ClusterError:
+            raise
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise ClusterError(
+                f"The exchange {self.url} does not work ({reason}); mend that, then run the same "
+                "command again: finished work is kept."
+            ) from error
 
 
 def photo_name(path: Path, root: Path) -> str:
@@ -125,27 +137,5 @@ def photo_name(path: Path, root: Path) -> str:
         return ""
     if not path.is_file() or status.st_size > MAX_FILE_BYTES:
         return ""
-    said = [os.fsencode(stored_path(path, root)).hex(), status.st_size, status.st_mtime_ns]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
-
-
-def _missing(wanted: dict[str, Path], there: set[str]) -> list[tuple[str, Path]]:
-    return [(name, path) for name, path in wanted.items() if name not in there]
-
-
-class _Plainly:
-    """Turns what a store of objects says into one sentence."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ClusterError):
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise ClusterError(
-                f"The exchange {self._url} does not work ({reason}); mend that, then run the same "
-                "command again: finished work is kept."
-            ) from error
+    identity = [os.fsencode(stored_path(path, root)).hex(), status.st_size, status.st_mtime_ns]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()

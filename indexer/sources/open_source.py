@@ -5,6 +5,7 @@ from pathlib import Path
 from place_search.core.plugins import load_part, part_names
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.manifest import holds_index
 
 KINDS = "place_search.indexer.sources.kinds"
 
@@ -20,6 +21,8 @@ def open_source(data: Path, root: Path | None = None) -> Source:
     data = Path(data)
     if not data.exists():
         raise SourceError(f"{data} does not exist; give a folder of photos or a .csv file.")
+    if holds_index(data):
+        raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
     kinds = [load_part(KINDS, name) for name in part_names(KINDS)]
     for kind in kinds:
         if kind.reads(data):

@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from place_search.photos import EXTENSIONS
@@ -47,20 +48,22 @@ class PhotoFiles:
         """The folder that is meant, each part of its path as the disk spells it."""
         if (self.root / path).is_dir():
             return path.as_posix()
-        found = PurePosixPath()
+        folder = PurePosixPath()
         for part in path.parts:
-            known = self._list(found.as_posix()).folders
-            found /= part if part in known.values() else known.get(_key(part), part)
-        return found.as_posix()
+            known = self._list(folder.as_posix()).folders
+            folder /= part if part in known.values() else known.get(_key(part), part)
+        return folder.as_posix()
 
     def _list(self, folder: str) -> _Folder:
         if folder not in self._folders:
             listed = self._folders[folder] = _Folder()
             try:
-                entries = sorted(os.scandir(self.root / folder), key=_name_of, reverse=True)
+                entries = sorted(
+                    os.scandir(self.root / folder), key=attrgetter("name"), reverse=True
+                )
             except (OSError, ValueError):
                 entries = []
-            for entry in entries:
+            for entry in sorted(entries, key=attrgetter("name"), reverse=True):
                 if entry.is_dir():
                     listed.folders[_key(entry.name)] = entry.name
                 if not entry.is_file():
@@ -77,7 +80,3 @@ class PhotoFiles:
 def _key(name: str) -> str:
     """What two spellings of one name have in common."""
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def _name_of(entry: os.DirEntry[str]) -> str:
-    return entry.name

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from place_search.core.files import open_regular
 from place_search.indexer.errors import SourceError
 from place_search.indexer.storage.manifest import Skipped
 from place_search.photos import EXTENSIONS
@@ -105,9 +106,7 @@ def is_photo(path: Path) -> bool:
     if path.suffix.lower() in EXTENSIONS:
         return True
     try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return begins_like_photo(stream.read(HEAD_BYTES))
     except OSError:
         return False

@@ -88,8 +88,8 @@ class Contents:
         packs = (name.replace(SHARDS, THUMBNAILS) for name in self.manifest.shards)
         return [ArrayFile(self._paths[pack], ["jpeg"], ["offset"]) for pack in packs]
 
-    def cells(self, row: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """The cell codes of a row, (h·w, bytes) uint8, and its grid (h, w)."""
+    def codes(self, row: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """The codes of a row's local features, (h·w, bytes) uint8, and its grid (h, w)."""
         height, width = (int(side) for side in self.table["grid"][row])
         number, local = self.rows.locate(row)
         shard = self.shards[number]
@@ -129,7 +129,7 @@ class Contents:
         """
         number, _ = self.rows.locate(row)
         self._verify(self.manifest.shards[number])
-        codes, grid = self.cells(row)
+        codes, grid = self.codes(row)
         return Row(
             place_id=int(self.rows.place_ids[row]),
             name=self.text("name", row),

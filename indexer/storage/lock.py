@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from place_search.indexer.errors import IndexBusyError, IndexWriteError
 
@@ -17,7 +16,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[IO[str]]:
+def lock(folder: Path) -> Iterator[None]:
     """Hold a folder for writing; the system lets go of it when the process ends, however.
 
     Raises:
@@ -36,7 +35,7 @@ def lock(folder: Path) -> Iterator[IO[str]]:
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()
-        yield stream
+        yield
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import FileStamp, write_whole
+from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
@@ -59,7 +60,7 @@ class Manifest:
     next_place_id: int
     tombstones: str = ""
     skipped: Sequence[Skipped] = ()
-    cells: bool = True
+    local_features: bool = True
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -120,7 +121,7 @@ class Manifest:
             "next_place_id": self.next_place_id,
             "source": dict(self.source),
             "store": dict(self.store),
-            "cells": self.cells,
+            "cells": self.local_features,
             "skipped": [skipped._asdict() for skipped in self.skipped],
             "shards": list(self.shards),
             "tombstones": self.tombstones,
@@ -149,8 +150,8 @@ def is_fixed_name(name: str) -> bool:
 
 def number_of(name: str) -> int | None:
     """The number of a shard or of a pack of thumbnails; None for any other file of an index."""
-    found = _NUMBERED.fullmatch(name)
-    return int(found[1]) if found else None
+    match = _NUMBERED.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def content_id(
@@ -197,8 +198,8 @@ def model_entry(model: Model) -> dict[str, Any]:
 
 
 def holds_index(folder: Path) -> bool:
-    """Whether a folder looks like an index, be it whole or not."""
-    return (folder / MANIFEST).is_file()
+    """Whether a folder looks like an index, be it whole or not; not where it may not be read."""
+    return os.path.isfile(folder / MANIFEST)  # noqa: PTH113 - a path's is_file raises
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -209,7 +210,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         table = json.loads(content.decode("utf-8"))
     except NotADirectoryError:
         raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
@@ -235,17 +236,14 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         # Version 1 had no checksum of its own.
-        if (version != 1 or "sha256" in table) and not _is_whole(table, content):
+        rest = {key: value for key, value in table.items() if key != "sha256"}
+        if (version != 1 or "sha256" in table) and signed(rest) != content:
             raise ValueError(MANIFEST)
         return _parse(table)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise IndexFormatError(
             f"{path} is damaged; make the index again in an empty folder."
         ) from None
-
-
-def _is_whole(table: dict[str, Any], content: bytes) -> bool:
-    return signed({key: value for key, value in table.items() if key != "sha256"}) == content
 
 
 def _parse(table: dict[str, Any]) -> Manifest:
@@ -272,7 +270,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
         places=int(table["counts"]["places"]),
         next_place_id=int(table["next_place_id"]),
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
-        cells=bool(table.get("cells", True)),
+        local_features=bool(table.get("cells", True)),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
@@ -314,5 +312,7 @@ def _no_index(folder: Path) -> str:
             f"The index {folder} was never finished; run the same `place-search index` command "
             "again to finish it."
         )
+    if folder.is_dir() and any(folder.iterdir()):
+        return f"{folder} holds no index; make one with `place-search index PHOTOS --out INDEX`."
     where = "holds no index" if folder.is_dir() else "does not exist"
     return f"{folder} {where}; make one with `place-search index PHOTOS --out {folder}`."

@@ -8,12 +8,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from place_search.core.files import FileStamp, sha256_of, sync_folder, write_whole
+from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.storage.commit import is_stamped
 from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
 
 SHARD_PHOTOS = 512
@@ -45,45 +46,6 @@ class Entry:
     copied: int | None = None
 
 
-class Entries(Protocol):
-    """What becomes of each place of a plan, worked out when its shard is made."""
-
-    def of(self, place_id: int) -> Entry:
-        """The entry of a place."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoEntries:
-    """Places that are made of photos, by their ids."""
-
-    photos: Sequence[PlacePhoto] | Mapping[int, PlacePhoto]
-
-    def of(self, place_id: int) -> Entry:
-        """The entry of a place."""
-        return Entry(place_id, self.photos[place_id])
-
-
-@dataclass(frozen=True, slots=True)
-class ListedEntries:
-    """Entries of places with consecutive ids, the first of which is `first_id`."""
-
-    first_id: int
-    entries: Sequence[Entry]
-
-    def of(self, place_id: int) -> Entry:
-        """The entry of a place."""
-        return self.entries[place_id - self.first_id]
-
-
-class CopiedEntries:
-    """Places whose rows are copied as they are."""
-
-    def of(self, place_id: int) -> Entry:
-        """The entry of a place."""
-        return Entry(place_id, copied=place_id)
-
-
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
     """One shard to make: its number and its places, by ascending id."""
@@ -91,22 +53,17 @@ class ShardPlan:
     number: int
     entries: Sequence[Entry]
 
-    @property
-    def last_id(self) -> int:
-        """The id of its last place."""
-        return self.entries[-1].place_id
-
     def inputs(self) -> str:
         """A hash of all that the shard depends on, apart from the model and the old version."""
         digest = hashlib.sha256()
         for entry in self.entries:
             digest.update(json.dumps([entry.place_id, entry.copied]).encode())
             if entry.photo is not None:
-                digest.update(json.dumps(_said(entry.photo)).encode())
+                digest.update(json.dumps(_identity(entry.photo)).encode())
         return digest.hexdigest()
 
 
-def _said(photo: PlacePhoto) -> tuple[object, ...]:
+def _identity(photo: PlacePhoto) -> tuple[object, ...]:
     try:
         status = photo.path.stat()
         stamp = (status.st_size, status.st_mtime_ns)
@@ -119,12 +76,15 @@ def _said(photo: PlacePhoto) -> tuple[object, ...]:
 class Plan:
     """All shards to make, in order; their numbers start at `first_number`.
 
-    `parts` are the place ids of each, and `entries` say what becomes of each.
+    `parts` are the place ids of each. A place is made of its photo in `photos`, by its id, and of
+    the row of place `copied` in the old version, if there is one; without `photos` all rows are
+    copied as they are.
     """
 
     first_number: int
     parts: Sequence[Sequence[int]]
-    entries: Entries
+    photos: Sequence[PlacePhoto] | Mapping[int, PlacePhoto] | None = None
+    copied: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def places(self) -> int:
@@ -136,8 +96,13 @@ class Plan:
 
     def shard(self, index: int) -> ShardPlan:
         """The index-th shard of the plan."""
-        entries = [self.entries.of(int(place_id)) for place_id in self.parts[index]]
+        entries = [self._entry(int(place_id)) for place_id in self.parts[index]]
         return ShardPlan(self.first_number + index, entries)
+
+    def _entry(self, place_id: int) -> Entry:
+        if self.photos is None:
+            return Entry(place_id, copied=place_id)
+        return Entry(place_id, self.photos[place_id], self.copied.get(place_id))
 
     def __iter__(self) -> Iterator[ShardPlan]:
         return (self.shard(index) for index in range(len(self)))
@@ -156,12 +121,7 @@ class Finished:
 
     def is_whole(self, folder: Path) -> bool:
         """Whether its files are what they were when it was finished."""
-        return all(
-            (folder / name).is_file()
-            and (folder / name).stat().st_size == stamp.bytes
-            and sha256_of(folder / name) == stamp.sha256
-            for name, stamp in self.files.items()
-        )
+        return all(is_stamped(folder / name, stamp) for name, stamp in self.files.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ stored contiguously: a reader finds row i of `descriptors` at a known offset.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Row:
 
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
-    `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w) cells,
+    `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w),
     `thumbnail` a JPEG. `notes` are not stored: sentences about what was odd.
     """
 
@@ -82,25 +82,32 @@ def thumbnails_name(number: int) -> str:
     return f"{THUMBNAILS}/{number:05d}.h5"
 
 
+def shard_files(number: int, rows: Sequence[Row]) -> Iterator[tuple[str, memoryview]]:
+    """The files of a shard with these rows, one after the other: name and content."""
+    if rows:
+        yield shard_name(number), shard_image(rows)
+        yield thumbnails_name(number), thumbnails_image(rows)
+
+
 def shard_image(rows: Sequence[Row]) -> memoryview:
     """The bytes of the HDF5 file that holds these rows.
 
-    Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, cells, bytes) uint8 with
-    zeros after the place's own cells; `grid` (n, 2) int32, rows × columns of cells; `content`
-    (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8 ('' for no zone,
-    else as `17T`); and `NUMBERS`, where NaN stands for no position.
+    Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, h·w, bytes) uint8, the
+    codes of local features, with zeros after the place's own; `grid` (n, 2) int32, their rows ×
+    columns; `content` (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8
+    ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position.
     """
-    cells = np.zeros(
+    codes = np.zeros(
         (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
     )
-    for stored, row in zip(cells, rows, strict=True):
+    for stored, row in zip(codes, rows, strict=True):
         stored[: len(row.codes)] = row.codes
     return _hdf5(
         {
             "descriptors": np.stack([row.descriptor for row in rows]).astype(
                 np.float32, copy=False
             ),
-            "cells": cells,
+            "cells": codes,
             "grid": np.array([row.grid for row in rows], np.int32),
             **_table(rows),
         }
@@ -124,24 +131,21 @@ def thumbnails_image(rows: Sequence[Row]) -> memoryview:
 
 def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """The small columns of these rows."""
-    table: dict[str, NDArray[Any]] = {
-        "place_id": _column(row.place_id for row in rows),
-        "width": _column(row.width for row in rows),
-        "height": _column(row.height for row in rows),
-        "size": _column(row.size for row in rows),
-        "mtime_ns": _column(row.mtime_ns for row in rows),
-        "latitude": _column(row.position.latitude if row.position else np.nan for row in rows),
-        "longitude": _column(row.position.longitude if row.position else np.nan for row in rows),
-        "easting": _column(row.utm.easting if row.utm else np.nan for row in rows),
-        "northing": _column(row.utm.northing if row.utm else np.nan for row in rows),
+    nowhere = np.nan, np.nan
+    degrees = np.array([row.position or nowhere for row in rows], np.float64)
+    metres = np.array([row.utm[:2] if row.utm else nowhere for row in rows], np.float64)
+    plain = ("place_id", "width", "height", "size", "mtime_ns")
+    return {
+        **{key: np.array([getattr(row, key) for row in rows], NUMBERS[key]) for key in plain},
+        "latitude": degrees[:, 0],
+        "longitude": degrees[:, 1],
+        "easting": metres[:, 0],
+        "northing": metres[:, 1],
         "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
         "name": _texts([row.name for row in rows]),
         "path": _texts([row.path for row in rows]),
     }
-    for key, kind in NUMBERS.items():
-        table[key] = table[key].astype(kind)
-    return table
 
 
 def joined_image(
@@ -194,7 +198,7 @@ def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) 
     rest = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
     # Of texts the longest type; all other types are the same everywhere.
     kind = max((kind for *_, kind in sources), key=lambda kind: kind.itemsize)
-    if 0 in rest:  # an index without cells
+    if 0 in rest:  # an index without local features
         file.create_dataset(key, (count, *rest), kind, track_times=False)
         return
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -210,10 +214,6 @@ def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) 
     h5py.h5d.create(
         file.id, key.encode(), h5py.h5t.py_create(kind, logical=True), space, properties
     )
-
-
-def _column(values: Iterable[float]) -> NDArray[Any]:
-    return np.array(list(values))
 
 
 def _texts(values: Sequence[str]) -> NDArray[Any]:

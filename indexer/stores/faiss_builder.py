@@ -1,8 +1,6 @@
 """Making and updating the file of a FAISS store, and measuring what it finds."""
 
 import errno
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, replacing, sha256_of
-from place_search.indexer.stores.faiss_store import FaissStore, stored_ids
+from place_search.indexer.stores.faiss_store import FaissKind, FaissStore, stored_ids
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import tuned
 from place_search.indexer.stores.vectors import Rows, VectorStore
@@ -21,18 +19,12 @@ TRAINING_ROWS = 4096
 """Rows whose mean becomes the centre that codes are relative to."""
 
 
-class FaissBuilder(ABC):
+class FaissBuilder(FaissKind):
     """What all kinds of FAISS store share."""
 
-    store: type[FaissStore]
-    is_exact = False
     drops_removed = True
     removes = True
     """Whether vectors can be taken out of its index."""
-
-    @abstractmethod
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
-        """An index that is trained and holds nothing."""
 
     def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write the index of all rows, reading them in chunks, and measure its recall."""
@@ -59,17 +51,12 @@ class FaissBuilder(ABC):
 
     def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
         """Open a file whose checksum holds."""
-        return self.store(card, path, rows)
+        return FaissStore(self, card, path, rows)
 
 
 def _add(index: Any, rows: Rows, start: int) -> None:
-    for chunk, ids in _numbered(rows, start):
-        index.add_with_ids(chunk, ids)
-
-
-def _numbered(rows: Rows, start: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     for chunk in rows.chunks(start=start):
-        yield chunk, rows.place_ids[start : start + len(chunk)]
+        index.add_with_ids(chunk, rows.place_ids[start : start + len(chunk)])
         start += len(chunk)
 
 

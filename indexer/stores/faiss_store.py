@@ -1,6 +1,6 @@
 """A FAISS index opened for search, beside the descriptors that it is an index of."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,24 @@ QUERY_BITS = 4
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
 
 
+class FaissKind(ABC):
+    """A kind of FAISS index."""
+
+    is_exact = False
+
+    @abstractmethod
+    def empty(self, card: StoreCard, rows: Rows) -> Any:
+        """An index that is trained and holds nothing."""
+
+    @abstractmethod
+    def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        """FAISS's parameters of a search; `options` restrict it to some ids."""
+
+
 class FaissStore(SnapshotStore):
     """A FAISS index opened for search. Thread-safe."""
 
-    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
+    def __init__(self, kind: FaissKind, card: StoreCard, path: Path, rows: Rows) -> None:
         """Open an index file whose checksum the caller has found right.
 
         Raises:
@@ -37,6 +51,7 @@ class FaissStore(SnapshotStore):
                 f"{path} is not a FAISS index that this version reads; index the photos again."
             ) from error
         super().__init__(card, rows)
+        self._faiss_kind = kind
         fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
@@ -57,37 +72,24 @@ class FaissStore(SnapshotStore):
         # Lists near the query may hold little that the filter lets pass: then all are probed.
         probes = self._card.probes if only is None else self._card.lists
         while True:
-            selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)
-            similarities, found = self._index.search(
+            options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
+            candidates = self._candidates(wanted)
+            (similarities,), (places,) = self._index.search(
                 query[None],
-                min(self._candidates(wanted), there),
-                params=self._parameters(
-                    {} if selector is None else {"sel": selector},
-                    probes,
-                    self._candidates(wanted),
-                ),
+                min(candidates, there),
+                params=self._faiss_kind.parameters(options, probes, candidates),
             )
-            found, similarities = found[0], similarities[0]
-            found, similarities = found[found >= 0], similarities[found >= 0]
-            if len(found) >= min(wanted, there):
+            places, similarities = places[places >= 0], similarities[places >= 0]
+            if len(places) >= min(wanted, there):
                 break
             if probes == self._card.lists:  # a graph, in which the filter left islands
                 return self._exhaustive(query, ids[:there], wanted)
             probes = self._card.lists
-        return self._compared(found, similarities, query)
+        # Codes only estimate the cosines.
+        return places, similarities if self._faiss_kind.is_exact else self._cosines(places, query)
 
-    @abstractmethod
-    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        """FAISS's parameters of a search; `options` restrict it to some ids."""
-
-    def _compared(
-        self,
-        found: NDArray[np.int64],
-        similarities: NDArray[np.float32],
-        query: NDArray[np.float32],
-    ) -> Found:
-        """Candidates with their cosines, which codes only estimate."""
-        return found, self._cosines(found, query)
+    def _candidates(self, wanted: int) -> int:
+        return wanted if self._faiss_kind.is_exact else super()._candidates(wanted)
 
     def _bitmap(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """One bit for each place id up to the last in the file: whether it is among these."""

@@ -56,11 +56,11 @@ class MilvusStore(SnapshotStore):
         limit = self._candidates(wanted)
         while True:
             asked = min(limit, PAGE)
-            found = self._nearest(query, asked, None if only is None else box)
-            ours = found[there[np.minimum(np.searchsorted(there, found), len(there) - 1)] == found]
+            near = self._nearest(query, asked, None if only is None else box)
+            ours = near[there[np.minimum(np.searchsorted(there, near), len(there) - 1)] == near]
             if len(ours) >= min(wanted, len(there)):
                 return ours, self._cosines(ours, query)
-            if asked == PAGE or len(found) < asked:  # no more come: compare them all
+            if asked == PAGE or len(near) < asked:  # no more come: compare them all
                 return self._exhaustive(query, there, wanted)
             limit = 8 * asked
 
@@ -85,7 +85,7 @@ class MilvusStore(SnapshotStore):
     def _stored_ids(self) -> NDArray[np.int64]:
         parts = [np.empty(0, np.int64)]
         for start in range(0, self._card.max_place_id + 1, PAGE):
-            found = self._link.call(
+            rows = self._link.call(
                 "query",
                 self.collection,
                 filter=f"place_id >= {start} and place_id < {start + PAGE}",
@@ -93,7 +93,7 @@ class MilvusStore(SnapshotStore):
                 limit=PAGE,
                 consistency_level=CHANGES,
             )
-            parts.append(np.array([row["place_id"] for row in found], np.int64))
+            parts.append(np.array([row["place_id"] for row in rows], np.int64))
         return np.concatenate(parts)
 
 

@@ -48,13 +48,13 @@ class SnapshotStore(ABC):
         query = np.ascontiguousarray(descriptor, np.float32)
         if only is not None and len(only) <= self._candidates(wanted):
             return best(only, self._cosines(only, query), wanted)
-        found, similarities = self._in_snapshot(query, wanted, only, box)
+        known, similarities = self._in_snapshot(query, wanted, only, box)
         late = ids[self._known :]
         fresh = np.vecdot(self._late, query)
         if only is not None:
             asked = np.isin(late, only)
             late, fresh = late[asked], fresh[asked]
-        return best(np.concatenate([found, late]), np.concatenate([similarities, fresh]), wanted)
+        return best(np.concatenate([known, late]), np.concatenate([similarities, fresh]), wanted)
 
     @abstractmethod
     def _in_snapshot(

@@ -39,12 +39,12 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> Sto
     best = card
     for setting in _settings(card, rows.shape[0]):
         store = builder.open(setting, path, rows)
-        found = 0
+        near_enough = 0
         for query, exact in zip(queries, cosines, strict=True):
             hits = store.search(query, _NEIGHBOURS)
             # Of equally near ones any will do, so what counts is to be as near as the tenth.
-            found += sum(hit.similarity >= exact[-1] - 1e-5 for hit in hits)
-        recall = round(found / cosines.size, 4)
+            near_enough += sum(hit.similarity >= exact[-1] - 1e-5 for hit in hits)
+        recall = round(near_enough / cosines.size, 4)
         if best.recall_at_10 is None or best is card or recall > best.recall_at_10:
             best = replace(setting, recall_at_10=recall)
         if recall >= _GOAL:

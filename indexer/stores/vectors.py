@@ -25,24 +25,19 @@ class Rows(Protocol):
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and dimensions."""
-        ...
 
     @property
     def place_ids(self) -> NDArray[np.int64]:
         """The place id of each row, ascending."""
-        ...
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
-        ...
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time."""
-        ...
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on: `name`, `latitude`, …"""
-        ...
 
 
 class VectorStore(Protocol):
@@ -51,7 +46,6 @@ class VectorStore(Protocol):
     @property
     def kind(self) -> str:
         """What the manifest calls this kind of store."""
-        ...
 
     def search(
         self,
@@ -71,11 +65,9 @@ class VectorStore(Protocol):
         Raises:
             StoreOutageError: an engine of its own process does not answer.
         """
-        ...
 
     def verify(self) -> list[str]:
         """How it disagrees with the rows it was opened for, a sentence each; nothing if not."""
-        ...
 
 
 class StoreBuilder(Protocol):
@@ -89,22 +81,18 @@ class StoreBuilder(Protocol):
     @property
     def is_exact(self) -> bool:
         """Whether it finds all of the nearest, so that nothing is fitted to the rows."""
-        ...
 
     @property
     def drops_removed(self) -> bool:
         """Whether `update` can take vectors out of its file."""
-        ...
 
     def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write a file for these rows; the card comes back with what the file holds."""
-        ...
 
     def update(
         self, card: StoreCard, old: Path, rows: Rows, path: Path
     ) -> tuple[StoreCard, FileStamp]:
         """Write the successor of a file whose checksum holds, for the rows there are now."""
-        ...
 
     def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
         """Open a file whose checksum holds.
@@ -112,7 +100,6 @@ class StoreBuilder(Protocol):
         Raises:
             IndexFormatError: the engine cannot read it, or it does not fit card and rows.
         """
-        ...
 
 
 def best(place_ids: NDArray[np.int64], similarities: NDArray[np.float32], k: int) -> list[Hit]:
@@ -133,14 +120,14 @@ def exact_search(
     similarities = np.empty((len(queries), 0), np.float32)
     start = 0
     for chunk in rows.chunks():
-        found = rows.place_ids[start : start + len(chunk)]
+        places = rows.place_ids[start : start + len(chunk)]
         start += len(chunk)
         cosines = queries @ chunk.T
         if ids.shape[1] == k:
             # Most columns hold nothing that gets among the best of any query.
             better = (cosines >= similarities[:, -1:]).any(axis=0)
-            found, cosines = found[better], cosines[:, better]
-        ids = np.concatenate([ids, np.tile(found, (len(queries), 1))], axis=1)
+            places, cosines = places[better], cosines[:, better]
+        ids = np.concatenate([ids, np.tile(places, (len(queries), 1))], axis=1)
         similarities = np.concatenate([similarities, cosines], axis=1)
         order = np.lexsort((ids, -similarities), axis=1)[:, :k]
         ids = np.take_along_axis(ids, order, axis=1)

@@ -1,8 +1,5 @@
 """Generalised-mean pooling (Radenović, Tolias & Chum, TPAMI 2018, eq. 3)."""
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,21 +18,8 @@ class GeM(AggregationLayer):
     name = "gem"
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
+        super().__init__(channels)
         self.power = nn.Parameter(torch.full((1,), 3.0))
-
-    @classmethod
-    def build(
-        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
-    ) -> Self:
-        """GeM has no parameters on a card: the power is one of its weights."""
-        return cls(channels)
-
-    @property
-    def dims(self) -> int:
-        """One number a channel."""
-        return self.channels
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) L2-normalised local features to (N, C) descriptors."""

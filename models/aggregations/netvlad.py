@@ -14,17 +14,17 @@ from place_search.models.network import Network
 
 
 class NetVLAD(AggregationLayer):
-    """Pool a grid of cells into one descriptor (Arandjelović et al., CVPR 2016, eq. 4).
+    """Pool a grid of local features into one descriptor (Arandjelović et al., CVPR 2016, eq. 4).
 
-    Each cell is L2-normalised and softly assigned to `clusters` centroids; the residuals of each
-    cluster are summed, L2-normalised (intra-normalisation), flattened cluster by cluster and
-    L2-normalised again. `bias` is there in NetVLAD v2 only.
+    Each is L2-normalised and softly assigned to `clusters` centroids; the residuals of each cluster
+    are summed, L2-normalised (intra-normalisation), flattened cluster by cluster and L2-normalised
+    again. `bias` is there in NetVLAD v2 only.
     """
 
     name = "netvlad"
 
     def __init__(self, clusters: int, channels: int, *, bias: bool = False) -> None:
-        super().__init__()
+        super().__init__(channels)
         self.assignment = nn.Conv2d(channels, clusters, kernel_size=1, bias=bias)
         self.centroids = nn.Parameter(torch.zeros(clusters, channels))
 
@@ -52,10 +52,10 @@ class NetVLAD(AggregationLayer):
         """The length of the descriptor, clusters × channels."""
         return self.centroids.numel()
 
-    def forward(self, cells: Tensor) -> Tensor:
-        """(N, C, h, w) L2-normalised cells to (N, K·C) descriptors."""
-        shares = self.assignment(cells).flatten(2).softmax(dim=1)  # (N, K, h·w)
-        rows = cells.flatten(2).transpose(1, 2)  # (N, h·w, C)
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) L2-normalised local features to (N, K·C) descriptors."""
+        shares = self.assignment(features).flatten(2).softmax(dim=1)  # (N, K, h·w)
+        rows = features.flatten(2).transpose(1, 2)  # (N, h·w, C)
         # Σ a (x − c) as one matrix product: A X − diag(Σ a) C.
         residuals = shares @ rows - shares.sum(dim=2, keepdim=True) * self.centroids
         residuals = functional.normalize(residuals, dim=2)
@@ -64,9 +64,9 @@ class NetVLAD(AggregationLayer):
     def initialise(self, centroids: Tensor, separation: float) -> None:
         """Set the parameters from a vocabulary, (K, C) centroids.
 
-        The assignment is scaled so that a typical cell gives its nearest cluster 100 times its
-        second nearest's share: alpha = −ln 0.01 / separation. `separation` is a mean over training
-        cells. In v1 it is that of the dot product with the nearest centroid direction minus that
+        The assignment is scaled so that a typical local feature gives its nearest cluster 100 times
+        its second nearest's share: alpha = −ln 0.01 / separation. `separation` is a mean over local
+        features. In v1 it is that of the dot product with the nearest centroid direction minus that
         with the second nearest. In v2 it is that of the squared distance to the second nearest
         centroid minus that to the nearest, and the scores are −alpha ‖x − c‖² (eq. 2 and 3), where
         ‖x‖² is the same for all clusters and drops out.

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 up to its last stride-16 block (Tan & Le 2019; the Lite variant of 2020).
 
-Stem and blocks 0–10: 0.70 M parameters, 112 channels, one cell every 16 pixels.
+Stem and blocks 0–10: 0.70 M parameters, 112 channels, one feature every 16 pixels.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""ResNet to the end of its third stage (He et al., CVPR 2016), where cells are 16 pixels apart."""
+"""ResNet to the end of its third stage (He et al., CVPR 2016), one feature every 16 pixels."""
 
 from collections.abc import Mapping
 
@@ -19,11 +19,6 @@ class ResNet(Backbone):
     def __init__(self, whole: nn.Module) -> None:
         super().__init__()
         self.layers = nn.Sequential(*(getattr(whole, part) for part in PARTS))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, C, ⌈H/16⌉, ⌈W/16⌉)."""
-        y: Tensor = self.layers(x)
-        return y
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take weights that are named as torchvision names them: `conv1.weight`, `layer1.0.…`."""

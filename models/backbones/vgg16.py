@@ -1,8 +1,5 @@
 """VGG-16 to conv5_3, before its ReLU (Simonyan & Zisserman, ICLR 2015, configuration D)."""
 
-from collections.abc import Mapping
-
-from torch import Tensor
 from torchvision.models import vgg
 
 from place_search.models.layers import Backbone
@@ -20,16 +17,6 @@ class VGG16(Backbone):
     def __init__(self) -> None:
         super().__init__()
         self.layers = vgg.make_layers(vgg.cfgs["D"], batch_norm=False)[:29]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 512, ⌊H/16⌋, ⌊W/16⌋)."""
-        y: Tensor = self.layers(x)
-        return y
-
-    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take weights that are named as torchvision names them: `features.0.weight`, …"""
-        names = self.layers.state_dict()
-        self.layers.load_state_dict({name: state[f"features.{name}"] for name in names})
 
 
 BACKBONE = VGG16

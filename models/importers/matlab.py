@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
+from place_search.core.files import open_regular
 from place_search.models.backbones.vgg16 import CONVOLUTIONS
 from place_search.models.errors import ModelError
 from place_search.models.network import load_backbone
@@ -84,7 +85,7 @@ def read(file: WeightFile) -> Weights:
 
 
 def _load(path: Path) -> Any:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         if stream.read(10) == b"MATLAB 7.3":
             raise _unknown(path, "is in MATLAB's format 7.3")
     try:

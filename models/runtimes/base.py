@@ -38,10 +38,8 @@ class Runtime(Protocol):
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Embed one photo: (h, w, 3) uint8 RGB at the size the card asks for."""
-        ...
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         """Embed many photos, several at once; results come in the order of `photos`."""
-        ...

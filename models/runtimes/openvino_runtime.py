@@ -23,7 +23,7 @@ MAX_SHAPES = 8
 # A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
 MAX_LARGE_SHAPES = 2
-# Callers who were several may all be decoding just now.
+# Callers that embed side by side pause to decode: so long they still count as several.
 COMPANY_SECONDS = 0.2
 
 
@@ -70,7 +70,7 @@ class OpenVinoRuntime:
         self._photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
         shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
         alone, in_company = (self._photos[kind] for kind in (mode, self._mode_in_company))
-        self._most = max(shapes * alone, shapes // 2 * in_company)
+        self._max_photos = max(shapes * alone, shapes // 2 * in_company)
         self._compiled: OrderedDict[tuple[Mode, tuple[int, ...]], _Requests] = OrderedDict()
         self._callers = 0
         self._company = -math.inf
@@ -118,22 +118,23 @@ class OpenVinoRuntime:
             now = time.monotonic()
             if self._callers > 1:
                 self._company = now
-            mode = self._mode
-            if now - self._company < COMPANY_SECONDS and self._may(self._mode_in_company, shape):
-                mode = self._mode_in_company
-            found = self._compiled.get((mode, shape))
-            if found is None:
-                found = self._compiled[mode, shape] = _Requests(self._compile(shape, mode))
-                while self._held() > self._most and len(self._compiled) > 1:
+            mode = self._mode_in_company
+            if now - self._company >= COMPANY_SECONDS or not self._can_add(mode, shape):
+                mode = self._mode
+            requests = self._compiled.get((mode, shape))
+            if requests is None:
+                requests = self._compiled[mode, shape] = _Requests(self._compile(shape, mode))
+                while self._photos_in_flight() > self._max_photos and len(self._compiled) > 1:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end((mode, shape))
-            return found
+            return requests
 
-    def _may(self, mode: Mode, shape: tuple[int, ...]) -> bool:
-        """Whether a graph is there, or fits in without another one's leaving."""
-        return (mode, shape) in self._compiled or self._held() + self._photos[mode] <= self._most
+    def _can_add(self, mode: Mode, shape: tuple[int, ...]) -> bool:
+        """Whether a graph is compiled already, or fits in while all others stay."""
+        total = self._photos_in_flight() + self._photos[mode]
+        return (mode, shape) in self._compiled or total <= self._max_photos
 
-    def _held(self) -> int:
+    def _photos_in_flight(self) -> int:
         """How many photos at a time the compiled graphs hold memory for."""
         return sum(self._photos[mode] for mode, _ in self._compiled)
 

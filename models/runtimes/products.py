@@ -1,4 +1,4 @@
-"""Dot products between the cells of two photos, in int8 on the CPU."""
+"""Dot products between the local features of two photos, in int8 on the CPU."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ from place_search.models.local_features import CODE_BITS
 UNIT = 32
 """Products are counted in units of 1/UNIT."""
 _LEVELS = 255
-# A projected cell of norm √112 has components of about 1; ±1 and the step must be exact in int8.
+# A projected feature of norm √112 has components of about 1; ±1 and the step must be exact in int8.
 _RANGE = np.float32(127 / UNIT)
 
 
@@ -24,7 +24,7 @@ class CellProducts:
     """(n, CODE_BITS) × (m, CODE_BITS) float32 to (n, m) int16, in units of 1/32. Thread-safe.
 
     Values outside ±3.97 are cut, the others rounded to 1/32. Several times faster than float32,
-    and half the memory to go through afterwards. Of cells of norm √112 the sum of nine products
+    and half the memory to go through afterwards. Of features of norm √112 the sum of nine products
     fits in an int16.
     """
 

@@ -37,8 +37,8 @@ class HalfPrecision(nn.Module):
     def forward(self, photos: Tensor) -> Tensor:
         """As the backbone: (N, 3, H, W) to (N, C, h, w) float32."""
         with torch.autocast(self.device, dtype=torch.float16):
-            cells: Tensor = self.backbone(photos)
-        return cells.float()
+            features: Tensor = self.backbone(photos)
+        return features.float()
 
 
 class TorchRuntime:
@@ -85,8 +85,8 @@ class TorchRuntime:
         self, waiting: list[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         if waiting:
-            found = self._run([pixels for _, pixels in waiting])
-            yield from zip((key for key, _ in waiting), found, strict=True)
+            embeddings = self._run([pixels for _, pixels in waiting])
+            yield from zip((key for key, _ in waiting), embeddings, strict=True)
 
     @torch.inference_mode()
     def _run(self, pictures: list[NDArray[np.uint8]]) -> list[Embedding]:

@@ -3,17 +3,22 @@
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
+from errno import EINVAL
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from numpy._core import multiarray
+from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
 
+from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
+from place_search.models.weight_files.pickles import in_protocol_2
 
 # Recalls are stored as NumPy numbers. These only hold data; both of NumPy's module names occur.
 _NUMBERS: list[Any] = [
@@ -24,8 +29,14 @@ _NUMBERS: list[Any] = [
     ),
     np.ndarray,
     np.dtype,
-    *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")),
+    *{type(np.dtype(kind)) for kind in np.typecodes["All"]},
+    *(
+        (_frombuffer, f"{package}.numeric._frombuffer")  # arrays in protocol 5
+        for package in ("numpy.core", "numpy._core")
+    ),
 ]
+_STARTS = (b"PK\x03\x04", b"\x80")
+_STATES = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
 # pytorch-NetVlad's download is an archive of a run's folder; the better one comes first.
 _IN_ARCHIVE = ("model_best.pth.tar", "checkpoint.pth.tar")
 
@@ -39,13 +50,13 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             self.start = stream.read(16)
 
     @property
     def is_checkpoint(self) -> bool:
         """Whether the file begins as torch's checkpoints do."""
-        return self.start.startswith((b"PK\x03\x04", b"\x80"))
+        return self.start.startswith(_STARTS)
 
     @cached_property
     def table(self) -> Mapping[str, Any]:
@@ -65,21 +76,27 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
         ModelError: the file would run code, is damaged, or holds no table.
     """
     try:
-        with torch.serialization.safe_globals(_NUMBERS):
-            table = torch.load(_open(path), map_location="cpu", weights_only=True)
+        table = _load(_open(path))
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        named = re.search(r"GLOBAL ([\w.]+)|(torch\.distributed\.tensor)", str(error))
         if named is None:
-            raise _damaged(path) from None
+            raise ModelError(
+                f"{path} is damaged, or holds more than weights; save its state_dict alone with "
+                "torch.save, or get it again from its publisher."
+            ) from None
         raise ModelError(
-            f"{path} holds more than weights: it asks for {named[1]}, and what a file asks for is "
-            "never run; save its state_dict alone with torch.save, or get it from its publisher."
+            f"{path} holds more than weights: it asks for {named[1] or named[2]}, and what a file "
+            "asks for is never run; save its state_dict alone with torch.save, or get it from its "
+            "publisher."
         ) from None
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}); check the path.") from None
-    except Exception:
+    except ModelError:
+        raise
+    except Exception as error:
         # A cut or garbled file raises nearly anything: RuntimeError, EOFError, KeyError, …
-        raise _damaged(path) from None
+        what = "is cut short or damaged; get it again from its publisher"
+        if isinstance(error, OSError) and error.errno != EINVAL:  # a seek before the start
+            what = f"cannot be read ({error.strerror}); check the path"
+        raise ModelError(f"{path} {what}.") from None
     if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
         raise ModelError(
             f"{path} holds a {type(table).__name__} instead of a table of weights; save the "
@@ -89,29 +106,53 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def state_of(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The weights in a checkpoint's table by name, without what several GPUs add to names."""
-    state = next(
-        (
-            table[key]
-            for key in ("state_dict", "model_state_dict")
-            if isinstance(table.get(key), Mapping)
-        ),
-        table,
-    )
-    return {re.sub(r"(^|\.)module\.", r"\1", str(name)): value for name, value in state.items()}
+    """The weights in a checkpoint's table by name, without what training tools add to names.
+
+    These are the wrappers of several GPUs and of torch.compile, and the attribute that Lightning
+    and others keep the network in.
+    """
+    state = next((table[key] for key in _STATES if isinstance(table.get(key), Mapping)), table)
+    names = {
+        str(name): re.sub(r"(^|\.)(?:(?:module|_orig_mod)\.)+", r"\1", str(name)) for name in state
+    }
+    attribute = re.match(r"(model|net|network)\.", next(iter(names.values()), ""))
+    if attribute and all(name.startswith(attribute[0]) for name in names.values()):
+        names = {name: plain.removeprefix(attribute[0]) for name, plain in names.items()}
+    return {names[str(name)]: value for name, value in state.items()}
+
+
+def _load(source: Path | IO[bytes]) -> Any:
+    with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMBERS):
+        warnings.simplefilter("ignore")
+        try:
+            return torch.load(source, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            if "Unsupported operand" not in str(error):
+                raise
+        with source.open("rb") if isinstance(source, Path) else source as stream:
+            return torch.load(in_protocol_2(stream), map_location="cpu", weights_only=True)
 
 
 def _open(path: Path) -> Path | io.BytesIO:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for wanted in _IN_ARCHIVE:
-                for name in archive.namelist():
-                    if name.endswith(wanted):
-                        return io.BytesIO(archive.read(name))
+    """The file, or what it is an archive of; refuses what is intact, but not by torch.save."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as stream:
+            if path.suffix == ".safetensors" or not stream.read(4).startswith(_STARTS):
+                raise _other(path, "no checkpoint of torch")
+        return path
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+        for wanted in _IN_ARCHIVE:
+            for name in members:
+                if name.endswith(wanted):
+                    return io.BytesIO(archive.read(name))
+    names = {name.rpartition("/")[2] for name in members}
+    if "constants.pkl" in names:
+        raise _other(path, "a program of TorchScript")
+    if "data.pkl" not in names:
+        raise _other(path, "an archive without a checkpoint of torch")
     return path
 
 
-def _damaged(path: Path) -> ModelError:
-    return ModelError(
-        f"{path} is cut short, damaged or no checkpoint of torch; get it again from its publisher."
-    )
+def _other(path: Path, what: str) -> ModelError:
+    return ModelError(f"{path} is {what}; save the model's state_dict() with torch.save.")

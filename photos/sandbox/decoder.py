@@ -28,6 +28,7 @@ from place_search.photos.errors import (
 )
 from place_search.photos.photo import Photo
 from place_search.photos.preprocessing import Preprocessing
+from place_search.photos.sandbox.job_state import OUT_OF_MEMORY, JobState
 
 PROCESS = "place_search.photos.sandbox.process"
 MESSAGE_BYTES = 1 << 16
@@ -35,6 +36,10 @@ MAX_OUTPUT_BYTES = 1 << 28
 KEPT_BYTES = 1 << 23
 RESTART_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
+WATCH_SECONDS = 0.01
+"""How often a decoder's memory is looked at: it can fill some 20 MiB meanwhile."""
+LARGE_BYTES = 8 << 20
+"""Photos above this take the turn of large ones before they are opened."""
 
 T = TypeVar("T")
 
@@ -54,7 +59,10 @@ class DecoderError(PlaceSearchError):
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What one photo may cost: seconds of CPU time, bytes of memory, pixels by its header."""
+    """What one photo may cost: seconds of CPU time, bytes of memory, pixels by its header.
+
+    All photos together may use `memory_bytes` once, and what small ones may in each other process.
+    """
 
     cpu_seconds: float = 4.0
     memory_bytes: int = 512 << 20
@@ -121,14 +129,20 @@ class Decoder:
             self._number += 1
             number = self._number
         job |= {"number": number, "bytes": len(content), "max_pixels": self.limits.max_pixels}
-        for _ in range(2):
+        job["large"] = len(content) > LARGE_BYTES
+        restarts = 0
+        while restarts < 2:
             processes = self._processes
             slot = processes.idle.get()
             try:
-                reply = slot.ask(job, content)
+                reply = slot.ask(job, content, self.limits)
+                while self._may_fit(job, reply, slot):
+                    job["large"] = True
+                    reply = slot.ask(job, content, self.limits)
                 if not {"died", "error", "busy"} & reply.keys():
                     return take(reply, slot.memory)
             except (OSError, ValueError, KeyError):  # gone, stuck, or talking nonsense
+                restarts += 1
                 self._restart(processes)
             else:
                 raise self._error(reply)
@@ -137,11 +151,20 @@ class Decoder:
                 processes.idle.put(slot)
         raise DecoderError("The server's photo decoder failed; its log says why.")
 
+    def _may_fit(self, job: dict[str, Any], reply: dict[str, Any], slot: "_Slot") -> bool:
+        """Whether a photo that was out of memory may fit: with the turn, in a new decoder."""
+        out_of_memory = reply.get("died") == OUT_OF_MEMORY
+        return out_of_memory and not (job["large"] and slot.state["jobs"] <= 1)
+
     def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
         if "busy" in reply:
             return DecoderBusyError("The server is decoding other large photos; try again soon.")
         if "error" in reply:
             return _ERRORS[reply["error"]](reply["sentence"])
+        if reply["died"] == OUT_OF_MEMORY:
+            return OversizedPhotoError(
+                "the photo needs more memory to decode than there is for it; shrink it first."
+            )
         self.deaths += 1
         if -reply["died"] == signal.SIGPROF:
             return UnreadablePhotoError(
@@ -167,21 +190,45 @@ class _Slot:
     """
 
     def __init__(self, link: socket.socket) -> None:
+        link.settimeout(WATCH_SECONDS)
         self.link = link
         self.memory = os.memfd_create("photo")
+        self.state_file = JobState.make()
+        self.state = JobState(self.state_file)
         weakref.finalize(self, link.close)
         weakref.finalize(self, os.close, self.memory)
+        weakref.finalize(self, os.close, self.state_file)
 
-    def ask(self, job: dict[str, Any], content: bytes) -> dict[str, Any]:
+    def ask(self, job: dict[str, Any], content: bytes, limits: DecodeLimits) -> dict[str, Any]:
+        """The reply to a job; the decoder is ended where it uses more memory than it may."""
         written = 0
         while written < len(content):
             written += os.pwrite(self.memory, memoryview(content)[written:], written)
         self.link.send(json.dumps(job).encode())
-        while message := self.link.recv(MESSAGE_BYTES):
+        # A decoder that resists its limit on CPU time is ended by this one.
+        deadline = time.monotonic() + PATIENCE_SECONDS + 4 * limits.cpu_seconds
+        killed = False
+        while True:
+            try:
+                message = self.link.recv(MESSAGE_BYTES)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                if self._exceeds(job, limits):
+                    killed = True
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self.state["pid"], signal.SIGKILL)
+                continue
+            if not message:
+                raise ConnectionResetError
             reply: dict[str, Any] = json.loads(message)
             if reply["number"] == job["number"]:
-                return reply
-        raise ConnectionResetError
+                return {"died": OUT_OF_MEMORY} if killed and "died" in reply else reply
+
+    def _exceeds(self, job: dict[str, Any], limits: DecodeLimits) -> bool:
+        """Whether the decoder uses more memory than its job may."""
+        at_work = self.state["number"] == job["number"]
+        return at_work and self.state.used() > self.state.limit(limits.memory_bytes)
 
     def forget(self) -> None:
         """Give the memory of a large photo back; that of small ones is quicker to use again."""
@@ -195,21 +242,22 @@ class _Processes:
     def __init__(self, workers: int, limits: DecodeLimits) -> None:
         self.started = time.monotonic()
         self.idle: queue.LifoQueue[_Slot] = queue.LifoQueue()
-        slots = []
+        self.slots: list[_Slot] = []
         theirs = []
         turn = os.memfd_create("turn")
         for _ in range(workers):
             ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            # A decoder that resists its limit on CPU time is ended by this one.
-            ours.settimeout(PATIENCE_SECONDS + 4 * limits.cpu_seconds)
             slot = _Slot(ours)
-            slots.append(slot)
+            self.slots.append(slot)
             self.idle.put(slot)
             theirs.append(other)
-        links, memories = [link.fileno() for link in theirs], [slot.memory for slot in slots]
+        links = [link.fileno() for link in theirs]
+        memories = [slot.memory for slot in self.slots]
+        states = [slot.state_file for slot in self.slots]
         arguments = {
             "links": links,
             "memories": memories,
+            "states": states,
             "turn": turn,
             "cpu_seconds": limits.cpu_seconds,
             "memory_bytes": limits.memory_bytes,
@@ -218,7 +266,7 @@ class _Processes:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: no module of the folder in which the server was started is imported.
             [sys.executable, "-P", "-m", PROCESS, json.dumps(arguments)],
-            pass_fds=[*links, *memories, turn],
+            pass_fds=[*links, *memories, *states, turn],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,

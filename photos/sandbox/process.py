@@ -1,9 +1,9 @@
 """The process that decodes photos for a server, which then cannot be harmed by them.
 
-`Decoder` starts it as a module, with one socket and one shared memory file a decoder. It imports
+`Decoder` starts it as a module, with one socket and two shared memory files a decoder. It imports
 once and forks a decoder when a job waits on a socket that has none; a decoder serves its socket
-until a photo kills it or uses up its time. So a death costs one job and one fork, and nothing is
-forked that has no job.
+until a photo kills it, or until it has done `RENEW_JOBS` jobs or has become large. So a death costs
+one job and one fork, nothing is forked that has no job, and no photo meets what many others left.
 """
 
 import fcntl
@@ -14,7 +14,6 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from dataclasses import asdict
@@ -26,27 +25,37 @@ import cv2
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.memory import keep_freed_memory
 from place_search.photos.decoding import decode_photo
-from place_search.photos.errors import OversizedPhotoError, PhotoError
+from place_search.photos.errors import OutOfMemoryError, PhotoError
 from place_search.photos.photo import Photo, encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, resize_photo
+from place_search.photos.sandbox.job_state import (
+    NOTHING,
+    OUT_OF_MEMORY,
+    SMALL_BYTES,
+    JobState,
+)
 
 MESSAGE_BYTES = 1 << 16
-_NUMBER = struct.Struct("q")
-_NOTHING = 0
-
 LARGE_PIXELS = 12_000_000
 """Photos above this are decoded one at a time, so that memory is bounded for all together."""
-TURN_SECONDS = 4.0
+TURN_SECONDS = 3.0
+RENEW_JOBS = 200
+ADDRESS_SPACE = 1 << 30
+"""What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
+libraries call a good photo corrupt, so that must come after the limit on what is used."""
 
 
 def main(arguments: dict[str, Any]) -> None:
     """Fork decoders for the sockets until the other end of one is closed."""
     keep_freed_memory()
     slots = [
-        _Slot(socket.socket(fileno=link), memory, arguments["turn"])
-        for link, memory in zip(arguments["links"], arguments["memories"], strict=True)
+        _Slot(socket.socket(fileno=link), memory, JobState(state), arguments["turn"])
+        for link, memory, state in zip(
+            arguments["links"], arguments["memories"], arguments["states"], strict=True
+        )
     ]
     _limit(arguments["memory_bytes"], arguments["max_output_bytes"])
     poller = select.poll()
@@ -69,40 +78,37 @@ def main(arguments: dict[str, Any]) -> None:
                     return
                 del waiting[file]
                 poller.unregister(file)
+                slot.state.begin()
                 child = os.fork()
                 if child == 0:
-                    _become_decoder(slot, slots, arguments["cpu_seconds"])
+                    _become_decoder(
+                        slot, slots, arguments["cpu_seconds"], arguments["memory_bytes"]
+                    )
                 handle = os.pidfd_open(child)
                 running[handle] = child, slot
                 poller.register(handle, select.POLLIN)
 
 
-class _NoTurnError(Exception):
+class _NoTurnError(PlaceSearchError):
     """Other large photos kept a decoder waiting too long."""
 
 
 class _Slot:
-    """One socket with its shared memory, and the number of the job that is being done on it."""
+    """One socket with its shared memory, and the state of the job that is being done on it."""
 
-    def __init__(self, link: socket.socket, memory: int, turn: int) -> None:
+    def __init__(self, link: socket.socket, memory: int, state: JobState, turn: int) -> None:
         self.link = link
         self.memory = memory
+        self.state = state
         self._turn = turn
-        self._number = mmap.mmap(-1, _NUMBER.size)
 
-    @property
-    def number(self) -> int:
-        number: int = _NUMBER.unpack_from(self._number)[0]
-        return number
+    def take_turn_if_large(self, width: int, height: int) -> None:
+        """Wait for the turn of large photos, where one has so many pixels."""
+        if width * height > LARGE_PIXELS:
+            self.take_turn()
 
-    @number.setter
-    def number(self, number: int) -> None:
-        _NUMBER.pack_into(self._number, 0, number)
-
-    def take_turn(self, width: int, height: int) -> None:
+    def take_turn(self) -> None:
         """Wait for the turn of a large photo; whoever has it loses it with its life."""
-        if width * height <= LARGE_PIXELS:
-            return
         deadline = time.monotonic() + TURN_SECONDS
         while True:
             try:
@@ -110,17 +116,18 @@ class _Slot:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise _NoTurnError from None
+                    raise _NoTurnError("Other large photos took too long.") from None
                 time.sleep(0.02)
+        self.state["large"] = 1
 
     def end_turn(self) -> None:
         fcntl.lockf(self._turn, fcntl.LOCK_UN)
 
     def tell_death(self, exit_code: int) -> None:
         """Answer for a decoder that cannot any more."""
-        if self.number != _NOTHING:
-            self.answer({"number": self.number, "died": exit_code})
-            self.number = _NOTHING
+        if self.state["number"] != NOTHING:
+            self.answer({"number": self.state["number"], "died": exit_code})
+            self.state["number"] = NOTHING
 
     def answer(self, reply: dict[str, Any]) -> None:
         try:
@@ -130,9 +137,10 @@ class _Slot:
 
 
 def _limit(memory_bytes: int, max_output_bytes: int) -> None:
-    """Bound what this process and those that it forks may use beyond what they have now."""
+    """Bound what this process and those that it forks may do beyond what `JobState` watches."""
     own = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * mmap.PAGESIZE
-    resource.setrlimit(resource.RLIMIT_AS, (own + memory_bytes, own + memory_bytes))
+    space = own + 2 * memory_bytes + ADDRESS_SPACE
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_output_bytes, max_output_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Every thread takes address space for its stack.
@@ -142,20 +150,31 @@ def _limit(memory_bytes: int, max_output_bytes: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _become_decoder(slot: _Slot, slots: list[_Slot], cpu_seconds: float) -> NoReturn:
+def _become_decoder(
+    slot: _Slot, slots: list[_Slot], cpu_seconds: float, memory_bytes: int
+) -> NoReturn:
+    state = slot.state
     try:
+        state["pid"] = os.getpid()
         for other in slots:
             if other is not slot:
                 other.link.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes about every odd tag
-        while message := slot.link.recv(MESSAGE_BYTES):
+        old = False
+        while not old and (message := slot.link.recv(MESSAGE_BYTES)):
             job = json.loads(message)
-            slot.number = job["number"]
+            state["jobs"] += 1
+            state["large"] = 0
+            state["number"] = job["number"]
             # Its default action ends the process in the midst of whatever a library does.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             reply = _done(slot, job)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            slot.number = _NOTHING
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - state["base"]
+            if used > state.limit(memory_bytes):
+                os._exit(OUT_OF_MEMORY)
+            old = used > SMALL_BYTES or state["jobs"] >= RENEW_JOBS
+            state["number"] = NOTHING
             slot.answer({"number": job["number"], **reply})
     finally:
         os._exit(0)
@@ -164,16 +183,14 @@ def _become_decoder(slot: _Slot, slots: list[_Slot], cpu_seconds: float) -> NoRe
 def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
     """Do a job; the pixels or the JPEG are left in the shared memory."""
     try:
+        if job["large"]:
+            slot.take_turn()
         content = os.pread(slot.memory, job["bytes"], 0)
         return _picture(slot, content, job) if "longest_side" in job else _photo(slot, content, job)
     except _NoTurnError:
         return {"busy": True}
-    except MemoryError:
-        return _refused(
-            OversizedPhotoError(
-                "the photo needs more memory to decode than there is for it; shrink it first."
-            )
-        )
+    except (MemoryError, OutOfMemoryError):
+        os._exit(OUT_OF_MEMORY)
     except PhotoError as error:
         return _refused(error)
     finally:
@@ -191,7 +208,7 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         needed=preprocessing.size,
         max_pixels=job["max_pixels"],
         formats=job["formats"],
-        before_pixels=slot.take_turn,
+        before_pixels=slot.take_turn_if_large,
     )
     pixels = resize_photo(photo, preprocessing)
     os.pwrite(slot.memory, pixels.data, 0)
@@ -210,7 +227,7 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
         content,
         needed=partial(fit_within, longest_side=side),
         max_pixels=job["max_pixels"],
-        before_pixels=slot.take_turn,
+        before_pixels=slot.take_turn_if_large,
     )
     jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
     return {"bytes": os.pwrite(slot.memory, jpeg, 0)}

@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error
 from place_search.core.errors import PlaceSearchError
 from place_search.core.startup import INTERRUPTED, Interruptible
+from place_search.core.version import program_version
 
 # Errors of a stream that take no more: a full disk, a device error, a closed pipe.
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EPIPE)
@@ -74,10 +74,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        try:
-            typer.echo(f"place-search {version('place-search')}")
-        except PackageNotFoundError:
-            typer.echo("place-search (not installed)")
+        typer.echo(f"place-search {program_version()}")
         raise typer.Exit
 
 

@@ -13,7 +13,8 @@ from place_search.cli.reports import count_positions, list_notes, source_json, t
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
-    from place_search.indexer import ChangeReport, Progress, Source
+    from place_search.core.progress import Progress
+    from place_search.indexer import ChangeReport, Source
     from place_search.models import Model
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]

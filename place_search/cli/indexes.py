@@ -1,16 +1,19 @@
 """What the commands that write indexes share: the store, stages, lists of photos."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
 
 from place_search.cli.console import say
+from place_search.core.errors import PlaceSearchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from place_search.indexer import Duplicate, Skipped
+    from place_search.indexer import Skipped
+    from place_search.indexer.changes.duplicates import Duplicate
 
 SHOWN = 50
 STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
@@ -42,6 +45,38 @@ def store_uri(store: str | None, uri: str) -> str:
             "PLACE_SEARCH_MILVUS_TOKEN."
         )
     return uri if "://" in uri else str(Path(uri).resolve())
+
+
+def require_order(index: Path, other: Path, usage: str) -> None:
+    """Refuse an index and something else in each other's place; `usage` holds {index}, {other}.
+
+    Raises:
+        PlaceSearchError: only `other` is an index.
+    """
+    from place_search.indexer import holds_index
+
+    if holds_index(other) and not holds_index(index):
+        said = usage.format(index=quote(str(other)), other=quote(str(index)))
+        raise PlaceSearchError(
+            f"{other} is an index and {index} is not: write `place-search {said}`."
+        )
+
+
+def require_out(data: Path, out: Path, command: str) -> None:
+    """Refuse photos and the folder to write, in each other's place.
+
+    Raises:
+        PlaceSearchError: `data` is an index or does not exist, and `out` is a folder with files.
+    """
+    from place_search.indexer import holds_index
+
+    swapped = holds_index(data) or not data.exists()
+    if swapped and out.is_dir() and any(out.iterdir()) and not holds_index(out):
+        what = "is an index" if data.exists() else "does not exist"
+        raise PlaceSearchError(
+            f"{data} {what}, and {out} holds files already: were they meant the other way round, "
+            f"as `place-search {command} {quote(str(out))} --out {quote(str(data))}`?"
+        )
 
 
 def list_skipped(skipped: "Sequence[Skipped]") -> None:

@@ -8,7 +8,8 @@ from place_search.cli.console import say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from place_search.indexer import BuildReport, ChangeReport, PhotoNote, Source
+    from place_search.indexer import BuildReport, ChangeReport, Source
+    from place_search.indexer.places import PhotoNote
 
 SHOWN = 50
 

@@ -1,7 +1,10 @@
 """Files that are whole or absent: temporary name, fsync, rename, fsync of the folder."""
 
+import errno
 import hashlib
+import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +24,16 @@ class FileStamp:
     bytes: int
 
 
+def stamp_of(content: bytes | memoryview) -> FileStamp:
+    """The stamp of a file with this content."""
+    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
+
+
 def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
     """Write a file so that at any moment its name stands for the whole content or for nothing."""
     with replacing(path) as part, part.open("wb") as stream:
         stream.write(content)
-    return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
+    return stamp_of(content)
 
 
 @contextmanager
@@ -43,6 +51,34 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading, if it is one.
+
+    A named pipe would keep its reader waiting for ever for somebody to write to it, and a device
+    may never end; whatever a user or an index names is opened by this.
+
+    Raises:
+        OSError: as `open` does; of `errno.ENXIO` where it is neither a file nor a folder.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.ENXIO, "it is not a regular file", str(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file that `open_regular` opens."""
+    with open_regular(path) as stream:
+        return stream.read()
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -54,7 +90,7 @@ def sync_folder(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

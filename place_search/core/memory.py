@@ -1,13 +1,14 @@
-"""Freed memory: a process that decodes one photo after another keeps it for the next."""
+"""Freed memory: a process that takes one photo after another keeps it for the next."""
 
 import ctypes
 from contextlib import suppress
 from functools import cache
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's malloc.h
 KEPT_BYTES = 64 << 20
 LARGEST_KEPT_BYTES = 8 << 20
 """What is larger goes back to the system as soon as it is freed."""
+KEPT_IN_TRAINING_BYTES = 1 << 30
 
 
 def return_freed_memory() -> None:
@@ -21,12 +22,24 @@ def keep_freed_memory() -> None:
     """Let this process keep up to `KEPT_BYTES` that it has freed, for each thread that allocates.
 
     A decoded photo lives for milliseconds. By default its pages go back to the system with it, and
-    faulting them in again for the next one takes longer than decoding it does. Where the C library
-    is not glibc nothing changes.
+    faulting them in again for the next one takes longer than decoding it does.
     """
-    try:
+    _set_malloc({M_TRIM_THRESHOLD: KEPT_BYTES, M_MMAP_THRESHOLD: LARGEST_KEPT_BYTES})
+
+
+@cache
+def keep_large_blocks() -> None:
+    """Let this process keep `KEPT_IN_TRAINING_BYTES` that it has freed, in blocks of any size.
+
+    The features of a batch have tens of megabytes; on a CPU faulting their pages in again takes
+    longer than the network does.
+    """
+    _set_malloc({M_TRIM_THRESHOLD: KEPT_IN_TRAINING_BYTES, M_MMAP_MAX: 0})
+
+
+def _set_malloc(options: dict[int, int]) -> None:
+    """Set options of glibc's malloc; nothing changes where the C library is another."""
+    with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-    mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+        for option, value in options.items():
+            mallopt(option, value)

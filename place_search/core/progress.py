@@ -8,7 +8,6 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """`done` of `total` are done in this stage; the first call says where it starts."""
-        ...
 
 
 def silent(stage: str, done: int, total: int) -> None:

@@ -1,13 +1,16 @@
 """Tables in text: CSV files as people, spreadsheets and other programs write them."""
 
 import csv
+import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import open_regular, read_regular
+from place_search.core.text import printable
 
 SEPARATORS = ",;\t"
 ALIASES: Mapping[str, str] = {
@@ -19,6 +22,7 @@ ALIASES: Mapping[str, str] = {
     "filename": "path",
 }
 """Other names of columns."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 NAME_COLUMNS = ("path", "query", "positives")
 
 
@@ -90,7 +94,8 @@ def open_table(
             lacks one of the columns `needed`.
     """
     try:
-        with path.open(encoding=_encoding(path), newline="") as stream:
+        encoding = _encoding(path)
+        with io.TextIOWrapper(open_regular(path), encoding, newline="") as stream:
             table = Table(path, stream, error)
             table.require(*needed)
             yield table
@@ -106,6 +111,24 @@ def open_table(
         raise error(f"{path} cannot be read ({reason.strerror}); check it.") from reason
 
 
+def table_text(rows: Iterable[Iterable[object]]) -> str:
+    """CSV for people to open: a cell that a spreadsheet would run as a formula is text, by an `'`.
+
+    Numbers stay numbers, negative ones too. Control characters stand as escapes.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows(
+        ["" if cell is None else _inert(printable(str(cell))) for cell in row] for row in rows
+    )
+    return out.getvalue()
+
+
+def _inert(cell: str) -> str:
+    runs = cell.startswith(FORMULA_STARTS) and math.isnan(parse_number(cell))
+    return f"'{cell}" if runs else cell
+
+
 def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
     """The lines of a text, UTF-8 or UTF-16 by its mark, but for blank ones and spaces around.
 
@@ -113,7 +136,7 @@ def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
         PlaceSearchError: of the kind `error`, where the file cannot be read as such a text.
     """
     try:
-        text = path.read_text(_encoding(path))
+        text = read_regular(path).decode(_encoding(path))
     except (OSError, UnicodeError) as reason:
         raise error(f"{path} cannot be read as UTF-8 text ({reason}).") from reason
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -129,6 +152,6 @@ def parse_number(text: str) -> float:
 
 
 def _encoding(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         marked = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     return "utf-16" if marked else "utf-8-sig"

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
 from place_search.search.server.content.page import (
@@ -27,6 +27,7 @@ from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
 from place_search.search.server.problems import (
@@ -94,6 +95,13 @@ def routes_of(app: FastAPI) -> list[BaseRoute]:
     return [*(route for router in ROUTERS for route in router.routes), *own]
 
 
+def methods_of(app: FastAPI) -> list[str]:
+    """All methods that some route takes."""
+    return sorted(
+        {name for route in routes_of(app) for name in getattr(route, "methods", None) or ()}
+    )
+
+
 def create_app(
     engine: "Engine | EngineLoader",
     options: ServerSettings | None = None,
@@ -118,7 +126,7 @@ def create_app(
     app = FastAPI(
         title=TITLE,
         summary="Find the place of a photo.",
-        version=_version(),
+        version=program_version(),
         docs_url=None,
         openapi_url=None,
         redoc_url=None,
@@ -159,9 +167,9 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(options.cors),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "X-API-Key"],
-            expose_headers=["Retry-After", "X-Request-ID"],
+            allow_methods=methods_of(app),
+            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
     app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
@@ -172,6 +180,12 @@ def create_app(
         metrics=service.metrics,
         write=options.log,
         addresses=options.log_addresses,
+    )
+    app.add_middleware(
+        Proxies,
+        routes=routes_of(app),
+        root_path=options.root_path,
+        proxies=options.trusted_proxies,
     )
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -203,13 +217,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching.cancel()
     loading.cancel()
     service.close()
-
-
-def _version() -> str:
-    try:
-        return version("place-search")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _documented(problem: Problem) -> dict[str, Any]:

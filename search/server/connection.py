@@ -2,42 +2,118 @@
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from place_search.search.server.middleware.access import client_network
 from place_search.search.server.problems import BAD_REQUEST, BUSY, MEDIA_TYPE, Problem
+
+HEAD_BYTES = 1 << 16
+SLICE_BYTES = 4096
+FREE_CHUNKS = 1000
+LEAST_CHUNK = 256
+"""Bytes that chunks beyond the free ones must have on average: each costs as much as many bytes."""
+
+
+class _CountingChunks(h11.Connection):
+    """Counts the pieces in which a request's body comes."""
+
+    chunks = size = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Data):
+            self.chunks += 1
+            self.size += len(event.data)
+        elif isinstance(event, h11.Request):
+            self.chunks = self.size = 0
+        return event
+
+    @property
+    def too_many(self) -> bool:
+        """Whether the chunks are so small that reading them keeps all others waiting."""
+        return self.chunks > FREE_CHUNKS + self.size // LEAST_CHUNK
 
 
 def connection_class(*, read_seconds: float, write_seconds: float, most: int) -> type[H11Protocol]:
     """The protocol class of a server's connections.
 
-    A request's head must arrive within `read_seconds`, a client may not stop reading an answer for
-    `write_seconds`, and connections beyond `most` are answered 429 and closed.
+    A request's head must arrive within `read_seconds`, and a client may not stop reading an answer
+    for `write_seconds`. Where there are more connections than `most`, the client with the most of
+    them loses the one on which the server has waited longest, with an answer of 429.
     """
 
     class Connection(H11Protocol):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
+            self.conn = self._pieces = _CountingChunks(h11.SERVER, HEAD_BYTES)
             self._reading: asyncio.TimerHandle | None = None
             self._writing: asyncio.TimerHandle | None = None
+            self._since = self.loop.time()
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self._time_head()
             if len(self.connections) > most:
-                self._refuse(BUSY, "The server has too many connections; try again in a second.")
+                self._make_room()
+
+        def _make_room(self) -> None:
+            open_ones = [
+                connection
+                for connection in self.connections
+                if isinstance(connection, Connection) and not connection.transport.is_closing()
+            ]
+            if len(open_ones) <= most:
+                return
+            counts = Counter(connection._host for connection in open_ones)
+            waiting = [each for each in open_ones if each._waits_for_client]
+            victim = max(waiting, key=lambda each: (counts[each._host], -each._since))
+            victim._give_up()
+
+        @property
+        def _host(self) -> str:
+            return client_network(self.client[0] if self.client else "")
+
+        @property
+        def _idle(self) -> bool:
+            """Whether no request is under way."""
+            return self.cycle is None or self.cycle.response_complete
+
+        @property
+        def _waits_for_client(self) -> bool:
+            return self._idle or self.cycle.more_body or self._writing is not None
+
+        def _give_up(self) -> None:
+            if self.cycle is not None and (self._idle or self.cycle.response_started):
+                self.transport.abort()  # another answer would be taken for part of one
             else:
-                self._time_head()
+                self._refuse(BUSY, "The server has too many connections; try again in a second.")
+
+        def on_response_complete(self) -> None:
+            self._since = self.loop.time()
+            super().on_response_complete()
 
         def data_received(self, data: bytes) -> None:
-            if self.transport.is_closing():
-                return
-            super().data_received(data)
+            # Chunks of a few bytes each would keep the loop from all other connections.
+            start = 0
+            while start < len(data) and not self.transport.is_closing():
+                end = start + SLICE_BYTES if self._idle or self._chunked else len(data)
+                super().data_received(data[start:end])
+                start = end
+                if self._pieces.too_many:
+                    self._refuse(BAD_REQUEST, "The request comes in too many pieces; send larger.")
             self._time_head()
+
+        @property
+        def _chunked(self) -> bool:
+            return any(name == b"transfer-encoding" for name, _ in self.headers)
 
         def _time_head(self) -> None:
             """Time the head of a request while one is awaited or under way."""
-            awaited = self.cycle is None or self.cycle.response_complete
+            awaited = self._idle
             if not awaited and self._reading is not None:
                 self._reading.cancel()
                 self._reading = None
@@ -46,9 +122,7 @@ def connection_class(*, read_seconds: float, write_seconds: float, most: int) ->
 
         def _close(self) -> None:
             self._reading = None
-            if not self.transport.is_closing() and (
-                self.cycle is None or self.cycle.response_complete
-            ):
+            if not self.transport.is_closing() and self._idle:
                 self.transport.close()
 
         def pause_writing(self) -> None:

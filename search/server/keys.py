@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from place_search.core.files import read_regular
 from place_search.search.errors import ServerError
 
 Role = Literal["read", "write"]
@@ -71,7 +72,7 @@ def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
     keys = parse_keys(variable.replace(";", "\n"), "PLACE_SEARCH_API_KEYS")
     if file is not None:
         try:
-            listed = parse_keys(file.read_text("utf-8"), str(file))
+            listed = parse_keys(read_regular(file).decode("utf-8"), str(file))
         except (OSError, UnicodeDecodeError):
             raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
         if not listed:

@@ -12,12 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError
 from place_search.models import VocabularyError
-from place_search.photos import (
-    DecoderBusyError,
-    OversizedPhotoError,
-    UnreadablePhotoError,
-    UnsupportedPhotoError,
-)
+from place_search.photos import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
     CannotChangeError,
@@ -27,6 +23,7 @@ from place_search.search.errors import (
     TimedOutError,
     UnknownReportError,
 )
+from place_search.search.server.fields import FIELD_PROBLEM
 from place_search.search.server.schemas import ParameterProblem, ProblemReply
 
 MEDIA_TYPE = "application/problem+json"
@@ -133,8 +130,8 @@ _OF_STATUS = {
 }
 
 _DETAIL_OF_STATUS = {
-    404: "There is nothing at {path}; /docs lists what there is.",
-    405: "{path} does not take {method}; /docs lists what it takes.",
+    404: "There is nothing at {path}; {root_path}/docs lists what there is.",
+    405: "{path} does not take {method}; {root_path}/docs lists what it takes.",
 }
 
 
@@ -190,7 +187,9 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
     if problem is None:
         problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
-    detail = detail.format(path=request.url.path, method=request.method)
+    detail = detail.format(
+        path=request.url.path, method=request.method, root_path=request.scope["root_path"]
+    )
     return problem_response(problem, detail, headers=error.headers)
 
 
@@ -207,8 +206,10 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     where = item["loc"]
-    name = str(item["input"])[:40] if where[0] == "path" else str(where[-1])
-    if name == "photo":
+    name = str(item["input"] if where[0] == "path" else where[-1])[:40]
+    if item["type"] == FIELD_PROBLEM:
+        reason = item["msg"]
+    elif name == "photo":
         reason = "send the photo as a file in this multipart/form-data field"
     elif item["type"] == "missing":
         reason = "this parameter is required"

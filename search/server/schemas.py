@@ -1,14 +1,22 @@
 """The replies of a search, as the HTTP API and `--json` print them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 
 class Reply(BaseModel):
     """The base of every reply: immutable and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _below_root_path(address: str, info: ValidationInfo) -> str:
+    return f"{info.context or ''}{address}"
+
+
+Address = Annotated[str, AfterValidator(_below_root_path)]
+"""An address of this server, below the root path that is the context of the validation."""
 
 
 class PositionReply(Reply):
@@ -60,8 +68,8 @@ class PlaceReply(Reply):
     name: str = Field(description="The photo's path, relative to the indexed folder.")
     position: PositionReply | None
     utm: UtmReply | None
-    image_url: str = Field(description="The photo as a JPEG of at most 1600 pixels a side.")
-    thumbnail_url: str = Field(description="A small JPEG, which may be cached for good.")
+    image_url: Address = Field(description="The photo as a JPEG of at most 1600 pixels a side.")
+    thumbnail_url: Address = Field(description="A small JPEG, which may be cached for good.")
 
 
 class ResultReply(Reply):
@@ -75,8 +83,8 @@ class ResultReply(Reply):
     verified: VerifiedReply | None = Field(description="null where no verification was done.")
     position: PositionReply | None
     utm: UtmReply | None
-    image_url: str
-    thumbnail_url: str
+    image_url: Address
+    thumbnail_url: Address
 
 
 class MatchReply(Reply):
@@ -226,6 +234,9 @@ class ModelReply(Reply):
     clusters: int | None = Field(description="Clusters of the NetVLAD vocabulary, if it has one.")
     channels: int | None = Field(description="Numbers in a local feature, if it gives them.")
     dims: int = Field(description="Numbers in the descriptor.")
+    photo_side: int = Field(
+        description="Pixels of a photo's longer side that are enough, twice those that it takes."
+    )
     stride: int | None = Field(description="Pixels from one local feature to the next.")
     whitened: bool
     licence: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing
+from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import read_keys
 from place_search.search.server.settings import ServerSettings
@@ -63,7 +63,7 @@ class SandboxedDecode:
 
     def __call__(self, photo: bytes | Path) -> Photo:
         """Decode a photo. Raises as `Decoder.photo` does."""
-        content = photo if isinstance(photo, bytes) else photo.read_bytes()
+        content = photo if isinstance(photo, bytes) else read_photo(photo)
         return self.decoder.photo(content, self.preprocessing, formats=UPLOADS)
 
 
@@ -174,6 +174,7 @@ def serve(
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # the application's own middleware reads them
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )

@@ -1,5 +1,6 @@
 """The settings of a server: their types, defaults, bounds and descriptions."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +26,7 @@ from place_search.search.errors import ServerError
 MAX_DEFAULT_WORKERS = 10
 
 _NAME = re.compile(r"[^\s/@,]+")
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 
 
@@ -38,6 +40,14 @@ def split_names(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def check_root_path(path: str) -> str:
+    """A path without a slash at its end. Raises `ServerError` where it is none."""
+    bare = path.rstrip("/")
+    if not ROOT_PATH.fullmatch(bare):
+        raise ServerError(f"'{path}' is no path; give --root-path the likes of /places.")
+    return bare
 
 
 Names = Annotated[Sequence[str], NoDecode, BeforeValidator(split_names)]
@@ -95,7 +105,7 @@ class ServerSettings(BaseSettings):
     read_seconds: float = Field(
         default=30.0,
         ge=0.1,
-        description="A request that takes longer to arrive gets 408, in seconds.",
+        description="A request that stands still for longer gets 408, in seconds.",
     )
     search_seconds: float = Field(
         default=30.0,
@@ -134,6 +144,17 @@ class ServerSettings(BaseSettings):
         description="Names that the server goes by, with commas between; * for any, as without "
         "it, but on 127.0.0.1 only localhost.",
         json_schema_extra={"metavar": "NAMES"},
+    )
+    root_path: Annotated[str, AfterValidator(check_root_path)] = Field(
+        default="",
+        description="Path below which a proxy shows the server, such as /places.",
+        json_schema_extra={"metavar": "PATH"},
+    )
+    trusted_proxies: Names = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Prefix "
+        "are believed, with commas between (default: none).",
+        json_schema_extra={"metavar": "ADDRESSES"},
     )
     log: bool = Field(
         default=False, description="Write one line of JSON a request to standard error."
@@ -218,6 +239,14 @@ class ServerSettings(BaseSettings):
                 raise ServerError(
                     f"'{name}' is no server's name; give --allowed-hosts the likes of a.example."
                 )
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ServerError(
+                    f"'{proxy}' is no address; give --trusted-proxies the likes of 127.0.0.1 or "
+                    "10.0.0.0/8."
+                ) from None
         return self
 
 

@@ -1,11 +1,14 @@
 """Tables as spreadsheets and other programs write them."""
 
+import csv
+import io
+import re
 from pathlib import Path
 
 import pytest
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.tables import open_table
+from place_search.core.tables import open_table, table_text
 
 
 class OurError(PlaceSearchError):
@@ -54,3 +57,25 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, content: bytes, s
         rows(tmp_path / "none.csv")
     with pytest.raises(OurError, match="is a folder where a CSV file is needed"):
         rows(tmp_path)
+
+
+def test_what_a_spreadsheet_would_run_is_text() -> None:
+    starts = ("=1+1", "+1-", "-a", "@sum(A1)", "\tx", "\n=x", '=HYPERLINK("http://x","a")')
+    numbers = ("-11.5", "+3", "-1e-3", "0.5")
+    text = table_text([["name", *starts], [1, *numbers], ["a,b", None, -2.5, "a\r=b\x1b"]])
+    first, second, third = csv.reader(io.StringIO(text, newline=""))
+    assert first == ["name", *(f"'{start}" for start in starts)]
+    assert second == ["1", *numbers]
+    assert third == ["a,b", "", "-2.5", r"a\r=b\x1b"]
+
+
+def test_every_csv_is_written_by_one_function() -> None:
+    root = Path(__file__).parents[2]
+    rooms = ("photos", "models", "indexer", "search", "evaluation", "training", "place_search")
+    writers = [
+        path.relative_to(root).as_posix()
+        for room in rooms
+        for path in (root / room).rglob("*.py")
+        if re.search(r"csv\.(writer|DictWriter)", path.read_text("utf-8"))
+    ]
+    assert writers == ["place_search/core/tables.py"]

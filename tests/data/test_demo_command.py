@@ -1,3 +1,4 @@
+import json
 import shlex
 import signal
 import subprocess
@@ -24,9 +25,21 @@ def test_the_demo_measures_and_ends_without_serving(folder: Path) -> None:
     done = subprocess.run([*DEMO, "--no-serve"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "25 places in indexes/demo" in done.stdout
+    first = done.stderr.splitlines()[0]
+    assert "54 MB, once" in first
+    assert "indexes/demo" in first
+    assert "port" not in first
     assert "13 queries, 25 database photos" in done.stdout
     assert "1   100.0 %" in done.stdout
     assert (folder / "indexes" / "demo" / "manifest.json").is_file()
+    suggested = next(line for line in done.stdout.splitlines() if line.startswith("Try: "))
+    program, *arguments = shlex.split(suggested.removeprefix("Try: "))
+    assert program == "place-search"
+    search = [sys.executable, "-m", "place_search", *arguments, "--json"]
+    found = subprocess.run(search, cwd=folder, capture_output=True, text=True, check=True)
+    best = json.loads(found.stdout)["results"][0]
+    assert best["name"] in ("places/maupertuis-facade/01.jpg", "places/maupertuis-facade/04.jpg")
+    assert best["verified"]["inliers"] > 0
 
 
 def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, str]]) -> None:
@@ -50,6 +63,7 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     assert "lite0-netvlad on truth" in page.text
     results = reply.json()["results"]
     assert len(results) == 3
+    assert results[0]["verified"]["inliers"] > 0
     assert results[0]["name"] in positives
 
 

@@ -13,7 +13,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from place_search.core.geodesy import Position, Utm
+from place_search.core.settings import PRECISION
 from place_search.evaluation import Diagnosis, TruthFiles, examine
+from place_search.evaluation.doctor import examine as examine_module
+from place_search.evaluation.doctor.check_files import check_readable
 from place_search.evaluation.doctor.check_model import check_centroids
 from place_search.evaluation.doctor.check_positions import (
     check_agreement,
@@ -21,11 +24,11 @@ from place_search.evaluation.doctor.check_positions import (
     check_metres,
 )
 from place_search.evaluation.doctor.check_sources import check_source, left_out_of
-from place_search.evaluation.doctor.examine import sample_truth
 from place_search.evaluation.doctor.plan import check_plan
+from place_search.evaluation.doctor.sample import sample_truth
 from place_search.evaluation.truth.kinds.split import read_split_truth
 from place_search.indexer import PlacePhoto, build_index, open_source, read_manifest
-from place_search.models import Model
+from place_search.models import Model, ModelError
 
 Draw = Callable[..., None]
 WriteMat = Callable[..., Path]
@@ -327,3 +330,50 @@ def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
         draw(tmp_path / name, 1)
     diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
     assert kinds(diagnosis)["metres-look-like-degrees"] == 2
+
+
+def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path: Path) -> None:
+    for name, scene in (
+        ("@585000@4477000@17@T@.jpg", 1),
+        ("@585900@4477000@17@T@.jpg", 2),
+        ("copy/@585900@4479000@17@T@.jpg", 2),
+    ):
+        draw(tmp_path / "far" / name, scene)
+    far = examine(TruthFiles(data=tmp_path / "far"))
+    assert far.problems == ()
+    assert any("no photo shows the place of another" in note for note in far.notes)
+    assert any("copies of others, such as" in note for note in far.notes)
+    for north in (1, 2, 3):
+        draw(tmp_path / "near" / f"@585000@447700{north}@17@T@.jpg", north)
+    near = examine(TruthFiles(data=tmp_path / "near"), model="none", sample=0)
+    assert kinds(near) == {"model": 1}
+    assert any("every photo shows the place of another" in note for note in near.notes)
+
+
+@pytest.mark.parametrize("count", [100, 3000])
+def test_three_broken_photos_in_a_hundred_are_found(count: int, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.jpg", tmp_path / "broken.jpg"
+    Image.new("RGB", (8, 8)).save(whole)
+    broken.write_bytes(whole.read_bytes()[:80])
+    random, found = np.random.default_rng(1), 0
+    for _ in range(100):
+        bad = set(random.permutation(count)[: 3 * count // 100].tolist())
+        found += bool(check_readable([broken if n in bad else whole for n in range(count)]))
+    assert found >= 95 - 2 * (count > 100)
+    in_steps = [broken if row % 34 == 33 else whole for row in range(3000)]
+    assert check_readable(in_steps)
+
+
+def test_the_doctor_opens_the_precision_of_an_evaluation(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def opened(model: Path, **options: object) -> Model:
+        asked.append(options["precision"])
+        raise ModelError("not today")
+
+    monkeypatch.setattr(examine_module, "open_model", opened)
+    examine(TruthFiles(data=root / "000"), sample=0)
+    examine(TruthFiles(data=root / "000"), sample=0, precision="f32")
+    assert asked == [PRECISION.default, "f32"]

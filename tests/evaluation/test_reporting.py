@@ -7,12 +7,14 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from place_search.core.version import program_version
 from place_search.evaluation import (
     EvalReport,
     GroundTruth,
@@ -63,7 +65,9 @@ def folder(
     return out
 
 
-def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalReport]) -> None:
+def test_the_files_of_a_report(
+    folder: Path, measured: tuple[GroundTruth, EvalReport], model: Model
+) -> None:
     _, report = measured
     assert sorted(path.name for path in folder.iterdir()) == [
         *("index.html", "queries.csv", "recall.csv", "recall.md", "recall.svg", "report.json")
@@ -73,6 +77,16 @@ def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalRe
     assert (body["truth"], body["radius_m"], body["queries"]) == ("town_test", 25.0, 5)
     assert list(body["curve"]["recall"]) == ["1", "2", "3", "4"]
     assert body["published"][0]["at"]["1"] == 84.1
+    assert (body["version"], body["precision"]) == (program_version(), "f32")
+    assert body["settings"] == {
+        "at": [1, 2],
+        "radius_m": 25.0,
+        "dims": model.card.dims,
+        "verify": False,
+        "candidates": None,
+    }
+    assert body["model_fingerprint"] == model.fingerprint
+    assert abs(datetime.fromisoformat(body["date"]) - datetime.now(UTC)) < timedelta(hours=1)
     table = list(csv.reader((folder / "recall.csv").read_text("utf-8").splitlines()))
     assert table[0] == ["N", "Recall@N %", "chance %", "published % (Table 1)"]
     assert table[1] == ["1", f"{report.recall[1]:.1f}", f"{report.chance[1]:.1f}", "84.1"]
@@ -80,6 +94,11 @@ def test_the_files_of_a_report(folder: Path, measured: tuple[GroundTruth, EvalRe
     text = (folder / "recall.md").read_text("utf-8")
     assert "all 5 queries, 1 of them without positives, against 4 database photos" in text
     assert f"| 1 | {report.recall[1]:.1f} |" in text
+    page = (folder / "index.html").read_text("utf-8")
+    measured_how = page.partition("How it was measured")[2].partition("</details>")[0]
+    for fact in (body["version"], body["date"], model.fingerprint, "f32", "25 m", "raw"):
+        assert fact in measured_how
+        assert fact in text
     ET.parse(folder / "recall.svg")
 
 

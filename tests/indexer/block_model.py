@@ -180,7 +180,7 @@ def opens_as(out: Path) -> str | None:
         return None
     for place in index.places():
         assert index.thumbnail(place.place_id)[:2] == b"\xff\xd8"
-        assert len(index.cells(place.place_id)[0])
+        assert len(index.codes(place.place_id)[0])
     rows = np.concatenate(list(index.descriptors().chunks()))
     for place_id, row in zip(index.place_ids, rows, strict=True):
         assert index.search(row, 1)[0].similarity > 0.999, place_id

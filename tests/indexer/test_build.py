@@ -28,7 +28,7 @@ from place_search.indexer import (
     open_source,
 )
 from place_search.indexer.sources.photo_list import PhotoList
-from place_search.indexer.storage.plan import PhotoEntries, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Plan, cut, shard_photos
 from place_search.models import Model
 
 
@@ -83,7 +83,7 @@ def test_the_joined_dataset_is_the_index(photos: Path, tmp_path: Path, model: Mo
             joined["descriptors"], np.concatenate(list(index.descriptors().chunks()))
         )
         for row, place in enumerate(index.places()):
-            codes, (height, width) = index.cells(place.place_id)
+            codes, (height, width) = index.codes(place.place_id)
             assert joined["name"].asstr()[row] == place.name
             np.testing.assert_array_equal(joined["cells"][row, : height * width], codes)
             assert joined["grid"][row].tolist() == [height, width]
@@ -148,7 +148,7 @@ def test_plans_cut_photos_in_order(count: int, size: int, first: int) -> None:
     photos = PhotoList(Path("/photos"))
     for number in range(count):
         photos.append(f"{number}.jpg")
-    plan = Plan(first, cut(range(count), size), PhotoEntries(photos))
+    plan = Plan(first, cut(range(count), size), photos)
     shards = list(plan)
 
     entries = [entry for shard in shards for entry in shard.entries]
@@ -205,7 +205,7 @@ def test_a_rebuild_deletes_only_its_own(photos: Path, tmp_path: Path, model: Mod
 def _everything(index: Index) -> list[object]:
     rows = np.concatenate(list(index.descriptors().chunks()))
     return [
-        (place, index.thumbnail(i), index.cells(i)[0].tobytes(), index.search(row, 3))
+        (place, index.thumbnail(i), index.codes(i)[0].tobytes(), index.search(row, 3))
         for i, place, row in zip(index.place_ids, index.places(), rows, strict=True)
     ]
 

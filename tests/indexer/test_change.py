@@ -14,7 +14,6 @@ import pytest
 
 from place_search.indexer import (
     ChangeReport,
-    Duplicate,
     Index,
     IndexFormatError,
     IndexWriteError,
@@ -23,13 +22,13 @@ from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
-    current_index_id,
     open_index,
     open_source,
     remove_places,
     sync_photos,
 )
-from place_search.indexer.storage.manifest import signed
+from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.storage.manifest import current_index_id, signed
 from place_search.models import Model
 
 Render = Callable[..., Path]
@@ -74,7 +73,7 @@ def whole(folder: Path) -> Index:
         assert place.place_id in [hit.place_id for hit in best]
         assert index.row_of(place.place_id) == at
         assert index.thumbnail(place.place_id)[:2] == b"\xff\xd8"
-        assert index.cells(place.place_id)[0].size
+        assert index.codes(place.place_id)[0].size
     with h5py.File(folder / "descriptors.h5") as joined:
         live = ~joined["removed"][()].astype(bool)
         np.testing.assert_array_equal(joined["place_id"][()][live], index.place_ids)
@@ -197,7 +196,7 @@ def test_removing_by_name_and_id(built: Path) -> None:
     assert set(names(before)) - set(names(index)) == {0, 10}
     assert before.count == 11
     assert before.thumbnail(0)
-    for call in (index.place, index.thumbnail, index.cells):
+    for call in (index.place, index.thumbnail, index.codes):
         with pytest.raises(UnknownPlaceError):
             call(10)
     assert remove_places(built, [0]).removed == 0

@@ -214,7 +214,7 @@ def test_readers_never_notice_a_rebuild(photos: Path, tmp_path: Path, model: Mod
             index = open_index(out)
             for place in index.places():
                 assert index.thumbnail(place.place_id)
-                assert index.cells(place.place_id)[0].size
+                assert index.codes(place.place_id)[0].size
             seen[index.index_id] += 1
 
     with ThreadPoolExecutor() as pool:

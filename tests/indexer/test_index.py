@@ -19,11 +19,11 @@ from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     UnknownPlaceError,
-    exact_search,
     open_index,
 )
 from place_search.indexer.storage.manifest import signed
-from place_search.models import Model, encode_cells
+from place_search.indexer.stores.vectors import exact_search
+from place_search.models import Model, encode_features
 
 
 def test_what_an_index_says_of_itself(index: Index, model: Model) -> None:
@@ -56,14 +56,14 @@ def test_thumbnails_and_cells(index: Index, model: Model) -> None:
         with Image.open(io.BytesIO(index.thumbnail(place.place_id))) as thumbnail:
             shown = np.asarray(thumbnail.convert("RGB"), dtype=np.float32)
         assert np.abs(shown - photo.pixels).mean() < 3
-        codes, grid = index.cells(place.place_id)
+        codes, grid = index.codes(place.place_id)
         cells = model.embed(photo).require_local_features()
         assert grid == cells.shape[:2]
-        np.testing.assert_array_equal(codes, encode_cells(cells))
+        np.testing.assert_array_equal(codes, encode_features(cells))
     with pytest.raises(UnknownPlaceError):
         index.thumbnail(40)
     with pytest.raises(UnknownPlaceError):
-        index.cells(-1)
+        index.codes(-1)
 
 
 def test_searching(index: Index) -> None:
@@ -93,7 +93,7 @@ def test_many_threads_read_one_index(index: Index) -> None:
 
     def read(place_id: int) -> tuple[object, ...]:
         found = index.search(rows[place_id], 5)
-        codes = index.cells(place_id)[0].tobytes()
+        codes = index.codes(place_id)[0].tobytes()
         return found, index.thumbnail(place_id), codes, index.place(place_id)
 
     alone = [read(place_id) for place_id in range(40)]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.geodesy import Position, Utm
-from place_search.indexer import PlacePhoto, Skipped, SourceError, StageClock, embed_photos
-from place_search.indexer.pipeline import AHEAD
+from place_search.indexer import PlacePhoto, Skipped, SourceError
+from place_search.indexer.pipeline import AHEAD, StageClock, embed_photos
 from place_search.models import Embedding, Model
 
 

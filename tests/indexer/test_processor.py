@@ -11,8 +11,8 @@ import pytest
 from place_search.indexer import ModelMismatchError, build_index, open_index, open_source
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.storage.manifest import read_manifest
-from place_search.models import Model, int8_instructions
-from place_search.models.precision import GRAPHS
+from place_search.models import Model
+from place_search.models.precision import GRAPHS, int8_instructions
 
 PROGRAM = (sys.executable, "-m", "place_search")
 

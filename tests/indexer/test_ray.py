@@ -17,7 +17,13 @@ import numpy as np
 import psutil
 import pytest
 
-from place_search.indexer import ClusterError, build_index, open_index, open_source, verify_index
+from place_search.indexer import (
+    build_index,
+    open_index,
+    open_source,
+    verify_index,
+)
+from place_search.indexer.errors import ClusterError
 from place_search.models import Model, open_model
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from place_search.indexer import Box, IndexFormatError, StoreCard, VectorStore
+from place_search.core.geodesy import Box
+from place_search.indexer import IndexFormatError, StoreCard, VectorStore
 from place_search.indexer.storage.manifest import FAISS_KINDS
 from place_search.indexer.stores.kinds import exact, hnsw_sq8, ivf_rabitq, rabitq
 from place_search.indexer.stores.milvus_builder import MilvusBuilder

@@ -25,7 +25,7 @@ def size_of(folder: Path) -> int:
 def bare(photos: Path, tmp_path: Path, model: Model) -> Path:
     """The photos' index without cells, in shards of four places."""
     folder = tmp_path / "bare"
-    build_index(open_source(photos), folder, model, photos_per_shard=4, cells=False)
+    build_index(open_source(photos), folder, model, photos_per_shard=4, local_features=False)
     return folder
 
 
@@ -35,7 +35,7 @@ def test_cells_are_left_out_and_all_else_is_there(
     full = tmp_path / "full"
     build_index(open_source(photos), full, model, photos_per_shard=4)
     without, with_cells = open_index(bare), open_index(full)
-    assert (without.has_cells, with_cells.has_cells) == (False, True)
+    assert (without.has_local_features, with_cells.has_local_features) == (False, True)
     assert size_of(bare) < size_of(full)
     assert without.index_id != with_cells.index_id
     descriptor = without.descriptors().take(np.array([3]))[0]
@@ -52,13 +52,13 @@ def test_what_is_added_or_mended_has_none_either(
     (more / "p99.jpg").write_bytes((photos / "p03.jpg").read_bytes() + b"\0")
     add_photos(bare, open_source(more), model)
     assert open_index(bare).manifest.places == 12
-    assert not open_index(bare).has_cells
+    assert not open_index(bare).has_local_features
 
     shard = bare / open_index(bare).manifest.shards[0]
     shard.write_bytes(shard.read_bytes()[:-9])
     assert repair_index(bare, lambda: model).whole
     assert verify_index(bare).problems == []
-    assert not open_index(bare).has_cells
+    assert not open_index(bare).has_local_features
 
 
 def test_asking_for_cells_after_all_makes_the_index_again(
@@ -66,7 +66,7 @@ def test_asking_for_cells_after_all_makes_the_index_again(
 ) -> None:
     report = build_index(open_source(photos), bare, model, photos_per_shard=4)
     assert report.reused == 0
-    assert open_index(bare).has_cells
+    assert open_index(bare).has_local_features
 
 
 def test_a_verified_search_says_that_nothing_was_verified(

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from place_search.models import CODE_BITS, CODE_BYTES, decode_codes, encode_cells, project_cells
+from place_search.models import (
+    CODE_BITS,
+    CODE_BYTES,
+    decode_codes,
+    encode_features,
+    project_features,
+)
 
 GOLDEN = ["319032d419901a14319030941990", "17bc173dea6ee852f843aac2170d"]
 
@@ -12,7 +18,7 @@ GOLDEN = ["319032d419901a14319030941990", "17bc173dea6ee852f843aac2170d"]
 def test_codes_are_the_signs_of_the_projection(height: int, width: int, channels: int) -> None:
     random = np.random.default_rng(channels)
     cells = random.normal(size=(height, width, channels)).astype(np.float32)
-    codes, projected = encode_cells(cells), project_cells(cells)
+    codes, projected = encode_features(cells), project_features(cells)
     assert codes.shape == (height * width, CODE_BYTES)
     signs = decode_codes(codes).reshape(height, width, CODE_BITS)
     clear = np.abs(projected) > 1e-5
@@ -27,15 +33,15 @@ def test_agreeing_bits_tell_the_cosine(channels: int) -> None:
     for share in (0.0, 0.5, 0.9):
         noise = random.normal(size=one.shape).astype(np.float32)
         other = share * one + (1 - share**2) ** 0.5 * noise
-        agree = (decode_codes(encode_cells(one)) * decode_codes(encode_cells(other))).mean()
+        agree = (decode_codes(encode_features(one)) * decode_codes(encode_features(other))).mean()
         assert agree == pytest.approx(1 - 2 * np.arccos(share) / np.pi, abs=0.02)
 
 
 def test_the_directions_never_change() -> None:
     """Codes in an index are compared with codes made years later, elsewhere."""
     cells = np.linspace(-1, 1, 2 * 112, dtype=np.float32).reshape(1, 2, 112) ** 3
-    assert [code.tobytes().hex() for code in encode_cells(cells)] == GOLDEN
+    assert [code.tobytes().hex() for code in encode_features(cells)] == GOLDEN
 
 
 def test_an_empty_cell_has_no_direction() -> None:
-    assert not project_cells(np.zeros((1, 1, 112), np.float32)).any()
+    assert not project_features(np.zeros((1, 1, 112), np.float32)).any()

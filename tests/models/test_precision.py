@@ -10,15 +10,12 @@ from place_search.models import (
     ModelCard,
     ModelError,
     PrecisionRecall,
-    Quantization,
-    choose_precision,
     find_model,
-    int8_instructions,
-    int8_saturates,
     read_card,
     write_card,
 )
-from place_search.models.precision import GRAPHS
+from place_search.models.choose_precision import choose_precision
+from place_search.models.precision import GRAPHS, Quantization, int8_instructions, int8_saturates
 
 
 def card(*rows: PrecisionRecall, graph: bool = True) -> ModelCard:

@@ -14,6 +14,7 @@ from torchvision import models
 
 from place_search.models import ModelError
 from place_search.models.runtimes.torch_runtime import embed_with
+from place_search.models.weight_files.checkpoint import load_checkpoint
 from place_search.models.weight_files.read import read_weights, supported_families
 from tests.models import families
 
@@ -83,6 +84,99 @@ def test_what_a_refused_checkpoint_asked_for_is_named(tmp_path: Path) -> None:
     torch.save({"state_dict": state(), "args": Evil(tmp_path)}, tmp_path / "c.pth")
     with pytest.raises(ModelError, match=r"it asks for \w[\w.]*, .*save its state_dict"):
         read_weights(tmp_path / "c.pth")
+
+
+ADDED = {
+    "torch.compile": "_orig_mod.",
+    "several GPUs, compiled": "module._orig_mod.",
+    "Lightning": "model.",
+    "Lightning, compiled": "model._orig_mod.",
+    "an attribute": "net.",
+}
+
+
+@pytest.mark.parametrize("tool", sorted(ADDED))
+def test_what_training_tools_add_to_names_is_taken_off(tool: str, tmp_path: Path) -> None:
+    table = {f"{ADDED[tool]}{name}": value for name, value in state().items()}
+    torch.save({"state_dict": table, "epoch": 3}, tmp_path / "c.pth")
+    assert read_weights(tmp_path / "c.pth").backbone == "alexnet"
+
+
+@pytest.mark.parametrize("key", ["model", "state_dict", "model_state_dict", "network"])
+def test_weights_lie_under_any_usual_key(key: str, tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "optimizer": {"lr": 0.1}, key: state()}, tmp_path / "c.pth")
+    assert read_weights(tmp_path / "c.pth").backbone == "alexnet"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_pickle_protocol_gives_the_same_weights(
+    protocol: int, archive: bool, tmp_path: Path
+) -> None:
+    table: dict[str, Any] = {
+        "state_dict": {name: torch.nn.Parameter(value) for name, value in state().items()},
+        "recalls": {1: np.float64(0.5), 5: np.float32(0.75)},
+        "again": ["state_dict", "recalls", "state_dict"],
+        "numbers": [0, -1, 255, 2**31, -(2**70), 1.5, True, False, None, (), (1, 2, 3, 4)],
+        "bytes": (b"\x00\xff", bytearray(b"\x80" * 300)),
+        "text": ("é\n", "long " * 100),
+        "arrays": [np.arange(3), np.zeros((2, 2), "f2"), np.array(["a"])],
+        "scalars": [np.uint8(1), np.int16(-2), np.bool_(True), np.str_("x"), np.complex64(1j)],
+        "kinds": [torch.float16, torch.Size([2]), torch.device("cpu")],
+    }
+    path = tmp_path / "c.pth"
+    torch.save(table, path, pickle_protocol=protocol, _use_new_zipfile_serialization=archive)
+    found = load_checkpoint(path)
+    for key in ("recalls", "again", "numbers", "bytes", "text", "scalars", "kinds"):
+        assert found[key] == table[key]
+    for left, right in zip(found["arrays"], table["arrays"], strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert list(found["state_dict"]) == list(table["state_dict"])
+    assert all(torch.equal(value, found["state_dict"][name]) for name, value in state().items())
+    assert read_weights(path).recall[0].at == {"1": 50.0, "5": 75.0}
+
+
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_code_does_not_run_whatever_the_protocol(
+    protocol: int, archive: bool, tmp_path: Path
+) -> None:
+    trap, path = tmp_path / "ran", tmp_path / "c.pth"
+    table = {"state_dict": state(), "extra": Evil(trap)}
+    torch.save(table, path, pickle_protocol=protocol, _use_new_zipfile_serialization=archive)
+    with pytest.raises(ModelError, match=r"it asks for \w[\w.]*, .*save its state_dict"):
+        read_weights(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_damage_is_called_damage_in_other_protocols_too(archive: bool, tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+    torch.save(state(), path, pickle_protocol=4, _use_new_zipfile_serialization=archive)
+    data = path.read_bytes()
+    for part in (0.001, 0.3, 0.999):
+        path.write_bytes(data[: int(part * len(data))])
+        with pytest.raises(ModelError, match="cut short or damaged"):
+            read_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_intact_files_of_other_kinds_are_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+    torch.jit.save(torch.jit.script(torch.nn.ReLU()), path)
+    with pytest.raises(ModelError, match=r"a program of TorchScript; save the model's state_dict"):
+        read_weights(path)
+    np.savez(tmp_path / "c.npz", a=np.zeros(3))
+    with pytest.raises(ModelError, match="an archive without a checkpoint"):
+        read_weights(tmp_path / "c.npz")
+    torch.save({"state_dict": state(), "names": {"a", "b"}}, path, pickle_protocol=4)
+    with pytest.raises(ModelError, match="holds more than weights"):
+        read_weights(path)
+    for name, start in (("c.pth", b"text"), ("c.safetensors", b"PK")):
+        (tmp_path / name).write_bytes(start * 9)
+        with pytest.raises(ModelError, match="is no checkpoint of torch"):
+            load_checkpoint(tmp_path / name)
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "matlab"])

@@ -124,9 +124,10 @@ def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
     content = encoded(photo())
     decoder.photo(content, AREA)
     deaths = decoder.deaths
-    for process in forks(decoder):
+    idle = forks(decoder)
+    for process in idle:
         process.kill()
-    time.sleep(0.05)
+    assert psutil.wait_procs(idle, timeout=20)[1] == [], "they are not reaped"
     decoder.photo(content, AREA)
     assert decoder.deaths == deaths
 
@@ -170,10 +171,12 @@ def test_large_photos_take_turns(decoder: Decoder) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
-    done.set()
-    watcher.join()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
+    finally:
+        done.set()
+        watcher.join()
     assert max(peaks) < 400 << 20, "one large photo needs about 220 MiB, and the rest 60 each"
 
 

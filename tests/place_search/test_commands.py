@@ -17,6 +17,7 @@ from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
+from place_search.models.registry import published
 from place_search.search.server.schemas import SearchReply
 
 PROGRAM = (sys.executable, "-m", "place_search")
@@ -173,8 +174,12 @@ def test_eval_prints_a_table(run: Run, photos: Path) -> None:
 
 
 def test_weights_are_listed(run: Run) -> None:
-    table = run("weights", "list")
+    table = run("weights", "list", env={"COLUMNS": "80"})
     assert "lite0-netvlad  7168" in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 80
+    assert "…" not in table.stdout
+    for model in published():
+        assert model.id in table.stdout
     cards = json.loads(run("weights", "list", "--json").stdout)
     card = next(card for card in cards if card["id"] == "lite0-netvlad")
     assert (card["dims"], card["licence"]) == (7168, "Apache-2.0")
@@ -249,3 +254,44 @@ def test_the_python_interface_searches_and_describes(index: Path, photos: Path) 
     assert float(rows[0] @ rows[1]) == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(PlaceSearchError, match=r"none\.jpg"):
         place_search.search(opened, photos / "none.jpg", model=model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("search {photo} {index}", "write `place-search search {index} {photo}`"),
+        ("add {photos} {index}", "write `place-search add {index} {photos}`"),
+        ("sync {photos} {index}", "write `place-search sync {index} {photos}`"),
+        ("remove 1.jpg {index}", "write `place-search remove {index} 1.jpg`"),
+        ("compare {index} {photo}", "to search it: `place-search search {index} {photo}`"),
+        ("compare {photo} {index}", "to search it: `place-search search {index} {photo}`"),
+        ("index {index} --out {photos}", "as `place-search index {photos} --out {index}`?"),
+        ("index {new} --out {photos}", "as `place-search index {photos} --out {new}`?"),
+        ("cluster {new} --out {photos}", "as `place-search cluster {photos} --out {new}`?"),
+        ("index {index} --out {new}", "{index} is an index and holds no photos"),
+        ("eval {index}", "{index} is an index and holds no photos"),
+        ("eval --truth {photos} --root {photo}", "meant the other way round, the list first"),
+        ("eval --split {photos} --root {photo}", "meant the other way round, the list first"),
+    ],
+)
+def test_arguments_in_each_other_s_place_are_recognised(
+    run: Run, photos: Path, index: Path, tmp_path: Path, arguments: str, said: str
+) -> None:
+    names = {
+        "photos": photos / "places",
+        "photo": photos / "queries" / "1.jpg",
+        "index": index,
+        "new": tmp_path / "new",
+    }
+    result = run(*(part.format(**names) for part in arguments.split()))
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert said.format(**names) in line
+
+
+def test_the_processor_is_no_news(run: Run, photos: Path, tmp_path: Path) -> None:
+    told = run("index", photos / "places.csv", "--out", tmp_path / "ix", "--precision", "int8")
+    assert "Described by lite0-netvlad in int8.\n" in told.stderr
+    examined = run("doctor", photos / "places", "--sample", "0")
+    assert "The model runs in " in examined.stdout
+    assert " Recall@1" in examined.stdout or "this processor" in examined.stdout

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -16,6 +17,8 @@ import httpx
 import psutil
 import pytest
 from PIL import Image
+
+from tests.search.connections import connect, received
 
 READ_SECONDS = 1.5
 
@@ -38,20 +41,12 @@ def ask(guarded: Any) -> Iterator[httpx.Client]:
     assert guarded.process.poll() is None, guarded.text()
 
 
-def connect(server: Any) -> socket.socket:
-    host, _, port = server.address.removeprefix("http://").rstrip("/").partition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
-
-
-def received(link: socket.socket) -> bytes:
-    """All that comes until the other end closes."""
-    content = b""
-    try:
-        while part := link.recv(1 << 16):
-            content += part
-    except ConnectionResetError:
-        pass
-    return content
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Look again and again, for 20 seconds at most."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
 
 
 def slow_png() -> bytes:
@@ -123,7 +118,12 @@ def test_who_reads_no_answer_is_left(guarded: Any, ask: httpx.Client) -> None:
         link.connect((host, int(port)))
         ask_for_it = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
         link.sendall(ask_for_it * 12)  # more than the system holds for one connection
-        time.sleep(READ_SECONDS + 1)
+        mine = link.getsockname()
+        process = psutil.Process(guarded.process.pid)
+        wait_until(
+            lambda: mine not in [other.raddr for other in process.net_connections()],
+            "the server still holds it",
+        )
         assert len(received(link)) < 12 * whole
 
 
@@ -163,16 +163,17 @@ def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:
 
 def test_connections_have_a_limit(guarded: Any, ask: httpx.Client) -> None:
     links = [connect(guarded) for _ in range(100)]
-    time.sleep(0.2)
-    refused = []
-    for link in links:
-        link.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
+    refused: list[bytes] = []
+    waiting = set(links)
+    deadline = time.monotonic() + READ_SECONDS
+    while len(refused) < 40 and time.monotonic() < deadline:
+        for link in select.select(list(waiting), [], [], 0.1)[0]:
             refused.append(link.recv(1 << 12))
+            waiting.discard(link)
+    for link in links:
         link.close()
     assert len(refused) >= 40
     assert all(answer.startswith(b"HTTP/1.1 429") for answer in refused)
-    time.sleep(0.2)
 
 
 def test_uploads_that_are_cancelled_leave_nothing(
@@ -194,8 +195,7 @@ def test_uploads_that_are_cancelled_leave_nothing(
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(cancel, range(500)))
-    time.sleep(0.5)
-    assert process.num_fds() <= files + 3
+    wait_until(lambda: process.num_fds() <= files + 3, "files of cancelled uploads are open")
     assert search(ask, photo).json()["results"] == before
 
 
@@ -342,14 +342,12 @@ def test_a_stop_under_load_finishes_what_it_took(
     server = start_server(index_folder, "--queue", "40", "--log")
     photo = street.query(5)
     answers: list[int] = []
-    going = threading.Event()
 
     def press() -> None:
         with httpx.Client(base_url=server.address, timeout=30) as client:
             try:
                 while True:
                     answers.append(search(client, photo).status_code)
-                    going.set()
             except httpx.ConnectError:
                 return  # it listens no more
             except (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError):
@@ -359,8 +357,7 @@ def test_a_stop_under_load_finishes_what_it_took(
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
             pool.submit(press)
-        going.wait(20)
-        time.sleep(0.5)
+        wait_until(lambda: len(answers) >= 16, "nothing is answered")
         assert server.stop() == 0
     # A connection that was idle, or not yet accepted, may be closed under the next request.
     assert set(answers) <= {200, 429, -1}

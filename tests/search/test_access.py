@@ -212,14 +212,26 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     origin = {"Origin": "https://a.example"}
     closed = asker(create_app(engine))
     assert "access-control-allow-origin" not in closed("GET", "/v1/index", headers=origin).headers
-    ask = asker(create_app(engine, ServerSettings(cors=["https://a.example"], rate=1)))
+    app = create_app(engine, ServerSettings(cors=["https://a.example"], rate=1))
+    ask = asker(app)
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
     assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
     other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
-    preflight = {**origin, "Access-Control-Request-Method": "POST"}
-    assert ask("OPTIONS", "/v1/search", headers=preflight).status_code == 200
+    for route in routes_of(app):
+        assert isinstance(route, Route)
+        for method in route.methods or ():
+            preflight = {
+                **origin,
+                "Access-Control-Request-Method": method,
+                "Access-Control-Request-Headers": "authorization, x-api-key, x-request-id",
+            }
+            answer = ask("OPTIONS", route.path, headers=preflight)
+            assert answer.status_code == 200, (method, route.path)
+            assert method in answer.headers["access-control-allow-methods"]
+    unknown = {**origin, "Access-Control-Request-Method": "BREW"}
+    assert ask("OPTIONS", "/v1/search", headers=unknown).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -317,3 +329,53 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
     ):
         assert line in page.text, line
     assert "made" not in page.text
+
+
+def forwarded(**headers: str) -> dict[str, str]:
+    return {f"X-Forwarded-{name}": value for name, value in headers.items()}
+
+
+@pytest.mark.parametrize("proxies", [(), ("10.0.0.1",), ("127.0.0.0/8",)])
+def test_only_proxies_that_were_named_say_who_asked(
+    engine: Engine, street: Any, proxies: tuple[str, ...]
+) -> None:
+    ask = asker(create_app(engine, ServerSettings(rate=1, trusted_proxies=proxies)))
+    trusted = proxies == ("127.0.0.0/8",)
+    seen = []
+    for client in ("192.0.2.1", "192.0.2.2"):
+        headers = forwarded(For=client, Prefix="/places/", Proto="https")
+        answer = ask("POST", "/v1/search", headers=headers, files={"photo": street.query(0)})
+        seen.append(answer.status_code)
+        if answer.is_success:
+            url = answer.json()["results"][0]["image_url"]
+            assert url.startswith("/places/v1/places/" if trusted else "/v1/places/")
+    assert seen == ([200, 200] if trusted else [200, 429])
+
+
+def test_a_prefix_that_is_no_path_is_not_believed(engine: Engine) -> None:
+    ask = asker(create_app(engine, ServerSettings(trusted_proxies=("127.0.0.1",))))
+    for told, prefix in {
+        "//evil.example": "",
+        "/a b": "",
+        '/"><script>': "",
+        "/a, /b/": "/a/b",
+        "": "",
+        "/": "",
+    }.items():
+        place = ask("GET", "/v1/places/0", headers=forwarded(Prefix=told)).json()
+        assert place["image_url"] == f"{prefix}/v1/places/0/image", told
+
+
+@pytest.mark.parametrize(
+    ("wrong", "flag"),
+    [
+        ({"root_path": "places"}, "--root-path"),
+        ({"root_path": "/a b"}, "--root-path"),
+        ({"root_path": "https://a.example/places"}, "--root-path"),
+        ({"trusted_proxies": "proxy.example"}, "--trusted-proxies"),
+        ({"trusted_proxies": "10.0.0.1/8"}, "--trusted-proxies"),
+    ],
+)
+def test_a_proxy_that_could_never_be_met_is_refused(wrong: dict[str, Any], flag: str) -> None:
+    with pytest.raises(ServerError, match=f"give {flag} the likes of"):
+        ServerSettings(**wrong)

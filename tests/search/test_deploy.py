@@ -3,10 +3,8 @@
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 import yaml
 
 from place_search.settings import all_settings
+from tests.nginx import running_nginx
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -127,9 +126,9 @@ def test_the_systemd_unit_is_well_formed() -> None:
 @pytest.fixture
 def proxy(start_server: Callable[..., Any], index_folder: Path, tmp_path: Path) -> Iterator[str]:
     """nginx with the example, on a port and with a certificate of its own."""
-    nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
-    if nginx is None or openssl is None:
-        pytest.skip("nginx or openssl is not there")
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not there")
     subprocess.run(
         [
             *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
@@ -142,53 +141,25 @@ def proxy(start_server: Callable[..., Any], index_folder: Path, tmp_path: Path) 
     )
     options = ("--allowed-hosts", "places.example", "--max-body-mb", "2")
     server = start_server(index_folder, *options)
-    port = _free_port()
     example = (DEPLOY / "nginx.conf").read_text("utf-8")
     for old, new in (
         ("127.0.0.1:8000", server.address.removeprefix("http://").rstrip("/")),
-        ("listen 443", f"listen 127.0.0.1:{port}"),
+        ("listen 443", "listen 127.0.0.1:PORT"),
         ("/etc/ssl/places.example.pem", str(tmp_path / "cert.pem")),
         ("/etc/ssl/places.example.key", str(tmp_path / "key.pem")),
     ):
         assert old in example
         example = example.replace(old, new)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr; worker_processes 1;\n"
-        f"user root; events {{}} http {{ access_log off; {temporary} {example} }}"
-    )
-    process = subprocess.Popen(
-        [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with running_nginx(tmp_path, example) as port:
         yield f"https://localhost:{port}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-        server.stop()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    server.stop()
 
 
 def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None:
     trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
     named = {"host": "places.example"}
     with httpx.Client(base_url=proxy, verify=trust, timeout=30, headers=named) as client:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                assert client.get("/livez").status_code == 200
-                break
-            except httpx.ConnectError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        assert client.get("/livez").status_code == 200
         found = client.post("/v1/search", files={"photo": ("a", street.query(3))})
         assert found.json()["results"][0]["name"] == "03.jpg"
         assert "max-age" in found.headers["strict-transport-security"]

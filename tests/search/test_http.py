@@ -128,6 +128,38 @@ def test_wrong_parameters_are_listed(client: httpx.Client, street: Any) -> None:
     assert "500" in body["detail"]
 
 
+PHOTO = ("photo", ("a.jpg", b"x"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "wrong"),
+    [
+        ("POST", "/v1/search?top=3", [PHOTO], {"top"}),
+        ("POST", "/v1/search?K=3&Verify=true", [PHOTO], {"K", "Verify"}),
+        ("POST", "/v1/search?k=3&k=5", [PHOTO], {"k"}),
+        ("POST", "/v1/search", [PHOTO, PHOTO], {"photo"}),
+        ("POST", "/v1/search", [PHOTO, ("k", (None, "3"))], {"k"}),
+        ("POST", "/v1/search", [("image", ("a.jpg", b"x"))], {"image"}),
+        ("POST", "/v1/compare?k=3", [("image1", b"x"), ("image2", b"x")], {"k"}),
+        ("POST", "/compare", [("image1", b"x"), ("image2", b"x"), ("image3", b"x")], {"image3"}),
+        ("POST", "/v1/explain?cluster=1", [PHOTO], {"cluster"}),
+        ("GET", "/v1/index?places=1", None, {"places"}),
+        ("GET", "/v1/model?id=1", None, {"id"}),
+        ("GET", "/v1/reports?name=1", None, {"name"}),
+        ("GET", "/v1/places?bbox=1,1,2,2&limits=3", None, {"limits"}),
+        ("GET", "/v1/places/0?fields=name", None, {"fields"}),
+        ("GET", "/v1/places/0/image?width=3", None, {"width"}),
+        ("GET", "/v1/places/0/thumbnail?v=1&v=2", None, {"v"}),
+    ],
+)
+def test_no_field_is_ignored(
+    client: httpx.Client, method: str, path: str, sent: Any, wrong: set[str]
+) -> None:
+    body = problem(client.request(method, path, files=sent), "bad-parameter")
+    assert {error["name"] for error in body["errors"]} == wrong
+    assert all(name in body["detail"] for name in wrong)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -83,7 +83,7 @@ def test_the_assignment_is_that_of_the_network(
     network = load_network(model.folder, model.card)
     pixels = model.prepare(model.read(street.query(3)))
     with torch.no_grad():
-        shares = netvlad_of(network).assignment(network.cells(torch.from_numpy(pixels)[None]))
+        shares = netvlad_of(network).assignment(network.extract(torch.from_numpy(pixels)[None]))
     expected = shares[0].argmax(dim=0).numpy()
     found = read_vocabulary(model.folder).assign(
         model.runtime.embed(pixels).require_local_features()

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from place_search.models import CODE_BITS, decode_codes, encode_cells, project_cells
+from place_search.models import (
+    CODE_BITS,
+    decode_codes,
+    encode_features,
+    project_features,
+)
 from place_search.models.runtimes.products import UNIT, CellProducts
 from place_search.search.verification import (
     IN_FULL,
@@ -30,7 +35,7 @@ def cells(seed: int, height: int = 26, width: int = 46, channels: int = 112) -> 
 
 
 def coded(grid: Cells) -> Codes:
-    return encode_cells(grid), (grid.shape[0], grid.shape[1])
+    return encode_features(grid), (grid.shape[0], grid.shape[1])
 
 
 def test_a_photo_agrees_with_itself_cell_by_cell() -> None:
@@ -172,8 +177,8 @@ def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> Non
 
 
 def test_int8_products_are_near_the_exact_ones() -> None:
-    one = project_cells(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
-    other = decode_codes(encode_cells(cells(12)))
+    one = project_features(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
+    other = decode_codes(encode_features(cells(12)))
     exact = one.astype(np.float64) @ other.T.astype(np.float64)
     found = CellProducts()(one, other) / UNIT
     assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
@@ -182,7 +187,7 @@ def test_int8_products_are_near_the_exact_ones() -> None:
 
 
 def test_nine_products_fit_whatever_the_cells_are() -> None:
-    signs = decode_codes(encode_cells(cells(13)))
+    signs = decode_codes(encode_features(cells(13)))
     assert CellProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
     flat = np.full((1, CODE_BITS), np.float32(1 + 1 / 64 - 1e-4))  # rounded up the most
     assert CellProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
@@ -192,10 +197,10 @@ def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:
     # OpenVINO's binding could wait for itself for ever when its first two inferences met.
     program = """
 import numpy as np
-from place_search.models import encode_cells
+from place_search.models import encode_features
 from place_search.search.verification import Query, rank_by_geometry
 cells = np.random.default_rng(0).normal(size=(12, 12, 112)).astype(np.float32)
-place = encode_cells(cells), (12, 12)
+place = encode_features(cells), (12, 12)
 class Same:
     similarities = [1.0] * 40
     def codes(self, row):

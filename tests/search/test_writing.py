@@ -124,3 +124,17 @@ def test_writing_needs_a_key_that_may(folder: Path, tmp_path: Path) -> None:
     for keys in (None, tmp_path / "keys"):
         with pytest.raises(ServerError, match="--writable needs a key"):
             serve(folder, ServerSettings(port=0, writable=True, keys=keys))
+
+
+def test_no_field_of_a_change_is_ignored(writing: httpx.Client, folder: Path, street: Any) -> None:
+    photo = {"photo": ("a.jpg", street.query(8))}
+    before = open_index(folder).index_id
+    for refused in (
+        writing.post("/v1/places?latitude=48&longitude=11", files=photo),
+        writing.post("/v1/places", files=photo, data={"lat": "48", "lon": "11"}),
+        writing.post("/v1/places", files=photo, data={"name": ["a", "b"]}),
+        writing.delete("/v1/places/0?keep_photo=true"),
+    ):
+        assert refused.status_code == 400, refused.text
+        assert refused.json()["type"] == "/problems/bad-parameter"
+    assert open_index(folder).index_id == before

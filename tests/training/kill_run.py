@@ -35,7 +35,7 @@ def main() -> None:
     data, validation, out, changes, *moments = sys.argv[1:]
     torch.set_num_threads(1)
     setattr(run_module, "write_model", write_plainly)  # noqa: B010 - not exported
-    recipe = preset("cpu-smoke", json.loads(changes))
+    config = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:
         def told(stage: str, done: int, total: int) -> None:
@@ -45,7 +45,7 @@ def main() -> None:
         train(
             TrainingData(Path(data), Path(validation)),
             Path(out),
-            recipe=recipe,
+            config=config,
             model=None if Path(out).exists() else "lite0-netvlad",
             resume=resume,
             save_seconds=0,

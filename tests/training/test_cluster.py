@@ -64,7 +64,7 @@ def test_the_same_cells_and_seed_give_the_same_vocabulary() -> None:
 
 
 def test_too_few_photos_say_how_many_cells_are_needed(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"3 photos gave 900 cells.*need 2496"):
+    with pytest.raises(TrainingError, match=r"3 photos gave 900 local features.*need 2496"):
         cluster(photos, tmp_path / "mine", clusters=64, backbone_weights=find_model())
     assert list(tmp_path.iterdir()) == []
 

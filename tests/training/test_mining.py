@@ -67,26 +67,26 @@ def places() -> Places:
 
 
 def expected(
-    places: Places, rows: NDArray[np.float32], recipe: TrainingConfig
+    places: Places, rows: NDArray[np.float32], config: TrainingConfig
 ) -> list[TrainingTuple]:
     found = []
     for query in places.queries.tolist():
         away = ((rows - rows[query]) ** 2).sum(axis=1)
         best = min(places.positives[query].tolist(), key=lambda row: away[row])
         others = [row for row in places.database.tolist() if row // 6 != query // 6]
-        hard = sorted(others, key=lambda row: away[row])[: recipe.negatives]
-        if away[hard[0]] < away[best] + recipe.margin:
+        hard = sorted(others, key=lambda row: away[row])[: config.negatives]
+        if away[hard[0]] < away[best] + config.margin:
             found.append(TrainingTuple((query, 0), (best, 0), tuple((row, 0) for row in hard)))
     return found
 
 
-def run(places: Places, rows: NDArray[np.float32], recipe: TrainingConfig, folder: Path) -> Any:
+def run(places: Places, rows: NDArray[np.float32], config: TrainingConfig, folder: Path) -> Any:
     inputs = Rows(rows)
     queries = [(row, 0) for row in places.queries.tolist()]
-    plan = plan_pass(places, recipe, queries, np.random.default_rng(0), {})
+    plan = plan_pass(places, config, queries, np.random.default_rng(0), {})
     model = cast(Trained, Model(rows.shape[1]))
     return (
-        mine(plan, recipe, cast(FeatureLoader, inputs), model, ProcessGroup(), folder),
+        mine(plan, config, cast(FeatureLoader, inputs), model, ProcessGroup(), folder),
         inputs,
         plan,
     )
@@ -97,16 +97,16 @@ def test_the_hardest_of_all_pairs_come_out(
 ) -> None:
     monkeypatch.setattr(mining, "SHARD_BYTES", 7 * 4 * 8)
     rows = unit_rows(60, 8)
-    recipe = TrainingConfig(negatives=4)
-    found, inputs, _ = run(places, rows, recipe, tmp_path)
-    assert found == expected(places, rows, recipe)
+    config = TrainingConfig(negatives=4)
+    found, inputs, _ = run(places, rows, config, tmp_path)
+    assert found == expected(places, rows, config)
     assert inputs.asked == 60
     assert len(list(tmp_path.glob("*.h5"))) == 9
     # What was described is not described again, unless the weights are others.
-    again, inputs, _ = run(places, rows, recipe, tmp_path)
+    again, inputs, _ = run(places, rows, config, tmp_path)
     assert (again, inputs.asked) == (found, 0)
     (tmp_path / "00003.h5").write_bytes(b"cut short")
-    again, inputs, _ = run(places, rows, recipe, tmp_path)
+    again, inputs, _ = run(places, rows, config, tmp_path)
     assert (again, inputs.asked) == (found, 7)
 
 
@@ -122,9 +122,9 @@ def test_descriptors_that_are_no_numbers(places: Places, tmp_path: Path) -> None
 
 
 def test_negatives_are_drawn_and_the_hard_ones_remembered(places: Places) -> None:
-    recipe = TrainingConfig(negative_pool=5)
+    config = TrainingConfig(negative_pool=5)
     remembered = {0: np.array([7, 8, 59])}
-    plan = plan_pass(places, recipe, [(0, 0), (6, 0)], np.random.default_rng(1), remembered)
+    plan = plan_pass(places, config, [(0, 0), (6, 0)], np.random.default_rng(1), remembered)
     assert 5 <= len(plan[0].negatives) <= 8
     assert {7, 8, 59} <= set(plan[0].negatives.tolist())
     assert len(plan[1].negatives) == 5

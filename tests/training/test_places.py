@@ -92,17 +92,17 @@ def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:
     rows = [f"{name},{number // 4}" for number, name in enumerate(names)]
     (tmp_path / "images.csv").write_text("\n".join(["image,place", *rows]), "utf-8")
     places = open_places(tmp_path)
-    recipe = TrainingConfig(batch=5, photos_a_place=3)
-    batches = place_batches(places, recipe, 0, ProcessGroup())
+    config = TrainingConfig(batch=5, photos_a_place=3)
+    batches = place_batches(places, config, 0, ProcessGroup())
     asked = [items[0][0] for batch in batches for _, items in batch]
     assert len(asked) == len(set(asked)) > 35
     for batch in batches:
         seen = [{row // 4 for row, _ in items} for _, items in batch]
         assert all(len(place) == 1 for place in seen)
         assert len(set.union(*seen)) == len(batch)
-    assert batches == place_batches(places, recipe, 0, ProcessGroup())
-    assert batches != place_batches(places, recipe, 1, ProcessGroup())
-    halves = [place_batches(places, recipe, 0, ProcessGroup(rank, 2)) for rank in (0, 1)]
+    assert batches == place_batches(places, config, 0, ProcessGroup())
+    assert batches != place_batches(places, config, 1, ProcessGroup())
+    halves = [place_batches(places, config, 0, ProcessGroup(rank, 2)) for rank in (0, 1)]
     assert [pair[at] for pair in zip(*halves, strict=True) for at in (0, 1)] == batches
 
 

@@ -53,7 +53,7 @@ def smoke(
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("models") / "smoke"
     places = TrainingData(render(24), render(40, 3, first=500))
-    return places, out, train(places, out, recipe=preset("cpu-smoke", {}), model=START)
+    return places, out, train(places, out, config=preset("cpu-smoke", {}), model=START)
 
 
 def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
@@ -122,8 +122,8 @@ def test_killed_and_resumed_batches_of_places_come_to_the_same_end(
     moments = ["Checking photos 7", "Epoch 1 2", "Epoch 2 1"]
     said = run_killed(data, tmp_path / "killed", {"epochs": 2, "batch": 4}, moments)
     assert said.count("killed") == 3
-    recipe = preset("cpu-smoke", {"epochs": 2, "batch": 4})
-    train(data, tmp_path / "whole", recipe=recipe, model=START)
+    config = preset("cpu-smoke", {"epochs": 2, "batch": 4})
+    train(data, tmp_path / "whole", config=config, model=START)
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 
@@ -134,8 +134,8 @@ def test_killed_and_resumed_mining_comes_to_the_same_end(
     moments = ["Mining 1.1 1", "Epoch 1, 1 of 3 3", "Mining 1.3 1", "Epoch 2, 2 of 3 2"]
     said = run_killed(data, tmp_path / "killed", TRIPLETS, moments)
     assert said.count("killed") == 4
-    recipe = preset("cpu-smoke", TRIPLETS)
-    train(data, tmp_path / "whole", recipe=recipe, model=START)
+    config = preset("cpu-smoke", TRIPLETS)
+    train(data, tmp_path / "whole", config=config, model=START)
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 
@@ -148,7 +148,7 @@ def test_two_processes_do_the_work_of_one(data: TrainingData, tmp_path: Path) ->
     changes = {**TRIPLETS, "epochs": 1, "queries_a_cache": 36}
     changes |= {"optimizer": "sgd", "learning_rate": 2e-4}
     one = preset("cpu-smoke", changes)
-    train(data, tmp_path / "one", recipe=one, model=START)
+    train(data, tmp_path / "one", config=one, model=START)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     changes["batch"] = 1
     arguments = [data.photos, data.validation, tmp_path / "two", json.dumps(changes)]
@@ -171,14 +171,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     out = tmp_path / "wild"
     wild = replace(SMALL, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"The loss of step 2 is nan at .*--resume and a lower"):
-        train(data, out, recipe=wild, model=START, save_seconds=0)
+        train(data, out, config=wild, model=START, save_seconds=0)
     with pytest.raises(TrainingError, match="holds a run already: go on with it by --resume"):
-        train(data, out, recipe=SMALL, model=START)
+        train(data, out, config=SMALL, model=START)
     with pytest.raises(TrainingError, match=r"other settings .*seed 1 is now 2"):
-        train(data, out, recipe=replace(SMALL, seed=2), resume=True)
+        train(data, out, config=replace(SMALL, seed=2), resume=True)
     with pytest.raises(TrainingError, match="began with other photos"):
-        train(replace(data, validation=None), out, recipe=SMALL, resume=True)
-    card = train(data, out, recipe=SMALL, resume=True)
+        train(replace(data, validation=None), out, config=SMALL, resume=True)
+    card = train(data, out, config=SMALL, resume=True)
     assert card.fitting["training"]["steps"] == 5
 
 
@@ -189,18 +189,18 @@ def test_a_photo_that_vanishes_stops_the_run(
     folder = render(12, 3)
     lost = folder / "004-1.png"
     content = lost.read_bytes()
-    recipe = replace(SMALL, train_last=-1, batch=4)
+    config = replace(SMALL, train_last=-1, batch=4)
 
     def vanish(stage: str, done: int, total: int) -> None:
         if stage.startswith("Epoch"):
             lost.unlink(missing_ok=True)
 
     data = replace(data, photos=folder, validation=None)
-    recipe = replace(recipe, validation=0.4)
+    config = replace(config, validation=0.4)
     with pytest.raises(TrainingError, match=r"004-1.png does not exist.*bring it back.*--resume"):
-        train(data, tmp_path / "m", recipe=recipe, model=START, progress=vanish)
+        train(data, tmp_path / "m", config=config, model=START, progress=vanish)
     lost.write_bytes(content)
-    card = train(data, tmp_path / "m", recipe=recipe, resume=True)
+    card = train(data, tmp_path / "m", config=config, resume=True)
     assert card.fitting["training"]["steps"] > 0
 
 
@@ -220,17 +220,17 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(torch, "save", save)
     with pytest.raises(TrainingError, match=r"full disk; free .* go on with --resume"):
-        train(data, tmp_path / "m", recipe=SMALL, model=START)
+        train(data, tmp_path / "m", config=SMALL, model=START)
     assert (run / "checkpoint.pt").read_bytes() == saved[-1]
     assert not list(run.glob("*.part"))
     table = torch.load(run / "checkpoint.pt", weights_only=True)
     table["state_dict"]["pool.centroids"] = torch.zeros(8, 112)
     real(table, run / "checkpoint.pt")
     with pytest.raises(TrainingError, match="of another network than the model"):
-        train(data, tmp_path / "m", recipe=SMALL, resume=True)
+        train(data, tmp_path / "m", config=SMALL, resume=True)
     (run / "checkpoint.pt").write_bytes(b"half")
     with pytest.raises(TrainingError, match="is damaged"):
-        train(data, tmp_path / "m", recipe=SMALL, resume=True)
+        train(data, tmp_path / "m", config=SMALL, resume=True)
 
 
 @pytest.mark.usefixtures("plainly")
@@ -239,21 +239,21 @@ def test_a_clustered_model_is_trained_in_its_place(
 ) -> None:
     out = tmp_path / "mine"
     with pytest.raises(TrainingError, match="place-search cluster PHOTOS --out"):
-        train(data, out, recipe=SMALL)
+        train(data, out, config=SMALL)
     folder = render(8, 2)
     (folder / "003-1.png").write_bytes(b"\x89PNG")
     before = cluster(folder, out, clusters=8, backbone_weights=find_model())
     data = replace(data, photos=folder)
-    card = train(data, out, recipe=SMALL)
+    card = train(data, out, config=SMALL)
     assert (card.id, card.aggregation.parameters["clusters"]) == ("mine", 8)
     assert card.fitting["training"]["photos_skipped"] == 1
     assert card.fingerprint != before.fingerprint
     assert card.fitting["cells"] == before.fitting["cells"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "mine.run"]
     with pytest.raises(ModelError, match="exists already"):
-        train(data, out, recipe=SMALL)
+        train(data, out, config=SMALL)
     with pytest.raises(TrainingError, match="a run that is finished"):
-        train(data, out, recipe=SMALL, resume=True)
+        train(data, out, config=SMALL, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -264,12 +264,12 @@ def test_a_clustered_model_is_trained_in_its_place(
         ("cpu-smoke", {"batch": 0}, "batch is 0"),
     ],
 )
-def test_recipes_that_make_no_sense(name: str, changes: dict[str, Any], said: str) -> None:
+def test_settings_that_make_no_sense(name: str, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(TrainingError, match=said):
         preset(name, changes)
 
 
 def test_more_units_than_there_are(data: TrainingData, tmp_path: Path) -> None:
-    recipe = replace(SMALL, train_last=99)
+    config = replace(SMALL, train_last=99)
     with pytest.raises(TrainingError, match="has 12 units with weights, so the last 99 cannot"):
-        train(data, tmp_path / "m", recipe=recipe, model=START)
+        train(data, tmp_path / "m", config=config, model=START)

@@ -288,8 +288,12 @@ document.addEventListener('securitypolicyviolation', (event) =>
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
+def open_page(
+    browser: Browser, server: str, start_server: Callable[..., str]
+) -> Iterator[OpenPage]:
     """Opens the page; `expected` names the failed requests that the browser may log.
+
+    Servers that `start_server` starts outlive the page.
 
     Any other console error or warning, exception, violation of the content security policy or
     request to another host fails the test.

@@ -12,22 +12,20 @@ from place_search.training.process_group import ProcessGroup
 
 
 def place_batches(
-    places: Places, recipe: TrainingConfig, epoch: int, processes: ProcessGroup
+    places: Places, config: TrainingConfig, epoch: int, processes: ProcessGroup
 ) -> list[list[tuple[int, list[Item]]]]:
     """This process's batches of an epoch: for each place of a batch its number and its items.
 
     Every query is the first photo of a place once, as far as batches can be filled with photos of
     which none are near each other.
     """
-    random = np.random.default_rng((recipe.seed, epoch))
-    groups = list(_apart(places, recipe.batch, random))
-    if processes.size > 1:
-        groups = groups[: len(groups) // processes.size * processes.size]
+    random = np.random.default_rng((config.seed, epoch))
+    groups = list(_apart(places, config.batch, random))
     drawn = [
-        [(number, _items(places, recipe, row, random)) for number, row in enumerate(group)]
+        [(number, _items(places, config, row, random)) for number, row in enumerate(group)]
         for group in groups
     ]
-    return drawn[processes.rank :: processes.size]
+    return processes.share(drawn)
 
 
 def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[list[int]]:
@@ -52,12 +50,11 @@ def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[l
 
 
 def _items(
-    places: Places, recipe: TrainingConfig, row: int, random: np.random.Generator
+    places: Places, config: TrainingConfig, row: int, random: np.random.Generator
 ) -> list[Item]:
     """The photo and some of its positives; each in another view where views are drawn."""
-    found = places.positives[row]
-    others = random.choice(found, recipe.photos_a_place - 1).tolist()
-    if not recipe.views:
+    others = random.choice(places.positives[row], config.photos_a_place - 1).tolist()
+    if not config.views:
         return [(chosen, 0) for chosen in dict.fromkeys([row, *others])]
-    views = random.permutation(recipe.views)[: recipe.photos_a_place] + 1
+    views = random.permutation(config.views)[: config.photos_a_place] + 1
     return [(chosen, int(views[at % len(views)])) for at, chosen in enumerate([row, *others])]

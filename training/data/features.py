@@ -48,19 +48,14 @@ class FeatureLoader:
     def __init__(
         self,
         places: Places,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         frozen: Frozen,
         processes: ProcessGroup,
         folder: Path,
     ) -> None:
-        self._places, self._recipe, self._frozen, self._processes = (
-            places,
-            recipe,
-            frozen,
-            processes,
-        )
-        self._folder = folder
-        self._size = recipe.width, recipe.height
+        self._places, self._config, self._frozen = places, config, frozen
+        self._processes, self._folder = processes, folder
+        self._size = config.width, config.height
         self._shards: Shards | None = None
         self._row_at = {row: at for at, row in enumerate(places.used.tolist())}
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
@@ -70,22 +65,21 @@ class FeatureLoader:
     def cache_bytes(self) -> int:
         """The size that a cache of all features would have."""
         with torch.no_grad():
-            photo = torch.zeros((1, self._recipe.height, self._recipe.width, 3), dtype=torch.uint8)
+            photo = torch.zeros((1, self._config.height, self._config.width, 3), dtype=torch.uint8)
             features = self._frozen(photo.to(self._processes.device))
-        return 2 * int(features.numel()) * len(self._row_at) * (1 + self._recipe.views)
+        return 2 * int(features.numel()) * len(self._row_at) * (1 + self._config.views)
 
     def worth_caching(self) -> bool:
         """Whether the frozen part does anything and the disk has room for what it gives."""
         if not len(self._frozen.units):
             return False
-        needed = self.cache_bytes
         self._folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self._folder).free
-        return needed <= min(MAX_CACHE_BYTES, free // 2)
+        return self.cache_bytes <= min(MAX_CACHE_BYTES, free // 2)
 
     def cache(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Compute the features of all items that are not there yet."""
-        views = 1 + self._recipe.views
+        views = 1 + self._config.views
         rows = list(self._row_at)
         shards = Shards(self._folder, self._stamp(rows), views * len(rows), SHARD_ITEMS)
 
@@ -101,28 +95,27 @@ class FeatureLoader:
     def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:
         """(n, C, h, w) float32 features of each batch, on this process's device, in their order."""
         waiting: deque[Future[Tensor]] = deque()
-
-        def oldest() -> Tensor:
-            started = time.perf_counter()
-            loaded = waiting.popleft().result()
-            self.waited += time.perf_counter() - started
-            loaded = loaded.to(self._processes.device, non_blocking=True)
-            if self._shards is not None:
-                return loaded.float()
-            with torch.no_grad():
-                features: Tensor = self._frozen(loaded)
-            return features
-
         try:
             for batch in batches:
                 waiting.append(self._pool.submit(self._load, list(batch)))
                 if len(waiting) > AHEAD:
-                    yield oldest()
+                    yield self._features(waiting.popleft())
             while waiting:
-                yield oldest()
+                yield self._features(waiting.popleft())
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _features(self, future: Future[Tensor]) -> Tensor:
+        started = time.perf_counter()
+        loaded = future.result()
+        self.waited += time.perf_counter() - started
+        loaded = loaded.to(self._processes.device, non_blocking=True)
+        if self._shards is not None:
+            return loaded.float()
+        with torch.no_grad():
+            features: Tensor = self._frozen(loaded)
+        return features
 
     def close(self) -> None:
         """End the threads and let go of the cache."""
@@ -131,15 +124,15 @@ class FeatureLoader:
             self._shards.close()
 
     def _stamp(self, rows: Sequence[int]) -> str:
-        recipe = self._recipe
-        drawn = (recipe.width, recipe.height, recipe.views, recipe.night, recipe.seed)
+        config = self._config
+        drawn = (*self._size, config.views, config.night, config.seed)
         names = [self._places.photos[row] for row in rows]
         text = f"{weights_stamp(self._frozen)} {drawn} {names}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _load(self, items: Sequence[Item]) -> Tensor:
         if self._shards is not None:
-            views = 1 + self._recipe.views
+            views = 1 + self._config.views
             numbers = np.array([views * self._row_at[row] + view for row, view in items])
             return torch.from_numpy(self._shards.take(numbers))
         return torch.from_numpy(np.stack([self._pixels(item) for item in items]))
@@ -156,9 +149,9 @@ class FeatureLoader:
             ) from error
         if view == 0:
             return cover(photo.pixels, self._size)
-        random = np.random.default_rng((self._recipe.seed, row, view))
+        random = np.random.default_rng((self._config.seed, row, view))
         return draw_view(
-            _shrink(photo.pixels, self._size), self._size, random, night=self._recipe.night
+            _shrink(photo.pixels, self._size), self._size, random, night=self._config.night
         )
 
     def _needed(self, width: int, height: int) -> tuple[int, int]:

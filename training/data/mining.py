@@ -1,13 +1,12 @@
 """Hard negatives: the photos of other places that a model finds most similar (NetVLAD, §5.2)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
@@ -48,7 +47,7 @@ class Wanted:
 
 def plan_pass(
     places: Places,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     queries: Sequence[Item],
     random: np.random.Generator,
     remembered: Mapping[int, Rows],
@@ -61,7 +60,7 @@ def plan_pass(
     for query in queries:
         row = query[0]
         others = np.setdiff1d(places.database, places.not_negatives[row], assume_unique=True)
-        many = min(recipe.negative_pool, len(others))
+        many = min(config.negative_pool, len(others))
         drawn = random.choice(others, many, replace=False) if many else others
         known = np.intersect1d(remembered.get(row, others[:0]), others)
         plan.append(Wanted(query, places.positives[row], np.union1d(drawn, known)))
@@ -70,7 +69,7 @@ def plan_pass(
 
 def mine(
     plan: Sequence[Wanted],
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     inputs: FeatureLoader,
     trained: Trained,
     processes: ProcessGroup,
@@ -83,10 +82,10 @@ def mine(
     negative violates the margin come out: the others would teach nothing. In memory are the
     descriptors of the queries, those of one shard, and one number for each pair of the plan.
     """
-    rows = np.unique(np.concatenate([np.r_[w.positives, w.negatives] for w in plan]))
-    items = [w.query for w in plan] + [(row, 0) for row in rows.tolist()]
-    dims = trained.pool.dims
-    step = max(1, SHARD_BYTES // (4 * dims))
+    candidates = [np.r_[wanted.positives, wanted.negatives] for wanted in plan]
+    rows = np.unique(np.concatenate(candidates))
+    items = [wanted.query for wanted in plan] + [(row, 0) for row in rows.tolist()]
+    step = max(1, SHARD_BYTES // (4 * trained.pool.dims))
     # Hashes of numbers are the same in every process.
     stamp = f"{weights_stamp(trained)} {hash(tuple(items))}"
     shards = Shards(folder, stamp, len(items), step)
@@ -94,33 +93,32 @@ def mine(
         lambda part: describe(inputs, trained, items[part.start : part.stop]), processes, progress
     )
     queries = shards.take(np.arange(len(plan))).astype(np.float32)
-    wanted = [np.r_[w.positives, w.negatives] for w in plan]
-    similarities = [np.zeros(len(found), dtype=np.float32) for found in wanted]
+    similarities = [np.zeros(len(known), dtype=np.float32) for known in candidates]
     for part, descriptors in shards.blocks():
         start, stop = max(part.start, len(plan)), part.stop
         if start >= stop:
             continue
         block = queries @ descriptors[start - part.start :].T
         here = rows[start - len(plan) : stop - len(plan)]
-        for query, found in enumerate(wanted):
-            inside = np.flatnonzero((found >= here[0]) & (found <= here[-1]))
-            similarities[query][inside] = block[query, np.searchsorted(here, found[inside])]
+        for query, known in enumerate(candidates):
+            inside = np.flatnonzero((known >= here[0]) & (known <= here[-1]))
+            similarities[query][inside] = block[query, np.searchsorted(here, known[inside])]
     shards.close()
-    chosen = (_choose(w, found, recipe) for w, found in zip(plan, similarities, strict=True))
-    return [found for found in chosen if found is not None]
+    chosen = (_choose(wanted, row, config) for wanted, row in zip(plan, similarities, strict=True))
+    return [tuple_ for tuple_ in chosen if tuple_ is not None]
 
 
 def _choose(
-    wanted: Wanted, similarities: NDArray[np.float32], recipe: TrainingConfig
+    wanted: Wanted, similarities: NDArray[np.float32], config: TrainingConfig
 ) -> TrainingTuple | None:
     """A query's tuple by its similarities to its positives and then its negatives."""
     count = len(wanted.positives)
     best = int(np.argmax(similarities[:count]))
     # ‖q − p‖² + m > ‖q − n‖², for descriptors of norm 1.
-    hard = similarities[count:] + recipe.margin / 2 > similarities[best]
+    hard = similarities[count:] + config.margin / 2 > similarities[best]
     if not hard.any():
         return None
-    order = np.lexsort((wanted.negatives, -similarities[count:]))[: recipe.negatives]
+    order = np.lexsort((wanted.negatives, -similarities[count:]))[: config.negatives]
     return TrainingTuple(
         wanted.query,
         (int(wanted.positives[best]), 0),
@@ -135,16 +133,12 @@ def describe(inputs: FeatureLoader, trained: Trained, items: Sequence[Item]) -> 
     Raises:
         TrainingError: they are no numbers, as after steps that were too long.
     """
-    rows = np.concatenate([part.cpu().numpy() for part in _describe(inputs, trained, items)])
+    batches = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
+    parts = [trained(features).cpu().numpy() for features in inputs.stream(batches)]
+    rows: NDArray[np.float32] = np.concatenate(parts)
     if not np.isfinite(rows).all():
         raise TrainingError(
             "The model has learnt weights whose descriptors are no numbers any more; go on from "
             "the last checkpoint with --resume and a lower --learning-rate."
         )
     return rows
-
-
-def _describe(inputs: FeatureLoader, trained: Trained, items: Sequence[Item]) -> Iterator[Tensor]:
-    batches = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
-    for features in inputs.stream(batches):
-        yield trained(features)

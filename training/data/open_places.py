@@ -14,9 +14,11 @@ from place_search.evaluation import (
     read_split_truth,
     read_truth_csv,
 )
+from place_search.evaluation.truth.ground_truth import Rows
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
-from place_search.indexer import is_split, open_source
+from place_search.indexer import open_source
+from place_search.indexer.sources.split import is_split
 from place_search.training.data.label_lists import columns_of, read_labels
 from place_search.training.data.places import NONE, Places, make_places
 from place_search.training.errors import TrainingError
@@ -101,24 +103,25 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     metres, asked = truth.database_metres, truth.query_metres
     if metres is None or asked is None:
         raise TrainingError(f"{truth.name} has no positions; give another list.")
-    rows, photos = _rows_of(truth)
+    photos, positives = _photos_and_positives(truth)
     everything = np.concatenate([metres, asked[truth.self_index < 0]])
-    positives = [NONE] * len(photos)
-    for row, found in zip(rows.tolist(), truth.positives, strict=True):
-        positives[row] = found
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
     return make_places(truth.root, photos, database, positives, not_negatives, order, "positions")
 
 
-def _rows_of(truth: GroundTruth) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The row of each query, and all photos: the database, then queries that are not in it."""
-    count = len(truth.database)
-    outside = truth.self_index < 0
-    rows = np.where(outside, count + np.cumsum(outside) - 1, truth.self_index)
-    others = [truth.queries[query] for query in np.flatnonzero(outside).tolist()]
-    return rows.astype(np.int64), (*truth.database, *others)
+def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
+    """All photos, the database and then queries that are not in it, and the positives of each."""
+    photos = list(truth.database)
+    positives: list[Rows] = [NONE] * len(photos)
+    for query, row, rows in zip(truth.queries, truth.self_index, truth.positives, strict=True):
+        if row >= 0:
+            positives[row] = rows
+        else:
+            photos.append(query)
+            positives.append(rows)
+    return photos, positives
 
 
 def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,12 +134,10 @@ def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _from_truth(truth: GroundTruth) -> Places:
     """What a truth file lists; near a query are also queries that share a positive, and theirs."""
-    rows, photos = _rows_of(truth)
-    positives = [NONE] * len(photos)
+    photos, positives = _photos_and_positives(truth)
     near: defaultdict[int, set[int]] = defaultdict(set)
-    for row, found in zip(rows.tolist(), truth.positives, strict=True):
-        positives[row] = found
-        for other in found.tolist():
+    for row, others in enumerate(positives):
+        for other in others.tolist():
             near[row].add(other)
             near[other].add(row)
     around = []
@@ -153,10 +154,10 @@ def _from_truth(truth: GroundTruth) -> Places:
 
 def _from_photos(data: Path) -> Places:
     """Photos of which nothing is known: each is a place of its own."""
-    found = open_source(data)
-    rows = np.arange(len(found.photos))
+    source = open_source(data)
+    rows = np.arange(len(source.photos))
     own = [rows[row : row + 1] for row in rows.tolist()]
-    photos = [photo.path.relative_to(found.root).as_posix() for photo in found.photos]
+    photos = [photo.path.relative_to(source.root).as_posix() for photo in source.photos]
     # Scattered, so that those held out are of all kinds.
     order = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
-    return make_places(found.root, photos, rows, own, own, order, "photos")
+    return make_places(source.root, photos, rows, own, own, order, "photos")

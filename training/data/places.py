@@ -59,7 +59,7 @@ def make_places(
     kind: str,
 ) -> Places:
     """Places whose queries are all photos that have a positive."""
-    asking = [row for row, found in enumerate(positives) if len(found)]
+    asking = [row for row, rows in enumerate(positives) if len(rows)]
     return Places(
         root=root,
         photos=tuple(photos),
@@ -117,7 +117,7 @@ def hold_out(places: Places, share: float) -> tuple[Places, Places]:
 def keep(places: Places, kept: NDArray[np.bool_]) -> Places:
     """Only some photos, (N,) bool; the others keep their rows but are in no list any more."""
     positives = tuple(
-        found[kept[found]] if kept[row] else NONE for row, found in enumerate(places.positives)
+        rows[kept[rows]] if kept[row] else NONE for row, rows in enumerate(places.positives)
     )
     asking = [row for row in places.queries.tolist() if len(positives[row])]
     return replace(

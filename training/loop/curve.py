@@ -1,7 +1,6 @@
-"""What a run tells as it goes: a CSV, a picture of it, and TensorBoard's events."""
+"""What a run reports as it goes: a CSV, a picture of it, and TensorBoard's events."""
 
 import csv
-import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from place_search.core.files import replacing, write_whole
+from place_search.core.tables import table_text
 
 COLUMNS = ("step", "epoch", "loss", "learning_rate", "recall@1", "recall@5", "recall@10")
 
@@ -35,17 +35,14 @@ class Curve:
         self._rows.append([str(step), str(epoch), f"{loss:.9g}", f"{rate:.6g}", "", "", ""])
 
     def add_recall(self, step: int, epoch: int, recall: Mapping[int, float]) -> None:
-        """What a validation found; one that was found before is replaced."""
-        shares = [f"{share:.2f}" for share in recall.values()]
-        row = [str(step), str(epoch), "", "", *shares]
+        """What a validation measured; a row that is there already is not written twice."""
+        row = [str(step), str(epoch), "", "", *(f"{share:.2f}" for share in recall.values())]
         if row not in self._rows:
             self._rows.append(row)
 
     def save(self) -> None:
         """Write the CSV."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
-        write_whole(self._path, text.getvalue().encode())
+        write_whole(self._path, table_text([COLUMNS, *self._rows]).encode())
 
     def draw(self) -> None:
         """Write `curve.png`, where matplotlib is installed."""

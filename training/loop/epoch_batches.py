@@ -37,12 +37,12 @@ class PlacePasses:
 
     count = 1
 
-    def __init__(self, places: Places, recipe: TrainingConfig, processes: ProcessGroup) -> None:
-        self._places, self._recipe, self._processes = places, recipe, processes
+    def __init__(self, places: Places, config: TrainingConfig, processes: ProcessGroup) -> None:
+        self._places, self._config, self._processes = places, config, processes
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches."""
-        drawn = place_batches(self._places, self._recipe, epoch, self._processes)
+        drawn = place_batches(self._places, self._config, epoch, self._processes)
         return [
             [
                 Part(
@@ -64,7 +64,7 @@ class TuplePasses:
     def __init__(
         self,
         places: Places,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         processes: ProcessGroup,
         inputs: FeatureLoader,
         trained: Trained,
@@ -72,19 +72,16 @@ class TuplePasses:
         progress: Progress,
         save: Callable[[], None],
     ) -> None:
-        self._places, self._recipe, self._processes = places, recipe, processes
+        self._places, self._config, self._processes = places, config, processes
         self._inputs, self._trained = inputs, trained
         self._folder, self._progress, self._save = folder, progress, save
         self._remembered: dict[int, Rows] = {}
-        self.count = math.ceil(len(places.queries) / recipe.queries_a_cache)
+        self.count = math.ceil(len(places.queries) / config.queries_a_cache)
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches, one part a tuple."""
-        tuples, processes, size = self._tuples(epoch, part), self._processes, self._recipe.batch
-        tuples = tuples[: len(tuples) // processes.size * processes.size][
-            processes.rank :: processes.size
-        ]
-        parts = [Part(found.items) for found in tuples]
+        parts = [Part(one.items) for one in self._processes.share(self._tuples(epoch, part))]
+        size = self._config.batch
         return [parts[start : start + size] for start in range(0, len(parts), size)]
 
     def _tuples(self, epoch: int, part: int) -> list[TrainingTuple]:
@@ -98,15 +95,15 @@ class TuplePasses:
             if known["pass"] == [epoch, part]:
                 return [_tuple(items) for items in known["tuples"]]
         tuples = self._mine(epoch, part)
-        for found in tuples:
-            self._remembered[found.query[0]] = np.array([row for row, _ in found.negatives])
+        for one in tuples:
+            self._remembered[one.query[0]] = np.array([row for row, _ in one.negatives])
         self._processes.wait()
         if self._processes.is_main:
             # The tuples of the pass before are needed until a checkpoint is past them.
             self._save()
             table = {
                 "pass": [epoch, part],
-                "tuples": [found.items for found in tuples],
+                "tuples": [one.items for one in tuples],
                 "remembered": {row: rows.tolist() for row, rows in self._remembered.items()},
             }
             write_whole(path, json.dumps(table).encode())
@@ -114,17 +111,17 @@ class TuplePasses:
         return tuples
 
     def _mine(self, epoch: int, part: int) -> list[TrainingTuple]:
-        recipe = self._recipe
-        order = np.random.default_rng((recipe.seed, epoch)).permutation(self._places.queries)
-        start = part * recipe.queries_a_cache
-        rows = order[start : start + recipe.queries_a_cache].tolist()
+        config = self._config
+        order = np.random.default_rng((config.seed, epoch)).permutation(self._places.queries)
+        start = part * config.queries_a_cache
+        rows = order[start : start + config.queries_a_cache].tolist()
         # Where views are drawn, a query is compared as another one in each epoch.
-        views = recipe.views
+        views = config.views
         queries = [(row, 1 + (row + epoch) % views if views else 0) for row in rows]
-        random = np.random.default_rng((recipe.seed, epoch, part))
+        random = np.random.default_rng((config.seed, epoch, part))
         return mine(
-            plan_pass(self._places, recipe, queries, random, self._remembered),
-            recipe,
+            plan_pass(self._places, config, queries, random, self._remembered),
+            config,
             self._inputs,
             self._trained,
             self._processes,

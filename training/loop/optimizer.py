@@ -18,40 +18,40 @@ WARM_UP = 30
 class Optimizer:
     """An optimiser over the trained part; the NetVLAD layer has a rate of its own."""
 
-    def __init__(self, trained: Trained, recipe: TrainingConfig, device: torch.device) -> None:
-        self._recipe = recipe
+    def __init__(self, trained: Trained, config: TrainingConfig, device: torch.device) -> None:
+        self._config = config
         self._kind = {
             "auto": _best_kind(device),
             "float32": None,
             "bfloat16": torch.bfloat16,
             "float16": torch.float16,
-        }[recipe.precision]
+        }[config.precision]
         self._device = device
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._kind == torch.float16)
         groups: list[dict[str, Any]] = [
             {"params": list(part.parameters()), "share": share}
             for part, share in (
                 (trained.units, 1.0),
-                (trained.pool.assignment, recipe.assignment_rate),
+                (trained.pool.assignment, config.assignment_rate),
             )
         ]
-        groups.append({"params": [trained.pool.centroids], "share": recipe.centroid_rate})
+        groups.append({"params": [trained.pool.centroids], "share": config.centroid_rate})
         groups = [group for group in groups if group["params"]]
-        rate, decay = recipe.learning_rate, recipe.weight_decay
+        rate, decay = config.learning_rate, config.weight_decay
         self._torch: torch.optim.Optimizer
-        if recipe.optimizer == "sgd":
+        if config.optimizer == "sgd":
             self._torch = torch.optim.SGD(
-                groups, lr=rate, momentum=recipe.momentum, weight_decay=decay
+                groups, lr=rate, momentum=config.momentum, weight_decay=decay
             )
         else:
             self._torch = torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
 
     def rate(self, epoch: float, step: int) -> float:
         """The learning rate at a time, in epochs with fractions and in steps, both from 0."""
-        recipe = self._recipe
-        if recipe.halve_every:
-            return recipe.learning_rate * 0.5 ** (int(epoch) // recipe.halve_every)
-        rate = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1, epoch / recipe.epochs)))
+        config = self._config
+        if config.halve_every:
+            return config.learning_rate * 0.5 ** (int(epoch) // config.halve_every)
+        rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1, epoch / config.epochs)))
         return rate * min(1.0, (step + 1) / WARM_UP)
 
     def begin(self, rate: float) -> None:

@@ -56,7 +56,7 @@ def folder_of(out: Path) -> Path:
 def begin_run(
     out: Path,
     start: Path,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     data: str,
     skipped: Sequence[Sequence[int]],
     processes: ProcessGroup,
@@ -64,7 +64,7 @@ def begin_run(
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)
     about = {
-        "recipe": asdict(recipe),
+        "recipe": asdict(config),
         "data": data,
         "model": read_card(start).id,
         "skipped": list(skipped),
@@ -93,7 +93,7 @@ def require_no_run(out: Path) -> None:
         )
 
 
-def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
+def find_run(out: Path, config: TrainingConfig, data: str) -> RunFolder | None:
     """The run to resume; None where it was killed before there was anything to resume.
 
     Raises:
@@ -111,7 +111,7 @@ def find_run(out: Path, recipe: TrainingConfig, data: str) -> RunFolder | None:
         raise TrainingError(
             f"{path / ABOUT} is damaged ({error}); delete that folder and start anew."
         ) from error
-    changed = differences(began, recipe)
+    changed = differences(began, config)
     if changed:
         raise TrainingError(
             f"{path} began with other settings ({', '.join(changed)}); resume it with those it "

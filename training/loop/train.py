@@ -10,6 +10,7 @@ from shutil import rmtree
 import numpy as np
 import torch
 
+from place_search.core.memory import keep_large_blocks
 from place_search.core.progress import Progress, silent
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
@@ -21,7 +22,6 @@ from place_search.training.config import TrainingConfig
 from place_search.training.data.open_places import TrainingData, open_places
 from place_search.training.data.places import Places, hold_out, keep, require_places, with_views
 from place_search.training.errors import TrainingError
-from place_search.training.loop.memory import keep_large_blocks
 from place_search.training.loop.run_folder import (
     begin_run,
     data_stamp,
@@ -33,7 +33,7 @@ from place_search.training.loop.run_folder import (
 from place_search.training.loop.trained_card import trained_card
 from place_search.training.loop.trainer import Trainer
 from place_search.training.process_group import ProcessGroup, join_processes
-from place_search.training.vocabulary import sample_cells
+from place_search.training.vocabulary import sample_local_features
 
 SAVE_SECONDS = 60.0
 VIEWS_ALONE = 8
@@ -45,7 +45,7 @@ def train(
     data: TrainingData,
     out: Path,
     *,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     model: str | Path | None = None,
     resume: bool = False,
     about: str = "",
@@ -67,68 +67,58 @@ def train(
     """
     keep_large_blocks()
     processes = join_processes()
-    report = progress if progress is not None and processes.is_main else silent
-    torch.manual_seed(recipe.seed)
+    progress = progress if progress is not None and processes.is_main else silent
+    torch.manual_seed(config.seed)
     with _deterministic(processes):
-        return _train(data, out, recipe, model, resume, about, save_seconds, report, processes)
-
-
-def _train(
-    data: TrainingData,
-    out: Path,
-    recipe: TrainingConfig,
-    model: str | Path | None,
-    resume: bool,
-    about: str,
-    save_seconds: float,
-    progress: Progress,
-    processes: ProcessGroup,
-) -> ModelCard:
-    places = open_places(
-        data.photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules
-    )
-    if places.alone and not recipe.views:
-        recipe = replace(recipe, views=VIEWS_ALONE)
-    if recipe.views:
-        places = with_views(places)
-    require_places(places, str(data.photos))
-    given = _validation(data, recipe)
-    stamp = data_stamp(places, given)
-    run = find_run(out, recipe, stamp) if resume else None
-    if run is None:
-        if not resume:
-            require_no_run(out)
-        start = _start(out, model)
-        skipped = [[] if part is None else _unreadable(part, progress) for part in (places, given)]
-        run = begin_run(out, start, recipe, stamp, skipped, processes)
-    places = _without(places, run.skipped[0])
-    if given is None:
-        places, validation = hold_out(places, recipe.validation)
-        require_places(places, f"{data.photos}, less those held out,")
-        require_places(validation, f"{data.photos} that are held out")
-    else:
-        validation = _without(given, run.skipped[1])
-    card = read_card(run.start)
-    network = load_network(run.start, card)
-    network.whitening = None  # it was fitted to other descriptors
-    trainer = Trainer(run, network, recipe, places, validation, processes, progress, save_seconds)
-    trainer.go()
-    trainer.load_best()
-    network = network.cpu().eval()
-    if recipe.train_last:
-        _set_mean(network, card, places)
-    written = trained_card(
-        card, out, recipe, data, about, run, places, trainer, netvlad_of(network)
-    )
-    if processes.is_main:
-        new = folder_of(out) / "model"
-        rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
-        written = write_model(network, written, new)
-        replace_model(new, out)
-        run.close()
-    processes.wait()
-    processes.leave()
-    return written
+        places = open_places(
+            data.photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules
+        )
+        if places.alone and not config.views:
+            config = replace(config, views=VIEWS_ALONE)
+        if config.views:
+            places = with_views(places)
+        require_places(places, str(data.photos))
+        given = _validation(data, config)
+        stamp = data_stamp(places, given)
+        run = find_run(out, config, stamp) if resume else None
+        if run is None:
+            if not resume:
+                require_no_run(out)
+            start = _start(out, model)
+            skipped = [
+                [] if part is None else _unreadable(part, progress) for part in (places, given)
+            ]
+            run = begin_run(out, start, config, stamp, skipped, processes)
+        places = _without(places, run.skipped[0])
+        if given is None:
+            places, validation = hold_out(places, config.validation)
+            require_places(places, f"{data.photos}, less those held out,")
+            require_places(validation, f"{data.photos} that are held out")
+        else:
+            validation = _without(given, run.skipped[1])
+        card = read_card(run.start)
+        network = load_network(run.start, card)
+        network.whitening = None  # it was fitted to other descriptors
+        trainer = Trainer(
+            run, network, config, places, validation, processes, progress, save_seconds
+        )
+        trainer.go()
+        trainer.load_best()
+        network = network.cpu().eval()
+        if config.train_last:
+            _set_mean(network, card, places)
+        written = trained_card(
+            card, out, config, data, about, run, places, trainer, netvlad_of(network)
+        )
+        if processes.is_main:
+            new = folder_of(out) / "model"
+            rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
+            written = write_model(network, written, new)
+            replace_model(new, out)
+            run.close()
+        processes.wait()
+        processes.leave()
+        return written
 
 
 @contextmanager
@@ -142,20 +132,20 @@ def _deterministic(processes: ProcessGroup) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def _validation(data: TrainingData, recipe: TrainingConfig) -> Places | None:
+def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
     if data.validation is None:
         return None
     rules = replace(data.rules, positive_m=data.rules.negative_m)  # right is what eval calls right
-    found = open_places(data.validation, root=data.root, queries_dir=data.queries_dir, rules=rules)
-    if found.alone:
-        if not recipe.views:
+    places = open_places(data.validation, root=data.root, queries_dir=data.queries_dir, rules=rules)
+    if places.alone:
+        if not config.views:
             raise TrainingError(
                 f"Nothing is known of the photos of {data.validation} but themselves, so they can "
                 "only be validated on with --views 8 or so."
             )
-        found = with_views(found)
-    require_places(found, str(data.validation))
-    return found
+        places = with_views(places)
+    require_places(places, str(data.validation))
+    return places
 
 
 def _start(out: Path, model: str | Path | None) -> Path:
@@ -175,22 +165,23 @@ def _start(out: Path, model: str | Path | None) -> Path:
 
 def _unreadable(places: Places, progress: Progress) -> list[int]:
     """Rows of photos that cannot be read, each decoded once."""
-
-    def reads(row: int) -> bool:
-        try:
-            decode_photo(places.path(row), needed=lambda width, height: (64, 64))
-        except PhotoError:
-            return False
-        return True
-
     rows = places.used.tolist()
     lost = []
     with ThreadPoolExecutor(2) as pool:
-        for done, (row, fine) in enumerate(zip(rows, pool.map(reads, rows), strict=True), 1):
+        readable = pool.map(_is_readable, map(places.path, rows))
+        for done, (row, fine) in enumerate(zip(rows, readable, strict=True), 1):
             if not fine:
                 lost.append(row)
             progress("Checking photos", done, len(rows))
     return lost
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        decode_photo(path, needed=lambda width, height: (64, 64))
+    except PhotoError:
+        return False
+    return True
 
 
 def _without(places: Places, skipped: Sequence[int]) -> Places:
@@ -200,10 +191,10 @@ def _without(places: Places, skipped: Sequence[int]) -> Places:
 
 
 def _set_mean(network: Network, card: ModelCard, places: Places) -> None:
-    """Centre the cells of the trained network on those of the photos it was trained on."""
+    """Centre the local features of the trained network on the mean of its training photos."""
     rows = places.database
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEAN_PHOTOS)).astype(np.int64)]
     photos = [places.path(row) for row in rows.tolist()]
-    samples = sample_cells(network, photos, card.preprocessing, skipped=lambda path, error: None)
-    mean = np.mean([cells.mean(axis=0) for cells in samples], axis=0)
+    samples = sample_local_features(network, photos, card.preprocessing)
+    mean = np.mean([local.mean(axis=0) for local in samples], axis=0)
     network.cell_mean.copy_(torch.from_numpy(mean))

@@ -2,10 +2,10 @@
 
 import subprocess
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from place_search.core.version import program_version
 from place_search.models import ModelCard, Recall
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.training.config import TrainingConfig
@@ -18,7 +18,7 @@ from place_search.training.loop.trainer import Trainer
 def trained_card(
     card: ModelCard,
     out: Path,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     data: TrainingData,
     about: str,
     run: RunFolder,
@@ -45,7 +45,7 @@ def trained_card(
         "revision": _revision(),
         "recall_before": {n: round(share, 1) for n, share in at.first.items()},
         "recall_after": {n: round(share, 1) for n, share in at.best.items()},
-        "settings": asdict(recipe),
+        "settings": asdict(config),
     }
     held = "held-out photos" if data.validation is None else data.validation.stem
     return replace(
@@ -61,7 +61,7 @@ def trained_card(
                 "measured",
                 training["recall_after"],
                 f"before training {training['recall_before']['1']}, at "
-                f"{recipe.width} × {recipe.height}",
+                f"{config.width} × {config.height}",
             ),
         ),
         fitting={**card.fitting, "training": training},
@@ -73,11 +73,7 @@ def _revision() -> str:
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        return found.stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        pass
-    try:
-        return version("place-search")
-    except PackageNotFoundError:
-        return "unknown"
+        return program_version()

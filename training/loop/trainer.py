@@ -43,31 +43,31 @@ class Trainer:
         self,
         run: RunFolder,
         network: Network,
-        recipe: TrainingConfig,
+        config: TrainingConfig,
         places: Places,
         validation: Places,
         processes: ProcessGroup,
         progress: Progress,
         save_seconds: float,
     ) -> None:
-        self._run, self._recipe, self._processes, self._progress = run, recipe, processes, progress
+        self._run, self._config, self._processes, self._progress = run, config, processes, progress
         self._validation = validation
         self._save_seconds, self._saved = save_seconds, time.monotonic()
         self._network = network.to(processes.device)
-        frozen, self._trained = split_network(network, recipe.train_last)
+        frozen, self._trained = split_network(network, config.train_last)
         features = run.path / "features"
-        self._inputs = FeatureLoader(places, recipe, frozen, processes, features / "train")
-        self._checks = FeatureLoader(validation, recipe, frozen, processes, features / "held-out")
+        self._inputs = FeatureLoader(places, config, frozen, processes, features / "train")
+        self._checks = FeatureLoader(validation, config, frozen, processes, features / "held-out")
         self._passes = (
-            PlacePasses(places, recipe, processes)
-            if recipe.loss == "multi-similarity"
+            PlacePasses(places, config, processes)
+            if config.loss == "multi-similarity"
             else TuplePasses(
-                *(places, recipe, processes, self._inputs, self._trained),
+                *(places, config, processes, self._inputs, self._trained),
                 *(run.path, progress, self._save),
             )
         )
         self._module = processes.wrap(self._trained)
-        self._optimizer = Optimizer(self._trained, recipe, processes.device)
+        self._optimizer = Optimizer(self._trained, config, processes.device)
         self.state = RunState()
         if (run.path / CHECKPOINT).is_file():
             self._restore()
@@ -85,7 +85,7 @@ class Trainer:
         try:
             with plain_errors(self._run.path):
                 if at.cached is None:
-                    at.cached = self._worth_caching()
+                    at.cached = self._inputs.worth_caching() and self._checks.worth_caching()
                 if at.cached:
                     self._inputs.cache(lambda *done: self._progress("Describing photos", *done))
                     self._checks.cache(lambda *done: self._progress("Describing held-out", *done))
@@ -109,10 +109,6 @@ class Trainer:
         path = self._run.path / BEST
         load_weights(self._network, load_table(path)["state_dict"], path)
 
-    def _worth_caching(self) -> bool:
-        """Whether what the frozen part gives should be kept on disk."""
-        return self._inputs.worth_caching() and self._checks.worth_caching()
-
     def _epoch(self) -> None:
         at, passes = self.state, self._passes
         while at.part < passes.count:
@@ -130,7 +126,7 @@ class Trainer:
     def _pass(self) -> None:
         at, count = self.state, self._passes.count
         batches = self._passes.batches(at.epoch, at.part)
-        if not batches and self._recipe.loss == "multi-similarity":
+        if not batches and self._config.loss == "multi-similarity":
             raise TrainingError(
                 "No two photos are of places apart, so there is no batch to train on; give photos "
                 "of more places, or a smaller --window or --negative-m."
@@ -176,21 +172,21 @@ class Trainer:
     def _loss(self, descriptors: Tensor, part: Part) -> Tensor:
         if part.places is None:
             query, positive, negatives = descriptors[:1], descriptors[1:2], descriptors[2:]
-            return triplet_ranking(query, positive[None], negatives[None], self._recipe.margin)
+            return triplet_ranking(query, positive[None], negatives[None], self._config.margin)
         places = torch.tensor(part.places, device=descriptors.device)
-        return multi_similarity(descriptors, places, base=self._recipe.base)
+        return multi_similarity(descriptors, places, base=self._config.base)
 
     def _validate(self) -> dict[str, float]:
         at = self.state
-        found = validate(self._validation, self._recipe.views, self._checks, self._trained)
-        self._curve.add_recall(at.step, at.epoch, found)
+        recall = validate(self._validation, self._config.views, self._checks, self._trained)
+        self._curve.add_recall(at.step, at.epoch, recall)
         if self._board is not None:
-            self._board.add(at.step, {f"recall@{n}": share for n, share in found.items()})
-        return {str(n): share for n, share in found.items()}
+            self._board.add(at.step, {f"recall@{n}": share for n, share in recall.items()})
+        return {str(n): share for n, share in recall.items()}
 
     def _check_end(self) -> None:
-        at, recipe = self.state, self._recipe
-        at.finished = at.epoch >= recipe.epochs or at.since >= recipe.patience
+        at, config = self.state, self._config
+        at.finished = at.epoch >= config.epochs or at.since >= config.patience
 
     def _save_best(self) -> None:
         if self._processes.is_main:

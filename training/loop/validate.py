@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from place_search.evaluation import rank, recall_at
+from place_search.evaluation import RECALL_KS, rank, recall_at
 from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import describe
 from place_search.training.data.places import Places
 from place_search.training.split_network import Trained
 
-AT = (1, 5, 10)
 CHUNK = 256
 
 
@@ -27,19 +26,15 @@ def validate(
 ) -> Mapping[int, float]:
     """Recall@1, 5 and 10 in per cent of the queries of `places` among its database."""
     queries = validation_queries(places, views)
-    asked = describe(inputs, trained, queries)
-    row_at = {row: at for at, row in enumerate(places.database.tolist())}
-    own = [-1 if view else row_at.get(row, -1) for row, view in queries]
-    blocks = (places.database[at : at + CHUNK] for at in range(0, len(places.database), CHUNK))
-    database = (
-        (rows, describe(inputs, trained, [(row, 0) for row in rows.tolist()])) for rows in blocks
-    )
+    descriptors = describe(inputs, trained, queries)
+    database = [(row, 0) for row in places.database.tolist()]
+    number_of = {row: number for number, (row, _) in enumerate(database)}
     numbered = (
-        (np.array([row_at[row] for row in rows.tolist()]), descriptors)
-        for rows, descriptors in database
+        (np.arange(start, min(start + CHUNK, len(database))), describe(inputs, trained, chunk))
+        for start in range(0, len(database), CHUNK)
+        if (chunk := database[start : start + CHUNK])
     )
-    ranked = rank(asked, numbered, max(AT), self_index=np.array(own))
-    right = [
-        np.array([row_at[found] for found in places.positives[row].tolist()]) for row, _ in queries
-    ]
-    return recall_at([found.rows for found in ranked], right, AT)
+    own = [-1 if view else number_of.get(row, -1) for row, view in queries]
+    ranked = rank(descriptors, numbered, max(RECALL_KS), self_index=np.array(own))
+    right = [np.array([number_of[at] for at in places.positives[row]]) for row, _ in queries]
+    return recall_at([one.rows for one in ranked], right, RECALL_KS)

@@ -28,10 +28,10 @@ def read(data: Path, root: Path | None = None) -> Source:
     photos = PhotoList(root)
     missing: list[str] = []
     for name, (east, north) in zip(split.database, split.database_utm.tolist(), strict=True):
-        found = files.find(name)
-        if found is None:
+        path = files.find(name)
+        if path is None:
             missing.append(name)
-        photos.append(found or name, name=name, utm=Utm(east, north, split.zone))
+        photos.append(path or name, name=name, utm=Utm(east, north, split.zone))
     if missing:
         raise SourceError(
             f"{len(missing)} of the {len(photos)} database photos of {data} are not under {root}, "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.split import Split, read_name
 
@@ -24,7 +25,8 @@ def read(file: Path) -> Split:
     if not file.is_file():
         raise SourceError(f"{file} does not exist; check the path.")
     try:
-        variables = loadmat(file, variable_names=["dbStruct"])
+        with open_regular(file) as stream:
+            variables = loadmat(stream, variable_names=["dbStruct"])
     except NotImplementedError:
         raise SourceError(
             f"{file} is a MATLAB 7.3 file; save it in MATLAB with the option '-v7'."
@@ -33,13 +35,13 @@ def read(file: Path) -> Split:
         raise SourceError(
             f"{file} is not a MATLAB file that can be read ({error}); get it again."
         ) from error
-    found = variables.get("dbStruct")
-    if not isinstance(found, np.ndarray) or not found.dtype.names or not found.size:
+    struct = variables.get("dbStruct")
+    if not isinstance(struct, np.ndarray) or not struct.dtype.names or not struct.size:
         raise SourceError(
             f"{file} holds no struct dbStruct; give a split such as pitts30k_test.mat."
         )
-    record = found.ravel()[0]
-    fields: dict[str, Any] = {name: record[name] for name in found.dtype.names}
+    record = struct.ravel()[0]
+    fields: dict[str, Any] = {name: record[name] for name in struct.dtype.names}
     missing = [name for name in _FIELDS if name not in fields]
     if missing:
         raise SourceError(f"{file} has a dbStruct without the field {missing[0]}; get it again.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.files import open_regular
 from place_search.core.tables import read_lines
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.split import Split, read_name
@@ -25,22 +26,22 @@ def read(file: Path) -> Split:
         SourceError: not such a file, or no list of names.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            found: dict[str, Any] = {key: arrays[key] for key in arrays.files}
+        with open_regular(file) as stream, np.load(stream, allow_pickle=False) as arrays:
+            table: dict[str, Any] = {key: arrays[key] for key in arrays.files}
     except FileNotFoundError:
         raise SourceError(f"{file} does not exist; check the path.") from None
     except Exception as error:  # zip files can be broken in many ways
         raise SourceError(f"{file} is not an .npz file of plain arrays ({error}).") from error
-    missing = [key for key in ("utmQ", "utmDb", "posDistThr") if key not in found]
+    missing = [key for key in ("utmQ", "utmDb", "posDistThr") if key not in table]
     if missing:
         raise SourceError(f"{file} lacks the array {missing[0]}; it is no split.")
     return Split(
         file=file,
-        database=_names(file, found.get("dbImageFns"), "index"),
-        database_utm=np.asarray(found["utmDb"], dtype=np.float64),
-        queries=_names(file, found.get("qImageFns"), "query"),
-        queries_utm=np.asarray(found["utmQ"], dtype=np.float64),
-        radius_m=float(np.asarray(found["posDistThr"]).ravel()[0]),
+        database=_names(file, table.get("dbImageFns"), "index"),
+        database_utm=np.asarray(table["utmDb"], dtype=np.float64),
+        queries=_names(file, table.get("qImageFns"), "query"),
+        queries_utm=np.asarray(table["utmQ"], dtype=np.float64),
+        radius_m=float(np.asarray(table["posDistThr"]).ravel()[0]),
     )
 
 

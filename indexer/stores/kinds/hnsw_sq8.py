@@ -3,23 +3,15 @@
 from typing import Any
 
 from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilder
-from place_search.indexer.stores.faiss_store import FaissStore, faiss
+from place_search.indexer.stores.faiss_store import faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
 from place_search.indexer.stores.vectors import Rows
 
 
-class HnswStore(FaissStore):
+class HnswSq8(FaissBuilder):
     """A graph of descriptors."""
 
-    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
-
-
-class HnswBuilder(FaissBuilder):
-    """Makes graphs."""
-
-    store = HnswStore
     removes = False
 
     def empty(self, card: StoreCard, rows: Rows) -> Any:
@@ -28,5 +20,9 @@ class HnswBuilder(FaissBuilder):
         codes.train(rows.take(spread(rows, TRAINING_ROWS)))
         return faiss.IndexIDMap2(codes)
 
+    def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        """As many nodes are kept in sight as there are candidates."""
+        return faiss.SearchParametersHNSW(efSearch=candidates, **options)
 
-BUILDER = HnswBuilder()
+
+BUILDER = HnswSq8()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from place_search.indexer.stores.faiss_builder import FaissBuilder
-from place_search.indexer.stores.faiss_store import QUERY_BITS, FaissStore, faiss
+from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
 from place_search.indexer.stores.vectors import Rows
@@ -14,17 +14,8 @@ ROUNDS = 10
 """Rounds of k-means."""
 
 
-class IvfRabitqStore(FaissStore):
+class IvfRabitq(FaissBuilder):
     """Lists of codes."""
-
-    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
-
-
-class IvfRabitqBuilder(FaissBuilder):
-    """Makes stores of lists of codes."""
-
-    store = IvfRabitqStore
 
     def empty(self, card: StoreCard, rows: Rows) -> Any:
         """Lists around centres that are fitted to some rows; they keep ids of their own."""
@@ -35,5 +26,9 @@ class IvfRabitqBuilder(FaissBuilder):
         codes.train(rows.take(spread(rows, ROWS_A_LIST * card.lists)))
         return codes
 
+    def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        """The nearest `probes` lists are scanned."""
+        return faiss.IVFRaBitQSearchParameters(nprobe=probes, qb=QUERY_BITS, **options)
 
-BUILDER = IvfRabitqBuilder()
+
+BUILDER = IvfRabitq()

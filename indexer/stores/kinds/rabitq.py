@@ -3,23 +3,14 @@
 from typing import Any
 
 from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilder, mean_row
-from place_search.indexer.stores.faiss_store import QUERY_BITS, FaissStore, faiss
+from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
 from place_search.indexer.stores.vectors import Rows
 
 
-class RabitqStore(FaissStore):
+class Rabitq(FaissBuilder):
     """Codes side by side."""
-
-    def _parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        return faiss.RaBitQSearchParameters(qb=QUERY_BITS, **options)
-
-
-class RabitqBuilder(FaissBuilder):
-    """Makes stores of one-bit codes."""
-
-    store = RabitqStore
 
     def empty(self, card: StoreCard, rows: Rows) -> Any:
         """Codes relative to the mean of some rows."""
@@ -27,5 +18,9 @@ class RabitqBuilder(FaissBuilder):
         codes.train(mean_row(rows, spread(rows, TRAINING_ROWS)))
         return faiss.IndexIDMap2(codes)
 
+    def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
+        """All codes are scanned."""
+        return faiss.RaBitQSearchParameters(qb=QUERY_BITS, **options)
 
-BUILDER = RabitqBuilder()
+
+BUILDER = Rabitq()

@@ -104,17 +104,20 @@ def add_docs(app: FastAPI) -> None:
 
 @allows("open")
 async def _openapi(request: Request) -> JSONResponse:
-    return JSONResponse(request.app.openapi())
+    root_path = request.scope["root_path"]
+    servers = {"servers": [{"url": root_path}]} if root_path else {}
+    return JSONResponse({**request.app.openapi(), **servers})
 
 
 @allows("open")
 async def _docs(request: Request) -> HTMLResponse:
+    root_path = request.scope["root_path"]
     page = get_swagger_ui_html(
-        openapi_url=OPENAPI,
+        openapi_url=f"{root_path}{OPENAPI}",
         title=f"{request.app.title} API",
-        swagger_js_url="/docs/swagger-ui-bundle.js",
-        swagger_css_url="/docs/swagger-ui.css",
-        swagger_favicon_url="/docs/favicon.png",
+        swagger_js_url=f"{root_path}/docs/swagger-ui-bundle.js",
+        swagger_css_url=f"{root_path}/docs/swagger-ui.css",
+        swagger_favicon_url=f"{root_path}/docs/favicon.png",
     )
     page.headers["Content-Security-Policy"] = DOCS_POLICY
     return page

@@ -3,7 +3,14 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from place_search.photos import Decoder, PhotoError, decode_photo, encode_jpeg, fit_within
+from place_search.photos import (
+    Decoder,
+    PhotoError,
+    decode_photo,
+    encode_jpeg,
+    fit_within,
+    read_photo,
+)
 from place_search.search.errors import PhotoGoneError
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ def place_picture(place: "Place", decoder: Decoder | None = None) -> bytes:
     """
     try:
         if decoder is not None:
-            return decoder.picture(place.path.read_bytes(), longest_side=LONGEST_SIDE)
+            return decoder.picture(read_photo(place.path), longest_side=LONGEST_SIDE)
         photo = decode_photo(place.path, needed=partial(fit_within, longest_side=LONGEST_SIDE))
     except (PhotoError, OSError):
         raise PhotoGoneError(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from place_search.core.files import read_regular
 from place_search.search.errors import ServerError, UnknownReportError
 from place_search.search.server.schemas import ReportReply
 
@@ -68,7 +69,7 @@ class Reports:
 def _read(name: str, folder: Path) -> ReportReply | None:
     try:
         created = (folder / ABOUT).stat().st_mtime
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text("utf-8"))
+        about: dict[str, Any] = json.loads(read_regular(folder / ABOUT))
         fields = {field: about[field] for field in _SAME}
         return ReportReply(
             name=name,

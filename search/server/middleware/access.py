@@ -21,7 +21,8 @@ from place_search.search.server.problems import (
 )
 from place_search.search.server.roles import find_access
 
-CHALLENGE = 'Bearer realm="place-search", Basic realm="place-search", charset="UTF-8"'
+BEARER = 'Bearer realm="place-search"'
+BASIC = 'Basic realm="place-search", charset="UTF-8"'
 MAX_CLIENTS = 10_000
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -65,16 +66,22 @@ class ApiKeyMiddleware:
         writes = access != "read"
         key = None
         if self.keys:
-            secret, by_browser = _shown(Headers(scope=scope))
+            headers = Headers(scope=scope)
+            secret, by_browser = _shown(headers)
             key = find_key(self.keys, secret) if secret else None
             if key is None and (writes or secret or not self.public):
-                detail = (
-                    "This API key is not known; check it."
+                what = (
+                    "This API key is not known; check it, and"
                     if secret
-                    else "This needs an API key; send it as Authorization: Bearer KEY."
+                    else "This needs an API key;"
                 )
-                headers = {"WWW-Authenticate": CHALLENGE}
-                return problem_response(UNAUTHORIZED, detail, headers=headers)
+                # A browser asks for a password itself where somebody goes, not beneath a page.
+                challenge = BASIC if "text/html" in headers.get("accept", "") else BEARER
+                return problem_response(
+                    UNAUTHORIZED,
+                    f"{what} type it on the page, or send it as Authorization: Bearer KEY.",
+                    headers={"WWW-Authenticate": challenge},
+                )
             if writes and (by_browser or (key and key.role != "write")):
                 return problem_response(
                     FORBIDDEN,
@@ -83,11 +90,10 @@ class ApiKeyMiddleware:
                 )
             scope["key"] = key and key.name
         if asks and self.rate is not None:
-            wait = self.rate.take(f"key {key.name}" if key else _client(scope))
+            wait = self.rate.take(client_of(scope))
             if wait:
                 detail = f"You have sent too many requests; try again in {wait} s."
-                headers = {"Retry-After": str(wait)}
-                return problem_response(RATE_LIMITED, detail, headers=headers)
+                return problem_response(RATE_LIMITED, detail, headers={"Retry-After": str(wait)})
         return None
 
 
@@ -104,9 +110,14 @@ def _shown(headers: Headers) -> tuple[str, bool]:
     return headers.get("x-api-key", ""), False
 
 
-def _client(scope: Scope) -> str:
+def client_of(scope: Scope) -> str:
+    """Whom to count a request for: the key that it showed, else the address that it came from."""
+    key = scope.get("key")
+    return f"key {key}" if key else client_network((scope.get("client") or ("",))[0])
+
+
+def client_network(host: str) -> str:
     """The address to count by: for IPv6 the network of 64 bits that one customer has."""
-    host: str = (scope.get("client") or ("",))[0]
     try:
         if isinstance(ip_address(host), IPv6Address):
             return str(ip_network(f"{host}/64", strict=False))

@@ -1,22 +1,32 @@
 """The limit on a request's body, enforced while it streams in."""
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import BODY_TOO_LARGE, problem_response
 
-DRAIN_SECONDS = 5.0
+DRAIN_SECONDS = 3.0
 DRAIN_BYTES = 1 << 26
+STALLED_SECONDS = 1.0
+"""What is left of a refused body is not waited for once so long nothing came."""
+LEAST_RATE = 10_000
+"""Bytes a second, on average, below which a body is too slow."""
 
 
 class BodyLimit:
     """ASGI middleware that refuses bodies over `max_bytes` with a 413 problem.
 
     A body that announces its size is refused before it is read, any other as soon as it exceeds
-    the limit. All bodies together may hold `max_held_bytes`, and each must arrive within `seconds`.
+    the limit. A body may stand still for `seconds`, once for its whole length if it is slower than
+    `LEAST_RATE`. All bodies together may hold `max_held_bytes`: beyond that the client that holds
+    the most loses the oldest one that is still to come.
     """
 
     def __init__(
@@ -26,23 +36,26 @@ class BodyLimit:
         self.max_bytes = max_bytes
         self.max_held_bytes = max(max_held_bytes, max_bytes)
         self.seconds = seconds
-        self.held_bytes = 0
+        # Nothing of a photo touches the disk: forms are parsed in memory, whatever their size.
+        MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, max_bytes)
+        # In the order in which they came.
+        self._bodies: dict[_Body, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        body = _Body(self, Headers(scope=scope), receive, send)
+        body = _Body(self, scope, receive, send)
         if body.announced > self.max_bytes:
             response = problem_response(BODY_TOO_LARGE, self.sentence())
             await response(scope, receive, body.send)
-        else:
-            body.limit = self.max_bytes
-            try:
-                await self.app(scope, body.receive, body.send)
-            finally:
-                body.forget()
+            return
+        self._bodies[body] = None
+        try:
+            await self.app(scope, body.receive, body.send)
+        finally:
+            del self._bodies[body]
 
     def sentence(self) -> str:
         """What a body that is too large is told."""
@@ -50,6 +63,23 @@ class BodyLimit:
             f"The request is larger than {self.max_bytes / 2**20:g} MiB, the server's limit; "
             "send a smaller photo."
         )
+
+    def make_room(self, newest: "_Body") -> None:
+        """Give bodies up until the rest is within the bound.
+
+        Raises:
+            HTTPException: `newest` is the one to give up.
+        """
+        while sum(body.size for body in self._bodies) > self.max_held_bytes:
+            held: Counter[str] = Counter()
+            for body in self._bodies:
+                held[body.client] += body.size
+            coming = [body for body in self._bodies if body.is_coming]
+            heaviest = max((body.client for body in coming), key=held.__getitem__)
+            victim = next(body for body in coming if body.client == heaviest)
+            victim.give_up()
+            if victim is newest:
+                raise _too_many_uploads()
 
 
 class _Body:
@@ -59,35 +89,50 @@ class _Body:
     place of the answer; so what is left is read and dropped first, up to a bound.
     """
 
-    def __init__(self, limits: BodyLimit, headers: Headers, receive: Receive, send: Send) -> None:
+    def __init__(self, limits: BodyLimit, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
         length = headers.get("content-length", "")
         self.announced = int(length) if length.isdecimal() and len(length) < 20 else 0
-        self.limit: int | None = None
+        self.size = 0
+        """Bytes that are held of it."""
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._limits = limits
-        self._deadline = asyncio.get_running_loop().time() + limits.seconds
-        self._size = 0
-        self._slow = False
+        self._began = asyncio.get_running_loop().time()
+        self._counted = True
+        self._given_up = False
+        self._timer: asyncio.Timeout | None = None
         # A client that expects 100-continue has sent nothing yet and will not if refused.
-        self._finished = "expect" in headers or not (
-            self.announced or "transfer-encoding" in headers
-        )
+        self._drainable = "expect" not in headers
+        self._finished = not (self.announced or "transfer-encoding" in headers)
+
+    @property
+    def client(self) -> str:
+        """Whose it is."""
+        return client_of(self._scope)
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether there is more to come, so that it can be given up."""
+        return not self._finished and not self._given_up
+
+    def give_up(self) -> None:
+        """Hold it no more, and tell its client so."""
+        self._given_up, self.size = True, 0
+        if self._timer is not None:
+            self._timer.reschedule(self._began)
 
     async def receive(self) -> Message:
         message = await self._next()
         if message["type"] == "http.request":
-            size = len(message.get("body", b""))
+            self._drainable = True
             self._finished = not message.get("more_body", False)
-            if self.limit is not None:
-                self._size += size
-                self._limits.held_bytes += size
-                if self._size > self.limit:
+            if self._counted:
+                self.size += len(message.get("body", b""))
+                if self.size > self._limits.max_bytes:
                     raise HTTPException(413, self._limits.sentence())
-                if self._limits.held_bytes > self._limits.max_held_bytes:
-                    raise HTTPException(
-                        429, "The server has too many uploads under way; try again in a second."
-                    )
+                self._limits.make_room(self)
         else:
             self._finished = True
         return message
@@ -95,35 +140,44 @@ class _Body:
     async def _next(self) -> Message:
         if self._finished:
             return await self._receive()
+        if self._given_up and self._counted:
+            raise _too_many_uploads()
+        now = asyncio.get_running_loop().time()
+        seconds = self._limits.seconds
+        slowest = self._began + seconds + self.size / LEAST_RATE
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(min(now + seconds, slowest)) as self._timer:
                 return await self._receive()
         except TimeoutError:
+            if self._given_up:
+                raise _too_many_uploads() from None
             # Who is this slow will not read the answer sooner if the rest is waited for.
-            self._slow = True
+            self._drainable = False
             raise HTTPException(
-                408, f"The request did not arrive within {self._limits.seconds:g} s; send it again."
+                408, f"The request did not arrive within {seconds:g} s; send it again."
             ) from None
-
-    def forget(self) -> None:
-        """The body is not in memory any more."""
-        self._limits.held_bytes -= self._size
-        self._size = 0
+        finally:
+            self._timer = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and not self._finished:
-            if not self._slow:
+            if self._drainable:
                 await self._drain()
             if not self._finished:
                 MutableHeaders(scope=message)["Connection"] = "close"
         await self._send(message)
 
     async def _drain(self) -> None:
-        self.limit = None
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
+        self._counted, self.size = False, 0
+        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        with suppress(TimeoutError, HTTPException):
+            async with asyncio.timeout(STALLED_SECONDS) as stalled:
                 dropped = 0
                 while not self._finished and dropped < DRAIN_BYTES:
                     dropped += len((await self.receive()).get("body", b""))
-        except (TimeoutError, HTTPException):
-            pass
+                    now = asyncio.get_running_loop().time()
+                    stalled.reschedule(min(now + STALLED_SECONDS, deadline))
+
+
+def _too_many_uploads() -> HTTPException:
+    return HTTPException(429, "The server has too many uploads under way; try again in a second.")

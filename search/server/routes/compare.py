@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.compare import compare_photos
 from place_search.search.errors import ParameterError
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -18,7 +19,7 @@ from place_search.search.server.roles import allows
 from place_search.search.server.schemas import CompareReply
 from place_search.search.server.state import CurrentState
 
-router = APIRouter(tags=["compare"])
+router = APIRouter(tags=["compare"], dependencies=[CHECKED_FIELDS])
 
 _PROBLEMS = documented(
     BAD_PARAMETER,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.errors import ParameterError
 from place_search.search.explain import Explanation, explain
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -25,7 +26,7 @@ from place_search.search.stages import Stages
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
-router = APIRouter(prefix="/v1", tags=["model"])
+router = APIRouter(prefix="/v1", tags=["model"], dependencies=[CHECKED_FIELDS])
 
 _PROBLEMS = documented(
     BAD_PARAMETER,
@@ -58,7 +59,7 @@ def _explain(engine: "Engine", content: bytes, *, stages: Stages) -> Explanation
     return explain(engine.model, decoded, stages)
 
 
-@router.get("/model", summary="About the model", responses=documented(NOT_READY))
+@router.get("/model", summary="About the model", responses=documented(BAD_PARAMETER, NOT_READY))
 @allows("read")
 def about_model(service: CurrentState) -> ModelReply:
     """What turns photos into descriptors here."""
@@ -70,6 +71,7 @@ def about_model(service: CurrentState) -> ModelReply:
         backbone=card.backbone,
         dims=card.dims,
         **card.in_0_1_words,
+        photo_side=2 * max(card.preprocessing.width, card.preprocessing.height),
         whitened=card.whitened,
         licence=card.licence,
         fitted=card.fitted_in_words,

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from place_search.search.server.content.map_dots import cluster_places, parse_box
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import DotsReply
 from place_search.search.server.state import CurrentState
 
-router = APIRouter(prefix="/v1", tags=["places"])
+router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 
 class GeoJsonResponse(JSONResponse):

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from place_search.search.results import place_dict
 from place_search.search.server.content.pictures import picture_tag, place_picture
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
+    BAD_PARAMETER,
     BUSY,
     NOT_READY,
     PHOTO_GONE,
@@ -19,7 +21,7 @@ from place_search.search.server.roles import allows
 from place_search.search.server.schemas import IndexReply, PlaceReply
 from place_search.search.server.state import CurrentState
 
-router = APIRouter(prefix="/v1", tags=["places"])
+router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 FOREVER = "public, max-age=31536000, immutable"
 # Without the index id in its address, the same address may show another index's place tomorrow.
@@ -30,7 +32,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/index", summary="About the index", responses=documented(NOT_READY))
+@router.get("/index", summary="About the index", responses=documented(BAD_PARAMETER, NOT_READY))
 @allows("read")
 def about_index(service: CurrentState) -> IndexReply:
     """What the server searches in, and which photos could not be indexed."""
@@ -38,20 +40,23 @@ def about_index(service: CurrentState) -> IndexReply:
 
 
 @router.get(
-    "/places/{place_id}", summary="One place", responses=documented(UNKNOWN_PLACE, NOT_READY)
+    "/places/{place_id}",
+    summary="One place",
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY),
 )
 @allows("read")
-def one_place(service: CurrentState, place_id: int) -> PlaceReply:
+def one_place(service: CurrentState, request: Request, place_id: int) -> PlaceReply:
     """Name and position of a place."""
     index = service.engine.index
-    return PlaceReply.model_validate(place_dict(index.place(place_id), index.index_id))
+    place = place_dict(index.place(place_id), index.index_id)
+    return PlaceReply.model_validate(place, context=request.scope["root_path"])
 
 
 @router.get(
     "/places/{place_id}/image",
     summary="A place's photo",
     response_class=Response,
-    responses={**_JPEG, **documented(UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
+    responses={**_JPEG, **documented(BAD_PARAMETER, UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
 )
 @allows("read")
 async def place_image(service: CurrentState, request: Request, place_id: int) -> Response:
@@ -68,7 +73,7 @@ async def place_image(service: CurrentState, request: Request, place_id: int) ->
     "/places/{place_id}/thumbnail",
     summary="A place's thumbnail",
     response_class=Response,
-    responses={**_JPEG, **documented(UNKNOWN_PLACE, BUSY, NOT_READY)},
+    responses={**_JPEG, **documented(BAD_PARAMETER, UNKNOWN_PLACE, BUSY, NOT_READY)},
 )
 @allows("read")
 async def place_thumbnail(

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
 from place_search.search.server.content.reports import FILES, PAGE
-from place_search.search.server.problems import documented
+from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.problems import BAD_PARAMETER, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import ReportReply
 from place_search.search.server.state import CurrentState
@@ -21,7 +22,12 @@ POLICY = (
 )
 
 
-@router.get("/v1/reports", summary="Evaluation reports", responses=documented())
+@router.get(
+    "/v1/reports",
+    summary="Evaluation reports",
+    responses=documented(BAD_PARAMETER),
+    dependencies=[CHECKED_FIELDS],
+)
 @allows("read")
 def reports(service: CurrentState) -> list[ReportReply]:
     """What evaluations have found, the newest first; none where the server has no folder of them.

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, UploadFile
 
 from place_search.search.errors import ParameterError
 from place_search.search.positions import parse_position
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -21,7 +22,7 @@ from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
 _PROBLEMS = documented(
     BAD_PARAMETER,
@@ -71,4 +72,4 @@ async def search_places(
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )
-    return SearchReply.model_validate(found.to_dict())
+    return SearchReply.model_validate(found.to_dict(), context=request.scope["root_path"])

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
+from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -27,7 +28,7 @@ from place_search.search.server.schemas import PlaceReply
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
 
-router = APIRouter(prefix="/v1", tags=["places"])
+router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 
 async def _writer_of(request: Request) -> Writer:
@@ -79,15 +80,16 @@ async def add_place(
         given = Position(latitude, longitude)
         position = None if is_null_island(given) else given
     index_id, place = await service.run_change(request, writer.add, content, position, name)
-    response.headers["Location"] = f"/v1/places/{place.place_id}"
-    return PlaceReply.model_validate(place_dict(place, index_id))
+    root_path = request.scope["root_path"]
+    response.headers["Location"] = f"{root_path}/v1/places/{place.place_id}"
+    return PlaceReply.model_validate(place_dict(place, index_id), context=root_path)
 
 
 @router.delete(
     "/places/{place_id}",
     status_code=204,
     summary="Remove a place",
-    responses=documented(UNKNOWN_PLACE, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, *_PROBLEMS),
 )
 @allows("write")
 async def remove_place(

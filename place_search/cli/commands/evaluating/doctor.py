@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
     RECALL_KS,
     Database,
@@ -20,7 +21,7 @@ from place_search.cli.truth_options import (
     parse_ks,
     truth_files,
 )
-from place_search.core.settings import MODEL, THREADS
+from place_search.core.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -43,6 +44,7 @@ def command(
     ] = None,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
     ks: RecallKs = RECALL_KS,
     sample: Annotated[
         int,
@@ -83,6 +85,7 @@ def command(
             ks=ns,
             sample=sample,
             threads=threads,
+            precision=precision,
             progress=advance,
         )
     if as_json:
@@ -98,6 +101,8 @@ def _print(told: "Diagnosis") -> None:
         OUT.print(text, style=style, markup=False, soft_wrap=True)
 
     line(f"{told.queries} queries, {told.database} database photos, model {told.model}")
+    if told.runtime:
+        line(f"The model runs in {told.runtime}")
     if told.chance is not None:
         shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in told.chance.items())
         line(

@@ -147,6 +147,11 @@ def command(
         if report.open_set is not None:
             _print_open_set(report.open_set, at_precision)
         say(f"Described by {report.model} in {report.runtime}.")
+    if truth is not None and database is None:
+        say(
+            f"Searched were the {report.database} positives alone; --database DIR searches all "
+            "photos of a folder, as an index would hold."
+        )
     if report_dir is not None:
         say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:

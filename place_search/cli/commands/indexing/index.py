@@ -11,6 +11,7 @@ from place_search.cli.indexes import (
     known_store,
     list_duplicates,
     list_skipped,
+    require_out,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
@@ -20,7 +21,8 @@ from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
-    from place_search.indexer import BuildReport, ShardWorkers, StoreCard
+    from place_search.indexer import BuildReport, StoreCard
+    from place_search.indexer.changes.version_builder import ShardWorkers
     from place_search.models import Model
 
 
@@ -73,6 +75,7 @@ def command(
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
     where = store_uri(store, uri)
+    require_out(data, out, "index")
     try:
         source = open_source(data, root)
         opened = open_model(
@@ -86,7 +89,7 @@ def command(
                 opened,
                 store=store,
                 uri=where,
-                cells=cells,
+                local_features=cells,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
@@ -99,7 +102,7 @@ def command(
     list_skipped(report.skipped)
     list_notes(report.notes)
     list_duplicates(report.duplicates)
-    say(f"Described by {opened.card.id} in {opened.in_words}.")
+    say(f"Described by {opened.card.id} in {opened.in_short}.")
     if as_json:
         print_json({**report.to_dict(), **source_json(source)})
         return
@@ -116,7 +119,7 @@ def _workers(model: "Model", exchange: str) -> "ShardWorkers":
 
 def _tell_store(store: "StoreCard") -> None:
     """Say which vector store was chosen and why, and warn where it finds too little."""
-    from place_search.indexer import TARGET_RECALL
+    from place_search.indexer.stores.store_card import TARGET_RECALL
 
     say(f"Vector store {store.explanation}.")
     if store.recall_at_10 is not None and store.recall_at_10 < TARGET_RECALL:

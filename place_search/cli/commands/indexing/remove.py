@@ -1,10 +1,12 @@
 """`place-search remove`: places out of an index."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli.indexes import require_order
 
 
 def command(
@@ -17,6 +19,7 @@ def command(
     """Remove places from an index, by name or by id; a number is an id. Photos are left alone."""
     from place_search.indexer import remove_places
 
+    require_order(index, Path(places[-1]), "remove {index} {other}")
     wanted = [int(place) if place.isdecimal() else place for place in places]
     with running(index) as advance:
         report = remove_places(index, wanted, progress=advance)

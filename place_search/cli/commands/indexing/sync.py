@@ -10,6 +10,7 @@ from place_search.cli.changing import (
     print_change,
     running,
 )
+from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
 
@@ -28,6 +29,7 @@ def command(
     """
     from place_search.indexer import open_source, sync_photos
 
+    require_order(index, data, "sync {index} {other}")
     with running(index) as advance:
         source, opened = open_source(data), index_model(index, model, threads)
         opened.max_pixels = max_megapixels * 10**6

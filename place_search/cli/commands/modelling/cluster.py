@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli.console import progress, say
+from place_search.cli.indexes import require_out
 from place_search.cli.training_room import training_room
 
 
@@ -49,6 +50,7 @@ def command(
     ] = "",
 ) -> None:
     """Fit a NetVLAD vocabulary on photos, and write it as a model that indexes and searches."""
+    require_out(data, out, "cluster")
     training = training_room("Fitting a model")
     from place_search.photos import Preprocessing
 
@@ -64,7 +66,7 @@ def command(
             backbone_weights=backbone_weights,
             about=about,
             seed=seed,
-            progress=lambda done, total: advance("Sampling cells", done, total),
+            progress=advance,
         )
     fitting = card.fitting
     say(

@@ -90,7 +90,7 @@ def command(
     On several GPUs: torchrun --nproc-per-node N -m place_search.cli.app train …
     """
     training = training_room("Training")
-    recipe = training.preset(
+    config = training.preset(
         preset,
         {
             "loss": _one_of("--loss", loss, ("triplet", "multi-similarity")),
@@ -113,7 +113,7 @@ def command(
             card = training.train(
                 training.TrainingData(data, validation, root, queries_dir, rules),
                 out,
-                recipe=recipe,
+                config=config,
                 model=model,
                 resume=resume,
                 about=about,

@@ -56,8 +56,10 @@ def list_weights(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("model", "dims", "licence", "what it is"):
-        table.add_column(heading, justify="right" if heading == "dims" else "left")
+    table.add_column("model", no_wrap=True)
+    table.add_column("dims", justify="right")
+    for heading in ("licence", "what it is"):
+        table.add_column(heading, overflow="fold")
     for _, card in cards:
         table.add_row(card.id, str(card.dims), card.licence, card.title)
     OUT.print(table if cards else f"No models in {weights_folder()}.")
@@ -65,8 +67,9 @@ def list_weights(
         return
     OUT.print("\nTo be had with `place-search weights fetch ID`:")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("ID", "licence", "what it is"):
-        table.add_column(heading)
+    table.add_column("ID", no_wrap=True)
+    for heading in ("licence", "what it is"):
+        table.add_column(heading, overflow="fold")
     for model in others:
         table.add_row(model.id, model.licence, model.title)
     OUT.print(table)

@@ -1,6 +1,7 @@
 """`place-search compare`: do two photos show the same place?"""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from place_search.cli.console import OUT, print_json, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
+from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
@@ -26,9 +28,14 @@ def command(
     ] = False,
 ) -> None:
     """Say whether two photos show the same place, and how sure that is."""
+    from place_search.indexer import holds_index
     from place_search.models import open_model
     from place_search.search.compare import compare_photos
 
+    for given, other in ((photo1, photo2), (photo2, photo1)):
+        if holds_index(given):
+            said = f"place-search search {quote(str(given))} {quote(str(other))}"
+            raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
     opened = open_model(model, threads=threads, precision=precision)
     opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2)

@@ -40,8 +40,13 @@ def command(
     settings: ServerSettings,
 ) -> None:
     """Try it: fetch photos of real places (54 MB, once), index, measure and serve them."""
-    from place_search.demo_photos import fetch_demo_photos
+    from place_search.demo_photos import MEGABYTES, fetch_demo_photos
 
+    say(
+        f"The demo takes real photos of 14 places into {photos} ({MEGABYTES} MB, once), indexes "
+        f"them into {out}, measures how often the right place comes first"
+        + (f", and serves them on port {settings.port} until Ctrl-C." if serve else ".")
+    )
     found = fetch_demo_photos(photos, archive=archive, say=say)
     indexing.command(found.places, out, model=model, threads=threads)
     reports = out.with_name(f"{out.name}-reports")
@@ -53,16 +58,17 @@ def command(
         threads=threads,
         report_dir=reports / model.replace("/", "-"),
     )
+    look = ("search", str(out), str(found.query()), "--verify")
+    print_line(f"{'Or' if serve else 'Try'}: place-search {shlex.join(look)}")
     if serve:
         from place_search.search.server.server import serve as serve_index
 
         chosen = {"model": model, "threads": threads, "reports": reports}
-        serve_index(
-            out, settings.model_copy(update=chosen), on_ready=partial(_announce, found.query())
-        )
+        announcing = partial(_announce, found.query(), settings.host)
+        serve_index(out, settings.model_copy(update=chosen), on_ready=announcing)
 
 
-def _announce(query: Path, address: str, engine: "Engine") -> None:
-    announce(address, engine)
+def _announce(query: Path, host: str, address: str, engine: "Engine") -> None:
+    announce(host, address, engine)
     photo = shlex.quote(f"photo=@{query}")
-    print_line(f"Try: curl -F {photo} '{address}v1/search?k=3'")
+    print_line(f"Try: curl -F {photo} '{address}v1/search?k=3&verify=true'")

@@ -50,7 +50,7 @@ def command(
         raise PlaceSearchError(f"{out} cannot be written ({reason}); check its folder.") from error
     rows, dims = descriptors.shape
     what = "descriptor" if rows == 1 else "descriptors"
-    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_words}.")
+    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}.")
 
 
 def _is_ours(path: Path) -> bool:
@@ -58,6 +58,8 @@ def _is_ours(path: Path) -> bool:
     import h5py
     import numpy as np
 
+    if not path.is_file():
+        return False
     try:
         if path.suffix == ".npy":
             rows = np.load(path, mmap_mode="r")

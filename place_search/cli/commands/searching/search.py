@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, print_line, say
+from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
@@ -52,6 +53,7 @@ def command(
     from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
 
+    require_order(index, photo, "search {index} {other}")
     point = None if near is None else parse_position(near)
     opened = open_index(index)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)

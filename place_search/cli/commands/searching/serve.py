@@ -1,5 +1,8 @@
 """`place-search serve`: the page and the HTTP API."""
 
+import io
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +24,28 @@ def command(
     """Serve an index: the search page and the HTTP API."""
     from place_search.search.server.server import serve
 
-    serve(index, settings, on_ready=announce)
+    serve(index, settings, on_ready=partial(announce, settings.host))
 
 
-def announce(address: str, engine: "Engine") -> None:
-    """Say where the server answers."""
+def announce(host: str, address: str, engine: "Engine") -> None:
+    """Say where a server that listens on `host` answers."""
+    from place_search.search.server.network import network_url
+
     places = engine.index.count
     print_line(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
-    print_line(f"Model: {engine.model.card.id} in {engine.model.in_words}")
+    print_line(f"Model: {engine.model.card.id} in {engine.model.in_short}")
     print_line(f"API: {address}docs   Stop: Ctrl-C")
+    if url := network_url(host, address):
+        print_line(f"On other devices of this network: {url}")
+        if sys.stdout.isatty() and sys.stdout.encoding.lower() == "utf-8":
+            typer.echo(qr_code(url))
+
+
+def qr_code(url: str) -> str:
+    """A code that a phone's camera opens, for a terminal."""
+    import segno
+
+    text = io.StringIO()
+    segno.make(url, error="l", micro=False).terminal(text, border=2, compact=True)
+    # White on black, whatever the terminal's own colours are.
+    return "\n".join(f"\x1b[97;40m{line}\x1b[0m" for line in text.getvalue().splitlines())

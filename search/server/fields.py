@@ -1,0 +1,45 @@
+"""The fields of a request: one that its route does not know, or that comes twice, is an error."""
+
+from collections.abc import Iterable
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+FIELD_PROBLEM = "field"
+"""The type of the validation errors raised here; their messages need no more."""
+
+
+async def check_fields(request: Request) -> None:
+    """Refuse a request with fields that would be ignored.
+
+    Raises:
+        RequestValidationError: a field of the query or form is unknown or repeated.
+    """
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
+    known = route.dependant
+    wrong = _wrong(
+        request.query_params.multi_items(), [field.alias for field in known.query_params]
+    )
+    if known.body_params:
+        form = await request.form()  # read already
+        wrong += _wrong(form.multi_items(), [field.alias for field in known.body_params])
+    if wrong:
+        raise RequestValidationError(
+            [
+                {"type": FIELD_PROBLEM, "loc": ("request", name), "msg": said, "input": None}
+                for name, said in wrong
+            ]
+        )
+
+
+CHECKED_FIELDS = Depends(check_fields)
+
+
+def _wrong(given: Iterable[tuple[str, object]], known: list[str]) -> list[tuple[str, str]]:
+    names = [name for name, _ in given]
+    here = f"here are {', '.join(known)}" if known else "this address takes none"
+    unknown = [(name, f"there is no such field; {here}") for name in names if name not in known]
+    twice = [name for name in known if names.count(name) > 1]
+    return [*dict(unknown).items(), *((name, "send it once, not twice") for name in twice)]

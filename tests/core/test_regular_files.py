@@ -1,0 +1,106 @@
+"""What is no regular file is never waited for: a named pipe gives nothing, a device no end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import open_regular, read_regular, sha256_of
+from place_search.core.tables import open_table, read_lines
+from place_search.indexer import build_index, open_index, open_source
+from place_search.indexer.sources.walk import is_photo
+from place_search.models import open_model
+from place_search.photos import UnreadablePhotoError, decode_photo, inspect_position
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """A named pipe; a test that waits on it is interrupted."""
+    path = tmp_path / "pipe.jpg"
+    os.mkfifo(path)
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(20)
+    yield path
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, old)
+
+
+@pytest.mark.parametrize("read", [open_regular, read_regular, sha256_of])
+def test_a_pipe_or_a_device_is_not_opened(pipe: Path, read: Callable[[Path], object]) -> None:
+    for path in (pipe, Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(OSError, match="not a regular file"):
+            read(path)
+    with pytest.raises(IsADirectoryError):
+        read(pipe.parent)
+    with pytest.raises(FileNotFoundError):
+        read(pipe.parent / "nothing")
+
+
+def test_a_pipe_is_no_photo(pipe: Path) -> None:
+    with pytest.raises(UnreadablePhotoError, match="not a regular file"):
+        decode_photo(pipe)
+    assert inspect_position(pipe) == (None, ())
+    assert not is_photo(pipe.rename(pipe.with_suffix("")))
+
+
+def test_a_pipe_is_no_list(pipe: Path) -> None:
+    with pytest.raises(PlaceSearchError, match="not a regular file"):
+        read_lines(pipe, error=PlaceSearchError)
+    with (
+        pytest.raises(PlaceSearchError, match="not a regular file"),
+        open_table(pipe, error=PlaceSearchError),
+    ):
+        pass
+    for ending in ("npz", "mat", "csv"):
+        with pytest.raises(PlaceSearchError):
+            open_source(pipe.rename(pipe.with_suffix(f".{ending}")))
+        pipe = pipe.with_suffix(f".{ending}")
+
+
+def test_an_index_of_pipes_is_none(pipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (320, 240), "red").save(photos / "a.jpg")
+    build_index(open_source(photos), folder, open_model(), progress=None)
+    for file in (folder / "manifest.json", *sorted((folder / "descriptors").iterdir())):
+        whole = file.rename(file.with_name("whole"))
+        os.mkfifo(file)
+        with pytest.raises(PlaceSearchError):
+            open_index(folder).place(0)
+        file.unlink()
+        whole.rename(file)
+    assert open_index(folder).place(0).name == "a.jpg"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("describe", "PIPE", "--out", "d.h5"),
+        ("describe", "good.jpg", "--out", "PIPE"),
+        ("compare", "PIPE", "good.jpg"),
+        ("index", "PIPE", "--out", "index"),
+        ("doctor", "."),
+        ("eval", "."),
+    ],
+)
+@pytest.mark.slow
+def test_no_command_waits_for_a_pipe(pipe: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    signal.alarm(0)
+    Image.new("RGB", (320, 240), "red").save(tmp_path / "good.jpg")
+    given = [str(pipe) if part == "PIPE" else part for part in command]
+    done = subprocess.run(
+        [sys.executable, "-m", "place_search", *given],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,184 @@
+"""Connections that hold a server for nothing: a clock runs from the first moment of each."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.search.connections import END, PART, connect, received, upload_head
+
+READ_SECONDS = 1.5
+CONNECTIONS = 40
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Any], index_folder: Any) -> Any:
+    return start_server(
+        index_folder,
+        *("--read-seconds", str(READ_SECONDS), "--connections", str(CONNECTIONS)),
+        *("--max-body-mb", "2"),
+    )
+
+
+def alive(server: Any, source: str = "127.0.0.1") -> float:
+    """Seconds that it takes to hear from an address that the server is alive."""
+    transport = httpx.HTTPTransport(local_address=source)
+    with httpx.Client(base_url=server.address, timeout=10, transport=transport) as client:
+        response = client.get("/livez")
+    assert response.status_code == 200, response.text
+    return response.elapsed.total_seconds()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        upload_head(1000, "Expect: 100-continue"),
+        upload_head(None, "Expect: 100-continue"),
+        upload_head(1000),
+        upload_head(None),
+        upload_head(1000) + PART,
+        upload_head(None) + b"5\r\n--x",
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHos",
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+        b"G",
+        b"",
+    ],
+)
+def test_who_falls_silent_is_left(server: Any, sent: bytes) -> None:
+    with connect(server) as link:
+        link.settimeout(READ_SECONDS + 6)
+        link.sendall(sent)
+        received(link)  # until it is closed, else this times out
+
+
+def test_a_body_that_trickles_is_too_slow(server: Any) -> None:
+    """A byte now and then is no progress."""
+    with connect(server) as link:
+        link.settimeout(0.1)
+        link.sendall(upload_head(1_000_000) + PART)
+        started, answer = time.monotonic(), b""
+        while not answer and time.monotonic() - started < 3 * READ_SECONDS:
+            with contextlib.suppress(TimeoutError):
+                link.sendall(b"a")
+                answer = link.recv(1 << 12)
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+def test_a_slow_upload_that_goes_on_is_read(server: Any, street: Any) -> None:
+    """As by a telephone with 50 kB/s: longer than what may stand still, but it never does."""
+    body = PART + street.query(3) + END
+    pieces = 30
+    with connect(server) as link:
+        link.settimeout(1.25 * READ_SECONDS / pieces)  # paces the pieces: nothing is received yet
+        link.sendall(upload_head(len(body) + 120_000) + body[: -len(END)])
+        started = time.monotonic()
+        for _ in range(pieces):
+            link.sendall(bytes(120_000 // pieces))
+            with contextlib.suppress(TimeoutError):
+                assert not link.recv(1 << 12), "it was answered before its end"
+        link.sendall(END)
+        assert time.monotonic() - started > READ_SECONDS
+        link.settimeout(20)
+        assert link.recv(1 << 12).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("sent", [b"", upload_head(1000, "Expect: 100-continue")])
+def test_connections_that_wait_make_room_for_others(server: Any, sent: bytes) -> None:
+    links = []
+    try:
+        for _ in range(3 * CONNECTIONS):
+            link = connect(server)
+            link.sendall(sent)
+            links.append(link)
+        for _ in range(5):
+            assert alive(server) < 2
+            assert alive(server, "127.0.0.2") < 2
+    finally:
+        for link in links:
+            link.close()
+
+
+def test_the_client_with_the_most_connections_loses_them(server: Any) -> None:
+    """Somebody's slow upload is not given up for another's idle connections."""
+    slow = connect(server, source="127.0.0.3")
+    slow.sendall(upload_head(100_000) + PART + bytes(20_000))
+    links = [connect(server) for _ in range(2 * CONNECTIONS)]
+    try:
+        slow.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.recv(1)
+        closed = 0
+        for link in links:
+            link.settimeout(2 * READ_SECONDS)
+            closed += received(link).startswith(b"HTTP/1.1 429")
+        assert closed >= CONNECTIONS
+    finally:
+        for link in (slow, *links):
+            link.close()
+
+
+def test_tiny_chunks_keep_nobody_waiting(server: Any) -> None:
+    stop = threading.Event()
+
+    def press() -> None:
+        while not stop.is_set():
+            with connect(server) as link, contextlib.suppress(OSError):
+                link.sendall(upload_head(None))
+                while not stop.is_set():
+                    link.sendall(b"1\r\na\r\n" * 40_000)
+
+    threads = [threading.Thread(target=press) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert max(alive(server, "127.0.0.2") for _ in range(15)) < 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_tiny_chunks_are_told_what_is_wrong(server: Any) -> None:
+    with connect(server) as link:
+        with contextlib.suppress(ConnectionError):
+            link.sendall(upload_head(None) + b"1\r\na\r\n" * 5000)
+        assert b"too many pieces" in received(link)
+
+
+def test_chunks_of_a_fair_size_are_taken(server: Any, street: Any) -> None:
+    body = PART + street.query(3) + END
+    with connect(server) as link:
+        link.sendall(upload_head(None))
+        for start in range(0, len(body), 500):
+            piece = body[start : start + 500]
+            link.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+        link.sendall(b"0\r\n\r\n")
+        assert link.recv(1 << 12).startswith(b"HTTP/1.1 200")
+
+
+def test_uploads_of_one_client_do_not_refuse_those_of_another(server: Any, street: Any) -> None:
+    """All bodies together are bounded, and it is the client with the most that is refused."""
+    links = [connect(server) for _ in range(12)]
+    try:
+        for link in links:
+            threading.Thread(target=_send, args=(link, bytes(1_900_000))).start()
+        transport = httpx.HTTPTransport(local_address="127.0.0.2")
+        with httpx.Client(base_url=server.address, timeout=20, transport=transport) as client:
+            for _ in range(5):
+                photo = street.query(1) + bytes(1 << 20)
+                response = client.post("/v1/search", files={"photo": ("a", photo)})
+                assert response.status_code == 200, response.text
+    finally:
+        for link in links:
+            link.close()
+
+
+def _send(link: socket.socket, content: bytes) -> None:
+    with contextlib.suppress(OSError):
+        link.sendall(upload_head(2_000_000) + PART + content)

@@ -1,0 +1,141 @@
+"""What is sent of a photo, and what is shown meanwhile."""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from playwright.sync_api import FilePayload, Page, expect
+
+BEST = "#results:not([aria-busy]) .card"
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+
+
+def large_photo(town: Any, place: int, *, sideways: bool = False, position: bool = True) -> bytes:
+    """A place's view as a phone takes it: 12 megapixels with noise, some 4 MB."""
+    view = town.view(place).crop((24, 18, 620, 465)).resize((4000, 3000))
+    noise = np.random.default_rng(place).normal(0, 9, (3000, 4000, 1))
+    photo = Image.fromarray((np.asarray(view) + noise).clip(0, 255).astype(np.uint8))
+    exif = Image.Exif()
+    if sideways:
+        photo = photo.transpose(Image.Transpose.ROTATE_90)
+        exif[ExifTags.Base.Orientation] = 6
+    if position:
+        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", (48.0, 30.0, 0.0)
+        gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", (11.0, 30.0, 0.0)
+    out = io.BytesIO()
+    photo.save(out, "JPEG", quality=85, exif=exif, xmp=XMP)
+    assert 3e6 < len(out.getvalue()) < 6e6
+    return out.getvalue()
+
+
+KEEP_WHAT_IS_SENT = """() => {
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function (form) {
+        window.sent = form.get('photo');
+        send.call(this, form);
+    };
+}"""
+READ_WHAT_WAS_SENT = """() => new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => resolve(reader.result.split(',')[1]));
+    reader.readAsDataURL(window.sent);
+})"""
+
+
+def sent(page: Page, content: bytes) -> bytes:
+    """Put a photo onto the page; what the page sends of it."""
+    page.evaluate(KEEP_WHAT_IS_SENT)
+    file: FilePayload = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": content}
+    with page.expect_request("**/v1/search?*"):
+        page.set_input_files("#photo", [file])
+    return base64.b64decode(page.evaluate(READ_WHAT_WAS_SENT))
+
+
+@pytest.mark.parametrize("sideways", [False, True])
+def test_a_large_photo_is_sent_as_the_model_needs_it(
+    open_page: Any, server: str, town: Any, sideways: bool
+) -> None:
+    content = large_photo(town, 3, sideways=sideways)
+    page = open_page()
+    photo = sent(page, content)
+    assert len(photo) < 700_000
+    small = Image.open(io.BytesIO(photo))
+    assert small.size == (1280, 960)  # twice the model's own; upright
+    assert small.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    assert small.info["xmp"] == XMP
+    expect(page.locator(BEST).first).to_contain_text("street-3/03.jpg")
+    expect(page.locator("#query-facts")).to_contain_text("48.50000, 11.50000")
+    shape = page.locator("#preview-photo").evaluate(
+        "image => image.naturalWidth / image.naturalHeight"
+    )
+    assert shape == pytest.approx(4 / 3, abs=0.01)
+
+    def similarity(body: bytes) -> float:
+        reply = httpx.post(f"{server}v1/search", files={"photo": body}, params={"k": 1})
+        found: float = reply.json()["results"][0]["similarity"]
+        return found
+
+    # What the whole photo gets may be sent to no server of 2 MiB, so it is told in halves.
+    half = io.BytesIO()
+    Image.open(io.BytesIO(content)).reduce(2).save(
+        half, "JPEG", quality=85, exif=Image.open(io.BytesIO(content)).info["exif"]
+    )
+    assert similarity(photo) == pytest.approx(similarity(half.getvalue()), abs=0.02)
+
+
+def test_the_points_of_a_large_photo_lie_on_it(open_page: Any, town: Any) -> None:
+    page = open_page()
+    sent(page, large_photo(town, 6))
+    page.locator(BEST).first.get_by_role("button").first.click()
+    expect(page.locator("#viewer .shared")).to_contain_text("matching points")
+    # The pixels of the answer are those of the photo that is shown.
+    expect(page.locator("#viewer img").first).to_have_js_property("naturalWidth", 1280)
+
+
+def test_what_is_not_whole_is_sent_as_it_is(
+    open_page: Any, start_server: Callable[..., str], town: Any
+) -> None:
+    content = large_photo(town, 5)
+    address = start_server("--max-body-mb", "8")
+    half = content[: len(content) // 2]
+    page = open_page(address, expected=("422",))
+    assert sent(page, half) == half
+    expect(page.get_by_role("alert")).to_contain_text("This photo cannot be read")
+    damaged = content[:2] + b"\xff\xe1\x00\x0eExif\0\0II*\0\xff\xff" + content[2:]
+    assert sent(page, damaged) == damaged
+    expect(page.locator(BEST).first).to_contain_text("street-5/05.jpg")
+
+
+def test_a_slow_upload_shows_its_true_share(open_page: Any, town: Any) -> None:
+    page = open_page()
+    expect(page.locator("#status")).to_contain_text("12 places")
+    page.evaluate(
+        """() => {
+            window.shares = [];
+            const bar = document.querySelector('#progress-bar');
+            new MutationObserver(() => shares.push(bar.hasAttribute('value') ? bar.value : null))
+                .observe(bar, { attributeFilter: ['value'] });
+        }"""
+    )
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    slow = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    devtools.send("Network.emulateNetworkConditions", slow)
+    # A PNG is sent as it is: 400 kB in four seconds.
+    photo = town.view(2).resize((400, 300))
+    noise = np.random.default_rng(0).integers(-20, 20, (300, 400, 3))
+    out = io.BytesIO()
+    Image.fromarray((np.asarray(photo) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
+    page.set_input_files(
+        "#photo", [{"name": "a.png", "mimeType": "image/png", "buffer": out.getvalue()}]
+    )
+    expect(page.locator(BEST).first).to_be_visible()
+    shares = [share for share in page.evaluate("shares") if share is not None]
+    assert shares == sorted(shares)
+    assert len([share for share in shares if 0.05 < share < 0.95]) >= 5

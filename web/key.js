@@ -1,0 +1,67 @@
+// The API key that a server may ask for: typed on the page, and kept for this tab only.
+
+import { element } from './dom.js';
+import { words } from './words.js';
+
+const NAME = 'place-search-key';
+
+let key = stored();
+/** @type {(() => void)[]} */
+let waiting = [];
+
+/**
+ * The header of requests that shows the key, where there is one.
+ * @returns {Record<string, string>}
+ */
+export function authorization() {
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+export const hasKey = () => key !== '';
+
+/** Wait until a key is typed. */
+export function keyTyped() {
+  return new Promise((/** @type {(value: void) => void} */ resolve) => waiting.push(resolve));
+}
+
+/**
+ * A form that takes a key.
+ * @param {() => void} onTyped
+ */
+export function keyForm(onTyped) {
+  const input = element('input', { id: 'key', type: 'password', required: true, autocomplete: 'off', spellcheck: 'false' });
+  const form = element(
+    'form',
+    { class: 'key' },
+    element('label', { for: 'key' }, words.apiKey),
+    input,
+    element('button', { class: 'button' }, words.useKey),
+  );
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    // Headers take ASCII only, and so are keys.
+    key = encodeURI(input.value.trim());
+    store(key);
+    onTyped();
+    for (const wake of waiting) wake();
+    waiting = [];
+  });
+  return form;
+}
+
+function stored() {
+  try {
+    return sessionStorage.getItem(NAME) ?? '';
+  } catch {
+    return ''; // storage is switched off
+  }
+}
+
+/** @param {string} value */
+function store(value) {
+  try {
+    sessionStorage.setItem(NAME, value);
+  } catch {
+    // Then the key lasts as long as the page.
+  }
+}
