@@ -1,4 +1,4 @@
-"""What can go wrong with photos to index and with an index, each as one sentence with the mend."""
+"""What can go wrong with photos to index and with an index, each as one sentence with a remedy."""
 
 from place_search.core.errors import PlaceSearchError
 

@@ -21,8 +21,8 @@ def open_index_model(
     `dims` crops it otherwise than the index says. `precision` "auto" is that of the index, whatever
     the processor.
 
-    Whoever opens a model for an index does so here: descriptors of a model that was cropped by
-    `--dims` compare only with those cropped alike. Whether it fits is for the index to check.
+    Every model for an index is opened here: descriptors of a model that was cropped by `--dims`
+    compare only with those cropped alike. Whether it fits is for the index to check.
 
     Raises:
         ModelError: no such model, or one that cannot be cropped as the index's was or lacks the

@@ -23,7 +23,7 @@ CARD_NAME = "card.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightSource:
     """A file that a model was made from."""
 
     what: str
@@ -84,7 +84,7 @@ class ModelCard:
     preprocessing: Preprocessing
     files: Mapping[str, str]
     whitened: bool = False
-    sources: Sequence[Source] = ()
+    sources: Sequence[WeightSource] = ()
     fitting: Mapping[str, Any] = field(default_factory=dict)
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
@@ -176,7 +176,7 @@ def read_card(folder: Path) -> ModelCard:
                 "aggregation": Aggregation(**table["aggregation"]),
                 "local_features": _local_features(table.get("local_features")),
                 "preprocessing": Preprocessing(**table["preprocessing"]),
-                "sources": tuple(Source(**row) for row in table.get("sources", ())),
+                "sources": tuple(WeightSource(**row) for row in table.get("sources", ())),
                 "recall": tuple(Recall(**row) for row in table.get("recall", ())),
                 "calibration": _calibration(table.get("calibration")),
                 "quantization": _quantization(table.get("quantization")),

@@ -127,9 +127,9 @@ def open_model(
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
-    threads (default: all). `dims` keeps only the first so many numbers of a whitened model's
-    descriptors, L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so;
-    torch runs in float32 only.
+    threads (default: all). Of a whitened model's descriptors the first `dims` numbers are kept,
+    L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so; torch runs in
+    float32 only.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, a

@@ -12,7 +12,7 @@ from place_search.models.errors import VocabularyError
 WEIGHTS_NAME = "weights.safetensors"
 
 
-class Vocabulary(NamedTuple):
+class SoftAssignment(NamedTuple):
     """The soft assignment of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3).
 
     `directions` is (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1; `cell_mean` (C,)
@@ -29,7 +29,7 @@ class Vocabulary(NamedTuple):
         return np.asarray(np.argmax(scores, axis=-1), dtype=np.int64)
 
 
-def read_vocabulary(folder: Path | None) -> Vocabulary:
+def read_vocabulary(folder: Path | None) -> SoftAssignment:
     """The vocabulary of a model folder.
 
     Raises:
@@ -54,7 +54,7 @@ def read_vocabulary(folder: Path | None) -> Vocabulary:
             f"{where} holds no NetVLAD vocabulary that could be shown; serve an index of a NetVLAD "
             "model."
         ) from None
-    return Vocabulary(
+    return SoftAssignment(
         directions.reshape(clusters, channels).astype(np.float32),
         bias.astype(np.float32),
         mean.astype(np.float32),

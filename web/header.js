@@ -34,6 +34,14 @@ tongue.addEventListener('click', () => {
   location.reload();
 });
 
+// As a link to a part of the page it would be a step of the history, without the photo at hand.
+const skip = document.querySelector('.skip');
+skip?.addEventListener('click', (event) => {
+  event.preventDefault();
+  const target = document.querySelector(skip.getAttribute('href') ?? '');
+  if (target instanceof HTMLElement) target.focus();
+});
+
 const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo));
 void served.then(({ reports }) => reports && nav.append(linkTo(['reports', words.reports])));
 

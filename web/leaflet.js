@@ -62,11 +62,10 @@ export async function makeMap(L, box, options = {}) {
  * @param {string} title
  */
 export function pin(L, { latitude, longitude }, rank, title) {
-  return L.marker([latitude, longitude], {
-    title,
-    zIndexOffset: -10 * rank,
-    icon: L.divIcon({ className: rank === 1 ? 'place-pin first' : 'place-pin', html: `${rank}`, iconSize: [26, 26] }),
-  });
+  const icon = L.divIcon({ className: rank === 1 ? 'place-pin first' : 'place-pin', html: `${rank}`, iconSize: [26, 26] });
+  const marker = L.marker([latitude, longitude], { title, zIndexOffset: -10 * rank, icon });
+  // A button is called by what stands in it, which is a number alone.
+  return marker.on('add', () => marker.getElement().setAttribute('aria-label', title));
 }
 
 /**

@@ -1,7 +1,6 @@
 // Photos that come in: by a file input, by the phone's camera, dropped or pasted.
 
 import { find } from './dom.js';
-import { shrink } from './shrink.js';
 import { words } from './words.js';
 
 const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkbox], [type=radio])';
@@ -26,7 +25,10 @@ export function takeIn(inputs, most, onPhotos) {
     const photos = (images.length ? images : all).slice(0, most);
     const names = photos.map(({ name }) => name).join(', ');
     note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;
-    if (photos.length) onPhotos(await Promise.all(photos.map(shrink)), where);
+    if (!photos.length) return;
+    // Not needed before there is a photo; without a connection, the page says so when it sends it.
+    const shrinking = await import('./shrink.js').catch(() => null);
+    onPhotos(shrinking ? await Promise.all(photos.map(shrinking.shrink)) : photos, where);
   };
 
   for (const id of inputs) {

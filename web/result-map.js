@@ -2,12 +2,14 @@
 
 import { addDots } from './dots.js';
 import { find } from './dom.js';
+import { distanceM } from './format.js';
 import { estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { ResultReply, SearchReply } from './types.js' */
 
 const CLOSEST_ZOOM = 18;
+const NEAR_M = 1000;
 
 const box = find('map-box', HTMLElement);
 const large = find('large-map', HTMLAnchorElement);
@@ -36,7 +38,7 @@ export async function showBesideMap({ results, location }, open) {
       .addTo(pins);
   }
   if (location) estimateOf(L, location).addTo(pins);
-  const bounds = pins.getLayers().reduce(
+  const bounds = pins.getLayers().filter(isNear(location ?? known[0]?.position)).reduce(
     (/** @type {any} */ all, /** @type {any} */ layer) => all.extend(layer.getBounds?.() ?? layer.getLatLng()),
     L.latLngBounds([]),
   );
@@ -45,11 +47,26 @@ export async function showBesideMap({ results, location }, open) {
   large.href = `map?at=${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
 }
 
+/**
+ * Whether a layer lies where the photo probably was taken: the map shows that from close by,
+ * wherever in the world other results are.
+ * @param {{latitude: number, longitude: number, radius_m?: number} | null | undefined} centre
+ */
+function isNear(centre) {
+  return (/** @type {any} */ layer) => {
+    const { lat: latitude, lng: longitude } = layer.getLatLng();
+    return !centre || distanceM(centre, { latitude, longitude }) <= Math.max(NEAR_M, 5 * (centre.radius_m ?? 0));
+  };
+}
+
 export function hideBesideMap() {
   box.hidden = true;
 }
 
 async function make() {
+  // Beside the results, the style sheet puts the map below the photo searched with.
+  const query = find('query', HTMLElement);
+  new ResizeObserver(() => document.body.style.setProperty('--query-height', `${query.offsetHeight}px`)).observe(query);
   const L = await loadLeaflet();
   const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
   // Layers need a view to be drawn in.

@@ -17,7 +17,7 @@ const VERIFIED_FROM = 60;
 const section = find('results', HTMLDivElement);
 const cards = find('cards', HTMLOListElement);
 const facts = find('summary-facts', HTMLParagraphElement);
-const order = find('order', HTMLSpanElement);
+const order = find('order', HTMLParagraphElement);
 const estimate = find('estimate', HTMLParagraphElement);
 
 /**

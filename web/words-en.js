@@ -3,7 +3,7 @@
 /** @import { Area, Problem } from './page-types.js' */
 /** @import { IndexReply } from './types.js' */
 
-const whole = new Intl.NumberFormat('en');
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /**
  * @param {number} count
@@ -21,8 +21,8 @@ function size(bytes) {
 
 /** @param {number} metres */
 function distance(metres) {
-  if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
-  return `${metres < 100_000 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} km`;
+  if (metres < 999.5) return `${metres < 9.95 ? metres.toFixed(1) : Math.round(metres)} m`;
+  return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} km`;
 }
 
 /** @param {number} share */

@@ -2,7 +2,7 @@
 
 /** @import { Problem } from './page-types.js' */
 
-const whole = new Intl.NumberFormat('hi-IN');
+const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
 /** @param {number} bytes */
 function size(bytes) {
@@ -17,8 +17,8 @@ const points = (count) => `${whole.format(count)} बिंदु`;
 
 /** @param {number} metres */
 function distance(metres) {
-  if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} मी.`;
-  return `${metres < 100_000 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
+  if (metres < 999.5) return `${metres < 9.95 ? metres.toFixed(1) : Math.round(metres)} मी.`;
+  return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
 }
 
 /** @param {number} share */

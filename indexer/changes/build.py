@@ -22,13 +22,7 @@ from place_search.indexer.storage.commit import check_folder, current, finalize_
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
-from place_search.indexer.storage.plan import (
-    Header,
-    Journal,
-    Plan,
-    cut,
-    shard_photos,
-)
+from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
 from place_search.indexer.stores.store_card import AUTO, EXACT_BYTES, StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -155,9 +149,8 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     header = journal.header
     if header is None or not journal.has_committed(old):
         return False
-    plan = replace(draft.plan, first_number=header.first_number)
-    expected: Header = replace(draft.header, first_number=header.first_number)
-    return header == expected and all(
+    plan = replace(draft.plan, first_number=int(header.get("first_number", 0)))
+    return header == replace(draft, plan=plan).header and all(
         shard.number in journal.finished and journal.finished[shard.number].inputs == shard.inputs()
         for shard in plan
     )
@@ -165,8 +158,7 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
 
 def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> BuildReport:
     manifest = outcome.manifest
-    paths = {name: out / name for name in manifest.files}
-    contents = Contents(manifest, paths, ("content", "name", *POSITION_COLUMNS))
+    contents = Contents(manifest, manifest.paths(out), ("content", "name", *POSITION_COLUMNS))
     table = contents.table
     duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}

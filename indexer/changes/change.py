@@ -150,16 +150,12 @@ class Change:
 
     def report(self, **counts: object) -> ChangeReport:
         """What has come of it."""
-        seconds = {**self.clock.seconds(), "total": time.perf_counter() - self.started}
+        contents = Contents(self.manifest, self.manifest.paths(self.folder), POSITION_COLUMNS)
         return ChangeReport(
             self.manifest.index_id,
             self.manifest.places,
-            positioned=Contents(
-                self.manifest,
-                {name: self.folder / name for name in self.manifest.files},
-                POSITION_COLUMNS,
-            ).count_positions(),
-            seconds=seconds,
+            positioned=contents.count_positions(),
+            seconds={**self.clock.seconds(), "total": time.perf_counter() - self.started},
             **counts,  # type: ignore[arg-type]
         )
 

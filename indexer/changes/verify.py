@@ -1,4 +1,4 @@
-"""Checking all that an index holds, and mending what can be mended.
+"""Checking all that an index holds, and repairing what can be repaired.
 
 Nothing is parsed before its checksum holds. The small columns of every shard are also in its pack
 of thumbnails, so that a damaged shard can be made again from the photos it was made from.
@@ -14,12 +14,8 @@ import numpy as np
 
 from place_search.core.geodesy import Position, Utm
 from place_search.core.progress import Progress, silent
-from place_search.indexer.changes.version_builder import (
-    VersionBuilder,
-    VersionSpec,
-    check_model,
-    first_free_number,
-)
+from place_search.indexer.changes.change import Change
+from place_search.indexer.changes.version_builder import VersionBuilder, check_model
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
@@ -34,15 +30,12 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.plan import Plan
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
-from place_search.indexer.stores.store_card import store_card
-from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 
-class Problem(NamedTuple):
+class Defect(NamedTuple):
     """What is wrong with a file of an index."""
 
     file: str
@@ -53,7 +46,7 @@ class Problem(NamedTuple):
 class VerifyReport:
     """What a check has found, in which version, and what a repair has done.
 
-    After a repair `index_id` is that of the mended version, `repaired` are the files that were made
+    After a repair `index_id` is that of the new version, `repaired` are the files that were made
     again, and `lost` the places that could not be.
     """
 
@@ -61,7 +54,7 @@ class VerifyReport:
     places: int
     files: int
     bytes: int
-    problems: list[Problem]
+    problems: list[Defect]
     repaired: list[str] = field(default_factory=list)
     lost: list[Skipped] = field(default_factory=list)
 
@@ -121,7 +114,7 @@ def repair_index(
                 f"{folder} was made by an older place-search and cannot be repaired by this one; "
                 "index the photos again."
             )
-        repaired, lost = _mend(folder, manifest, report.problems, model, progress or silent)
+        repaired, lost = _repair(folder, manifest, report.problems, model, progress or silent)
         after = verify_index(folder)
         if after.problems:
             file, what = after.problems[0]
@@ -132,7 +125,7 @@ def repair_index(
         return replace(after, problems=report.problems, repaired=repaired, lost=lost)
 
 
-def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Problem]:
+def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
     """Everything that is wrong; what follows from something else is not listed."""
     broken = False
     done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
@@ -141,10 +134,10 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         path = _path(folder, manifest, name)
         if not path.is_file():
             broken = True
-            yield Problem(name, "is missing")
+            yield Defect(name, "is missing")
         elif not is_stamped(path, stamp):
             broken = True
-            yield Problem(name, "is damaged: its checksum does not hold")
+            yield Defect(name, "is damaged: its checksum does not hold")
         done += stamp.bytes
         progress("verify", done, total)
     if broken:
@@ -155,9 +148,9 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         contents.check()
         yield from _inside(contents, paths)
         for reason in _store_problems(Index(folder, manifest)):
-            yield Problem(manifest.store_file, f"does not fit the shards: {reason}")
+            yield Defect(manifest.store_file, f"does not fit the shards: {reason}")
     except IndexFormatError as error:
-        yield Problem(MANIFEST, f"does not fit its files: {error}")
+        yield Defect(MANIFEST, f"does not fit its files: {error}")
 
 
 def _store_problems(index: Index) -> list[str]:
@@ -167,7 +160,7 @@ def _store_problems(index: Index) -> list[str]:
         return [str(error)]
 
 
-def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
+def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
     """What is wrong inside of files that are what they were when they were written."""
     manifest = contents.manifest
     start = 0
@@ -179,17 +172,17 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Problem]:
         shard.read_into(rows, "descriptors", 0)
         norms = np.linalg.norm(rows, axis=1)
         if not (np.abs(norms - 1) < 1e-3).all():
-            yield Problem(name, "holds descriptors that are not of norm 1")
+            yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.tables["offset"]
         if len(offsets) != count + 1 or (np.diff(offsets) < 0).any():
-            yield Problem(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
+            yield Defect(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
         start += count
     with h5py.File(paths[JOINED], "r", locking=False) as joined:
         ids = np.asarray(joined["place_id"][()])
         if not np.array_equal(ids, contents.rows.stored_ids):
-            yield Problem(JOINED, "does not show the places of the shards")
+            yield Defect(JOINED, "does not show the places of the shards")
         if "removed" in joined and not np.array_equal(joined["removed"][()], contents.rows.removed):
-            yield Problem(JOINED, "does not show which places are removed")
+            yield Defect(JOINED, "does not show which places are removed")
 
 
 def _path(folder: Path, manifest: Manifest, name: str) -> Path:
@@ -200,10 +193,10 @@ def _path(folder: Path, manifest: Manifest, name: str) -> Path:
     return plain
 
 
-def _mend(
+def _repair(
     folder: Path,
     manifest: Manifest,
-    problems: list[Problem],
+    problems: list[Defect],
     model: Callable[[], Model],
     progress: Progress,
 ) -> tuple[list[str], list[Skipped]]:
@@ -212,7 +205,7 @@ def _mend(
     both = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
     broken = [name for name in manifest.shards if bad & set(both[name])]
     kept = [name for name in manifest.shards if name not in broken]
-    paths = {name: folder / name for name in manifest.files}
+    paths = manifest.paths(folder)
     photos: dict[int, PlacePhoto] = {}
     parts: list[list[int]] = []
     lost: list[Skipped] = []
@@ -227,22 +220,14 @@ def _mend(
             parts.append(sorted(named))
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
-    draft = VersionSpec(
-        request="repair",
-        plan=Plan(first_free_number(manifest), parts, photos),
-        model_entry=manifest.model,
-        source=manifest.source,
-        next_place_id=manifest.next_place_id,
-        store=StoreRequest(
-            store_card(manifest).requested,
-            old=None if broken or manifest.store_file in bad else store_card(manifest),
-            uri=store_card(manifest).uri,
-        ),
+    whole = Change(folder, manifest, progress).draft("repair")
+    rebuilt = broken or manifest.store_file in bad
+    draft = replace(
+        whole,
+        plan=replace(whole.plan, parts=parts, photos=photos),
+        store=replace(whole.store, old=None) if rebuilt else whole.store,
         kept=kept,
         removed=np.intersect1d(manifest.removed_ids, stored),
-        skipped=manifest.skipped,
-        base=manifest.index_id,
-        local_features=manifest.local_features,
     )
     opened = None
     if parts:

@@ -57,7 +57,7 @@ class VersionSpec:
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
     of `plan` are made, with or without `local_features`. `skipped` are photos that earlier runs
-    left out.
+    left out. `request` says what was asked for; `base` is the id of the version that is changed.
     """
 
     request: str
@@ -75,16 +75,16 @@ class VersionSpec:
     @property
     def header(self) -> Header:
         """What must be equal for an interrupted run to go on."""
-        return Header(
-            format_version=FORMAT_VERSION,
-            request=self.request,
-            fingerprint=str(self.model_entry["fingerprint"]),
-            base=self.base,
-            root=self.source["root"],
-            places=self.plan.places,
-            parts=len(self.plan),
-            first_number=self.plan.first_number,
-        )
+        return {
+            "format_version": FORMAT_VERSION,
+            "request": self.request,
+            "fingerprint": str(self.model_entry["fingerprint"]),
+            "base": self.base,
+            "root": self.source["root"],
+            "places": self.plan.places,
+            "parts": len(self.plan),
+            "first_number": self.plan.first_number,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +149,14 @@ class VersionBuilder:
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress or silent, clock or StageClock()
         self.journal, self.workers = Journal(folder), workers
+        self._old_files = old.files if old else {}
 
     def run(self) -> Outcome:
         """Make what is missing, and commit."""
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
-        kept = [*(self.old.files if self.old else ()), *(n for done in keep for n in done.files)]
-        collect_garbage(self.folder, kept)
+        kept = [name for done in keep for name in done.files]
+        collect_garbage(self.folder, [*self._old_files, *kept])
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
@@ -303,12 +304,12 @@ class VersionBuilder:
                 "want."
             )
         plan = plan_store(draft.store, rows.place_ids, rows.shape[1])
-        kind = plan.fresh or draft.store.old
+        card, name = plan.card, store_file(plan.card.kind)
         index_id = content_id(
             str(draft.model_entry["fingerprint"]),
             [files[name] for name in names],
             draft.removed,
-            kind and kind.kind,
+            card.kind,
             plan.max_place_id,
         )
         self.progress("index", 0, len(rows))
@@ -317,11 +318,9 @@ class VersionBuilder:
                 self.folder / pending_name(JOINED, index_id),
                 joined_image(self.folder, names, rows.removed, self._joined()),
             )
-            card = draft.store.old
-            if plan.keep and self.old is not None:
-                files[self.old.store_file] = self.old.files[self.old.store_file]
+            if plan.action == "keep":
+                files[name] = self._old_files[name]
             else:
-                name = store_file(plan.kind)
                 card, files[name] = write_store(
                     plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
                 )
@@ -331,7 +330,7 @@ class VersionBuilder:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             model=draft.model_entry,
             source=draft.source,
-            store=card.to_json() if card is not None else {},
+            store=card.to_json(),
             files=files,
             shards=names,
             places=len(rows),
@@ -349,13 +348,12 @@ class VersionBuilder:
         return path if stamp is not None and is_stamped(path, stamp) else None
 
     def _kept_files(self) -> dict[str, FileStamp]:
-        old = self.old.files if self.old else {}
         kept = [
             name.replace(SHARDS, folder)
             for name in self.draft.kept
             for folder in (SHARDS, THUMBNAILS)
         ]
-        return {name: old[name] for name in kept}
+        return {name: self._old_files[name] for name in kept}
 
     def _kept_first_ids(self) -> dict[str, int]:
         if self.contents is None:

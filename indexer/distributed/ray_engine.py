@@ -17,9 +17,9 @@ from typing import Any
 
 from place_search.indexer.distributed.ray_worker import (
     EmbedShard,
-    Item,
     Job,
     OpenModel,
+    RayRow,
     Task,
     ship_model,
     write_shard,
@@ -180,16 +180,16 @@ def _plain_failures() -> Iterator[None]:
         ) from error
 
 
-def _watched(data: Any, seconds: float) -> Iterator[Item]:
+def _watched(data: Any, seconds: float) -> Iterator[RayRow]:
     """The rows of a dataset as they come; they are asked for in a thread, which may wait for ever.
 
     Raises:
-        ClusterError: nothing came for so many seconds.
+        ClusterError: nothing came for `seconds`.
     """
     import ray
 
     ray.data.DataContext.get_current().enable_progress_bars = False
-    results: queue.Queue[Item | BaseException | None] = queue.Queue()
+    results: queue.Queue[RayRow | BaseException | None] = queue.Queue()
 
     def ask() -> None:
         try:

@@ -22,7 +22,7 @@ from place_search.indexer.storage.shards import Row, notes_of, shard_files
 from place_search.models import Model, Precision, open_model
 
 OpenModel: TypeAlias = Callable[[], Model]
-Item: TypeAlias = dict[str, Any]
+RayRow: TypeAlias = dict[str, Any]
 """A row of Ray Data."""
 
 
@@ -59,7 +59,7 @@ class EmbedShard:
             )
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
 
-    def __call__(self, item: Item) -> Item:
+    def __call__(self, item: RayRow) -> RayRow:
         """Take a job; give its shard, or what went wrong."""
         job: Job = pickle.loads(item["job"])  # noqa: S301 - the driver's own
         try:
@@ -104,7 +104,7 @@ class EmbedShard:
         return rows, skipped
 
 
-def write_shard(item: Item, *, folder: str, exchange: str, kind: str) -> Item:
+def write_shard(item: RayRow, *, folder: str, exchange: str, kind: str) -> RayRow:
     """Write a shard's files, to the index itself or to the exchange; tell what was written."""
     if not item["error"]:
         done: Finished = pickle.loads(item["done"])  # noqa: S301 - an actor's own

@@ -128,13 +128,13 @@ class Manifest:
             "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
         }
 
-    def encode(self) -> bytes:
-        """The bytes of the file, the last line of which is the checksum of all others."""
-        return signed(self.to_json())
+    def paths(self, folder: Path) -> dict[str, Path]:
+        """The paths of all files of the index in this folder, by their names."""
+        return {name: folder / name for name in self.files}
 
     def write(self, folder: Path) -> None:
         """Put it in the place of the folder's manifest: from then on the index is this one."""
-        write_whole(folder / MANIFEST, self.encode())
+        write_whole(folder / MANIFEST, signed(self.to_json()))
 
 
 def store_file(kind: str) -> str:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -124,22 +124,8 @@ class Finished:
         return all(is_stamped(folder / name, stamp) for name, stamp in self.files.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What must be equal for a run to go on from a journal.
-
-    `request` is what was asked for, in words or as a hash; `base` is the id of the version that
-    is changed, '' where none is needed.
-    """
-
-    format_version: int
-    request: str
-    fingerprint: str
-    base: str
-    root: str
-    places: int
-    parts: int
-    first_number: int
+Header: TypeAlias = Mapping[str, str | int]
+"""What must be equal for a run to go on from a journal."""
 
 
 class Journal:
@@ -158,7 +144,7 @@ class Journal:
     def _read(self) -> None:
         try:
             lines = self.path.read_text("utf-8").splitlines()
-            self.header = Header(**json.loads(lines[0]))
+            self.header = dict(json.loads(lines[0]))
             for line in lines[1:]:
                 table = json.loads(line)
                 if "index_id" in table:
@@ -179,7 +165,7 @@ class Journal:
         """Begin anew, with the shards that are kept from an earlier run."""
         self.header, self.index_id = header, None
         self.finished = {done.number: done for done in keep}
-        lines = [json.dumps(asdict(header)), *(json.dumps(asdict(done)) for done in keep)]
+        lines = [json.dumps(header), *(json.dumps(asdict(done)) for done in keep)]
         write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
 
     def add(self, done: Finished) -> None:

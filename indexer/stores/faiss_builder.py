@@ -13,10 +13,10 @@ from place_search.core.files import FileStamp, replacing, sha256_of
 from place_search.indexer.stores.faiss_store import FaissKind, FaissStore, stored_ids
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import tuned
-from place_search.indexer.stores.vectors import Rows, VectorStore
+from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 TRAINING_ROWS = 4096
-"""Rows whose mean becomes the centre that codes are relative to."""
+"""Descriptors whose mean becomes the centre that codes are relative to."""
 
 
 class FaissBuilder(FaissKind):
@@ -26,7 +26,7 @@ class FaissBuilder(FaissKind):
     removes = True
     """Whether vectors can be taken out of its index."""
 
-    def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+    def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write the index of all rows, reading them in chunks, and measure its recall."""
         index = self.empty(card, rows)
         _add(index, rows, 0)
@@ -35,7 +35,7 @@ class FaissBuilder(FaissKind):
         return (card if self.is_exact else tuned(self, card, rows, path)), stamp
 
     def update(
-        self, card: StoreCard, old: Path, rows: Rows, path: Path
+        self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
         """Drop what the rows lack and add what came after; a graph with gaps is built anew."""
         known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
@@ -49,12 +49,12 @@ class FaissBuilder(FaissKind):
         stamp = _write(index, path)
         return replace(card, count=rows.shape[0], max_place_id=int(rows.place_ids[-1])), stamp
 
-    def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+    def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
         """Open a file whose checksum holds."""
         return FaissStore(self, card, path, rows)
 
 
-def _add(index: Any, rows: Rows, start: int) -> None:
+def _add(index: Any, rows: Descriptors, start: int) -> None:
     for chunk in rows.chunks(start=start):
         index.add_with_ids(chunk, rows.place_ids[start : start + len(chunk)])
         start += len(chunk)
@@ -69,7 +69,7 @@ def _write(index: Any, path: Path) -> FileStamp:
     return FileStamp(sha256_of(path), path.stat().st_size)
 
 
-def mean_row(rows: Rows, sample: NDArray[np.int64]) -> NDArray[np.float32]:
+def mean_row(rows: Descriptors, sample: NDArray[np.int64]) -> NDArray[np.float32]:
     """The mean of these rows as (1, D): all that RaBitQ's training takes from its input."""
     total = np.zeros(rows.shape[1], np.float64)
     for start in range(0, len(sample), 256):

@@ -12,7 +12,7 @@ from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 faiss: Any = _faiss  # its annotations lack keyword arguments
 
@@ -26,7 +26,7 @@ class FaissKind(ABC):
     is_exact = False
 
     @abstractmethod
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
+    def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """An index that is trained and holds nothing."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class FaissKind(ABC):
 class FaissStore(SnapshotStore):
     """A FAISS index opened for search. Thread-safe."""
 
-    def __init__(self, kind: FaissKind, card: StoreCard, path: Path, rows: Rows) -> None:
+    def __init__(self, kind: FaissKind, card: StoreCard, path: Path, rows: Descriptors) -> None:
         """Open an index file whose checksum the caller has found right.
 
         Raises:

@@ -1,8 +1,8 @@
 """Making Milvus collections from the descriptors of an index, which stay the truth.
 
-The store's file only names the collection. A collection is never changed but by vectors that are
-added, so that whoever serves an older version of the index goes on. It is dropped when the next but
-one is made: until then readers of the version before may need it.
+The store's file only names the collection. Vectors are added to a collection, never changed, so
+that servers of an older version of the index go on. A new collection replaces it; the one after
+that drops it, because readers of the version before may need it until then.
 """
 
 import json
@@ -25,7 +25,7 @@ from place_search.indexer.stores.milvus_client import (
 from place_search.indexer.stores.milvus_store import CHANGES, SEARCHES, VECTORS, MilvusStore
 from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
 from place_search.indexer.stores.tuning import tuned
-from place_search.indexer.stores.vectors import Rows, VectorStore
+from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 LEDGER = "collections.txt"
 """Beside the index: all collections that were made for it, so that none is left behind."""
@@ -43,10 +43,10 @@ class MilvusBuilder:
     drops_removed = False
 
     def __init__(self, exact_bytes: int = EXACT_BYTES) -> None:
-        """Up to so many bytes of descriptors are all compared; more are linked to a graph."""
+        """Descriptors of up to `exact_bytes` are all compared; more are linked to a graph."""
         self._exact_bytes = exact_bytes
 
-    def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+    def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
         """Make a collection of all rows, and measure its recall."""
         link = milvus_connection(card.uri)
         name = _next_collection(link, path.parent)
@@ -64,7 +64,7 @@ class MilvusBuilder:
         return tuned(self, card, rows, path), stamp
 
     def update(
-        self, card: StoreCard, old: Path, rows: Rows, path: Path
+        self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
         """Add what came after; what the rows lack stays, unless it has become much."""
         note = read_note(old)
@@ -79,7 +79,7 @@ class MilvusBuilder:
         card = replace(card, count=count, max_place_id=int(rows.place_ids[-1]))
         return card, _write(path, note["collection"], card, note["searched"])
 
-    def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+    def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
         """Open the collection that a file names, whose checksum holds."""
         return MilvusStore(card, path, rows)
 
@@ -118,7 +118,7 @@ def _create(link: MilvusConnection, name: str, dims: int) -> None:
     link.call("create_collection", name, seconds=LONG, schema=schema, consistency_level=SEARCHES)
 
 
-def _put(link: MilvusConnection, name: str, rows: Rows, start: int, how: str) -> None:
+def _put(link: MilvusConnection, name: str, rows: Descriptors, start: int, how: str) -> None:
     """Send the rows from `start` on with their positions and names."""
     if start >= rows.shape[0]:
         return
@@ -157,7 +157,7 @@ def _index(link: MilvusConnection, name: str, kind: str) -> None:
 
 
 def _await(link: MilvusConnection, name: str, count: int) -> None:
-    """Wait until searches see so many vectors.
+    """Wait until searches see `count` vectors.
 
     Raises:
         StoreOutageError: the collection has fewer.

@@ -10,13 +10,13 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
 from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 VECTORS = "descriptor"
 PAGE = 16_384
 """The most that one search or query of Milvus returns."""
 SEARCHES = "Bounded"
-"""Consistency of searches: whoever changes a collection waits until the change is seen."""
+"""Consistency of searches: a change waits until searches see it."""
 CHANGES = "Strong"
 
 
@@ -27,7 +27,7 @@ class MilvusStore(SnapshotStore):
     version.
     """
 
-    def __init__(self, card: StoreCard, path: Path, rows: Rows) -> None:
+    def __init__(self, card: StoreCard, path: Path, rows: Descriptors) -> None:
         """Open the collection that a file names, whose checksum the caller has found right.
 
         Raises:
@@ -67,7 +67,7 @@ class MilvusStore(SnapshotStore):
     def _nearest(
         self, query: NDArray[np.float32], limit: int, box: Box | None
     ) -> NDArray[np.int64]:
-        """The ids of about so many of the nearest vectors, of places in the box if there is one."""
+        """The ids of about `limit` of the nearest vectors, of places in the box if there is one."""
         settings = {"ef": limit} if self._searched == "HNSW" else {}
         (hits,) = self._link.call(
             "search",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Hit, Rows, best
+from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""
@@ -21,7 +21,7 @@ _SAMPLE = 64
 class SnapshotStore(ABC):
     """A vector store opened for search. Thread-safe if what it inherits is."""
 
-    def __init__(self, card: StoreCard, rows: Rows) -> None:
+    def __init__(self, card: StoreCard, rows: Descriptors) -> None:
         self.kind: str = card.kind
         self._card = card
         self._rows = rows

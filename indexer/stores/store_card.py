@@ -55,7 +55,7 @@ class StoreCard:
 
     @classmethod
     def read(cls, table: Mapping[str, Any], *, places: int, next_place_id: int) -> "StoreCard":
-        """The card from the manifest of an index with so many places.
+        """The card from the manifest of an index of `places` places.
 
         Raises:
             IndexFormatError: a kind of store that this version does not know.
@@ -120,7 +120,7 @@ def store_card(manifest: Manifest) -> StoreCard:
 def choose_store(
     count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES, uri: str = ""
 ) -> StoreCard:
-    """The store for so many descriptors: the one requested, or one by their size.
+    """The store for `count` descriptors: the one requested, or one by their size.
 
     Raises:
         ValueError: an unknown kind is requested.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from place_search.indexer.stores.store_card import (
     StoreCard,
     choose_store,
 )
-from place_search.indexer.stores.vectors import Rows, StoreBuilder, VectorStore
+from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, VectorStore
 
 LATE_BYTES = 8 << 20
 """Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
@@ -41,22 +42,14 @@ class StoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What becomes of the file: built by `fresh`, else updated to `updated`, or kept as it is."""
+    """What becomes of the file: `card` is that of the old one, kept or updated, or of a new one.
 
-    fresh: StoreCard | None
-    updated: StoreCard | None
+    The file will hold the places up to `max_place_id`.
+    """
+
+    action: Literal["keep", "update", "build"]
+    card: StoreCard
     max_place_id: int
-
-    @property
-    def keep(self) -> bool:
-        """Whether the old file stays."""
-        return self.fresh is None and self.updated is None
-
-    @property
-    def kind(self) -> str:
-        """The kind of the store that is written, '' where none is."""
-        card = self.fresh or self.updated
-        return card.kind if card else ""
 
 
 def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> StorePlan:
@@ -71,32 +64,34 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
     last = int(ids[-1])
     old = request.old
     if old is None:
-        return StorePlan(fresh, None, last)
+        return StorePlan("build", fresh, last)
     known = int(np.searchsorted(ids, old.max_place_id, side="right"))
     late, dead = len(ids) - known, old.count - known
     much = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
     moved = fresh.kind == old.kind and fresh.uri != old.uri
     other = moved or request.requested not in (AUTO, old.kind)
     if not (much or other or (request.fold and (late or dead))):
-        return StorePlan(None, None, old.max_place_id)
+        return StorePlan("keep", old, old.max_place_id)
     builder = _builder(old.kind)
     stuck = request.fold and dead and not builder.drops_removed
     same = fresh.kind == old.kind and not moved and not stuck
     fits = same and (builder.is_exact or len(ids) <= GROWTH * old.trained)
     if not fits:
-        return StorePlan(fresh, None, last)
-    return StorePlan(None, replace(old, requested=request.requested, why=fresh.why), last)
+        return StorePlan("build", fresh, last)
+    return StorePlan("update", replace(old, requested=request.requested, why=fresh.why), last)
 
 
-def write_store(plan: StorePlan, old: Path, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+def write_store(
+    plan: StorePlan, old: Path, rows: Descriptors, path: Path
+) -> tuple[StoreCard, FileStamp]:
     """Carry out a plan that does not keep the file; the checksum of `old` holds."""
-    if plan.fresh is not None:
-        return _builder(plan.fresh.kind).build(plan.fresh, rows, path)
-    assert plan.updated is not None  # noqa: S101 - or there would be nothing to write
-    return _builder(plan.updated.kind).update(plan.updated, old, rows, path)
+    builder = _builder(plan.card.kind)
+    if plan.action == "build":
+        return builder.build(plan.card, rows, path)
+    return builder.update(plan.card, old, rows, path)
 
 
-def open_store(card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+def open_store(card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
     """Open a file whose checksum holds.
 
     Raises:

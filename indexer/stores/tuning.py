@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows, StoreBuilder, exact_search
+from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact_search
 
 CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
@@ -25,7 +25,7 @@ _OWN = np.float32(0.85)
 than those of another photo of a place are, where there are several: at a cosine of about 0.55."""
 
 
-def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> StoreCard:
+def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path) -> StoreCard:
     """The card with the cheapest settings that find enough, and how much they find.
 
     The store that `builder` has written to `path` is opened with each of the settings. The index's
@@ -52,8 +52,8 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Rows, path: Path) -> Sto
     return best
 
 
-def spread(rows: Rows, count: int) -> NDArray[np.int64]:
-    """The numbers of so many rows, evenly over all."""
+def spread(rows: Descriptors, count: int) -> NDArray[np.int64]:
+    """The numbers of `count` rows, evenly over all."""
     last = rows.shape[0] - 1
     return np.unique(np.linspace(0, last, min(last + 1, count)).astype(np.int64))
 

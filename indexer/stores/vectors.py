@@ -19,7 +19,7 @@ class Hit(NamedTuple):
     similarity: float
 
 
-class Rows(Protocol):
+class Descriptors(Protocol):
     """The descriptors of all places there are, in the order of their ascending ids."""
 
     @property
@@ -86,15 +86,15 @@ class StoreBuilder(Protocol):
     def drops_removed(self) -> bool:
         """Whether `update` can take vectors out of its file."""
 
-    def build(self, card: StoreCard, rows: Rows, path: Path) -> tuple[StoreCard, FileStamp]:
+    def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write a file for these rows; the card comes back with what the file holds."""
 
     def update(
-        self, card: StoreCard, old: Path, rows: Rows, path: Path
+        self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
         """Write the successor of a file whose checksum holds, for the rows there are now."""
 
-    def open(self, card: StoreCard, path: Path, rows: Rows) -> VectorStore:
+    def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
         """Open a file whose checksum holds.
 
         Raises:
@@ -109,7 +109,7 @@ def best(place_ids: NDArray[np.int64], similarities: NDArray[np.float32], k: int
 
 
 def exact_search(
-    rows: Rows, queries: NDArray[np.float32], k: int
+    rows: Descriptors, queries: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Search for (Q, D) queries by brute force, reading every descriptor once.
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.files import sha256_of
-from place_search.models.card import CARD_NAME, Aggregation, ModelCard, Recall, Source, read_card
+from place_search.models.card import (
+    CARD_NAME,
+    Aggregation,
+    ModelCard,
+    Recall,
+    WeightSource,
+    read_card,
+)
 from place_search.models.errors import ModelError
 from place_search.models.folder import require_free, write_model
 from place_search.models.network import load_network
@@ -51,7 +58,7 @@ def import_weights(
         preprocessing=weights.preprocessing,
         files={},
         whitened=whitening is not None,
-        sources=(Source(weights.family, origin or path.name, licence, sha256_of(path)),),
+        sources=(WeightSource(weights.family, origin or path.name, licence, sha256_of(path)),),
         recall=(*recall, *weights.recall),
     )
     return write_model(weights.network, card, out)

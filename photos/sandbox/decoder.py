@@ -40,6 +40,7 @@ WATCH_SECONDS = 0.01
 """How often a decoder's memory is looked at: it can fill some 20 MiB meanwhile."""
 LARGE_BYTES = 8 << 20
 """Photos above this take the turn of large ones before they are opened."""
+TURN_SECONDS = 3.0
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Decoder:
         """How many decoding processes died of a photo."""
         self._workers = workers
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._number = 0
         self._closed = False
         self._processes = _Processes(workers, self.limits)
@@ -129,42 +131,51 @@ class Decoder:
             self._number += 1
             number = self._number
         job |= {"number": number, "bytes": len(content), "max_pixels": self.limits.max_pixels}
-        job["large"] = len(content) > LARGE_BYTES
-        restarts = 0
-        while restarts < 2:
+        if len(content) <= LARGE_BYTES:
+            reply = self._ask(job | {"large": False}, content, take)
+            if reply is not None:
+                return reply
+        # Waiting for the turn takes no decoder from small photos.
+        if not self._turn.acquire(timeout=TURN_SECONDS):
+            raise DecoderBusyError("The server is decoding other large photos; try again soon.")
+        try:
+            reply = self._ask(job | {"large": True}, content, take)
+        finally:
+            self._turn.release()
+        if reply is None:
+            raise OversizedPhotoError(
+                "the photo needs more memory to decode than there is for it; shrink it first."
+            )
+        return reply
+
+    def _ask(
+        self, job: dict[str, Any], content: bytes, take: Callable[[dict[str, Any], int], T]
+    ) -> T | None:
+        """What `take` makes of the reply to a job; None where it may not use enough memory."""
+        for _ in range(2):
             processes = self._processes
             slot = processes.idle.get()
             try:
                 reply = slot.ask(job, content, self.limits)
-                while self._may_fit(job, reply, slot):
-                    job["large"] = True
+                if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
+                    # What came before it may have left too little: a new decoder tells.
                     reply = slot.ask(job, content, self.limits)
-                if not {"died", "error", "busy"} & reply.keys():
+                if not {"died", "error", "large"} & reply.keys():
                     return take(reply, slot.memory)
             except (OSError, ValueError, KeyError):  # gone, stuck, or talking nonsense
-                restarts += 1
                 self._restart(processes)
             else:
+                if "large" in reply or _is_out_of_memory(reply):
+                    return None
                 raise self._error(reply)
             finally:
                 slot.forget()
                 processes.idle.put(slot)
         raise DecoderError("The server's photo decoder failed; its log says why.")
 
-    def _may_fit(self, job: dict[str, Any], reply: dict[str, Any], slot: "_Slot") -> bool:
-        """Whether a photo that was out of memory may fit: with the turn, in a new decoder."""
-        out_of_memory = reply.get("died") == OUT_OF_MEMORY
-        return out_of_memory and not (job["large"] and slot.state["jobs"] <= 1)
-
     def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
-        if "busy" in reply:
-            return DecoderBusyError("The server is decoding other large photos; try again soon.")
         if "error" in reply:
             return _ERRORS[reply["error"]](reply["sentence"])
-        if reply["died"] == OUT_OF_MEMORY:
-            return OversizedPhotoError(
-                "the photo needs more memory to decode than there is for it; shrink it first."
-            )
         self.deaths += 1
         if -reply["died"] == signal.SIGPROF:
             return UnreadablePhotoError(
@@ -180,6 +191,10 @@ class Decoder:
                 # Whatever keeps ending them must not keep the machine busy too.
                 time.sleep(max(0.0, broken.started + RESTART_SECONDS - time.monotonic()))
                 self._processes = _Processes(self._workers, self.limits)
+
+
+def _is_out_of_memory(reply: dict[str, Any]) -> bool:
+    return reply.get("died") == OUT_OF_MEMORY
 
 
 class _Slot:
@@ -244,7 +259,6 @@ class _Processes:
         self.idle: queue.LifoQueue[_Slot] = queue.LifoQueue()
         self.slots: list[_Slot] = []
         theirs = []
-        turn = os.memfd_create("turn")
         for _ in range(workers):
             ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             slot = _Slot(ours)
@@ -258,7 +272,6 @@ class _Processes:
             "links": links,
             "memories": memories,
             "states": states,
-            "turn": turn,
             "cpu_seconds": limits.cpu_seconds,
             "memory_bytes": limits.memory_bytes,
             "max_output_bytes": MAX_OUTPUT_BYTES,
@@ -266,13 +279,12 @@ class _Processes:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: no module of the folder in which the server was started is imported.
             [sys.executable, "-P", "-m", PROCESS, json.dumps(arguments)],
-            pass_fds=[*links, *memories, *states, turn],
+            pass_fds=[*links, *memories, *states],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             env=_environment(),
         )
-        os.close(turn)
         for link in theirs:
             link.close()
 

@@ -6,7 +6,6 @@ until a photo kills it, or until it has done `RENEW_JOBS` jobs or has become lar
 one job and one fork, nothing is forked that has no job, and no photo meets what many others left.
 """
 
-import fcntl
 import json
 import mmap
 import os
@@ -15,7 +14,6 @@ import select
 import signal
 import socket
 import sys
-import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -41,7 +39,6 @@ from place_search.photos.sandbox.job_state import (
 MESSAGE_BYTES = 1 << 16
 LARGE_PIXELS = 12_000_000
 """Photos above this are decoded one at a time, so that memory is bounded for all together."""
-TURN_SECONDS = 3.0
 RENEW_JOBS = 200
 ADDRESS_SPACE = 1 << 30
 """What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
@@ -52,7 +49,7 @@ def main(arguments: dict[str, Any]) -> None:
     """Fork decoders for the sockets until the other end of one is closed."""
     keep_freed_memory()
     slots = [
-        _Slot(socket.socket(fileno=link), memory, JobState(state), arguments["turn"])
+        _Slot(socket.socket(fileno=link), memory, JobState(state))
         for link, memory, state in zip(
             arguments["links"], arguments["memories"], arguments["states"], strict=True
         )
@@ -89,39 +86,22 @@ def main(arguments: dict[str, Any]) -> None:
                 poller.register(handle, select.POLLIN)
 
 
-class _NoTurnError(PlaceSearchError):
-    """Other large photos kept a decoder waiting too long."""
+class _NeedsTurnError(PlaceSearchError):
+    """The photo is larger than its job may be without the turn of large photos."""
 
 
 class _Slot:
     """One socket with its shared memory, and the state of the job that is being done on it."""
 
-    def __init__(self, link: socket.socket, memory: int, state: JobState, turn: int) -> None:
+    def __init__(self, link: socket.socket, memory: int, state: JobState) -> None:
         self.link = link
         self.memory = memory
         self.state = state
-        self._turn = turn
 
-    def take_turn_if_large(self, width: int, height: int) -> None:
-        """Wait for the turn of large photos, where one has so many pixels."""
-        if width * height > LARGE_PIXELS:
-            self.take_turn()
-
-    def take_turn(self) -> None:
-        """Wait for the turn of a large photo; whoever has it loses it with its life."""
-        deadline = time.monotonic() + TURN_SECONDS
-        while True:
-            try:
-                fcntl.lockf(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise _NoTurnError("Other large photos took too long.") from None
-                time.sleep(0.02)
-        self.state["large"] = 1
-
-    def end_turn(self) -> None:
-        fcntl.lockf(self._turn, fcntl.LOCK_UN)
+    def check_size(self, width: int, height: int) -> None:
+        """Go on with a photo of so many pixels only where its job may be large."""
+        if width * height > LARGE_PIXELS and not self.state["large"]:
+            raise _NeedsTurnError("This is a large photo.")
 
     def tell_death(self, exit_code: int) -> None:
         """Answer for a decoder that cannot any more."""
@@ -164,7 +144,7 @@ def _become_decoder(
         while not old and (message := slot.link.recv(MESSAGE_BYTES)):
             job = json.loads(message)
             state["jobs"] += 1
-            state["large"] = 0
+            state["large"] = int(job["large"])
             state["number"] = job["number"]
             # Its default action ends the process in the midst of whatever a library does.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
@@ -183,18 +163,14 @@ def _become_decoder(
 def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
     """Do a job; the pixels or the JPEG are left in the shared memory."""
     try:
-        if job["large"]:
-            slot.take_turn()
         content = os.pread(slot.memory, job["bytes"], 0)
         return _picture(slot, content, job) if "longest_side" in job else _photo(slot, content, job)
-    except _NoTurnError:
-        return {"busy": True}
+    except _NeedsTurnError:
+        return {"large": True}
     except (MemoryError, OutOfMemoryError):
         os._exit(OUT_OF_MEMORY)
     except PhotoError as error:
         return _refused(error)
-    finally:
-        slot.end_turn()
 
 
 def _refused(error: PhotoError) -> dict[str, Any]:
@@ -208,7 +184,7 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         needed=preprocessing.size,
         max_pixels=job["max_pixels"],
         formats=job["formats"],
-        before_pixels=slot.take_turn_if_large,
+        before_pixels=slot.check_size,
     )
     pixels = resize_photo(photo, preprocessing)
     os.pwrite(slot.memory, pixels.data, 0)
@@ -227,7 +203,7 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
         content,
         needed=partial(fit_within, longest_side=side),
         max_pixels=job["max_pixels"],
-        before_pixels=slot.take_turn_if_large,
+        before_pixels=slot.check_size,
     )
     jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
     return {"bytes": os.pwrite(slot.memory, jpeg, 0)}

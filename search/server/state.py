@@ -11,6 +11,7 @@ from place_search.photos import Decoder
 from place_search.search.errors import NotReadyError
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
+from place_search.search.server.middleware.access import client_of
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
 from place_search.search.stages import Stages
@@ -44,12 +45,14 @@ class ServerState:
             "search",
             workers=options.workers,
             waiting=options.queue,
+            spare=1,
             seconds=options.search_seconds,
         )
         self.images = WorkQueue(
             "image",
             workers=options.workers,
             waiting=max(IMAGES_WAITING, 8 * options.queue),
+            spare=1,
             seconds=options.search_seconds,
         )
         # One at a time: each makes a new version of the index.
@@ -109,10 +112,18 @@ class ServerState:
         """Run a job in the queue of changes, otherwise as `run_search` does."""
         return await self._run(self.changes, request, partial(job, *arguments, **options))
 
+    async def run_image(self, request: Request, job: Callable[..., T], *arguments: Any) -> T:
+        """Run a job in the queue of images, which is not timed by stages."""
+        work = partial(job, *arguments)
+        reply, _ = await self.images.run(work, client=client_of(request.scope))
+        return reply
+
     async def _run(self, queue: WorkQueue, request: Request, job: Callable[..., T]) -> T:
         stages = Stages()
         try:
-            reply, _ = await queue.run(_begin, job, stages)
+            reply, _ = await queue.run(
+                partial(_begin, job, stages), client=client_of(request.scope)
+            )
         finally:
             request.scope["stages"] = stages
             self.metrics.worked(stages)

@@ -1,63 +1,65 @@
-"""Bounded work off the event loop."""
+"""Bounded work off the event loop, shared fairly between clients."""
 
 import asyncio
 import threading
 import time
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from place_search.search.errors import BusyError, TimedOutError
 
-P = ParamSpec("P")
 T = TypeVar("T")
+
+SLOW_SECONDS = 1.0
+"""Whose last job took longer runs one at a time: jobs as these wait for each other anyway."""
+CLIENTS_REMEMBERED = 1000
 
 
 class WorkQueue:
-    """Runs up to `workers` jobs at once, lets up to `waiting` more wait, and refuses the rest.
+    """Runs up to `workers` jobs of a client at once, lets `waiting` more wait, refuses the rest.
+
+    A worker that is free takes a job of the client with the fewest running ones. `spare` workers
+    more are for others than the client that keeps `workers` busy. Where all places are taken, the
+    client with the most of them gives one that waits to a client with fewer.
 
     Who stops awaiting a job gives its place up: at once while it waits, else when it ends.
     """
 
-    def __init__(self, name: str, *, workers: int, waiting: int, seconds: float = 60.0) -> None:
+    def __init__(
+        self, name: str, *, workers: int, waiting: int, spare: int = 0, seconds: float = 60.0
+    ) -> None:
         """`seconds` bounds waiting and work together."""
         self.places = workers + waiting
         self.seconds = seconds
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        self._free = threading.BoundedSemaphore(self.places)
-        self._taken = 0
-        self._lock = threading.Lock()
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers + spare, thread_name_prefix=name)
+        self._lock = threading.RLock()
+        self._waiting: dict[str, deque[_Job]] = {}
+        self._running: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._slow: OrderedDict[str, None] = OrderedDict()
 
     @property
     def depth(self) -> int:
         """How many jobs run or wait."""
-        return self._taken
+        return self._taken.total()
 
-    async def run(
-        self, job: Callable[P, T], *arguments: P.args, **options: P.kwargs
-    ) -> tuple[T, float]:
-        """Run a job; returns its result and the milliseconds that it waited for a worker.
+    async def run(self, job: Callable[[], T], *, client: str = "") -> tuple[T, float]:
+        """Run a job of a client; returns its result and the milliseconds that it waited.
 
         Raises:
             BusyError: too many jobs are waiting, or this one waited too long.
             TimedOutError: the job began, but takes too long.
         """
-        if not self._free.acquire(blocking=False):
-            raise BusyError("The server has too many requests waiting; try again in a second.")
-        submitted = time.perf_counter()
-        with self._lock:
-            self._taken += 1
-        try:
-            future = self._pool.submit(_timed, submitted, partial(job, *arguments, **options))
-        except RuntimeError:  # closed
-            self._release()
-            raise BusyError("The server is stopping; ask another one.") from None
-        future.add_done_callback(lambda _: self._release())
+        future = self._submit(client, job)
         try:
             async with asyncio.timeout(self.seconds) as limit:
                 # Cancelled while it waits, it never begins.
-                return await asyncio.wrap_future(future)
+                result: tuple[T, float] = await asyncio.wrap_future(future)
+                return result
         except TimeoutError:
             if not limit.expired():
                 raise  # the job's own
@@ -67,17 +69,120 @@ class WorkQueue:
                 ) from None
         raise BusyError("The server is too busy to begin with this request; try again later.")
 
-    def _release(self) -> None:
+    def _submit(self, client: str, call: Callable[[], Any]) -> "Future[Any]":
+        job = _Job(client, call, self)
         with self._lock:
-            self._taken -= 1
-        self._free.release()
+            if self.depth >= self.places:
+                self._make_room(client)
+            self._taken[client] += 1
+            self._waiting.setdefault(client, deque()).append(job)
+        try:
+            self._pool.submit(self._work)
+        except RuntimeError:  # closed
+            job.future.cancel()
+            raise BusyError("The server is stopping; ask another one.") from None
+        return job.future
+
+    def _make_room(self, client: str) -> None:
+        """Refuse the newest waiting job of the client with the most places, or this one."""
+        waiting = [job for jobs in self._waiting.values() for job in jobs if job.waits]
+        newest = max(waiting, key=self._weight, default=None)
+        if newest is None or self._taken[newest.client] <= self._taken[client] + 1:
+            raise _refusal()
+        self._waiting[newest.client].remove(newest)
+        newest.future.set_exception(_refusal())
+
+    def _weight(self, job: "_Job") -> tuple[int, float]:
+        return self._taken[job.client], job.submitted
+
+    def _work(self) -> None:
+        """Do jobs until there is none that may run."""
+        while (job := self._next()) is not None:
+            began = time.perf_counter()
+            try:
+                job.do(began)
+            finally:
+                self._end(job.client, time.perf_counter() - began)
+
+    def _next(self) -> "_Job | None":
+        with self._lock:
+            for client in sorted(self._waiting, key=self._running.__getitem__):
+                if self._running[client] >= self._most(client):
+                    continue
+                jobs = self._waiting[client]
+                while jobs:
+                    job = jobs.popleft()
+                    if job.future.set_running_or_notify_cancel():
+                        self._running[client] += 1
+                        # Among clients with equally many, the one that had its turn goes last.
+                        self._waiting[client] = self._waiting.pop(client)
+                        return job
+                del self._waiting[client]
+        return None
+
+    def _most(self, client: str) -> int:
+        """How many jobs of a client may run at once."""
+        return 1 if client in self._slow else self._workers
+
+    def _end(self, client: str, seconds: float) -> None:
+        with self._lock:
+            self._running[client] -= 1
+            if not self._running[client]:
+                del self._running[client]
+            if seconds > SLOW_SECONDS:
+                self._slow[client] = None
+                if len(self._slow) > CLIENTS_REMEMBERED:
+                    self._slow.popitem(last=False)
+            elif client in self._slow:
+                del self._slow[client]
+                with suppress(RuntimeError):  # closed
+                    self._pool.submit(self._work)  # more of its jobs may run again
+
+    def release(self, client: str) -> None:
+        """Give a place up."""
+        with self._lock:
+            self._taken[client] -= 1
+            if not self._taken[client]:
+                del self._taken[client]
 
     def close(self) -> None:
         """Drop what waits, and let what runs end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            waiting = [job for jobs in self._waiting.values() for job in jobs]
+            self._waiting.clear()
+        for job in waiting:
+            job.future.cancel()
 
 
-def _timed(submitted: float, job: Callable[[], T]) -> tuple[T, float]:
-    """Run a job; the milliseconds are those since it was submitted."""
-    waited = (time.perf_counter() - submitted) * 1000
-    return job(), waited
+class _Job:
+    """A call of a client, which has a place of a queue until its future is done."""
+
+    def __init__(self, client: str, call: Callable[[], Any], queue: WorkQueue) -> None:
+        self.client = client
+        self.future: Future[tuple[Any, float]] = Future()
+        self.future.add_done_callback(self._release)
+        self._call = call
+        self._queue = queue
+        self.submitted = time.perf_counter()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is neither begun nor given up."""
+        return not (self.future.running() or self.future.done())
+
+    def do(self, began: float) -> None:
+        """Call it; the future has the result, and the milliseconds since it was submitted."""
+        try:
+            result = self._call()
+        except BaseException as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result((result, (began - self.submitted) * 1000))
+
+    def _release(self, _future: "Future[Any]") -> None:
+        self._queue.release(self.client)
+
+
+def _refusal() -> BusyError:
+    return BusyError("The server has too many requests waiting; try again in a second.")

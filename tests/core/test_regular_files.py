@@ -16,7 +16,8 @@ from place_search.core.tables import open_table, read_lines
 from place_search.indexer import build_index, open_index, open_source
 from place_search.indexer.sources.walk import is_photo
 from place_search.models import open_model
-from place_search.photos import UnreadablePhotoError, decode_photo, inspect_position
+from place_search.photos import UnreadablePhotoError, decode_photo
+from place_search.photos.decoding import inspect_position
 
 
 @pytest.fixture

@@ -37,14 +37,14 @@ def _run(blocks: ModuleType, *arguments: object) -> Any:
 def test_killed_before_each_step_of_a_first_build(
     photos: Path, tmp_path: Path, blocks: ModuleType
 ) -> None:
-    told = json.loads(_run(blocks, photos, tmp_path / "out", "--crash-everywhere"))
+    report = json.loads(_run(blocks, photos, tmp_path / "out", "--crash-everywhere"))
 
     # Three shards and their thumbnails, four lines of the journal, …: the whole way was walked.
-    assert len(told["seen"]) > 20
-    assert set(told["seen"]) == {None, told["new"]}
+    assert len(report["seen"]) > 20
+    assert set(report["seen"]) == {None, report["new"]}
     # Once there is an index, it stays.
-    assert told["seen"] == sorted(told["seen"], key=lambda seen: seen is not None)
-    assert told["unequal"] == []
+    assert report["seen"] == sorted(report["seen"], key=lambda seen: seen is not None)
+    assert report["unequal"] == []
 
 
 def test_killed_before_each_step_of_a_rebuild(
@@ -52,12 +52,12 @@ def test_killed_before_each_step_of_a_rebuild(
 ) -> None:
     old = f"--old={photos / 'more'}"
     options = ("--crash-everywhere", old, "--exact-bytes=0")
-    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+    report = json.loads(_run(blocks, photos, tmp_path / "out", *options))
 
-    assert set(told["seen"]) == {told["old"], told["new"]}
-    assert told["seen"] == sorted(told["seen"], key=lambda seen: seen == told["new"])
-    assert Counter(told["seen"])[told["new"]] > 3
-    assert told["unequal"] == []
+    assert set(report["seen"]) == {report["old"], report["new"]}
+    assert report["seen"] == sorted(report["seen"], key=lambda seen: seen == report["new"])
+    assert Counter(report["seen"])[report["new"]] > 3
+    assert report["unequal"] == []
 
 
 def test_killed_before_each_step_of_a_rebuild_that_changes_nothing(
@@ -65,10 +65,10 @@ def test_killed_before_each_step_of_a_rebuild_that_changes_nothing(
 ) -> None:
     photos = photos / "more"
     out = tmp_path / "out"
-    told = json.loads(_run(blocks, photos, out, "--crash-everywhere", f"--old={photos}"))
+    report = json.loads(_run(blocks, photos, out, "--crash-everywhere", f"--old={photos}"))
 
-    assert set(told["seen"]) == {told["old"]} == {told["new"]}
-    assert told["unequal"] == []
+    assert set(report["seen"]) == {report["old"]} == {report["new"]}
+    assert report["unequal"] == []
 
 
 @pytest.mark.parametrize("change", ["add", "remove"])
@@ -77,14 +77,14 @@ def test_killed_before_each_step_of_a_change(
 ) -> None:
     old = [f"--old={photos / 'more'}"] if change == "add" else []
     options = ("--crash-everywhere", f"--change={change}", *old, "--exact-bytes=0")
-    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+    report = json.loads(_run(blocks, photos, tmp_path / "out", *options))
 
-    states = list(dict.fromkeys(told["seen"]))
+    states = list(dict.fromkeys(report["seen"]))
     # What is removed is much: a compaction follows, a version of its own.
-    assert (states[0], states[-1]) == (told["old"], told["new"])
+    assert (states[0], states[-1]) == (report["old"], report["new"])
     assert len(states) == (2 if change == "add" else 3)
-    assert told["seen"] == sorted(told["seen"], key=states.index)
-    assert told["unequal"] == []
+    assert report["seen"] == sorted(report["seen"], key=states.index)
+    assert report["unequal"] == []
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_fifty_kills_at_random_moments(
     """None is lost and none is mixed: every reader sees the old index or the new one."""
     old = [f"--old={photos / 'more'}"] if change == "add" else []
     options = (f"--kills={kills}", f"--change={change}", *old, "--seconds=0.005")
-    told = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+    report = json.loads(_run(blocks, photos, tmp_path / "out", *options))
 
-    assert len(told["seen"]) >= kills
+    assert len(report["seen"]) >= kills
     # Removing much is two versions, one after the other.
-    assert len({told["old"], told["new"], *told["seen"]}) <= (3 if change == "remove" else 2)
-    assert told["unequal"] == 0
+    assert len({report["old"], report["new"], *report["seen"]}) <= (3 if change == "remove" else 2)
+    assert report["unequal"] == 0
 
 
 @pytest.mark.parametrize("moment", ["embed 1 ", "embed 7 ", "embed 11 ", "index 0 "])
@@ -119,11 +119,11 @@ def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, m
     with pytest.raises(IndexFormatError, match="was never finished; run the same"):
         open_index(out)
 
-    said = _run(blocks, photos, out)
+    output = _run(blocks, photos, out)
     _run(blocks, photos, whole)
 
     assert blocks.content(out) == blocks.content(whole)
-    first = int(said.split()[1])
+    first = int(output.split()[1])
     assert first == {"embed 1 ": 0, "embed 7 ": 4}.get(moment, first)
 
 

@@ -113,8 +113,8 @@ def test_opening_is_quick(index: Index) -> None:
 def test_an_index_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    for name, said in (("nowhere", "does not exist"), ("empty", "holds no index")):
-        with pytest.raises(IndexFormatError, match=f"{said}; make one with `place-search index"):
+    for name, message in (("nowhere", "does not exist"), ("empty", "holds no index")):
+        with pytest.raises(IndexFormatError, match=f"{message}; make one with `place-search index"):
             open_index(tmp_path / name)
     with pytest.raises(IndexFormatError, match="is a file; name the folder of an index"):
         open_index(tmp_path / "file")
@@ -149,7 +149,7 @@ def _cut(name: str) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (_cut("manifest.json"), r"manifest\.json is damaged; make the index again"),
         (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
@@ -179,14 +179,14 @@ def _cut(name: str) -> Callable[[Path], None]:
     ],
 )
 def test_damaged_indexes_do_not_open(
-    index: Index, tmp_path: Path, damage: Callable[[Path], None], said: str
+    index: Index, tmp_path: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     folder = tmp_path / "index"
     shutil.copytree(index.folder, folder)
     assert open_index(folder).index_id == index.index_id
     damage(folder)
 
-    with pytest.raises(IndexFormatError, match=said):
+    with pytest.raises(IndexFormatError, match=message):
         open_index(folder)
 
 

@@ -115,11 +115,11 @@ def test_positions_come_from_the_source_else_from_exif(
     position = Position(47.5, 8.5)
     render(tmp_path / "a.jpg", 1, position=position)  # type: ignore[operator]
     path = tmp_path / "a.jpg"
-    said = Position(-10.0, 20.0)
+    given_position = Position(-10.0, 20.0)
     utm = Utm(500000.0, 5000000.0, "31T")
     given = [
         PlacePhoto(path, "exif"),
-        PlacePhoto(path, "said", said),
+        PlacePhoto(path, "said", given_position),
         PlacePhoto(path, "utm", None, utm),
         PlacePhoto(path, "local metres", None, Utm(1.0, 2.0)),
     ]
@@ -130,7 +130,7 @@ def test_positions_come_from_the_source_else_from_exif(
     assert not any(isinstance(row, Skipped) for row in rows)
     assert exif.position == position  # type: ignore[union-attr]
     assert exif.utm.zone == "32T"  # type: ignore[union-attr]
-    assert (by_source.position, by_source.utm.zone) == (said, "34L")  # type: ignore[union-attr]
+    assert (by_source.position, by_source.utm.zone) == (given_position, "34L")  # type: ignore[union-attr]
     assert by_utm.utm == utm  # type: ignore[union-attr]
     assert by_utm.position.longitude == pytest.approx(3)  # type: ignore[union-attr]
     assert local.utm == Utm(1.0, 2.0)  # type: ignore[union-attr]

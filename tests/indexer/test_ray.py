@@ -88,19 +88,19 @@ def test_it_is_the_index_of_a_local_run(
     (photos / "broken.jpg").write_bytes(b"no photo")
     source = open_source(photos)
     local = build_index(source, tmp_path / "local", model, photos_per_shard=4)
-    told: list[int] = []
+    done_counts: list[int] = []
     spread = build_index(
         source,
         tmp_path / "spread",
         model,
         photos_per_shard=4,
         workers=workers(blocks, model, exchange=f"{bucket}/a" if exchange else ""),
-        progress=lambda stage, done, total: told.append(done),
+        progress=lambda stage, done, total: done_counts.append(done),
     )
     assert (spread.index_id, spread.skipped) == (local.index_id, local.skipped)
     assert same(blocks, tmp_path / "local", tmp_path / "spread")
     assert verify_index(tmp_path / "spread").problems == []
-    assert max(told) == 12
+    assert max(done_counts) == 12
     if exchange:
         import fsspec
 

@@ -58,17 +58,17 @@ def test_a_path_of_300_characters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ([], "is empty"),
         (["notes.txt"], "holds no photos, only 1 other file;"),
         (["a/b.pdf", "c.mp4", ".x.jpg"], "holds no photos, only 2 other files;"),
     ],
 )
-def test_folders_without_photos(tmp_path: Path, files: list[str], said: str) -> None:
+def test_folders_without_photos(tmp_path: Path, files: list[str], message: str) -> None:
     _touch(*(tmp_path / file for file in files))
 
-    with pytest.raises(SourceError, match=re.escape(f"{tmp_path} {said}")):
+    with pytest.raises(SourceError, match=re.escape(f"{tmp_path} {message}")):
         open_source(tmp_path)
 
 
@@ -120,7 +120,7 @@ def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "lacks the column path"),
         ("a.jpg,47.1,8.5\n", "lacks the column path: its first row must name the columns"),
@@ -145,8 +145,8 @@ def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
         ('path,latitude,longitude\n"a.jpg,1,2\n', "is not a CSV file"),
     ],
 )
-def test_broken_csv_files(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SourceError, match=said) as caught:
+def test_broken_csv_files(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message) as caught:
         open_source(_csv(tmp_path, text))
     assert str(tmp_path / "places.csv") in str(caught.value)
 

@@ -294,7 +294,10 @@ def test_verify_notices_a_store_of_other_rows(case: Case, known: MemoryRows) -> 
     assert case.store(known).verify() == []
     assert case.store().verify() == []
     others = MemoryRows(places(3000, 128, seed=1)[0])
-    assert any("does not find" in said or "vectors" in said for said in case.store(others).verify())
+    assert any(
+        "does not find" in problem or "vectors" in problem
+        for problem in case.store(others).verify()
+    )
     shifted = MemoryRows(known.vectors, known.place_ids - 1)
     assert "it lacks 3000 places of the shards" in case.store(shifted).verify()
 

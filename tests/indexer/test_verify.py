@@ -132,11 +132,11 @@ def test_only_the_bad_shard_is_embedded(
     seen: list[str] = []
     read = type(model).read
 
-    def told(opened: Model, photo: bytes | Path) -> Photo:
+    def counted(opened: Model, photo: bytes | Path) -> Photo:
         seen.append("read")
         return read(opened, photo)
 
-    monkeypatch.setattr(type(model), "read", told)
+    monkeypatch.setattr(type(model), "read", counted)
     flip(index / "descriptors/00001.h5", 3000)
     repair_index(index, lambda: model)
     assert len(seen) == 3

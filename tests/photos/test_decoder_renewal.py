@@ -18,13 +18,13 @@ from place_search.core.errors import PlaceSearchError
 from place_search.photos import (
     DecodeLimits,
     Decoder,
-    DecoderBusyError,
     OversizedPhotoError,
     PhotoError,
     Preprocessing,
     UnreadablePhotoError,
     decode_photo,
 )
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.photos.sandbox.process import RENEW_JOBS
 
 AREA = Preprocessing("area")
@@ -64,7 +64,7 @@ def resident(decoder: Decoder) -> int:
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("JPEG", {"progressive": True}),
+        ("JPEG", {"progressive": True, "subsampling": 0}),
         ("PNG", {"compress_level": 1}),
         ("WEBP", {"method": 0}),
         ("AVIF", {"speed": 10}),
@@ -74,7 +74,7 @@ def resident(decoder: Decoder) -> int:
 def test_out_of_memory_is_never_called_corrupt(kind: str, options: dict[str, object]) -> None:
     decoder = Decoder(workers=1, limits=DecodeLimits(memory_bytes=48 * MIB))
     try:
-        content = encoded((5000, 4000), kind, **options)
+        content = encoded((6400, 5600), kind, **options)
         for _ in range(2):
             with pytest.raises(OversizedPhotoError, match="more memory"):
                 decoder.photo(content, AREA)

@@ -379,3 +379,13 @@ def test_a_prefix_that_is_no_path_is_not_believed(engine: Engine) -> None:
 def test_a_proxy_that_could_never_be_met_is_refused(wrong: dict[str, Any], flag: str) -> None:
     with pytest.raises(ServerError, match=f"give {flag} the likes of"):
         ServerSettings(**wrong)
+
+
+def test_what_is_closed_stays_closed_below_a_root_path(engine: Engine, keys: list[ApiKey]) -> None:
+    ask = asker(create_app(engine, ServerSettings(root_path="/places"), keys=keys))
+    for before in ("", "/places"):
+        assert ask("GET", f"{before}/livez").status_code == 200
+        for path in ("/v1/index", "/v1/places/0/image", "/metrics", "/reports/town/"):
+            assert ask("GET", f"{before}{path}").status_code == 401, before + path
+        assert ask("POST", f"{before}/v1/places").status_code == 401
+    assert ask("GET", "/places/places/v1/index").status_code == 404

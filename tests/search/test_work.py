@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
+from functools import partial
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, TimedOutError
+from place_search.search.server import work
 from place_search.search.server.app import create_app
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.settings import ServerSettings
@@ -29,6 +31,93 @@ def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
         assert waits[1] > 40 > waits[0]
         await asyncio.sleep(0.01)
         assert queue.depth == 0
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_clients_take_turns_whoever_came_first() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=9)
+        go_on = threading.Event()
+        order: list[str] = []
+        first = asyncio.create_task(queue.run(lambda: go_on.wait(10), client="a"))
+        tasks = [
+            asyncio.create_task(queue.run(partial(order.append, client), client=client))
+            for client in ("a", "a", "a", "b", "c")
+        ]
+        while queue.depth < 6:
+            await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, *tasks)
+        assert set(order[:3]) == {"a", "b", "c"}
+        assert order[3:] == ["a", "a"]
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_a_client_that_keeps_all_workers_leaves_the_spare_one() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=2, waiting=9, spare=1)
+        go_on = threading.Event()
+        hogs = [
+            asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(5)
+        ]
+        while queue.depth < 5:
+            await asyncio.sleep(0)
+        result, _ = await queue.run(lambda: 7, client="other")
+        assert result == 7
+        assert queue.depth == 5
+        go_on.set()
+        await asyncio.gather(*hogs)
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_who_has_the_most_places_gives_one_to_others() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=3)
+        go_on = threading.Event()
+        hogs = [
+            asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(4)
+        ]
+        while queue.depth < 4:
+            await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await queue.run(lambda: 7, client="hog")
+        other = asyncio.create_task(queue.run(lambda: 7, client="other"))
+        done, _ = await asyncio.wait(hogs, return_when=asyncio.FIRST_COMPLETED)
+        assert [type(task.exception()) for task in done] == [BusyError]
+        go_on.set()
+        assert (await other)[0] == 7
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_whose_jobs_are_slow_runs_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "SLOW_SECONDS", 0.0)
+
+    async def run() -> None:
+        queue = WorkQueue("t", workers=3, waiting=9)
+        running: list[int] = [0]
+        most: list[int] = []
+        lock = threading.Lock()
+
+        def job() -> None:
+            with lock:
+                running[0] += 1
+                most.append(running[0])
+            threading.Event().wait(0.002)
+            with lock:
+                running[0] -= 1
+
+        await queue.run(job, client="slow")
+        most.clear()
+        await asyncio.gather(*(queue.run(job, client="slow") for _ in range(6)))
+        assert max(most) == 1
         queue.close()
 
     asyncio.run(run())

@@ -38,7 +38,7 @@ def main() -> None:
     config = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:
-        def told(stage: str, done: int, total: int) -> None:
+        def report(stage: str, done: int, total: int) -> None:
             if f"{stage} {done}" == until:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -49,7 +49,7 @@ def main() -> None:
             model=None if Path(out).exists() else "lite0-netvlad",
             resume=resume,
             save_seconds=0,
-            progress=told,
+            progress=report,
         )
 
     for number, moment in enumerate(moments):

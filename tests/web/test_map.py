@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.search.tile_file import write_tiles
@@ -46,6 +48,44 @@ def test_a_place_is_found_on_the_map_and_searched_with(open_page: Any, server: s
     expect(page).to_have_url(f"{server}?of=3")
     page.go_back()
     expect(chosen).to_contain_text("street-3/03.jpg")
+
+
+def test_results_far_away_do_not_stretch_the_map(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    body = httpx.post(f"{server}v1/search", files={"photo": town.query(3).read_bytes()}).json()
+    body["location"] = {"latitude": 48.003, "longitude": 11.5, "radius_m": 30.0}
+    for result, (latitude, longitude) in zip(
+        body["results"],
+        [(48.003, 11.5), (48.0031, 11.5), (56.8428, 11.5), (-33.0, 151.0), (48.004, 11.5)],
+        strict=False,
+    ):
+        result["position"] = {"latitude": latitude, "longitude": longitude}
+    page.route("**/v1/search?*", lambda route: route.fulfill(json=body))
+    for location in (True, False):
+        if not location:
+            body["location"] = None
+        page.set_input_files("#photo", town.query(3 if location else 5))
+        expect(page.locator("#results:not([aria-busy]) .card")).to_have_count(10)
+        best, far = body["results"][0], body["results"][2]
+        # A pin is a button with the place's name, for whoever cannot see where it is.
+        pin = page.locator("#map").get_by_role("button", name=f"Rank 1: {best['name']}", exact=True)
+        expect(pin).to_be_visible()
+        expect(page.locator("#large-map")).to_have_attribute(
+            "href", re.compile(r"^map\?at=48\.00\d+,11\.[45]\d+,1[2-8]$")
+        )
+        if location:
+            card = page.locator(".card").nth(2)
+            expect(card).to_contain_text(far["name"].split("/")[-1])
+            expect(card.locator(".away")).to_have_text(re.compile(r"^983 km from the estimate$"))
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_distances_are_rounded(open_page: Any, server: str, language: str) -> None:
+    page = open_page(locale=language)
+    rounded = {9.96: "10", 999.7: "1.0", 12_345: "12.3", 99_960: "100", 983_134: "983"}
+    for metres, said in {**rounded, 12_345_678: "12,346"}.items():
+        page.goto(f"{server}?near=48,11.5&radius_m={metres}")
+        expect(page.locator("#area")).to_have_text(re.compile(rf"(?<![\d.,]){said}(?![\d.,]*\d)"))
 
 
 def test_places_are_reached_without_a_pointer(open_page: Any, server: str) -> None:

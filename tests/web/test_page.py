@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -54,7 +55,7 @@ def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
     expect(page.locator("#summary-facts")).to_have_text(
         re.compile(r"^10 of 12, found in (\d+ ms|\d+\.\d s)$")
     )
-    expect(page.locator(".meaning")).to_contain_text("not a probability")
+    expect(page.locator("#order")).to_contain_text("not a probability")
     expect(page.locator("#live")).to_contain_text("10 places found. The first is places/")
     expect(page.locator("#preview")).to_contain_text("query-3.jpg")
 
@@ -182,6 +183,75 @@ def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#live")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "48.00900, 11.50000"
+
+
+@pytest.mark.parametrize("start", ["the photo", "the top"])
+def test_the_first_result_is_at_most_five_stops_away(
+    open_page: Any, town: Any, server: str, start: str
+) -> None:
+    page = open_page()
+    body = httpx.post(f"{server}v1/search", files={"photo": town.query(3).read_bytes()}).json()
+    # Everything that may stand before the results: the photo's own position, and the estimate.
+    body["query"]["position"] = {"latitude": 48.0, "longitude": 11.5}
+    body["location"] = {"latitude": 48.003, "longitude": 11.5, "radius_m": 20.0}
+    page.route("**/v1/search?*", lambda route: route.fulfill(json=body))
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#map .place-pin").first).to_be_visible()
+    if start == "the photo":
+        page.locator("#photo").focus()
+    else:
+        page.locator("body").press("Tab")
+        page.keyboard.press("Enter")  # skip to the results
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.card:first-child button.frame')"):
+            break
+    expect(page.locator(".card:first-child button.frame")).to_be_focused()
+
+
+def test_photo_and_map_stay_in_view_one_below_the_other(open_page: Any, town: Any) -> None:
+    page = open_page(viewport={"width": 1280, "height": 1100})
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#map .place-pin").first).to_be_visible()
+    for distance in (0, 300):
+        page.mouse.wheel(0, distance)
+        # Both of one frame: the photo takes its shape once it is decoded.
+        query, beside = page.evaluate(
+            """async () => {
+                await new Promise((frame) => requestAnimationFrame(frame));
+                await new Promise((frame) => requestAnimationFrame(frame));
+                return ['query', 'map-box'].map((id) =>
+                    document.getElementById(id).getBoundingClientRect().toJSON());
+            }"""
+        )
+        assert query["top"] >= 0
+        assert query["bottom"] < beside["top"] < query["bottom"] + 60
+        assert beside["bottom"] < 1100
+        assert query["left"] == beside["left"]
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_switch_shows_its_state_in_the_colours_of_the_system(
+    open_page: Any, colours: str
+) -> None:
+    page = open_page(forced_colors="active", color_scheme=colours)
+    switch = page.get_by_role("switch", name="Check geometry")
+
+    def seen() -> np.ndarray[Any, Any]:
+        return np.asarray(Image.open(io.BytesIO(switch.screenshot())).convert("L"), float)
+
+    on = seen()
+    switch.uncheck()
+    off = seen()
+    # Where the knob is, and what is behind it: each alone tells the state.
+    half = on.shape[1] // 2
+    for state, here, there in (
+        (on, slice(half, None), slice(half)),
+        (off, slice(half), slice(half, None)),
+    ):
+        assert state[:, here].std() > 40, "the knob is not seen"
+        assert state[4:-4, there][:, 6:-6].std() < 20, "there is one knob"
+    assert np.abs(on - off).mean() > 60
 
 
 def test_a_result_opens_beside_the_photo(open_page: Any, town: Any) -> None:

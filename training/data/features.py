@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from place_search.core.progress import Progress, silent
 from place_search.photos import PhotoError, decode_photo
 from place_search.photos.altered_views import Pixels, cover, draw_view
 from place_search.training.config import TrainingConfig
@@ -77,7 +78,7 @@ class FeatureLoader:
         free = shutil.disk_usage(self._folder).free
         return self.cache_bytes <= min(MAX_CACHE_BYTES, free // 2)
 
-    def cache(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def cache(self, stage: str = "", progress: Progress = silent) -> None:
         """Compute the features of all items that are not there yet."""
         views = 1 + self._config.views
         rows = list(self._row_at)
@@ -89,7 +90,7 @@ class FeatureLoader:
             parts = [features.cpu().half().numpy() for features in self.stream(batches)]
             return np.concatenate(parts)
 
-        shards.fill(compute, self._processes, progress)
+        shards.fill(compute, self._processes, stage, progress)
         self._shards = shards
 
     def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:

@@ -1,6 +1,6 @@
 """Hard negatives: the photos of other places that a model finds most similar (NetVLAD, §5.2)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from place_search.core.progress import Progress, silent
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
 from place_search.training.data.features import FeatureLoader, Item
@@ -19,7 +20,6 @@ from place_search.training.split_network import Trained, weights_stamp
 
 SHARD_BYTES = 64 << 20
 BATCH = 16
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class TrainingTuple:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class QueryPlan:
     """What one query of a pass is compared with: rows of the database."""
 
     query: Item
@@ -51,7 +51,7 @@ def plan_pass(
     queries: Sequence[Item],
     random: np.random.Generator,
     remembered: Mapping[int, Rows],
-) -> list[Wanted]:
+) -> list[QueryPlan]:
     """Draw for each query the negatives that may become its hard ones.
 
     These are up to `negative_pool` random photos of other places, and the hard ones of last time.
@@ -63,18 +63,19 @@ def plan_pass(
         many = min(config.negative_pool, len(others))
         drawn = random.choice(others, many, replace=False) if many else others
         known = np.intersect1d(remembered.get(row, others[:0]), others)
-        plan.append(Wanted(query, places.positives[row], np.union1d(drawn, known)))
+        plan.append(QueryPlan(query, places.positives[row], np.union1d(drawn, known)))
     return plan
 
 
 def mine(
-    plan: Sequence[Wanted],
+    plan: Sequence[QueryPlan],
     config: TrainingConfig,
     inputs: FeatureLoader,
     trained: Trained,
     processes: ProcessGroup,
     folder: Path,
-    progress: Progress | None = None,
+    stage: str = "",
+    progress: Progress = silent,
 ) -> list[TrainingTuple]:
     """Describe what the plan needs, into shards in `folder`, and choose each query's tuple.
 
@@ -82,15 +83,18 @@ def mine(
     negative violates the margin come out: the others would teach nothing. In memory are the
     descriptors of the queries, those of one shard, and one number for each pair of the plan.
     """
-    candidates = [np.r_[wanted.positives, wanted.negatives] for wanted in plan]
+    candidates = [np.r_[one.positives, one.negatives] for one in plan]
     rows = np.unique(np.concatenate(candidates))
-    items = [wanted.query for wanted in plan] + [(row, 0) for row in rows.tolist()]
+    items = [one.query for one in plan] + [(row, 0) for row in rows.tolist()]
     step = max(1, SHARD_BYTES // (4 * trained.pool.dims))
     # Hashes of numbers are the same in every process.
     stamp = f"{weights_stamp(trained)} {hash(tuple(items))}"
     shards = Shards(folder, stamp, len(items), step)
     shards.fill(
-        lambda part: describe(inputs, trained, items[part.start : part.stop]), processes, progress
+        lambda part: describe(inputs, trained, items[part.start : part.stop]),
+        processes,
+        stage,
+        progress,
     )
     queries = shards.take(np.arange(len(plan))).astype(np.float32)
     similarities = [np.zeros(len(known), dtype=np.float32) for known in candidates]
@@ -104,25 +108,25 @@ def mine(
             inside = np.flatnonzero((known >= here[0]) & (known <= here[-1]))
             similarities[query][inside] = block[query, np.searchsorted(here, known[inside])]
     shards.close()
-    chosen = (_choose(wanted, row, config) for wanted, row in zip(plan, similarities, strict=True))
+    chosen = (_choose(one, row, config) for one, row in zip(plan, similarities, strict=True))
     return [tuple_ for tuple_ in chosen if tuple_ is not None]
 
 
 def _choose(
-    wanted: Wanted, similarities: NDArray[np.float32], config: TrainingConfig
+    one: QueryPlan, similarities: NDArray[np.float32], config: TrainingConfig
 ) -> TrainingTuple | None:
     """A query's tuple by its similarities to its positives and then its negatives."""
-    count = len(wanted.positives)
+    count = len(one.positives)
     best = int(np.argmax(similarities[:count]))
     # ‖q − p‖² + m > ‖q − n‖², for descriptors of norm 1.
     hard = similarities[count:] + config.margin / 2 > similarities[best]
     if not hard.any():
         return None
-    order = np.lexsort((wanted.negatives, -similarities[count:]))[: config.negatives]
+    order = np.lexsort((one.negatives, -similarities[count:]))[: config.negatives]
     return TrainingTuple(
-        wanted.query,
-        (int(wanted.positives[best]), 0),
-        tuple((int(row), 0) for row in wanted.negatives[order].tolist()),
+        one.query,
+        (int(one.positives[best]), 0),
+        tuple((int(row), 0) for row in one.negatives[order].tolist()),
     )
 
 

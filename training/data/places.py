@@ -35,7 +35,7 @@ class Places:
     kind: str
 
     @property
-    def alone(self) -> bool:
+    def unlabelled(self) -> bool:
         """Whether nothing is known but the photos themselves."""
         return self.kind == "photos"
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import replacing
+from place_search.core.progress import Progress, silent
 from place_search.training.process_group import ProcessGroup
 
 Values = NDArray[np.float16] | NDArray[np.float32]
@@ -31,7 +32,8 @@ class Shards:
         self,
         compute: Fill,
         processes: ProcessGroup,
-        progress: Callable[[int, int], None] | None = None,
+        stage: str = "",
+        progress: Progress = silent,
     ) -> None:
         """Compute what is missing; of several processes each does its own part."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -39,8 +41,7 @@ class Shards:
         for done, number in enumerate(mine, 1):
             if not self._whole(number):
                 self._write(number, compute(self._ranges[number]))
-            if progress is not None:
-                progress(done, len(mine))
+            progress(stage, done, len(mine))
         processes.wait()
 
     def take(self, rows: NDArray[np.int64]) -> Values:

@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,14 +89,14 @@ def _fonts_listed_elsewhere() -> Iterator[None]:
 class Board:
     """TensorBoard's events in a run's folder, where tensorboard is installed."""
 
-    def __init__(self, folder: Path, step: int) -> None:
-        """Go on after `step`."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self._writer: Any = None
-            return
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+    def __init__(self, folder: Path, step: int, *, writes: bool) -> None:
+        """Go on after `step`; only the main process `writes`."""
+        self._writer: Any = None
+        if writes:
+            with suppress(ImportError):
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Some numbers of one step."""

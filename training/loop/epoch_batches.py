@@ -55,10 +55,10 @@ class PlacePasses:
 
 
 class TuplePasses:
-    """Triplets: so many queries are mined with the weights of that moment, then trained on.
+    """Triplets: `queries_a_cache` queries are mined at once, then trained on.
 
-    What a pass found is written down before it is trained on, so that a run that is killed goes
-    on with the same tuples.
+    Mined tuples are written down before they are trained on, so that a run that is killed goes on
+    with the same ones.
     """
 
     def __init__(
@@ -126,7 +126,8 @@ class TuplePasses:
             self._trained,
             self._processes,
             self._folder / "mining",
-            lambda done, total: self._progress(f"Mining {epoch + 1}.{part + 1}", done, total),
+            f"Mining {epoch + 1}.{part + 1}",
+            self._progress,
         )
 
 

@@ -127,14 +127,14 @@ def find_run(out: Path, config: TrainingConfig, data: str) -> RunFolder | None:
 
 def data_stamp(places: Places, validation: Places | None) -> str:
     """A hash of the photos' names and of what is known of them."""
-    together = sha256()
+    digest = sha256()
     for part in (places, validation):
         if part is None:
             continue
-        together.update("\n".join(part.photos).encode())
+        digest.update("\n".join(part.photos).encode())
         for rows in (part.queries, part.database, *part.positives):
-            together.update(rows.tobytes() + b";")
-    return together.hexdigest()[:32]
+            digest.update(rows.tobytes() + b";")
+    return digest.hexdigest()[:32]
 
 
 def replace_model(new: Path, out: Path) -> None:

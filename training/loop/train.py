@@ -73,7 +73,7 @@ def train(
         places = open_places(
             data.photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules
         )
-        if places.alone and not config.views:
+        if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
         if config.views:
             places = with_views(places)
@@ -137,7 +137,7 @@ def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
         return None
     rules = replace(data.rules, positive_m=data.rules.negative_m)  # right is what eval calls right
     places = open_places(data.validation, root=data.root, queries_dir=data.queries_dir, rules=rules)
-    if places.alone:
+    if places.unlabelled:
         if not config.views:
             raise TrainingError(
                 f"Nothing is known of the photos of {data.validation} but themselves, so they can "

@@ -27,7 +27,7 @@ def trained_card(
     pool: NetVLAD,
 ) -> ModelCard:
     """The card of what a run made of the model of `card`."""
-    at = trainer.state
+    state = trainer.state
     training: dict[str, Any] = {
         "from": card.id,
         "from_fingerprint": card.fingerprint,
@@ -37,14 +37,14 @@ def trained_card(
         "queries": len(places.queries),
         "photos_skipped": len(run.skipped[0]),
         "photos_sha256": run.about["data"],
-        "epochs": at.epoch,
-        "best_epoch": at.best_epoch,
-        "steps": at.step,
-        "seconds": round(at.seconds),
-        "waiting_for_photos_seconds": round(at.waited, 1),
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        "steps": state.step,
+        "seconds": round(state.seconds),
+        "waiting_for_photos_seconds": round(state.waited, 1),
         "revision": _revision(),
-        "recall_before": {n: round(share, 1) for n, share in at.first.items()},
-        "recall_after": {n: round(share, 1) for n, share in at.best.items()},
+        "recall_before": {n: round(share, 1) for n, share in state.first.items()},
+        "recall_after": {n: round(share, 1) for n, share in state.best.items()},
         "settings": asdict(config),
     }
     held = "held-out photos" if data.validation is None else data.validation.stem

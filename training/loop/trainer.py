@@ -72,7 +72,7 @@ class Trainer:
         if (run.path / CHECKPOINT).is_file():
             self._restore()
         self._curve = Curve(run.path, self.state.step)
-        self._board = Board(run.path, self.state.step) if processes.is_main else None
+        self._board = Board(run.path, self.state.step, writes=processes.is_main)
 
     def go(self) -> None:
         """Train to the end; the best weights so far are in the run's folder at any time.
@@ -80,29 +80,28 @@ class Trainer:
         Raises:
             TrainingError: the loss is no number, a photo is gone, the disk is full.
         """
-        at = self.state
-        began, waited = time.monotonic() - at.seconds, at.waited
+        state = self.state
+        began, waited = time.monotonic() - state.seconds, state.waited
         try:
             with plain_errors(self._run.path):
-                if at.cached is None:
-                    at.cached = self._inputs.worth_caching() and self._checks.worth_caching()
-                if at.cached:
-                    self._inputs.cache(lambda *done: self._progress("Describing photos", *done))
-                    self._checks.cache(lambda *done: self._progress("Describing held-out", *done))
-                if not at.first:
-                    at.first = at.best = self._validate()
+                if state.cached is None:
+                    state.cached = self._inputs.worth_caching() and self._checks.worth_caching()
+                if state.cached:
+                    self._inputs.cache("Describing photos", self._progress)
+                    self._checks.cache("Describing held-out", self._progress)
+                if not state.first:
+                    state.first = state.best = self._validate()
                     self._save_best()
                     self._save()
-                while not at.finished:
+                while not state.finished:
                     self._epoch()
-                    at.seconds = time.monotonic() - began
-                    at.waited = waited + self._inputs.waited
+                    state.seconds = time.monotonic() - began
+                    state.waited = waited + self._inputs.waited
                     self._save()
         finally:
             self._inputs.close()
             self._checks.close()
-            if self._board is not None:
-                self._board.close()
+            self._board.close()
 
     def load_best(self) -> None:
         """Give the network the weights that found most in validation."""
@@ -110,46 +109,46 @@ class Trainer:
         load_weights(self._network, load_table(path)["state_dict"], path)
 
     def _epoch(self) -> None:
-        at, passes = self.state, self._passes
-        while at.part < passes.count:
+        state, passes = self.state, self._passes
+        while state.part < passes.count:
             self._pass()
-            at.part, at.done = at.part + 1, 0
-        at.epoch, at.part = at.epoch + 1, 0
+            state.part, state.done = state.part + 1, 0
+        state.epoch, state.part = state.epoch + 1, 0
         recall = self._validate()
-        if _worth(recall) > _worth(at.best):
-            at.best, at.best_epoch, at.since = recall, at.epoch, 0
+        if _worth(recall) > _worth(state.best):
+            state.best, state.best_epoch, state.since = recall, state.epoch, 0
             self._save_best()
         else:
-            at.since += 1
+            state.since += 1
         self._check_end()
 
     def _pass(self) -> None:
-        at, count = self.state, self._passes.count
-        batches = self._passes.batches(at.epoch, at.part)
+        state, count = self.state, self._passes.count
+        batches = self._passes.batches(state.epoch, state.part)
         if not batches and self._config.loss == "multi-similarity":
             raise TrainingError(
                 "No two photos are of places apart, so there is no batch to train on; give photos "
                 "of more places, or a smaller --window or --negative-m."
             )
-        left = batches[at.done :]
+        left = batches[state.done :]
         features = self._inputs.stream(part.items for batch in left for part in batch)
-        stage = f"Epoch {at.epoch + 1}" + (f", {at.part + 1} of {count}" if count > 1 else "")
+        stage = f"Epoch {state.epoch + 1}" + (f", {state.part + 1} of {count}" if count > 1 else "")
         for batch in left:
-            time_now = at.epoch + (at.part + at.done / len(batches)) / count
-            rate = self._optimizer.rate(time_now, at.step)
+            time_now = state.epoch + (state.part + state.done / len(batches)) / count
+            rate = self._optimizer.rate(time_now, state.step)
             loss = self._step(batch, features, rate)
-            at.done, at.step = at.done + 1, at.step + 1
-            self._curve.add_loss(at.step, at.epoch + 1, loss, rate)
-            if self._board is not None and at.step % BOARD_STEPS == 0:
-                self._board.add(at.step, {"loss": loss, "learning rate": rate})
-            self._progress(stage, at.done, len(batches))
+            state.done, state.step = state.done + 1, state.step + 1
+            self._curve.add_loss(state.step, state.epoch + 1, loss, rate)
+            if state.step % BOARD_STEPS == 0:
+                self._board.add(state.step, {"loss": loss, "learning rate": rate})
+            self._progress(stage, state.done, len(batches))
 
     def _step(self, batch: Batch, features: Iterator[Tensor], rate: float) -> float:
         self._optimizer.begin(rate)
         total = torch.zeros((), device=self._processes.device)
         for number, part in enumerate(batch, 1):
             last = number == len(batch)
-            with nullcontext() if last else self._processes.apart(self._module):
+            with nullcontext() if last else self._processes.unsynced(self._module):
                 with self._optimizer.cast():
                     descriptors = self._module(next(features))
                 loss = self._loss(descriptors, part) / len(batch)
@@ -177,16 +176,15 @@ class Trainer:
         return multi_similarity(descriptors, places, base=self._config.base)
 
     def _validate(self) -> dict[str, float]:
-        at = self.state
+        state = self.state
         recall = validate(self._validation, self._config.views, self._checks, self._trained)
-        self._curve.add_recall(at.step, at.epoch, recall)
-        if self._board is not None:
-            self._board.add(at.step, {f"recall@{n}": share for n, share in recall.items()})
+        self._curve.add_recall(state.step, state.epoch, recall)
+        self._board.add(state.step, {f"recall@{n}": share for n, share in recall.items()})
         return {str(n): share for n, share in recall.items()}
 
     def _check_end(self) -> None:
-        at, config = self.state, self._config
-        at.finished = at.epoch >= config.epochs or at.since >= config.patience
+        state, config = self.state, self._config
+        state.finished = state.epoch >= config.epochs or state.since >= config.patience
 
     def _save_best(self) -> None:
         if self._processes.is_main:

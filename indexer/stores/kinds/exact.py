@@ -5,7 +5,7 @@ from typing import Any
 from place_search.indexer.stores.faiss_builder import FaissBuilder
 from place_search.indexer.stores.faiss_store import faiss
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 
 class Exact(FaissBuilder):
@@ -13,7 +13,7 @@ class Exact(FaissBuilder):
 
     is_exact = True
 
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
+    def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """A flat index."""
         return faiss.IndexIDMap2(faiss.IndexFlatIP(card.dims))
 

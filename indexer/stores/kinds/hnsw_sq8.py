@@ -6,7 +6,7 @@ from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilde
 from place_search.indexer.stores.faiss_store import faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 
 class HnswSq8(FaissBuilder):
@@ -14,7 +14,7 @@ class HnswSq8(FaissBuilder):
 
     removes = False
 
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
+    def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """A graph without nodes, its 8 bits fitted to the range of some rows."""
         codes: Any = faiss.index_factory(card.dims, "HNSW32_SQ8", faiss.METRIC_INNER_PRODUCT)
         codes.train(rows.take(spread(rows, TRAINING_ROWS)))

@@ -6,10 +6,10 @@ from place_search.indexer.stores.faiss_builder import FaissBuilder
 from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 ROWS_A_LIST = 40
-"""Rows that each list's centre is fitted to; FAISS asks for 39."""
+"""Descriptors that each list's centre is fitted to; FAISS asks for 39."""
 ROUNDS = 10
 """Rounds of k-means."""
 
@@ -17,7 +17,7 @@ ROUNDS = 10
 class IvfRabitq(FaissBuilder):
     """Lists of codes."""
 
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
+    def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """Lists around centres that are fitted to some rows; they keep ids of their own."""
         codes: Any = faiss.index_factory(
             card.dims, f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT

@@ -6,13 +6,13 @@ from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilde
 from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.tuning import spread
-from place_search.indexer.stores.vectors import Rows
+from place_search.indexer.stores.vectors import Descriptors
 
 
 class Rabitq(FaissBuilder):
     """Codes side by side."""
 
-    def empty(self, card: StoreCard, rows: Rows) -> Any:
+    def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """Codes relative to the mean of some rows."""
         codes: Any = faiss.IndexRaBitQ(card.dims, faiss.METRIC_INNER_PRODUCT)
         codes.train(mean_row(rows, spread(rows, TRAINING_ROWS)))

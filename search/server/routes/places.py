@@ -65,7 +65,7 @@ async def place_image(service: CurrentState, request: Request, place_id: int) ->
     headers = {"ETag": picture_tag(place), "Cache-Control": ASK_AGAIN}
     if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg, _ = await service.images.run(place_picture, place, service.decoder)
+    jpeg = await service.run_image(request, place_picture, place, service.decoder)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
@@ -88,7 +88,7 @@ async def place_thumbnail(
     }
     if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg, _ = await service.images.run(index.thumbnail, place_id)
+    jpeg = await service.run_image(request, index.thumbnail, place_id)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 

@@ -1,0 +1,65 @@
+"""One client's slow photos do not keep others from their answers."""
+
+import io
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+
+def slow_photo() -> bytes:
+    """A photo that takes a second or more to decode, and the turn of large ones."""
+    out = io.BytesIO()
+    Image.new("RGBA", (6500, 6500), (9, 99, 9, 99)).save(out, "PNG")
+    return out.getvalue()
+
+
+def client_at(server: Any, source: str) -> httpx.Client:
+    transport = httpx.HTTPTransport(local_address=source)
+    return httpx.Client(base_url=server.address, timeout=60, transport=transport)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("queue", ["16", "2"])
+def test_slow_photos_of_one_client_keep_no_other_waiting(
+    start_server: Callable[..., Any], index_folder: Any, street: Any, queue: str
+) -> None:
+    server = start_server(index_folder, "--queue", queue)
+    stop = threading.Event()
+    hostile: Counter[int] = Counter()
+    under_way = threading.Semaphore(0)
+    photo = slow_photo()
+
+    def press() -> None:
+        with client_at(server, "127.0.0.1") as client:
+            while not stop.is_set():
+                under_way.release()
+                response = client.post("/v1/search", files={"photo": ("a", photo)})
+                hostile[response.status_code] += 1
+
+    threads = [threading.Thread(target=press) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in threads:
+            assert under_way.acquire(timeout=30)
+        with client_at(server, "127.0.0.2") as client:
+            for _ in range(6):
+                for _ in range(4):
+                    found = client.post(
+                        "/v1/search?verify=1", files={"photo": ("a", street.query(3))}
+                    )
+                    assert found.status_code == 200, found.text
+                    assert found.elapsed.total_seconds() < 5
+                alive = client.get("/livez")
+                assert alive.elapsed.total_seconds() < 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert set(hostile) <= {200, 429}
+    assert server.stop() == 0
