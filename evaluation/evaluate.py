@@ -114,7 +114,7 @@ def evaluate(
     verified = time.perf_counter()
     opened = None
     if open_set:
-        calibration = calibration_of(model, index)
+        calibration = calibration_of(model)
         if reranker is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)

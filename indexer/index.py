@@ -11,7 +11,6 @@ from place_search.core.geodesy import Box
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.places import Place
-from place_search.indexer.storage.calibration_file import load_calibration
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Manifest, read_manifest
@@ -19,7 +18,7 @@ from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
-from place_search.models import Calibration, Model
+from place_search.models import Model
 
 _COLUMNS = ("name", "path", "zone", "latitude", "longitude", "easting", "northing")
 
@@ -43,10 +42,6 @@ class Index:
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
-        kept = load_calibration(folder)
-        fits = kept is not None and kept.fingerprint == str(manifest.model["fingerprint"])
-        self.calibration: Calibration | None = kept.calibration if kept and fits else None
-        """The index's own calibration of its model, where it was made."""
         self._store: VectorStore = open_store(
             self.store_card, paths[manifest.store_file], self._rows
         )

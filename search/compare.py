@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.models import Calibration, Model, encode_grid, included_calibration
+from place_search.models import Model, encode_grid
 from place_search.photos import Photo
-from place_search.search.probability import pair_probability
+from place_search.search.probability import calibration_of, pair_probability
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
 from place_search.search.verification import Query, verify
@@ -23,13 +23,10 @@ def compare_photos(
     one: bytes | Path,
     other: bytes | Path,
     *,
-    calibration: Calibration | None = None,
     decode: Callable[[bytes | Path], Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry.
-
-    `calibration` is by default the model's own, or else that of the included model.
 
     Raises:
         PhotoError: a photo that cannot be read.
@@ -54,10 +51,9 @@ def compare_photos(
         for note in photo.notes
     ]
     notes = list(photo_notes)
-    calibration = calibration or model.card.calibration
-    if calibration is None:
+    if model.card.calibration is None:
         notes.append(BORROWED_NOTE.format(id=model.card.id))
-        calibration = included_calibration()
+    calibration = calibration_of(model)
     probability = pair_probability(calibration, similarity, found)
     scales = [
         (photo.width / max(grid[1], 1), photo.height / max(grid[0], 1))

@@ -69,7 +69,7 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
-        self.calibration = calibration_of(model, index)
+        self.calibration = calibration_of(model)
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property

@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.indexer import Index
 from place_search.models import Calibration, Model, included_calibration
 from place_search.search.verification import Verification
 
@@ -37,10 +36,9 @@ class Match(NamedTuple):
     threshold: float
 
 
-def calibration_of(model: Model, index: Index | None = None) -> Calibration:
-    """An index's own calibration, else its model's, else that of the included model."""
-    own = None if index is None else index.calibration
-    return (own or model.card.calibration or included_calibration()).completed()
+def calibration_of(model: Model) -> Calibration:
+    """A model's calibration, or that of the included model, which it then borrows."""
+    return (model.card.calibration or included_calibration()).completed()
 
 
 def agreement(found: Verification) -> float:
