@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.core.version import program_version
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
+from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
@@ -30,6 +31,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
+from place_search.search.probability import calibration_of
 
 RECALL_KS = (1, 5, 10)
 KEPT = 25
@@ -50,8 +52,13 @@ class Reranker(Protocol):
         """Take note of a photo that was embedded, the database first."""
         ...
 
-    def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
-        """The new order of a query's results, as places in `names`, which is best first."""
+    def rerank(
+        self, query: str, names: Sequence[str], similarities: Sequence[float]
+    ) -> tuple[list[int], float]:
+        """The new order of a query's results, as places in `names`, which is best first.
+
+        With it comes the probability that the first one is right.
+        """
         ...
 
 
@@ -63,6 +70,7 @@ def evaluate(
     protocol: str | None = None,
     index: Index | None = None,
     reranker: Reranker | None = None,
+    open_set: bool = False,
     progress: Progress = silent,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
@@ -70,7 +78,8 @@ def evaluate(
 
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
-    descriptors are taken and only the queries are embedded. Descriptors are on disk: in memory
+    descriptors are taken and only the queries are embedded. `open_set` measures what is said of
+    queries whose place is not there, too. Descriptors are on disk: in memory
     are those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
     told of each photo.
 
@@ -88,6 +97,8 @@ def evaluate(
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
     rankings = work.search(rules.depth(kept), skipped, query_bytes)
+    if rules.filters_candidates:
+        rankings = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     searched = time.perf_counter()
     ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
@@ -101,6 +112,12 @@ def evaluate(
         ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
+    opened = None
+    if open_set:
+        calibration = calibration_of(model)
+        if reranker is None:
+            ranked = [with_similarity_alone(results, calibration) for results in ranked]
+        opened = measure_open_set(ranked, rules.positives, calibration.threshold)
 
     candidates, right = rules.candidates(), rules.right()
     lost_queries = sum(row in skipped for row in work.asked.tolist())
@@ -125,6 +142,7 @@ def evaluate(
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
+        open_set=opened,
         description=rules.description,
         runtime=model.in_short,
         version=program_version(),
@@ -226,13 +244,13 @@ def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
 
 def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranked) -> Ranked:
     names = [truth.database[row] for row in results.rows.tolist()]
-    order = reranker.rerank(truth.queries[query], names, results.similarities.tolist())
-    return Ranked(results.rows[order], results.similarities[order])
+    order, first = reranker.rerank(truth.queries[query], names, results.similarities.tolist())
+    return Ranked(results.rows[order], results.similarities[order], first)
 
 
 def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
     chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
-    return Ranked(results.rows[chosen], results.similarities[chosen])
+    return Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
 
 
 def _unreadable(photos: int, queries: int) -> list[str]:

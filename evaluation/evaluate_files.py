@@ -28,6 +28,7 @@ def evaluate_files(
     ks: Iterable[int] = RECALL_KS,
     verify: bool = False,
     candidates: int = CANDIDATES,
+    open_set: bool = False,
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
@@ -37,8 +38,9 @@ def evaluate_files(
     """Recall@N for each N of `ks` on the truth that `files` name.
 
     `model` is an id or a folder: by default that of the `index`, whose descriptors of the database
-    are taken, or else the included one. `verify` ranks the first `candidates` by geometry too. The
-    report's files are written into `report_dir`, if one is given.
+    are taken, or else the included one. `verify` ranks the first `candidates` by geometry too,
+    `open_set` measures what is said of queries whose place is not there. The report's files are
+    written into `report_dir`, if one is given.
 
     Raises:
         TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
@@ -65,6 +67,7 @@ def evaluate_files(
         protocol=protocol,
         index=opened_index,
         reranker=reranker,
+        open_set=open_set,
         progress=progress,
     )
     if report_dir is not None:

@@ -23,9 +23,12 @@ class EvaluationProtocol:
     makes no sense of a sample of the database.
     """
 
-    name: ClassVar[str]
-    description: ClassVar[str]
+    name: str
+    description: str
     needs_all_photos: ClassVar[bool] = False
+    filters_candidates: ClassVar[bool] = False
+    """Whether what does not count is left out before geometry ranks the rest, too."""
+    takes_argument: ClassVar[bool] = False
 
     def __init__(self, truth: GroundTruth) -> None:
         """Measure on a truth. Raises `TruthError` where it lacks what the protocol needs."""
@@ -58,13 +61,22 @@ def protocol_names() -> tuple[str, ...]:
 def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProtocol:
     """A protocol by name for a truth; by default the one that its data is measured by.
 
+    What follows a colon, as in `loop-closure:30`, is the protocol's argument.
+
     Raises:
         TruthError: there is no such protocol, or the truth lacks what it needs.
     """
     wanted = name or truth.protocol
-    part = wanted.replace("-", "_")
+    base, _, argument = wanted.partition(":")
+    part = base.replace("-", "_")
     if not has_part(PROTOCOLS, part):
         known = ", ".join(protocol_names())
         raise TruthError(f"There is no protocol '{wanted}'; choose one of {known}.")
     protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, part).PROTOCOL
-    return protocol(truth)
+    if not argument:
+        return protocol(truth)
+    if not protocol.takes_argument:
+        raise TruthError(
+            f"The protocol {base} takes nothing after a colon; write --protocol {base}."
+        )
+    return protocol(truth, argument)  # type: ignore[call-arg]

@@ -13,10 +13,14 @@ Chunk = tuple[Rows, NDArray[np.float32]]
 
 
 class Ranked(NamedTuple):
-    """Results of one query, best first: database rows and their similarities."""
+    """Results of one query, best first: database rows and their similarities.
+
+    `probability` is that of the first, where it was asked for.
+    """
 
     rows: Rows
     similarities: NDArray[np.float32]
+    probability: float = 0.0
 
 
 NOTHING = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))

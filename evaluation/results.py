@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.indexer import Skipped
@@ -18,10 +19,11 @@ class EvalReport:
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
     `unverified` is the recall before spatial verification, where that was done. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
-    to its first result, by percentile, where both have positions. `description` explains the
-    protocol; `runtime` says what computed the descriptors. The program's `version`, the `date`
-    (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be measured again.
-    `ranked` holds the first results of each query and `positives` what was right.
+    to its first result, by percentile, where both have positions. `open_set` says how well queries
+    of places that are not there are told from others, where that was asked for. `description`
+    explains the protocol; `runtime` says what computed the descriptors. The program's `version`,
+    the `date` (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be
+    measured again. `ranked` holds the first results of each query and `positives` what was right.
     """
 
     protocol: str
@@ -37,6 +39,7 @@ class EvalReport:
     unverified: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
+    open_set: OpenSet | None = None
     description: str = ""
     runtime: str = ""
     version: str = ""
@@ -59,6 +62,7 @@ class EvalReport:
             **({"unverified": _by_n(self.unverified)} if self.unverified is not None else {}),
             "chance": _by_n(self.chance),
             **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
+            **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published

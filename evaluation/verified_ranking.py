@@ -5,6 +5,7 @@ from pathlib import Path
 
 from place_search.indexer import Index, Row
 from place_search.models import Model
+from place_search.search.probability import calibration_of, candidate_probabilities
 from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
 
 
@@ -26,6 +27,7 @@ class GeometryReranker:
         candidates: int = CANDIDATES,
     ) -> None:
         self.depth = candidates
+        self.calibration = calibration_of(model)
         self._k = k
         self._index = index
         self._places = {} if index is None else {p.name: p.place_id for p in index.places()}
@@ -37,14 +39,26 @@ class GeometryReranker:
         """Keep a photo's codes."""
         self._codes[name] = photo.codes, photo.grid
 
-    def rerank(self, query: str, names: Sequence[str], similarities: Sequence[float]) -> list[int]:
-        """The new order; results beyond the candidates keep their places."""
+    def rerank(
+        self, query: str, names: Sequence[str], similarities: Sequence[float]
+    ) -> tuple[list[int], float]:
+        """The new order, in which results beyond the candidates keep their places.
+
+        With it comes the probability of the first result, 0 for none.
+        """
         photo = self._model.read(self._root / query)
         ready = Query(self._model.embed(photo).local_features)
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
-        order = rank_by_geometry(ready, candidates, self._k).order
-        return order + list(range(len(order), len(names)))
+        ranking = rank_by_geometry(ready, candidates, self._k)
+        first = candidate_probabilities(
+            self.calibration,
+            [similarities[row] for row in ranking.order[:1]],
+            [ranking.found.get(row) for row in ranking.order[:1]],
+            similarities[:depth],
+        )
+        order = ranking.order + list(range(len(ranking.order), len(names)))
+        return order, first[0] if first else 0.0
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""

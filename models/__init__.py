@@ -1,8 +1,12 @@
 """A photo → its descriptor and local features: model cards, the registry, runtimes."""
 
+from place_search.models.calibration import (
+    Calibration,
+    included_calibration,
+    read_calibration,
+)
 from place_search.models.card import (
     Aggregation,
-    Calibration,
     LocalFeatures,
     ModelCard,
     Recall,
@@ -42,8 +46,10 @@ __all__ = [
     "encode_features",
     "encode_grid",
     "find_model",
+    "included_calibration",
     "open_model",
     "project_features",
+    "read_calibration",
     "read_card",
     "weights_folder",
     "write_card",

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import tomli_w
 
 from place_search.core.files import read_regular
+from place_search.models.calibration import Calibration, read_calibration
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS, Precision, PrecisionRecall, Quantization
 from place_search.photos import Preprocessing
@@ -39,28 +40,6 @@ class Recall:
     kind: Literal["measured", "published"]
     at: Mapping[str, float]
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """From similarity and geometry to the probability that two photos show the same place.
-
-    A logistic function of `weights` on (similarity, ln(1 + inliers), √inliers) and
-    `intercept`, fitted on labelled pairs; `threshold` is the probability from which `compare`
-    says "same". `precision`, `recall`, `auc` and `calibration_error` were measured at it on pairs
-    that were held back.
-    """
-
-    intercept: float
-    weights: Sequence[float]
-    threshold: float
-    data: str
-    same_pairs: int
-    different_pairs: int
-    precision: float
-    recall: float
-    auc: float
-    calibration_error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +203,7 @@ def _local_features(table: Mapping[str, Any] | None) -> LocalFeatures | None:
 
 
 def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
-    if table is None:
-        return None
-    return Calibration(**{**table, "weights": tuple(table["weights"])})
+    return None if table is None else read_calibration(table)
 
 
 def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:

@@ -141,13 +141,14 @@ def search(
     *,
     model: AnyModel = None,
     k: int = 10,
-    verify: bool = True,
+    verify: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
-    `verify` ranks the most similar places by how well their geometry agrees with the photo's, where
+    `match` of the answer says whether the photo's place is among them. `verify` ranks the most
+    similar places by how well their geometry agrees with the photo's; by default that is done where
     the index holds local features. `near` is (latitude, longitude) in degrees; with `radius_m` it
     leaves only the places at most that many metres away. Without `model` the index's own is opened,
     which takes most of a second: to search often, use `search_many`, or open it once and pass it.
@@ -167,7 +168,7 @@ def search_many(
     *,
     model: AnyModel = None,
     k: int = 10,
-    verify: bool = True,
+    verify: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
 ) -> "Iterator[SearchResult]":
@@ -194,9 +195,7 @@ def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "Compare
     """
     from place_search.search.compare import compare_photos
 
-    # The calibration was fitted in float32.
-    opened = open_model(precision="f32") if model is None else _opened(model)
-    return compare_photos(opened, _source(photo1), _source(photo2))
+    return compare_photos(_opened(model), _source(photo1), _source(photo2))
 
 
 def describe(
@@ -230,6 +229,7 @@ def evaluate(
     index: AnyPath | None = None,
     ks: Iterable[int] = (1, 5, 10),
     verify: bool = False,
+    open_set: bool = False,
     protocol: str | None = None,
     report_dir: AnyPath | None = None,
     progress: Report = False,
@@ -252,6 +252,7 @@ def evaluate(
             index=_path(index),
             ks=ks,
             verify=verify,
+            open_set=open_set,
             protocol=protocol,
             report_dir=_path(report_dir),
             progress=report,

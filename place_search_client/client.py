@@ -64,12 +64,14 @@ class Client(_Base):
         photo: Photo,
         *,
         k: int = 10,
-        verify: bool = False,
+        verify: bool | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
+        `match` of the answer says whether its place is among them. `verify` checks the geometry; by
+        default that is done where the index can.
         `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
 
         Raises:
@@ -131,7 +133,7 @@ class AsyncClient(_Base):
         photo: Photo,
         *,
         k: int = 10,
-        verify: bool = False,
+        verify: bool | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
     ) -> SearchResult:
@@ -190,9 +192,11 @@ def _image_path(place: PlaceInfo, thumbnail: bool) -> str:
 
 
 def _query(
-    k: int, verify: bool, near: tuple[float, float] | None, radius_m: float | None
+    k: int, verify: bool | None, near: tuple[float, float] | None, radius_m: float | None
 ) -> dict[str, str | int | float]:
-    query: dict[str, str | int | float] = {"k": k, "verify": str(verify).lower()}
+    query: dict[str, str | int | float] = {"k": k}
+    if verify is not None:
+        query["verify"] = str(verify).lower()
     if near is not None:
         query["near"] = f"{near[0]},{near[1]}"
     if radius_m is not None:

@@ -26,8 +26,17 @@ class UtmPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Whether the photo's place is among those of the index."""
+
+    verdict: str
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
-    """Where the photo was probably taken."""
+    """Where the photo was taken; null unless the verdict is found."""
 
     latitude: float
     longitude: float
@@ -60,6 +69,7 @@ class Result(PlaceInfo):
 
     rank: int
     similarity: float
+    probability: float
     verified: Verified | None
 
 
@@ -81,6 +91,7 @@ class SearchResult:
     model: str
     query: QueryInfo
     timings_ms: Mapping[str, float]
+    match: Match
     results: list[Result]
     location: Location | None
 

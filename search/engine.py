@@ -17,6 +17,12 @@ from place_search.photos import Photo
 from place_search.search.errors import ParameterError
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
+from place_search.search.probability import (
+    BACKGROUND,
+    calibration_of,
+    candidate_probabilities,
+    match_of,
+)
 from place_search.search.results import (
     IndexInfo,
     QueryPhoto,
@@ -63,6 +69,7 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
+        self.calibration = calibration_of(model)
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
@@ -88,7 +95,7 @@ class Engine:
         photo: bytes | Path,
         *,
         k: int = 10,
-        verify: bool = False,
+        verify: bool | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
         stages: Stages | None = None,
@@ -96,9 +103,9 @@ class Engine:
         """Find the `k` places that look most like a photo, best first.
 
         `verify` ranks the most similar places by how well their geometry agrees with the photo's,
-        and estimates where it was taken. `near` and `radius_m` together leave only the places at
-        most that many metres from a point; places without a position are then left out. `stages`
-        goes on where a request has begun already.
+        and estimates where it was taken; by default that is done where the index can. `near` and
+        `radius_m` together leave only the places at most that many metres from a point; places
+        without a position are then left out. `stages` goes on where a request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
@@ -114,32 +121,45 @@ class Engine:
         notes = list(decoded.notes)
         if verify and not self.verifies:
             notes.append("The index was made without cells, so the results are unverified.")
-        checking = verify and self.verifies
+        checking = verify is not False and self.verifies
         with stages.timed("search"):
-            wanted = max(k, self.candidates) if checking else k
+            wanted = max(k, self.candidates if checking else BACKGROUND)
             hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes)
         ranked: list[tuple[Hit, Verification | None]] = [(hit, None) for hit in hits]
         location = None
         if checking:
             with stages.timed("verify"):
                 ranked = self._verified(embedding.local_features, hits, k, notes)
-                location = estimate_location(
-                    [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
-                )
+        probabilities = candidate_probabilities(
+            self.calibration,
+            [hit.similarity for hit, _ in ranked[:k]],
+            [found for _, found in ranked[:k]],
+            [hit.similarity for hit in hits],
+        )
+        match = match_of(self.calibration, probabilities[0] if probabilities else 0.0)
+        if checking and match.verdict == "found":
+            location = estimate_location(
+                [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
+            )
         return SearchResult(
             index_id=self.index.index_id,
             model=self.index.model_id,
             query=QueryPhoto(decoded.width, decoded.height, decoded.position, tuple(notes)),
             timings_ms=_timings(stages),
+            match=match._replace(probability=round(match.probability, 6)),
             results=tuple(
-                self._result(rank, hit, found)
-                for rank, (hit, found) in enumerate(ranked[:k], start=1)
+                self._result(rank, hit, found, probability)
+                for rank, ((hit, found), probability) in enumerate(
+                    zip(ranked, probabilities, strict=False), start=1
+                )
             ),
             location=location,
             index=self.index,
         )
 
-    def _result(self, rank: int, hit: Hit, found: Verification | None) -> Result:
+    def _result(
+        self, rank: int, hit: Hit, found: Verification | None, probability: float
+    ) -> Result:
         place = self.index.place(hit.place_id)
         return Result(
             rank=rank,
@@ -147,6 +167,7 @@ class Engine:
             name=place.name,
             # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
             similarity=min(round(float(hit.similarity), 6), 1.0),
+            probability=round(probability, 6),
             verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
             position=place.position,
             utm=place.utm,

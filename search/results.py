@@ -12,6 +12,7 @@ from typing import Any, Literal
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer import Index, Place
 from place_search.search.location import Location
+from place_search.search.probability import Match
 
 SKIPPED_SHOWN = 100
 """Photos that could not be indexed and are named in what is said of an index."""
@@ -29,13 +30,15 @@ class Verified:
 class Result:
     """A place that looks like the photo: rank 1 is the best, `similarity` a cosine.
 
-    `verified` is None where the place was not verified.
+    `probability` is that it shows the photo's place. `verified` is None where the place was not
+    verified.
     """
 
     rank: int
     place_id: int
     name: str
     similarity: float
+    probability: float
     verified: Verified | None
     position: Position | None
     utm: Utm | None
@@ -65,12 +68,16 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The places that look most like a photo, best first, and where it was probably taken."""
+    """The places that look most like a photo, best first, and whether its own is among them.
+
+    `location`, where the photo was taken, is there only where the verdict of `match` is "found".
+    """
 
     index_id: str
     model: str
     query: QueryPhoto
     timings_ms: Timings
+    match: Match
     results: tuple[Result, ...]
     location: Location | None
     index: Index = field(repr=False, compare=False)
@@ -87,12 +94,14 @@ class SearchResult:
                 "notes": list(self.query.notes),
             },
             "timings_ms": asdict(self.timings_ms),
+            "match": self.match._asdict(),
             "results": [
                 {
                     "rank": result.rank,
                     "place_id": result.place_id,
                     "name": result.name,
                     "similarity": result.similarity,
+                    "probability": result.probability,
                     "verified": None if result.verified is None else asdict(result.verified),
                     "position": _degrees(result.position),
                     "utm": None if result.utm is None else result.utm._asdict(),
@@ -111,6 +120,7 @@ class SearchResult:
             "place_id": [row.place_id for row in rows],
             "name": [row.name for row in rows],
             "similarity": [row.similarity for row in rows],
+            "probability": [row.probability for row in rows],
             "inliers": [None if row.verified is None else row.verified.inliers for row in rows],
             "latitude": [None if row.position is None else row.position.latitude for row in rows],
             "longitude": [None if row.position is None else row.position.longitude for row in rows],
@@ -130,14 +140,14 @@ class SearchResult:
 class CompareResult:
     """Whether two photos show the same place.
 
-    `probability`, `threshold` and `result` are None where the model has no calibration. `matches`
-    are the matching points, x1, y1, x2, y2 each: pixels of the two upright photos as given.
+    `result` is "same" from the probability `threshold` on. `matches` are the matching points, x1,
+    y1, x2, y2 each: pixels of the two upright photos as given.
     """
 
     similarity: float
-    probability: float | None
-    threshold: float | None
-    result: Literal["same", "different"] | None
+    probability: float
+    threshold: float
+    result: Literal["same", "different"]
     inliers: int
     matches: tuple[tuple[float, float, float, float], ...] = field(repr=False)
     model: str

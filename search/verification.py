@@ -57,18 +57,19 @@ Codes = tuple[NDArray[np.uint8], Grid]
 class Verification(NamedTuple):
     """What the geometry of two photos says.
 
-    `inliers` matches agree with one of the affine maps; `score` is what candidates are ranked by,
-    higher for more and better agreement, 0 for what chance could be. `matches` is (inliers, 4)
-    float32: x, y in the query's grid, x, y in the place's, in cells with (0, 0) the centre of the
-    first one.
+    Of `mutual` nearest neighbours, `inliers` agree with one of the affine maps; `score` is what
+    candidates are ranked by, higher for more and better agreement, 0 for what chance could be.
+    `matches` is (inliers, 4) float32: x, y in the query's grid, x, y in the place's, in cells with
+    (0, 0) the centre of the first one.
     """
 
     inliers: int
+    mutual: int
     score: float
     matches: NDArray[np.float32]
 
 
-NOTHING = Verification(0, 0.0, np.empty((0, 4), np.float32))
+NOTHING = Verification(0, 0, 0.0, np.empty((0, 4), np.float32))
 
 
 class View(NamedTuple):
@@ -236,6 +237,7 @@ def _agreement(
 ) -> Verification:
     """Fit maps one after the other, each to the matches that those before it leave over."""
     agreeing: list[NDArray[np.float32]] = []
+    mutual = len(matches)
     score = 0.0
     for _ in range(maps):
         fit = _fit(matches, tolerance)
@@ -246,8 +248,8 @@ def _agreement(
         score += float(weights[inliers].sum()) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
         matches, weights = matches[~inliers], weights[~inliers]
     if not agreeing:
-        return NOTHING
-    return Verification(sum(map(len, agreeing)), score, np.concatenate(agreeing))
+        return NOTHING._replace(mutual=mutual)
+    return Verification(sum(map(len, agreeing)), mutual, score, np.concatenate(agreeing))
 
 
 def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.bool_], float] | None:

@@ -10,7 +10,7 @@ import { hideBesideMap, showBesideMap } from './result-map.js';
 import { persist } from './retry.js';
 import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
-import { expectResults, focusCard, hideResults, showResults } from './results.js';
+import { expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
 import { closeViewer, openViewer } from './viewer.js';
 import { words } from './words.js';
@@ -150,8 +150,9 @@ function showReply(reply) {
     return;
   }
   intakeNote.textContent = '';
-  announce(words.found(results.length, first.name, formatSimilarity(first.similarity)));
-  showResults(reply, currentIndex()?.places ?? null, { open, again: searchWith });
+  const places = currentIndex()?.places ?? null;
+  showResults(reply, places, { open, again: searchWith });
+  announce(words.firstIs(verdictWords(reply, places), first.name, formatSimilarity(first.similarity)));
   void showBesideMap(reply, open);
 }
 

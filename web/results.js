@@ -11,10 +11,12 @@ import { words } from './words.js';
 /** @typedef {{open: (result: ResultReply) => void, again: (result: ResultReply) => void}} Handlers */
 
 const GHOSTS = 10;
-// One in a hundred pairs of photos of different places has more by chance.
-const VERIFIED_FROM = 60;
+// As the server: from here on the same place is likelier than another one.
+const UNSURE_FROM = 0.5;
+let foundFrom = 1;
 
 const section = find('results', HTMLDivElement);
+const title = find('answer-title', HTMLHeadingElement);
 const cards = find('cards', HTMLOListElement);
 const facts = find('summary-facts', HTMLParagraphElement);
 const order = find('order', HTMLParagraphElement);
@@ -27,13 +29,29 @@ const estimate = find('estimate', HTMLParagraphElement);
  */
 export function showResults(reply, places, handlers) {
   const ms = reply.timings_ms['total'] ?? 0;
+  const { verdict } = reply.match;
+  foundFrom = reply.match.threshold;
+  title.className = `verdict ${verdict}`;
+  title.replaceChildren(
+    ...(verdict === 'found' ? [icon('done')] : []),
+    verdictWords(reply, places),
+  );
   facts.textContent = words.facts(reply.results.length, places, ms);
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
   cards.replaceChildren(...reply.results.map((result) => card(result, reply.location, handlers)));
   const checked = reply.results.some(({ verified }) => verified);
-  order.textContent = checked ? words.orderChecked : words.orderSimilar;
+  order.textContent =
+    verdict === 'not_found' ? words.elsewhere : checked ? words.orderChecked : words.orderSimilar;
   section.removeAttribute('aria-busy');
   section.hidden = false;
+}
+
+/**
+ * @param {SearchReply} reply
+ * @param {number | null} places in the whole index
+ */
+export function verdictWords({ match: { verdict } }, places) {
+  return verdict === 'not_found' ? words.notFound(places) : words[verdict];
 }
 
 /**
@@ -43,7 +61,9 @@ export function showResults(reply, places, handlers) {
 export function expectResults(k) {
   section.setAttribute('aria-busy', 'true');
   if (section.hidden) {
-    facts.textContent = words.searching;
+    title.className = '';
+    title.textContent = words.searching;
+    facts.textContent = '';
     estimate.replaceChildren();
     order.textContent = words.orderSimilar;
     cards.replaceChildren(...Array.from({ length: Math.min(k, GHOSTS) }, ghost));
@@ -89,7 +109,7 @@ function card(result, location, handlers) {
       'div',
       { class: 'facts' },
       similarityLine(result),
-      verifiedLine(result.verified),
+      evidenceLine(result),
       element('h3', { class: 'name', title: result.name }, leaf),
       folder ? element('p', { class: 'folder', title: result.name }, folder) : null,
       whereabouts(result, location),
@@ -136,17 +156,17 @@ function thumbnail(result) {
 }
 
 /**
- * Whether the geometry of photo and place agrees; nothing where that was not checked.
- * @param {ResultReply['verified']} verified
+ * Whether a result shows the photo's place, and what that stands on.
+ * @param {Pick<ResultReply, 'verified' | 'probability'>} result
  */
-export function verifiedLine(verified) {
-  if (!verified) return element('p', { class: 'verified', hidden: true });
-  const agrees = verified.inliers >= VERIFIED_FROM;
+export function evidenceLine({ verified, probability }) {
+  const found = probability >= foundFrom;
+  const say = found ? words.isFound : probability >= UNSURE_FROM ? words.isUnsure : words.isElsewhere;
   return element(
     'p',
-    { class: agrees ? 'verified agrees' : 'verified' },
-    agrees ? icon('done') : null,
-    agrees ? words.verified(verified.inliers) : words.unsure(verified.inliers),
+    { class: found ? 'verified agrees' : 'verified' },
+    found ? icon('done') : null,
+    say(probability, verified ? verified.inliers : null),
   );
 }
 

@@ -4,9 +4,9 @@
 /**
  * @typedef {object} CompareReply Whether two photos show the same place
  * @property {number} similarity Cosine of the two descriptors, at most 1
- * @property {number | null} probability That both show the same place; null where the model has no calibration
- * @property {number | null} threshold The probability from which the result is same
- * @property {'same' | 'different' | null} result
+ * @property {number} probability That both show the same place
+ * @property {number} threshold The probability from which the result is same
+ * @property {'same' | 'different'} result
  * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number[][]} matches Each x1, y1, x2, y2: pixels of the two photos as sent, upright
  * @property {string} model The model's id
@@ -75,10 +75,17 @@
  */
 
 /**
- * @typedef {object} LocationReply Where the photo was probably taken
+ * @typedef {object} LocationReply Where the photo was taken; null unless the verdict is found
  * @property {number} latitude
  * @property {number} longitude
  * @property {number} radius_m
+ */
+
+/**
+ * @typedef {object} MatchReply Whether the photo's place is among those of the index
+ * @property {'found' | 'unsure' | 'not_found'} verdict
+ * @property {number} probability That of the first result; 0 for no results
+ * @property {number} threshold The probability from which the verdict is found
  */
 
 /**
@@ -155,6 +162,7 @@
  * @property {number} place_id
  * @property {string} name The photo's path, relative to the indexed folder
  * @property {number} similarity Cosine of the two descriptors, at most 1
+ * @property {number} probability That it shows the photo's place
  * @property {VerifiedReply | null} verified null where no verification was done
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
@@ -168,6 +176,7 @@
  * @property {string} model The model's id
  * @property {QueryReply} query
  * @property {TimingsReply} timings_ms
+ * @property {MatchReply} match
  * @property {ResultReply[]} results
  * @property {LocationReply | null} location
  */

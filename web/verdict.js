@@ -7,11 +7,10 @@ import { words } from './words.js';
 /** @import { CompareReply } from './types.js' */
 
 /** @param {CompareReply} compared */
-export function verdictLine({ result, probability, inliers }) {
-  if (result === null) return words.noVerdict(inliers);
+export function verdictLine({ result, probability }) {
   if (result === 'same') return words.same;
   // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
-  return probability !== null && probability >= 0.5 ? words.perhaps : words.different;
+  return probability >= 0.5 ? words.perhaps : words.different;
 }
 
 /**
@@ -21,17 +20,14 @@ export function verdictLine({ result, probability, inliers }) {
 export function verdict(compared) {
   const { probability, threshold, similarity, inliers, result, photo_notes: notes = [] } = compared;
   return [
-    element('h2', { id: 'verdict', class: `verdict ${result ?? 'none'}` }, verdictLine(compared)),
-    probability === null || threshold === null
-      ? element('p', { class: 'uncalibrated' }, words.uncalibrated)
-      : probabilityScale(probability, threshold),
+    element('h2', { id: 'verdict', class: `verdict ${result}` }, verdictLine(compared)),
+    probabilityScale(probability, threshold),
     element(
       'dl',
       { class: 'grounds' },
       element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
       element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
-    // That there is no calibration is said above, in the reader's language.
     ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
   ];
 }

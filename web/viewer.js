@@ -5,7 +5,7 @@ import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
 import { hasKey } from './key.js';
 import { matchLines } from './matches.js';
-import { similarityLine, verifiedLine, whereabouts } from './results.js';
+import { evidenceLine, similarityLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
@@ -122,7 +122,9 @@ function show(at) {
     ...(place.rank && place.similarity !== undefined
       ? [similarityLine({ rank: place.rank, similarity: place.similarity })]
       : []),
-    ...(place.verified === undefined ? [] : [verifiedLine(place.verified)]),
+    ...(place.probability === undefined
+      ? []
+      : [evidenceLine({ verified: place.verified ?? null, probability: place.probability })]),
     whereabouts(place),
   );
   // Not `disabled`: that would take the focus away at either end.

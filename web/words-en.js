@@ -27,9 +27,14 @@ function distance(metres) {
 
 /** @param {number} share */
 function percent(share) {
-  if (share > 0.99 && share < 1) return 'over 99%';
-  if (share < 0.01 && share > 0) return 'under 1%';
+  if (share > 0.99) return 'over 99%';
+  if (share < 0.01) return 'under 1%';
   return `${Math.round(share * 100)}%`;
+}
+
+/** @param {number | null} inliers */
+function evidence(inliers) {
+  return inliers === null ? ', by similarity alone' : `, ${counted(inliers, 'matching point', 'matching points')}`;
 }
 
 export const words = {
@@ -75,8 +80,9 @@ export const words = {
   uploadingStarted: 'Uploading the photo…',
   searching: 'Searching…',
   searchingIn: (/** @type {number} */ count) => `Searching ${counted(count, 'place', 'places')}…`,
-  found: (/** @type {number} */ count, /** @type {string} */ name, /** @type {string} */ similarity) =>
-    `${counted(count, 'place', 'places')} found. The first is ${name}, similarity ${similarity}.`,
+  found: 'Found',
+  firstIs: (/** @type {string} */ verdict, /** @type {string} */ name, /** @type {string} */ similarity) =>
+    `${verdict}. The most similar place is ${name}, similarity ${similarity}.`,
   facts: (/** @type {number} */ shown, /** @type {number | null} */ places, /** @type {number} */ ms) =>
     (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
     `, found in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
@@ -85,11 +91,17 @@ export const words = {
   orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',
   estimate: (/** @type {Area} */ { radius_m }) => `Probably taken within ${distance(radius_m)} of`,
   fromEstimate: (/** @type {number} */ metres) => `${distance(metres)} from the estimate`,
-  verified: (/** @type {number} */ inliers) => `Verified: ${counted(inliers, 'matching point', 'matching points')}`,
-  unsure: (/** @type {number} */ inliers) =>
-    inliers
-      ? `Not verified: only ${counted(inliers, 'matching point', 'matching points')}`
-      : 'Not verified: no matching points',
+  unsure: 'Perhaps, but not for sure',
+  notFound: (/** @type {number | null} */ places) =>
+    places === null ? 'Not among the places here' : `Not among these ${counted(places, 'place', 'places')}`,
+  elsewhere:
+    'The most similar places, but probably elsewhere. If yours should be here, try a photo that shows more of it, or add this one to the index.',
+  isFound: (/** @type {number} */ probability, /** @type {number | null} */ inliers) =>
+    `Found, ${percent(probability)} sure${evidence(inliers)}`,
+  isUnsure: (/** @type {number} */ probability, /** @type {number | null} */ inliers) =>
+    `Perhaps, ${percent(probability)} sure${evidence(inliers)}`,
+  isElsewhere: (/** @type {number} */ probability, /** @type {number | null} */ inliers) =>
+    `Probably elsewhere: ${percent(probability)}${evidence(inliers)}`,
   searchAgain: 'Search with this photo',
   searchAgainWith: (/** @type {number} */ rank, /** @type {string} */ name) =>
     `Search with this photo: rank ${rank}, ${name}`,
@@ -131,13 +143,9 @@ export const words = {
   oneMore: 'Now the other photo.',
   comparing: 'Comparing…',
   uploadingBoth: (/** @type {number} */ share) => `Uploading the photos… ${Math.floor(share * 100)}%`,
-  same: 'Probably the same place',
+  same: 'The same place',
   perhaps: 'Perhaps the same place, but not for sure',
   different: 'Probably different places',
-  noVerdict: /** @type {(inliers: number) => string} */ (inliers) =>
-    inliers ? 'No verdict, but matching points' : 'No verdict, and no matching points',
-  uncalibrated:
-    'This model has not been calibrated, so there is no probability and no threshold. Look at the lines: do they join the same things?',
   probability: (/** @type {number} */ probability, /** @type {number} */ threshold) =>
     `The probability that both show one place is ${percent(probability)}. ${
       probability >= threshold ? 'That is above' : 'That is below'

@@ -23,9 +23,14 @@ function distance(metres) {
 
 /** @param {number} share */
 function percent(share) {
-  if (share > 0.99 && share < 1) return '99% से ज़्यादा';
-  if (share < 0.01 && share > 0) return '1% से कम';
+  if (share > 0.99) return '99% से ज़्यादा';
+  if (share < 0.01) return '1% से कम';
   return `${Math.round(share * 100)}%`;
+}
+
+/** @param {number | null} inliers */
+function evidence(inliers) {
+  return inliers === null ? ', केवल समानता से' : `, ${points(inliers)} मेल खाते हैं`;
 }
 
 /** @type {typeof import('./words-en.js').words} */
@@ -71,7 +76,8 @@ export const words = {
   uploadingStarted: 'फ़ोटो भेजी जा रही है…',
   searching: 'खोज रहे हैं…',
   searchingIn: (count) => `${places(count)} में खोज रहे हैं…`,
-  found: (count, name, similarity) => `${places(count)} मिलीं। पहली ${name} है, समानता ${similarity}।`,
+  found: 'मिल गई',
+  firstIs: (verdict, name, similarity) => `${verdict}। सबसे मिलती-जुलती जगह ${name} है, समानता ${similarity}।`,
   facts: (shown, all, ms) =>
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
@@ -80,8 +86,13 @@ export const words = {
   orderChecked: 'पहले वे जगहें हैं जिनकी ज्यामिति मेल खाती है, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
   estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
-  verified: (inliers) => `जाँच में सही: ${points(inliers)} मेल खाते हैं`,
-  unsure: (inliers) => `जाँच में पक्का नहीं: ${inliers ? `केवल ${points(inliers)} मेल खाते हैं` : 'कोई बिंदु मेल नहीं खाता'}`,
+  unsure: 'हो सकता है, पर पक्का नहीं',
+  notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${places(all)} में नहीं है`),
+  elsewhere:
+    'सबसे मिलती-जुलती जगहें, पर ये शायद कहीं और की हैं। आपकी जगह यहाँ होनी चाहिए तो ऐसी फ़ोटो आज़माएँ जिसमें उसका ज़्यादा हिस्सा दिखे, या यह फ़ोटो इंडेक्स में जोड़ें।',
+  isFound: (probability, inliers) => `मिल गई, भरोसा ${percent(probability)}${evidence(inliers)}`,
+  isUnsure: (probability, inliers) => `हो सकता है, भरोसा ${percent(probability)}${evidence(inliers)}`,
+  isElsewhere: (probability, inliers) => `शायद कहीं और: ${percent(probability)}${evidence(inliers)}`,
   searchAgain: 'इस फ़ोटो से खोजें',
   searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
   onlyWithin: ({ latitude, longitude, radius_m }) =>
@@ -119,12 +130,9 @@ export const words = {
   oneMore: 'अब दूसरी फ़ोटो।',
   comparing: 'तुलना हो रही है…',
   uploadingBoth: (share) => `फ़ोटो भेजी जा रही हैं… ${Math.floor(share * 100)}%`,
-  same: 'शायद एक ही जगह है',
+  same: 'एक ही जगह है',
   perhaps: 'हो सकता है कि एक ही जगह हो, पर पक्का नहीं',
   different: 'शायद अलग-अलग जगहें हैं',
-  noVerdict: (inliers) => (inliers ? 'कोई फ़ैसला नहीं, पर बिंदु मेल खाते हैं' : 'कोई फ़ैसला नहीं, और कोई बिंदु मेल नहीं खाता'),
-  uncalibrated:
-    'इस मॉडल का अंशांकन (calibration) नहीं हुआ है, इसलिए न संभावना बताई जा सकती है, न सीमा। रेखाएँ देखें: क्या वे एक ही चीज़ों को जोड़ती हैं?',
   probability: (probability, threshold) =>
     `दोनों फ़ोटो में एक ही जगह होने की संभावना ${percent(probability)} है। यह ${percent(threshold)} की सीमा से ${
       probability >= threshold ? 'ऊपर' : 'नीचे'

@@ -17,6 +17,7 @@ CLIENT = "place_search_client/replies.py"
 CLIENT_NAMES: Mapping[str, str] = {
     "PositionReply": "PointOnEarth",
     "UtmReply": "UtmPoint",
+    "MatchReply": "Match",
     "LocationReply": "Location",
     "VerifiedReply": "Verified",
     "PlaceReply": "PlaceInfo",

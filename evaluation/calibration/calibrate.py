@@ -22,7 +22,7 @@ from place_search.evaluation.calibration.logistic import (
 )
 from place_search.evaluation.errors import TruthError
 from place_search.models import Calibration, Model, encode_grid
-from place_search.search.compare import evidence
+from place_search.search.probability import evidence
 from place_search.search.verification import Query, verify
 
 COLUMNS = ("photo1", "photo2", "same")

@@ -79,6 +79,7 @@ class ResultReply(Reply):
     place_id: int
     name: str = Field(description="The photo's path, relative to the indexed folder.")
     similarity: float = Field(description="Cosine of the two descriptors, at most 1.")
+    probability: float = Field(description="That it shows the photo's place.", ge=0, le=1)
     verified: VerifiedReply | None = Field(description="null where no verification was done.")
     position: PositionReply | None
     utm: UtmReply | None
@@ -86,8 +87,16 @@ class ResultReply(Reply):
     thumbnail_url: Address
 
 
+class MatchReply(Reply):
+    """Whether the photo's place is among those of the index."""
+
+    verdict: Literal["found", "unsure", "not_found"]
+    probability: float = Field(description="That of the first result; 0 for no results.")
+    threshold: float = Field(description="The probability from which the verdict is found.")
+
+
 class LocationReply(Reply):
-    """Where the photo was probably taken."""
+    """Where the photo was taken; null unless the verdict is found."""
 
     latitude: float
     longitude: float
@@ -101,6 +110,7 @@ class SearchReply(Reply):
     model: str = Field(description="The model's id.")
     query: QueryReply
     timings_ms: TimingsReply
+    match: MatchReply
     results: list[ResultReply]
     location: LocationReply | None
 
@@ -109,11 +119,9 @@ class CompareReply(Reply):
     """Whether two photos show the same place."""
 
     similarity: float = Field(description="Cosine of the two descriptors, at most 1.")
-    probability: float | None = Field(
-        description="That both show the same place; null where the model has no calibration."
-    )
-    threshold: float | None = Field(description="The probability from which the result is same.")
-    result: Literal["same", "different"] | None
+    probability: float = Field(description="That both show the same place.")
+    threshold: float = Field(description="The probability from which the result is same.")
+    result: Literal["same", "different"]
     inliers: int = Field(description="Matching points, which agree on one arrangement; 0 for none.")
     matches: list[list[float]] = Field(
         description="Each x1, y1, x2, y2: pixels of the two photos as sent, upright."

@@ -154,10 +154,10 @@ def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model
 
         def rerank(
             self, query: str, names: Sequence[str], similarities: Sequence[float]
-        ) -> list[int]:
+        ) -> tuple[list[int], float]:
             assert query.startswith("queries/")
             assert list(similarities) == sorted(similarities, reverse=True)
-            return list(range(len(names)))[::-1]
+            return list(range(len(names)))[::-1], 0.5
 
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     backwards = Backwards()

@@ -109,7 +109,9 @@ def test_what_a_protocol_needs_is_said() -> None:
     for name, says in {
         "timestamp": "needs a split with timestamps",
         "leave-one-out": "needs one folder or CSV of photos with positions",
-        "pitts": "no protocol 'pitts'; choose one of leave-one-out, raw, timestamp, tokyo-12, tr",
+        "pitts": "no protocol 'pitts'; choose one of leave-one-out, loop-closure, raw, timesta",
+        "raw:3": "takes nothing after a colon",
+        "loop-closure:x": "needs a number of frames",
     }.items():
         with pytest.raises(TruthError, match=says):
             open_protocol(truth, name)

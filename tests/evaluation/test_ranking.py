@@ -42,7 +42,7 @@ def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
 ) -> None:
     queries, database, own, lost = search
     found = rank(queries, in_chunks(database, step), depth, self_index=own, lost=lost)
-    for query, (rows, similarities) in enumerate(found):
+    for query, (rows, similarities, _) in enumerate(found):
         allowed = [r for r in range(len(database)) if r != own[query] and r not in lost]
         order = sorted(allowed, key=lambda row: -float(queries[query] @ database[row]))
         assert rows.tolist() == order[:depth]

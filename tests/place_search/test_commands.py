@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -59,9 +60,13 @@ def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> 
 def test_search_prints_a_table(run: Run, index: Path, photos: Path) -> None:
     result = run("search", index, photos / "queries" / "2.jpg")
     assert result.exit_code == 0
-    heading, best, *others = result.stdout.splitlines()
-    assert heading.split() == ["#", "similarity", "place", "latitude", "longitude"]
-    rank, _, name, latitude, longitude = best.split()
+    verdict, heading, best, *others = result.stdout.splitlines()
+    assert re.match(
+        r"Found: places/2.jpg \(probability [01]\.\d+, found from 0.950 on\)\.", verdict
+    )
+    headings = ["#", "probability", "similarity", "place", "matching", "points"]
+    assert heading.split() == [*headings, "latitude", "longitude"]
+    rank, _, _, name, _, latitude, longitude = best.split()
     assert (rank, name, latitude, longitude) == ("1", "places/2.jpg", "48.002000", "11.500000")
     assert len(others) == 2
 

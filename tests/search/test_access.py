@@ -320,7 +320,7 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
         'place_search_stage_seconds_count{stage="decode"} 5.0',
         'place_search_stage_seconds_count{stage="embed"} 4.0',
         'place_search_stage_seconds_count{stage="search"} 1.0',
-        'place_search_stage_seconds_count{stage="verify"} 1.0',
+        'place_search_stage_seconds_count{stage="verify"} 2.0',
         'place_search_problems_total{type="unsupported-photo"} 1.0',
         'place_search_request_seconds_count{route="other",status="404"} 1.0',
         'place_search_queue_depth{queue="search"} 0.0',

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from place_search.models import Calibration, Model
+from place_search.models import Calibration, Model, included_calibration
 from place_search.search.compare import compare_photos
 
 CALIBRATION = Calibration(
@@ -39,7 +39,6 @@ def encoded(image: Image.Image) -> bytes:
 def test_the_same_place_is_the_same(calibrated: Model, street: Any) -> None:
     reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
     assert reply.result == "same"
-    assert reply.probability is not None
     assert reply.threshold == 0.6
     assert reply.probability > reply.threshold
     assert reply.inliers == len(reply.matches) > 200
@@ -71,12 +70,15 @@ def test_photos_of_nothing_are_not_the_same_as_a_place(
     assert reply.result == "different"
 
 
-def test_without_a_calibration_there_is_no_verdict(model: Model, street: Any) -> None:
+def test_without_a_calibration_that_of_the_included_model_is_borrowed(
+    model: Model, street: Any
+) -> None:
     plain = Model(replace(model.card, calibration=None), model.runtime)
     reply = compare_photos(plain, street.query(1), street.query(1))
-    assert (reply.probability, reply.threshold, reply.result) == (None, None, None)
+    assert reply.result == "same"
+    assert reply.threshold == included_calibration().threshold
     assert reply.similarity == pytest.approx(1, abs=1e-5)
-    assert "no calibration" in reply.notes[0]
+    assert "no calibration of its own" in reply.notes[0]
     assert reply.photo_notes == ()
 
 

@@ -25,7 +25,7 @@ def test_a_place_seen_again_is_found_first(engine: Engine, street: Any, place: i
 
 
 def test_the_reply_tells_everything_about_the_results(engine: Engine, street: Any) -> None:
-    reply = engine.search(street.query(3))
+    reply = engine.search(street.query(3), verify=False)
     assert reply.index_id == engine.index.index_id
     assert reply.model == "lite0-netvlad"
     assert reply.location is None
@@ -167,13 +167,13 @@ def test_a_place_without_position_gives_no_location(engine: Engine, street: Any)
 
 
 def test_unverified_results_have_no_location(engine: Engine, street: Any) -> None:
-    reply = engine.search(street.query(3))
+    reply = engine.search(street.query(3), verify=False)
     assert {result.verified for result in reply.results} == {None}
     assert reply.location is None
 
 
 def test_timings_add_up(engine: Engine, street: Any) -> None:
-    timings = engine.search(street.query(0)).timings_ms
+    timings = engine.search(street.query(0), verify=False).timings_ms
     stages = timings.decode + timings.embed + timings.search
     assert min(timings.decode, timings.embed, timings.search) > 0
     assert stages <= timings.total <= stages + 20

@@ -15,7 +15,7 @@ from place_search.search.engine import Engine
 from place_search.search.server.problems import PROBLEMS
 
 RESULT_KEYS = {
-    *("rank", "place_id", "name", "similarity", "verified", "position", "utm"),
+    *("rank", "place_id", "name", "similarity", "probability", "verified", "position", "utm"),
     *("image_url", "thumbnail_url"),
 }
 
@@ -61,10 +61,13 @@ def test_search_finds_the_place(client: httpx.Client, street: Any) -> None:
     assert response.status_code == 200
     check_security(response)
     body = response.json()
-    assert set(body) == {"index_id", "model", "query", "timings_ms", "results", "location"}
+    expected = {"index_id", "model", "query", "timings_ms", "match", "results", "location"}
+    assert set(body) == expected
+    assert body["match"]["verdict"] == "found"
+    assert body["match"]["probability"] == body["results"][0]["probability"] >= 0.95
     assert body["query"] == {"width": 596, "height": 447, "position": None, "notes": []}
     assert set(body["timings_ms"]) == {"queue", "decode", "embed", "search", "verify", "total"}
-    assert body["location"] is None
+    assert body["location"]["latitude"] == pytest.approx(48.007, abs=1e-6)
     assert [result["rank"] for result in body["results"]] == [1, 2, 3]
     for result in body["results"]:
         assert set(result) == RESULT_KEYS
@@ -328,7 +331,7 @@ def test_one_place(client: httpx.Client) -> None:
     places = [client.get(f"/v1/places/{place_id}").json() for place_id in range(12)]
     assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
     assert places[10]["position"] is places[10]["utm"] is None
-    assert set(places[0]) == RESULT_KEYS - {"rank", "similarity", "verified"}
+    assert set(places[0]) == RESULT_KEYS - {"rank", "similarity", "probability", "verified"}
 
 
 @pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])

@@ -10,7 +10,7 @@ METRE = 1 / 111_195
 
 
 def found(score: float, inliers: int = MIN_INLIERS) -> Verification:
-    return Verification(inliers, score, np.empty((0, 4), np.float32))
+    return Verification(inliers, inliers, score, np.empty((0, 4), np.float32))
 
 
 def north(metres: float) -> Position:

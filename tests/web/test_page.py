@@ -56,7 +56,7 @@ def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
         re.compile(r"^10 of 12, found in (\d+ ms|\d+\.\d s)$")
     )
     expect(page.locator("#order")).to_contain_text("not a probability")
-    expect(page.locator("#live")).to_contain_text("10 places found. The first is places/")
+    expect(page.locator("#live")).to_contain_text("The most similar place is places/")
     expect(page.locator("#preview")).to_contain_text("query-3.jpg")
 
 

@@ -92,16 +92,20 @@ def test_verified_places_and_the_estimate_are_in_words(
     body = httpx.post(f"{server}v1/search", files=files, timeout=30).json()
     for result, inliers in zip(body["results"], (430, 21, 0), strict=False):
         result["verified"] = {"inliers": inliers, "score": inliers / 100}
+    for result, probability in zip(body["results"], (0.97, 0.7, 0.02, 0.001), strict=False):
+        result["probability"] = probability
     for result in body["results"][3:]:
         result["verified"] = None
+    body["match"] = {"verdict": "found", "probability": 0.97, "threshold": 0.95}
     body["location"] = {"latitude": 48.0035, "longitude": 11.5, "radius_m": 120.0}
     page.route("**/v1/search?*", lambda route: route.fulfill(json=body))
     page.set_input_files("#photo", town.query(3))
     cards = page.locator("#results:not([aria-busy]) .card")
-    expect(cards.nth(0)).to_contain_text("Verified: 430 matching points")
+    expect(cards.nth(0)).to_contain_text("Found, 97% sure, 430 matching points")
     expect(cards.nth(0)).to_contain_text("56 m from the estimate")
-    expect(cards.nth(1)).to_contain_text("Not verified: only 21 matching points")
-    expect(cards.nth(2)).to_contain_text("Not verified: no matching points")
-    expect(cards.nth(3).locator(".verified")).to_be_hidden()
+    expect(cards.nth(1)).to_contain_text("Perhaps, 70% sure, 21 matching points")
+    expect(cards.nth(2)).to_contain_text("Probably elsewhere: 2%, 0 matching points")
+    expect(cards.nth(3)).to_contain_text("Probably elsewhere: under 1%, by similarity alone")
+    expect(page.locator("#answer-title")).to_have_text("Found")
     expect(page.locator("#estimate")).to_contain_text("Probably taken within 120 m of")
     expect(page.locator("#map path.estimate")).to_have_count(1)

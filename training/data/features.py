@@ -18,8 +18,8 @@ from torch import Tensor
 
 from place_search.core.progress import Progress, silent
 from place_search.photos import PhotoError, decode_photo
+from place_search.photos.altered_views import Pixels, cover, draw_view
 from place_search.training.config import TrainingConfig
-from place_search.training.data.augment import Pixels, cover, draw_view
 from place_search.training.data.places import Places
 from place_search.training.data.shards import Shards
 from place_search.training.errors import TrainingError

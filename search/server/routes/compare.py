@@ -45,6 +45,10 @@ async def compare(
         if not content:
             raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
     compared = await service.run_search(
-        request, compare_photos, engine.model, *contents, decode=engine.decode
+        request,
+        compare_photos,
+        engine.model,
+        *contents,
+        decode=engine.decode,
     )
     return CompareReply.model_validate(compared.to_dict())

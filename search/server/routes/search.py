@@ -43,7 +43,10 @@ async def search_places(
     request: Request,
     photo: UploadFile,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
-    verify: Annotated[bool, Query(description="Check the candidates spatially.")] = False,
+    verify: Annotated[
+        bool | None,
+        Query(description="Check the candidates spatially (default: where the index can)."),
+    ] = None,
     near: Annotated[
         str | None,
         Query(

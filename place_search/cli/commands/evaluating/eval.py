@@ -25,6 +25,7 @@ from place_search.settings import DIMS
 
 if TYPE_CHECKING:
     from place_search.evaluation import EvalReport
+    from place_search.evaluation.open_set import OpenSet
 
 
 def command(
@@ -48,7 +49,34 @@ def command(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="raw, tokyo-12, timestamp or leave-one-out (default: the one of the data).",
+            help="raw, tokyo-12, timestamp, leave-one-out or loop-closure:N (default: the one of "
+            "the data).",
+        ),
+    ] = None,
+    loop_closure: Annotated[
+        int | None,
+        typer.Option(
+            "--loop-closure",
+            metavar="N",
+            min=0,
+            help="Search each frame among those more than N before it.",
+        ),
+    ] = None,
+    open_set: Annotated[
+        bool,
+        typer.Option(
+            "--open-set", help="Measure what is said of queries whose place is not there, too."
+        ),
+    ] = False,
+    at_precision: Annotated[
+        float | None,
+        typer.Option(
+            "--at-precision",
+            metavar="SHARE",
+            min=0.5,
+            max=1.0,
+            help="Print the threshold from which so large a share is right, as 0.99; with "
+            "--open-set.",
         ),
     ] = None,
     index: Annotated[
@@ -78,6 +106,12 @@ def command(
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
     ns = parse_ks(ks)
+    if at_precision is not None and not open_set:
+        raise typer.BadParameter("--at-precision only works with --open-set.")
+    if loop_closure is not None:
+        if protocol is not None:
+            raise typer.BadParameter("Give one of --protocol and --loop-closure.")
+        protocol = f"loop-closure:{loop_closure}"
     files = truth_files(
         data=data,
         split=split,
@@ -98,6 +132,7 @@ def command(
             protocol=protocol,
             ks=ns,
             verify=verify,
+            open_set=open_set,
             candidates=candidates,
             threads=threads,
             dims=dims,
@@ -109,6 +144,8 @@ def command(
         print_json(report.to_dict())
     else:
         _print_table(report)
+        if report.open_set is not None:
+            _print_open_set(report.open_set, at_precision)
         say(f"Described by {report.model} in {report.runtime}.")
     if truth is not None and database is None:
         say(
@@ -119,6 +156,33 @@ def command(
         say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
+
+
+def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{value:.1f} %"
+
+    OUT.print(
+        f"Open set: {found.known} queries of known places, {found.unknown} of others; found from "
+        f"the probability {found.threshold:.3f} on.\n"
+        f"  right among those called found      {percent(found.precision)}\n"
+        f"  right and found among the known     {percent(found.recall)}\n"
+        f"  called found among the others       {percent(found.false_found)}\n"
+        f"  recall at 99 and 100 % precision    {percent(found.recall_at_precision_99)}, "
+        f"{percent(found.recall_at_precision_100)}\n"
+        f"  AUC of right against wrong answers  "
+        f"{'–' if found.auc is None else f'{found.auc:.4f}'}\n"
+        f"  calibration error                   {found.calibration_error:.3f}",
+        soft_wrap=True,
+    )
+    if at_precision is not None:
+        threshold = found.threshold_at(at_precision)
+        share = f"{100 * at_precision:g} %"
+        OUT.print(
+            f"No threshold makes {share} of what is called found right."
+            if threshold is None
+            else f"From the probability {threshold:.4f} on, {share} of what is found is right here."
+        )
 
 
 def _print_table(report: "EvalReport") -> None:

@@ -8,15 +8,12 @@ import typer
 
 from place_search.cli.console import OUT, print_json, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import Precision
+from place_search.cli.precision import PrecisionOption
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
 
 if TYPE_CHECKING:
     from place_search.search.results import CompareResult
-
-UNSURE = 0.5
-"""From here on one place is likelier than two, though not sure enough to be called the same."""
 
 
 def command(
@@ -24,10 +21,7 @@ def command(
     photo2: Annotated[Path, typer.Argument(metavar="PHOTO", help="Another photo.")],
     model: Annotated[str, MODEL.option()] = MODEL.default,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: Annotated[
-        Precision,
-        PRECISION.option(help="f32 or int8; auto is f32, which the calibration was fitted in."),
-    ] = PRECISION.default,
+    precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
@@ -42,8 +36,7 @@ def command(
         if holds_index(given):
             said = f"place-search search {quote(str(given))} {quote(str(other))}"
             raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
-    chosen = "f32" if precision == "auto" else precision
-    opened = open_model(model, threads=threads, precision=chosen)
+    opened = open_model(model, threads=threads, precision=precision)
     opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2)
     if as_json:
@@ -55,12 +48,13 @@ def command(
 
 
 def _sentence(reply: "CompareResult") -> str:
+    from place_search.search.probability import UNSURE_FROM
+
     measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching points"
-    if reply.result is None or reply.probability is None:
-        return f"No verdict ({measured})."
     verdict = "The same place"
     if reply.result == "different":
-        verdict = "Perhaps the same place" if reply.probability >= UNSURE else "Different places"
+        unsure = reply.probability >= UNSURE_FROM
+        verdict = "Perhaps the same place" if unsure else "Different places"
     return (
         f"{verdict}: probability {reply.probability:.3f} of the same place, threshold "
         f"{reply.threshold:.3f} ({measured})."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from place_search.cli.console import OUT, print_json, say
+from place_search.cli.console import OUT, print_json, print_line, say
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
@@ -28,8 +28,13 @@ def command(
         float | None, typer.Option("--radius-m", help="Metres around --near.")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Rank by geometry too, and estimate the location.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Rank by geometry too, and estimate the location (default: where the index can).",
+            show_default=False,
+        ),
+    ] = None,
     candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
@@ -41,7 +46,7 @@ def command(
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
 ) -> None:
-    """Find the places of an index that look most like a photo."""
+    """Find the place of a photo among those of an index, or say that it is not there."""
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
     from place_search.indexer import open_index, open_index_model
@@ -58,16 +63,34 @@ def command(
     if as_json:
         print_json(reply.to_dict())
     else:
+        for note in reply.query.notes:
+            say(f"Note: {note}")
+        _print_match(reply, len(opened))
         _print_table(reply)
+
+
+def _print_match(reply: "SearchResult", places: int) -> None:
+    match = reply.match
+    what = (
+        "probability" if reply.results and reply.results[0].verified else "unverified, probability"
+    )
+    sure = f"{what} {match.probability:.3f}, found from {match.threshold:.3f} on"
+    if match.verdict == "found":
+        print_line(f"Found: {reply.results[0].name} ({sure}).")
+    elif match.verdict == "unsure":
+        print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
+    else:
+        print_line(f"Not among these {places:,} places ({sure}).")
+        if reply.results:
+            say("The most similar ones, probably elsewhere:")
 
 
 def _print_table(reply: "SearchResult") -> None:
     from rich.table import Table
 
-    for note in reply.query.notes:
-        say(f"Note: {note}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
+    table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
     table.add_column("place", overflow="fold")
     if reply.location is not None:
@@ -81,7 +104,12 @@ def _print_table(reply: "SearchResult") -> None:
         table.add_column("latitude", justify="right")
         table.add_column("longitude", justify="right")
     for result in reply.results:
-        cells: list[Any] = [str(result.rank), f"{result.similarity:.3f}", result.name]
+        cells: list[Any] = [
+            str(result.rank),
+            f"{result.probability:.3f}",
+            f"{result.similarity:.3f}",
+            result.name,
+        ]
         if verified:
             cells.append(str(result.verified.inliers) if result.verified else "")
         if with_position:

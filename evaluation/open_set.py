@@ -1,0 +1,132 @@
+"""Queries of places that are not there: does a search say so, and is its probability right?"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from place_search.evaluation.calibration.logistic import (
+    Floats,
+    Labels,
+    area_under_roc,
+    precision_recall,
+)
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.ranking import Ranked
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.models import Calibration
+from place_search.search.probability import BACKGROUND, candidate_probabilities
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """How well the first result's probability tells right answers from wrong ones.
+
+    `known` queries have positives, `unknown` ones have none. `auc` is that of right answers
+    against all wrong ones, 0–1. Of the answers "found", from the probability `threshold` on,
+    `precision` per cent are right; `recall` are the right ones found among the known,
+    `false_found` the unknown ones called found among the unknown, both in per cent.
+    `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
+    `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
+    al. 2015). `probabilities` and `right` are the queries' own.
+    """
+
+    known: int
+    unknown: int
+    threshold: float
+    auc: float | None
+    precision: float | None
+    recall: float | None
+    false_found: float | None
+    recall_at_precision_99: float | None
+    recall_at_precision_100: float | None
+    calibration_error: float
+    probabilities: Floats = field(repr=False)
+    right: Labels = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, as `eval --json` prints them."""
+        figures = asdict(self)
+        del figures["probabilities"], figures["right"]
+        return {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in figures.items()
+        }
+
+    def threshold_at(self, precision: float) -> float | None:
+        """The least threshold from which such a share (0–1) of "found" is right, if any."""
+        thresholds, shares, _ = precision_recall(self.probabilities, self.right)
+        good = np.flatnonzero(shares >= precision)
+        return float(thresholds[good[0]]) if len(good) else None
+
+
+def measure_open_set(
+    ranked: Sequence[Ranked], positives: Sequence[Rows], threshold: float
+) -> OpenSet:
+    """Figures of the first results; `ranked` has their probabilities.
+
+    Raises:
+        TruthError: no query at all.
+    """
+    if not ranked:
+        raise TruthError("There are no queries, so nothing can be said of unknown places.")
+    chance = np.array([_first_probability(results) for results in ranked])
+    right = np.array(
+        [
+            bool(len(results.rows)) and bool(np.isin(results.rows[0], rows))
+            for results, rows in zip(ranked, positives, strict=True)
+        ]
+    )
+    is_known = np.array([len(rows) > 0 for rows in positives])
+    found = chance >= threshold
+    known, unknown = int(is_known.sum()), int((~is_known).sum())
+    mixed = right.any() and not right.all()
+    return OpenSet(
+        known=known,
+        unknown=unknown,
+        threshold=threshold,
+        auc=area_under_roc(chance, right) if mixed else None,
+        precision=_percent(int((found & right).sum()), int(found.sum())),
+        recall=_percent(int((found & right).sum()), known),
+        false_found=_percent(int((found & ~is_known).sum()), unknown),
+        recall_at_precision_99=_recall_at(chance, right, known, 0.99),
+        recall_at_precision_100=_recall_at(chance, right, known, 1.0),
+        calibration_error=expected_calibration_error(chance, right),
+        probabilities=chance,
+        right=right,
+    )
+
+
+def with_similarity_alone(results: Ranked, calibration: Calibration) -> Ranked:
+    """Unverified results with the probability of the first, as an unverified search gives it."""
+    similarities = results.similarities[:BACKGROUND].astype(float).tolist()
+    first = candidate_probabilities(
+        calibration, similarities[:1], [None][: len(similarities)], similarities
+    )
+    return results._replace(probability=first[0] if first else 0.0)
+
+
+def expected_calibration_error(chance: Floats, right: Labels) -> float:
+    """The mean |probability − share of right answers|, weighted by the answers in each bin."""
+    of_bin = np.minimum((chance * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(of_bin, chance - right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(chance))
+
+
+def _first_probability(results: Ranked) -> float:
+    return results.probability if len(results.rows) else 0.0
+
+
+def _recall_at(chance: Floats, right: Labels, known: int, precision: float) -> float | None:
+    if not known or not right.any():
+        return 0.0 if known else None
+    _, shares, recall = precision_recall(chance, right)
+    good = np.flatnonzero(shares >= precision)
+    return 100.0 * float(recall[good[0]]) * int(right.sum()) / known if len(good) else 0.0
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return 100.0 * part / whole if whole else None

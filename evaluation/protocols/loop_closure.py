@@ -1,0 +1,76 @@
+"""Each frame of a drive among those that came well before it: was the robot here before?"""
+
+import re
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.protocol import EvaluationProtocol
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+
+
+class LoopClosureProtocol(EvaluationProtocol):
+    """Candidates are the frames more than `gap` before the query (Cummins and Newman 2008).
+
+    Frames are in the order of their file names, numbers by value; where two have one name, in that
+    of their paths.
+    """
+
+    name = "loop-closure"
+    needs_all_photos = True
+    filters_candidates = True
+    takes_argument = True
+
+    def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
+        super().__init__(truth)
+        if not gap.isdecimal():
+            raise TruthError(
+                f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30."
+            )
+        self.name = f"loop-closure:{gap}"
+        self.description = (
+            f"each frame among those more than {gap} before it; right ones as the truth says"
+        )
+        order = frame_order((*truth.database, *truth.queries))
+        self._place = np.array([order[name] for name in truth.database], dtype=np.int64)
+        self._query = np.array([order[name] for name in truth.queries], dtype=np.int64)
+        self._gap = int(gap)
+        self.positives = [
+            rows[self.keep(query, rows)] for query, rows in enumerate(truth.positives)
+        ]
+
+    def depth(self, n: int) -> int:
+        """All photos: how many of them came before is another number for each query."""
+        return len(self.truth.database)
+
+    def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
+        """Those that came more than the gap before the query."""
+        early: NDArray[np.bool_] = self._place[ranked] < self._query[query] - self._gap
+        return early
+
+    def candidates(self) -> list[float]:
+        """How many frames came more than the gap before each query."""
+        ordered = np.sort(self._place)
+        return [float(count) for count in np.searchsorted(ordered, self._query - self._gap)]
+
+
+def frame_order(names: tuple[str, ...]) -> dict[str, int]:
+    """The place of each photo in the order of the drive."""
+    photos = dict.fromkeys(names)
+    files = [PurePosixPath(name).name for name in photos]
+    by_file = len(set(files)) == len(files)
+    ordered = sorted(
+        photos, key=lambda name: _natural(PurePosixPath(name).name if by_file else name)
+    )
+    return {name: place for place, name in enumerate(ordered)}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
+
+
+PROTOCOL = LoopClosureProtocol

@@ -1,0 +1,118 @@
+"""How probable it is that two photos show the same place, and what to say of a search.
+
+A pair by itself is judged by its similarity and by the share of its mutual matches that agree with
+one view. A candidate of a search is judged beside the others too: most of them show other places,
+so that their similarities say what is usual for this photo among these places. With few others the
+pair's own evidence counts more (cf. cohort normalisation of scores in speaker recognition).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.models import Calibration, Model, included_calibration
+from place_search.search.verification import Verification
+
+Verdict: TypeAlias = Literal["found", "unsure", "not_found"]
+
+UNSURE_FROM = 0.5
+"""From here on the same place is likelier than another one, though not yet sure."""
+FEW_MATCHES = 50
+"""Added to the mutual matches, so that a few that agree by chance are no large share."""
+BACKGROUND = 30
+"""Candidates that an unverified search looks at, to know which similarities are usual."""
+EQUAL_SAY = 10
+"""The number of other candidates whose say equals the pair's own."""
+
+
+class Match(NamedTuple):
+    """What a search says: found from `threshold` on, not found below `UNSURE_FROM`."""
+
+    verdict: Verdict
+    probability: float
+    threshold: float
+
+
+def calibration_of(model: Model) -> Calibration:
+    """A model's calibration, or that of the included model, which it then borrows."""
+    return (model.card.calibration or included_calibration()).completed()
+
+
+def agreement(found: Verification) -> float:
+    """The share of mutual matches that agree with one arrangement, 0–1."""
+    return found.inliers / (found.mutual + FEW_MATCHES)
+
+
+def evidence(similarity: float, found: Verification) -> NDArray[np.float64]:
+    """The (4,) numbers that a calibration's `weights` weigh; those of 0.1 know the first three."""
+    return np.array(
+        [similarity, math.log1p(found.inliers), math.sqrt(found.inliers), agreement(found)]
+    )
+
+
+def pair_probability(calibration: Calibration, similarity: float, found: Verification) -> float:
+    """The probability that two photos show the same place, by themselves."""
+    return _probability(_pair_odds(calibration, similarity, found))
+
+
+def candidate_probabilities(
+    calibration: Calibration,
+    similarities: Sequence[float],
+    found: Sequence[Verification | None],
+    others: Sequence[float],
+) -> list[float]:
+    """The probability of each result of a search that it shows the query's place.
+
+    `similarities` and `found`, None where unverified, are of the results; `others` are the
+    similarities of all candidates. Where the pair by itself is called the same, so that a
+    comparison of the two photos says so, the result is at least unsure, and found only there.
+    """
+    usual = float(np.median(others)) if len(others) else 0.0
+    say = max(len(others) - 1, 0) / (max(len(others) - 1, 0) + EQUAL_SAY)
+    return [
+        _candidate_probability(calibration, similarity, verification, similarity - usual, say)
+        for similarity, verification in zip(similarities, found, strict=True)
+    ]
+
+
+def match_of(calibration: Calibration, best: float) -> Match:
+    """The verdict of a search whose best result has this probability."""
+    verdict: Verdict = "unsure"
+    if best >= calibration.threshold:
+        verdict = "found"
+    elif best < UNSURE_FROM:
+        verdict = "not_found"
+    return Match(verdict, best, calibration.threshold)
+
+
+def _candidate_probability(
+    calibration: Calibration,
+    similarity: float,
+    found: Verification | None,
+    contrast: float,
+    say: float,
+) -> float:
+    if found is None:
+        by_similarity, by_contrast, intercept = calibration.unverified
+        return _probability(by_similarity * similarity + by_contrast * contrast * say + intercept)
+    pair = _pair_odds(calibration, similarity, found)
+    by_agreement, by_contrast, intercept = calibration.among
+    among = by_agreement * agreement(found) + by_contrast * contrast + intercept
+    probability = _probability((1 - say) * pair + say * among)
+    by_itself = _probability(pair)
+    if by_itself >= calibration.threshold:
+        return max(probability, UNSURE_FROM)
+    return min(probability, max(by_itself, UNSURE_FROM))
+
+
+def _pair_odds(calibration: Calibration, similarity: float, found: Verification) -> float:
+    """Logarithm of the odds."""
+    known = evidence(similarity, found)[: len(calibration.weights)]
+    return float(np.dot(calibration.weights, known)) + calibration.intercept
+
+
+def _probability(odds: float) -> float:
+    return 1 / (1 + math.exp(-min(max(odds, -700.0), 700.0)))

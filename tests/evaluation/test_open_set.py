@@ -1,0 +1,88 @@
+"""Open sets and loop closure: golden figures of small made-up rankings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from place_search.evaluation.open_set import expected_calibration_error, measure_open_set
+from place_search.evaluation.protocol import open_protocol
+from place_search.evaluation.protocols.loop_closure import frame_order
+from place_search.evaluation.ranking import NOTHING, Ranked
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+
+
+def rows(*numbers: int) -> Rows:
+    return np.array(numbers, dtype=np.int64)
+
+
+def first(row: int, probability: float) -> Ranked:
+    return Ranked(rows(row), np.array([0.5], np.float32), probability)
+
+
+def test_the_figures_of_an_open_set() -> None:
+    ranked = [
+        first(1, 0.99),  # known, right, found
+        first(2, 0.97),  # known, wrong, found
+        first(3, 0.60),  # known, right, not found
+        NOTHING,  # known, without a result
+        first(4, 0.96),  # unknown, found
+        first(5, 0.10),  # unknown, not found
+    ]
+    positives = [rows(1), rows(9), rows(3), rows(7), rows(), rows()]
+    found = measure_open_set(ranked, positives, 0.95).to_dict()
+    assert (found["known"], found["unknown"]) == (4, 2)
+    assert found["precision"] == pytest.approx(100 / 3, abs=1e-3)
+    assert found["recall"] == 25.0
+    assert found["false_found"] == 50.0
+    assert found["recall_at_precision_100"] == 25.0
+    assert found["recall_at_precision_99"] == 25.0
+    # Right ones 0.99 and 0.60 against wrong ones 0.97, 0.96, 0.10 and 0: 4 + 2 of 8 in order.
+    assert found["auc"] == pytest.approx(6 / 8)
+
+
+def test_what_there_is_nothing_to_say_of_is_null() -> None:
+    known = measure_open_set([first(1, 0.99)], [rows(1)], 0.95).to_dict()
+    assert (known["auc"], known["false_found"]) == (None, None)
+    unknown = measure_open_set([first(1, 0.2)], [rows()], 0.95).to_dict()
+    assert (unknown["recall"], unknown["precision"]) == (None, None)
+    assert unknown["false_found"] == 0.0
+
+
+def test_the_threshold_of_a_precision() -> None:
+    ranked = [first(1, 0.9), first(1, 0.8), first(2, 0.7), first(1, 0.6)]
+    found = measure_open_set(ranked, [rows(1)] * 4, 0.95)
+    assert found.threshold_at(1.0) == 0.8
+    assert found.threshold_at(0.75) == 0.6
+    wrong = measure_open_set([first(2, 0.9)], [rows(1)], 0.95)
+    assert wrong.threshold_at(0.9) is None
+
+
+def test_the_calibration_error_is_the_mean_gap_of_the_bins() -> None:
+    chance = np.array([0.95, 0.95, 0.05, 0.05])
+    right = np.array([True, False, False, False])
+    assert expected_calibration_error(chance, right) == pytest.approx((0.9 + 0.1) / 4)
+
+
+def test_loop_closure_searches_what_came_well_before() -> None:
+    names = tuple(f"f{frame}.jpg" for frame in range(12))
+    truth = GroundTruth(
+        root=Path(),
+        database=names,
+        queries=(names[10], names[3]),
+        positives=(rows(1, 8, 9, 11), rows(4)),
+        self_index=rows(10, 3),
+        name="drive",
+    )
+    rules = open_protocol(truth, "loop-closure:2")
+    assert rules.keep(0, rows(*range(12))).tolist() == [True] * 8 + [False] * 4
+    assert [found.tolist() for found in rules.positives] == [[1], []]
+    assert rules.candidates() == [8.0, 1.0]
+    assert open_protocol(truth, rules.name).name == rules.name
+
+
+def test_frames_are_in_the_order_of_their_numbers() -> None:
+    order = frame_order(("b/10.jpg", "a/9.jpg", "a/100.jpg"))
+    assert sorted(order, key=order.__getitem__) == ["a/9.jpg", "b/10.jpg", "a/100.jpg"]
+    twice = frame_order(("b/1.jpg", "a/1.jpg", "a/2.jpg"))
+    assert sorted(twice, key=twice.__getitem__) == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]

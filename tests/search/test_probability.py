@@ -1,0 +1,144 @@
+"""Verdicts: what a search says, and that a comparison never says the contrary."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from place_search.models import Calibration, Model, included_calibration
+from place_search.search.compare import compare_photos
+from place_search.search.engine import Engine
+from place_search.search.probability import (
+    UNSURE_FROM,
+    candidate_probabilities,
+    match_of,
+    pair_probability,
+)
+from place_search.search.verification import Verification
+
+CALIBRATION = included_calibration()
+NO_MATCHES = np.empty((0, 4), np.float32)
+
+
+def verification(inliers: int, mutual: int) -> Verification:
+    return Verification(inliers, mutual, float(inliers), NO_MATCHES)
+
+
+def encoded(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def noise() -> Image.Image:
+    pixels = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@given(
+    inliers=st.integers(0, 700),
+    more=st.integers(0, 700),
+    similarities=st.lists(st.floats(-0.2, 1.0), min_size=1, max_size=100),
+)
+def test_a_search_never_says_the_contrary_of_a_comparison(
+    inliers: int, more: int, similarities: Sequence[float]
+) -> None:
+    found = verification(inliers, inliers + more)
+    best = max(similarities)
+    [probability] = candidate_probabilities(CALIBRATION, [best], [found], similarities)
+    verdict = match_of(CALIBRATION, probability).verdict
+    same = pair_probability(CALIBRATION, best, found) >= CALIBRATION.threshold
+    assert 0 <= probability <= 1
+    assert not (verdict == "found" and not same)
+    assert not (verdict == "not_found" and same)
+
+
+@pytest.mark.parametrize("others", [[0.3] * 100, [0.3]])
+def test_more_agreement_is_more_probable(others: Sequence[float]) -> None:
+    rows = [verification(inliers, 300) for inliers in range(0, 300, 20)]
+    chances = candidate_probabilities(CALIBRATION, [0.5] * len(rows), rows, others)
+    assert chances == sorted(chances)
+    assert chances[0] < 0.01
+    assert chances[-1] > 0.99
+
+
+def test_what_stands_out_among_the_candidates_is_more_probable() -> None:
+    found = [verification(110, 300)]
+    alike = candidate_probabilities(CALIBRATION, [0.6], found, [0.6, *[0.58] * 99])
+    apart = candidate_probabilities(CALIBRATION, [0.6], found, [0.6, *[0.3] * 99])
+    assert apart[0] > alike[0]
+
+
+@pytest.mark.parametrize(
+    ("probability", "verdict"),
+    [(0.0, "not_found"), (0.5, "unsure"), (0.949, "unsure"), (1.0, "found")],
+)
+def test_the_verdict_is_that_of_the_best_result(probability: float, verdict: str) -> None:
+    assert match_of(CALIBRATION, probability) == (verdict, probability, CALIBRATION.threshold)
+
+
+def test_a_calibration_of_version_0_1_still_weighs_three_numbers() -> None:
+    old = Calibration(
+        intercept=-9.0,
+        weights=(4.0, 1.0, 0.4),
+        threshold=0.6,
+        data="rendered",
+        same_pairs=1,
+        different_pairs=1,
+        precision=1.0,
+        recall=1.0,
+        auc=1.0,
+        calibration_error=0.0,
+    )
+    odds = 4.0 * 0.5 + np.log1p(100) + 0.4 * 10 - 9.0
+    expected = 1 / (1 + np.exp(-odds))
+    assert pair_probability(old, 0.5, verification(100, 300)) == pytest.approx(expected)
+    assert old.completed().among == CALIBRATION.among
+
+
+@pytest.mark.parametrize("place", range(0, 12, 3))
+def test_a_place_that_is_there_is_found_and_the_same(
+    engine: Engine, model: Model, street: Any, place: int
+) -> None:
+    reply = engine.search(street.query(place))
+    assert reply.match.verdict == "found"
+    assert reply.match.probability == reply.results[0].probability
+    compared = compare_photos(model, street.query(place), encoded(street.photo(place)))
+    assert compared.result == "same"
+    assert all(result.probability < UNSURE_FROM for result in reply.results[1:])
+
+
+@pytest.mark.parametrize("verify", [None, False])
+@pytest.mark.parametrize("photo", ["black", "white", "noise"])
+def test_what_is_no_place_is_never_found(engine: Engine, photo: str, verify: bool | None) -> None:
+    image = noise() if photo == "noise" else Image.new("RGB", (640, 480), photo)
+    reply = engine.search(encoded(image), verify=verify)
+    assert reply.match.verdict != "found"
+    assert reply.location is None
+
+
+def test_a_place_that_is_not_there_is_not_found(engine: Engine, street: Any) -> None:
+    # Only places around place 4 are searched; the photo shows place 11, which has no position.
+    reply = engine.search(street.query(11), near=street.position(4), radius_m=250)
+    assert reply.match.verdict == "not_found"
+    assert reply.location is None
+
+
+def test_no_results_are_not_found(engine: Engine, street: Any) -> None:
+    reply = engine.search(street.query(1), near=street.position(4), radius_m=1)
+    assert len(reply.results) <= 1
+    nothing = match_of(engine.calibration, 0.0)
+    assert nothing.verdict == "not_found"
+
+
+def test_without_verification_the_probability_is_by_similarity(engine: Engine, street: Any) -> None:
+    known = engine.search(street.query(3), verify=False).match.probability
+    unknown = engine.search(
+        street.query(11), verify=False, near=street.position(4), radius_m=250
+    ).match.probability
+    assert known > unknown
