@@ -10,6 +10,8 @@ from place_search.search.server.roles import allows
 from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
+REFUSED = "A newer version of the index cannot be opened; the log says why."
+
 router = APIRouter(tags=["health"])
 
 
@@ -34,7 +36,8 @@ async def ready(service: CurrentState) -> ReadyReply:
         index_id=index.index_id,
         model=index.model_id,
         places=index.count,
-        refused=service.refused,
+        # Why is for the log alone: it names files, and anyone may ask this.
+        refused=None if service.refused is None else REFUSED,
     )
 
 
