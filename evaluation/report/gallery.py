@@ -9,13 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.error_map import draw_map
+from place_search.evaluation.report.open_set import (
+    draw_precision_recall,
+    draw_reliability,
+    open_set_figures,
+    worst_confusions,
+)
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.tables import facts, recall_rows
 from place_search.evaluation.results import EvalReport
@@ -90,6 +98,7 @@ def render_page(
         rows=rows,
         facts=facts(truth, report),
         curve=draw_curve(*curve, report.published),
+        open_set=None if report.open_set is None else _open_set(truth, report, report.open_set),
         map=drawn,
         errors=_errors(outcomes, report) if drawn else "",
         cards=cards,
@@ -99,6 +108,16 @@ def render_page(
         style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
         script=_asset(__package__, "page.js"),
     )
+
+
+def _open_set(truth: GroundTruth, report: EvalReport, found: OpenSet) -> Mapping[str, Any]:
+    return {
+        "found": found,
+        "figures": open_set_figures(found),
+        "curve": draw_precision_recall(found),
+        "reliability": draw_reliability(found),
+        "worst": worst_confusions(truth, report, found),
+    }
 
 
 def _asset(package: str, name: str) -> Markup:

@@ -233,3 +233,24 @@ def test_published_figures_are_found_by_the_name_of_the_data() -> None:
 
 def test_a_curve_of_one_point() -> None:
     ET.fromstring(draw_curve({1: 50.0}, {1: 10.0}))
+
+
+def test_the_open_set_has_its_part(
+    measured: tuple[GroundTruth, EvalReport], model: Model, tmp_path: Path
+) -> None:
+    truth, _ = measured
+    report = evaluate(truth, model, ks=[1], open_set=True)
+    assert report.open_set is not None
+    assert (report.open_set.known, report.open_set.unknown) == (4, 1)
+    page = write_report(truth, report, tmp_path / "report").read_text("utf-8")
+    assert "4 queries of known places, 1 of others" in page
+    assert "Wrong answers that looked surest" in page
+    assert page.count('aria-label="Precision by recall"') == 1
+    assert page.count('aria-label="Right answers by their probability"') == 1
+    figures = json.loads((tmp_path / "report" / "report.json").read_bytes())["open_set"]
+    assert set(figures) == {
+        *("known", "unknown", "threshold", "auc", "precision", "recall", "false_found"),
+        *("recall_at_precision_99", "recall_at_precision_100", "calibration_error"),
+    }
+    closed = write_report(truth, replace(report, open_set=None), tmp_path / "closed")
+    assert "Places that are not there" not in closed.read_text("utf-8")
