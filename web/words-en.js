@@ -85,7 +85,7 @@ export const words = {
     `${verdict}. The most similar place is ${name}, similarity ${similarity}.`,
   facts: (/** @type {number} */ shown, /** @type {number | null} */ places, /** @type {number} */ ms) =>
     (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
-    `, found in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
+    `, answered in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
 
   orderSimilar: 'Similarity puts these places in order; it is not a probability.',
   orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',

@@ -53,7 +53,7 @@ def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
     )
     assert bar == pytest.approx(similarity, abs=0.02)
     expect(page.locator("#summary-facts")).to_have_text(
-        re.compile(r"^10 of 12, found in (\d+ ms|\d+\.\d s)$")
+        re.compile(r"^10 of 12, answered in (\d+ ms|\d+\.\d s)$")
     )
     expect(page.locator("#order")).to_contain_text("not a probability")
     expect(page.locator("#live")).to_contain_text("The most similar place is places/")
