@@ -39,7 +39,7 @@ def instructions() -> list[tuple[str, str]]:
 def test_the_container_starts_and_asks_for_its_health_as_the_program_can() -> None:
     found = instructions()
     known = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "VOLUME", "EXPOSE", "HEALTHCHECK"}
-    assert {name for name, _ in found} <= known | {"STOPSIGNAL", "ENTRYPOINT", "CMD"}
+    assert {name for name, _ in found} <= known | {"ARG", "STOPSIGNAL", "ENTRYPOINT", "CMD"}
     said = {name: rest for name, rest in found if name != "FROM"}
     assert json.loads(said["ENTRYPOINT"]) == ["place-search"]
     assert json.loads(said["CMD"]) == ["serve", "/index"]
@@ -52,6 +52,52 @@ def test_the_container_starts_and_asks_for_its_health_as_the_program_can() -> No
     # Nothing is installed or changed once the user is nobody.
     names = [name for name, _ in found]
     assert "RUN" not in names[names.index("USER") :]
+
+
+def test_the_user_of_the_container_has_no_home_and_no_shell() -> None:
+    (useradd,) = [rest for name, rest in instructions() if name == "RUN" and "useradd" in rest]
+    words = useradd.split()
+    assert "--no-create-home" in words
+    assert words[words.index("--home-dir") + 1] == "/nonexistent"
+    assert words[words.index("--shell") + 1] == "/usr/sbin/nologin"
+    assert ("USER", words[words.index("--uid") + 1]) in instructions()
+
+
+def left_out(path: str) -> bool:
+    """Whether the builder leaves a path out: the last pattern of .dockerignore that fits decides.
+
+    `*` fits within one folder, `**/` any folders; what is below a folder that fits, fits too.
+    """
+    decided = False
+    for line in (DEPLOY.parent / ".dockerignore").read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pattern = re.escape(line.removeprefix("!").rstrip("/"))
+        pattern = pattern.replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+        if re.fullmatch(f"{pattern}(/.*)?", path):
+            decided = not line.startswith("!")
+    return decided
+
+
+def test_the_image_is_built_from_the_package_alone() -> None:
+    for path in (
+        *(".git/config", ".venv/bin/python", ".env", "tests/search/test_deploy.py"),
+        *("indexes/places/manifest.json", "data/demo/1.jpg", "bench/out/a.json"),
+        *("deploy/prometheus.key", "key.pem", "weights/other/f32.onnx"),
+        *("search/__pycache__/engine.pyc", "docs/server.md"),
+    ):
+        assert left_out(path), path
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text("utf-8"))
+    files = ["pyproject.toml", "setup.py", project["project"]["readme"]]
+    files += project["project"]["license-files"]
+    for package, patterns in project["tool"]["setuptools"]["package-data"].items():
+        folder = Path(package.removeprefix("place_search.").replace(".", "/"))
+        found = [path for pattern in patterns for path in (DEPLOY.parent / folder).glob(pattern)]
+        files += [str(path.relative_to(DEPLOY.parent)) for path in found]
+        files.append(str(folder / "__init__.py"))
+    for path in files:
+        assert (DEPLOY.parent / path).is_file(), path
+        assert not left_out(path), path
 
 
 def test_what_is_set_is_a_setting() -> None:
@@ -72,7 +118,12 @@ def test_the_compose_file_names_what_is_there() -> None:
     assert server["read_only"] is True
     assert server["cap_drop"] == ["ALL"]
     assert server["security_opt"] == ["no-new-privileges:true"]
+    assert server["tmpfs"] == ["/tmp"]
     assert all(volume.endswith(":ro") for volume in server["volumes"])
+    index, photos = (volume.removesuffix(":ro") for volume in server["volumes"])
+    assert index.endswith(f":{dict(instructions())['VOLUME']}")
+    # An index knows its photos by their absolute path.
+    assert re.fullmatch(r"\$\{PHOTOS:\?[^}]+\}:\$\{PHOTOS\}", photos)
     for service in compose["services"].values():
         # Only this machine reaches them; the network does by a proxy.
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
