@@ -2,10 +2,11 @@
 
 import io
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageFile
 
 STRIP_PIXELS = 1 << 20
 WHITE_BITS = (8, 10, 12, 14, 16)
@@ -38,7 +39,10 @@ def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
         image.seek(0)
         if image.format in ("GIF", "WEBP", "PNG", "TIFF"):
             notes.append("The photo has several frames; the first one was used.")
+    stored = _deep_rgb(image)
     image.load()
+    if stored is not None and np.max(image.getextrema()) < 64:
+        return _brightened(image, stored)
     conversion = _conversion(image, notes)
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
@@ -102,6 +106,34 @@ def _white_level(image: Image.Image) -> float:
     levels = [2**bits - 1.0 for bits in (1, *WHITE_BITS) if bits > 1 or image.mode == "F"]
     level = next((level for level in levels if greatest <= level), greatest)
     return level if greatest >= level / 16 else max(greatest, 1e-12)
+
+
+def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
+    """The file of an unloaded PNG of 16-bit RGB, of which Pillow keeps the high bytes alone."""
+    if isinstance(image, ImageFile.ImageFile) and image.format == "PNG":
+        return image.fp if [tile.args for tile in image.tile] == ["RGB;16B"] else None
+    return None
+
+
+def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
+    """(h, w, 3) RGB of 16-bit values that use 14 bits at most, from their high bytes and the file.
+
+    The low bytes come from a second decoding, as if the file were little-endian.
+    """
+    stored.seek(0)
+    with Image.open(stored, formats=("PNG",)) as low:
+        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+        low.load()
+    pixels = np.asarray(high).astype(np.uint16)
+    pixels <<= 8
+    pixels |= np.asarray(low)
+    greatest = int(pixels.max())
+    white = next(2**bits - 1 for bits in WHITE_BITS if greatest < 2**bits)
+    scale = np.float32(255 / white)
+    brightened = np.empty(pixels.shape, np.uint8)
+    for row, values in enumerate(pixels):
+        brightened[row] = values * scale + np.float32(0.5)
+    return brightened
 
 
 def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,29 @@ def test_grey_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> Non
     tiff = encoded(Image.fromarray(stored.astype(np.float32)), "TIFF")
     for content in (png, tiff):
         assert difference(decode_photo(content).pixels[..., 0], grey.astype(np.uint8)) < 1
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_rgb_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> None:
+    rgb = np.asarray(picture()).astype(np.float64)
+    rgb *= 255 / rgb.max()
+    stored = np.round(rgb / 255 * (2**bits - 1)).astype(">u2")
+    photo = decode_photo(png_of_16_bits(stored))
+    assert difference(photo.pixels, rgb.astype(np.uint8)) < 1
+
+
+def png_of_16_bits(pixels: NDArray[np.uint16]) -> bytes:
+    """A PNG of (h, w, 3) values, which Pillow cannot write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 @pytest.mark.parametrize("white", [1.0, 3.0])

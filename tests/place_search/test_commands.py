@@ -60,15 +60,31 @@ def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> 
 def test_search_prints_a_table(run: Run, index: Path, photos: Path) -> None:
     result = run("search", index, photos / "queries" / "2.jpg")
     assert result.exit_code == 0
-    verdict, heading, best, *others = result.stdout.splitlines()
+    verdict, above, heading, best, *others = result.stdout.splitlines()
     assert re.match(
         r"Found: places/2.jpg \(probability [01]\.\d+, found from 0.950 on\)\.", verdict
     )
-    headings = ["#", "probability", "similarity", "place", "matching", "points"]
+    headings = ["#", "probability", "similarity", "place", "points"]
     assert heading.split() == [*headings, "latitude", "longitude"]
+    assert above.split() == ["matching"]
     rank, _, _, name, _, latitude, longitude = best.split()
     assert (rank, name, latitude, longitude) == ("1", "places/2.jpg", "48.002000", "11.500000")
     assert len(others) == 2
+
+
+def test_80_columns_leave_room_for_names(run: Run, photos: Path, tmp_path: Path) -> None:
+    name = "a-name-of-thirty-letters-0.jpg"
+    photo = (photos / "places" / "2.jpg").read_bytes()
+    (tmp_path / name).write_bytes(photo)
+    (tmp_path / "p.csv").write_text(f"path,latitude,longitude\n{name},-33.856784,-151.215297\n")
+    run("index", tmp_path / "p.csv", "--out", tmp_path / "i")
+    result = run("search", tmp_path / "i", photos / "queries" / "2.jpg", env={"COLUMNS": "80"})
+    _, *table = result.stdout.splitlines()
+    assert max(map(len, table)) <= 80
+    assert name in table[2]
+    assert "too narrow for positions" in result.stderr
+    wide = run("search", tmp_path / "i", photos / "queries" / "2.jpg", env={"COLUMNS": "120"})
+    assert wide.stdout.splitlines()[3].split()[-2:] == ["-33.856784", "-151.215297"]
 
 
 def test_search_json_has_the_shape_of_the_http_reply(run: Run, index: Path, photos: Path) -> None:

@@ -1,7 +1,7 @@
 """`place-search search`: the place of one photo."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,8 @@ from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.settings import K
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from place_search.search.results import SearchResult
 
 
@@ -86,25 +88,37 @@ def _print_match(reply: "SearchResult", places: int) -> None:
 
 
 def _print_table(reply: "SearchResult") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right")
-    table.add_column("probability", justify="right")
-    table.add_column("similarity", justify="right")
-    table.add_column("place", overflow="fold")
     if reply.location is not None:
         spot = reply.location
         say(f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m.")
-    verified = any(result.verified for result in reply.results)
-    if verified:
-        table.add_column("matching points", justify="right")
     with_position = any(result.position for result in reply.results)
+    table = _table(reply, with_position)
+    if (
+        with_position
+        and OUT.measure(table, options=OUT.options.update(width=1000)).maximum > OUT.width
+    ):
+        # Names in pieces cannot be read or copied.
+        table = _table(reply, with_position=False)
+        say("The table is too narrow for positions; --json has them.")
+    OUT.print(table)
+
+
+def _table(reply: "SearchResult", with_position: bool) -> "Table":
+    from rich.table import Table
+
+    verified = any(result.verified for result in reply.results)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("probability", justify="right", no_wrap=True)
+    table.add_column("similarity", justify="right", no_wrap=True)
+    table.add_column("place", overflow="fold")
+    if verified:
+        table.add_column("matching\npoints", justify="right", no_wrap=True)
     if with_position:
-        table.add_column("latitude", justify="right")
-        table.add_column("longitude", justify="right")
+        table.add_column("latitude", justify="right", no_wrap=True)
+        table.add_column("longitude", justify="right", no_wrap=True)
     for result in reply.results:
-        cells: list[Any] = [
+        cells = [
             str(result.rank),
             f"{result.probability:.3f}",
             f"{result.similarity:.3f}",
@@ -118,4 +132,4 @@ def _print_table(reply: "SearchResult") -> None:
                 [f"{position.latitude:.6f}", f"{position.longitude:.6f}"] if position else ["", ""]
             )
         table.add_row(*cells)
-    OUT.print(table)
+    return table
