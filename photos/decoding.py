@@ -1,5 +1,6 @@
 """Photo decoding: any supported file or bytes in, upright RGB pixels and the GPS position out."""
 
+import ctypes
 import io
 import os
 import warnings
@@ -9,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError, _imaging
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
@@ -223,4 +224,16 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
         return None, ()
 
 
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to the terminal; what it returns says enough."""
+    try:
+        # Pillow's own extension leads to the libtiff that it is linked to, whatever its name.
+        libtiff = ctypes.CDLL(_imaging.__file__)
+        libtiff.TIFFSetWarningHandler(None)
+        libtiff.TIFFSetErrorHandler(None)
+    except (OSError, AttributeError):  # Pillow was built without it, or hides it
+        return
+
+
 pillow_heif.register_heif_opener()
+_silence_libtiff()

@@ -22,6 +22,7 @@ MENDS: Mapping[str, str] = {
     "method-not-allowed": "Use a method of the `Allow` header.",
     "unauthorized": "Send a key: `Authorization: Bearer KEY`. `place-search key` makes one.",
     "forbidden": "Use a key with the role `write`, and not from a browser's password box.",
+    "cross-site": "Name the page's site in `--cors`, or ask from the server's own pages.",
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",

@@ -27,10 +27,13 @@ from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.origins import Origins
 from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
 from place_search.search.server.problems import (
+    CROSS_SITE,
+    FORBIDDEN,
     SLOW_REQUEST,
     UNAUTHORIZED,
     WRONG_HOST,
@@ -163,6 +166,7 @@ def create_app(
         max_held_bytes=BODIES_HELD * options.max_body_bytes,
         seconds=options.read_seconds,
     )
+    app.add_middleware(Origins, allowed=options.cors)
     if options.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -219,8 +223,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.close()
 
 
-def _documented(problem: Problem) -> dict[str, Any]:
-    return {str(status): about for status, about in documented(problem).items()}
+def _documented(*problems: Problem) -> dict[str, Any]:
+    return {str(status): about for status, about in documented(*problems).items()}
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
@@ -247,6 +251,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 if path in closed:
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)
+                if method not in ("get", "head"):
+                    forbidden = [FORBIDDEN] if "403" in operation["responses"] else []
+                    operation["responses"] |= _documented(*forbidden, CROSS_SITE)
                 if method == "post":
                     operation["responses"] |= _documented(SLOW_REQUEST)
                 if "HTTPValidationError" in str(operation["responses"].get("422")):

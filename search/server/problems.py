@@ -79,6 +79,7 @@ PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
 UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
 FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
+CROSS_SITE = Problem("cross-site", 403, "The request comes from another site's page")
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
 WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
@@ -101,7 +102,7 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        ENGINE_DOWN,
+        *(ENGINE_DOWN, CROSS_SITE),
     )
 }
 

@@ -46,10 +46,13 @@ class Writer:
 
     def add(
         self, content: bytes, position: Position | None, name: str, *, stages: Stages
-    ) -> tuple[str, "Place"]:
-        """Add a place, on disk and in the index when this returns; its index's id and itself.
+    ) -> tuple[str, "Place", bool]:
+        """Add a place, on disk and in the index when this returns.
 
         Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
+        A photo that is there already keeps its place, whatever it is called this time.
+
+        Returns: the index's id, the place, and whether it is new.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -60,18 +63,21 @@ class Writer:
         engine = self._service.engine
         with stages.timed("decode"):
             seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
-            path = self._keep(self._decoder.picture(content, longest_side=LONGEST_SIDE))
+            jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
+        path = self._photos / f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
+        if path.exists():
+            for known in engine.index.places():
+                if known.path.resolve() == path:
+                    return engine.index.index_id, known, False
+        else:
+            self._keep(path, jpeg)
         photos = PhotoList(self._photos)
         photos.append(path.name, name=name, position=position or seen.position)
         source = Source(self._photos, photos, "csv")
         with stages.timed("change"), _plain_errors():
             add_photos(self._index_folder, source, engine.model)
         index = self._changed(engine, stages).index
-        # A photo that is there already keeps its place, else the new one has the last id.
-        place = index.place(int(index.place_ids[-1]))
-        if place.path.resolve() != path:
-            place = next(found for found in index.places() if found.path.resolve() == path)
-        return index.index_id, place
+        return index.index_id, index.place(int(index.place_ids[-1])), True
 
     def remove(self, place_id: int, *, stages: Stages) -> None:
         """Remove a place, and its photo if it was added here.
@@ -99,22 +105,19 @@ class Writer:
         self._service.replace(changed)
         return changed
 
-    def _keep(self, jpeg: bytes) -> Path:
-        path = self._photos / f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-        if not path.exists():
-            waiting = path.with_suffix(".new")
-            try:
-                self._photos.mkdir(parents=True, exist_ok=True)
-                with waiting.open("wb") as file:
-                    file.write(jpeg)
-                    file.flush()
-                    os.fsync(file.fileno())
-                waiting.rename(path)
-            except OSError as error:
-                waiting.unlink(missing_ok=True)
-                log.warning("%s cannot be written (%s).", self._photos, error.strerror)
-                raise CannotChangeError(_CANNOT) from None
-        return path
+    def _keep(self, path: Path, jpeg: bytes) -> None:
+        waiting = path.with_suffix(".new")
+        try:
+            self._photos.mkdir(parents=True, exist_ok=True)
+            with waiting.open("wb") as file:
+                file.write(jpeg)
+                file.flush()
+                os.fsync(file.fileno())
+            waiting.rename(path)
+        except OSError as error:
+            waiting.unlink(missing_ok=True)
+            log.warning("%s cannot be written (%s).", self._photos, error.strerror)
+            raise CannotChangeError(_CANNOT) from None
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."

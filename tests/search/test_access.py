@@ -234,6 +234,23 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     assert ask("OPTIONS", "/v1/search", headers=unknown).status_code == 400
 
 
+def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine) -> None:
+    ask = asker(create_app(engine, ServerSettings(cors=["https://a.example"])))
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    for origin in ({}, {"Origin": "null"}, {"Origin": "https://b.example"}):
+        for method, path in (("POST", "/v1/search"), ("DELETE", "/v1/places/0"), ("PUT", "/")):
+            refused = ask(method, path, headers={**foreign, **origin})
+            assert refused.status_code == 403, (method, path, origin)
+            assert refused.json()["type"] == "/problems/cross-site"
+        assert ask("GET", "/v1/index", headers={**foreign, **origin}).status_code == 200
+    for taken in (
+        {**foreign, "Origin": "https://a.example"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://test"},
+        {},
+    ):
+        assert ask("POST", "/v1/search", headers=taken).status_code == 400, taken
+
+
 @pytest.mark.parametrize(
     ("host", "taken"),
     [

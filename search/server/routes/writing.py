@@ -47,10 +47,13 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
     "/places",
     status_code=201,
     summary="Add a place",
-    responses=documented(
-        *(BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-        *_PROBLEMS,
-    ),
+    responses={
+        200: {"model": PlaceReply, "description": "The photo is there already, as this place."},
+        **documented(
+            *(BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
+            *_PROBLEMS,
+        ),
+    },
 )
 @allows("write")
 async def add_place(
@@ -79,8 +82,10 @@ async def add_place(
     if latitude is not None and longitude is not None:
         given = Position(latitude, longitude)
         position = None if is_null_island(given) else given
-    index_id, place = await service.run_change(request, writer.add, content, position, name)
+    index_id, place, is_new = await service.run_change(request, writer.add, content, position, name)
     root_path = request.scope["root_path"]
+    if not is_new:
+        response.status_code = 200
     response.headers["Location"] = f"{root_path}/v1/places/{place.place_id}"
     return PlaceReply.model_validate(place_dict(place, index_id), context=root_path)
 

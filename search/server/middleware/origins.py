@@ -1,0 +1,41 @@
+"""Pages of other sites may not make the server change or compute anything.
+
+A browser does not let them read the answers, but it does send their requests.
+"""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from place_search.search.server.problems import CROSS_SITE, problem_response
+
+ANY = "*"
+HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Origins:
+    """ASGI middleware that refuses work for pages of other sites than `allowed`.
+
+    Browsers say of each request whether it comes from another site; other clients do not.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Iterable[str]) -> None:
+        self.app = app
+        self.allowed = frozenset(allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["method"] not in HARMLESS and self._is_foreign(scope):
+            detail = "This server does no work for pages of other sites; name the site in --cors."
+            await problem_response(CROSS_SITE, detail)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        return (
+            headers.get("sec-fetch-site") == "cross-site"
+            and ANY not in self.allowed
+            and headers.get("origin") not in self.allowed
+        )
