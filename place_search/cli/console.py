@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 
 def print_line(text: str) -> None:
     """Print a line of a result."""
-    typer.echo(printable(text))
+    OUT.print(Text(printable(text)), soft_wrap=True)
 
 
 def print_error(sentence: str) -> None:

@@ -34,7 +34,16 @@ SEARCH = {
     "model": "m",
     "query": {"width": 4, "height": 3, "position": None, "notes": ["odd"]},
     "timings_ms": {"queue": 0, "decode": 1, "embed": 2, "search": 3, "verify": 0, "total": 6},
-    "results": [{**PLACE, "rank": 1, "similarity": 0.5, "verified": {"inliers": 9, "score": 0.1}}],
+    "match": {"verdict": "unsure", "probability": 0.7, "threshold": 0.95},
+    "results": [
+        {
+            **PLACE,
+            "rank": 1,
+            "similarity": 0.5,
+            "probability": 0.7,
+            "verified": {"inliers": 9, "score": 0.1},
+        }
+    ],
     "location": None,
 }
 INDEX = {
@@ -121,7 +130,7 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
         assert client.place(7).name == "a.jpg"
         assert client.image(client.place(7)) == b"JPEG"
     assert {key for _, key in Server.seen} == {"Bearer ps_k"}
-    assert Server.seen[0][0] == "/v1/search?k=3&verify=false&near=48.0%2C11.5&radius_m=50"
+    assert Server.seen[0][0] == "/v1/search?k=3&near=48.0%2C11.5&radius_m=50"
 
 
 def test_a_busy_server_is_asked_again(address: str) -> None:
