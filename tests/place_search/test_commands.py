@@ -17,6 +17,7 @@ import pytest
 from typer.testing import Result
 
 import place_search
+from place_search.cli.console import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
 from place_search.search.server.schemas import SearchReply
@@ -72,18 +73,23 @@ def test_search_prints_a_table(run: Run, index: Path, photos: Path) -> None:
     assert len(others) == 2
 
 
-def test_80_columns_leave_room_for_names(run: Run, photos: Path, tmp_path: Path) -> None:
+def test_80_columns_leave_room_for_names(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = "a-name-of-thirty-letters-0.jpg"
     photo = (photos / "places" / "2.jpg").read_bytes()
     (tmp_path / name).write_bytes(photo)
     (tmp_path / "p.csv").write_text(f"path,latitude,longitude\n{name},-33.856784,-151.215297\n")
     run("index", tmp_path / "p.csv", "--out", tmp_path / "i")
-    result = run("search", tmp_path / "i", photos / "queries" / "2.jpg", env={"COLUMNS": "80"})
+    # COLUMNS counts only for a console that was made under it.
+    monkeypatch.setattr(OUT, "_width", 80)
+    result = run("search", tmp_path / "i", photos / "queries" / "2.jpg")
     _, *table = result.stdout.splitlines()
     assert max(map(len, table)) <= 80
     assert name in table[2]
     assert "too narrow for positions" in result.stderr
-    wide = run("search", tmp_path / "i", photos / "queries" / "2.jpg", env={"COLUMNS": "120"})
+    monkeypatch.setattr(OUT, "_width", 120)
+    wide = run("search", tmp_path / "i", photos / "queries" / "2.jpg")
     assert wide.stdout.splitlines()[3].split()[-2:] == ["-33.856784", "-151.215297"]
 
 

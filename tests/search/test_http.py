@@ -452,6 +452,7 @@ def test_the_schema_documents_the_replies_and_problems(client: httpx.Client) -> 
         "200",
         "400",
         "401",
+        "403",
         "408",
         "413",
         "415",
