@@ -23,12 +23,7 @@ from place_search.evaluation.recall import (
 )
 from place_search.evaluation.results import EvalReport, find_published
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.indexer import (
-    Index,
-    PlacePhoto,
-    Row,
-    Skipped,
-)
+from place_search.indexer import Index, PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
 from place_search.search.probability import calibration_of
@@ -79,9 +74,8 @@ def evaluate(
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
     descriptors are taken and only the queries are embedded. `open_set` measures what is said of
-    queries whose place is not there, too. Descriptors are on disk: in memory
-    are those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
-    told of each photo.
+    queries whose place is not there, too. Descriptors are on disk: in memory are those of at most
+    `query_bytes` of queries and of one chunk of the database. `progress` is told of each photo.
 
     Raises:
         TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
@@ -270,9 +264,9 @@ def _chance_level(
             "Every photo is right for every query, so the figures say nothing: are positions in "
             "metres, and is the radius right?"
         ]
-    chance = chance_at(candidates, right, [n])[n]
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []
+    chance = chance_at(candidates, right, [n])[n]
     return [
         f"R@{n} is {recall[n]:.1f} %, no better than the {chance:.1f} % of a random ranking: "
         "the photos and the truth are probably out of step, or this model sees nothing in them."

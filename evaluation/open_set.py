@@ -10,15 +10,14 @@ from place_search.evaluation.calibration.logistic import (
     Floats,
     Labels,
     area_under_roc,
-    precision_recall,
+    binned_error,
+    least_threshold,
 )
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.models import Calibration
 from place_search.search.probability import BACKGROUND, candidate_probabilities
-
-BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,8 @@ class OpenSet:
 
     def threshold_at(self, precision: float) -> float | None:
         """The least threshold from which such a share (0–1) of "found" is right, if any."""
-        thresholds, shares, _ = precision_recall(self.probabilities, self.right)
-        good = np.flatnonzero(shares >= precision)
-        return float(thresholds[good[0]]) if len(good) else None
+        point = least_threshold(self.probabilities, self.right, precision)
+        return None if point is None else point[0]
 
 
 def measure_open_set(
@@ -104,16 +102,14 @@ def with_similarity_alone(results: Ranked, calibration: Calibration) -> Ranked:
     """Unverified results with the probability of the first, as an unverified search gives it."""
     similarities = results.similarities[:BACKGROUND].astype(float).tolist()
     first = candidate_probabilities(
-        calibration, similarities[:1], [None][: len(similarities)], similarities
+        calibration, similarities[:1], [None for _ in similarities[:1]], similarities
     )
     return results._replace(probability=first[0] if first else 0.0)
 
 
 def expected_calibration_error(chance: Floats, right: Labels) -> float:
     """The mean |probability − share of right answers|, weighted by the answers in each bin."""
-    of_bin = np.minimum((chance * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(of_bin, chance - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(chance))
+    return binned_error(chance, right, np.full(len(chance), 1 / len(chance)))
 
 
 def _first_probability(results: Ranked) -> float:
@@ -121,11 +117,10 @@ def _first_probability(results: Ranked) -> float:
 
 
 def _recall_at(chance: Floats, right: Labels, known: int, precision: float) -> float | None:
-    if not known or not right.any():
-        return 0.0 if known else None
-    _, shares, recall = precision_recall(chance, right)
-    good = np.flatnonzero(shares >= precision)
-    return 100.0 * float(recall[good[0]]) * int(right.sum()) / known if len(good) else 0.0
+    if not known:
+        return None
+    point = least_threshold(chance, right, precision)
+    return 0.0 if point is None else 100.0 * point[1] * int(right.sum()) / known
 
 
 def _percent(part: int, whole: int) -> float | None:

@@ -36,6 +36,8 @@ class Calibration:
 
     def completed(self) -> "Calibration":
         """The same, with what version 0.1 did not fit taken from the included model."""
+        if self.among and self.unverified:
+            return self
         others = included_calibration()
         return replace(
             self,

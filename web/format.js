@@ -2,6 +2,9 @@
 
 /** @import { PlaceReply, PositionReply } from './types.js' */
 
+// As the server: from here on the same place is likelier than another one.
+export const UNSURE_FROM = 0.5;
+
 const EARTH_RADIUS_M = 6371008.8;
 
 /** @param {number} similarity */

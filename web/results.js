@@ -3,7 +3,7 @@
 import { showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
-import { distanceM, formatSimilarity, splitName } from './format.js';
+import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
 import { words } from './words.js';
 
 /** @import { PositionReply, ResultReply, SearchReply } from './types.js' */
@@ -11,8 +11,6 @@ import { words } from './words.js';
 /** @typedef {{open: (result: ResultReply) => void, again: (result: ResultReply) => void}} Handlers */
 
 const GHOSTS = 10;
-// As the server: from here on the same place is likelier than another one.
-const UNSURE_FROM = 0.5;
 let foundFrom = 1;
 
 const section = find('results', HTMLDivElement);

@@ -1,7 +1,7 @@
 // What a comparison of two photos says, in words and on a scale.
 
 import { element } from './dom.js';
-import { formatSimilarity } from './format.js';
+import { UNSURE_FROM, formatSimilarity } from './format.js';
 import { words } from './words.js';
 
 /** @import { CompareReply } from './types.js' */
@@ -10,7 +10,7 @@ import { words } from './words.js';
 export function verdictLine({ result, probability }) {
   if (result === 'same') return words.same;
   // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
-  return probability >= 0.5 ? words.perhaps : words.different;
+  return probability >= UNSURE_FROM ? words.perhaps : words.different;
 }
 
 /**

@@ -17,7 +17,7 @@ from place_search.evaluation.calibration.logistic import (
     area_under_roc,
     calibration_error,
     fit_logistic,
-    precision_recall,
+    least_threshold,
     sigmoid,
 )
 from place_search.evaluation.errors import TruthError
@@ -121,12 +121,12 @@ def operating_point(probabilities: Floats, same: Labels) -> float:
     It is the lowest one whose precision is 99 %; where that finds less than half of the pairs, one
     of less precision, which says something more often.
     """
-    thresholds, precision, recall = precision_recall(probabilities, same)
+    point = None
     for wanted in PRECISIONS:
-        good = np.flatnonzero(precision >= wanted)
-        if len(good) and recall[good[0]] >= MIN_RECALL:
-            return float(thresholds[good[0]])
-    return float(thresholds[good[0]]) if len(good) else 1.0
+        point = least_threshold(probabilities, same, wanted)
+        if point is not None and point[1] >= MIN_RECALL:
+            break
+    return 1.0 if point is None else point[0]
 
 
 def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:

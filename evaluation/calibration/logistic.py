@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
+BINS = 10
 _RIDGE = 1e-3
 """Keeps the weights finite where the pairs can be told apart without error."""
 
@@ -17,7 +18,7 @@ def fit_logistic(evidence: Floats, same: Labels) -> tuple[Floats, float]:
     nothing is known beforehand.
     """
     rows = np.column_stack([evidence, np.ones(len(evidence))])
-    weights = np.where(same, 0.5 / max(same.sum(), 1), 0.5 / max((~same).sum(), 1))
+    weights = class_weights(same)
     solution = np.zeros(rows.shape[1])
     for _ in range(100):
         chance = sigmoid(rows @ solution)
@@ -61,12 +62,35 @@ def area_under_roc(chance: Floats, same: Labels) -> float:
     return float((ranks[same].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def calibration_error(chance: Floats, same: Labels, bins: int = 10) -> float:
+def least_threshold(chance: Floats, same: Labels, precision: float) -> tuple[float, float] | None:
+    """The least threshold from which such a share (0–1) of "same" is right, and its recall (0–1).
+
+    None where no threshold reaches it.
+    """
+    thresholds, precisions, recall = precision_recall(chance, same)
+    good = np.flatnonzero(precisions >= precision)
+    return (float(thresholds[good[0]]), float(recall[good[0]])) if len(good) else None
+
+
+def calibration_error(chance: Floats, same: Labels) -> float:
     """Expected calibration error: mean |probability − share that is the same|, both classes alike.
 
-    Naeini et al., AAAI 2015, with `bins` bins of equal width.
+    Naeini et al., AAAI 2015, with `BINS` bins of equal width.
     """
-    weights = np.where(same, 0.5 / max(same.sum(), 1), 0.5 / max((~same).sum(), 1))
-    of_bin = np.minimum((chance * bins).astype(int), bins - 1)
-    gap = np.bincount(of_bin, weights * (chance - same), minlength=bins)
+    return binned_error(chance, same, class_weights(same))
+
+
+def binned_error(chance: Floats, same: Labels, weights: Floats) -> float:
+    """The same error with a weight (N,) for each answer; they sum to 1."""
+    gap = np.bincount(bin_of(chance), weights * (chance - same), minlength=BINS)
     return float(np.abs(gap).sum())
+
+
+def bin_of(chance: Floats) -> NDArray[np.int64]:
+    """The number of the bin, 0 to `BINS` − 1, that each probability falls into."""
+    return np.minimum((chance * BINS).astype(np.int64), BINS - 1)
+
+
+def class_weights(same: Labels) -> Floats:
+    """A weight (N,) for each pair, by which both classes count alike; they sum to 1."""
+    return np.asarray(np.where(same, 0.5 / max(same.sum(), 1), 0.5 / max((~same).sum(), 1)))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from place_search.evaluation.calibration.logistic import precision_recall
-from place_search.evaluation.open_set import BINS, OpenSet
+from place_search.evaluation.calibration.logistic import BINS, bin_of, precision_recall
+from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -48,7 +48,7 @@ def draw_reliability(found: OpenSet) -> Markup:
     """The share of right answers by their probability, as discs that grow with their number."""
     x, y, body = _frame("probability, %", "right, %")
     body.append(line(x(0), y(0), x(1), y(1), "chance dashes"))
-    of_bin = np.minimum((found.probabilities * BINS).astype(int), BINS - 1)
+    of_bin = bin_of(found.probabilities)
     for number in range(BINS):
         inside = of_bin == number
         if inside.any():

@@ -8,21 +8,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from place_search.models import Calibration, Model, included_calibration
+from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
-
-CALIBRATION = Calibration(
-    intercept=-9.0,
-    weights=(4.0, 1.0, 0.4),
-    threshold=0.6,
-    data="rendered",
-    same_pairs=1,
-    different_pairs=1,
-    precision=1.0,
-    recall=1.0,
-    auc=1.0,
-    calibration_error=0.0,
-)
+from tests.search.calibration_0_1 import CALIBRATION
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from place_search.models import Calibration, Model, included_calibration
+from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import (
@@ -20,6 +20,7 @@ from place_search.search.probability import (
     pair_probability,
 )
 from place_search.search.verification import Verification
+from tests.search.calibration_0_1 import CALIBRATION as CALIBRATION_0_1
 
 CALIBRATION = included_calibration()
 NO_MATCHES = np.empty((0, 4), np.float32)
@@ -83,22 +84,10 @@ def test_the_verdict_is_that_of_the_best_result(probability: float, verdict: str
 
 
 def test_a_calibration_of_version_0_1_still_weighs_three_numbers() -> None:
-    old = Calibration(
-        intercept=-9.0,
-        weights=(4.0, 1.0, 0.4),
-        threshold=0.6,
-        data="rendered",
-        same_pairs=1,
-        different_pairs=1,
-        precision=1.0,
-        recall=1.0,
-        auc=1.0,
-        calibration_error=0.0,
-    )
     odds = 4.0 * 0.5 + np.log1p(100) + 0.4 * 10 - 9.0
     expected = 1 / (1 + np.exp(-odds))
-    assert pair_probability(old, 0.5, verification(100, 300)) == pytest.approx(expected)
-    assert old.completed().among == CALIBRATION.among
+    assert pair_probability(CALIBRATION_0_1, 0.5, verification(100, 300)) == pytest.approx(expected)
+    assert CALIBRATION_0_1.completed().among == CALIBRATION.among
 
 
 @pytest.mark.parametrize("place", range(0, 12, 3))
