@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.startup import INTERRUPTED
+from tests.processes import unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
 ODD_NAME = "café 日本.jpg"
@@ -69,7 +70,7 @@ def run(folder: Path, *command: str, **environment: str) -> "subprocess.Complete
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **environment},
+        env={**unmeasured(), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -137,6 +138,42 @@ def test_an_interrupt_that_python_drops_comes_again(tmp_path: Path) -> None:
         "    try:\n"
         "        Dropping()\n"
         "        while True: pass\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    ended = run(tmp_path, sys.executable, "-c", code)
+    assert (ended.stdout, ended.stderr) == ("interrupted\n", "")
+
+
+def test_a_lock_that_is_being_taken_is_given_back(tmp_path: Path) -> None:
+    code = (
+        "import functools, signal, sys, threading\n"
+        "sys.argv = ['place-search']\n"
+        "from place_search.core.startup import Interruptible\n"
+        "class Lock:\n"
+        "    acquire = release = None\n"
+        "    __enter__ = functools.partial(signal.raise_signal, signal.SIGINT)\n"
+        "    def __exit__(self, *error): print('given back')\n"
+        "with Interruptible():\n"
+        "    try:\n"
+        "        with threading.Condition(Lock()):\n"
+        "            while True: pass\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    ended = run(tmp_path, sys.executable, "-c", code)
+    assert (ended.stdout, ended.stderr) == ("given back\ninterrupted\n", "")
+
+
+def test_a_wait_without_end_is_interrupted(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, threading\n"
+        "sys.argv = ['place-search']\n"
+        "from place_search.core.startup import Interruptible\n"
+        "with Interruptible():\n"
+        "    try:\n"
+        "        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()\n"
+        "        threading.Event().wait()\n"
         "    except KeyboardInterrupt:\n"
         "        print('interrupted')\n"
     )

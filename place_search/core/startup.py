@@ -13,6 +13,12 @@ RETRY_SECONDS = 0.01
 
 _PROGRAMS = ("place-search", "place-search.exe", "-m")  # "-m" while Python looks for the module
 _IMPORTER = "<frozen importlib._bootstrap>"
+_LOCKING = (
+    f"{os.sep}threading.py",
+    f"{os.sep}queue.py",
+    f"{os.sep}concurrent{os.sep}futures{os.sep}",
+)
+"""Where Python's own locks are taken and given back."""
 
 
 def set_switches() -> None:
@@ -37,18 +43,20 @@ def exit_on_interrupt() -> None:
 
 
 class Interruptible:
-    """While this is entered, Ctrl-C raises KeyboardInterrupt, but never within an import.
+    """While this is entered, Ctrl-C raises KeyboardInterrupt, but only where that does no harm.
 
     A package that is interrupted while it is imported stays half imported: its own `except` hides
-    the interrupt, or what waits for it hangs. The interrupt therefore comes when the import is
-    done; a second one ends the process. One that Python drops, as it does within a callback of a
-    weak reference, comes again.
+    the interrupt, or what waits for it hangs. A lock that has just been taken is never given back,
+    so that the threads that need it hang. The interrupt therefore comes a moment later; a second
+    one ends the process. One that Python drops, as it does within a callback of a weak reference,
+    comes again.
     """
 
     def __init__(self) -> None:
         self._before = signal.getsignal(signal.SIGINT)
         self._alarm = signal.getsignal(signal.SIGALRM)
         self._waiting = False
+        self._stuck: tuple[int, int] | None = None
 
     def __enter__(self) -> None:
         if self._before is _exit:
@@ -68,10 +76,19 @@ class Interruptible:
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self._waiting:
             _exit(signum, frame)
-        self._waiting = _is_import(frame)
+        self._waiting = _is_import(frame) or self._takes_a_lock(frame)
         if not self._waiting:
             raise KeyboardInterrupt
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+
+    def _takes_a_lock(self, frame: FrameType | None) -> bool:
+        """Whether the program handles a lock, and does not stand still, waiting for it."""
+        while frame is not None and frame.f_code.co_filename == __file__:
+            frame = frame.f_back
+        if frame is None or not any(part in frame.f_code.co_filename for part in _LOCKING):
+            return False
+        before, self._stuck = self._stuck, (id(frame), frame.f_lasti)
+        return before != self._stuck
 
     def _retry(self, _signum: int, _frame: FrameType | None) -> None:
         self._waiting = False

@@ -1,9 +1,10 @@
 """A few rendered places, indexed by the program itself."""
 
+import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from place_search.cli.app import app
+from tests.processes import unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
@@ -70,19 +72,24 @@ def index(photos: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="session")
-def start() -> Callable[..., subprocess.Popen[str]]:
-    """Starts the program as a process of its own."""
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the program as a process of its own, which ends with the test."""
+    with contextlib.ExitStack() as stack:
 
-    def popen(*arguments: str | Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        def popen(*arguments: str | Path) -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [*PROGRAM, *map(str, arguments)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=unmeasured(),
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
 
-    return popen
+        yield popen
 
 
 @pytest.fixture(scope="session")
