@@ -55,9 +55,10 @@ def command(
     precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
-    cells: Annotated[
+    local_features: Annotated[
         bool,
         typer.Option(
+            "--local-features/--no-local-features",
             "--cells/--no-cells",
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
@@ -89,7 +90,7 @@ def command(
                 opened,
                 store=store,
                 uri=where,
-                local_features=cells,
+                local_features=local_features,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=lambda stage, done, total: advance(STAGES[stage], done, total),
             )
