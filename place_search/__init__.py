@@ -14,6 +14,7 @@ import place_search.core.startup
 import place_search.search  # noqa: F401
 from place_search.api import (
     add,
+    calibrate,
     compare,
     describe,
     doctor,
@@ -31,6 +32,7 @@ from place_search.core.errors import PlaceSearchError
 __all__ = [
     "PlaceSearchError",
     "add",
+    "calibrate",
     "compare",
     "describe",
     "doctor",

@@ -15,11 +15,11 @@ from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.photos import Photo
 from place_search.search.errors import ParameterError
+from place_search.search.index_calibration import calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
     BACKGROUND,
-    calibration_of,
     candidate_probabilities,
     match_of,
 )
@@ -69,7 +69,7 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
-        self.calibration = calibration_of(model)
+        self.calibration = calibration_for(index, model)
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property

@@ -1,6 +1,6 @@
 """What the commands that change an index share: arguments, progress, the report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
-from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
+from place_search.cli.indexes import list_duplicates, list_skipped, staged
 from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
 from place_search.core.settings import MODEL, THREADS
 
@@ -43,15 +43,11 @@ def running(index: Path) -> "Iterator[Progress]":
     """Show the progress of a change; Ctrl-C says what is kept."""
     try:
         with progress() as advance:
-            yield _staged(advance)
+            yield staged(advance)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {index} is as it was, and the same command goes on from what was done."
         ) from None
-
-
-def _staged(advance: Callable[[str, int, int], None]) -> "Progress":
-    return lambda stage, done, total: advance(STAGES[stage], done, total)
 
 
 def print_change(

@@ -10,13 +10,24 @@ from place_search.cli.console import say
 from place_search.core.errors import PlaceSearchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from place_search.core.progress import Progress
     from place_search.indexer import Skipped
     from place_search.indexer.changes.duplicates import Duplicate
 
 SHOWN = 50
-STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
+STAGES = {
+    "embed": "Describing",
+    "index": "Indexing",
+    "verify": "Verifying",
+    "calibrate": "Calibrating",
+}
+
+
+def staged(advance: "Callable[[str, int, int], None]") -> "Progress":
+    """Shows the stages of a change of an index by the words that people read."""
+    return lambda stage, done, total: advance(STAGES[stage], done, total)
 
 
 def known_store(kind: str | None) -> str | None:

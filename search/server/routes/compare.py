@@ -49,6 +49,7 @@ async def compare(
         compare_photos,
         engine.model,
         *contents,
+        calibration=engine.calibration,
         decode=engine.decode,
     )
     return CompareReply.model_validate(compared.to_dict())

@@ -7,11 +7,11 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
-    STAGES,
     known_store,
     list_duplicates,
     list_skipped,
     require_out,
+    staged,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
@@ -70,6 +70,7 @@ def command(
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
     split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block.
     """
+    from place_search.evaluation import keep_calibrated
     from place_search.indexer import build_index, open_source
     from place_search.models import open_model
 
@@ -92,8 +93,9 @@ def command(
                 uri=where,
                 local_features=local_features,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
-                progress=lambda stage, done, total: advance(STAGES[stage], done, total),
+                progress=staged(advance),
             )
+            keep_calibrated(out, opened, progress=staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
