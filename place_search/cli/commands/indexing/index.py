@@ -16,7 +16,7 @@ from place_search.cli.indexes import (
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
+from place_search.cli.reports import count_positions, list_notes, tell_intake
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -101,13 +101,13 @@ def command(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    tell_source(source)
+    tell_intake(report.intake)
     list_skipped(report.skipped)
     list_notes(report.notes)
     list_duplicates(report.duplicates)
     say(f"Described by {opened.card.id} in {opened.in_short}.")
     if as_json:
-        print_json({**report.to_dict(), **source_json(source)})
+        print_json(report.to_dict())
         return
     print_line(_summary(report, out))
     _tell_store(report.store)
