@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
-from place_search.cli.indexes import list_duplicates, list_skipped, staged
-from place_search.cli.reports import count_positions, list_notes, tell_intake
+from place_search.cli.indexes import staged
+from place_search.cli.reports import count_positions, tell_photos
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ def running(index: Path) -> "Iterator[Progress]":
 
 def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     """Print what a change did, and what was odd about its source if there was one."""
-    if report.intake is not None:
-        tell_intake(report.intake)
-    list_skipped(report.skipped)
-    list_notes(report.notes)
-    list_duplicates(report.duplicates)
+    tell_photos(report)
     if as_json:
         print_json(report.to_dict())
         return

@@ -8,15 +8,13 @@ import typer
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
     known_store,
-    list_duplicates,
-    list_skipped,
     require_out,
     staged,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.cli.reports import count_positions, list_notes, tell_intake
+from place_search.cli.reports import count_positions, tell_photos
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -101,10 +99,7 @@ def command(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    tell_intake(report.intake)
-    list_skipped(report.skipped)
-    list_notes(report.notes)
-    list_duplicates(report.duplicates)
+    tell_photos(report)
     say(f"Described by {opened.card.id} in {opened.in_short}.")
     if as_json:
         print_json(report.to_dict())
