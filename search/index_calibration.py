@@ -61,7 +61,7 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> Path:
     return path
 
 
-def calibration_for(index: Index, model: Model) -> Calibration:
+def calibration_for(index: Index | None, model: Model) -> Calibration:
     """The calibration of an index, else that of its model, else that of the included model."""
-    kept = read_index_calibration(index)
+    kept = None if index is None else read_index_calibration(index)
     return calibration_of(model) if kept is None else kept.calibration

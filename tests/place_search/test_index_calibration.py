@@ -127,6 +127,33 @@ def test_calibrate_measures_again_and_says_how_little_it_knows(
     assert place_search.calibrate(folder, model=plain).copies == 6
 
 
+def test_an_evaluation_says_whose_calibration_it_took(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
+) -> None:
+    photos, folder, _ = made
+    for place in (3, 50):
+        (photos / f"query_{place}.jpg").write_bytes(query(place))
+    lines = ["query,positives", "query_3.jpg,03.jpg", "query_50.jpg,"]
+    (tmp_path / "truth.csv").write_text("\n".join(lines), "utf-8")
+    places = ["path", *(f"{place:02d}.jpg" for place in range(PLACES))]
+    (tmp_path / "places.csv").write_text("\n".join(places), "utf-8")
+    told = {}
+    for more in ([], ["--index", folder]):
+        said = run(
+            *("eval", "--truth", tmp_path / "truth.csv", "--root", photos),
+            *("--database", tmp_path / "places.csv"),
+            *("--model", plain, "--verify", "--open-set", "--json", *more),
+        )
+        told[bool(more)] = said
+    for place in (3, 50):
+        (photos / f"query_{place}.jpg").unlink()
+    borrowed, own = told[False], told[True]
+    assert "has no calibration" in json.loads(borrowed.stdout)["warnings"][-1]
+    assert own.exit_code == 0, own.stderr
+    assert json.loads(own.stdout)["warnings"] == []
+    assert json.loads(own.stdout)["open_set"]["false_found"] == 0.0
+
+
 def test_thumbnails_stand_in_for_photos_that_are_gone(
     made: tuple[Path, Path, Result], plain: Path, tmp_path: Path
 ) -> None:
