@@ -8,6 +8,7 @@ import typer
 from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
 from place_search.cli.indexes import staged
+from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def command(
     With an INDEX, on altered copies of its own photos; the index keeps the result. `index` does so
     by itself for a model without a calibration. With PAIRS, on labelled pairs of photos.
     """
+    for path in data:
+        if not path.exists():
+            raise PlaceSearchError(f"{path} does not exist; name an index, or CSV files of pairs.")
     if len(data) == 1 and data[0].is_dir():
         if roots or about or report or keep:
             raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
