@@ -11,7 +11,7 @@ from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_g
 
 
 class GeometryReranker:
-    """Ranks each query's first `candidates` results by how well their cells agree with its own.
+    """Ranks each query's first `candidates` results by how well their geometry agrees with its own.
 
     `k` is how many results count: at least so many are matched at full resolution.
     Codes are read from an index of the database if there is one; those of photos that are embedded

@@ -26,6 +26,7 @@ from place_search.api import (
     search,
     search_many,
     sync,
+    table,
 )
 from place_search.core.errors import PlaceSearchError
 
@@ -44,4 +45,5 @@ __all__ = [
     "search",
     "search_many",
     "sync",
+    "table",
 ]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
     from place_search.search.index_calibration import IndexCalibration
-    from place_search.search.results import CompareResult, SearchResult
+    from place_search.search.results import CompareResult, SearchResult, SearchTable
 
 
 def open_model(
@@ -203,6 +203,13 @@ def search_many(
     point = None if near is None else Position(*near)
     for photo in photos:
         yield engine.search(source_of(photo), k=k, verify=verify, near=point, radius_m=radius_m)
+
+
+def table(answers: "Iterable[SearchResult]") -> "SearchTable":
+    """The answers of `search_many` as one table: a row a photo, with the verdict and the best."""
+    from place_search.search.results import SearchTable
+
+    return SearchTable(tuple(answers))
 
 
 def calibrate(

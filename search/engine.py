@@ -74,7 +74,7 @@ class Engine:
 
     @property
     def verifies(self) -> bool:
-        """Whether the index keeps the cells that verification needs."""
+        """Whether the index keeps the local features that verification needs."""
         return self.index.has_local_features and self.model.card.local_features is not None
 
     def warm_up(self) -> None:
@@ -120,7 +120,7 @@ class Engine:
             embedding = self.model.embed(decoded)
         notes = list(decoded.notes)
         if verify and not self.verifies:
-            notes.append("The index was made without cells, so the results are unverified.")
+            notes.append("The index keeps no local features, so the results are unverified.")
         checking = verify is not False and self.verifies
         with stages.timed("search"):
             wanted = max(k, self.candidates if checking else BACKGROUND)

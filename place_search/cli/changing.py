@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
-from place_search.cli.indexes import list_duplicates, list_skipped, staged
-from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
+from place_search.cli.indexes import staged
+from place_search.cli.reports import count_positions, tell_photos
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
-    from place_search.indexer import ChangeReport, Source
+    from place_search.indexer import ChangeReport
     from place_search.models import Model
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
@@ -50,17 +50,11 @@ def running(index: Path) -> "Iterator[Progress]":
         ) from None
 
 
-def print_change(
-    report: "ChangeReport", index: Path, as_json: bool, source: "Source | None" = None
-) -> None:
+def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     """Print what a change did, and what was odd about its source if there was one."""
-    if source is not None:
-        tell_source(source)
-    list_skipped(report.skipped)
-    list_notes(report.notes)
-    list_duplicates(report.duplicates)
+    tell_photos(report)
     if as_json:
-        print_json({**report.to_dict(), **source_json(source)})
+        print_json(report.to_dict())
         return
     counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
     said = [f"{count} {what}" for what, count in counts.items() if count]

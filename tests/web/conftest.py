@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.settings import ServerSettings
+from tests.waiting import wait_until
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -244,10 +244,7 @@ def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
             thread.join(timeout=20)
 
         stops.append(stop)
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
+        wait_until(lambda: server.started, "the server did not start")
         port = server.servers[0].sockets[0].getsockname()[1]
         return HeldServer(f"http://127.0.0.1:{port}/", gate)
 

@@ -36,4 +36,4 @@ def command(
         opened.max_pixels = max_megapixels * 10**6
         report = sync_photos(index, source, opened, progress=advance)
         keep_calibrated(index, opened, progress=advance)
-    print_change(report, index, as_json, source)
+    print_change(report, index, as_json)

@@ -118,18 +118,18 @@ def _table(reply: "SearchResult", with_position: bool) -> "Table":
         table.add_column("latitude", justify="right", no_wrap=True)
         table.add_column("longitude", justify="right", no_wrap=True)
     for result in reply.results:
-        cells = [
+        row = [
             str(result.rank),
             f"{result.probability:.3f}",
             f"{result.similarity:.3f}",
             result.name,
         ]
         if verified:
-            cells.append(str(result.verified.inliers) if result.verified else "")
+            row.append(str(result.verified.inliers) if result.verified else "")
         if with_position:
             position = result.position
-            cells += (
+            row += (
                 [f"{position.latitude:.6f}", f"{position.longitude:.6f}"] if position else ["", ""]
             )
-        table.add_row(*cells)
+        table.add_row(*row)
     return table
