@@ -22,6 +22,7 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.text import free_bytes, needed_bytes
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -133,11 +134,7 @@ def _print(told: "Diagnosis") -> None:
 
 
 def _free(sizes: "Mapping[str, Any]", job: str) -> str:
-    return f"{_size(sizes[job])} ({_size(sizes['available'])} free)"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{needed_bytes(sizes[job])} ({free_bytes(sizes['available'])} free)"
 
 
 def _time(seconds: float) -> str:

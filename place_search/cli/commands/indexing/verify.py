@@ -14,6 +14,7 @@ from place_search.cli.changing import (
 from place_search.cli.console import print_json, print_line, progress, say
 from place_search.cli.indexes import STAGES
 from place_search.core.settings import THREADS
+from place_search.core.text import needed_bytes
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport
@@ -74,5 +75,5 @@ def _print(report: "VerifyReport", index: object) -> None:
         say(f"{index} is damaged; `place-search verify {index} --repair` mends what it can.")
         return
     done = f"{len(report.repaired)} files made again, " if report.repaired else ""
-    size = f"{report.files} files, {report.bytes / 1e6:.1f} MB"
+    size = f"{report.files} files, {needed_bytes(report.bytes)}"
     print_line(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")
