@@ -112,3 +112,10 @@ class Source:
     left_out: Mapping[str, int] = field(default_factory=dict)
     unlisted: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def left_unread(self) -> tuple[str, ...]:
+        """A sentence on each folder that may not be read."""
+        return tuple(
+            f"{self.root / folder.name} is left out: {folder.reason}." for folder in self.unlisted
+        )

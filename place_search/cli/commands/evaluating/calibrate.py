@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def command(
         typer.Option("--root", metavar="DIR", help="Folder of the photos; one for each CSV."),
     ],
     model: Annotated[str, MODEL.option()] = MODEL.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     about: Annotated[
         str, typer.Option("--about", help="What the pairs are, for the model card.")
     ] = "",
@@ -43,6 +45,7 @@ def command(
     from place_search.models import find_model, open_model, read_card, write_card
 
     opened = open_model(model)
+    opened.max_pixels = max_megapixels * 10**6
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]
     data = about or ", ".join(path.stem for path in pairs)

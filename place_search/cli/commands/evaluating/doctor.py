@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
     RECALL_KS,
@@ -46,6 +47,7 @@ def command(
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     ks: RecallKs = RECALL_KS,
     sample: Annotated[
         int,
@@ -87,6 +89,7 @@ def command(
             sample=sample,
             threads=threads,
             precision=precision,
+            max_pixels=max_megapixels * 10**6,
             progress=advance,
         )
     if as_json:
