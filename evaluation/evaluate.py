@@ -132,6 +132,7 @@ def evaluate(
         },
         unreadable=list(skipped.values()),
         warnings=[
+            *truth.left_out,
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(recall, candidates, right, ks[0]),
             *(_borrowed(model, index) if open_set else []),

@@ -12,6 +12,7 @@ from place_search.search.server.problems import (
     BODY_TOO_LARGE,
     BUSY,
     ENGINE_DOWN,
+    INDEX_DAMAGED,
     NOT_READY,
     OVERSIZED_PHOTO,
     UNREADABLE_PHOTO,
@@ -32,6 +33,7 @@ _PROBLEMS = documented(
     UNREADABLE_PHOTO,
     BUSY,
     ENGINE_DOWN,
+    INDEX_DAMAGED,
     NOT_READY,
 )
 
