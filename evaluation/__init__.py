@@ -9,7 +9,7 @@ from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.precision_loss import measure_loss
-from place_search.evaluation.protocol import EvaluationProtocol, open_protocol, protocol_names
+from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import Ranked, rank
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report import write_report
@@ -46,7 +46,6 @@ __all__ = [
     "measure_loss",
     "open_protocol",
     "open_truth",
-    "protocol_names",
     "rank",
     "read_pairs",
     "read_places_truth",

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from place_search.indexer import (
-    IndexFormatError,
     IndexWriteError,
     UnknownPlaceError,
     add_photos,
@@ -19,7 +18,6 @@ from place_search.indexer import (
     sync_photos,
 )
 from place_search.indexer.changes.duplicates import Duplicate
-from place_search.indexer.storage.manifest import current_index_id
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import names, whole
@@ -207,17 +205,7 @@ def test_much_removed_is_compacted_by_itself(built: Path) -> None:
     report = remove_places(built, [2, 3])
     assert report.compacted
     assert whole(built).manifest.removed == 0
-    assert report.index_id == current_index_id(built)
-
-
-def test_a_running_reader_can_notice_a_new_version(built: Path) -> None:
-    index = open_index(built)
-    assert current_index_id(built) == index.index_id
-    remove_places(built, [1])
-    assert current_index_id(built) == open_index(built).index_id != index.index_id
-    shutil.rmtree(built)
-    with pytest.raises(IndexFormatError, match="does not exist"):
-        current_index_id(built)
+    assert report.index_id == open_index(built).index_id
 
 
 def test_the_store_takes_up_changes_past_a_threshold(

@@ -67,11 +67,11 @@ def command(
     else:
         for note in reply.query.notes:
             say(f"Note: {note}")
-        _print_match(reply, len(opened))
+        _print_match(reply, f"{len(opened):,} places" if near is None else "places in the circle")
         _print_table(reply)
 
 
-def _print_match(reply: "SearchResult", places: int) -> None:
+def _print_match(reply: "SearchResult", places: str) -> None:
     match = reply.match
     what = (
         "probability" if reply.results and reply.results[0].verified else "unverified, probability"
@@ -82,7 +82,7 @@ def _print_match(reply: "SearchResult", places: int) -> None:
     elif match.verdict == "unsure":
         print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
     else:
-        print_line(f"Not among these {places:,} places ({sure}).")
+        print_line(f"Not among these {places} ({sure}).")
         if reply.results:
             say("The most similar ones, probably elsewhere:")
 
