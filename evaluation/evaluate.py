@@ -26,7 +26,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.index_calibration import calibration_for, read_index_calibration
+from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.probability import BACKGROUND
 
 RECALL_KS = (1, 5, 10)
@@ -132,6 +132,7 @@ def evaluate(
         },
         unreadable=list(skipped.values()),
         warnings=[
+            *truth.left_out,
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(recall, candidates, right, ks[0]),
             *(_borrowed(model, index) if open_set else []),
@@ -259,8 +260,7 @@ def _unreadable(photos: int, queries: int) -> list[str]:
 
 
 def _borrowed(model: Model, index: Index | None) -> list[str]:
-    kept = None if index is None else read_index_calibration(index)
-    if kept is not None or model.card.calibration is not None:
+    if is_calibrated(index, model):
         return []
     return [
         f"The model '{model.card.id}' has no calibration, so its probabilities are by that of the "

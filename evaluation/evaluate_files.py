@@ -16,6 +16,7 @@ from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
 from place_search.indexer import Index, open_index, open_index_model
 from place_search.models import DEFAULT_MODEL, AskedPrecision, Model, open_model
+from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.verification import CANDIDATES
 
 
@@ -32,6 +33,7 @@ def evaluate_files(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
+    max_pixels: int = MAX_PIXELS,
     report_dir: Path | None = None,
     progress: Progress = silent,
 ) -> EvalReport:
@@ -39,7 +41,8 @@ def evaluate_files(
 
     `model` is an id or a folder: by default that of the `index`, whose descriptors of the database
     are taken, or else the included one. `verify` ranks the first `candidates` by geometry too,
-    `open_set` measures what is said of queries whose place is not there. The report's files are
+    `open_set` measures what is said of queries whose place is not there. Photos of which more than
+    `max_pixels` would be decoded are unreadable. The report's files are
     written into `report_dir`, if one is given.
 
     Raises:
@@ -55,6 +58,7 @@ def evaluate_files(
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
     opened = _open_model(model, opened_index, threads, dims, precision)
+    opened.max_pixels = max_pixels
     reranker = None
     if verify:
         reranker = GeometryReranker(

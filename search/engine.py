@@ -15,7 +15,7 @@ from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.photos import Photo
 from place_search.search.errors import ParameterError
-from place_search.search.index_calibration import calibration_for
+from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
@@ -70,6 +70,7 @@ class Engine:
         self.decode = decode or model.read
         self.candidates = candidates
         self.calibration = calibration_for(index, model)
+        self._notes = [] if is_calibrated(index, model) else [_borrowed_note(index)]
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
@@ -118,7 +119,7 @@ class Engine:
             decoded = self.decode(photo)
         with stages.timed("embed"):
             embedding = self.model.embed(decoded)
-        notes = list(decoded.notes)
+        notes = [*decoded.notes, *self._notes]
         if verify and not self.verifies:
             notes.append("The index keeps no local features, so the results are unverified.")
         checking = verify is not False and self.verifies
@@ -218,6 +219,13 @@ class _Candidates:
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
         return self._index.codes(self._hits[row].place_id)
+
+
+def _borrowed_note(index: Index) -> str:
+    return (
+        f"The model '{index.model_id}' has no calibration, so probabilities are a guess by that of "
+        "the included model; `place-search calibrate INDEX` measures one."
+    )
 
 
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:

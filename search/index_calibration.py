@@ -61,6 +61,13 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> Path:
     return path
 
 
+def is_calibrated(index: Index | None, model: Model) -> bool:
+    """Whether the index or the model has a calibration, so that none is borrowed."""
+    if model.card.calibration is not None:
+        return True
+    return index is not None and read_index_calibration(index) is not None
+
+
 def calibration_for(index: Index | None, model: Model) -> Calibration:
     """The calibration of an index, else that of its model, else that of the included model."""
     kept = None if index is None else read_index_calibration(index)

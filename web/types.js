@@ -141,6 +141,7 @@
  * @property {string} model
  * @property {number} places
  * @property {string | null} [refused] Why a newer version of the index is not served instead
+ * @property {string | null} [damaged] That a file of the index was found damaged, and what to do
  */
 
 /**

@@ -312,6 +312,12 @@ export function explain(problem, photos) {
           mend: 'It has more work than it can do just now. Try again in a minute.',
         };
       }
+      if (problem.type.endsWith('index-damaged')) {
+        return {
+          title: 'The index is damaged',
+          mend: 'A part of it that this search needs cannot be read. Tell the person who runs the server.',
+        };
+      }
       return {
         title: 'The server is not ready yet',
         mend: 'It is still loading its model and index. The search starts by itself when it is ready.',

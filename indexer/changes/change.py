@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
@@ -90,6 +91,7 @@ class Change:
         self.started = time.perf_counter()
         self.clock = StageClock()
         self._contents: Contents | None = None
+        self.committed = False
 
     @property
     def contents(self) -> Contents:
@@ -141,7 +143,7 @@ class Change:
             progress=self.progress,
             clock=self.clock,
         ).run()
-        self.manifest = outcome.manifest
+        self.manifest, self.committed = outcome.manifest, True
         self._contents = None
         return outcome
 
@@ -166,7 +168,9 @@ class Change:
 
 @contextmanager
 def changing(folder: Path, progress: Progress) -> Iterator[Change]:
-    """Lock an index for a change, after tidying up what a killed run has left.
+    """Lock an index for a change, and tidy up what a killed run has left.
+
+    A change that comes to nothing drops the work of an interrupted one, as any other change does.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -185,4 +189,17 @@ def changing(folder: Path, progress: Progress) -> Iterator[Change]:
         journal = Journal(folder)
         if journal.has_committed(manifest):
             finish(folder, manifest, journal)
-        yield Change(folder, manifest, progress)
+        KeptPhotos(folder).settle()
+        change = Change(folder, manifest, progress)
+        yield change
+        if not change.committed:
+            finish(folder, change.manifest, journal)
+
+
+def collect_leftovers(folder: Path) -> None:
+    """Delete what killed processes have left in and beside an index, as its next change would.
+
+    Raises: as `changing`.
+    """
+    with changing(folder, silent):
+        pass

@@ -134,3 +134,10 @@ class Source:
     def intake(self) -> Intake:
         """What is to be said of it, without its photos."""
         return Intake(self.left_out, self.unlisted, self.warnings)
+
+    @property
+    def left_unread(self) -> tuple[str, ...]:
+        """A sentence on each folder that may not be read."""
+        return tuple(
+            f"{self.root / folder.name} is left out: {folder.reason}." for folder in self.unlisted
+        )

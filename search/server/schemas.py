@@ -273,6 +273,9 @@ class ReadyReply(Reply):
     refused: str | None = Field(
         default=None, description="Why a newer version of the index is not served instead."
     )
+    damaged: str | None = Field(
+        default=None, description="That a file of the index was found damaged, and what to do."
+    )
 
 
 class ParameterProblem(Reply):

@@ -1,6 +1,7 @@
 """What the routes of one server share: the engine once it is loaded, and the work queues."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
@@ -18,6 +19,8 @@ from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
+
+log = logging.getLogger("place_search.index")
 
 T = TypeVar("T")
 
@@ -62,6 +65,8 @@ class ServerState:
         self.failure: Exception | None = None
         self.refused: str | None = None
         """Why the version of the index that is on disk is not the one that is served."""
+        self.damage: set[str] = set()
+        """Which files of the version that is served were found to be damaged, a sentence each."""
         self._on_loaded = on_loaded
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
@@ -133,6 +138,13 @@ class ServerState:
         """Answer from another engine from now on; what runs ends with its own."""
         self._engine = engine
         self.refused = None
+        self.damage.clear()
+
+    def tell_damage(self, error: Exception) -> None:
+        """A file of the index turned out to be damaged; the log has it once."""
+        if str(error) not in self.damage:
+            self.damage.add(str(error))
+            log.error("%s", error)
 
     def close(self) -> None:
         """Refuse further work."""

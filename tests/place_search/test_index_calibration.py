@@ -118,9 +118,12 @@ def test_calibrate_measures_again_and_says_how_little_it_knows(
     _, folder, _ = made
     before = (folder / FILE).read_bytes()
     (folder / FILE).unlink()
+    borrowed = place_search.search(folder, query(3), model=plain)
     said = run("calibrate", folder, "--model", plain)
     assert said.exit_code == 0, said.output
     assert "20 places are little to go by" in said.stdout
+    assert "has no calibration" in borrowed.query.notes[0]
+    assert place_search.search(folder, query(3), model=plain).query.notes == ()
     assert (folder / FILE).read_bytes() == before
     printed = json.loads(run("calibrate", folder, "--model", plain, "--json").stdout)
     assert printed["calibration"]["same_pairs"] == 6
@@ -227,4 +230,6 @@ def test_labelled_pairs_and_an_index_are_not_mixed_up(
     said = run("calibrate", folder, "--keep")
     assert said.exit_code == 2
     assert "are for PAIRS" in said.stderr
+    assert "does not exist" in run("calibrate", tmp_path / "pairs.csv").stderr
+    (tmp_path / "pairs.csv").write_text("photo1,photo2,same\n", "utf-8")
     assert run("calibrate", tmp_path / "pairs.csv").exit_code == 2

@@ -6,14 +6,21 @@ from fastapi import APIRouter, Query, Request, UploadFile
 
 from place_search.search.positions import parse_position
 from place_search.search.server.fields import CHECKED_FIELDS, photo_in
-from place_search.search.server.problems import BUSY, ENGINE_DOWN, NOT_READY, OF_PHOTOS, documented
+from place_search.search.server.problems import (
+    BUSY,
+    ENGINE_DOWN,
+    INDEX_DAMAGED,
+    NOT_READY,
+    OF_PHOTOS,
+    documented,
+)
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
-_PROBLEMS = documented(*OF_PHOTOS, BUSY, ENGINE_DOWN, NOT_READY)
+_PROBLEMS = documented(*OF_PHOTOS, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY)
 
 
 @router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)

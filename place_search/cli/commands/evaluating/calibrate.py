@@ -8,6 +8,8 @@ import typer
 from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
 from place_search.cli.indexes import staged
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def command(
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the included or the index's).")
     ] = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     about: Annotated[
         str, typer.Option("--about", help="What the pairs are, for the model card.")
     ] = "",
@@ -48,17 +51,29 @@ def command(
     With an INDEX, on altered copies of its own photos; the index keeps the result. `index` does so
     by itself for a model without a calibration. With PAIRS, on labelled pairs of photos.
     """
+    for path in data:
+        if not path.exists():
+            raise PlaceSearchError(f"{path} does not exist; name an index, or CSV files of pairs.")
     if len(data) == 1 and data[0].is_dir():
         if roots or about or report or keep:
             raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
-        _calibrate_index(data[0], model, as_json)
+        _calibrate_index(data[0], model, max_megapixels, as_json)
     else:
         if len(roots or ()) not in (1, len(data)):
             raise typer.BadParameter("Give --root once, or once for each CSV.")
-        _calibrate_pairs(data, roots or [], model or MODEL.default, about, report, keep, as_json)
+        _calibrate_pairs(
+            data,
+            roots or [],
+            model or MODEL.default,
+            max_megapixels,
+            about,
+            report,
+            keep,
+            as_json,
+        )
 
 
-def _calibrate_index(folder: Path, model: str | None, as_json: bool) -> None:
+def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_json: bool) -> None:
     from dataclasses import asdict
 
     from place_search.evaluation import calibrate_index
@@ -66,6 +81,7 @@ def _calibrate_index(folder: Path, model: str | None, as_json: bool) -> None:
     from place_search.search.index_calibration import write_index_calibration
 
     index, opened = open_index(folder), index_model(folder, model, None)
+    opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
         measured = calibrate_index(index, opened, progress=staged(advance))
     file = write_index_calibration(index, measured)
@@ -85,6 +101,7 @@ def _calibrate_pairs(
     pairs: list[Path],
     roots: list[Path],
     model: str,
+    max_megapixels: int,
     about: str,
     report: Path | None,
     keep: bool,
@@ -97,6 +114,7 @@ def _calibrate_pairs(
     from place_search.models import find_model, open_model, read_card, write_card
 
     opened = open_model(model)
+    opened.max_pixels = max_megapixels * 10**6
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]
     data = about or ", ".join(path.stem for path in pairs)
