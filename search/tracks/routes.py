@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import geocentric
-
 MARGIN = 8
 """Free coordinates between two sequences; no step is as long, so that none leads across."""
 _GAP = 10
@@ -53,11 +51,12 @@ class Routes:
         return found if found >= 0 and self.sequence[found] == self.sequence[row] else None
 
 
-def find_routes(names: Sequence[str], positions: NDArray[np.float64] | None = None) -> Routes:
-    """The sequences among places by their names, and by their positions, (N, 2) degrees or NaN.
+def find_routes(names: Sequence[str], metres: NDArray[np.float64] | None = None) -> Routes:
+    """The sequences among places by their names, and by their positions in metres.
 
-    A sequence are the places whose names differ in their last number only, in the order of that
-    number. It ends where a number or a position is ten times as far from the one before as usual.
+    `metres` is (N, 2) or (N, 3), NaN for none. A sequence are the places whose names differ in
+    their last number only, in the order of that number. It ends where a number or a position is
+    ten times as far from the one before as usual.
     """
     parsed = [_parse(name) for name in names]
     keys: dict[tuple[str, str], int] = {}
@@ -65,7 +64,6 @@ def find_routes(names: Sequence[str], positions: NDArray[np.float64] | None = No
     key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
     folder = np.array([folders.setdefault(each[0], len(folders)) for each in parsed], np.int64)
     number = np.array([each[2] for each in parsed], np.int64)
-    metres = None if positions is None else geocentric(positions)
     order = np.lexsort((np.arange(len(names)), number, key, folder))
     starts = _starts(key[order], number[order], None if metres is None else metres[order])
     sequence_in_order = np.cumsum(starts) - 1

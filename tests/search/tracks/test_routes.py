@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
+from place_search.core.geodesy import geocentric
 from place_search.search.tracks.routes import find_routes
 
 
 def order_of(
     names: list[str], positions: list[tuple[float, float]] | None = None
 ) -> list[list[str]]:
-    degrees = None if positions is None else np.array(positions, np.float64)
-    routes = find_routes(names, degrees)
+    metres = None if positions is None else geocentric(np.array(positions, np.float64))
+    routes = find_routes(names, metres)
     found: list[list[str]] = [[] for _ in range(routes.sequences)]
     for row in np.argsort(routes.coordinate).tolist():
         found[routes.sequence[row]].append(names[row])
