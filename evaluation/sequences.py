@@ -10,10 +10,10 @@ from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.search.tracks.evidence import Evidence, evidence_of
-from place_search.search.tracks.markov import MarkovModel, State
+from place_search.search.tracks.markov import State
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import (
-    Break,
+    Seen,
     breaks_between,
     in_windows,
     learn_speeds,
@@ -74,27 +74,16 @@ def rank_sequences(
     """
     order, breaks = breaks_between(queries)
     frames = [
-        (_evidence(database, known, query), kind)
+        Seen(_evidence(database, known, query), kind)
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
-    speeds = learn_speeds(database, _Again(frames))
-    model = MarkovModel(database, speeds)
+    model = learn_speeds(database, frames)
     found: list[Ranked] = [NOTHING] * len(known.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):
         if len(known.ranked[query].rows):
             found[query] = _ranked(database, state, known.ranked[query])
     return found
-
-
-class _Again:
-    """Frames that can be gone through as often as needed."""
-
-    def __init__(self, frames: Sequence[tuple[Evidence, Break]]) -> None:
-        self._frames = frames
-
-    def __call__(self) -> Sequence[tuple[Evidence, Break]]:
-        return self._frames
 
 
 def _evidence(database: Routes, known: QuerySimilarities, query: int) -> Evidence:

@@ -27,6 +27,7 @@ from place_search.api import (
     sync,
 )
 from place_search.core.errors import PlaceSearchError
+from place_search.tracking import track
 
 __all__ = [
     "PlaceSearchError",
@@ -42,4 +43,5 @@ __all__ = [
     "search",
     "search_many",
     "sync",
+    "track",
 ]

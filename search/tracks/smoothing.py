@@ -3,8 +3,10 @@
 Also a window around each frame, for evaluations by a number of neighbours.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,25 +43,46 @@ def breaks_between(frames: Routes) -> tuple[NDArray[np.int64], list[Break]]:
     return order, [Break.FRESH, *(Break(kind) for kind in kinds.tolist())]
 
 
-def advance(
-    model: MarkovModel, state: State | None, evidence: Evidence, before: Break = Break.NONE
-) -> State:
+class Observed(Protocol):
+    """A frame as the filter meets it."""
+
+    @property
+    def before(self) -> Break:
+        """What lies between this frame and the one before."""
+
+    def evidence(self, state: State | None) -> Evidence:
+        """What the frame says; `state` is what was known before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame whose evidence is there already."""
+
+    said: Evidence
+    before: Break = Break.NONE
+
+    def evidence(self, state: State | None) -> Evidence:
+        """What the frame says, whatever is known."""
+        return self.said
+
+
+def advance(model: MarkovModel, state: State | None, frame: Observed) -> State:
     """The state after one more frame, or after the first."""
-    if state is None or before is Break.FRESH:
-        return model.start(evidence)
-    return model.step(state, evidence, cut=before is Break.CUT)
+    if state is None or frame.before is Break.FRESH:
+        return model.start(frame.evidence(None))
+    return model.step(state, frame.evidence(state), cut=frame.before is Break.CUT)
 
 
-def smoothed(model: MarkovModel, frames: Iterable[tuple[Evidence, Break]]) -> Iterator[State]:
+def smoothed(model: MarkovModel, frames: Iterable[Observed]) -> Iterator[State]:
     """The states of frames given all that come before and those that soon come after.
 
     Forward-backward in blocks: memory does not grow with the track.
     """
     states: list[State] = []
     breaks: list[Break] = []
-    for evidence, before in frames:
-        states.append(advance(model, states[-1] if states else None, evidence, before))
-        breaks.append(before)
+    for frame in frames:
+        states.append(advance(model, states[-1] if states else None, frame))
+        breaks.append(frame.before)
         if len(states) == BLOCK + AHEAD:
             yield from _settled(model, states, breaks)[:BLOCK]
             del states[:BLOCK], breaks[:BLOCK]
@@ -80,37 +103,41 @@ def _settled(model: MarkovModel, states: Sequence[State], breaks: Sequence[Break
     return settled[::-1]
 
 
-def learn_speeds(
-    routes: Routes, frames: Callable[[], Iterable[tuple[Evidence, Break]]], rounds: int = 2
-) -> NDArray[np.float64]:
-    """How often a track has each speed, (M,) of sum 1: expectation-maximisation (Baum-Welch).
+def seen_speeds(states: Iterable[State]) -> NDArray[np.float64]:
+    """How often the states of a track have each speed, (M,) of sum 1, none never.
 
-    `frames` starts the track anew each time that it is called.
+    A model with these speeds fits the track better than the one that gave the states: a round of
+    expectation-maximisation (Baum-Welch).
     """
-    speeds = np.full(len(SPEEDS), 1 / len(SPEEDS))
+    seen = np.full(len(SPEEDS), 1e-3)
+    for state in states:
+        seen += state.mass.sum(axis=1)
+    learnt = (1 - _LEAST_SHARE) * seen / seen.sum() + _LEAST_SHARE / len(SPEEDS)
+    return np.asarray(learnt, np.float64)
+
+
+def learn_speeds(routes: Routes, frames: Sequence[Observed], rounds: int = 2) -> MarkovModel:
+    """The model of a track whose speeds fit its frames."""
+    model = MarkovModel(routes)
     for _ in range(rounds):
-        seen = np.full(len(SPEEDS), 1e-3)
-        for state in smoothed(MarkovModel(routes, speeds), frames()):
-            seen += state.mass.sum(axis=1)
-        speeds = (1 - _LEAST_SHARE) * seen / seen.sum() + _LEAST_SHARE / len(SPEEDS)
-    return speeds
+        model = MarkovModel(routes, seen_speeds(smoothed(model, frames)))
+    return model
 
 
 def in_windows(
-    model: MarkovModel,
-    frames: Sequence[tuple[Evidence, Break]],
-    before: int,
-    after: int,
+    model: MarkovModel, frames: Sequence[Observed], before: int, after: int
 ) -> Iterator[State]:
     """The state of each frame given `before` frames before it and `after` ones after it."""
     for at in range(len(frames)):
         first = last = at
-        while first > max(at - before, 0) and frames[first][1] is not Break.FRESH:
+        while first > max(at - before, 0) and frames[first].before is not Break.FRESH:
             first -= 1
-        while last < min(at + after, len(frames) - 1) and frames[last + 1][1] is not Break.FRESH:
+        while last < min(at + after, len(frames) - 1) and (
+            frames[last + 1].before is not Break.FRESH
+        ):
             last += 1
-        states: list[State] = []
-        for evidence, kind in frames[first : last + 1]:
-            states.append(advance(model, states[-1] if states else None, evidence, kind))
-        breaks = [kind for _, kind in frames[first : last + 1]]
-        yield _settled(model, states[at - first :], breaks[at - first :])[0]
+        states = [model.start(frames[first].evidence(None))]
+        for frame in frames[first + 1 : last + 1]:
+            states.append(advance(model, states[-1], frame))
+        breaks = [frame.before for frame in frames[at : last + 1]]
+        yield _settled(model, states[at - first :], breaks)[0]

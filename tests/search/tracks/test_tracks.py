@@ -15,7 +15,8 @@ from place_search.search.tracks.markov import KEPT, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS, motion_with
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import (
-    Break,
+    Seen,
+    advance,
     in_windows,
     learn_speeds,
     smoothed,
@@ -55,7 +56,7 @@ def walk1(count: int = PLACES) -> Routes:
 
 def frames_of(
     routes: Routes, queries: NDArray[np.float32], photos: NDArray[np.float32] = PHOTOS
-) -> list[tuple[Evidence, Break]]:
+) -> list[Seen]:
     """The evidence of a track's frames, standardised, from the 40 most similar places."""
     track, places = Statistics(DIMS), Statistics(DIMS)
     track.add(queries)
@@ -68,7 +69,7 @@ def frames_of(
     for row, like_before in zip(similarities, before, strict=True):
         best = np.argsort(-row)[:40]
         evidence = evidence_of(routes.coordinate[best], row[best], row, like_before)
-        frames.append((evidence, Break.NONE))
+        frames.append(Seen(evidence))
     return frames
 
 
@@ -76,7 +77,7 @@ def tracked(
     routes: Routes, queries: NDArray[np.float32], photos: NDArray[np.float32] = PHOTOS
 ) -> list[State]:
     frames = frames_of(routes, queries, photos)
-    return list(smoothed(MarkovModel(routes, learn_speeds(routes, lambda: frames)), frames))
+    return list(smoothed(learn_speeds(routes, frames), frames))
 
 
 def rows_of(routes: Routes, states: Sequence[State]) -> Rows:
@@ -131,10 +132,10 @@ def test_frames_of_unknown_places_are_said_to_be_off() -> None:
 def test_the_filter_alone_follows_live() -> None:
     routes, truth = walk1(), np.arange(PLACES)
     model = MarkovModel(routes)
-    state = None
+    state: State | None = None
     found = []
-    for evidence, _ in frames_of(routes, at_dusk(PHOTOS, 6)):
-        state = model.start(evidence) if state is None else model.step(state, evidence)
+    for frame in frames_of(routes, at_dusk(PHOTOS, 6)):
+        state = advance(model, state, frame)
         assert len(state.coordinates) <= KEPT
         total = state.mass.sum() + state.others.sum() + state.off
         assert total == pytest.approx(1)
@@ -174,15 +175,15 @@ def test_forward_backward_is_that_of_the_whole_chain() -> None:
     routes = walk1(count)
     rng = np.random.default_rng(0)
     frames = [
-        (Evidence(routes.coordinate, rng.normal(size=count), -1.0, 0.7, still), Break.NONE)
+        Seen(Evidence(routes.coordinate, rng.normal(size=count), -1.0, 0.7, still))
         for still in (0.0, 0.0, 0.3, 0.0, 1.0)
     ]
     start = np.r_[np.full(states - 1, 0.8 / (states - 1)), 0.2]
-    likelihoods = [_likelihoods(evidence) for evidence, _ in frames]
+    likelihoods = [_likelihoods(frame.said) for frame in frames]
     likelihoods[0] = likelihoods[0] ** (1 / 0.7)  # the first frame has all its weight
     forward = [start * likelihoods[0]]
-    for (evidence, _), likelihood in zip(frames[1:], likelihoods[1:], strict=True):
-        forward.append(forward[-1] @ _transitions(count, evidence.still) * likelihood)
+    for frame, likelihood in zip(frames[1:], likelihoods[1:], strict=True):
+        forward.append(forward[-1] @ _transitions(count, frame.said.still) * likelihood)
     message = np.ones(states)
     for at in range(len(frames) - 1, -1, -1):
         expected = forward[at] * message
@@ -192,7 +193,7 @@ def test_forward_backward_is_that_of_the_whole_chain() -> None:
         of_places = expected[:-1].reshape(count, len(SPEEDS)).sum(axis=1)
         np.testing.assert_allclose(found.places, of_places, rtol=1e-6)
         if at:
-            still = frames[at][0].still
+            still = frames[at].said.still
             message = _transitions(count, still) @ (likelihoods[at] * message)
 
 
@@ -226,7 +227,7 @@ def _transitions(count: int, still: float) -> NDArray[np.float64]:
 def test_learnt_speeds_tell_the_direction() -> None:
     routes = walk1()
     frames = frames_of(routes, at_dusk(PHOTOS[::-1], 9))
-    speeds = learn_speeds(routes, lambda: frames)
+    speeds = learn_speeds(routes, frames).speeds
     assert SPEEDS[int(speeds.argmax())] == -1.0
     assert speeds.sum() == pytest.approx(1)
 
@@ -235,7 +236,7 @@ def test_learnt_speeds_tell_the_direction() -> None:
 def test_lines_and_dynamic_programming_beat_single_frames(scores: object) -> None:
     assert callable(scores)
     routes, truth = walk1(), np.arange(PLACES)[::-1]
-    window = [evidence for evidence, _ in frames_of(routes, at_dusk(PHOTOS[::-1], 10))]
+    window = [frame.said for frame in frames_of(routes, at_dusk(PHOTOS[::-1], 10))]
     found, single = [], []
     for at in range(10, PLACES - 10):
         best = scores(routes, window[at - 10 : at + 11], 10).argmax()
