@@ -29,6 +29,7 @@ from place_search.api import (
     table,
 )
 from place_search.core.errors import PlaceSearchError
+from place_search.tracking import track
 
 __all__ = [
     "PlaceSearchError",
@@ -46,4 +47,5 @@ __all__ = [
     "search_many",
     "sync",
     "table",
+    "track",
 ]

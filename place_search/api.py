@@ -275,6 +275,9 @@ def evaluate(
     ks: Iterable[int] = (1, 5, 10),
     verify: bool = False,
     open_set: bool = False,
+    standardize: bool = False,
+    sequence: int | None = None,
+    causal: bool = False,
     protocol: str | None = None,
     report_dir: AnyPath | None = None,
     progress: Report = False,
@@ -283,7 +286,8 @@ def evaluate(
 
     What is right comes from `data`, a folder with `database/` and `queries/` or of photos with
     positions; or from a `split` or a `truth` CSV with their `root`; or from `database` and
-    `queries`, photos with positions. These are the command line's flags.
+    `queries`, photos with positions. With `sequence` each query is ranked with so many frames on
+    each side of it, or before it where that is `causal`. These are the command line's flags.
 
     Raises:
         PlaceSearchError: a truth, photos, an index or a model that cannot be used.
@@ -298,6 +302,9 @@ def evaluate(
             ks=ks,
             verify=verify,
             open_set=open_set,
+            standardize=standardize,
+            sequence=sequence,
+            causal=causal,
             protocol=protocol,
             report_dir=path_of(report_dir),
             progress=report,

@@ -26,6 +26,8 @@ from place_search.photos import (
     decode_photo,
 )
 from place_search.photos.preprocessing import resize_photo
+from place_search.photos.sandbox.deadline import decoding_until
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from tests.waiting import wait_until
 
 AREA = Preprocessing("area")
@@ -189,3 +191,16 @@ def test_no_process_and_no_file_is_left() -> None:
         del decoder
     assert psutil.Process().num_fds() == before
     assert not set(psutil.Process().children(recursive=True)) - set(children)
+
+
+def test_a_deadline_ends_waiting_and_work(decoder: Decoder) -> None:
+    """A request's photos are decoded by its deadline or not at all, and the next one is."""
+    large = encoded(Image.new("RGBA", (6500, 6500), (9, 99, 9, 99)), "PNG")
+    for seconds in (0.1, 0.0):
+        began = time.monotonic()
+        with decoding_until(began + seconds), pytest.raises(DecoderBusyError):
+            decoder.photo(large, AREA)
+        assert time.monotonic() - began < 2
+    deaths = decoder.deaths
+    assert decoder.photo(encoded(photo()), AREA).width == 800
+    assert decoder.deaths == deaths

@@ -155,7 +155,7 @@ def test_out_of_memory_passes_through_reading_exif(
 
 
 def test_a_large_photo_that_finds_no_turn_is_told_to_come_again() -> None:
-    decoder = Decoder(workers=2)
+    decoder = Decoder(workers=2, limits=DecodeLimits(seconds=60))
     large = encoded((5500, 5500), "PNG", compress_level=1)
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -185,7 +185,7 @@ def test_bytes_are_bounded_as_pixels_are() -> None:
     """A JPEG of millions of empty segments has few pixels and takes hundreds of megabytes."""
     plain = encoded((80, 60), "JPEG")
     padded = plain[:2] + b"\xff\xe1\x00\x02" * (5 << 20) + plain[2:]
-    limits = DecodeLimits(memory_bytes=300 * MIB)
+    limits = DecodeLimits(memory_bytes=300 * MIB, seconds=60)
     decoder = Decoder(workers=3, limits=limits)
     decoder.photo(plain, AREA)
     base = psutil.Process(decoder._processes._process.pid).memory_info().rss

@@ -31,7 +31,7 @@ def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
         await until(lambda: time.monotonic() > held + 0.04, "time stands still")
         go_on.set()
         waits = [waited for _, waited in await asyncio.gather(*running)]
-        assert waits[1] > 40 > waits[0]
+        assert waits[1] > 30 > waits[0]
         await until(lambda: queue.depth == 0, "a place stays taken")
         queue.close()
 
@@ -163,6 +163,22 @@ def test_time_is_bounded_waiting_and_working() -> None:
         queue.close()
         with pytest.raises(BusyError, match="stopping"):
             await queue.run(lambda: 7)
+
+    asyncio.run(run())
+
+
+def test_who_waits_too_long_is_refused_and_who_works_is_not() -> None:
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=1, patience=0.1)
+        go_on = threading.Event()
+        works = asyncio.create_task(queue.run(lambda: go_on.wait(10)))
+        await asyncio.sleep(0)  # submits it
+        with pytest.raises(BusyError, match="too busy to begin"):
+            await queue.run(lambda: True)
+        assert (works.done(), queue.depth) == (False, 1)
+        go_on.set()
+        assert (await works)[0] is True
+        queue.close()
 
     asyncio.run(run())
 
