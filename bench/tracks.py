@@ -1,4 +1,4 @@
-"""What tracking costs a frame, beyond its descriptor: `python -m bench.tracks [--size 100000x7168]`.
+"""What tracking costs a frame, beyond its descriptor: `python -m bench.tracks [--size NxD]`.
 
 A camera goes along the places of a generated index, live: each frame is seen with noise.
 """

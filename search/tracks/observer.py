@@ -44,8 +44,8 @@ class Observer:
         """Find the index's sequences, and the statistics of its descriptors."""
         self.index = index
         names = index.names(np.arange(index.count))
-        known = np.isfinite(index.positions).all()
-        self.routes = find_routes(names, geocentric(index.positions) if known else None)
+        placed = np.isfinite(index.positions).any()
+        self.routes = find_routes(names, geocentric(index.positions) if placed else None)
         sample = _spread(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
         described = self._descriptors.take(sample)
