@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Chunk
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
@@ -41,8 +42,8 @@ class Scratch:
         needed, free = 4 * count * dims, shutil.disk_usage(folder).free
         if needed > free:
             raise TruthError(
-                f"The descriptors of {count} photos need {needed / 1e9:.1f} GB in {folder}, which "
-                f"has {free / 1e9:.1f} GB free; set TMPDIR to a folder on a larger disk."
+                f"The descriptors of {count} photos need {needed_bytes(needed)} in {folder}, which "
+                f"has {free_bytes(free)} free; set TMPDIR to a folder on a larger disk."
             )
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
         weakref.finalize(self, self._file.close)

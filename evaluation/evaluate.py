@@ -34,11 +34,12 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.probability import calibration_of
+from place_search.search.index_calibration import calibration_for, is_calibrated
+from place_search.search.probability import BACKGROUND
 
 RECALL_KS = (1, 5, 10)
-KEPT = 25
-"""Results kept of each query at least, for the report's curve and gallery."""
+KEPT = max(25, BACKGROUND)
+"""Results kept of each query at least: for the report's curve and gallery, and what is usual."""
 QUERY_BYTES = 512 << 20
 MAX_BLOCK = 4096
 
@@ -139,7 +140,7 @@ def evaluate(
     verified = time.perf_counter()
     opened = None
     if open_set:
-        calibration = calibration_of(model)
+        calibration = calibration_for(index, model)
         if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)
@@ -163,8 +164,10 @@ def evaluate(
         },
         unreadable=list(skipped.values()),
         warnings=[
+            *truth.left_out,
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(recall, candidates, right, ks[0]),
+            *(_borrowed(model, index) if open_set else []),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
@@ -339,6 +342,15 @@ def _unreadable(photos: int, queries: int) -> list[str]:
     return [
         f"{photos} of the photos could not be read; {queries} of them are queries and count as "
         "wrong."
+    ]
+
+
+def _borrowed(model: Model, index: Index | None) -> list[str]:
+    if is_calibrated(index, model):
+        return []
+    return [
+        f"The model '{model.card.id}' has no calibration, so its probabilities are by that of the "
+        "included model; index the database and give --index, which has one of its own."
     ]
 
 

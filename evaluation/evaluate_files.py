@@ -17,6 +17,7 @@ from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
 from place_search.indexer import Index, open_index, open_index_model
 from place_search.models import DEFAULT_MODEL, AskedPrecision, Model, open_model
+from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.verification import CANDIDATES
 
 
@@ -36,6 +37,7 @@ def evaluate_files(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
+    max_pixels: int = MAX_PIXELS,
     report_dir: Path | None = None,
     progress: Progress = silent,
 ) -> EvalReport:
@@ -45,7 +47,8 @@ def evaluate_files(
     are taken, or else the included one. `verify` ranks the first `candidates` by geometry too,
     `open_set` measures what is said of queries whose place is not there, `standardize` centres and
     scales descriptors. With `sequence` each query is ranked with so many frames on each side of it,
-    or before it where that is `causal`. The report's files are
+    or before it where that is `causal`. Photos of which more than `max_pixels` would be decoded are
+    unreadable. The report's files are
     written into `report_dir`, if one is given.
 
     Raises:
@@ -61,6 +64,7 @@ def evaluate_files(
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
     opened = _open_model(model, opened_index, threads, dims, precision)
+    opened.max_pixels = max_pixels
     reranker = None
     if verify:
         reranker = GeometryReranker(

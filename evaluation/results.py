@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from place_search.core.html import html_table
 from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.truth.ground_truth import Rows
@@ -78,6 +79,21 @@ class EvalReport:
             "version": self.version,
             "date": self.date,
         }
+
+    def to_columns(self) -> dict[str, list[float]]:
+        """Recall@N and what chance gives, in per cent, as `pandas.DataFrame` takes them."""
+        columns: dict[str, list[float]] = {
+            "n": list(self.recall),
+            "recall": list(self.recall.values()),
+        }
+        if self.unverified is not None:
+            columns["unverified"] = list(self.unverified.values())
+        return {**columns, "chance": list(self.chance.values())}
+
+    def _repr_html_(self) -> str:
+        """The table of Recall@N, for notebooks."""
+        shown = self.to_columns().items()
+        return html_table({name: [f"{value:g}" for value in column] for name, column in shown})
 
 
 def _by_n(values: Mapping[int, float]) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Photos → an index: sources, the embed pipeline, HDF5 shards, vector stores, build and open."""
 
 from place_search.indexer.changes.build import BuildReport, build_index
-from place_search.indexer.changes.change import ChangeReport
+from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.remove import remove_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
@@ -35,6 +36,7 @@ __all__ = [
     "IndexBusyError",
     "IndexFormatError",
     "IndexWriteError",
+    "KeptPhotos",
     "ModelMismatchError",
     "PhotoFiles",
     "PhotoList",
@@ -52,6 +54,7 @@ __all__ = [
     "VerifyReport",
     "add_photos",
     "build_index",
+    "collect_leftovers",
     "compact_index",
     "holds_index",
     "open_index",

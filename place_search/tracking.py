@@ -4,7 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import AnyModel, AnyPath, Report, _model_of, _reporting, open_index
+from place_search.api import _model_of, open_index
+from place_search.arguments import AnyModel, AnyPath, Report, reporting
 from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress
 
@@ -37,7 +38,7 @@ def track(
     from place_search.indexer import Index
 
     opened = index if isinstance(index, Index) else open_index(index)
-    with _reporting(progress) as report:
+    with reporting(progress) as report:
         return track_input(
             opened,
             _model_of(opened, model),

@@ -1,7 +1,7 @@
 """`place-search cluster`: from photos to an untrained NetVLAD model with a fitted vocabulary."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from place_search.core.progress import Progress, silent
 from place_search.models import Aggregation, ModelCard, weights_folder
 from place_search.models.folder import require_free, write_model
 from place_search.photos import Preprocessing
+from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.data.open_places import open_places
 from place_search.training.pretrained import imagenet_network
 from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_local_features
@@ -25,23 +26,29 @@ def cluster(
     version: Literal[1, 2] = 1,
     preprocessing: Preprocessing | None = None,
     backbone_weights: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
     about: str = "",
     seed: int = 1,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
     `data` is anything that `open_places` reads; of a split its database is taken.
     The layer gets the initialisation of NetVLAD's `version`, its sharpness alpha from the data.
-    `about` says in the card what the photos are.
+    `about` says in the card what the photos are. Photos of which more than `max_pixels` would be
+    decoded are skipped; `say` is told of folders that may not be read.
 
     Raises:
-        TrainingError: too few photos, a list that contradicts itself, or an unknown backbone.
-        ModelError: `out` exists, or the backbone's weights cannot be read.
+        TrainingError: too few photos, or a list that contradicts itself.
+        ModelError: `out` exists, an unknown backbone, or the backbone's weights cannot be read.
         SourceError, TruthError: photos that cannot be listed.
     """
     require_free(out)
     places = open_places(data, root=root)
+    if say is not None:
+        for sentence in places.left_out:
+            say(sentence)
     photos = [places.path(row) for row in places.database.tolist()]
     resize = preprocessing or Preprocessing("area")
     cache = weights_folder() / ".backbones" / backbone
@@ -49,7 +56,7 @@ def cluster(
         backbone, clusters, cache, backbone_weights, bias=version == 2
     )
     samples = sample_local_features(
-        network, _counted(photos, progress or silent), resize, seed=seed
+        network, _counted(photos, progress or silent), resize, seed=seed, max_pixels=max_pixels
     )
     vocabulary = fit_vocabulary(samples, clusters, version=version, seed=seed)
     apply_vocabulary(network, vocabulary)

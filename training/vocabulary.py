@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import Network
 from place_search.photos import PhotoError, Preprocessing
-from place_search.photos.decoding import decode_photo
+from place_search.photos.decoding import MAX_PIXELS, decode_photo
 from place_search.photos.preprocessing import resize_photo
 from place_search.training.errors import TrainingError
 
@@ -37,13 +37,18 @@ class Vocabulary:
 
 
 def sample_local_features(
-    network: Network, photos: Iterable[Path], preprocessing: Preprocessing, *, seed: int = 0
+    network: Network,
+    photos: Iterable[Path],
+    preprocessing: Preprocessing,
+    *,
+    seed: int = 0,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[NDArray[np.float32]]:
     """For each readable photo, up to `FEATURES_A_PHOTO` random local features, (n, C) float32."""
     random = np.random.default_rng(seed)
     for path in photos:
         try:
-            photo = decode_photo(path, needed=preprocessing.size)
+            photo = decode_photo(path, needed=preprocessing.size, max_pixels=max_pixels)
         except PhotoError:
             continue
         pixels = torch.tensor(resize_photo(photo, preprocessing))

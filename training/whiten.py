@@ -12,6 +12,7 @@ from place_search.models import ModelCard, find_model, open_model, read_card
 from place_search.models.folder import require_free, write_model
 from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network
+from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.errors import TrainingError
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
@@ -24,6 +25,7 @@ def whiten(
     model: str | Path | None = None,
     threads: int | None = None,
     seed: int = 0,
+    max_pixels: int = MAX_PIXELS,
     progress: Progress | None = None,
 ) -> ModelCard:
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
@@ -47,6 +49,7 @@ def whiten(
     else:
         source = open_source(data)
         opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
+        opened.max_pixels = max_pixels
         card = _plain(opened.card)
         require_samples(len(source.photos), "photos", dims)
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -42,8 +42,8 @@ export async function persist(ask, { photos, signal, onProblem, again }) {
  * @returns {Promise<boolean>}
  */
 async function waitOut(problem, tries, signal) {
-  // What took too long once would again.
-  if (problem.status === 503 && !problem.type.endsWith('timed-out')) {
+  // What took too long once would again, and damage does not mend itself.
+  if (problem.status === 503 && !/(timed-out|index-damaged)$/.test(problem.type)) {
     await serverReady(1000);
     return true;
   }

@@ -141,6 +141,7 @@
  * @property {string} model
  * @property {number} places
  * @property {string | null} [refused] Why a newer version of the index is not served instead
+ * @property {string | null} [damaged] That a file of the index was found damaged, and what to do
  */
 
 /**
@@ -203,7 +204,7 @@
  * @typedef {object} TimingsReply Milliseconds that each stage took
  * @property {number} queue Waiting for a worker
  * @property {number} decode Photo bytes to upright pixels
- * @property {number} embed Pixels to descriptor and cells
+ * @property {number} embed Pixels to descriptor and local features
  * @property {number} search Descriptor to the most similar places
  * @property {number} verify Spatial verification of the candidates
  * @property {number} total All of it

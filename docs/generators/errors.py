@@ -35,6 +35,7 @@ MENDS: Mapping[str, str] = {
     "busy": "Try again after `Retry-After` seconds; nothing was begun.",
     "rate-limited": "Try again after `Retry-After` seconds; `--rate` is the limit.",
     "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
+    "index-damaged": "Run `place-search verify INDEX --repair`; the server takes up what it mends.",
     "engine-down": "Retry after the seconds in `Retry-After`; searches work again by themselves.",
     "not-ready": "Wait until `/readyz` answers 200.",
     "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",

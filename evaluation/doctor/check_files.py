@@ -14,6 +14,7 @@ from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import SourceError, open_source
 from place_search.photos import PhotoError, decode_photo
+from place_search.photos.decoding import MAX_PIXELS
 
 HASHED = 4000
 """Files of equal size that are compared at most."""
@@ -74,13 +75,13 @@ def _eighth(width: int, height: int) -> tuple[int, int]:
     return width // 8, height // 8
 
 
-def check_readable(paths: Sequence[Path]) -> list[Finding]:
+def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Finding]:
     """Some photos are decoded, chosen at random and always the same: damage may come in steps."""
     broken: list[str] = []
     chosen = np.random.default_rng(0).permutation(len(paths))[:OPENED]
     for row in np.sort(chosen):
         try:
-            decode_photo(paths[row], needed=_eighth)
+            decode_photo(paths[row], needed=_eighth, max_pixels=max_pixels)
         except PhotoError as error:
             broken.append(str(error))
     remedy = f"Of {len(chosen)} photos that were tried these cannot be read; get them again."

@@ -43,6 +43,7 @@ from place_search.models import (
     open_model,
     read_card,
 )
+from place_search.photos.decoding import MAX_PIXELS
 
 SAMPLE = 60
 """Queries that are searched for, each with a right photo and another, to see whether any fits."""
@@ -58,14 +59,16 @@ def examine(
     sample: int = SAMPLE,
     threads: int | None = None,
     precision: AskedPrecision = "auto",
+    max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
 ) -> Diagnosis:
     """Look at a truth, at photos, at an index, and at the model that is to be used.
 
     Nothing is raised for what is wrong with them: it is all among the problems. `sample` queries
-    are searched for, which takes some seconds; 0 leaves that out.
+    are searched for, which takes some seconds; 0 leaves that out. Photos of which more than
+    `max_pixels` would be decoded count as unreadable.
     """
-    examination = _Examination(files, sorted(set(ks)), protocol, progress)
+    examination = _Examination(files, sorted(set(ks)), protocol, max_pixels, progress)
     examination.open_index(index)
     examination.read_data()
     examination.open_model(model, threads, precision)
@@ -82,13 +85,19 @@ class _Examination:
     """One examination; each step adds to what is known, and to the problems and notes."""
 
     def __init__(
-        self, files: TruthFiles, ks: list[int], protocol: str | None, progress: Progress
+        self,
+        files: TruthFiles,
+        ks: list[int],
+        protocol: str | None,
+        max_pixels: int,
+        progress: Progress,
     ) -> None:
         self.files, self.ks, self.protocol, self.progress = files, ks, protocol, progress
         self.index: Index | None = None
         self.truth: GroundTruth | None = None
         self.sources: list[Source] = []
         self.model: Model | None = None
+        self.max_pixels = max_pixels
         self.model_name = DEFAULT_MODEL
         self.database = self.queries = self.queries_without_positives = 0
         self.chance: Mapping[int, float] | None = None
@@ -246,6 +255,7 @@ class _Examination:
         except PlaceSearchError as error:
             self._add_error("model", wanted, error)
             return
+        self.model.max_pixels = self.max_pixels
         if self.index is not None:
             self.problems += check_index_model(self.index, self.model)
 
@@ -253,12 +263,16 @@ class _Examination:
         """Missing files, files that cannot be read, copies, and what an index lacks."""
         truth, problems = self.truth, self.problems
         for source in self.sources:
-            problems += check_readable([photo.path for photo in source.photos])
+            problems += check_readable([photo.path for photo in source.photos], self.max_pixels)
         if truth is None:
             return
         problems += check_missing(truth)
+        if self.files.truth is not None:  # of other data `look_at_sources` says it
+            self.notes += truth.left_out
         gone = set(truth.missing)
-        problems += check_readable([truth.path(n) for n in truth.photos if n not in gone])
+        problems += check_readable(
+            [truth.path(n) for n in truth.photos if n not in gone], self.max_pixels
+        )
         for finding in check_duplicates(truth):
             self._judge(finding)
         if not gone and (self.files.split or self.files.truth):

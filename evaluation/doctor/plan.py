@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.descriptors import CHUNK_BYTES
 from place_search.evaluation.doctor.diagnosis import Finding
 from place_search.evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
@@ -82,7 +83,8 @@ def check_plan(plan: Mapping[str, Any]) -> list[Finding]:
     ):
         needed = max(needs["index"], needs["eval"])
         if needed > needs["available"]:
-            sizes = f"{needed / 1e9:.1f} GB of {kind} needed, {needs['available'] / 1e9:.1f} free"
+            free = free_bytes(needs["available"])
+            sizes = f"{needed_bytes(needed)} of {kind} needed, {free} free"
             problems.append(Finding(f"not-enough-{kind}", 1, sizes, f"{sizes}: {remedy}."))
     return problems
 

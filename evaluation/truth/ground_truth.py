@@ -24,7 +24,8 @@ class GroundTruth:
     itself, which never counts as one of its results, or -1 where the query is not in the database.
 
     `name` says which data this is, `protocol` how it is measured unless one is asked for, and
-    `missing` which photos do not exist. Positions are there where positives come from a radius;
+    `missing` which photos do not exist, and `left_out`, a sentence each, which folders may not be
+    read. Positions are there where positives come from a radius;
     times where the data says which photos were taken on one visit.
     """
 
@@ -41,6 +42,7 @@ class GroundTruth:
     database_times: NDArray[np.float64] | None = None
     query_times: NDArray[np.float64] | None = None
     missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         """The file of a query or of a database photo."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
@@ -23,6 +24,7 @@ from place_search.indexer.changes.version_builder import (
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.sources.photo_list import Intake
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
@@ -40,7 +42,8 @@ class ChangeReport:
     `changed` photos have a new place instead of their old one. For `copied` ones the index had the
     content already, so that they were not embedded; `reused` were done by an earlier run that was
     interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
-    index have a position; `notes` say what was odd about photos.
+    index have a position; `notes` say what was odd about photos, and `intake` about where they are
+    from, None where none came in.
     """
 
     index_id: str
@@ -57,9 +60,10 @@ class ChangeReport:
     duplicates: list[Duplicate] = field(default_factory=list)
     notes: list[PhotoNote] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    intake: Intake | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints of a change, apart from what it says of its source."""
+        """What `--json` prints of a change."""
         return {
             "index_id": self.index_id,
             "places": self.places,
@@ -75,6 +79,7 @@ class ChangeReport:
             "skipped": [photo._asdict() for photo in self.skipped],
             "duplicates": [photo._asdict() for photo in self.duplicates],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            **(self.intake.to_dict() if self.intake is not None else {}),
         }
 
 
@@ -86,6 +91,7 @@ class Change:
         self.started = time.perf_counter()
         self.clock = StageClock()
         self._contents: Contents | None = None
+        self.committed = False
 
     @property
     def contents(self) -> Contents:
@@ -137,7 +143,7 @@ class Change:
             progress=self.progress,
             clock=self.clock,
         ).run()
-        self.manifest = outcome.manifest
+        self.manifest, self.committed = outcome.manifest, True
         self._contents = None
         return outcome
 
@@ -162,7 +168,9 @@ class Change:
 
 @contextmanager
 def changing(folder: Path, progress: Progress) -> Iterator[Change]:
-    """Lock an index for a change, after tidying up what a killed run has left.
+    """Lock an index for a change, and tidy up what a killed run has left.
+
+    A change that comes to nothing drops the work of an interrupted one, as any other change does.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -181,4 +189,17 @@ def changing(folder: Path, progress: Progress) -> Iterator[Change]:
         journal = Journal(folder)
         if journal.has_committed(manifest):
             finish(folder, manifest, journal)
-        yield Change(folder, manifest, progress)
+        KeptPhotos(folder).settle()
+        change = Change(folder, manifest, progress)
+        yield change
+        if not change.committed:
+            finish(folder, change.manifest, journal)
+
+
+def collect_leftovers(folder: Path) -> None:
+    """Delete what killed processes have left in and beside an index, as its next change would.
+
+    Raises: as `changing`.
+    """
+    with changing(folder, silent):
+        pass

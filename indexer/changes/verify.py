@@ -97,7 +97,7 @@ def repair_index(
     of thumbnails, are lost: they are listed, and removed.
 
     Raises:
-        IndexFormatError: no index, a damaged manifest, or an older format.
+        IndexFormatError: no index, a damaged manifest, no place that is left, or an older format.
         ModelMismatchError: the model is not the one the index was made with.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
@@ -218,6 +218,11 @@ def _repair(
         if named:
             photos.update(named)
             parts.append(sorted(named))
+    if not kept and not parts:
+        raise IndexFormatError(
+            f"{folder} cannot be repaired: the lists of all its places are damaged; index the "
+            "photos again."
+        )
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     whole = Change(folder, manifest, progress).draft("repair")

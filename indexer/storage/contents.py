@@ -95,6 +95,7 @@ class Contents:
         shard = self.shards[number]
         codes = np.empty((height * width, shard.shape("cells")[2]), np.uint8)
         shard.read_into(codes, "cells", local)
+        shard.check("cells", local, [codes])
         return codes, (height, width)
 
     def thumbnail(self, row: int) -> bytes:
@@ -104,6 +105,7 @@ class Contents:
         start, end = (int(offset) for offset in pack.tables["offset"][local : local + 2])
         jpeg = np.empty(end - start, np.uint8)
         pack.read_into(jpeg, "jpeg", start)
+        pack.check("jpeg", local, [jpeg])
         return jpeg.tobytes()
 
     def text(self, key: str, row: int) -> str:

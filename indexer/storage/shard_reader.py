@@ -3,6 +3,7 @@
 Mapped files would kill the process when they are cut short, and count as its resident memory.
 """
 
+import json
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.storage.shards import SUMS, sum_of
 
 
 class ArrayFile:
@@ -26,7 +28,8 @@ class ArrayFile:
         """Open the file; `tables` are read into memory, `arrays` when asked for.
 
         Raises:
-            IndexFormatError: the file is missing, cut short, or not one that place-search wrote.
+            IndexFormatError: the file is missing, cut short, or not one that place-search wrote,
+                or the checksum of a table does not hold.
         """
         self.path = path
         try:
@@ -35,8 +38,12 @@ class ArrayFile:
                     key: _read(_dataset(file, key)) for key in tables
                 }
                 self._places = {key: _place(_dataset(file, key)) for key in arrays}
+                sums = _sums(file)
+            if sums and any(sum_of(column) != sums[key] for key, column in self.tables.items()):
+                raise ValueError("a checksum does not hold")
+            self._sums = {key: np.array(sums[key], np.uint32) for key in arrays if sums}
             self._descriptor = os.open(path, os.O_RDONLY)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise self.damaged() from error
         weakref.finalize(self, os.close, self._descriptor)
 
@@ -52,12 +59,34 @@ class ArrayFile:
         return shape
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
-        """Fill a contiguous array from the start of a row on."""
+        """Fill a contiguous array from the start of a row on.
+
+        Raises:
+            IndexFormatError: the file is shorter than it was, or cannot be read.
+        """
         offset, _, stride = self._places[key]
         if not out.size:  # as the local features of an index without them
             return
         # One call reads at most 2 GiB; no single read here comes near that.
-        if os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride) != out.nbytes:
+        try:
+            read = os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride)
+        except OSError as error:
+            raise self.damaged() from error
+        if read != out.nbytes:
+            raise self.damaged()
+
+    def check(self, key: str, row: int, parts: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
+        """Make sure that what was read of places from `row` on is what was once written.
+
+        Files of version 0.1 have no checksums: what they hold is believed.
+
+        Raises:
+            IndexFormatError: it is not.
+        """
+        sums = self._sums.get(key)
+        if sums is None:
+            return
+        if [sum_of(part) for part in parts] != sums[row : row + len(parts)].tolist():
             raise self.damaged()
 
 
@@ -66,6 +95,14 @@ def _dataset(file: h5py.File, key: str) -> Any:
     thousands of shards with a dozen columns each.
     """
     return h5py.h5d.open(file.id, key.encode())
+
+
+def _sums(file: h5py.File) -> dict[str, Any]:
+    try:
+        sums: dict[str, Any] = json.loads(_read(_dataset(file, SUMS)).tobytes())
+    except KeyError:
+        return {}
+    return sums
 
 
 def _read(dataset: Any) -> NDArray[Any]:
@@ -130,6 +167,7 @@ class ShardRows:
         local = stored - self._starts[shards]
         for target, shard, row in zip(out, shards.tolist(), local.tolist(), strict=True):
             self._shards[shard].read_into(target, "descriptors", row)
+            self._shards[shard].check("descriptors", row, [target])
         return out
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
@@ -148,6 +186,7 @@ class ShardRows:
             for at in range(max(stored - first, 0), count, rows):
                 out = np.empty((min(rows, count - at), dims), np.float32)
                 shard.read_into(out, "descriptors", at)
+                shard.check("descriptors", at, out)
                 if self._live is not None:
                     low, high = np.searchsorted(self._live, [first + at, first + at + len(out)])
                     if high - low < len(out):

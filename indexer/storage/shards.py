@@ -5,7 +5,9 @@ stored contiguously: a reader finds row i of `descriptors` at a known offset.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,14 @@ NUMBERS = {
 TEXTS = ("name", "path", "zone")
 TABLE = (*NUMBERS, *TEXTS, "content")
 """The small columns, which the pack of thumbnails repeats."""
+
+SUMS = "crc32"
+"""The dataset with the CRC-32 of the others, as the UTF-8 of a JSON object: one number of each
+small column, and of `descriptors`, `cells` and `jpeg` one of each place's own part.
+
+By them damage is seen when it is read: hashing whole files to open an index would take minutes.
+Files of version 0.1 have none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +105,23 @@ def shard_image(rows: Sequence[Row]) -> memoryview:
     Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, h·w, bytes) uint8, the
     codes of local features, with zeros after the place's own; `grid` (n, 2) int32, their rows ×
     columns; `content` (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8
-    ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position.
+    ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position; and `SUMS`.
     """
     codes = np.zeros(
         (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
     )
     for stored, row in zip(codes, rows, strict=True):
         stored[: len(row.codes)] = row.codes
+    descriptors = np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False)
     return _hdf5(
         {
-            "descriptors": np.stack([row.descriptor for row in rows]).astype(
-                np.float32, copy=False
-            ),
+            "descriptors": descriptors,
             "cells": codes,
             "grid": np.array([row.grid for row in rows], np.int32),
             **_table(rows),
-        }
+        },
+        descriptors=descriptors,
+        cells=[row.codes for row in rows],
     )
 
 
@@ -125,7 +136,8 @@ def thumbnails_image(rows: Sequence[Row]) -> memoryview:
             "jpeg": np.frombuffer(b"".join(row.thumbnail for row in rows), np.uint8),
             "offset": np.cumsum([0, *lengths], dtype=np.int64),
             **_table(rows),
-        }
+        },
+        jpeg=[row.thumbnail for row in rows],
     )
 
 
@@ -173,7 +185,7 @@ def joined_image(
 def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape and type of each dataset of a shard."""
     with h5py.File(shard, "r", locking=False) as file:
-        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items()}
+        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items() if key != SUMS}
 
 
 def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
@@ -222,10 +234,24 @@ def _texts(values: Sequence[str]) -> NDArray[Any]:
     return np.array(encoded, h5py.string_dtype("utf-8", longest))
 
 
-def _hdf5(table: dict[str, NDArray[Any]]) -> memoryview:
-    """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up."""
+def sum_of(part: NDArray[Any] | bytes) -> int:
+    """The CRC-32 of an array's bytes."""
+    return zlib.crc32(np.ascontiguousarray(part).data)
+
+
+def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | bytes]) -> memoryview:
+    """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up.
+
+    `parts` are what each place has of a large dataset, which gets a checksum for each.
+    """
+    sums: dict[str, int | list[int]] = {
+        key: [sum_of(part) for part in parts[key]] if key in parts else sum_of(values)
+        for key, values in table.items()
+    }
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, values in table.items():
             file.create_dataset(key, data=values, track_times=False)
+        text = np.frombuffer(json.dumps(sums).encode(), np.uint8)
+        file.create_dataset(SUMS, data=text, track_times=False)
     return out.getbuffer()

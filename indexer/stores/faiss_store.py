@@ -45,9 +45,9 @@ class FaissStore(SnapshotStore):
             IndexFormatError: FAISS cannot read the file, or it is not the index of these rows.
         """
         try:
-            # Mapped, not copied: opening is quick, and readers of one index share its memory.
+            # Copied, not mapped: a mapped file that is cut short ends the process (SIGBUS).
             with utf8_path(path) as name:
-                self._index: Any = faiss.read_index(name, faiss.IO_FLAG_MMAP_IFC)
+                self._index: Any = faiss.read_index(name)
         except RuntimeError as error:
             raise IndexFormatError(
                 f"{path} is not a FAISS index that this version reads; index the photos again."

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.plugins import has_part, part_names
+from place_search.core.text import needed_bytes
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.storage.manifest import FAISS_KINDS, Manifest
 
@@ -98,12 +99,12 @@ class StoreCard:
 
 def is_store_kind(kind: str) -> bool:
     """Whether there is such a kind of vector store."""
-    return has_part(KINDS, kind.replace("-", "_"))
+    return has_part(KINDS, kind)
 
 
 def store_kinds() -> list[str]:
     """All kinds of vector store there are, those of other distributions too."""
-    return [name.replace("_", "-") for name in part_names(KINDS)]
+    return list(part_names(KINDS))
 
 
 def store_card(manifest: Manifest) -> StoreCard:
@@ -126,26 +127,26 @@ def choose_store(
         ValueError: an unknown kind is requested.
     """
     exact, codes = count * dims * 4, count * dims // 8
+    whole, coded = needed_bytes(exact), needed_bytes(codes)
     size = f"{count} × {dims} numbers"
     if requested != AUTO:
         if not is_store_kind(requested):
             raise ValueError(f"there is no vector store {requested}")
         kind, why = requested, "as requested"
     elif exact <= exact_bytes:
-        kind, why = "exact", f"{size} take {_mb(exact)}, little enough to compare all of them"
+        kind, why = (
+            "exact",
+            f"{size} take {whole}, little enough to compare all of them",
+        )
     elif codes <= SCAN_BYTES:
         kind = "rabitq"
-        why = f"{size} take {_mb(exact)}, but only {_mb(codes)} as one-bit codes, all scanned"
+        why = f"{size} take {whole}, but only {coded} as one-bit codes, all scanned"
     else:
         kind = "ivf-rabitq"
-        why = f"{size} take {_mb(codes)} even as one-bit codes, so lists of them are probed"
+        why = f"{size} take {coded} even as one-bit codes, so lists of them are probed"
     lists = 0
     if kind == "ivf-rabitq":
         # A power of two near one list for every thousand places.
         lists = 1 << max(1, min(16, round(count / _ROWS_A_LIST).bit_length()))
     where = "" if kind in FAISS_KINDS else uri
     return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)
-
-
-def _mb(size: int) -> str:
-    return f"{max(size / 1e6, 0.1):.1f} MB"

@@ -28,6 +28,7 @@ from place_search.photos.errors import (
 )
 from place_search.photos.photo import Photo
 from place_search.photos.preprocessing import Preprocessing
+from place_search.photos.sandbox.deadline import decoding_deadline
 from place_search.photos.sandbox.job_state import OUT_OF_MEMORY, JobState
 
 PROCESS = "place_search.photos.sandbox.process"
@@ -35,9 +36,12 @@ MESSAGE_BYTES = 1 << 16
 MAX_OUTPUT_BYTES = 1 << 28
 KEPT_BYTES = 1 << 23
 RESTART_SECONDS = 1.0
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 2.0
+"""How long a decoder that was killed may take to be found dead."""
 WATCH_SECONDS = 0.01
 """How often a decoder's memory is looked at: it can fill some 20 MiB meanwhile."""
+LATE = -1000
+"""Stands for the exit code of a decoder that was ended at the deadline."""
 LARGE_BYTES = 8 << 20
 """Photos above this take the turn of large ones before they are opened."""
 TURN_SECONDS = 3.0
@@ -51,7 +55,7 @@ _ERRORS: dict[str, type[PhotoError]] = {
 
 
 class DecoderBusyError(PlaceSearchError):
-    """Too many large photos at once."""
+    """Too many large or slow photos at once."""
 
 
 class DecoderError(PlaceSearchError):
@@ -62,19 +66,22 @@ class DecoderError(PlaceSearchError):
 class DecodeLimits:
     """What one photo may cost: seconds of CPU time, bytes of memory, pixels by its header.
 
+    `seconds` bound all that passes until it is decoded, waiting for other photos included.
     All photos together may use `memory_bytes` once, and what small ones may in each other process.
     """
 
-    cpu_seconds: float = 4.0
+    cpu_seconds: float = 3.5
     memory_bytes: int = 512 << 20
     max_pixels: int = MAX_PIXELS
+    seconds: float = 4.0
 
 
 class Decoder:
     """Decodes photos in up to `workers` processes at once. Thread-safe.
 
     A photo that kills its process or exceeds a limit costs its own job only: the next one finds a
-    new process. The limit on time is of CPU time, so that a busy machine refuses no good photo.
+    new process. The limit on time is of CPU time, so that a busy machine calls no good photo bad;
+    where it is too busy to decode one by the deadline (`decoding_until`), it says so.
     """
 
     def __init__(self, *, workers: int = 2, limits: DecodeLimits | None = None) -> None:
@@ -102,7 +109,7 @@ class Decoder:
 
         Raises:
             PhotoError: the photo cannot be read, or not within the limits.
-            DecoderBusyError: other large photos kept it waiting too long.
+            DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
         job = {"preprocessing": asdict(preprocessing), "formats": list(formats)}
@@ -113,7 +120,7 @@ class Decoder:
 
         Raises:
             PhotoError: the photo cannot be read, or not within the limits.
-            DecoderBusyError: other large photos kept it waiting too long.
+            DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
         return self._do({"longest_side": longest_side}, content, _take_picture)
@@ -131,15 +138,16 @@ class Decoder:
             self._number += 1
             number = self._number
         job |= {"number": number, "bytes": len(content), "max_pixels": self.limits.max_pixels}
+        deadline = min(decoding_deadline(), time.monotonic() + self.limits.seconds)
         if len(content) <= LARGE_BYTES:
-            reply = self._ask(job | {"large": False}, content, take)
+            reply = self._ask(job | {"large": False}, content, take, deadline)
             if reply is not None:
                 return reply
         # Waiting for the turn takes no decoder from small photos.
-        if not self._turn.acquire(timeout=TURN_SECONDS):
-            raise DecoderBusyError("The server is decoding other large photos; try again soon.")
+        if not self._turn.acquire(timeout=min(TURN_SECONDS, _left(deadline))):
+            raise _busy()
         try:
-            reply = self._ask(job | {"large": True}, content, take)
+            reply = self._ask(job | {"large": True}, content, take, deadline)
         finally:
             self._turn.release()
         if reply is None:
@@ -149,17 +157,24 @@ class Decoder:
         return reply
 
     def _ask(
-        self, job: dict[str, Any], content: bytes, take: Callable[[dict[str, Any], int], T]
+        self,
+        job: dict[str, Any],
+        content: bytes,
+        take: Callable[[dict[str, Any], int], T],
+        deadline: float,
     ) -> T | None:
         """What `take` makes of the reply to a job; None where it may not use enough memory."""
         for _ in range(2):
             processes = self._processes
-            slot = processes.idle.get()
             try:
-                reply = slot.ask(job, content, self.limits)
+                slot = processes.idle.get(timeout=_left(deadline))
+            except queue.Empty:
+                raise _busy() from None
+            try:
+                reply = slot.ask(job, content, self.limits, deadline)
                 if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
                     # What came before it may have left too little: a new decoder tells.
-                    reply = slot.ask(job, content, self.limits)
+                    reply = slot.ask(job, content, self.limits, deadline)
                 if not {"died", "error", "large"} & reply.keys():
                     return take(reply, slot.memory)
             except (OSError, ValueError, KeyError):  # gone, stuck, or talking nonsense
@@ -176,6 +191,8 @@ class Decoder:
     def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
         if "error" in reply:
             return _ERRORS[reply["error"]](reply["sentence"])
+        if reply["died"] == LATE:
+            return _busy()
         self.deaths += 1
         if -reply["died"] == signal.SIGPROF:
             return UnreadablePhotoError(
@@ -191,6 +208,15 @@ class Decoder:
                 # Whatever keeps ending them must not keep the machine busy too.
                 time.sleep(max(0.0, broken.started + RESTART_SECONDS - time.monotonic()))
                 self._processes = _Processes(self._workers, self.limits)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until then; 0 where it has passed."""
+    return max(0.0, deadline - time.monotonic())
+
+
+def _busy() -> DecoderBusyError:
+    return DecoderBusyError("The server is decoding other large or slow photos; try again soon.")
 
 
 def _is_out_of_memory(reply: dict[str, Any]) -> bool:
@@ -214,36 +240,42 @@ class _Slot:
         weakref.finalize(self, os.close, self.memory)
         weakref.finalize(self, os.close, self.state_file)
 
-    def ask(self, job: dict[str, Any], content: bytes, limits: DecodeLimits) -> dict[str, Any]:
-        """The reply to a job; the decoder is ended where it uses more memory than it may."""
+    def ask(
+        self, job: dict[str, Any], content: bytes, limits: DecodeLimits, deadline: float
+    ) -> dict[str, Any]:
+        """The reply to a job; the decoder is ended where it takes more memory or time than it may.
+
+        `died` of a reply is the exit code of a decoder that was lost: `OUT_OF_MEMORY`, or `LATE`
+        where others kept it from its CPU time.
+        """
         written = 0
         while written < len(content):
             written += os.pwrite(self.memory, memoryview(content)[written:], written)
         self.link.send(json.dumps(job).encode())
-        # A decoder that resists its limit on CPU time is ended by this one.
-        deadline = time.monotonic() + PATIENCE_SECONDS + 4 * limits.cpu_seconds
-        killed = False
+        killed = 0
         while True:
             try:
                 message = self.link.recv(MESSAGE_BYTES)
             except TimeoutError:
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                if now > deadline + PATIENCE_SECONDS:
                     raise
-                if self._exceeds(job, limits):
-                    killed = True
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(self.state["pid"], signal.SIGKILL)
+                if self.state["number"] != job["number"]:  # not begun, or just done
+                    continue
+                if self.state.used() > self.state.limit(limits.memory_bytes):
+                    killed = OUT_OF_MEMORY
+                elif now > deadline:
+                    killed = killed or LATE  # its CPU time alone would have ended it before
+                else:
+                    continue
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.state["pid"], signal.SIGKILL)
                 continue
             if not message:
                 raise ConnectionResetError
             reply: dict[str, Any] = json.loads(message)
             if reply["number"] == job["number"]:
-                return {"died": OUT_OF_MEMORY} if killed and "died" in reply else reply
-
-    def _exceeds(self, job: dict[str, Any], limits: DecodeLimits) -> bool:
-        """Whether the decoder uses more memory than its job may."""
-        at_work = self.state["number"] == job["number"]
-        return at_work and self.state.used() > self.state.limit(limits.memory_bytes)
+                return {"died": killed} if killed and "died" in reply else reply
 
     def forget(self) -> None:
         """Give the memory of a large photo back; that of small ones is quicker to use again."""

@@ -1,6 +1,8 @@
-"""Text of others, made fit to show."""
+"""Text of others, made fit to show; and sizes in words."""
 
+import math
 import re
+from collections.abc import Callable
 
 # What a terminal obeys in place of showing: control characters but tab and new line, line
 # separators, marks that turn the direction of what follows; and what no encoding can hold, the
@@ -17,3 +19,21 @@ def printable(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
+
+
+def needed_bytes(count: int) -> str:
+    """A size in kB, MB or GB, of which two digits or more are told, rounded up."""
+    return _size(count, math.ceil)
+
+
+def free_bytes(count: int) -> str:
+    """The same, rounded down: less than is needed never looks like as much."""
+    return _size(count, math.floor)
+
+
+def _size(count: int, rounded: Callable[[float], int]) -> str:
+    name, unit = "kB", 1e3
+    if count >= 1e6:
+        name, unit = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
+    value = count / unit
+    return f"{rounded(value)} {name}" if value >= 10 else f"{rounded(10 * value) / 10:g} {name}"

@@ -93,7 +93,11 @@ TIMED_OUT = Problem("timed-out", 503, "The server took too long")
 INTERNAL = Problem("internal", 500, "Something went wrong in the server")
 NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
 ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
+INDEX_DAMAGED = Problem("index-damaged", 503, "A file of the index is damaged")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
+
+OF_PHOTOS = (BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO)
+"""What a request can be refused for that brings photos."""
 
 PROBLEMS = {
     problem.name: problem
@@ -102,7 +106,7 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(ENGINE_DOWN, CROSS_SITE),
+        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED),
     )
 }
 
@@ -166,7 +170,7 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 
 async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
     # Loaded by now; importing it takes the server's start.
-    from place_search.indexer import StoreOutageError, UnknownPlaceError
+    from place_search.indexer import IndexFormatError, StoreOutageError, UnknownPlaceError
 
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
@@ -175,6 +179,13 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
         return problem_response(
             ENGINE_DOWN,
             "The engine that holds the index's vectors does not answer; try again soon.",
+        )
+    if isinstance(error, IndexFormatError):
+        request.app.state.service.tell_damage(error)
+        return problem_response(
+            INDEX_DAMAGED,
+            "A file of the index is damaged, and the answer needs what was in it; the server's log "
+            "says which.",
         )
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -40,9 +41,18 @@ def open_engine(
     Raises:
         PlaceSearchError: either cannot be opened, or they do not belong together.
     """
-    from place_search.indexer import open_index, open_index_model
+    from place_search.indexer import (
+        IndexWriteError,
+        KeptPhotos,
+        collect_leftovers,
+        open_index,
+        open_index_model,
+    )
     from place_search.search.engine import Engine
 
+    if options.writable and served is None and KeptPhotos(index_folder).is_unsettled():
+        with suppress(IndexWriteError):  # the first change says what is wrong
+            collect_leftovers(index_folder)
     index = open_index(index_folder)
     if served is not None and served.index.fingerprint == index.fingerprint:
         model = served.model

@@ -53,6 +53,10 @@ def check_root_path(path: str) -> str:
 Names = Annotated[Sequence[str], NoDecode, BeforeValidator(split_names)]
 
 
+WAITING_SECONDS = 0.5
+"""What a photo may take to decode beyond its CPU time."""
+
+
 class ServerSettings(BaseSettings):
     """How the server listens and how much it takes on.
 
@@ -87,6 +91,11 @@ class ServerSettings(BaseSettings):
     queue: int = Field(
         default=16, ge=0, description="Searches that may wait; more are refused with 429."
     )
+    queue_seconds: float = Field(
+        default=3.0,
+        ge=0.1,
+        description="A search that waits longer before it begins gets 429, in seconds.",
+    )
     connections: int = Field(
         default=1000, ge=1, description="Connections that may be open; more are refused with 429."
     )
@@ -97,7 +106,7 @@ class ServerSettings(BaseSettings):
         default=50, ge=1, description="Largest photo, in million pixels; larger ones get 413."
     )
     decode_seconds: float = Field(
-        default=4.0, ge=0.1, description="CPU time that one photo may take to decode, in seconds."
+        default=3.5, ge=0.1, description="CPU time that one photo may take to decode, in seconds."
     )
     decode_mb: int = Field(
         default=512, ge=64, description="Memory that one photo may take to decode, in MiB."
@@ -218,7 +227,10 @@ class ServerSettings(BaseSettings):
     def decode(self) -> DecodeLimits:
         """What one photo may cost."""
         return DecodeLimits(
-            self.decode_seconds, self.decode_mb * 2**20, self.max_megapixels * 10**6
+            self.decode_seconds,
+            self.decode_mb * 2**20,
+            self.max_megapixels * 10**6,
+            self.decode_seconds + WAITING_SECONDS,
         )
 
     @property

@@ -1,6 +1,8 @@
 """What the routes of one server share: the engine once it is loaded, and the work queues."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 from fastapi import Depends, Request
 
 from place_search.photos import Decoder
+from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import NotReadyError
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
@@ -19,12 +22,16 @@ from place_search.search.stages import Stages
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
+log = logging.getLogger("place_search.index")
+
 T = TypeVar("T")
 
 EngineLoader: TypeAlias = "Callable[..., Engine]"
 """Opens an engine, given the one that it is to replace if any; what it raises ends the server."""
 
 CHANGE_SECONDS = 300.0
+LEAST_SECONDS = 1.0
+"""What decoding may take however long a request has waited."""
 IMAGES_WAITING = 64
 """A page asks for many pictures at once, each of them quick."""
 
@@ -47,6 +54,7 @@ class ServerState:
             waiting=options.queue,
             spare=1,
             seconds=options.search_seconds,
+            patience=options.queue_seconds,
         )
         self.images = WorkQueue(
             "image",
@@ -54,14 +62,24 @@ class ServerState:
             waiting=max(IMAGES_WAITING, 8 * options.queue),
             spare=1,
             seconds=options.search_seconds,
+            patience=options.queue_seconds,
         )
+        self._decode_seconds = options.decode.seconds
         # One at a time: each makes a new version of the index.
-        self.changes = WorkQueue("change", workers=1, waiting=options.queue, seconds=CHANGE_SECONDS)
+        self.changes = WorkQueue(
+            "change",
+            workers=1,
+            waiting=options.queue,
+            seconds=CHANGE_SECONDS,
+            patience=CHANGE_SECONDS,
+        )
         self.reports = Reports(options.reports)
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None
         """Why the version of the index that is on disk is not the one that is served."""
+        self.damage: set[str] = set()
+        """Which files of the version that is served were found to be damaged, a sentence each."""
         self._on_loaded = on_loaded
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
@@ -114,7 +132,7 @@ class ServerState:
 
     async def run_image(self, request: Request, job: Callable[..., T], *arguments: Any) -> T:
         """Run a job in the queue of images, which is not timed by stages."""
-        work = partial(job, *arguments)
+        work = partial(_in_time, partial(job, *arguments), self._decoded_by())
         reply, _ = await self.images.run(work, client=client_of(request.scope))
         return reply
 
@@ -122,17 +140,28 @@ class ServerState:
         stages = Stages()
         try:
             reply, _ = await queue.run(
-                partial(_begin, job, stages), client=client_of(request.scope)
+                partial(_begin, job, stages, self._decoded_by()), client=client_of(request.scope)
             )
         finally:
             request.scope["stages"] = stages
             self.metrics.worked(stages)
         return reply
 
+    def _decoded_by(self) -> float:
+        """When the photos of a request that comes now must be decoded."""
+        return time.monotonic() + self._decode_seconds
+
     def replace(self, engine: "Engine") -> None:
         """Answer from another engine from now on; what runs ends with its own."""
         self._engine = engine
         self.refused = None
+        self.damage.clear()
+
+    def tell_damage(self, error: Exception) -> None:
+        """A file of the index turned out to be damaged; the log has it once."""
+        if str(error) not in self.damage:
+            self.damage.add(str(error))
+            log.error("%s", error)
 
     def close(self) -> None:
         """Refuse further work."""
@@ -143,10 +172,16 @@ class ServerState:
             self.decoder.close()
 
 
-def _begin(job: Callable[..., T], stages: Stages) -> T:
+def _begin(job: Callable[..., T], stages: Stages, decoded_by: float) -> T:
     """Begin with a job that has waited until now."""
     stages.begin()
-    return job(stages=stages)
+    return _in_time(partial(job, stages=stages), decoded_by)
+
+
+def _in_time(job: Callable[[], T], decoded_by: float) -> T:
+    """Do a job whose photos are to be decoded by then; after a long wait they still get a while."""
+    with decoding_until(max(decoded_by, time.monotonic() + LEAST_SECONDS)):
+        return job()
 
 
 async def _state_of(request: Request) -> ServerState:

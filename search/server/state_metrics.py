@@ -50,6 +50,11 @@ class StateCollector(Collector):
             "1 while a newer version of the index is refused.",
             int(service.refused is not None),
         )
+        yield GaugeMetricFamily(
+            "place_search_index_damaged",
+            "1 once a file of the index was found damaged, until a whole version is served.",
+            int(bool(service.damage)),
+        )
         if service.decoder is not None:
             deaths = CounterMetricFamily(
                 "place_search_decoder_deaths", "Photos that ended their decoding process."

@@ -29,11 +29,19 @@ class WorkQueue:
     """
 
     def __init__(
-        self, name: str, *, workers: int, waiting: int, spare: int = 0, seconds: float = 60.0
+        self,
+        name: str,
+        *,
+        workers: int,
+        waiting: int,
+        spare: int = 0,
+        seconds: float = 60.0,
+        patience: float = 60.0,
     ) -> None:
-        """`seconds` bounds waiting and work together."""
+        """`seconds` bounds waiting and work together, `patience` waiting alone."""
         self.places = workers + waiting
         self.seconds = seconds
+        self._patience = patience
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers + spare, thread_name_prefix=name)
         self._lock = threading.RLock()
@@ -54,7 +62,9 @@ class WorkQueue:
             BusyError: too many jobs are waiting, or this one waited too long.
             TimedOutError: the job began, but takes too long.
         """
-        future = self._submit(client, job)
+        submitted = self._submit(client, job)
+        future = submitted.future
+        timer = asyncio.get_running_loop().call_later(self._patience, self._give_up, submitted)
         try:
             async with asyncio.timeout(self.seconds) as limit:
                 # Cancelled while it waits, it never begins.
@@ -67,9 +77,18 @@ class WorkQueue:
                 raise TimedOutError(
                     f"The server could not answer within {self.seconds:g} s; try a smaller photo."
                 ) from None
-        raise BusyError("The server is too busy to begin with this request; try again later.")
+        finally:
+            timer.cancel()
+        raise _late()
 
-    def _submit(self, client: str, call: Callable[[], Any]) -> "Future[Any]":
+    def _give_up(self, job: "_Job") -> None:
+        """Refuse a job that still waits."""
+        with self._lock:
+            if job.waits:
+                self._waiting[job.client].remove(job)
+                job.future.set_exception(_late())
+
+    def _submit(self, client: str, call: Callable[[], Any]) -> "_Job":
         job = _Job(client, call, self)
         with self._lock:
             if self.depth >= self.places:
@@ -81,7 +100,7 @@ class WorkQueue:
         except RuntimeError:  # closed
             job.future.cancel()
             raise BusyError("The server is stopping; ask another one.") from None
-        return job.future
+        return job
 
     def _make_room(self, client: str) -> None:
         """Refuse the newest waiting job of the client with the most places, or this one."""
@@ -182,6 +201,10 @@ class _Job:
 
     def _release(self, _future: "Future[Any]") -> None:
         self._queue.release(self.client)
+
+
+def _late() -> BusyError:
+    return BusyError("The server is too busy to begin with this request; try again later.")
 
 
 def _refusal() -> BusyError:

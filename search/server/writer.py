@@ -2,18 +2,19 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.photos import UPLOADS, Decoder, PhotoError
 from place_search.search.errors import CannotChangeError
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
-    from place_search.indexer import Place
+    from place_search.indexer import KeptPhotos, Place
     from place_search.search.engine import Engine
     from place_search.search.server.state import ServerState
 
@@ -36,11 +37,9 @@ class Writer:
         decoder: Decoder,
         load: Callable[["Engine"], "Engine"],
     ) -> None:
-        """Photos are kept in `INDEX-photos` beside the index; `load` opens the version on disk."""
+        """`load` opens the version on disk."""
         self._service = service
         self._index_folder = index_folder
-        folder = index_folder.resolve()
-        self._photos = folder.with_name(f"{folder.name}-photos")
         self._decoder = decoder
         self._load = load
 
@@ -64,19 +63,20 @@ class Writer:
         with stages.timed("decode"):
             seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
             jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
-        path = self._photos / f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-        if path.exists():
+        kept = self._photos
+        file_name = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
+        if (kept.folder / file_name).exists():
             for known in engine.index.places():
-                if known.path.resolve() == path:
+                if known.path.resolve() == kept.folder / file_name:
                     return engine.index.index_id, known, False
-        else:
-            self._keep(path, jpeg)
-        photos = PhotoList(self._photos)
-        photos.append(path.name, name=name, position=position or seen.position)
-        source = Source(self._photos, photos, "csv")
-        with stages.timed("change"), _plain_errors():
-            add_photos(self._index_folder, source, engine.model)
-        index = self._changed(engine, stages).index
+        photos = PhotoList(kept.folder)
+        photos.append(file_name, name=name, position=position or seen.position)
+        source = Source(kept.folder, photos, "csv")
+        with _plain_errors(), kept.changing(file_name) as path:
+            with stages.timed("change"):
+                write_whole(path, jpeg)
+                add_photos(self._index_folder, source, engine.model)
+            index = self._changed(engine, stages).index
         return index.index_id, index.place(int(index.place_ids[-1])), True
 
     def remove(self, place_id: int, *, stages: Stages) -> None:
@@ -93,11 +93,14 @@ class Writer:
             path: Path | None = engine.index.place(place_id).path.resolve()
         except UnknownPlaceError:
             path = None
-        with stages.timed("change"), _plain_errors(place_id):
-            remove_places(self._index_folder, [place_id])
-        self._changed(engine, stages)
-        if path is not None and path.parent == self._photos:
-            path.unlink(missing_ok=True)
+        kept = path is not None and path.parent == self._photos.folder
+        noted = self._photos.changing(path.name) if path is not None and kept else nullcontext()
+        with _plain_errors(place_id), noted:
+            with stages.timed("change"):
+                remove_places(self._index_folder, [place_id])
+            self._changed(engine, stages)
+            if path is not None and kept:
+                path.unlink(missing_ok=True)
 
     def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
         with stages.timed("reload"):
@@ -105,19 +108,11 @@ class Writer:
         self._service.replace(changed)
         return changed
 
-    def _keep(self, path: Path, jpeg: bytes) -> None:
-        waiting = path.with_suffix(".new")
-        try:
-            self._photos.mkdir(parents=True, exist_ok=True)
-            with waiting.open("wb") as file:
-                file.write(jpeg)
-                file.flush()
-                os.fsync(file.fileno())
-            waiting.rename(path)
-        except OSError as error:
-            waiting.unlink(missing_ok=True)
-            log.warning("%s cannot be written (%s).", self._photos, error.strerror)
-            raise CannotChangeError(_CANNOT) from None
+    @property
+    def _photos(self) -> "KeptPhotos":
+        from place_search.indexer import KeptPhotos
+
+        return KeptPhotos(self._index_folder)
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."
@@ -146,6 +141,6 @@ class _plain_errors:  # noqa: N801 - used as a statement
             raise UnknownPlaceError(f"There never was a place {self._place_id}.") from None
         if isinstance(error, IndexBusyError):
             raise BusyError("The index is being changed by another program; try again later.")
-        if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError)):
+        if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError, OSError)):
             log.warning("%s", error)
             raise CannotChangeError(_CANNOT) from None

@@ -289,7 +289,7 @@ def test_a_machine_that_is_too_small() -> None:
     assert [problem.code for problem in problems] == ["not-enough-memory"]
     problems = check_plan({"memory_bytes": enough, "disk_bytes": needs})
     assert [problem.code for problem in problems] == ["not-enough-disk"]
-    assert "1000.0 GB of disk needed, 1.0 free" in problems[0].remedy
+    assert "1000 GB of disk needed, 1 GB free" in problems[0].remedy
 
 
 def test_a_sample_keeps_what_is_right(tmp_path: Path, write_mat: WriteMat) -> None:

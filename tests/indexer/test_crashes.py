@@ -17,10 +17,12 @@ import pytest
 
 from place_search.indexer import (
     IndexFormatError,
+    add_photos,
     build_index,
     open_index,
     open_source,
     read_manifest,
+    sync_photos,
 )
 from place_search.models import Model
 
@@ -125,6 +127,29 @@ def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, m
     assert blocks.content(out) == blocks.content(whole)
     first = int(output.split()[1])
     assert first == {"embed 1 ": 0, "embed 7 ": 4}.get(moment, first)
+
+
+def test_a_change_that_comes_to_nothing_tidies_up_after_a_killed_one(
+    photos: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    build_index(open_source(photos / "more"), out, model)
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add_photos(out, open_source(photos), model, progress=stop)
+    (out / "manifest.json.part").write_bytes(b"half")
+    (out / "descriptors" / "00001.h5.part").write_bytes(b"half")
+    (out / "descriptors" / "00001.h5").write_bytes(b"of a shard")
+    assert (out / "building.jsonl").exists()
+
+    assert sync_photos(out, open_source(photos / "more"), model).unchanged == 3
+
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert files == {"manifest.json", ".lock", *read_manifest(out).files}
 
 
 def _interrupted(photos: Path, out: Path, model: Model) -> None:

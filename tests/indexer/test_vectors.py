@@ -156,7 +156,7 @@ def test_the_choice_is_by_size() -> None:
     assert (large.kind, large.lists) == ("ivf-rabitq", 1024)
     assert choose_store(1_000_000, 512, requested="exact").kind == "exact"
     assert large.explanation == (
-        "ivf-rabitq: 1000000 × 512 numbers take 64.0 MB even as one-bit codes, so lists of them "
+        "ivf-rabitq: 1000000 × 512 numbers take 64 MB even as one-bit codes, so lists of them "
         "are probed"
     )
 

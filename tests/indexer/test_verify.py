@@ -173,6 +173,13 @@ def test_what_cannot_be_made_again_is_told(index: Path, model: Model) -> None:
     assert open_index(index).place_ids.tolist() == [0, 1, 3, 4, 6, 7]
 
 
+def test_an_index_of_which_nothing_is_left_is_told(index: Path) -> None:
+    for path in index.glob("*/*.h5"):
+        flip(path, 3000)
+    with pytest.raises(IndexFormatError, match="cannot be repaired: the lists of all its places"):
+        repair_index(index, _no_model)
+
+
 def _photos(index: Path) -> Path:
     return Path(read_manifest(index).source["root"])
 

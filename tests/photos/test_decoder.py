@@ -26,6 +26,9 @@ from place_search.photos import (
     decode_photo,
 )
 from place_search.photos.preprocessing import resize_photo
+from place_search.photos.sandbox.deadline import decoding_until
+from place_search.photos.sandbox.decoder import DecoderBusyError
+from tests.waiting import wait_until
 
 AREA = Preprocessing("area")
 
@@ -111,13 +114,11 @@ def test_a_death_costs_one_photo(decoder: Decoder) -> None:
 
 def _wait_for_work(decoder: Decoder) -> psutil.Process:
     """The decoder that holds the largest photo."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for process in forks(decoder):
-            if process.memory_info().rss > 140 << 20:
-                return process
-        time.sleep(0.005)
-    raise TimeoutError
+    [process, *_] = wait_until(
+        lambda: [each for each in forks(decoder) if each.memory_info().rss > 140 << 20],
+        "no decoder is at work",
+    )
+    return process
 
 
 def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
@@ -190,3 +191,16 @@ def test_no_process_and_no_file_is_left() -> None:
         del decoder
     assert psutil.Process().num_fds() == before
     assert not set(psutil.Process().children(recursive=True)) - set(children)
+
+
+def test_a_deadline_ends_waiting_and_work(decoder: Decoder) -> None:
+    """A request's photos are decoded by its deadline or not at all, and the next one is."""
+    large = encoded(Image.new("RGBA", (6500, 6500), (9, 99, 9, 99)), "PNG")
+    for seconds in (0.1, 0.0):
+        began = time.monotonic()
+        with decoding_until(began + seconds), pytest.raises(DecoderBusyError):
+            decoder.photo(large, AREA)
+        assert time.monotonic() - began < 2
+    deaths = decoder.deaths
+    assert decoder.photo(encoded(photo()), AREA).width == 800
+    assert decoder.deaths == deaths

@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +25,7 @@ from place_search.photos import (
 )
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.photos.sandbox.process import RENEW_JOBS
+from tests.waiting import wait_until
 
 AREA = Preprocessing("area")
 MIB = 1 << 20
@@ -155,7 +155,7 @@ def test_out_of_memory_passes_through_reading_exif(
 
 
 def test_a_large_photo_that_finds_no_turn_is_told_to_come_again() -> None:
-    decoder = Decoder(workers=2)
+    decoder = Decoder(workers=2, limits=DecodeLimits(seconds=60))
     large = encoded((5500, 5500), "PNG", compress_level=1)
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -174,20 +174,18 @@ def test_a_large_photo_that_finds_no_turn_is_told_to_come_again() -> None:
 
 def _wait_for_turn(decoder: Decoder) -> int:
     """The process that has the turn of large photos."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for slot in decoder._processes.slots:
-            if slot.state["large"]:
-                return slot.state["pid"]
-        time.sleep(0.001)
-    raise TimeoutError
+    slots = decoder._processes.slots
+    return wait_until(
+        lambda: next((slot.state["pid"] for slot in slots if slot.state["large"]), 0),
+        "no process has the turn",
+    )
 
 
 def test_bytes_are_bounded_as_pixels_are() -> None:
     """A JPEG of millions of empty segments has few pixels and takes hundreds of megabytes."""
     plain = encoded((80, 60), "JPEG")
     padded = plain[:2] + b"\xff\xe1\x00\x02" * (5 << 20) + plain[2:]
-    limits = DecodeLimits(memory_bytes=300 * MIB)
+    limits = DecodeLimits(memory_bytes=300 * MIB, seconds=60)
     decoder = Decoder(workers=3, limits=limits)
     decoder.photo(plain, AREA)
     base = psutil.Process(decoder._processes._process.pid).memory_info().rss

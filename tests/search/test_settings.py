@@ -63,7 +63,7 @@ def test_settings_cannot_change_and_know_their_names() -> None:
 def test_sizes_are_turned_into_bytes_and_pixels() -> None:
     settings = ServerSettings(max_body_mb=2, decode_mb=64, max_megapixels=3, decode_seconds=1)
     assert settings.max_body_bytes == 2 << 20
-    assert settings.decode == DecodeLimits(1.0, 64 << 20, 3_000_000)
+    assert settings.decode == DecodeLimits(1.0, 64 << 20, 3_000_000, 1.5)
     assert ServerSettings().decode == DecodeLimits()
 
 

@@ -108,7 +108,9 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
-    return make_places(truth.root, photos, database, positives, not_negatives, order, "positions")
+    return make_places(
+        truth.root, photos, database, positives, not_negatives, order, "positions", truth.left_out
+    )
 
 
 def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
@@ -149,7 +151,9 @@ def _from_truth(truth: GroundTruth) -> Places:
     # A query stands where the first photo near it does.
     order = np.array([rows[0] for rows in around], dtype=np.float64)
     database = np.arange(len(truth.database))
-    return make_places(truth.root, photos, database, positives, around, order, "truth")
+    return make_places(
+        truth.root, photos, database, positives, around, order, "truth", truth.left_out
+    )
 
 
 def _from_photos(data: Path) -> Places:
@@ -160,4 +164,4 @@ def _from_photos(data: Path) -> Places:
     photos = [photo.path.relative_to(source.root).as_posix() for photo in source.photos]
     # Scattered, so that those held out are of all kinds.
     order = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
-    return make_places(source.root, photos, rows, own, own, order, "photos")
+    return make_places(source.root, photos, rows, own, own, order, "photos", source.left_unread)

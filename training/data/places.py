@@ -22,7 +22,8 @@ class Places:
     `queries` are rows with positives. A photo may be its own positive: it is then compared with
     views of itself. `holdout_order` (N,) puts photos of one neighbourhood next to each other, so
     that a part of it can be held out. `kind` says where this is known from: positions, places,
-    sequences, truth, or nothing but the photos.
+    sequences, truth, or nothing but the photos. `left_out`
+    are sentences on folders that may not be read.
     """
 
     root: Path
@@ -33,6 +34,7 @@ class Places:
     not_negatives: tuple[Rows, ...]
     holdout_order: NDArray[np.float64]
     kind: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def unlabelled(self) -> bool:
@@ -57,6 +59,7 @@ def make_places(
     not_negatives: Sequence[Rows],
     holdout_order: NDArray[np.float64],
     kind: str,
+    left_out: tuple[str, ...] = (),
 ) -> Places:
     """Places whose queries are all photos that have a positive."""
     asking = [row for row, rows in enumerate(positives) if len(rows)]
@@ -69,6 +72,7 @@ def make_places(
         not_negatives=tuple(not_negatives),
         holdout_order=holdout_order,
         kind=kind,
+        left_out=left_out,
     )
 
 

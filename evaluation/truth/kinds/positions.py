@@ -104,6 +104,7 @@ def read_places_truth(
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[of_queries],
+        left_out=(*places.left_unread, *(asked.left_unread if asked else ())),
     )
 
 

@@ -56,7 +56,10 @@ def read_truth_csv(
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
 
-    names = _first_seen(listed) if database is None else _database_names(database, files, missing)
+    names = _first_seen(listed)
+    left_out: tuple[str, ...] = ()
+    if database is not None:
+        names, left_out = _database_names(database, files, missing)
     row_of = {name: row for row, name in enumerate(names)}
     for query, positives in listed.items():
         for name, number in positives.items():
@@ -73,7 +76,14 @@ def read_truth_csv(
         raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
     self_index = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
     return GroundTruth(
-        root, names, tuple(listed), right, self_index, name=truth.stem, missing=(*(missing or ()),)
+        root,
+        names,
+        tuple(listed),
+        right,
+        self_index,
+        name=truth.stem,
+        missing=(*(missing or ()),),
+        left_out=left_out,
     )
 
 
@@ -91,14 +101,16 @@ def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
 
 def _database_names(
     database: Path, files: PhotoFiles, missing: dict[str, None] | None
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The photos of a folder or a list, and what is left out of it."""
     root = files.root
     if not database.exists() and (root / database).exists():
         database = root / database
     if database.is_dir():
         folder = root / _under(root, database, "--database")
-        names = [(folder / photo.name).relative_to(root) for photo in open_source(database).photos]
-        return tuple(name.as_posix() for name in names)
+        source = open_source(database)
+        names = [(folder / photo.name).relative_to(root) for photo in source.photos]
+        return tuple(name.as_posix() for name in names), source.left_unread
     with open_table(database, ("path",), error=TruthError) as table:
         listed = dict.fromkeys(
             _photo_name(files, row["path"], f"{database}, row {number}", missing)
@@ -106,7 +118,7 @@ def _database_names(
         )
     if not listed:
         raise TruthError(f"{database} lists no photos; give it a row for each database photo.")
-    return tuple(listed)
+    return tuple(listed), ()
 
 
 def _photo_name(files: PhotoFiles, text: str, where: str, missing: dict[str, None] | None) -> str:

@@ -11,6 +11,7 @@ from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
 REFUSED = "A newer version of the index cannot be opened; the log says why."
+DAMAGED = "A file of the index is damaged, and some searches fail; the log says which."
 
 router = APIRouter(tags=["health"])
 
@@ -32,12 +33,13 @@ async def live() -> LiveReply:
 async def ready(service: CurrentState) -> ReadyReply:
     """503 until the index and the model are loaded."""
     index = service.engine.index
+    # Why is for the log alone: it names files, and anyone may ask this.
     return ReadyReply(
         index_id=index.index_id,
         model=index.model_id,
         places=index.count,
-        # Why is for the log alone: it names files, and anyone may ask this.
         refused=None if service.refused is None else REFUSED,
+        damaged=DAMAGED if service.damage else None,
     )
 
 

@@ -12,6 +12,7 @@ from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
+    INDEX_DAMAGED,
     NOT_READY,
     PHOTO_GONE,
     UNKNOWN_PLACE,
@@ -73,7 +74,10 @@ async def place_image(service: CurrentState, request: Request, place_id: int) ->
     "/places/{place_id}/thumbnail",
     summary="A place's thumbnail",
     response_class=Response,
-    responses={**_JPEG, **documented(BAD_PARAMETER, UNKNOWN_PLACE, BUSY, NOT_READY)},
+    responses={
+        **_JPEG,
+        **documented(BAD_PARAMETER, UNKNOWN_PLACE, BUSY, INDEX_DAMAGED, NOT_READY),
+    },
 )
 @allows("read")
 async def place_thumbnail(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
     RECALL_KS,
@@ -22,6 +23,7 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.text import free_bytes, needed_bytes
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -45,6 +47,7 @@ def command(
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     ks: RecallKs = RECALL_KS,
     sample: Annotated[
         int,
@@ -61,20 +64,20 @@ def command(
     from place_search.indexer import holds_index
 
     index = data if data is not None and holds_index(data) else None
-    given = {
-        "data": None if index is not None else data,
-        "split": split,
-        "truth": truth,
-        "root": root,
-        "queries_dir": queries_dir,
-        "database": database,
-        "queries": queries,
-        "radius_m": radius_m,
-    }
     from place_search.evaluation import TruthFiles, examine
 
-    alone = index is not None and not any((split, truth, queries))
-    files = TruthFiles() if alone else truth_files(**given)
+    files = TruthFiles()
+    if index is None or any((split, truth, queries)):
+        files = truth_files(
+            data=None if index is not None else data,
+            split=split,
+            truth=truth,
+            root=root,
+            queries_dir=queries_dir,
+            database=database,
+            queries=queries,
+            radius_m=radius_m,
+        )
     ns = parse_ks(ks)
     with progress() as advance:
         told = examine(
@@ -86,6 +89,7 @@ def command(
             sample=sample,
             threads=threads,
             precision=precision,
+            max_pixels=max_megapixels * 10**6,
             progress=advance,
         )
     if as_json:
@@ -133,11 +137,7 @@ def _print(told: "Diagnosis") -> None:
 
 
 def _free(sizes: "Mapping[str, Any]", job: str) -> str:
-    return f"{_size(sizes[job])} ({_size(sizes['available'])} free)"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{needed_bytes(sizes[job])} ({free_bytes(sizes['available'])} free)"
 
 
 def _time(seconds: float) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
     RECALL_KS,
@@ -111,6 +112,7 @@ def command(
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
     ks: RecallKs = RECALL_KS,
     report_dir: Annotated[
@@ -161,6 +163,7 @@ def command(
             threads=threads,
             dims=dims,
             precision=precision,
+            max_pixels=max_megapixels * 10**6,
             report_dir=report_dir,
             progress=advance,
         )

@@ -13,10 +13,13 @@ from place_search.cli.changing import (
 )
 from place_search.cli.console import print_json, print_line, progress, say
 from place_search.cli.indexes import STAGES
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
+from place_search.core.text import needed_bytes
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport
+    from place_search.models import Model
 
 FAILED = 1
 
@@ -28,6 +31,7 @@ def command(
     ] = False,
     model: ModelOption = None,
     threads: Threads = THREADS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: AsJson = False,
 ) -> None:
     """Check every file of an index, its counts and ids, and its vector store.
@@ -42,8 +46,13 @@ def command(
             scale = 1_000_000 if stage == "verify" else 1
             advance(STAGES[stage], done // scale, total // scale)
 
+        def opened() -> "Model":
+            described_by = index_model(index, model, threads)
+            described_by.max_pixels = max_megapixels * 10**6
+            return described_by
+
         if repair:
-            report = repair_index(index, lambda: index_model(index, model, threads), progress=told)
+            report = repair_index(index, opened, progress=told)
         else:
             report = verify_index(index, progress=told)
     if as_json:
@@ -74,5 +83,5 @@ def _print(report: "VerifyReport", index: object) -> None:
         say(f"{index} is damaged; `place-search verify {index} --repair` mends what it can.")
         return
     done = f"{len(report.repaired)} files made again, " if report.repaired else ""
-    size = f"{report.files} files, {report.bytes / 1e6:.1f} MB"
+    size = f"{report.files} files, {needed_bytes(report.bytes)}"
     print_line(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")

@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli.console import progress, say
 from place_search.cli.indexes import require_out
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 
 
@@ -44,6 +45,7 @@ def command(
         bool,
         typer.Option("--exact-size", help="Resize to 640 × 480 whatever the photo's aspect ratio."),
     ] = False,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of sampling and k-means.")] = 1,
     about: Annotated[
         str, typer.Option("--about", help="What the photos are, for the model card.")
@@ -64,9 +66,11 @@ def command(
             version=2 if version == 2 else 1,
             preprocessing=Preprocessing("exact" if exact else "area"),
             backbone_weights=backbone_weights,
+            max_pixels=max_megapixels * 10**6,
             about=about,
             seed=seed,
             progress=advance,
+            say=say,
         )
     fitting = card.fitting
     say(

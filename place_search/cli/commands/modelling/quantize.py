@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli.console import OUT, progress, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def command(
         Path | None,
         typer.Option("--root", metavar="DIR", help="Folder that the paths of --truth are under."),
     ] = None,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     first: Annotated[
         int | None,
         typer.Option(
@@ -91,7 +93,7 @@ def command(
             raise typer.BadParameter(reason)
         known.append(replace(open_truth(files), name=path.stem))
         known[-1].require_photos()
-    pixels, digest = _prepared(folder, photos, count)
+    pixels, digest = _prepared(folder, photos, count, max_megapixels * 10**6)
     folder = folder if name is None else _copied(folder, name)
     with progress("graphs") as advance:
         card = quantize_model(
@@ -129,20 +131,25 @@ def _copied(folder: Path, name: str) -> Path:
     return out
 
 
-def _prepared(folder: Path, photos: Path, count: int) -> "tuple[list[Any], str]":
+def _prepared(folder: Path, photos: Path, count: int, max_pixels: int) -> "tuple[list[Any], str]":
     """Photos for calibration, evenly from the source, and the hash of their contents."""
     from place_search.indexer import open_source
     from place_search.models import open_model
-    from place_search.photos import PhotoError
+    from place_search.photos import PhotoError, read_photo
 
-    source = open_source(photos).photos
+    listed = open_source(photos)
+    for sentence in listed.left_unread:
+        say(sentence)
+    source = listed.photos
     opened = open_model(folder)
+    opened.max_pixels = max_pixels
     pixels, digest = [], hashlib.sha256()
     for number in range(min(count, len(source))):
-        content = source[number * len(source) // min(count, len(source))].path.read_bytes()
+        path = source[number * len(source) // min(count, len(source))].path
         try:
+            content = read_photo(path)
             pixels.append(opened.prepare(opened.read(content)))
-        except PhotoError as error:
+        except (PhotoError, OSError) as error:
             say(f"Skipped: {error}")
             continue
         digest.update(hashlib.sha256(content).digest())

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli.console import progress, say
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import MODEL, THREADS
 
 STAGES = {"embed": "Describing", "index": "Writing"}
@@ -28,6 +29,7 @@ def command(
         MODEL.option(help="Model to whiten: an id or a folder (default: the index's own)."),
     ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
 ) -> None:
     """Fit a PCA whitening on descriptors, and write the model with it.
@@ -57,6 +59,7 @@ def command(
             model=chosen,
             threads=threads,
             seed=seed,
+            max_pixels=max_megapixels * 10**6,
             progress=lambda stage, done, total: advance(STAGES[stage], done, total),
         )
     fitted = card.fitting["whitening"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-@partial(takes_settings, only=("host", "port"))
+@partial(takes_settings, only=("host", "port", "max_megapixels"))
 def command(
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
@@ -48,7 +48,8 @@ def command(
         + (f", and serves them on port {settings.port} until Ctrl-C." if serve else ".")
     )
     found = fetch_demo_photos(photos, archive=archive, say=say)
-    indexing.command(found.places, out, model=model, threads=threads)
+    limit = settings.max_megapixels
+    indexing.command(found.places, out, model=model, threads=threads, max_megapixels=limit)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
         root=found.folder,
@@ -56,6 +57,7 @@ def command(
         database=found.places,
         model=model,
         threads=threads,
+        max_megapixels=limit,
         report_dir=reports / model.replace("/", "-"),
     )
     look = ("search", str(out), str(found.query()), "--verify")

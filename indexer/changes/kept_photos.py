@@ -1,0 +1,99 @@
+"""The photos that a server keeps for places added over HTTP: `INDEX-photos`, beside the index.
+
+A photo is written before the version of the index that names it, and deleted after the version that
+does not any more. A process that is killed between the two leaves a note of which photo that was,
+and the next change of the index settles it. Photos that no note names are never touched: the folder
+may be a user's own.
+"""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from place_search.core.files import PART
+from place_search.indexer.errors import IndexBusyError
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import read_manifest
+
+NOTE = ".changing"
+_OWN = re.compile(r"[0-9a-f]{32}\.jpg")
+
+
+class KeptPhotos:
+    """The folder of kept photos of one index."""
+
+    def __init__(self, index: Path) -> None:
+        self._index = index
+        resolved = index.resolve()
+        self.folder = resolved.with_name(f"{resolved.name}-photos")
+        self._note = self.folder / NOTE
+
+    @contextmanager
+    def changing(self, name: str) -> Iterator[Path]:
+        """Note that a photo comes or goes until a version of the index is there that fits.
+
+        Raises:
+            IndexBusyError: another process changes one.
+            OSError: the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._note.open("a+", encoding="ascii") as note:
+            if not _locked(note):
+                raise IndexBusyError(
+                    f"{self.folder} is being changed by another server; wait until that is done."
+                )
+            self._settle(note)
+            note.write(f"{name}\n")
+            note.flush()
+            os.fsync(note.fileno())
+            try:
+                yield self.folder / name
+            except BaseException:
+                self._settle(note)
+                raise
+            note.truncate(0)
+
+    def is_unsettled(self) -> bool:
+        """Whether a process was killed, or is at work, while a photo came or went."""
+        try:
+            return self._note.stat().st_size > 0
+        except OSError:
+            return False
+
+    def settle(self) -> None:
+        """Delete what killed processes have left; nothing while a living one is at work."""
+        if self.is_unsettled():
+            with self._note.open("a+", encoding="ascii") as note:
+                if _locked(note):
+                    self._settle(note)
+
+    def _settle(self, note: TextIO) -> None:
+        note.seek(0)
+        names = {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
+        for name in names:
+            (self.folder / f"{name}{PART}").unlink(missing_ok=True)
+        for path in {self.folder / name for name in names} - self._named(names):
+            path.unlink(missing_ok=True)
+        note.truncate(0)
+
+    def _named(self, names: set[str]) -> set[Path]:
+        """Those of these photos that places of the index have."""
+        if not names:
+            return set()
+        manifest = read_manifest(self._index)
+        paths = Contents(manifest, manifest.paths(self._index), ("path",)).table["path"].tolist()
+        root = Path(manifest.source["root"])
+        texts = (path.decode() for path in paths)
+        return {(root / text).resolve() for text in texts if text.rpartition("/")[2] in names}
+
+
+def _locked(note: TextIO) -> bool:
+    try:
+        fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,20 @@
+"""Sizes in words are never none, and what is free never looks like enough when it is not."""
+
+import pytest
+
+from place_search.core.text import free_bytes, needed_bytes
+
+
+@pytest.mark.parametrize(
+    ("count", "needed", "free"),
+    [
+        (0, "0 kB", "0 kB"),
+        (1, "0.1 kB", "0 kB"),
+        (57_344, "58 kB", "57 kB"),
+        (2_000_000, "2 MB", "2 MB"),
+        (2_000_001, "2.1 MB", "2 MB"),
+        (12_099_999_999, "13 GB", "12 GB"),
+    ],
+)
+def test_sizes(count: int, needed: str, free: str) -> None:
+    assert (needed_bytes(count), free_bytes(count)) == (needed, free)

@@ -1,0 +1,76 @@
+"""What keeps photos out is said, and can be lifted, by all commands that read photos."""
+
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from place_search.cli.commands import load_command
+from place_search.training.data.open_places import open_places
+
+Run = Callable[..., Result]
+READERS = (
+    *("add", "calibrate", "cluster", "compare", "demo", "describe", "doctor", "eval", "index"),
+    *("quantize", "search", "serve", "sync", "verify", "whiten"),
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_all_commands_that_read_photos_take_the_limit(name: str) -> None:
+    """`train` decodes JPEGs at a scale that the limit never meets."""
+    command: Any = load_command(name).registered_commands[0].callback
+    assert "max_megapixels" in inspect.signature(command).parameters
+
+
+@pytest.fixture
+def town(photos: Path, tmp_path: Path) -> Path:
+    """Three places in a database, one of them a PNG of 1.2 megapixels, and a query."""
+    for folder in ("database", "queries", "database/locked"):
+        (tmp_path / folder).mkdir()
+    for place in range(2):
+        shutil.copy(photos / "places" / f"{place}.jpg", tmp_path / f"database/@{place}00@0@.jpg")
+    large = Image.open(photos / "places" / "2.jpg").resize((1280, 960))
+    large.save(tmp_path / "database/@200@0@.png")
+    shutil.copy(photos / "queries" / "1.jpg", tmp_path / "queries/@100@3@.jpg")
+    return tmp_path
+
+
+def test_eval_and_doctor_take_the_limit(run: Run, town: Path) -> None:
+    for limit, unreadable in ((1, ["database/@200@0@.png"]), (2, [])):
+        options = "--max-megapixels", str(limit), "--json"
+        found = json.loads(run("eval", town, *options).stdout)
+        assert [photo["name"] for photo in found["unreadable"]] == unreadable
+        told = json.loads(run("doctor", town, "--sample", "0", *options).stdout)
+        codes = [problem["kind"] for problem in told["problems"]]
+        assert ("unreadable" in codes) == bool(unreadable)
+
+
+def test_folders_that_may_not_be_read_are_named(
+    run: Run, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("place_search.indexer.sources.walk.os.scandir", refuse)
+    sentence = f"{town / 'database/locked'} is left out: the folder cannot be listed"
+    assert sentence in run("eval", town).stderr
+    (town / "truth.csv").write_text("query,positives\nqueries/@100@3@.jpg,database/@100@0@.jpg\n")
+    listed = ("--truth", town / "truth.csv", "--root", town, "--database", town / "database")
+    assert sentence in run("eval", *listed).stderr
+    assert sentence in run("doctor", *listed, "--sample", "0").stdout
+    assert open_places(town).left_out == open_places(town / "database").left_out
+    assert sentence in open_places(town).left_out[0]
+    told = run("doctor", town, "--sample", "0").stdout
+    assert "unreadable-folder" in told
+    assert "locked" in told
