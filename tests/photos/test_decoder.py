@@ -200,7 +200,7 @@ def test_a_deadline_ends_waiting_and_work(decoder: Decoder) -> None:
         began = time.monotonic()
         with decoding_until(began + seconds), pytest.raises(DecoderBusyError):
             decoder.photo(large, AREA)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
     deaths = decoder.deaths
     assert decoder.photo(encoded(photo()), AREA).width == 800
     assert decoder.deaths == deaths

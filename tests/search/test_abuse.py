@@ -25,7 +25,7 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
     silent = connect(guarded)
     while time.monotonic() - started < READ_SECONDS - 0.5:
         links[0].sendall(b"a")
-        assert ask.get("/livez").elapsed.total_seconds() < 1
+        assert ask.get("/livez").elapsed.total_seconds() < 5
         time.sleep(0.1)
     for link in (*links, silent):
         assert received(link) == b""
@@ -106,7 +106,7 @@ def test_all_uploads_together_are_bounded(guarded: Any, ask: httpx.Client) -> No
     statuses = sorted(answer[9:12] for answer in answers)
     assert statuses[-1] == b"429", statuses
     assert b"too many uploads" in b"".join(answers)
-    assert ask.get("/livez").elapsed.total_seconds() < 1
+    assert ask.get("/livez").elapsed.total_seconds() < 5
 
 
 def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:

@@ -35,7 +35,7 @@ def test_who_goes_away_gives_the_place_up(guarded: Any, ask: httpx.Client, stree
     _wait_for(ask, 4)
     busy = search(ask, street.query(0))
     assert busy.status_code == 429
-    assert busy.elapsed.total_seconds() < 1
+    assert busy.elapsed.total_seconds() < 5
     for link in links:
         link.close()
     _wait_for(ask, 2)  # those in the queue are given up at once
@@ -138,7 +138,8 @@ def test_a_stop_under_load_finishes_what_it_took(
 def test_the_same_answer_alone_and_in_a_crowd(
     start_server: Callable[..., Any], index_folder: Any, street: Any
 ) -> None:
-    server = start_server(index_folder, "--threads", "1", "--queue", "64")
+    patient = ("--queue", "64", "--queue-seconds", "60", "--search-seconds", "60")
+    server = start_server(index_folder, "--threads", "1", *patient)
     other = start_server(index_folder, "--threads", "2")
     photos = [street.query(place) for place in range(6)]
     with httpx.Client(base_url=server.address, timeout=60) as client:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
+from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from tests.search.conftest import Street, jpeg
@@ -120,3 +122,20 @@ def test_the_answer_is_the_same_over_http(engine_of: Callable[[str], Engine], na
     here = engine.search(photo)
     assert answer.json()["match"] == here.to_dict()["match"]
     assert answer.json()["location"] is None
+
+
+@pytest.mark.parametrize("colour", ["black", "white"])
+def test_a_blank_photo_is_not_found_beside_a_blank_one(
+    street: Street, model: Model, tmp_path: Path, colour: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (640, 480), "black").save(tmp_path / "photos" / "black.jpg")
+    for place in range(12):
+        (tmp_path / "photos" / f"{place}.jpg").write_bytes(jpeg(street.photo(place)))
+    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model, progress=None)
+    blank = jpeg(Image.new("RGB", (640, 480), colour))
+    answer = Engine(open_index(tmp_path / "index"), model, candidates=12).search(blank)
+    assert answer.match.verdict == "not_found"
+    assert answer.results[0].verified is not None
+    assert answer.results[0].verified.inliers == 0
+    assert compare_photos(model, blank, blank).result == "different"

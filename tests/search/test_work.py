@@ -203,7 +203,7 @@ def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
     assert service.images.places > 60
     started = time.monotonic()
     service.close()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("leaves", [True, False])
