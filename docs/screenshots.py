@@ -3,7 +3,7 @@
     python docs/screenshots.py [--index indexes/demo] [--photos data/demo]
 
 `make screenshots` runs it after making the demo. Only photos under the demo package's own licence
-are shown (data/README.md): the queries and the number of results are chosen so. Needs Chromium and
+are shown (data/README.md): the queries are chosen so. Needs Chromium and
 the development extra.
 """
 
@@ -12,13 +12,17 @@ import io
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+import place_search
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -35,14 +39,45 @@ FREE = ("maupertuis", "berlin", "cour-carree", "office", "panelled-door")
 """How the names of the photos begin that may be shown."""
 
 WIDTHS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
+PARTS = range(90, 10, -5)
+REMOVED = "places/berlin-cathedral/"
 
 
 def search(page: Page, address: str, photos: Path) -> None:
-    """Three results."""
-    page.goto(f"{address}?k=3")
-    page.set_input_files("#photo", photos / "queries/maupertuis-facade/02.jpg")
-    page.wait_for_selector("#results:not([aria-busy]) .card")
-    names = page.locator(".card .name").all_inner_texts()
+    """A place that is found, with those that are probably elsewhere folded away."""
+    ask(page, address, photos / "queries/maupertuis-facade/02.jpg", "found")
+
+
+def search_unsure(page: Page, address: str, photos: Path) -> None:
+    """The largest part of a photo that the search is not sure of."""
+    photo = Image.open(photos / "queries/maupertuis-facade/02.jpg").convert("RGB")
+    for percent in PARTS:
+        part = io.BytesIO()
+        width, height = photo.width * percent // 100, photo.height * percent // 100
+        top = (photo.height - height) // 2
+        photo.crop((0, top, width, top + height)).save(part, "JPEG")
+        files = {"photo": part.getvalue()}
+        answer = httpx.post(f"{address}v1/search", files=files, timeout=60).json()
+        if answer["match"]["verdict"] == "unsure":
+            break
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "part.jpg"
+        path.write_bytes(part.getvalue())
+        ask(page, address, path, "unsure")
+
+
+def search_not_found(page: Page, address: str, photos: Path) -> None:
+    """A photo of the place that `without_one_place` removed; `address` is of a server on that."""
+    ask(page, address, photos / "queries/berlin-cathedral/02.jpg", "not_found")
+
+
+def ask(page: Page, address: str, photo: Path, verdict: str) -> None:
+    """Search with a photo on the page; the answer must be this verdict."""
+    page.goto(address)
+    page.wait_for_selector("#status details")
+    page.set_input_files("#photo", photo)
+    page.wait_for_selector(f"#results:not([aria-busy]) h2.{verdict}")
+    names = page.locator("#cards .name").all_inner_texts()
     if not all(name.startswith(FREE) for name in names):
         sys.exit(f"These results may not be shown: {names}")
 
@@ -80,6 +115,8 @@ def reports(page: Page, address: str, photos: Path) -> None:
 
 PAGES: dict[str, Callable[[Page, str, Path], None]] = {
     "search": search,
+    "search-unsure": search_unsure,
+    "search-not-found": search_not_found,
     "compare": compare,
     "map": world,
     "about": about,
@@ -87,10 +124,9 @@ PAGES: dict[str, Callable[[Page, str, Path], None]] = {
 }
 
 
-def photograph(
-    browser: Browser, kind: str, show: Callable[[Page], None]
-) -> tuple[Image.Image, Image.Image]:
-    """One page: the window as it is, and without any photos."""
+@contextmanager
+def opened(browser: Browser, kind: str) -> Iterator[Page]:
+    """An empty page of one kind."""
     width, height = WIDTHS[kind]
     phone = kind == "-phone"
     context = browser.new_context(
@@ -100,14 +136,17 @@ def photograph(
         has_touch=phone,
         locale="en",
     )
-    page = context.new_page()
-    show(page)
+    yield context.new_page()
+    context.close()
+
+
+def photograph(page: Page) -> tuple[Image.Image, Image.Image]:
+    """The window as it is, and without any photos."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
     whole = page.screenshot(animations="disabled")
     page.evaluate("for (const image of document.images) image.style.visibility = 'hidden'")
     plain = page.screenshot(animations="disabled")
-    context.close()
     return _image(whole), _image(plain)
 
 
@@ -137,10 +176,21 @@ def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Ima
 
 
 @contextmanager
-def serving(index: Path) -> Iterator[str]:
+def without_one_place(index: Path) -> Iterator[Path]:
+    """A copy of an index that lacks the photos of `REMOVED`."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "index"
+        shutil.copytree(index, copy)
+        names = [place.name for place in place_search.open_index(copy).places()]
+        place_search.remove(copy, [name for name in names if name.startswith(REMOVED)])
+        yield copy
+
+
+@contextmanager
+def serving(index: Path, reports: Path) -> Iterator[str]:
     """The address of a server on an index."""
     command = [sys.executable, "-m", "place_search", "serve", str(index), "--port", "0"]
-    command += ["--reports", f"{index}-reports"]
+    command += ["--reports", str(reports)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         assert process.stdout is not None  # noqa: S101 - asked for above
         try:
@@ -159,16 +209,23 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=Path("data/demo"), help="the demo's photos")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     asked = parser.parse_args()
+    reports = Path(f"{asked.index}-reports")
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("There is no chromium here; run `make test`, which installs it.")
-    with serving(asked.index) as address, sync_playwright() as playwright:
+    with (
+        without_one_place(asked.index) as smaller,
+        serving(asked.index, reports) as address,
+        serving(smaller, reports) as smaller_address,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         for name, show in PAGES.items():
+            asks = smaller_address if show is search_not_found else address
             for kind in WIDTHS:
-                picture, plain = photograph(
-                    browser, kind, lambda page, show=show: show(page, address, asked.photos)
-                )
+                with opened(browser, kind) as page:
+                    show(page, asks, asked.photos)
+                    picture, plain = photograph(page)
                 (asked.out / f"{name}{kind}.png").write_bytes(shrink(picture, plain))
         browser.close()
 

@@ -2,13 +2,14 @@
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
+from place_search.evaluation.calibration.index_calibration import calibrate_index, keep_calibrated
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.precision_loss import measure_loss
-from place_search.evaluation.protocol import EvaluationProtocol, open_protocol, protocol_names
+from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import Ranked, rank
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report import write_report
@@ -36,14 +37,15 @@ __all__ = [
     "TruthError",
     "TruthFiles",
     "calibrate",
+    "calibrate_index",
     "chance_at",
     "evaluate",
     "evaluate_files",
     "examine",
+    "keep_calibrated",
     "measure_loss",
     "open_protocol",
     "open_truth",
-    "protocol_names",
     "rank",
     "read_pairs",
     "read_places_truth",

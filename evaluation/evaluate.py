@@ -22,15 +22,24 @@ from place_search.evaluation.recall import (
     recall_at,
 )
 from place_search.evaluation.results import EvalReport, find_published
+from place_search.evaluation.sequences import (
+    CANDIDATES,
+    QuerySimilarities,
+    Window,
+    query_routes,
+    rank_sequences,
+)
+from place_search.evaluation.standardized import Standards, measure_standards
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.probability import calibration_of
+from place_search.search.index_calibration import calibration_for, is_calibrated
+from place_search.search.probability import BACKGROUND
 
 RECALL_KS = (1, 5, 10)
-KEPT = 25
-"""Results kept of each query at least, for the report's curve and gallery."""
+KEPT = max(25, BACKGROUND)
+"""Results kept of each query at least: for the report's curve and gallery, and what is usual."""
 QUERY_BYTES = 512 << 20
 MAX_BLOCK = 4096
 
@@ -66,6 +75,8 @@ def evaluate(
     index: Index | None = None,
     reranker: Reranker | None = None,
     open_set: bool = False,
+    standardize: bool = False,
+    window: Window | None = None,
     progress: Progress = silent,
     query_bytes: int = QUERY_BYTES,
 ) -> EvalReport:
@@ -74,7 +85,9 @@ def evaluate(
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
     descriptors are taken and only the queries are embedded. `open_set` measures what is said of
-    queries whose place is not there, too. Descriptors are on disk: in memory are those of at most
+    queries whose place is not there, too. `standardize` centres and scales the descriptors of
+    queries and database, each by its own statistics. With a `window` each query is ranked by its
+    neighbours too, as frames of a track. Descriptors are on disk: in memory are those of at most
     `query_bytes` of queries and of one chunk of the database. `progress` is told of each photo.
 
     Raises:
@@ -85,12 +98,17 @@ def evaluate(
     ks = sorted(set(ks))
     truth.require_photos()
     rules = open_protocol(truth, protocol)
+    routes = None if window is None else query_routes(truth)
     started = time.perf_counter()
     work = _Work(truth, model, index, reranker)
     skipped = work.embed(progress)
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
-    rankings = work.search(rules.depth(kept), skipped, query_bytes)
+    kept = max(kept, 0 if window is None else CANDIDATES)
+    standards = work.standards(skipped, query_bytes) if standardize or window else None
+    rankings = work.search(
+        rules.depth(kept), skipped, query_bytes, standards if standardize else None
+    )
     if rules.filters_candidates:
         rankings = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     searched = time.perf_counter()
@@ -105,11 +123,25 @@ def evaluate(
         ]
         ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
+    single = None
+    if window is not None and routes is not None and standards is not None:
+        single = recall
+        alone = work.search(rules.depth(kept), skipped, query_bytes, standards)
+        alone = [_keep(rules, query, results, kept) for query, results in enumerate(alone)]
+        known = work.similarities(alone, np.argsort(routes[0].coordinate), standards)
+        rankings = rank_sequences(*routes, known, window)
+        ranked = [
+            _keep(rules, query, _without(results, own), kept)
+            for query, (results, own) in enumerate(
+                zip(rankings, truth.self_index.tolist(), strict=True)
+            )
+        ]
+        recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
     opened = None
     if open_set:
-        calibration = calibration_of(model)
-        if reranker is None:
+        calibration = calibration_for(index, model)
+        if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)
 
@@ -123,6 +155,7 @@ def evaluate(
         queries_without_positives=right.count(0),
         recall=recall,
         unverified=unverified,
+        single=single,
         chance=chance_at(candidates, right, ks),
         seconds={
             "embed": embedded - started,
@@ -134,6 +167,7 @@ def evaluate(
             *truth.warnings,
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(truth, recall, candidates, right, ks[0]),
+            *(_borrowed(model, index) if open_set else []),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
@@ -150,6 +184,8 @@ def evaluate(
             "dims": model.card.dims,
             "verify": reranker is not None,
             "candidates": None if reranker is None else reranker.depth,
+            "standardize": standardize,
+            "sequence": None if window is None else window._asdict(),
         },
         ranked=ranked,
         positives=rules.positives,
@@ -205,24 +241,71 @@ class _Work:
             progress("Describing", done, len(self.needed))
         return skipped
 
-    def search(self, depth: int, skipped: Mapping[int, Skipped], query_bytes: int) -> list[Ranked]:
+    def search(
+        self,
+        depth: int,
+        skipped: Mapping[int, Skipped],
+        query_bytes: int,
+        standards: Standards | None = None,
+    ) -> list[Ranked]:
         """The results of each query; skipped photos neither ask nor answer."""
-        count, dims = len(self.truth.database), self.model.card.dims
-        database: Database = self.indexed or ScratchDatabase(self.scratch, count, dims)
-        lost = np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
-        block = min(MAX_BLOCK, max(1, query_bytes // (4 * dims)))
         rankings: list[Ranked] = []
-        for rows, own in _blocks(block, self.asked, self.truth.self_index):
+        for rows, own in _blocks(self._block(query_bytes), self.asked, self.truth.self_index):
+            database = self._database().chunks()
             # Without a name of its own, so that a block is gone before the next one is read.
             rankings += rank(
-                self._queries(rows), database.chunks(), depth, self_index=own, lost=lost
+                self._queries(rows, standards),
+                database if standards is None else standards.chunks(database),
+                depth,
+                self_index=own,
+                lost=self._lost(skipped),
             )
         return [
             NOTHING if row in skipped else results
             for row, results in zip(self.asked.tolist(), rankings, strict=True)
         ]
 
-    def _queries(self, rows: Rows) -> NDArray[np.float32]:
+    def standards(self, skipped: Mapping[int, Skipped], query_bytes: int) -> Standards:
+        """What queries and database are standardised by."""
+        asked = self.asked[~np.isin(self.asked, list(skipped))]
+        return measure_standards(
+            self._database().chunks(),
+            len(self.truth.database),
+            (self._queries(rows) for (rows,) in _blocks(self._block(query_bytes), asked)),
+            self._lost(skipped),
+            self.model.card.dims,
+        )
+
+    def similarities(
+        self, ranked: list[Ranked], order: Rows, standards: Standards
+    ) -> QuerySimilarities:
+        """What sequences are ranked by; queries follow one another in this order."""
+        usual = np.zeros((len(order), len(standards.usual)), np.float32)
+        like_before = np.zeros(len(order), np.float32)
+        before: NDArray[np.float32] | None = None
+        for query in order.tolist():
+            [descriptor] = self._queries(self.asked[[query]], standards)
+            usual[query] = standards.usual @ descriptor
+            if before is not None:
+                like_before[query] = before @ descriptor
+            before = descriptor
+        return QuerySimilarities(ranked, usual, like_before)
+
+    def _database(self) -> Database:
+        return self.indexed or ScratchDatabase(
+            self.scratch, len(self.truth.database), self.model.card.dims
+        )
+
+    def _lost(self, skipped: Mapping[int, Skipped]) -> Rows:
+        count = len(self.truth.database)
+        return np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
+
+    def _block(self, query_bytes: int) -> int:
+        return min(MAX_BLOCK, max(1, query_bytes // (4 * self.model.card.dims)))
+
+    def _queries(self, rows: Rows, standards: Standards | None = None) -> NDArray[np.float32]:
+        if standards is not None:
+            return standards.queries.apply(self._queries(rows))
         known = rows < self.needed.start
         if self.indexed is None or not known.any():
             return self.scratch.take(rows - self.needed.start)
@@ -243,6 +326,11 @@ def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranke
     return Ranked(results.rows[order], results.similarities[order], first)
 
 
+def _without(results: Ranked, own: int) -> Ranked:
+    others = results.rows != own
+    return Ranked(results.rows[others], results.similarities[others], results.probability)
+
+
 def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
     chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
     return Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
@@ -254,6 +342,15 @@ def _unreadable(photos: int, queries: int) -> list[str]:
     return [
         f"{photos} of the photos could not be read; {queries} of them are queries and count as "
         "wrong."
+    ]
+
+
+def _borrowed(model: Model, index: Index | None) -> list[str]:
+    if is_calibrated(index, model):
+        return []
+    return [
+        f"The model '{model.card.id}' has no calibration, so its probabilities are by that of the "
+        "included model; index the database and give --index, which has one of its own."
     ]
 
 

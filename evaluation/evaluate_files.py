@@ -11,6 +11,7 @@ from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.report import write_report
 from place_search.evaluation.report.write import FIGURES
 from place_search.evaluation.results import EvalReport
+from place_search.evaluation.sequences import Window
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
@@ -30,6 +31,9 @@ def evaluate_files(
     verify: bool = False,
     candidates: int = CANDIDATES,
     open_set: bool = False,
+    standardize: bool = False,
+    sequence: int | None = None,
+    causal: bool = False,
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
@@ -41,8 +45,10 @@ def evaluate_files(
 
     `model` is an id or a folder: by default that of the `index`, whose descriptors of the database
     are taken, or else the included one. `verify` ranks the first `candidates` by geometry too,
-    `open_set` measures what is said of queries whose place is not there. Photos of which more than
-    `max_pixels` would be decoded are unreadable. The report's files are
+    `open_set` measures what is said of queries whose place is not there, `standardize` centres and
+    scales descriptors. With `sequence` each query is ranked with so many frames on each side of it,
+    or before it where that is `causal`. Photos of which more than `max_pixels` would be decoded are
+    unreadable. The report's files are
     written into `report_dir`, if one is given.
 
     Raises:
@@ -72,11 +78,19 @@ def evaluate_files(
         index=opened_index,
         reranker=reranker,
         open_set=open_set,
+        standardize=standardize,
+        window=_window(sequence, causal),
         progress=progress,
     )
     if report_dir is not None:
         write_report(truth, report, report_dir)
     return report
+
+
+def _window(sequence: int | None, causal: bool) -> Window | None:
+    if sequence is None:
+        return None
+    return Window(sequence, 0 if causal else sequence)
 
 
 def _open_model(

@@ -53,11 +53,6 @@ class EvaluationProtocol:
         return [float(len(rows)) for rows in self.positives]
 
 
-def protocol_names() -> tuple[str, ...]:
-    """The names of all protocols, as `--protocol` takes them."""
-    return tuple(name.replace("_", "-") for name in part_names(PROTOCOLS))
-
-
 def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProtocol:
     """A protocol by name for a truth; by default the one that its data is measured by.
 
@@ -68,11 +63,10 @@ def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProt
     """
     wanted = name or truth.protocol
     base, _, argument = wanted.partition(":")
-    part = base.replace("-", "_")
-    if not has_part(PROTOCOLS, part):
-        known = ", ".join(protocol_names())
+    if not has_part(PROTOCOLS, base):
+        known = ", ".join(part_names(PROTOCOLS))
         raise TruthError(f"There is no protocol '{wanted}'; choose one of {known}.")
-    protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, part).PROTOCOL
+    protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, base).PROTOCOL
     if not argument:
         return protocol(truth)
     if not protocol.takes_argument:

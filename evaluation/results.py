@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from place_search.core.html import html_table
 from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.truth.ground_truth import Rows
@@ -17,7 +18,8 @@ class EvalReport:
 
     `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
     query counts as wrong and a database photo is never found. `seconds` are of wall time.
-    `unverified` is the recall before spatial verification, where that was done. `published` are
+    `unverified` is the recall before spatial verification, where that was done; `single` that of
+    each query by itself, where `recall` is that of sequences. `published` are
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
     to its first result, by percentile, where both have positions. `open_set` says how well queries
     of places that are not there are told from others, where that was asked for. `description`
@@ -37,6 +39,7 @@ class EvalReport:
     unreadable: Sequence[Skipped] = ()
     warnings: Sequence[str] = ()
     unverified: Mapping[int, float] | None = None
+    single: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
     open_set: OpenSet | None = None
@@ -60,6 +63,7 @@ class EvalReport:
             "queries_without_positives": self.queries_without_positives,
             "recall": _by_n(self.recall),
             **({"unverified": _by_n(self.unverified)} if self.unverified is not None else {}),
+            **({"single": _by_n(self.single)} if self.single is not None else {}),
             "chance": _by_n(self.chance),
             **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
             **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
@@ -75,6 +79,21 @@ class EvalReport:
             "version": self.version,
             "date": self.date,
         }
+
+    def to_columns(self) -> dict[str, list[float]]:
+        """Recall@N and what chance gives, in per cent, as `pandas.DataFrame` takes them."""
+        columns: dict[str, list[float]] = {
+            "n": list(self.recall),
+            "recall": list(self.recall.values()),
+        }
+        if self.unverified is not None:
+            columns["unverified"] = list(self.unverified.values())
+        return {**columns, "chance": list(self.chance.values())}
+
+    def _repr_html_(self) -> str:
+        """The table of Recall@N, for notebooks."""
+        shown = self.to_columns().items()
+        return html_table({name: [f"{value:g}" for value in column] for name, column in shown})
 
 
 def _by_n(values: Mapping[int, float]) -> dict[str, float]:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from place_search.indexer import Index, Row
 from place_search.models import Model
-from place_search.search.probability import calibration_of, candidate_probabilities
+from place_search.search.index_calibration import calibration_for
+from place_search.search.probability import candidate_probabilities
 from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
 
 
 class GeometryReranker:
-    """Ranks each query's first `candidates` results by how well their cells agree with its own.
+    """Ranks each query's first `candidates` results by how well their geometry agrees with its own.
 
     `k` is how many results count: at least so many are matched at full resolution.
     Codes are read from an index of the database if there is one; those of photos that are embedded
@@ -27,7 +28,7 @@ class GeometryReranker:
         candidates: int = CANDIDATES,
     ) -> None:
         self.depth = candidates
-        self.calibration = calibration_of(model)
+        self.calibration = calibration_for(index, model)
         self._k = k
         self._index = index
         self._places = {} if index is None else {p.name: p.place_id for p in index.places()}

@@ -18,6 +18,7 @@ if (!response.ok) {
   console.error(`${reply.detail} (${reply.type})`);
   process.exit(1);
 }
+console.log(reply.match.verdict, reply.match.probability);
 for (const { rank, name, similarity, position } of reply.results) {
   console.log(rank, name, similarity, position);
 }

@@ -11,5 +11,6 @@ with Client(server, key=os.environ.get("PLACE_SEARCH_KEY")) as client:
         found = client.search(sys.argv[1], k=3)
     except ProblemError as problem:
         sys.exit(f"{problem} ({problem.type})")
+    print(found.match.verdict, found.match.probability)
     for place in found.results:
         print(place.rank, place.name, place.similarity, place.position)

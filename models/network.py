@@ -76,17 +76,12 @@ class Network(nn.Module):
         return descriptors, local.permute(0, 2, 3, 1) - self.cell_mean
 
 
-def backbone_names() -> tuple[str, ...]:
-    """The names that cards may give as `backbone`."""
-    return tuple(name.replace("_", "-") for name in part_names(BACKBONES))
-
-
 def load_backbone(name: str) -> type[Backbone]:
     """The class of a backbone. Raises `ModelError` where there is none of this name."""
-    part = name.replace("-", "_")
-    if not has_part(BACKBONES, part):
-        raise ModelError(f"There is no backbone '{name}'; known are {', '.join(backbone_names())}.")
-    backbone: type[Backbone] = load_part(BACKBONES, part).BACKBONE
+    if not has_part(BACKBONES, name):
+        known = ", ".join(part_names(BACKBONES))
+        raise ModelError(f"There is no backbone '{name}'; known are {known}.")
+    backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
     return backbone
 
 

@@ -14,6 +14,7 @@ import place_search.core.startup
 import place_search.search  # noqa: F401
 from place_search.api import (
     add,
+    calibrate,
     compare,
     describe,
     doctor,
@@ -25,12 +26,15 @@ from place_search.api import (
     search,
     search_many,
     sync,
+    table,
 )
 from place_search.core.errors import PlaceSearchError
+from place_search.tracking import track
 
 __all__ = [
     "PlaceSearchError",
     "add",
+    "calibrate",
     "compare",
     "describe",
     "doctor",
@@ -42,4 +46,6 @@ __all__ = [
     "search",
     "search_many",
     "sync",
+    "table",
+    "track",
 ]

@@ -1,12 +1,21 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from os import PathLike
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from place_search.core.progress import Progress, silent
+from place_search.arguments import (
+    AnyModel,
+    AnyPath,
+    Photo,
+    Precision,
+    Report,
+    listed,
+    path_of,
+    path_or_id,
+    reporting,
+    source_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,16 +24,8 @@ if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis, EvalReport, TruthFiles
     from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
-    from place_search.search.results import CompareResult, SearchResult
-
-AnyPath: TypeAlias = str | PathLike[str]
-Photo: TypeAlias = AnyPath | bytes
-"""A photo's path, or the content of its file."""
-AnyModel: TypeAlias = "Model | AnyPath | None"
-"""An opened model, its id under weights/ or its folder; None for the one that fits."""
-Precision: TypeAlias = Literal["auto", "f32", "int8"]
-Report: TypeAlias = "Progress | bool"
-"""True for a bar, or what is called with the stage, how much is done, and of how much."""
+    from place_search.search.index_calibration import IndexCalibration
+    from place_search.search.results import CompareResult, SearchResult, SearchTable
 
 
 def open_model(
@@ -80,18 +81,22 @@ def index(
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
+    from place_search.evaluation import keep_calibrated
     from place_search.indexer import build_index, open_source
 
-    source = open_source(Path(data), _path(root))
-    with _reporting(progress) as report:
-        return build_index(
+    source = open_source(Path(data), path_of(root))
+    opened = _opened(model)
+    with reporting(progress) as report:
+        built = build_index(
             source,
             Path(out),
-            _opened(model),
+            opened,
             store=store,
             local_features=local_features,
             progress=report,
         )
+        keep_calibrated(Path(out), opened, progress=report)
+    return built
 
 
 def add(
@@ -102,11 +107,9 @@ def add(
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
-    from place_search.indexer import add_photos, open_source
+    from place_search.indexer import add_photos
 
-    with _reporting(progress) as report:
-        source = open_source(Path(data))
-        return add_photos(Path(index), source, _model_of(index, model), progress=report)
+    return _changed(add_photos, index, data, model, progress)
 
 
 def sync(
@@ -117,11 +120,26 @@ def sync(
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
-    from place_search.indexer import open_source, sync_photos
+    from place_search.indexer import sync_photos
 
-    with _reporting(progress) as report:
-        source = open_source(Path(data))
-        return sync_photos(Path(index), source, _model_of(index, model), progress=report)
+    return _changed(sync_photos, index, data, model, progress)
+
+
+def _changed(
+    change: "Callable[..., ChangeReport]",
+    index: AnyPath,
+    data: AnyPath,
+    model: AnyModel,
+    progress: Report,
+) -> "ChangeReport":
+    from place_search.evaluation import keep_calibrated
+    from place_search.indexer import open_source
+
+    folder, opened = Path(index), _model_of(index, model)
+    with reporting(progress) as report:
+        changed = change(folder, open_source(Path(data)), opened, progress=report)
+        keep_calibrated(folder, opened, progress=report)
+    return changed
 
 
 def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
@@ -184,7 +202,34 @@ def search_many(
     engine = Engine(opened, _model_of(opened, model))
     point = None if near is None else Position(*near)
     for photo in photos:
-        yield engine.search(_source(photo), k=k, verify=verify, near=point, radius_m=radius_m)
+        yield engine.search(source_of(photo), k=k, verify=verify, near=point, radius_m=radius_m)
+
+
+def table(answers: "Iterable[SearchResult]") -> "SearchTable":
+    """The answers of `search_many` as one table: a row a photo, with the verdict and the best."""
+    from place_search.search.results import SearchTable
+
+    return SearchTable(tuple(answers))
+
+
+def calibrate(
+    index: AnyPath, *, model: AnyModel = None, progress: Report = False
+) -> "IndexCalibration":
+    """Measure on an index's own photos how probable the same place is, and keep it in the index.
+
+    `index`, `add` and `sync` do so by themselves for a model that has no calibration.
+
+    Raises:
+        PlaceSearchError: index or model cannot be used; the text says why.
+    """
+    from place_search.evaluation import calibrate_index
+    from place_search.search.index_calibration import write_index_calibration
+
+    opened = open_index(index)
+    with reporting(progress) as report:
+        measured = calibrate_index(opened, _model_of(opened, model), progress=report)
+    write_index_calibration(opened, measured)
+    return measured
 
 
 def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":
@@ -195,7 +240,7 @@ def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "Compare
     """
     from place_search.search.compare import compare_photos
 
-    return compare_photos(_opened(model), _source(photo1), _source(photo2))
+    return compare_photos(_opened(model), source_of(photo1), source_of(photo2))
 
 
 def describe(
@@ -211,8 +256,8 @@ def describe(
     """
     from place_search.describing import describe_photos
 
-    with _reporting(progress) as report:
-        return describe_photos(_listed(photos), _opened(model), progress=report)
+    with reporting(progress) as report:
+        return describe_photos(listed(photos), _opened(model), progress=report)
 
 
 def evaluate(
@@ -230,6 +275,9 @@ def evaluate(
     ks: Iterable[int] = (1, 5, 10),
     verify: bool = False,
     open_set: bool = False,
+    standardize: bool = False,
+    sequence: int | None = None,
+    causal: bool = False,
     protocol: str | None = None,
     report_dir: AnyPath | None = None,
     progress: Report = False,
@@ -238,23 +286,27 @@ def evaluate(
 
     What is right comes from `data`, a folder with `database/` and `queries/` or of photos with
     positions; or from a `split` or a `truth` CSV with their `root`; or from `database` and
-    `queries`, photos with positions. These are the command line's flags.
+    `queries`, photos with positions. With `sequence` each query is ranked with so many frames on
+    each side of it, or before it where that is `causal`. These are the command line's flags.
 
     Raises:
         PlaceSearchError: a truth, photos, an index or a model that cannot be used.
     """
     from place_search.evaluation import evaluate_files
 
-    with _reporting(progress) as report:
+    with reporting(progress) as report:
         return evaluate_files(
             _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
-            model=_path_or_id(model),
-            index=_path(index),
+            model=path_or_id(model),
+            index=path_of(index),
             ks=ks,
             verify=verify,
             open_set=open_set,
+            standardize=standardize,
+            sequence=sequence,
+            causal=causal,
             protocol=protocol,
-            report_dir=_path(report_dir),
+            report_dir=path_of(report_dir),
             progress=report,
         )
 
@@ -281,11 +333,11 @@ def doctor(
     """
     from place_search.evaluation import examine
 
-    with _reporting(progress) as report:
+    with reporting(progress) as report:
         return examine(
             _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
-            model=_path_or_id(model),
-            index=_path(index),
+            model=path_or_id(model),
+            index=path_of(index),
             protocol=protocol,
             precision=precision,
             progress=report,
@@ -306,42 +358,18 @@ def _truth_files(
     from place_search.evaluation import TruthFiles
 
     files = TruthFiles(
-        data=_path(data),
-        split=_path(split),
-        truth=_path(truth),
-        root=_path(root),
+        data=path_of(data),
+        split=path_of(split),
+        truth=path_of(truth),
+        root=path_of(root),
         queries_dir=queries_dir,
-        database=_path(database),
-        queries=_path(queries),
+        database=path_of(database),
+        queries=path_of(queries),
         radius_m=radius_m,
     )
     if reason := files.why_not():
         raise PlaceSearchError(reason)
     return files
-
-
-def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)
-
-
-def _path_or_id(model: AnyPath | None) -> "str | Path | None":
-    return model if model is None or isinstance(model, str) else Path(model)
-
-
-def _source(photo: Photo) -> bytes | Path:
-    return photo if isinstance(photo, bytes) else Path(photo)
-
-
-def _listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
-    """Photos one by one; those of a folder by name."""
-    if not isinstance(photos, str | bytes | PathLike):
-        return [_source(photo) for photo in photos]
-    source = _source(photos)
-    if isinstance(source, bytes) or not source.is_dir():
-        return [source]
-    from place_search.indexer import open_source
-
-    return [photo.path for photo in open_source(source).photos]
 
 
 def _opened(model: AnyModel) -> "Model":
@@ -358,16 +386,3 @@ def _model_of(index: "Index | AnyPath", model: AnyModel) -> "Model":
 
     manifest = index.manifest if isinstance(index, Index) else read_manifest(Path(index))
     return open_index_model(manifest)
-
-
-@contextmanager
-def _reporting(progress: Report) -> Iterator[Progress]:
-    if not isinstance(progress, bool):
-        yield progress
-    elif progress:
-        from place_search.cli.console import progress as bar
-
-        with bar() as advance:
-            yield advance
-    else:
-        yield silent

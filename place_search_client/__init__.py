@@ -10,6 +10,7 @@ from place_search_client.errors import ProblemError
 from place_search_client.replies import (
     IndexInfo,
     Location,
+    Match,
     PlaceInfo,
     PointOnEarth,
     QueryInfo,
@@ -24,6 +25,7 @@ __all__ = [
     "Client",
     "IndexInfo",
     "Location",
+    "Match",
     "PlaceInfo",
     "PointOnEarth",
     "ProblemError",

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypedDict
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 
@@ -20,14 +19,13 @@ RETRIED = (429, 503)
 LONGEST_WAIT_S = 30.0
 
 
-class _Settings(TypedDict):
-    base_url: str
-    timeout: float
-    headers: Mapping[str, str]
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
-class _Base:
+class _Base(Generic[Http]):
     """What both clients are told."""
+
+    _open: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -43,21 +41,14 @@ class _Base:
         seconds that it names.
         """
         self.retries = retries
-        self._settings: _Settings = {
-            "base_url": server,
-            "timeout": timeout,
-            "headers": {"Authorization": f"Bearer {key}"} if key else {},
-        }
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http: Http = self._open(base_url=server, timeout=timeout, headers=headers)
 
 
-class Client(_Base):
+class Client(_Base[httpx.Client]):
     """A blocking client; thread-safe, to be closed or used in a `with` block."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._http = httpx.Client(**self._settings)
-
-    __init__.__doc__ = _Base.__init__.__doc__
+    _open = httpx.Client
 
     def search(
         self,
@@ -110,23 +101,14 @@ class Client(_Base):
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
-class AsyncClient(_Base):
+class AsyncClient(_Base[httpx.AsyncClient]):
     """A client for asyncio, to be closed or used in an `async with` block."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._http = httpx.AsyncClient(**self._settings)
-
-    __init__.__doc__ = _Base.__init__.__doc__
+    _open = httpx.AsyncClient
 
     async def search(
         self,
@@ -172,12 +154,7 @@ class AsyncClient(_Base):
     async def __aenter__(self) -> "AsyncClient":
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
 

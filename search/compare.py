@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.models import Model, encode_grid
+from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo
 from place_search.search.probability import calibration_of, pair_probability
 from place_search.search.results import CompareResult
@@ -14,7 +14,7 @@ from place_search.search.verification import Query, verify
 
 BORROWED_NOTE = (
     "The model '{id}' has no calibration of its own, so the probability is a guess by that of the "
-    "included model; make one with `place-search calibrate`."
+    "included model; an index of such photos measures one."
 )
 
 
@@ -23,10 +23,13 @@ def compare_photos(
     one: bytes | Path,
     other: bytes | Path,
     *,
+    calibration: Calibration | None = None,
     decode: Callable[[bytes | Path], Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry.
+
+    `calibration` is that of an index whose photos are like these; by default the model's own.
 
     Raises:
         PhotoError: a photo that cannot be read.
@@ -51,9 +54,9 @@ def compare_photos(
         for note in photo.notes
     ]
     notes = list(photo_notes)
-    if model.card.calibration is None:
+    if calibration is None and model.card.calibration is None:
         notes.append(BORROWED_NOTE.format(id=model.card.id))
-    calibration = calibration_of(model)
+    calibration = calibration or calibration_of(model)
     probability = pair_probability(calibration, similarity, found)
     scales = [
         (photo.width / max(grid[1], 1), photo.height / max(grid[0], 1))

@@ -15,11 +15,11 @@ from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.photos import Photo
 from place_search.search.errors import ParameterError
+from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
     BACKGROUND,
-    calibration_of,
     candidate_probabilities,
     match_of,
 )
@@ -69,12 +69,13 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
-        self.calibration = calibration_of(model)
+        self.calibration = calibration_for(index, model)
+        self._notes = [] if is_calibrated(index, model) else [_borrowed_note(index)]
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
     def verifies(self) -> bool:
-        """Whether the index keeps the cells that verification needs."""
+        """Whether the index keeps the local features that verification needs."""
         return self.index.has_local_features and self.model.card.local_features is not None
 
     def warm_up(self) -> None:
@@ -118,9 +119,9 @@ class Engine:
             decoded = self.decode(photo)
         with stages.timed("embed"):
             embedding = self.model.embed(decoded)
-        notes = list(decoded.notes)
+        notes = [*decoded.notes, *self._notes]
         if verify and not self.verifies:
-            notes.append("The index was made without cells, so the results are unverified.")
+            notes.append("The index keeps no local features, so the results are unverified.")
         checking = verify is not False and self.verifies
         with stages.timed("search"):
             wanted = max(k, self.candidates if checking else BACKGROUND)
@@ -218,6 +219,13 @@ class _Candidates:
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
         return self._index.codes(self._hits[row].place_id)
+
+
+def _borrowed_note(index: Index) -> str:
+    return (
+        f"The model '{index.model_id}' has no calibration, so probabilities are a guess by that of "
+        "the included model; `place-search calibrate INDEX` measures one."
+    )
 
 
 def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:

@@ -63,8 +63,8 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
     width, height = model.card.preprocessing.size(photo.width, photo.height)
     with (stages or Stages()).timed("embed"):
         embedding = model.embed(photo)
-    descriptor, cells = embedding.descriptor, embedding.require_local_features()
-    channels = cells.shape[2]
+    descriptor, features = embedding.descriptor, embedding.require_local_features()
+    channels = features.shape[2]
     clusters = len(vocabulary.directions)
     # A whitened descriptor has no part a cluster; then none is said to add more than another.
     norms = (
@@ -76,7 +76,7 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
         model=model.card.id,
         photo=(photo.width, photo.height),
         seen=(width, height),
-        assignment=vocabulary.assign(cells),
+        assignment=vocabulary.assign(features),
         cluster_norms=norms,
         descriptor=descriptor,
         channels=channels,

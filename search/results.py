@@ -4,18 +4,25 @@
 """
 
 import base64
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any, Literal
 
 from place_search.core.geodesy import Position, Utm
+from place_search.core.html import html_table
 from place_search.indexer import Index, Place
 from place_search.search.location import Location
 from place_search.search.probability import Match
 
 SKIPPED_SHOWN = 100
 """Photos that could not be indexed and are named in what is said of an index."""
+
+
+COLUMNS = (
+    *("rank", "place_id", "name", "similarity", "probability", "inliers"),
+    *("latitude", "longitude"),
+)
+"""What tables show of a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,13 @@ class Result:
     verified: Verified | None
     position: Position | None
     utm: Utm | None
+
+    def to_row(self) -> dict[str, Any]:
+        """The values of `COLUMNS`."""
+        inliers = None if self.verified is None else self.verified.inliers
+        latitude, longitude = self.position or (None, None)
+        values = (self.rank, self.place_id, self.name, self.similarity, self.probability, inliers)
+        return dict(zip(COLUMNS, (*values, latitude, longitude), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +128,41 @@ class SearchResult:
 
     def to_columns(self) -> dict[str, list[Any]]:
         """A column for each field of the results, as `pandas.DataFrame` takes them."""
-        rows = self.results
-        return {
-            "rank": [row.rank for row in rows],
-            "place_id": [row.place_id for row in rows],
-            "name": [row.name for row in rows],
-            "similarity": [row.similarity for row in rows],
-            "probability": [row.probability for row in rows],
-            "inliers": [None if row.verified is None else row.verified.inliers for row in rows],
-            "latitude": [None if row.position is None else row.position.latitude for row in rows],
-            "longitude": [None if row.position is None else row.position.longitude for row in rows],
-        }
+        rows = [result.to_row() for result in self.results]
+        return {name: [row[name] for row in rows] for name in COLUMNS}
 
     def _repr_html_(self) -> str:
         """The results with their thumbnails, for notebooks."""
-        return html_table(self.to_columns(), [self._thumbnail(row) for row in self.results])
+        return html_table(self.to_columns(), [self.thumbnail(row) for row in self.results])
 
-    def _thumbnail(self, result: Result) -> str:
+    def thumbnail(self, result: Result) -> str:
+        """A place's thumbnail as HTML that needs no server."""
         jpeg = base64.b64encode(self.index.thumbnail(result.place_id)).decode()
         name = escape(result.name, quote=True)
         return f'<img src="data:image/jpeg;base64,{jpeg}" alt="{name}" height="96">'
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTable:
+    """The answers to several photos, a row each: the verdict and the first result."""
+
+    answers: tuple[SearchResult, ...]
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """A column for each field, as `pandas.DataFrame` takes them; `photo` counts from 0."""
+        rows = [answer.results[0].to_row() if answer.results else {} for answer in self.answers]
+        return {
+            "photo": list(range(len(rows))),
+            "verdict": [answer.match.verdict for answer in self.answers],
+            **{name: [row.get(name) for row in rows] for name in COLUMNS if name != "rank"},
+        }
+
+    def _repr_html_(self) -> str:
+        """The first results with their thumbnails, for notebooks."""
+        pictures = [
+            answer.thumbnail(answer.results[0]) if answer.results else "" for answer in self.answers
+        ]
+        return html_table(self.to_columns(), pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +191,18 @@ class CompareResult:
             "notes": list(self.notes),
             "photo_notes": list(self.photo_notes),
         }
+
+    def to_columns(self) -> dict[str, list[float]]:
+        """The matching points as `pandas.DataFrame` takes them: columns x1, y1, x2, y2."""
+        return {
+            name: [match[at] for match in self.matches]
+            for at, name in enumerate(("x1", "y1", "x2", "y2"))
+        }
+
+    def _repr_html_(self) -> str:
+        """The verdict and what it stands on, for notebooks."""
+        shown = ("result", "probability", "threshold", "similarity", "inliers")
+        return html_table({name: [getattr(self, name)] for name in shown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,18 +275,6 @@ def addresses(place_id: int, index_id: str) -> dict[str, str]:
         "image_url": f"/v1/places/{place_id}/image",
         "thumbnail_url": f"/v1/places/{place_id}/thumbnail?v={index_id}",
     }
-
-
-def html_table(columns: Mapping[str, Sequence[Any]], pictures: Sequence[str] = ()) -> str:
-    """Columns as an HTML table, with a picture before each row if there are any."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in ([""] if pictures else []) + [*columns])
-    rows = zip(*columns.values(), strict=True)
-    body = ""
-    for number, row in enumerate(rows):
-        cells = [pictures[number]] if pictures else []
-        cells += ["" if cell is None else escape(str(cell)) for cell in row]
-        body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _degrees(position: Position | None) -> dict[str, float] | None:

@@ -1,10 +1,10 @@
 """Spatial verification: do two photos show the same things in the same arrangement?
 
-Cells of the two photos are matched as mutual nearest neighbours, where each pair of cells is also
+Local features of the two photos are matched as mutual nearest neighbours. Each pair is also
 judged by its neighbours on the grid (neighbourhood consensus; Rocco et al. 2018, as a fixed 3 × 3
 sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), then a
 second one to those left over, since few scenes are one plane; what agrees counts. Of many
-candidates all are matched with cells of half the resolution, at a sixth of the cost, and those
+candidates all are matched at half the resolution of the grid, at a sixth of the cost, and those
 that agree best in full.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from place_search.core.memory import keep_freed_memory
 from place_search.models import CODE_BITS, decode_codes, project_features
-from place_search.models.runtimes.products import UNIT, cell_products
+from place_search.models.runtimes.products import UNIT, feature_products
 
 CANDIDATES = 100
 """Places that are verified by default, however few are asked for."""
@@ -35,15 +35,15 @@ MOST_SIMILAR = 3
 """The most similar candidates that are always matched at full resolution: where no geometry
 agrees, similarity is all there is."""
 TOLERANCE = 1.5
-"""Cells that a match may lie off the fitted map."""
+"""Cells of the grid that a match may lie off the fitted map."""
 COARSE_TOLERANCE = 1.0
-"""The same in cells of half the resolution."""
+"""The same at half the resolution."""
 MAPS = 2
 """Affine maps that are fitted, each to what agrees with none before it."""
 BY_CHANCE = 50
 """Matches that agree between photos of different places: as many or fewer in 19 of 20 pairs."""
 TOGETHER = 10
-"""Candidates that are matched with cells of half the resolution in one go."""
+"""Candidates that are matched at half the resolution in one go."""
 MIN_MATCHES = 8
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
@@ -73,10 +73,10 @@ NOTHING = Verification(0, 0, 0.0, np.empty((0, 4), np.float32))
 
 
 class View(NamedTuple):
-    """Cells ready to be matched: their grid (h, w), and (h·(w+1), CODE_BITS) float32 rows.
+    """Local features ready to be matched: grid (h, w), and (h·(w+1), CODE_BITS) float32 rows.
 
-    The cells have norm √CODE_BITS. An empty cell ends each row of the grid, so that its
-    neighbours are none.
+    They have norm √CODE_BITS. A feature of zeros ends each row of the grid, so that nothing has
+    neighbours beyond it.
     """
 
     grid: Grid
@@ -84,14 +84,14 @@ class View(NamedTuple):
 
 
 class Query:
-    """A query photo's cells, made ready to be matched with many places."""
+    """A query photo's local features, made ready to be matched with many places."""
 
-    def __init__(self, cells: NDArray[np.float32] | None) -> None:
-        """`cells` is (h, w, C) float32, centred; None for a model without local features."""
-        if cells is None:
-            cells = np.zeros((0, 0, 1), np.float32)
+    def __init__(self, local_features: NDArray[np.float32] | None) -> None:
+        """Takes (h, w, C) float32, centred; None for a model without local features."""
+        if local_features is None:
+            local_features = np.zeros((0, 0, 1), np.float32)
         # Against the signs of a place, products are cosines times the number of bits.
-        projected = project_features(cells) * CODE_BITS**0.5
+        projected = project_features(local_features) * CODE_BITS**0.5
         self.full = _view(projected)
         self.coarse = _view(_halved(projected))
 
@@ -194,24 +194,24 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _signs(place: Codes) -> NDArray[np.float32]:
-    """A place's cells as (h, w, CODE_BITS) float32 of ±1."""
+    """A place's local features as (h, w, CODE_BITS) float32 of ±1."""
     codes, grid = place
     return decode_codes(codes).reshape(*grid, CODE_BITS)
 
 
-def _view(cells: NDArray[np.float32]) -> View:
-    """Cells (h, w, CODE_BITS), with an empty one after each row."""
-    height, width, bits = cells.shape
+def _view(features: NDArray[np.float32]) -> View:
+    """Local features (h, w, CODE_BITS), with zeros after each row."""
+    height, width, bits = features.shape
     rows = np.zeros((height, width + 1, bits), np.float32)
-    rows[:, :width] = cells
+    rows[:, :width] = features
     return View((height, width), rows.reshape(-1, bits))
 
 
-def _halved(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of 2 × 2 cells, again of norm √CODE_BITS: (h, w, B) to (⌈h/2⌉, ⌈w/2⌉, B) float32."""
-    height, width, _ = cells.shape
-    rows = cells[::2].copy()
-    rows[: height // 2] += cells[1::2]
+def _halved(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of 2 × 2 features, again of norm √CODE_BITS: (h, w, B) to (⌈h/2⌉, ⌈w/2⌉, B)."""
+    height, width, _ = features.shape
+    rows = features[::2].copy()
+    rows[: height // 2] += features[1::2]
     sums = rows[:, ::2].copy()
     sums[:, : width // 2] += rows[:, 1::2]
     norms = np.sqrt(np.einsum("hwb,hwb->hw", sums, sums)[..., None] / CODE_BITS)
@@ -224,7 +224,7 @@ def _agreements(
 ) -> Iterator[Verification]:
     """What a query has in common with each of some places."""
     # One product for all: handing it to another thread takes as long as a small one itself.
-    alike = cell_products()(query.rows, np.concatenate([place.rows for place in places]))
+    alike = feature_products()(query.rows, np.concatenate([place.rows for place in places]))
     at = 0
     for place in places:
         own = alike[:, at : at + len(place.rows)]
@@ -297,7 +297,7 @@ _NEVER = np.iinfo(np.int16).min
 
 
 def _consensus(alike: NDArray[np.int16], row: int, place_row: int) -> NDArray[np.int16]:
-    """Add to each pair of cells the pairs of their 8 neighbours in the same directions.
+    """Add to each pair of features the pairs of their 8 neighbours in the same directions.
 
     Those beside it on the grid are one row and one column away in `alike`; those above and below
     a whole row of the grid.

@@ -40,8 +40,8 @@ def cluster(
     decoded are skipped; `say` is told of folders that may not be read.
 
     Raises:
-        TrainingError: too few photos, a list that contradicts itself, or an unknown backbone.
-        ModelError: `out` exists, or the backbone's weights cannot be read.
+        TrainingError: too few photos, or a list that contradicts itself.
+        ModelError: `out` exists, an unknown backbone, or the backbone's weights cannot be read.
         SourceError, TruthError: photos that cannot be listed.
     """
     require_free(out)

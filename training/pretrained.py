@@ -20,7 +20,6 @@ from place_search.models.card import CARD_NAME, WeightSource, read_card
 from place_search.models.network import (
     WEIGHTS_NAME,
     Network,
-    backbone_names,
     load_backbone,
     load_network,
 )
@@ -113,16 +112,12 @@ def imagenet_network(
     into it where there is none. `bias` makes the layer NetVLAD v2.
 
     Raises:
-        TrainingError: an unknown backbone, or a file that is not its weights.
-        ModelError: a file that is damaged or would run code.
+        TrainingError: a file that is not its weights.
+        ModelError: an unknown backbone, or a file that is damaged or would run code.
         DownloadError: the weights cannot be fetched.
     """
-    if backbone not in backbone_names():
-        raise TrainingError(
-            f"There is no backbone '{backbone}'; known are {', '.join(backbone_names())}."
-        )
-    layer = NetVLAD(clusters, load_backbone(backbone).channels, bias=bias)
-    network = Network(load_backbone(backbone)(), layer)
+    made = load_backbone(backbone)()
+    network = Network(made, NetVLAD(clusters, made.channels, bias=bias))
     if weights is not None and (weights / CARD_NAME).is_file():
         return network.eval(), _take_backbone(network, backbone, weights)
     start = PRETRAINED.get(backbone)

@@ -26,7 +26,7 @@ export function positionButton(position) {
     announce(outcome);
     // The width stays, so that nothing beside it moves.
     button.style.minWidth = `${button.offsetWidth}px`;
-    button.replaceChildren(element('span', { class: 'said' }, outcome), icon('done'));
+    button.replaceChildren(element('span', { class: 'said' }, outcome), icon('found'));
     setTimeout(() => button.replaceChildren(said, icon('copy')), SHOWN_MS);
   });
   return button;

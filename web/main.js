@@ -6,16 +6,16 @@ import { announce, element, find } from './dom.js';
 import { formatSimilarity } from './format.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
-import { hideBesideMap, showBesideMap } from './result-map.js';
 import { persist } from './retry.js';
 import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
-import { expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
+import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
 import { closeViewer, openViewer } from './viewer.js';
 import { words } from './words.js';
 
 /** @import { Address } from './address.js' */
+/** @import { Settings } from './page-types.js' */
 /** @import { ResultReply, SearchReply } from './types.js' */
 
 /** @typedef {{photo: string | null, opened?: boolean}} Entry what the history keeps beside an address */
@@ -23,6 +23,7 @@ import { words } from './words.js';
 const kChoice = find('k', HTMLSelectElement);
 const verifySwitch = find('verify', HTMLInputElement);
 const areaNote = find('area', HTMLParagraphElement);
+const mapBox = find('map-box', HTMLElement);
 const intakeNote = find('intake-note', HTMLParagraphElement);
 
 /** @type {Address} */
@@ -76,14 +77,14 @@ async function changePhoto(wanted) {
     history.replaceState({ ...history.state, ...entry() }, '');
     closeViewer();
     hideResults();
-    hideBesideMap();
+    mapBox.hidden = true;
     await showPreview(file);
     document.body.dataset['view'] = 'query';
     find('choose', HTMLSpanElement).textContent = words.chooseAnother;
   } else {
     photo = null;
     hideResults();
-    hideBesideMap();
+    mapBox.hidden = true;
     hideProgress();
     document.body.dataset['view'] = 'start';
     find('choose', HTMLSpanElement).textContent = words.choosePhoto;
@@ -115,7 +116,7 @@ async function search() {
   const { file } = photo;
   const key = asked();
   const { settings } = address;
-  const ask = () => {
+  const send = () => {
     const places = currentIndex()?.places;
     expectResults(settings.k);
     announceProgress(words.uploadingStarted);
@@ -128,9 +129,9 @@ async function search() {
   const onProblem = () => {
     hideProgress();
     hideResults();
-    hideBesideMap();
+    mapBox.hidden = true;
   };
-  const reply = await persist(ask, { photos: [file], signal, onProblem, again: search });
+  const reply = await persist(send, { photos: [file], signal, onProblem, again: search });
   if (!reply) return;
   hideProgress();
   answer = { asked: key, reply };
@@ -144,21 +145,33 @@ function showReply(reply) {
   showQueryFacts(reply);
   if (!first) {
     hideResults();
-    hideBesideMap();
+    mapBox.hidden = true;
     if (currentIndex()?.places === 0 || !address.settings.area) showEmptyIndex();
     else intakeNote.textContent = words.noneInArea;
     return;
   }
   intakeNote.textContent = '';
   const places = currentIndex()?.places ?? null;
-  showResults(reply, places, { open, again: searchWith });
-  announce(words.firstIs(verdictWords(reply, places), first.name, formatSimilarity(first.similarity)));
-  void showBesideMap(reply, open);
+  showResults(reply, places, address.settings, { open, again: searchWith, ask });
+  announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));
+  void showMap(reply);
+}
+
+/** @param {SearchReply} reply */
+async function showMap(reply) {
+  const { showBesideMap } = await import('./result-map.js');
+  // Another photo may have come meanwhile.
+  if (answer?.reply === reply) await showBesideMap(candidatesOf(reply), reply.location, open);
 }
 
 /** @param {ResultReply} result */
 function open(result) {
   go({ place: result.place_id }, { ...entry(), opened: true });
+}
+
+/** @param {Partial<Settings>} changed */
+function ask(changed) {
+  go({ settings: { ...address.settings, ...changed } });
 }
 
 /** @param {{place_id: number}} place */
@@ -211,7 +224,7 @@ function showSettings() {
   areaNote.hidden = !area;
   if (!area) return;
   const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
-  everywhere.addEventListener('click', () => go({ settings: { ...address.settings, area: null } }));
+  everywhere.addEventListener('click', () => ask({ area: null }));
   areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
 }
 
@@ -220,10 +233,8 @@ takeIn(['photo', 'camera'], 1, async ([file]) => {
   const id = await keep(file);
   go({ of: null, place: null }, { photo: id });
 });
-kChoice.addEventListener('change', () => go({ settings: { ...address.settings, k: Number(kChoice.value) } }));
-verifySwitch.addEventListener('change', () =>
-  go({ settings: { ...address.settings, verify: verifySwitch.checked } }),
-);
+kChoice.addEventListener('change', () => ask({ k: Number(kChoice.value) }));
+verifySwitch.addEventListener('change', () => ask({ verify: verifySwitch.checked }));
 addEventListener('popstate', ({ state }) => {
   hideProblem();
   address = readAddress(location.search);

@@ -6,7 +6,7 @@ import { distanceM } from './format.js';
 import { estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
 import { words } from './words.js';
 
-/** @import { ResultReply, SearchReply } from './types.js' */
+/** @import { LocationReply, ResultReply } from './types.js' */
 
 const CLOSEST_ZOOM = 18;
 const NEAR_M = 1000;
@@ -18,11 +18,12 @@ const large = find('large-map', HTMLAnchorElement);
 let making = null;
 
 /**
- * Show where the places found are; nothing where none has a position.
- * @param {SearchReply} reply
+ * Show where results are; nothing where none has a position.
+ * @param {ResultReply[]} results those that may show the photo's place
+ * @param {LocationReply | null} location the estimate
  * @param {(result: ResultReply) => void} open
  */
-export async function showBesideMap({ results, location }, open) {
+export async function showBesideMap(results, location, open) {
   const known = results.filter(({ position }) => position);
   box.hidden = !known.length && !location;
   if (box.hidden) return;
@@ -57,10 +58,6 @@ function isNear(centre) {
     const { lat: latitude, lng: longitude } = layer.getLatLng();
     return !centre || distanceM(centre, { latitude, longitude }) <= Math.max(NEAR_M, 5 * (centre.radius_m ?? 0));
   };
-}
-
-export function hideBesideMap() {
-  box.hidden = true;
 }
 
 async function make() {

@@ -4,52 +4,84 @@ import { showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
+import { remedies } from './remedies.js';
 import { words } from './words.js';
 
+/** @import { Settings } from './page-types.js' */
 /** @import { PositionReply, ResultReply, SearchReply } from './types.js' */
 
-/** @typedef {{open: (result: ResultReply) => void, again: (result: ResultReply) => void}} Handlers */
+/**
+ * @typedef {object} Handlers
+ * @property {(result: ResultReply) => void} open
+ * @property {(result: ResultReply) => void} again search with its photo
+ * @property {(changed: Partial<Settings>) => void} ask search with the same photo, but otherwise
+ */
 
 const GHOSTS = 10;
 let foundFrom = 1;
+/** @type {HTMLElement[]} the cards, in the order of the results */
+let shown = [];
 
 const section = find('results', HTMLDivElement);
 const title = find('answer-title', HTMLHeadingElement);
 const cards = find('cards', HTMLOListElement);
+const elsewhere = find('elsewhere', HTMLDetailsElement);
+const elsewhereCards = find('elsewhere-cards', HTMLOListElement);
 const facts = find('summary-facts', HTMLParagraphElement);
 const order = find('order', HTMLParagraphElement);
+const remedyList = find('remedies', HTMLUListElement);
 const estimate = find('estimate', HTMLParagraphElement);
 
 /**
  * @param {SearchReply} reply
  * @param {number | null} places in the whole index
+ * @param {Settings} settings it was asked with
  * @param {Handlers} handlers
  */
-export function showResults(reply, places, handlers) {
+export function showResults(reply, places, settings, handlers) {
   const ms = reply.timings_ms['total'] ?? 0;
   const { verdict } = reply.match;
   foundFrom = reply.match.threshold;
   title.className = `verdict ${verdict}`;
-  title.replaceChildren(
-    ...(verdict === 'found' ? [icon('done')] : []),
-    verdictWords(reply, places),
-  );
+  title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
   facts.textContent = words.facts(reply.results.length, places, ms);
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
-  cards.replaceChildren(...reply.results.map((result) => card(result, reply.location, handlers)));
+  shown = reply.results.map((result) => card(result, reply.location, handlers));
+  const here = new Set(candidatesOf(reply).map(({ rank }) => rank));
+  cards.replaceChildren(...shown.filter((_, at) => here.has(at + 1)));
+  showElsewhere(shown.filter((_, at) => !here.has(at + 1)));
+  remedyList.replaceChildren(...remedies(reply, settings, handlers.ask));
+  remedyList.hidden = verdict === 'found';
   const checked = reply.results.some(({ verified }) => verified);
-  order.textContent =
-    verdict === 'not_found' ? words.elsewhere : checked ? words.orderChecked : words.orderSimilar;
+  order.textContent = verdict === 'not_found' ? '' : checked ? words.orderChecked : words.orderSimilar;
   section.removeAttribute('aria-busy');
   section.hidden = false;
 }
 
 /**
+ * The results that may show the photo's place: none where the verdict is that it is not here.
+ * @param {SearchReply} reply
+ */
+export function candidatesOf({ match, results }) {
+  return match.verdict === 'not_found' ? [] : results.filter(({ probability }) => probability >= UNSURE_FROM);
+}
+
+/** @param {HTMLElement[]} away cards */
+function showElsewhere(away) {
+  elsewhere.open = false;
+  elsewhere.hidden = away.length === 0;
+  find('elsewhere-title', HTMLElement).textContent = words.elsewhereMore(away.length);
+  elsewhereCards.replaceChildren(...away);
+}
+
+/**
  * @param {SearchReply} reply
  * @param {number | null} places in the whole index
+ * @param {Settings} settings it was asked with
  */
-export function verdictWords({ match: { verdict } }, places) {
-  return verdict === 'not_found' ? words.notFound(places) : words[verdict];
+export function verdictWords({ match: { verdict } }, places, { area }) {
+  if (verdict !== 'not_found') return words[verdict];
+  return area ? words.notInCircle : words.notFound(places);
 }
 
 /**
@@ -63,6 +95,7 @@ export function expectResults(k) {
     title.textContent = words.searching;
     facts.textContent = '';
     estimate.replaceChildren();
+    remedyList.hidden = true;
     order.textContent = words.orderSimilar;
     cards.replaceChildren(...Array.from({ length: Math.min(k, GHOSTS) }, ghost));
     section.hidden = false;
@@ -72,11 +105,14 @@ export function expectResults(k) {
 export function hideResults() {
   section.hidden = true;
   cards.replaceChildren();
+  showElsewhere([]);
 }
 
 /** @param {number} at */
 export function focusCard(at) {
-  cards.children[at]?.querySelector('button')?.focus();
+  const focused = shown[at];
+  if (focused && elsewhere.contains(focused)) elsewhere.open = true;
+  focused?.querySelector('button')?.focus();
 }
 
 /**
@@ -159,11 +195,12 @@ function thumbnail(result) {
  */
 export function evidenceLine({ verified, probability }) {
   const found = probability >= foundFrom;
-  const say = found ? words.isFound : probability >= UNSURE_FROM ? words.isUnsure : words.isElsewhere;
+  const unsure = !found && probability >= UNSURE_FROM;
+  const say = found ? words.isFound : unsure ? words.isUnsure : words.isElsewhere;
   return element(
     'p',
     { class: found ? 'verified agrees' : 'verified' },
-    found ? icon('done') : null,
+    found || unsure ? icon(found ? 'found' : 'unsure') : null,
     say(probability, verified ? verified.inliers : null),
   );
 }

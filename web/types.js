@@ -204,7 +204,7 @@
  * @typedef {object} TimingsReply Milliseconds that each stage took
  * @property {number} queue Waiting for a worker
  * @property {number} decode Photo bytes to upright pixels
- * @property {number} embed Pixels to descriptor and cells
+ * @property {number} embed Pixels to descriptor and local features
  * @property {number} search Descriptor to the most similar places
  * @property {number} verify Spatial verification of the candidates
  * @property {number} total All of it

@@ -1,16 +1,24 @@
 // What a comparison of two photos says, in words and on a scale.
 
-import { element } from './dom.js';
+import { element, icon } from './dom.js';
 import { UNSURE_FROM, formatSimilarity } from './format.js';
 import { words } from './words.js';
 
 /** @import { CompareReply } from './types.js' */
 
-/** @param {CompareReply} compared */
-export function verdictLine({ result, probability }) {
-  if (result === 'same') return words.same;
+/**
+ * What a search would say of the same photos: one says nothing that the other denies.
+ * @param {CompareReply} compared
+ */
+function verdictOf({ result, probability }) {
+  if (result === 'same') return 'found';
   // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
-  return probability >= UNSURE_FROM ? words.perhaps : words.different;
+  return probability >= UNSURE_FROM ? 'unsure' : 'not_found';
+}
+
+/** @param {CompareReply} compared */
+export function verdictLine(compared) {
+  return { found: words.same, unsure: words.perhaps, not_found: words.different }[verdictOf(compared)];
 }
 
 /**
@@ -20,7 +28,7 @@ export function verdictLine({ result, probability }) {
 export function verdict(compared) {
   const { probability, threshold, similarity, inliers, result, photo_notes: notes = [] } = compared;
   return [
-    element('h2', { id: 'verdict', class: `verdict ${result}` }, verdictLine(compared)),
+    element('h2', { id: 'verdict', class: `verdict ${result}` }, icon(verdictOf(compared)), verdictLine(compared)),
     probabilityScale(probability, threshold),
     element(
       'dl',

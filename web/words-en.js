@@ -94,8 +94,16 @@ export const words = {
   unsure: 'Perhaps, but not for sure',
   notFound: (/** @type {number | null} */ places) =>
     places === null ? 'Not among the places here' : `Not among these ${counted(places, 'place', 'places')}`,
-  elsewhere:
-    'The most similar places, but probably elsewhere. If yours should be here, try a photo that shows more of it, or add this one to the index.',
+  notInCircle: 'Not among the places in this circle',
+  wasNear: 'Only a circle was searched.',
+  checkGeometry: 'Check geometry',
+  wasUnverified: 'This goes by similarity alone, which is seldom sure.',
+  lookYourself: 'Look for yourself: open a place to see it beside your photo.',
+  betterPhoto: 'Try a photo that shows more of the place: sharp, by day, with little in front of it.',
+  addPhoto: 'If the place belongs here, whoever runs the server can add a folder with this photo:',
+  addCommand: 'place-search add INDEX FOLDER',
+  elsewhereMore: (/** @type {number} */ count) =>
+    `Most similar, but probably elsewhere (${whole.format(count)})`,
   isFound: (/** @type {number} */ probability, /** @type {number | null} */ inliers) =>
     `Found, ${percent(probability)} sure${evidence(inliers)}`,
   isUnsure: (/** @type {number} */ probability, /** @type {number | null} */ inliers) =>

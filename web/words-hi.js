@@ -13,6 +13,9 @@ function size(bytes) {
 const places = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 'जगहें'}`;
 
 /** @param {number} count */
+const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 'जगहों'} में`;
+
+/** @param {number} count */
 const points = (count) => `${whole.format(count)} बिंदु`;
 
 /** @param {number} metres */
@@ -75,7 +78,7 @@ export const words = {
   uploading: (share) => `फ़ोटो भेजी जा रही है… ${Math.floor(share * 100)}%`,
   uploadingStarted: 'फ़ोटो भेजी जा रही है…',
   searching: 'खोज रहे हैं…',
-  searchingIn: (count) => `${places(count)} में खोज रहे हैं…`,
+  searchingIn: (count) => `${inPlaces(count)} खोज रहे हैं…`,
   found: 'मिल गई',
   firstIs: (verdict, name, similarity) => `${verdict}। सबसे मिलती-जुलती जगह ${name} है, समानता ${similarity}।`,
   facts: (shown, all, ms) =>
@@ -87,9 +90,16 @@ export const words = {
   estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   unsure: 'हो सकता है, पर पक्का नहीं',
-  notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${places(all)} में नहीं है`),
-  elsewhere:
-    'सबसे मिलती-जुलती जगहें, पर ये शायद कहीं और की हैं। आपकी जगह यहाँ होनी चाहिए तो ऐसी फ़ोटो आज़माएँ जिसमें उसका ज़्यादा हिस्सा दिखे, या यह फ़ोटो इंडेक्स में जोड़ें।',
+  notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${inPlaces(all)} नहीं है`),
+  notInCircle: 'इस घेरे की जगहों में नहीं है',
+  wasNear: 'केवल एक घेरे में खोजा गया।',
+  checkGeometry: 'ज्यामिति जाँचें',
+  wasUnverified: 'यह केवल समानता से है, जो कम ही पक्की होती है।',
+  lookYourself: 'खुद देखें: किसी जगह को खोलकर अपनी फ़ोटो के साथ रखें।',
+  betterPhoto: 'ऐसी फ़ोटो आज़माएँ जिसमें जगह का ज़्यादा हिस्सा दिखे: साफ़, दिन की, और सामने कम रुकावट वाली।',
+  addPhoto: 'जगह यहाँ होनी चाहिए, तो सर्वर चलाने वाला इस फ़ोटो का फ़ोल्डर जोड़ सकता है:',
+  addCommand: 'place-search add INDEX FOLDER',
+  elsewhereMore: (count) => `सबसे मिलती-जुलती, पर शायद कहीं और की (${whole.format(count)})`,
   isFound: (probability, inliers) => `मिल गई, भरोसा ${percent(probability)}${evidence(inliers)}`,
   isUnsure: (probability, inliers) => `हो सकता है, भरोसा ${percent(probability)}${evidence(inliers)}`,
   isElsewhere: (probability, inliers) => `शायद कहीं और: ${percent(probability)}${evidence(inliers)}`,

@@ -13,6 +13,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
     head = [
         "N",
         "Recall@N %",
+        *(() if report.single is None else ("single %",)),
         "chance %",
         *(_title(row.kind, row.note) for row in report.published),
     ]
@@ -20,6 +21,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
         [
             str(n),
             f"{recall:.1f}",
+            *(() if report.single is None else (f"{report.single[n]:.1f}",)),
             f"{report.chance[n]:.1f}",
             *(_figure(row.at, n) for row in report.published),
         ]
@@ -31,6 +33,7 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
     """What a reader needs to measure the same again: what it is called, and what it was."""
     settings = report.settings
     radius = settings.get("radius_m")
+    sequence, standardized = settings.get("sequence"), settings.get("standardize")
     verified = f"the first {settings['candidates']}" if settings.get("verify") else "no"
     return [
         ("Program", f"place-search {report.version}"),
@@ -42,7 +45,17 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
         ("Protocol", report.protocol),
         ("Right within", "what the truth lists" if radius is None else f"{radius:g} m"),
         ("Ranked by geometry", verified),
+        ("Standardised", "queries and database, each by itself" if standardized else "no"),
+        *((("Sequences", sequence_in_words(settings["sequence"])),) if sequence else ()),
     ]
+
+
+def sequence_in_words(window: Mapping[str, int]) -> str:
+    """Which neighbours of a query its place is found by."""
+    before, after = window["before"], window["after"]
+    if after:
+        return f"each query with {before} frames before it and {after} after it, standardised"
+    return f"each query with the {before} frames before it, standardised"
 
 
 def _title(kind: str, note: str) -> str:

@@ -17,7 +17,7 @@ from place_search.indexer.changes.version_builder import (
 )
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote
-from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
@@ -34,8 +34,8 @@ class BuildReport:
 
     `reused` photos were done by an earlier run that was interrupted; `duplicates` have the same
     content as an earlier photo; `positioned` places have a position, in degrees or in metres;
-    `notes` say what was odd about photos. `seconds` are those that each stage was busy, summed over
-    its threads, and the `total` that passed.
+    `notes` say what was odd about photos, and `intake` about where they are from. `seconds` are
+    those that each stage was busy, summed over its threads, and the `total` that passed.
     """
 
     index_id: str
@@ -47,6 +47,7 @@ class BuildReport:
     manifest: Manifest
     positioned: int
     notes: list[PhotoNote]
+    intake: Intake
 
     @property
     def store(self) -> StoreCard:
@@ -54,7 +55,7 @@ class BuildReport:
         return store_card(self.manifest)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `place-search index --json` prints, apart from what it says of its source."""
+        """What `place-search index --json` prints."""
         return {
             "index_id": self.index_id,
             "places": self.places,
@@ -65,6 +66,7 @@ class BuildReport:
             "reused": self.reused,
             "store": dict(self.manifest.store),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            **self.intake.to_dict(),
         }
 
 
@@ -114,11 +116,11 @@ def build_index(
                 if _was_committed(draft, old, journal):
                     finish(out, old, journal)
                     done = Outcome(old, list(old.skipped), len(source.photos), [])
-                    return _report(out, done, clock, started)
+                    return _report(out, source, done, clock, started)
             outcome = VersionBuilder(
                 out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
             ).run()
-            return _report(out, outcome, clock, started)
+            return _report(out, source, outcome, clock, started)
 
 
 def _draft(
@@ -156,7 +158,9 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     )
 
 
-def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> BuildReport:
+def _report(
+    out: Path, source: Source, outcome: Outcome, clock: StageClock, started: float
+) -> BuildReport:
     manifest = outcome.manifest
     contents = Contents(manifest, manifest.paths(out), ("content", "name", *POSITION_COLUMNS))
     table = contents.table
@@ -172,4 +176,5 @@ def _report(out: Path, outcome: Outcome, clock: StageClock, started: float) -> B
         manifest=manifest,
         positioned=contents.count_positions(),
         notes=outcome.notes,
+        intake=source.intake,
     )

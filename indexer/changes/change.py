@@ -24,6 +24,7 @@ from place_search.indexer.changes.version_builder import (
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.sources.photo_list import Intake
 from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
@@ -41,7 +42,8 @@ class ChangeReport:
     `changed` photos have a new place instead of their old one. For `copied` ones the index had the
     content already, so that they were not embedded; `reused` were done by an earlier run that was
     interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
-    index have a position; `notes` say what was odd about photos.
+    index have a position; `notes` say what was odd about photos, and `intake` about where they are
+    from, None where none came in.
     """
 
     index_id: str
@@ -58,9 +60,10 @@ class ChangeReport:
     duplicates: list[Duplicate] = field(default_factory=list)
     notes: list[PhotoNote] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    intake: Intake | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints of a change, apart from what it says of its source."""
+        """What `--json` prints of a change."""
         return {
             "index_id": self.index_id,
             "places": self.places,
@@ -76,6 +79,7 @@ class ChangeReport:
             "skipped": [photo._asdict() for photo in self.skipped],
             "duplicates": [photo._asdict() for photo in self.duplicates],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            **(self.intake.to_dict() if self.intake is not None else {}),
         }
 
 

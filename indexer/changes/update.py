@@ -107,6 +107,7 @@ def _update(change: Change, source: Source, model: Model, *, sync: bool) -> Chan
         skipped=skipped,
         duplicates=duplicates,
         notes=notes,
+        intake=source.intake,
     )
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PlacePhoto
@@ -99,6 +99,23 @@ class PhotoList(Sequence[PlacePhoto]):
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What reports say of a source: see `Source`."""
+
+    left_out: Mapping[str, int]
+    unlisted: tuple[Skipped, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As part of a report."""
+        return {
+            "left_out": dict(self.left_out),
+            "unlisted": [folder._asdict() for folder in self.unlisted],
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
@@ -112,6 +129,11 @@ class Source:
     left_out: Mapping[str, int] = field(default_factory=dict)
     unlisted: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def intake(self) -> Intake:
+        """What is to be said of it, without its photos."""
+        return Intake(self.left_out, self.unlisted, self.warnings)
 
     @property
     def left_unread(self) -> tuple[str, ...]:

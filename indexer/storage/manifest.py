@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -284,26 +284,6 @@ def _parse(table: dict[str, Any]) -> Manifest:
     _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]
     _ = manifest.source["root"], manifest.store["kind"]
     return manifest
-
-
-def current_index_id(folder: Path) -> str:
-    """The id of the version that an index folder holds now: what a server asks now and then.
-
-    It costs one stat of the manifest while nothing has changed.
-
-    Raises:
-        IndexFormatError: no index there, or a damaged one.
-    """
-    try:
-        status = (Path(folder) / MANIFEST).stat()
-    except OSError:
-        return read_manifest(Path(folder)).index_id
-    return _index_id(Path(folder), status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _index_id(folder: Path, *_stamp: int) -> str:
-    return read_manifest(folder).index_id
 
 
 def _no_index(folder: Path) -> str:

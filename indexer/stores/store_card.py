@@ -99,12 +99,12 @@ class StoreCard:
 
 def is_store_kind(kind: str) -> bool:
     """Whether there is such a kind of vector store."""
-    return has_part(KINDS, kind.replace("-", "_"))
+    return has_part(KINDS, kind)
 
 
 def store_kinds() -> list[str]:
     """All kinds of vector store there are, those of other distributions too."""
-    return [name.replace("_", "-") for name in part_names(KINDS)]
+    return list(part_names(KINDS))
 
 
 def store_card(manifest: Manifest) -> StoreCard:

@@ -101,5 +101,5 @@ def open_store(card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
 
 
 def _builder(kind: str) -> StoreBuilder:
-    builder: StoreBuilder = load_part(KINDS, kind.replace("-", "_")).BUILDER
+    builder: StoreBuilder = load_part(KINDS, kind).BUILDER
     return builder

@@ -20,7 +20,7 @@ _LEVELS = 255
 _RANGE = np.float32(127 / UNIT)
 
 
-class CellProducts:
+class FeatureProducts:
     """(n, CODE_BITS) × (m, CODE_BITS) float32 to (n, m) int16, in units of 1/32. Thread-safe.
 
     Values outside ±3.97 are cut, the others rounded to 1/32. Several times faster than float32,
@@ -32,7 +32,7 @@ class CellProducts:
         one, other = (ops.parameter([-1, CODE_BITS], np.float32) for _ in range(2))
         product = ops.matmul(_as_int8(one), _as_int8(other), False, True)
         counted = ops.convert(ops.round(ops.multiply(product, np.float32(UNIT))), "i16")
-        model = openvino.Model([counted], [one, other], "cell_products")
+        model = openvino.Model([counted], [one, other], "feature_products")
         # Callers bring the threads: a stream of one thread for each that the machine can run.
         threads = os.cpu_count() or 1
         options = {
@@ -65,13 +65,13 @@ def _as_int8(values: Any) -> Any:
 _making = threading.Lock()
 
 
-def cell_products() -> CellProducts:
-    """The process's own `CellProducts`."""
+def feature_products() -> FeatureProducts:
+    """The process's own `FeatureProducts`."""
     use_threads()
     with _making:
         return _made()
 
 
 @lru_cache(maxsize=1)
-def _made() -> CellProducts:
-    return CellProducts()
+def _made() -> FeatureProducts:
+    return FeatureProducts()

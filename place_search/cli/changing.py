@@ -1,6 +1,6 @@
 """What the commands that change an index share: arguments, progress, the report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
-from place_search.cli.indexes import STAGES, list_duplicates, list_skipped
-from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
+from place_search.cli.indexes import staged
+from place_search.cli.reports import count_positions, tell_photos
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
-    from place_search.indexer import ChangeReport, Source
+    from place_search.indexer import ChangeReport
     from place_search.models import Model
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
@@ -43,28 +43,18 @@ def running(index: Path) -> "Iterator[Progress]":
     """Show the progress of a change; Ctrl-C says what is kept."""
     try:
         with progress() as advance:
-            yield _staged(advance)
+            yield staged(advance)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {index} is as it was, and the same command goes on from what was done."
         ) from None
 
 
-def _staged(advance: Callable[[str, int, int], None]) -> "Progress":
-    return lambda stage, done, total: advance(STAGES[stage], done, total)
-
-
-def print_change(
-    report: "ChangeReport", index: Path, as_json: bool, source: "Source | None" = None
-) -> None:
+def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     """Print what a change did, and what was odd about its source if there was one."""
-    if source is not None:
-        tell_source(source)
-    list_skipped(report.skipped)
-    list_notes(report.notes)
-    list_duplicates(report.duplicates)
+    tell_photos(report)
     if as_json:
-        print_json({**report.to_dict(), **source_json(source)})
+        print_json(report.to_dict())
         return
     counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
     said = [f"{count} {what}" for what, count in counts.items() if count]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +40,10 @@ OUT = _PlainConsole(highlight=False)
 ERR = _PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
+LISTED = 50
+"""Lines of a list that are shown."""
+
+
 class InterruptedRunError(Exception):
     """Ctrl-C in a command; the text says what is kept."""
 
@@ -63,6 +67,20 @@ def print_error(sentence: str) -> None:
 def say(sentence: str) -> None:
     """Tell what is going on, where it cannot be mistaken for a result."""
     ERR.print(Text(printable(sentence)))
+
+
+def say_list(head: str, lines: Sequence[str], more: str = "more.") -> None:
+    """Tell the first lines of a list below its head, and how many more there are; nothing of none.
+
+    `more` goes on where the number ends.
+    """
+    if not lines:
+        return
+    say(head)
+    for line in lines[:LISTED]:
+        say(f"  {line}")
+    if len(lines) > LISTED:
+        say(f"  … and {len(lines) - LISTED} {more}")
 
 
 @contextmanager

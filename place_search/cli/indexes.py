@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from place_search.cli.console import say
 from place_search.core.errors import PlaceSearchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from place_search.indexer import Skipped
-    from place_search.indexer.changes.duplicates import Duplicate
+    from place_search.core.progress import Progress
 
-SHOWN = 50
-STAGES = {"embed": "Describing", "index": "Indexing", "verify": "Verifying"}
+STAGES = {
+    "embed": "Describing",
+    "index": "Indexing",
+    "verify": "Verifying",
+    "calibrate": "Calibrating",
+}
+
+
+def staged(advance: "Callable[[str, int, int], None]") -> "Progress":
+    """Shows the stages of a change of an index by the words that people read."""
+    return lambda stage, done, total: advance(STAGES[stage], done, total)
 
 
 def known_store(kind: str | None) -> str | None:
@@ -77,27 +84,3 @@ def require_out(data: Path, out: Path, command: str) -> None:
             f"{data} {what}, and {out} holds files already: were they meant the other way round, "
             f"as `place-search {command} {quote(str(out))} --out {quote(str(data))}`?"
         )
-
-
-def list_skipped(skipped: "Sequence[Skipped]") -> None:
-    """List photos that were skipped, and why."""
-    if not skipped:
-        return
-    count = len(skipped)
-    say(f"{count} {'photo was' if count == 1 else 'photos were'} skipped:")
-    for photo in skipped[:SHOWN]:
-        say(f"  {photo.name}: {photo.reason}")
-    if count > SHOWN:
-        say(f"  … and {count - SHOWN} more; the index's manifest.json lists them all.")
-
-
-def list_duplicates(duplicates: "Sequence[Duplicate]") -> None:
-    """List photos that are in the index twice."""
-    if not duplicates:
-        return
-    count = len(duplicates)
-    say(f"{count} {'photo is' if count == 1 else 'photos are'} in the index more than once:")
-    for photo in duplicates[:SHOWN]:
-        say(f"  {photo.name} is the same file as {photo.same_as}")
-    if count > SHOWN:
-        say(f"  … and {count - SHOWN} more.")

@@ -1,42 +1,38 @@
 """What commands say of photos on their way in: left out, without a position, odd."""
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from place_search.cli.console import say
+from place_search.cli.console import say, say_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from place_search.indexer import BuildReport, ChangeReport, Source
-    from place_search.indexer.places import PhotoNote
-
-SHOWN = 50
+    from place_search.indexer import BuildReport, ChangeReport
+    from place_search.indexer.sources.photo_list import Intake
 
 
-def tell_source(source: "Source") -> None:
-    """Say what a source left out, which folders may not be read, and what its positions lack."""
+def tell_photos(report: "BuildReport | ChangeReport") -> None:
+    """Say which photos were left out, skipped, odd, or are there twice, and why."""
+    if report.intake is not None:
+        _tell_intake(report.intake)
+    skipped = [f"{photo.name}: {photo.reason}" for photo in report.skipped]
+    many = "1 photo was" if len(skipped) == 1 else f"{len(skipped)} photos were"
+    say_list(f"{many} skipped:", skipped, "more; the index's manifest.json lists them all.")
+    notes = [f"{photo.name}: {photo.note}" for photo in report.notes]
+    say_list("Of photos that were indexed:", notes)
+    twice = [f"{photo.name} is the same file as {photo.same_as}" for photo in report.duplicates]
+    many = "1 photo is" if len(twice) == 1 else f"{len(twice)} photos are"
+    say_list(f"{many} in the index more than once:", twice)
+
+
+def _tell_intake(intake: "Intake") -> None:
     from place_search.indexer.sources.walk import count_kinds
 
-    if source.left_out:
-        say(f"Left out, as no photos: {count_kinds(Counter(source.left_out))}.")
-    for folder in source.unlisted[:SHOWN]:
-        say(f"Left out: {folder.name}: {folder.reason}.")
-    if len(source.unlisted) > SHOWN:
-        say(f"… and {len(source.unlisted) - SHOWN} more folders.")
-    for warning in source.warnings:
+    if intake.left_out:
+        say(f"Left out, as no photos: {count_kinds(Counter(intake.left_out))}.")
+    unlisted = [f"{folder.name}: {folder.reason}." for folder in intake.unlisted]
+    say_list("Left out, as folders that may not be read:", unlisted)
+    for warning in intake.warnings:
         say(f"Warning: {warning}")
-
-
-def list_notes(notes: "Sequence[PhotoNote]") -> None:
-    """List what was odd about photos that were indexed."""
-    if not notes:
-        return
-    say("Of photos that were indexed:")
-    for photo in notes[:SHOWN]:
-        say(f"  {photo.name}: {photo.note}")
-    if len(notes) > SHOWN:
-        say(f"  … and {len(notes) - SHOWN} more.")
 
 
 def count_positions(report: "BuildReport | ChangeReport") -> str:
@@ -44,14 +40,3 @@ def count_positions(report: "BuildReport | ChangeReport") -> str:
     if report.positioned == report.places:
         return "all with a position" if report.places > 1 else "with a position"
     return f"{report.positioned or 'none'} with a position"
-
-
-def source_json(source: "Source | None") -> dict[str, Any]:
-    """What `tell_source` says, for `--json`."""
-    if source is None:
-        return {}
-    return {
-        "left_out": dict(source.left_out),
-        "unlisted": [folder._asdict() for folder in source.unlisted],
-        "warnings": list(source.warnings),
-    }

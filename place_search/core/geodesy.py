@@ -145,6 +145,12 @@ def distances_m(points: NDArray[np.float64], point: Position) -> NDArray[np.floa
     return lengths
 
 
+def bearing(start: Position, end: Position) -> float:
+    """The direction from one point to another, in degrees from north by east, 0–360."""
+    azimuth, _, _ = _geod().inv(start.longitude, start.latitude, end.longitude, end.latitude)
+    return float(azimuth) % 360
+
+
 def geocentric(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) latitudes and longitudes to (N, 3) metres from the centre of the Earth (EPSG:4978).
 

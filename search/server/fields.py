@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+
+from place_search.search.errors import ParameterError
 
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
@@ -35,6 +37,13 @@ async def check_fields(request: Request) -> None:
 
 
 CHECKED_FIELDS = Depends(check_fields)
+
+
+async def photo_in(field: str, upload: UploadFile) -> bytes:
+    """The photo that came in a field. Raises `ParameterError` where it holds none."""
+    if content := await upload.read():
+        return content
+    raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
 
 
 def _wrong(given: Iterable[tuple[str, object]], known: list[str]) -> list[tuple[str, str]]:

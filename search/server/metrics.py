@@ -1,15 +1,10 @@
 """What a server counts, as Prometheus reads it at /metrics."""
 
-from typing import TYPE_CHECKING
-
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 from prometheus_client import generate_latest as _generate
 from prometheus_client.registry import Collector
 
 from place_search.search.stages import Stages
-
-if TYPE_CHECKING:
-    pass
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

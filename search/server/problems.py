@@ -96,6 +96,9 @@ ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
 INDEX_DAMAGED = Problem("index-damaged", 503, "A file of the index is damaged")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
+OF_PHOTOS = (BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO)
+"""What a request can be refused for that brings photos."""
+
 PROBLEMS = {
     problem.name: problem
     for problem in (

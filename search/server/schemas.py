@@ -48,7 +48,7 @@ class TimingsReply(Reply):
 
     queue: float = Field(description="Waiting for a worker.")
     decode: float = Field(description="Photo bytes to upright pixels.")
-    embed: float = Field(description="Pixels to descriptor and cells.")
+    embed: float = Field(description="Pixels to descriptor and local features.")
     search: float = Field(description="Descriptor to the most similar places.")
     verify: float = Field(description="Spatial verification of the candidates.")
     total: float = Field(description="All of it.")

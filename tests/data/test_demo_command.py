@@ -3,13 +3,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from place_search.demo_photos import fetch_demo_photos
+from tests.waiting import wait_until
 
 DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 
@@ -69,13 +69,16 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
 
 def line_after(start: str, file: Path, seconds: float = 60.0) -> str:
     """The rest of the first line of a growing file that begins with `start`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+
+    def rest() -> str | None:
         for line in file.read_text().splitlines(keepends=True):
             if line.startswith(start) and line.endswith("\n"):
                 return line.removeprefix(start).strip()
-        time.sleep(0.05)
-    raise AssertionError(f"no line '{start}…' in: {file.read_text()}")
+        return None
+
+    found = wait_until(rest, f"no line '{start}…' in {file}", seconds=seconds)
+    assert found is not None
+    return found
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_the_files_of_a_report(
         "dims": model.card.dims,
         "verify": False,
         "candidates": None,
+        "standardize": False,
+        "sequence": None,
     }
     assert body["model_fingerprint"] == model.fingerprint
     assert abs(datetime.fromisoformat(body["date"]) - datetime.now(UTC)) < timedelta(hours=1)

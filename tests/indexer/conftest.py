@@ -107,3 +107,10 @@ def unprivileged() -> Iterator[Path]:
             yield path
         finally:
             os.seteuid(0)
+
+
+@pytest.fixture
+def built(photos: Path, tmp_path: Path, model: Model) -> Path:
+    """An index of the eleven photos, in three shards."""
+    build_index(open_source(photos), tmp_path / "index", model, photos_per_shard=4)
+    return tmp_path / "index"

@@ -1,23 +1,13 @@
 """Adding, syncing, removing and compacting: what stays, what goes, and what readers see."""
 
-import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
-import h5py
 import numpy as np
 import pytest
 
 from place_search.indexer import (
-    ChangeReport,
-    Index,
-    IndexFormatError,
     IndexWriteError,
-    ModelMismatchError,
     UnknownPlaceError,
     add_photos,
     build_index,
@@ -28,17 +18,9 @@ from place_search.indexer import (
     sync_photos,
 )
 from place_search.indexer.changes.duplicates import Duplicate
-from place_search.indexer.storage.manifest import current_index_id, signed
 from place_search.models import Model
-
-Render = Callable[..., Path]
-
-
-@pytest.fixture
-def built(photos: Path, tmp_path: Path, model: Model) -> Path:
-    """An index of the eleven photos, in three shards."""
-    build_index(open_source(photos), tmp_path / "index", model, photos_per_shard=4)
-    return tmp_path / "index"
+from tests.indexer.conftest import Render
+from tests.indexer.whole import names, whole
 
 
 class Counting:
@@ -58,36 +40,6 @@ class Counting:
 @pytest.fixture
 def counting(model: Model, monkeypatch: pytest.MonkeyPatch) -> Counting:
     return Counting(model, monkeypatch)
-
-
-def whole(folder: Path) -> Index:
-    """Open an index and make sure that everything in it fits together."""
-    index = open_index(folder)
-    rows = np.concatenate(list(index.descriptors().chunks(3)))
-    assert len(rows) == index.count == index.manifest.places == len(list(index.places()))
-    for at, (place, row) in enumerate(zip(index.places(), rows, strict=True)):
-        hits = index.search(row, index.count + 5)
-        assert len(hits) == index.count
-        assert {hit.place_id for hit in hits} == set(index.place_ids.tolist())
-        best = [hit for hit in hits if hit.similarity > hits[0].similarity - 1e-5]
-        assert place.place_id in [hit.place_id for hit in best]
-        assert index.row_of(place.place_id) == at
-        assert index.thumbnail(place.place_id)[:2] == b"\xff\xd8"
-        assert index.codes(place.place_id)[0].size
-    with h5py.File(folder / "descriptors.h5") as joined:
-        live = ~joined["removed"][()].astype(bool)
-        np.testing.assert_array_equal(joined["place_id"][()][live], index.place_ids)
-        np.testing.assert_array_equal(joined["descriptors"][()][live], rows)
-    assert sorted(index.manifest.files) == sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("manifest.json", ".lock")
-    )
-    return index
-
-
-def names(index: Index) -> dict[int, str]:
-    return {place.place_id: place.name for place in index.places()}
 
 
 def test_only_new_photos_are_embedded(
@@ -253,17 +205,7 @@ def test_much_removed_is_compacted_by_itself(built: Path) -> None:
     report = remove_places(built, [2, 3])
     assert report.compacted
     assert whole(built).manifest.removed == 0
-    assert report.index_id == current_index_id(built)
-
-
-def test_a_running_reader_can_notice_a_new_version(built: Path) -> None:
-    index = open_index(built)
-    assert current_index_id(built) == index.index_id
-    remove_places(built, [1])
-    assert current_index_id(built) == open_index(built).index_id != index.index_id
-    shutil.rmtree(built)
-    with pytest.raises(IndexFormatError, match="does not exist"):
-        current_index_id(built)
+    assert report.index_id == open_index(built).index_id
 
 
 def test_the_store_takes_up_changes_past_a_threshold(
@@ -278,135 +220,3 @@ def test_the_store_takes_up_changes_past_a_threshold(
     index = whole(built)
     assert (index.store_card.count, index.store_card.max_place_id) == (11, 11)
     assert (built / "index.faiss").read_bytes() != faiss
-
-
-def test_another_model_cannot_add(built: Path, photos: Path, blocks: ModuleType) -> None:
-    for change in (add_photos, sync_photos):
-        with pytest.raises(ModelMismatchError, match=r"made with model 'blocks-0' .* 'blocks-1'"):
-            change(built, open_source(photos), blocks.block_model(weights="1"))
-
-
-def test_an_older_format_is_read_but_not_changed(built: Path, photos: Path, model: Model) -> None:
-    table = json.loads((built / "manifest.json").read_text())
-    del table["sha256"], table["shards"], table["counts"]["removed"]
-    table["format_version"] = 1
-    table["store"] = {"kind": "flat", "dims": 96, "candidates": 200}
-    (built / "manifest.json").write_text(json.dumps(table, indent=1))
-    assert open_index(built).count == 11
-    with pytest.raises(IndexFormatError, match="made by an older place-search and cannot be ch"):
-        remove_places(built, [1])
-    build_index(open_source(photos), built, model)
-    assert whole(built).manifest.format_version == 2
-
-
-def test_what_is_no_index_is_left_alone(tmp_path: Path, photos: Path, model: Model) -> None:
-    for folder in (tmp_path / "nowhere", photos):
-        changes: list[Callable[[], ChangeReport]] = [
-            lambda folder=folder: add_photos(folder, open_source(photos), model),  # type: ignore[misc]
-            lambda folder=folder: remove_places(folder, [1]),  # type: ignore[misc]
-            lambda folder=folder: compact_index(folder),  # type: ignore[misc]
-        ]
-        for change in changes:
-            with pytest.raises(IndexFormatError, match="make one with `place-search index"):
-                change()
-    assert not (photos / ".lock").exists()
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_read_only_index_stays_as_it_is(unprivileged: Path, model: Model, render: Render) -> None:
-    for number in range(3):
-        render(unprivileged / "photos" / f"{number}.jpg", number)
-    out = unprivileged / "index"
-    build_index(open_source(unprivileged / "photos"), out, model)
-    before = open_index(out).index_id
-    for folder in (out / "descriptors", out / "thumbnails", out):
-        folder.chmod(0o500)
-    with pytest.raises(IndexWriteError, match="may not be written; change its permissions"):
-        remove_places(out, [1])
-    assert open_index(out).index_id == before
-    for folder in (out, out / "descriptors", out / "thumbnails"):
-        folder.chmod(0o700)
-
-
-def test_damage_is_not_copied_into_a_new_shard(built: Path) -> None:
-    shard = built / "descriptors" / "00001.h5"
-    with h5py.File(shard) as file:
-        offset = file["descriptors"].id.get_offset()
-    content = bytearray(shard.read_bytes())
-    content[offset] ^= 1
-    shard.write_bytes(content)
-    remove_places(built, [5])
-    with pytest.raises(IndexFormatError, match=r"00001.h5 is damaged; run `place-search verify"):
-        compact_index(built)
-    assert open_index(built).count == 10
-
-
-@pytest.mark.parametrize("limit", [1_500, 9_000])
-@pytest.mark.parametrize("change", ["add", "remove"])
-def test_a_full_disk_leaves_the_index_as_it_was(
-    built: Path, photos: Path, blocks: ModuleType, render: Render, change: str, limit: int
-) -> None:
-    """A limit on the size of files stands in for a full disk: the system refuses in mid-file."""
-    for number in range(4):
-        render(photos / f"z{number}.jpg", 60 + number)
-    before = whole(built).index_id
-    command = [sys.executable, str(blocks.__file__), str(photos), str(built)]
-    options = [f"--change={change}", f"--limit={limit}"]
-
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 1
-    assert f"IndexWriteError: {built} is on a full disk; free some space" in done.stderr
-    assert open_index(built).index_id == before
-    subprocess.run([*command, options[0]], check=True, capture_output=True)
-    assert whole(built).index_id != before
-
-
-def test_photos_that_vanish_while_they_are_added(
-    built: Path, photos: Path, model: Model, render: Render
-) -> None:
-    render(photos / "gone.jpg", 70)
-    shutil.copy(photos / "p00.jpg", photos / "twin.jpg")
-    source = open_source(photos)
-
-    def vanish(stage: str, done: int, total: int) -> None:
-        for name in ("gone.jpg", "twin.jpg"):
-            (photos / name).unlink(missing_ok=True)
-
-    report = add_photos(built, source, model, progress=vanish)
-    assert [tuple(skipped) for skipped in report.skipped] == [
-        ("gone.jpg", "it does not exist any more"),
-        ("twin.jpg", "it does not exist any more"),
-    ]
-    assert (report.added, whole(built).count) == (0, 11)
-
-
-def test_paths_of_all_kinds(tmp_path: Path, model: Model, render: Render) -> None:
-    deep = tmp_path / "photos" / "/".join(["läng " * 10] * 5)
-    render(deep / "湖 1.jpg", 1)
-    render(tmp_path / "photos" / "plain.jpg", 2)
-    (tmp_path / "photos" / "loop").symlink_to(tmp_path / "photos", target_is_directory=True)
-    (tmp_path / "photos" / "self.jpg").symlink_to("self.jpg")
-    out = tmp_path / "an index"
-    build_index(open_source(tmp_path / "photos"), out, model)
-    report = sync_photos(out, open_source(tmp_path / "photos"), model)
-    index = whole(out)
-    assert len(str(next(iter(index.places())).path)) > 300
-    assert (report.unchanged, report.removed, index.count) == (2, 0, 2)
-    assert [skipped.name for skipped in report.skipped] == ["self.jpg"]
-    assert remove_places(out, ["plain.jpg"]).places == 1
-
-
-def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model: Model) -> None:
-    content = (built / "manifest.json").read_bytes()
-    for damaged in (b"", content[:-1], content[: len(content) // 2], b'{"name": "an app"}'):
-        (built / "manifest.json").write_bytes(damaged)
-        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
-            remove_places(built, [1])
-        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
-            sync_photos(built, open_source(photos), model)
-    table = json.loads(content)
-    del table["sha256"]
-    (built / "manifest.json").write_bytes(signed({**table, "format_version": 3}))
-    with pytest.raises(IndexFormatError, match="made by a newer place-search"):
-        compact_index(built)

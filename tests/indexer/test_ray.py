@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.errors import ClusterError
 from place_search.models import Model, open_model
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -191,11 +191,15 @@ def test_a_killed_driver_goes_on(
         env={**os.environ, "RAY_ADDRESS": address},
     )
     journal = tmp_path / "out" / "building.jsonl"
-    until = time.monotonic() + 120
-    while not journal.exists() or len(journal.read_text().splitlines()) < 3:
-        assert driver.poll() is None, "it ended early"
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(
+        lambda: (
+            driver.poll() is not None
+            or (journal.exists() and len(journal.read_text().splitlines()) >= 3)
+        ),
+        "nothing is written",
+        seconds=120,
+    )
+    assert driver.poll() is None, "it ended early"
     driver.kill()
     driver.wait()
     source = open_source(folder)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torchvision import models
 
+from place_search.core.plugins import part_names
 from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.export import export_onnx
-from place_search.models.network import Network, backbone_names, load_backbone
+from place_search.models.network import BACKBONES, Network, load_backbone
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.photos import Preprocessing
@@ -44,7 +45,7 @@ def network(request: pytest.FixtureRequest) -> Network:
 
 def name_of(network: Network) -> str:
     return next(
-        name for name in backbone_names() if isinstance(network.backbone, load_backbone(name))
+        name for name in part_names(BACKBONES) if isinstance(network.backbone, load_backbone(name))
     )
 
 

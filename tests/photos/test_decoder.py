@@ -28,6 +28,7 @@ from place_search.photos import (
 from place_search.photos.preprocessing import resize_photo
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.photos.sandbox.decoder import DecoderBusyError
+from tests.waiting import wait_until
 
 AREA = Preprocessing("area")
 
@@ -113,13 +114,11 @@ def test_a_death_costs_one_photo(decoder: Decoder) -> None:
 
 def _wait_for_work(decoder: Decoder) -> psutil.Process:
     """The decoder that holds the largest photo."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for process in forks(decoder):
-            if process.memory_info().rss > 140 << 20:
-                return process
-        time.sleep(0.005)
-    raise TimeoutError
+    [process, *_] = wait_until(
+        lambda: [each for each in forks(decoder) if each.memory_info().rss > 140 << 20],
+        "no decoder is at work",
+    )
+    return process
 
 
 def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:

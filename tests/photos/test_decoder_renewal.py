@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +25,7 @@ from place_search.photos import (
 )
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.photos.sandbox.process import RENEW_JOBS
+from tests.waiting import wait_until
 
 AREA = Preprocessing("area")
 MIB = 1 << 20
@@ -174,13 +174,11 @@ def test_a_large_photo_that_finds_no_turn_is_told_to_come_again() -> None:
 
 def _wait_for_turn(decoder: Decoder) -> int:
     """The process that has the turn of large photos."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for slot in decoder._processes.slots:
-            if slot.state["large"]:
-                return slot.state["pid"]
-        time.sleep(0.001)
-    raise TimeoutError
+    slots = decoder._processes.slots
+    return wait_until(
+        lambda: next((slot.state["pid"] for slot in slots if slot.state["large"]), 0),
+        "no process has the turn",
+    )
 
 
 def test_bytes_are_bounded_as_pixels_are() -> None:

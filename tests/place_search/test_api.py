@@ -98,16 +98,44 @@ def test_progress_is_told_to_whom_asks(town: Path) -> None:
 def test_reports_are_what_the_command_line_prints(town: Path) -> None:
     report = place_search.index("photos", "town").to_dict()
     added = place_search.add("town", "more").to_dict()
+    removed = place_search.remove("town", [0]).to_dict()
     command = [sys.executable, "-m", "place_search"]
     for arguments, ours in (
         (["index", "photos", "--out", "again"], report),
         (["sync", "again", "photos"], added),
+        (["remove", "again", "0"], removed),
     ):
         done = subprocess.run(
             [*command, *arguments, "--json"], capture_output=True, text=True, check=True
         )
-        assert ours.keys() <= json.loads(done.stdout).keys()
-    assert (report["places"], added["added"]) == (3, 1)
+        assert ours.keys() == json.loads(done.stdout).keys()
+    assert (report["places"], added["added"], removed["removed"]) == (3, 1, 1)
+    assert report["left_out"] == {".csv file": 1}
+    assert {"left_out", "unlisted", "warnings"} <= added.keys() - removed.keys()
+
+
+def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
+    place_search.index("photos/places.csv", "town")
+    answers = place_search.table(place_search.search_many("town", ["query.jpg", "photos/2.jpg"]))
+    columns = answers.to_columns()
+    assert columns["photo"] == [0, 1]
+    assert columns["verdict"] == [answer.match.verdict for answer in answers.answers]
+    assert columns["name"][1] == "2.jpg"
+    assert answers._repr_html_().count("<img src=") == 2
+    assert place_search.table([]).to_columns()["name"] == []
+
+    pair = place_search.compare("query.jpg", "photos/0.jpg")
+    points = pair.to_columns()
+    assert list(points) == ["x1", "y1", "x2", "y2"]
+    assert [points["x1"][0], points["y2"][0]] == [pair.matches[0][0], pair.matches[0][3]]
+    assert pair.result in pair._repr_html_()
+
+    measured = place_search.evaluate(truth="truth.csv", root=".", ks=(1, 2), verify=True)
+    recall = measured.to_columns()
+    assert recall["n"] == [1, 2]
+    assert recall["recall"] == list(measured.recall.values())
+    assert list(recall) == ["n", "recall", "unverified", "chance"]
+    assert "<th>recall</th>" in measured._repr_html_()
 
 
 @pytest.mark.parametrize(

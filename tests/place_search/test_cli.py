@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+import place_search
 from place_search.settings import DOCUMENT, all_settings, render_settings
 
 Run = Callable[..., Result]
@@ -118,3 +119,10 @@ def test_the_weights_variable_names_the_folder(run: Run, tmp_path: Path) -> None
     result = run("weights", "list", env={"PLACE_SEARCH_WEIGHTS": str(tmp_path)})
     assert result.exit_code == 0
     assert str(tmp_path) in result.stdout
+
+
+@pytest.mark.parametrize("flag", ["--no-local-features", "--no-cells"])
+def test_a_flag_s_old_name_still_works(run: Run, photos: Path, tmp_path: Path, flag: str) -> None:
+    result = run("index", photos / "places", "--out", tmp_path / "bare", flag)
+    assert result.exit_code == 0, result.output
+    assert not place_search.open_index(tmp_path / "bare").has_local_features

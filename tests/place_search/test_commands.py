@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from place_search.cli.console import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
 from place_search.search.server.schemas import SearchReply
+from tests.waiting import wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
@@ -253,9 +253,8 @@ def test_an_interrupted_index_goes_on_later(
     for copy in range(300):  # a few seconds, so that the signal comes in the middle
         (data / f"{copy}.jpg").symlink_to(photos / "places" / f"{copy % 4}.jpg")
     process = start("index", data, "--out", out)
-    while not (out / "descriptors").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    wait_until(lambda: process.poll() or (out / "descriptors").exists(), "nothing is written")
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr

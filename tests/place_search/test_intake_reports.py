@@ -74,7 +74,7 @@ def test_sync_stops_where_a_folder_may_not_be_listed(
     assert result.exit_code == 1
     outcome, remarks = run("add", index, folder)
     assert "3 places" in outcome
-    assert "Left out: locked/: it cannot be listed." in remarks
+    assert "  locked/: it cannot be listed." in remarks
 
 
 def test_the_limit_on_pixels_is_a_setting_of_each_command(

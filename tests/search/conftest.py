@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,8 @@ from place_search.core.geodesy import Position
 from place_search.indexer import Index, build_index, open_index, open_source
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
+from tests.search.guarded import READ_SECONDS
+from tests.waiting import wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
 PLACES = 12
@@ -156,12 +157,10 @@ def start_server() -> Iterator[StartServer]:
         started.append(server)
         reader = threading.Thread(target=_collect, args=(server,), daemon=True)
         reader.start()
-        deadline = time.monotonic() + 60
-        while not server.address:
-            if process.poll() is not None or time.monotonic() > deadline:
-                reader.join(5)
-                pytest.fail(f"the server did not get ready:\n{server.text()}")
-            time.sleep(0.02)
+        wait_until(lambda: server.address or process.poll() is not None, "no server", seconds=60)
+        if not server.address:
+            reader.join(5)
+            pytest.fail(f"the server did not get ready:\n{server.text()}")
         return server
 
     yield start
@@ -191,3 +190,22 @@ def client(server: RunningServer) -> Iterator[httpx.Client]:
         yield client
     if server.process.poll() is not None:
         pytest.fail(f"the server died:\n{server.text()}")
+
+
+@pytest.fixture(scope="module")
+def guarded(start_server: StartServer, index_folder: Path) -> RunningServer:
+    """A server with short patience, two searches at a time and two in the queue."""
+    return start_server(
+        index_folder,
+        *("--workers", "2", "--queue", "2", "--max-body-mb", "4", "--connections", "60"),
+        *("--read-seconds", str(READ_SECONDS)),
+    )
+
+
+@pytest.fixture
+def ask(guarded: RunningServer) -> Iterator[httpx.Client]:
+    """Asks the guarded server, which must be well afterwards."""
+    with httpx.Client(base_url=guarded.address, timeout=30) as client:
+        yield client
+        assert client.get("/livez", timeout=5).status_code == 200
+    assert guarded.process.poll() is None, guarded.text()

@@ -4,10 +4,12 @@ import io
 import random
 import struct
 import zlib
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 _MODES = {
@@ -135,3 +137,43 @@ def bombs() -> dict[str, tuple[bytes, set[int]]]:
         "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", {415}),
         "one byte": (b"\xff", {415}),
     }
+
+
+def black() -> Image.Image:
+    return Image.new("RGB", (640, 480))
+
+
+def sky() -> Image.Image:
+    """Blue, paler towards the horizon, with a few soft clouds."""
+    blue = np.linspace((90, 140, 220), (200, 220, 245), 480)[:, None].repeat(640, axis=1)
+    spots = np.random.default_rng(3).integers(0, 255, (6, 8), dtype=np.uint8)
+    soft = Image.fromarray(spots).resize((640, 480), Image.Resampling.BICUBIC)
+    clouds = 0.6 * (np.asarray(soft, float)[..., None] / 255) ** 2
+    return Image.fromarray((blue * (1 - clouds) + 255 * clouds).astype(np.uint8))
+
+
+def screenshot() -> Image.Image:
+    """A window with a bar, a list and lines of text."""
+    image = Image.new("RGB", (1280, 800), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 1280, 40), fill="#dddddd")
+    draw.rectangle((0, 40, 220, 800), fill="#eeeeff")
+    words = ("search", "photo", "index", "settings", "error 404", "click here")
+    chosen = np.random.default_rng(1).choice(words, (33, 20))
+    for row, line in enumerate(chosen):
+        draw.text((16, 60 + 22 * row), line[0], fill="#3333ff")
+        draw.text((240, 60 + 22 * row), " ".join(line[1:]), fill="black")
+    return image
+
+
+def face() -> Image.Image:
+    """Grace Hopper, by the United States Navy, in the public domain; matplotlib has it."""
+    matplotlib = find_spec("matplotlib")
+    assert matplotlib is not None
+    assert matplotlib.origin is not None
+    photo = Path(matplotlib.origin).parent / "mpl-data/sample_data/grace_hopper.jpg"
+    return Image.open(photo).convert("RGB")
+
+
+OF_NO_PLACE = {"black": black, "sky": sky, "screenshot": screenshot, "face": face}
+"""What shows no place, each made when it is called."""

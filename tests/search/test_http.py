@@ -1,59 +1,15 @@
-"""The HTTP contract, asked of a real server."""
+"""The HTTP contract, asked of a real server: searches, parameters, problems, pages, schema."""
 
-import io
-import struct
 import time
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from PIL import ExifTags, Image
 
 from place_search.search.engine import Engine
 from place_search.search.server.problems import PROBLEMS
-
-RESULT_KEYS = {
-    *("rank", "place_id", "name", "similarity", "probability", "verified", "position", "utm"),
-    *("image_url", "thumbnail_url"),
-}
-
-
-INVERSES = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""What the camera has done to a photo of each orientation."""
-
-
-def search(client: httpx.Client, photo: bytes, **query: Any) -> httpx.Response:
-    return client.post("/v1/search", params=query, files={"photo": ("query.jpg", photo)})
-
-
-def problem(response: httpx.Response, name: str) -> dict[str, Any]:
-    """Check that a response is this problem, whole and with all headers; returns it."""
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    expected = PROBLEMS[name]
-    assert (body["type"], body["title"]) == (f"/problems/{name}", expected.title)
-    assert body["status"] == response.status_code == expected.status
-    assert body["detail"].endswith(".")
-    assert body["detail"][0] == body["detail"][0].upper()
-    check_security(response)
-    return body
-
-
-def check_security(response: httpx.Response) -> None:
-    assert response.headers["x-content-type-options"] == "nosniff"
-    assert response.headers["referrer-policy"] == "no-referrer"
-    assert response.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+from tests.search.replies import RESULT_KEYS, check_security, problem, search
 
 
 def test_search_finds_the_place(client: httpx.Client, street: Any) -> None:
@@ -190,106 +146,6 @@ def test_a_broken_multipart_body_is_refused(client: httpx.Client, content_type: 
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_text_file_is_no_photo(client: httpx.Client) -> None:
-    problem(search(client, b"Dear all, this is no photo.\n" * 50), "unsupported-photo")
-
-
-def test_half_a_photo_cannot_be_read(client: httpx.Client, street: Any) -> None:
-    body = problem(search(client, street.query(0)[:5000]), "unreadable-photo")
-    assert "/" not in body["detail"]
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
-def test_the_content_says_what_a_photo_is(client: httpx.Client, street: Any, kind: str) -> None:
-    photo = io.BytesIO()
-    street.photo(3).save(photo, kind)
-    for name, media_type in (("a.txt", "text/plain"), ("a.gif", "image/gif"), ("a", "")):
-        files = {"photo": (name, photo.getvalue(), media_type)}
-        found = client.post("/v1/search", params={"k": 1}, files=files)
-        assert found.json()["results"][0]["name"] == "03.jpg"
-
-
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "ICO", "PPM", "TGA"])
-def test_other_formats_are_not_taken_whatever_they_are_called(
-    client: httpx.Client, street: Any, kind: str
-) -> None:
-    photo = io.BytesIO()
-    street.photo(3).resize((64, 48)).save(photo, kind)
-    files = {"photo": ("a.jpg", photo.getvalue(), "image/jpeg")}
-    problem(client.post("/v1/search", files=files), "unsupported-photo")
-
-
-def test_every_orientation_gives_the_same_answer(client: httpx.Client, street: Any) -> None:
-    upright = Image.open(io.BytesIO(street.query(3)))
-    answers = []
-    for orientation in range(1, 9):
-        turned = Image.new("RGB", upright.size)
-        turned.paste(upright)
-        if orientation > 1:
-            turned = turned.transpose(INVERSES[orientation])
-        exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = orientation
-        content = io.BytesIO()
-        turned.save(content, "PNG", exif=exif)
-        body = search(client, content.getvalue(), verify="true").json()
-        answers.append((body["query"], body["results"], body["location"]))
-    assert all(answer == answers[0] for answer in answers)
-    assert answers[0][1][0]["name"] == "03.jpg"
-
-
-def test_broken_exif_is_a_note(client: httpx.Client, street: Any) -> None:
-    photo = street.query(3)
-    broken = b"Exif\0\0XX*\0\x08\0\0\0"
-    segment = b"\xff\xe1" + struct.pack(">H", len(broken) + 2) + broken
-    body = search(client, photo[:2] + segment + photo[2:], k=1).json()
-    assert body["results"][0]["name"] == "03.jpg"
-    assert body["results"] == search(client, photo, k=1).json()["results"]
-    assert any("Exif" in note for note in body["query"]["notes"]), body["query"]
-
-
-def bomb() -> bytes:
-    """A PNG of a few bytes whose header announces 30000 × 30000 pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        checksum = zlib.crc32(kind + data)
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
-
-
-def test_a_photo_that_announces_too_many_pixels_is_refused(client: httpx.Client) -> None:
-    problem(search(client, bomb()), "oversized-photo")
-
-
-def test_a_large_body_is_refused_by_its_announced_size(client: httpx.Client) -> None:
-    body = problem(search(client, bytes(3 << 20)), "body-too-large")
-    assert "2 MiB" in body["detail"]
-
-
-def test_a_large_body_is_refused_while_it_streams(client: httpx.Client) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
-        for _ in range(48):
-            yield bytes(1 << 16)
-        yield b"\r\n--x--\r\n"
-
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    response = client.post("/v1/search", content=chunks(), headers=headers)
-    assert "content-length" not in response.request.headers
-    problem(response, "body-too-large")
-
-
-@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/index", "/readyz"])
-def test_a_large_body_anywhere_is_refused(client: httpx.Client, path: str) -> None:
-    problem(client.post(path, content=bytes(3 << 20)), "body-too-large")
-
-
-def test_a_body_within_the_limit_is_taken(client: httpx.Client, street: Any) -> None:
-    padded = street.query(4) + bytes((1 << 20) + (1 << 19))
-    assert search(client, padded, k=1).json()["results"][0]["name"] == "04.jpg"
-
-
 @pytest.mark.parametrize(
     "path", ["/nothing", "/v1/", "/v1/nothing", "/__init__.py", "/jsconfig.json"]
 )
@@ -312,92 +168,6 @@ def test_a_wrong_method_is_a_problem(
     response = client.request(method, path)
     problem(response, "method-not-allowed")
     assert allowed in response.headers["allow"]
-
-
-def test_about_the_index(client: httpx.Client, engine: Engine) -> None:
-    body = client.get("/v1/index").json()
-    assert body["index_id"] == engine.index.index_id
-    assert body["model"] == "lite0-netvlad"
-    assert body["fingerprint"] == engine.model.fingerprint
-    assert (body["places"], body["positions"], body["dims"]) == (12, 10, 7168)
-    assert body["skipped"]["count"] == 1
-    (skipped,) = body["skipped"]["photos"]
-    assert skipped["name"] == "half.jpg"
-    assert skipped["reason"]
-    assert body["created"] == engine.index.manifest.created
-
-
-def test_one_place(client: httpx.Client) -> None:
-    places = [client.get(f"/v1/places/{place_id}").json() for place_id in range(12)]
-    assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
-    assert places[10]["position"] is places[10]["utm"] is None
-    assert set(places[0]) == RESULT_KEYS - {"rank", "similarity", "probability", "verified"}
-
-
-@pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])
-@pytest.mark.parametrize(
-    "place", ["12", "-1", "abc", "1.5", "9223372036854775808", "9" * 5000, "%2e%2e"]
-)
-def test_an_unknown_place_is_a_problem(client: httpx.Client, place: str, what: str) -> None:
-    problem(client.get(f"/v1/places/{place}{what}"), "unknown-place")
-
-
-@pytest.mark.parametrize("path", ["../manifest.json", "..%2fmanifest.json", "0/../../etc/passwd"])
-def test_paths_lead_nowhere(client: httpx.Client, path: str) -> None:
-    assert client.get(f"/v1/places/{path}").status_code == 404
-
-
-def test_the_image_is_upright_bounded_and_bare(client: httpx.Client) -> None:
-    for what, size in (("image", (640, 480)), ("thumbnail", (320, 240))):
-        response = client.get(f"/v1/places/0/{what}")
-        assert response.headers["content-type"] == "image/jpeg"
-        image = Image.open(io.BytesIO(response.content))
-        assert image.size == size
-        assert not image.getexif()
-        assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
-        check_security(response)
-
-
-def test_a_link_in_the_place_of_a_photo_leads_nowhere(client: httpx.Client, street: Any) -> None:
-    gone = street.folder / "09.jpg"
-    gone.symlink_to("/etc/passwd")
-    try:
-        response = client.get("/v1/places/9/image")
-        problem(response, "photo-gone")
-        assert b"root:" not in response.content
-    finally:
-        gone.unlink()
-
-
-def test_a_photo_that_has_gone_is_a_problem_without_its_path(
-    client: httpx.Client, street: Any
-) -> None:
-    body = problem(client.get("/v1/places/9/image"), "photo-gone")
-    assert "09.jpg" in body["detail"]
-    assert str(street.folder) not in body["detail"]
-    assert client.get("/v1/places/9/thumbnail").status_code == 200
-
-
-@pytest.mark.parametrize("what", ["image", "thumbnail"])
-def test_pictures_are_revalidated(client: httpx.Client, what: str) -> None:
-    first = client.get(f"/v1/places/1/{what}")
-    assert first.headers["cache-control"] == "private, no-cache"
-    again = client.get(
-        f"/v1/places/1/{what}", headers={"if-none-match": f'"x", {first.headers["etag"]}'}
-    )
-    assert (again.status_code, again.content) == (304, b"")
-    assert client.get(f"/v1/places/2/{what}").headers["etag"] != first.headers["etag"]
-
-
-def test_a_thumbnail_named_with_its_index_is_kept_for_good(client: httpx.Client) -> None:
-    index_id = client.get("/v1/index").json()["index_id"]
-    kept = client.get("/v1/places/1/thumbnail", params={"v": index_id})
-    assert "immutable" in kept.headers["cache-control"]
-    other = client.get("/v1/places/1/thumbnail", params={"v": "another"})
-    assert "immutable" not in other.headers["cache-control"]
-    thumbnail = Image.open(io.BytesIO(kept.content))
-    assert thumbnail.format == "JPEG"
-    assert max(thumbnail.size) <= 400
 
 
 def test_health(client: httpx.Client, engine: Engine) -> None:
@@ -480,11 +250,3 @@ def dangling(schema: Any, node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for child in node:
             yield from dangling(schema, child)
-
-
-def test_a_photo_s_position_comes_back(
-    client: httpx.Client, street: Any, encode_photo: Callable[..., bytes]
-) -> None:
-    photo = encode_photo(street.photo(1), position=street.position(1))
-    position = search(client, photo).json()["query"]["position"]
-    assert position == pytest.approx({"latitude": 48.001, "longitude": 11.5})

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -21,6 +20,7 @@ from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,16 @@ def put(version: Path, folder: Path) -> None:
     waiting.rename(folder / "manifest.json")
 
 
-def wait_until(client: httpx.Client, meets: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        body: dict[str, Any] = client.get("/readyz").json()
-        if meets(body):
-            return body
-        time.sleep(0.05)
-    raise TimeoutError(body)
+def wait_for(client: httpx.Client, meets: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What `/readyz` says once it meets something."""
+    said: list[dict[str, Any]] = []
+
+    def met() -> bool:
+        said.append(client.get("/readyz").json())
+        return meets(said[-1])
+
+    wait_until(met, "/readyz never said so")
+    return said[-1]
 
 
 def names(version: Path) -> tuple[str, set[str]]:
@@ -105,7 +107,7 @@ def test_versions_follow_each_other_under_load(
         for turn in range(6):
             version = (turn + 1) % 2
             put(versions[version], folder)
-            wait_until(client, lambda body, version=version: body["index_id"] == ids[version])  # type: ignore[misc]
+            wait_for(client, lambda body, version=version: body["index_id"] == ids[version])  # type: ignore[misc]
             if turn == 1:
                 files = process.num_fds()
         stop.set()
@@ -181,15 +183,15 @@ def test_a_broken_version_is_refused_and_said(
             else:
                 (folder / "manifest.new").write_bytes(broken)
                 (folder / "manifest.new").rename(folder / "manifest.json")
-            refused = wait_until(client, lambda body: "refused" in body)
+            refused = wait_for(client, lambda body: "refused" in body)
             assert refused["index_id"] == before["index_id"]
             assert "the log says why" in refused["refused"]
             assert results()["results"] == before["results"]
             (folder / "manifest.new").write_bytes(whole)
             (folder / "manifest.new").rename(folder / "manifest.json")
-            wait_until(client, lambda body: "refused" not in body)
+            wait_for(client, lambda body: "refused" not in body)
         put(versions[1], folder)
-        wait_until(client, lambda body: body["index_id"] != before["index_id"])
+        wait_for(client, lambda body: body["index_id"] != before["index_id"])
     server.stop()
     events = [json.loads(line) for line in server.text().splitlines() if line.startswith("{")]
     assert [event["event"] for event in events].count("index refused") == 4
@@ -209,7 +211,7 @@ def test_an_index_built_again_in_place_is_served(
     with httpx.Client(base_url=server.address, timeout=30) as client:
         shutil.copy(street.folder / "05.jpg", photos)
         build_index(open_source(photos), folder, model)
-        body = wait_until(client, lambda body: body["places"] == 4)
+        body = wait_for(client, lambda body: body["places"] == 4)
         reply = client.post("/v1/search", files={"photo": ("a", street.query(5))}).json()
     server.stop()
     assert reply["index_id"] == body["index_id"]

@@ -15,7 +15,7 @@ from place_search.models import (
     encode_features,
     project_features,
 )
-from place_search.models.runtimes.products import UNIT, CellProducts
+from place_search.models.runtimes.products import UNIT, FeatureProducts
 from place_search.search.verification import (
     IN_FULL,
     Codes,
@@ -180,7 +180,7 @@ def test_int8_products_are_near_the_exact_ones() -> None:
     one = project_features(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
     other = decode_codes(encode_features(cells(12)))
     exact = one.astype(np.float64) @ other.T.astype(np.float64)
-    found = CellProducts()(one, other) / UNIT
+    found = FeatureProducts()(one, other) / UNIT
     assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
     rounded = np.round(np.clip(one, -127 / 32, 127 / 32) * 32) / 32
     np.testing.assert_allclose(found, rounded @ other.T, atol=0.1)
@@ -188,9 +188,9 @@ def test_int8_products_are_near_the_exact_ones() -> None:
 
 def test_nine_products_fit_whatever_the_cells_are() -> None:
     signs = decode_codes(encode_features(cells(13)))
-    assert CellProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
+    assert FeatureProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
     flat = np.full((1, CODE_BITS), np.float32(1 + 1 / 64 - 1e-4))  # rounded up the most
-    assert CellProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
+    assert FeatureProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
 
 
 def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:

@@ -15,6 +15,7 @@ from place_search.search.server.app import create_app
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
+from tests.waiting import until
 
 
 def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
@@ -22,15 +23,16 @@ def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
         queue = WorkQueue("t", workers=1, waiting=1)
         go_on = threading.Event()
         running = [asyncio.create_task(queue.run(lambda: go_on.wait(10))) for _ in range(2)]
-        await asyncio.sleep(0.05)
-        assert queue.depth == queue.places == 2
+        await until(lambda: queue.depth == 2, "they do not come")
+        assert queue.places == 2
+        held = time.monotonic()
         with pytest.raises(BusyError):
             await queue.run(lambda: True)
+        await until(lambda: time.monotonic() > held + 0.04, "time stands still")
         go_on.set()
         waits = [waited for _, waited in await asyncio.gather(*running)]
         assert waits[1] > 30 > waits[0]
-        await asyncio.sleep(0.01)
-        assert queue.depth == 0
+        await until(lambda: queue.depth == 0, "a place stays taken")
         queue.close()
 
     asyncio.run(run())
@@ -46,8 +48,7 @@ def test_clients_take_turns_whoever_came_first() -> None:
             asyncio.create_task(queue.run(partial(order.append, client), client=client))
             for client in ("a", "a", "a", "b", "c")
         ]
-        while queue.depth < 6:
-            await asyncio.sleep(0)
+        await until(lambda: queue.depth == 6, "they do not come")
         go_on.set()
         await asyncio.gather(first, *tasks)
         assert set(order[:3]) == {"a", "b", "c"}
@@ -64,8 +65,7 @@ def test_a_client_that_keeps_all_workers_leaves_the_spare_one() -> None:
         hogs = [
             asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(5)
         ]
-        while queue.depth < 5:
-            await asyncio.sleep(0)
+        await until(lambda: queue.depth == 5, "they do not come")
         result, _ = await queue.run(lambda: 7, client="other")
         assert result == 7
         assert queue.depth == 5
@@ -83,8 +83,7 @@ def test_who_has_the_most_places_gives_one_to_others() -> None:
         hogs = [
             asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(4)
         ]
-        while queue.depth < 4:
-            await asyncio.sleep(0)
+        await until(lambda: queue.depth == 4, "they do not come")
         with pytest.raises(BusyError):
             await queue.run(lambda: 7, client="hog")
         other = asyncio.create_task(queue.run(lambda: 7, client="other"))
@@ -129,18 +128,17 @@ def test_who_gives_up_waiting_frees_the_place_at_once() -> None:
         go_on = threading.Event()
         done = []
         running = asyncio.create_task(queue.run(lambda: go_on.wait(10)))
-        await asyncio.sleep(0.02)
+        await until(lambda: queue.depth == 1, "it does not run")
         waiting = asyncio.create_task(queue.run(lambda: done.append(1)))
-        await asyncio.sleep(0.02)
+        await until(lambda: queue.depth == 2, "it does not wait")
         waiting.cancel()
-        await asyncio.sleep(0.02)
+        await asyncio.wait([waiting])
         assert queue.depth == 1
         running.cancel()
-        await asyncio.sleep(0.02)
+        await asyncio.wait([running])
         assert queue.depth == 1, "what runs has its place until it ends"
         go_on.set()
-        while queue.depth:
-            await asyncio.sleep(0.01)
+        await until(lambda: not queue.depth, "a place stays taken")
         assert not done
         queue.close()
 
@@ -159,8 +157,7 @@ def test_time_is_bounded_waiting_and_working() -> None:
         assert [type(answer) for answer in answers] == [TimedOutError, BusyError]
         assert queue.depth == 1
         go_on.set()
-        while queue.depth:
-            await asyncio.sleep(0.01)
+        await until(lambda: not queue.depth, "a place stays taken")
         result, _ = await queue.run(lambda: 7)
         assert result == 7
         queue.close()
@@ -211,18 +208,20 @@ def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
 
 @pytest.mark.parametrize("leaves", [True, False])
 def test_only_who_leaves_before_the_answer_is_given_up(leaves: bool) -> None:
-    left = asyncio.Event()
+    left, seen = asyncio.Event(), asyncio.Event()
     finished: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if leaves:
                 left.set()
-                await asyncio.sleep(10)
+                await asyncio.Event().wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"x"})
             left.set()
-            await asyncio.sleep(0.05)
+            await seen.wait()
+            for _ in range(10):  # turns of the loop in which it could be given up
+                await asyncio.sleep(0)
             finished.append("tidied up")
         except asyncio.CancelledError:
             finished.append("cancelled")
@@ -230,6 +229,7 @@ def test_only_who_leaves_before_the_answer_is_given_up(leaves: bool) -> None:
 
     async def receive() -> Message:
         await left.wait()
+        seen.set()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:

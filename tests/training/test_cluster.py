@@ -97,7 +97,7 @@ def test_a_file_that_is_not_the_backbone(tmp_path: Path) -> None:
         imagenet_network("vgg16", 4, tmp_path, path)
     with pytest.raises(TrainingError, match="alexnet comes with no weights: give torchvision"):
         imagenet_network("alexnet", 4, tmp_path / "empty")
-    with pytest.raises(TrainingError, match="no backbone 'vgg99'"):
+    with pytest.raises(ModelError, match="no backbone 'vgg99'"):
         imagenet_network("vgg99", 4, tmp_path)
 
 

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,14 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import ExifTags, Image, ImageDraw
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from place_search.evaluation import evaluate, read_truth_csv, write_report
 from place_search.indexer import build_index, open_index, open_source
@@ -24,6 +30,7 @@ from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.settings import ServerSettings
+from tests.waiting import wait_until
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -34,12 +41,16 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 30_000
+"""How long a page may take: a busy machine's pauses say nothing about it."""
 PLACES = 12
 PORTRAIT = 1
 """The place whose photo is upright, the shape that a card must cut to its own."""
 WITHOUT_POSITION = 4
 GONE = 7
 """The place whose photo is deleted once it is indexed."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True)
@@ -233,10 +244,7 @@ def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
             thread.join(timeout=20)
 
         stops.append(stop)
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
+        wait_until(lambda: server.started, "the server did not start")
         port = server.servers[0].sockets[0].getsockname()[1]
         return HeldServer(f"http://127.0.0.1:{port}/", gate)
 
@@ -302,7 +310,7 @@ def open_page(
 
     def start(address: str = server, expected: tuple[str, ...] = (), **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(TELL_VIOLATIONS)
         page = context.new_page()
         watch = Watch(address, expected)

@@ -47,6 +47,7 @@ def test_a_key_is_typed_and_opens_all_pages(
     expect(page.locator("#status")).to_contain_text("12 places")
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(best.locator("img")).to_have_js_property("naturalWidth", 640)
+    page.locator("#elsewhere summary").click()
     expect(page.locator(".card img").nth(1)).to_have_js_property("naturalWidth", 320)
     best.get_by_role("button").first.click()
     expect(page.locator("#viewer .shared")).to_contain_text("matching points")

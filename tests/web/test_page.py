@@ -138,6 +138,8 @@ def test_nothing_moves_while_photos_load(open_page: Any, town: Any) -> None:
     page.route(re.compile("/(thumbnail|image)"), lambda route: held.append(route))
     page.set_input_files("#photo", town.query(1))
     cards(page)
+    with page.expect_request(lambda request: "/thumbnail" in request.url and len(held) >= 3):
+        page.locator("#elsewhere summary").click()
     measure = """() => [...document.querySelectorAll('.card, .card .facts, #preview, #k')]
         .map((part) => Object.values(part.getBoundingClientRect().toJSON()))"""
     before = page.evaluate(measure)
@@ -167,7 +169,7 @@ def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
     chooser.value.set_files(town.query(9))
     expect(cards(page).first).to_contain_text("street-9/09.jpg")
 
-    press_until("Tab", ".card:first-child button.frame")
+    press_until("Tab", "#cards .card:first-child button.frame")
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Rank 1 of 10")
@@ -177,9 +179,9 @@ def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
     expect(dialog).to_contain_text("Rank 2 of 10")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    expect(page.locator(".card:nth-child(2) button.frame")).to_be_focused()
+    expect(page.locator("#elsewhere .card:first-child button.frame")).to_be_focused()
 
-    press_until("Shift+Tab", ".card:first-child .position")
+    press_until("Shift+Tab", "#cards .card:first-child .position")
     page.keyboard.press("Enter")
     expect(page.locator("#live")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "48.00900, 11.50000"
@@ -204,9 +206,9 @@ def test_the_first_result_is_at_most_five_stops_away(
         page.keyboard.press("Enter")  # skip to the results
     for _ in range(5):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('.card:first-child button.frame')"):
+        if page.evaluate("document.activeElement.matches('#cards .card:first-child button.frame')"):
             break
-    expect(page.locator(".card:first-child button.frame")).to_be_focused()
+    expect(page.locator("#cards .card:first-child button.frame")).to_be_focused()
 
 
 def test_photo_and_map_stay_in_view_one_below_the_other(open_page: Any, town: Any) -> None:
@@ -259,6 +261,7 @@ def test_a_result_opens_beside_the_photo(open_page: Any, town: Any) -> None:
     page.set_input_files("#photo", town.query(7))
     best = cards(page).first
     expect(best).to_contain_text("street-7/07.jpg")
+    page.locator("#elsewhere summary").click()
     page.locator(".card").nth(1).get_by_role("button").first.click()
     photos = page.locator("#viewer img")
     expect(photos).to_have_count(2)

@@ -58,6 +58,7 @@ def test_results_and_an_open_place_are_accessible(open_page: Any, town: Any) -> 
     page.set_input_files("#photo", town.query(3))
     expect(page.locator("#results:not([aria-busy]) .card")).to_have_count(10)
     expect(page.locator("#map .place-pin").first).to_be_visible()
+    page.locator("#elsewhere summary").click()
     check_accessible(page)
     page.locator(".card button.frame").nth(1).click()
     expect(page.locator(".shared")).to_contain_text(re.compile("matching points?"))

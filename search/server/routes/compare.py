@@ -3,33 +3,15 @@
 from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.compare import compare_photos
-from place_search.search.errors import ParameterError
-from place_search.search.server.fields import CHECKED_FIELDS
-from place_search.search.server.problems import (
-    BAD_PARAMETER,
-    BODY_TOO_LARGE,
-    BUSY,
-    NOT_READY,
-    OVERSIZED_PHOTO,
-    UNREADABLE_PHOTO,
-    UNSUPPORTED_PHOTO,
-    documented,
-)
+from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.problems import BUSY, NOT_READY, OF_PHOTOS, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import CompareReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(tags=["compare"], dependencies=[CHECKED_FIELDS])
 
-_PROBLEMS = documented(
-    BAD_PARAMETER,
-    BODY_TOO_LARGE,
-    OVERSIZED_PHOTO,
-    UNSUPPORTED_PHOTO,
-    UNREADABLE_PHOTO,
-    BUSY,
-    NOT_READY,
-)
+_PROBLEMS = documented(*OF_PHOTOS, BUSY, NOT_READY)
 
 
 @router.post("/compare", include_in_schema=False)
@@ -40,15 +22,13 @@ async def compare(
 ) -> CompareReply:
     """Similarity, matched points, and the probability that both photos show one place."""
     engine = service.engine
-    contents = [await image1.read(), await image2.read()]
-    for name, content in zip(("image1", "image2"), contents, strict=True):
-        if not content:
-            raise ParameterError(f"The field {name} holds no bytes; send a photo in it.")
+    contents = [await photo_in("image1", image1), await photo_in("image2", image2)]
     compared = await service.run_search(
         request,
         compare_photos,
         engine.model,
         *contents,
+        calibration=engine.calibration,
         decode=engine.decode,
     )
     return CompareReply.model_validate(compared.to_dict())

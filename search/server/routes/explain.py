@@ -4,18 +4,14 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, UploadFile
 
-from place_search.search.errors import ParameterError
 from place_search.search.explain import Explanation, explain
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
     BAD_PARAMETER,
-    BODY_TOO_LARGE,
     BUSY,
     NO_VOCABULARY,
     NOT_READY,
-    OVERSIZED_PHOTO,
-    UNREADABLE_PHOTO,
-    UNSUPPORTED_PHOTO,
+    OF_PHOTOS,
     documented,
 )
 from place_search.search.server.roles import allows
@@ -28,16 +24,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["model"], dependencies=[CHECKED_FIELDS])
 
-_PROBLEMS = documented(
-    BAD_PARAMETER,
-    BODY_TOO_LARGE,
-    OVERSIZED_PHOTO,
-    UNSUPPORTED_PHOTO,
-    UNREADABLE_PHOTO,
-    BUSY,
-    NO_VOCABULARY,
-    NOT_READY,
-)
+_PROBLEMS = documented(*OF_PHOTOS, BUSY, NO_VOCABULARY, NOT_READY)
 
 
 @router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
@@ -45,10 +32,7 @@ _PROBLEMS = documented(
 async def explain_photo(service: CurrentState, request: Request, photo: UploadFile) -> ExplainReply:
     """The cells of a photo with the cluster of each, and the photo's descriptor."""
     engine = service.engine
-    content = await photo.read()
-    if not content:
-        raise ParameterError("The field photo holds no bytes; send a photo in it.")
-
+    content = await photo_in("photo", photo)
     explained = await service.run_search(request, _explain, engine, content)
     return ExplainReply.model_validate(explained.to_dict())
 

@@ -4,19 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
 
-from place_search.search.errors import ParameterError
 from place_search.search.positions import parse_position
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
-    BAD_PARAMETER,
-    BODY_TOO_LARGE,
     BUSY,
     ENGINE_DOWN,
     INDEX_DAMAGED,
     NOT_READY,
-    OVERSIZED_PHOTO,
-    UNREADABLE_PHOTO,
-    UNSUPPORTED_PHOTO,
+    OF_PHOTOS,
     documented,
 )
 from place_search.search.server.roles import allows
@@ -25,17 +20,7 @@ from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
-_PROBLEMS = documented(
-    BAD_PARAMETER,
-    BODY_TOO_LARGE,
-    OVERSIZED_PHOTO,
-    UNSUPPORTED_PHOTO,
-    UNREADABLE_PHOTO,
-    BUSY,
-    ENGINE_DOWN,
-    INDEX_DAMAGED,
-    NOT_READY,
-)
+_PROBLEMS = documented(*OF_PHOTOS, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY)
 
 
 @router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
@@ -62,9 +47,7 @@ async def search_places(
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first."""
     engine = service.engine
-    content = await photo.read()
-    if not content:
-        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    content = await photo_in("photo", photo)
     found = await service.run_search(
         request,
         engine.search,

@@ -8,19 +8,16 @@ from starlette.exceptions import HTTPException
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
     BAD_PARAMETER,
-    BODY_TOO_LARGE,
     BUSY,
     CANNOT_CHANGE,
     FORBIDDEN,
     METHOD_NOT_ALLOWED,
     NOT_READY,
-    OVERSIZED_PHOTO,
+    OF_PHOTOS,
     UNKNOWN_PLACE,
-    UNREADABLE_PHOTO,
-    UNSUPPORTED_PHOTO,
     documented,
 )
 from place_search.search.server.roles import allows
@@ -49,10 +46,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
     summary="Add a place",
     responses={
         200: {"model": PlaceReply, "description": "The photo is there already, as this place."},
-        **documented(
-            *(BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-            *_PROBLEMS,
-        ),
+        **documented(*OF_PHOTOS, *_PROBLEMS),
     },
 )
 @allows("write")
@@ -75,9 +69,7 @@ async def add_place(
         raise ParameterError("The fields latitude and longitude only work together; give both.")
     if not all(letter.isprintable() for letter in name):
         raise ParameterError("The field name holds letters that cannot be printed; leave them out.")
-    content = await photo.read()
-    if not content:
-        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    content = await photo_in("photo", photo)
     position = None
     if latitude is not None and longitude is not None:
         given = Position(latitude, longitude)

@@ -5,24 +5,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.changing import index_model
+from place_search.cli.console import OUT, print_json, print_line, progress
+from place_search.cli.indexes import staged
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
 
+ENOUGH = 100
+"""Fewer places show only some of what photos of other places look like."""
+
 
 def command(
-    pairs: Annotated[
+    data: Annotated[
         list[Path],
-        typer.Argument(metavar="PAIRS...", help="CSV files with the columns photo1,photo2,same."),
+        typer.Argument(
+            metavar="INDEX | PAIRS...",
+            help="An index, or CSV files with the columns photo1,photo2,same.",
+        ),
     ],
     roots: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--root", metavar="DIR", help="Folder of the photos; one for each CSV."),
-    ],
-    model: Annotated[str, MODEL.option()] = MODEL.default,
+    ] = None,
+    model: Annotated[
+        str | None, MODEL.option(help="Model folder or id (default: the included or the index's).")
+    ] = None,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     about: Annotated[
         str, typer.Option("--about", help="What the pairs are, for the model card.")
@@ -35,9 +46,67 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the calibration as JSON.")] = False,
 ) -> None:
-    """Fit the probability that two photos show the same place, on labelled pairs."""
-    if len(roots) not in (1, len(pairs)):
-        raise typer.BadParameter("Give --root once, or once for each CSV.")
+    """Measure how probable the same place is, from similarity and geometry.
+
+    With an INDEX, on altered copies of its own photos; the index keeps the result. `index` does so
+    by itself for a model without a calibration. With PAIRS, on labelled pairs of photos.
+    """
+    for path in data:
+        if not path.exists():
+            raise PlaceSearchError(f"{path} does not exist; name an index, or CSV files of pairs.")
+    if len(data) == 1 and data[0].is_dir():
+        if roots or about or report or keep:
+            raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
+        _calibrate_index(data[0], model, max_megapixels, as_json)
+    else:
+        if len(roots or ()) not in (1, len(data)):
+            raise typer.BadParameter("Give --root once, or once for each CSV.")
+        _calibrate_pairs(
+            data,
+            roots or [],
+            model or MODEL.default,
+            max_megapixels,
+            about,
+            report,
+            keep,
+            as_json,
+        )
+
+
+def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from place_search.evaluation import calibrate_index
+    from place_search.indexer import open_index
+    from place_search.search.index_calibration import write_index_calibration
+
+    index, opened = open_index(folder), index_model(folder, model, None)
+    opened.max_pixels = max_megapixels * 10**6
+    with progress() as advance:
+        measured = calibrate_index(index, opened, progress=staged(advance))
+    file = write_index_calibration(index, measured)
+    if as_json:
+        print_json(asdict(measured))
+        return
+    found = measured.calibration
+    few = "" if len(index) >= ENOUGH else f"; {len(index)} places are little to go by"
+    print_line(
+        f"{measured.copies} altered copies of {len(index)} places, each beside its own place and "
+        f"others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
+        f"right{few}. Kept in {file}."
+    )
+
+
+def _calibrate_pairs(
+    pairs: list[Path],
+    roots: list[Path],
+    model: str,
+    max_megapixels: int,
+    about: str,
+    report: Path | None,
+    keep: bool,
+    as_json: bool,
+) -> None:
     from dataclasses import asdict, replace
 
     from place_search.evaluation import calibrate as fit
@@ -50,12 +119,7 @@ def command(
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]
     data = about or ", ".join(path.stem for path in pairs)
     with progress() as advance:
-        fitted = fit(
-            opened,
-            sets,
-            data=data,
-            progress=advance,
-        )
+        fitted = fit(opened, sets, data=data, progress=advance)
     if report is not None:
         write_calibration_report(fitted, report)
     if keep:

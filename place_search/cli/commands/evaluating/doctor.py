@@ -64,20 +64,20 @@ def command(
     from place_search.indexer import holds_index
 
     index = data if data is not None and holds_index(data) else None
-    given = {
-        "data": None if index is not None else data,
-        "split": split,
-        "truth": truth,
-        "root": root,
-        "queries_dir": queries_dir,
-        "database": database,
-        "queries": queries,
-        "radius_m": radius_m,
-    }
     from place_search.evaluation import TruthFiles, examine
 
-    alone = index is not None and not any((split, truth, queries))
-    files = TruthFiles() if alone else truth_files(**given)
+    files = TruthFiles()
+    if index is None or any((split, truth, queries)):
+        files = truth_files(
+            data=None if index is not None else data,
+            split=split,
+            truth=truth,
+            root=root,
+            queries_dir=queries_dir,
+            database=database,
+            queries=queries,
+            radius_m=radius_m,
+        )
     ns = parse_ks(ks)
     with progress() as advance:
         told = examine(

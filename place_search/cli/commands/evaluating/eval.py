@@ -80,6 +80,25 @@ def command(
             "--open-set.",
         ),
     ] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize",
+            help="Centre and scale descriptors, of queries and database each by itself.",
+        ),
+    ] = False,
+    sequence: Annotated[
+        int | None,
+        typer.Option(
+            "--sequence",
+            metavar="N",
+            min=1,
+            help="Rank each query with N frames on each side of it, and alone.",
+        ),
+    ] = None,
+    causal: Annotated[
+        bool, typer.Option("--causal", help="Use the N frames before only; with --sequence.")
+    ] = False,
     index: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +129,8 @@ def command(
     ns = parse_ks(ks)
     if at_precision is not None and not open_set:
         raise typer.BadParameter("--at-precision only works with --open-set.")
+    if causal and sequence is None:
+        raise typer.BadParameter("--causal only works with --sequence.")
     if loop_closure is not None:
         if protocol is not None:
             raise typer.BadParameter("Give one of --protocol and --loop-closure.")
@@ -135,6 +156,9 @@ def command(
             ks=ns,
             verify=verify,
             open_set=open_set,
+            standardize=standardize,
+            sequence=sequence,
+            causal=causal,
             candidates=candidates,
             threads=threads,
             dims=dims,
@@ -201,6 +225,8 @@ def _print_table(report: "EvalReport") -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("N", "Recall@N", "chance"):
         table.add_column(heading, justify="right")
+    if report.single is not None:
+        table.add_column("single", justify="right")
     if report.unverified is not None:
         table.add_column("unverified", justify="right")
     for row in report.published:
@@ -209,8 +235,16 @@ def _print_table(report: "EvalReport") -> None:
         known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
         if report.unverified is not None:
             known.insert(0, f"{report.unverified[n]:.1f} %")
+        if report.single is not None:
+            known.insert(0, f"{report.single[n]:.1f} %")
         table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
     OUT.print(table)
+    if report.settings.get("standardize"):
+        OUT.print("Descriptors are standardised, of queries and database each by itself.")
+    if report.settings.get("sequence"):
+        from place_search.evaluation.report.tables import sequence_in_words
+
+        OUT.print(f"Sequences: {sequence_in_words(report.settings['sequence'])}.", soft_wrap=True)
     if report.error_m is not None:
         half, most = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
         OUT.print(

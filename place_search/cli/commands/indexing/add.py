@@ -27,6 +27,7 @@ def command(
 
     Places that are there already keep their ids and are not described again.
     """
+    from place_search.evaluation import keep_calibrated
     from place_search.indexer import add_photos, open_source
 
     require_order(index, data, "add {index} {other}")
@@ -34,4 +35,5 @@ def command(
         source, opened = open_source(data), index_model(index, model, threads)
         opened.max_pixels = max_megapixels * 10**6
         report = add_photos(index, source, opened, progress=advance)
-    print_change(report, index, as_json, source)
+        keep_calibrated(index, opened, progress=advance)
+    print_change(report, index, as_json)

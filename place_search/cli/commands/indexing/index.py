@@ -7,16 +7,14 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
-    STAGES,
     known_store,
-    list_duplicates,
-    list_skipped,
     require_out,
+    staged,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.cli.reports import count_positions, list_notes, source_json, tell_source
+from place_search.cli.reports import count_positions, tell_photos
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -55,9 +53,10 @@ def command(
     precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     dims: Annotated[int | None, DIMS.option()] = DIMS.default,
-    cells: Annotated[
+    local_features: Annotated[
         bool,
         typer.Option(
+            "--local-features/--no-local-features",
             "--cells/--no-cells",
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
@@ -69,6 +68,7 @@ def command(
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
     split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block.
     """
+    from place_search.evaluation import keep_calibrated
     from place_search.indexer import build_index, open_source
     from place_search.models import open_model
 
@@ -89,22 +89,20 @@ def command(
                 opened,
                 store=store,
                 uri=where,
-                local_features=cells,
+                local_features=local_features,
                 workers=_workers(opened, exchange) if engine == "ray" else None,
-                progress=lambda stage, done, total: advance(STAGES[stage], done, total),
+                progress=staged(advance),
             )
+            keep_calibrated(out, opened, progress=staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    tell_source(source)
-    list_skipped(report.skipped)
-    list_notes(report.notes)
-    list_duplicates(report.duplicates)
+    tell_photos(report)
     say(f"Described by {opened.card.id} in {opened.in_short}.")
     if as_json:
-        print_json({**report.to_dict(), **source_json(source)})
+        print_json(report.to_dict())
         return
     print_line(_summary(report, out))
     _tell_store(report.store)

@@ -27,6 +27,7 @@ def command(
 
     Photos of the same size and time, or of the same content, are not described again.
     """
+    from place_search.evaluation import keep_calibrated
     from place_search.indexer import open_source, sync_photos
 
     require_order(index, data, "sync {index} {other}")
@@ -34,4 +35,5 @@ def command(
         source, opened = open_source(data), index_model(index, model, threads)
         opened.max_pixels = max_megapixels * 10**6
         report = sync_photos(index, source, opened, progress=advance)
-    print_change(report, index, as_json, source)
+        keep_calibrated(index, opened, progress=advance)
+    print_change(report, index, as_json)

@@ -67,11 +67,11 @@ def command(
     else:
         for note in reply.query.notes:
             say(f"Note: {note}")
-        _print_match(reply, len(opened))
+        _print_match(reply, f"{len(opened):,} places" if near is None else "places in the circle")
         _print_table(reply)
 
 
-def _print_match(reply: "SearchResult", places: int) -> None:
+def _print_match(reply: "SearchResult", places: str) -> None:
     match = reply.match
     what = (
         "probability" if reply.results and reply.results[0].verified else "unverified, probability"
@@ -82,7 +82,7 @@ def _print_match(reply: "SearchResult", places: int) -> None:
     elif match.verdict == "unsure":
         print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
     else:
-        print_line(f"Not among these {places:,} places ({sure}).")
+        print_line(f"Not among these {places} ({sure}).")
         if reply.results:
             say("The most similar ones, probably elsewhere:")
 
@@ -118,18 +118,18 @@ def _table(reply: "SearchResult", with_position: bool) -> "Table":
         table.add_column("latitude", justify="right", no_wrap=True)
         table.add_column("longitude", justify="right", no_wrap=True)
     for result in reply.results:
-        cells = [
+        row = [
             str(result.rank),
             f"{result.probability:.3f}",
             f"{result.similarity:.3f}",
             result.name,
         ]
         if verified:
-            cells.append(str(result.verified.inliers) if result.verified else "")
+            row.append(str(result.verified.inliers) if result.verified else "")
         if with_position:
             position = result.position
-            cells += (
+            row += (
                 [f"{position.latitude:.6f}", f"{position.longitude:.6f}"] if position else ["", ""]
             )
-        table.add_row(*cells)
+        table.add_row(*row)
     return table

@@ -1,4 +1,4 @@
-"""An index without cells is smaller, and stays without them whatever becomes of it."""
+"""An index without local features is smaller, and stays without them whatever becomes of it."""
 
 from pathlib import Path
 
@@ -23,24 +23,24 @@ def size_of(folder: Path) -> int:
 
 @pytest.fixture
 def bare(photos: Path, tmp_path: Path, model: Model) -> Path:
-    """The photos' index without cells, in shards of four places."""
+    """The photos' index without local features, in shards of four places."""
     folder = tmp_path / "bare"
     build_index(open_source(photos), folder, model, photos_per_shard=4, local_features=False)
     return folder
 
 
-def test_cells_are_left_out_and_all_else_is_there(
+def test_local_features_are_left_out_and_all_else_is_there(
     bare: Path, photos: Path, tmp_path: Path, model: Model
 ) -> None:
     full = tmp_path / "full"
     build_index(open_source(photos), full, model, photos_per_shard=4)
-    without, with_cells = open_index(bare), open_index(full)
-    assert (without.has_local_features, with_cells.has_local_features) == (False, True)
+    without, with_features = open_index(bare), open_index(full)
+    assert (without.has_local_features, with_features.has_local_features) == (False, True)
     assert size_of(bare) < size_of(full)
-    assert without.index_id != with_cells.index_id
+    assert without.index_id != with_features.index_id
     descriptor = without.descriptors().take(np.array([3]))[0]
     assert [hit.place_id for hit in without.search(descriptor, 5)] == [
-        hit.place_id for hit in with_cells.search(descriptor, 5)
+        hit.place_id for hit in with_features.search(descriptor, 5)
     ]
 
 
@@ -61,7 +61,7 @@ def test_what_is_added_or_mended_has_none_either(
     assert not open_index(bare).has_local_features
 
 
-def test_asking_for_cells_after_all_makes_the_index_again(
+def test_asking_for_local_features_after_all_makes_the_index_again(
     bare: Path, photos: Path, model: Model
 ) -> None:
     report = build_index(open_source(photos), bare, model, photos_per_shard=4)
@@ -75,4 +75,4 @@ def test_a_verified_search_says_that_nothing_was_verified(
     reply = Engine(open_index(bare), model).search(photos / "p03.jpg", k=3, verify=True)
     assert reply.results[0].name == "p03.jpg"
     assert reply.results[0].verified is None
-    assert any("without cells" in note for note in reply.query.notes)
+    assert any("keeps no local features" in note for note in reply.query.notes)

@@ -1,0 +1,213 @@
+"""Calibrate a model on an index's own photos, without labels.
+
+The included calibration knows how probable the same place is at each similarity and agreement of
+the included model. Another model's similarities, or those of unusual photos, lie elsewhere. How
+alike unrelated photos are is read from places of the index; how much more alike two views of one
+place are, from altered copies of some photos. Both are put where the included model has them, and
+its weights are scaled accordingly.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.evaluation.calibration.logistic import area_under_roc, calibration_error
+from place_search.indexer import Index, open_index
+from place_search.models import Calibration, Model, included_calibration
+from place_search.photos import PhotoError
+from place_search.photos.altered_views import draw_view
+from place_search.search.index_calibration import (
+    IndexCalibration,
+    read_index_calibration,
+    write_index_calibration,
+)
+from place_search.search.probability import agreement, pair_probability
+from place_search.search.verification import NOTHING, Query, Verification, verify
+
+COPIES = (6, 100)
+"""The least and the most photos that are altered: drawing and describing them takes time."""
+PLACES_PER_COPY = 64
+OTHERS = 4
+"""Other places that each copy is compared with."""
+NIGHT = 0.25
+"""The share of copies that are drawn by night."""
+REPEATED = 0.5
+"""Other places that agree with a copy by this share of what its own place does may be its own."""
+
+
+class Level(NamedTuple):
+    """Where a measure lies between unrelated photos, and how far above two views of one place."""
+
+    unrelated: float
+    gap: float
+
+
+class Scale(NamedTuple):
+    """What puts a model's measure on the included model's scale: factor · measure + shift."""
+
+    factor: float
+    shift: float
+
+    @classmethod
+    def onto(cls, measured: Level, reference: Level) -> "Scale":
+        """The scale that moves the measured level to that of reference."""
+        factor = reference.gap / measured.gap
+        return cls(factor, reference.unrelated - factor * measured.unrelated)
+
+
+# Medians of the included model over seven sets of photos, measured in the same way.
+SIMILARITY = Level(0.37, 0.25)
+AGREEMENT = Level(0.13, 0.75)
+
+
+class _Pair(NamedTuple):
+    """A copy and a place; `unaltered` is the similarity of the copy's original with that place."""
+
+    same: bool
+    similarity: float
+    unaltered: float
+    found: Verification
+
+
+def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) -> IndexCalibration:
+    """Measure a calibration on altered copies of photos of an index.
+
+    Photos that cannot be read any more are replaced by their thumbnails.
+
+    Raises:
+        ModelMismatchError: another model made the index.
+    """
+    index.check_model(model)
+    rows = _sample(index)
+    pairs = []
+    for done, (row, (descriptor, local)) in enumerate(
+        model.stream(_altered(index, model, rows)), start=1
+    ):
+        pairs += _compare(index, row, descriptor, local)
+        progress("calibrate", done, len(rows))
+    return IndexCalibration(_fit(pairs), len(index), len(rows))
+
+
+def keep_calibrated(folder: Path, model: Model, *, progress: Progress = silent) -> None:
+    """Measure a calibration for an index whose model has none, again when it has doubled."""
+    if model.card.calibration is not None:
+        return
+    index = open_index(folder)
+    kept = read_index_calibration(index)
+    if kept is None or len(index) >= 2 * kept.places:
+        write_index_calibration(index, calibrate_index(index, model, progress=progress))
+
+
+def _sample(index: Index) -> NDArray[np.intp]:
+    """Rows of the places whose photos are altered, evenly over the index."""
+    least, most = COPIES
+    count = min(max(len(index) // PLACES_PER_COPY, least), most, len(index))
+    return np.linspace(0, len(index) - 1, count).round().astype(np.intp)
+
+
+def _altered(
+    index: Index, model: Model, rows: Sequence[int] | NDArray[np.intp]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Each row with an altered copy of its photo, as the model takes it."""
+    random = np.random.default_rng(0)
+    for row in map(int, rows):
+        place_id = int(index.place_ids[row])
+        try:
+            photo = model.read(index.place(place_id).path)
+        except (PhotoError, OSError):
+            photo = model.read(index.thumbnail(place_id))
+        pixels = model.prepare(photo)
+        height, width = pixels.shape[:2]
+        yield row, draw_view(pixels, (width, height), random, night=NIGHT)
+
+
+def _compare(
+    index: Index, row: int, descriptor: NDArray[np.float32], local: NDArray[np.float32] | None
+) -> list[_Pair]:
+    """A copy with its own place and with others, drawn anew for each copy."""
+    random = np.random.default_rng(row)
+    others = random.choice(len(index), min(OTHERS + 1, len(index)), replace=False)
+    compared = np.array([row, *(other for other in others if other != row)][: OTHERS + 1])
+    descriptors = index.descriptors().take(compared)
+    query = Query(local) if index.has_local_features else None
+    return [
+        _Pair(
+            other == row,
+            float(place @ descriptor),
+            float(place @ descriptors[0]),
+            NOTHING if query is None else verify(query, index.codes(int(index.place_ids[other]))),
+        )
+        for other, place in zip(compared, descriptors, strict=True)
+    ]
+
+
+def _fit(pairs: Sequence[_Pair]) -> Calibration:
+    same = [pair for pair in pairs if pair.same]
+    # Without local features nothing agrees, and no pair is left out.
+    repeated = REPEATED * float(np.median([agreement(pair.found) for pair in same])) or math.inf
+    unrelated = [pair for pair in pairs if not pair.same and agreement(pair.found) < repeated]
+    # Where nearly all show one place, nothing here says how alike unrelated photos are.
+    few = len(unrelated) < len(same)
+    measured = included_calibration() if few else _measured(same, unrelated)
+    chance = np.array([pair_probability(measured, pair.similarity, pair.found) for pair in pairs])
+    truly = np.array([pair.same for pair in pairs])
+    called = chance >= measured.threshold
+    right = int((called & truly).sum())
+    return replace(
+        measured,
+        data=f"{len(same)} altered copies of the index's own photos",
+        same_pairs=len(same),
+        different_pairs=len(pairs) - len(same),
+        precision=right / max(int(called.sum()), 1),
+        recall=right / len(same),
+        auc=area_under_roc(chance, truly),
+        calibration_error=calibration_error(chance, truly),
+    )
+
+
+def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair]) -> Calibration:
+    by_agreement = Scale(1.0, 0.0)
+    agreed = [agreement(pair.found) for pair in same]
+    if any(agreed):
+        by_chance = [agreement(pair.found) for pair in unrelated]
+        level = Level(float(np.median(by_chance)), _gap(by_chance, agreed))
+        by_agreement = Scale.onto(level, AGREEMENT)
+    # A copy is less like anything than its original, which queries resemble more.
+    usual = float(np.median([pair.unaltered for pair in unrelated]))
+    gap = _gap([pair.similarity for pair in unrelated], [pair.similarity for pair in same])
+    by_similarity = Scale.onto(Level(usual, gap), SIMILARITY)
+    return scaled(included_calibration(), by_similarity, by_agreement)
+
+
+def _gap(unrelated: Sequence[float], same: Sequence[float]) -> float:
+    """How far the medians lie apart; below twice its standard error it would be noise."""
+    error = float(np.std(same)) / math.sqrt(len(same))
+    return max(float(np.median(same)) - float(np.median(unrelated)), 2 * error, 1e-3)
+
+
+def scaled(base: Calibration, of_similarity: Scale, of_agreement: Scale) -> Calibration:
+    """The calibration that says of a model's measures what `base` says of the scaled ones."""
+    similarity, inliers, root, agreed = base.weights
+    among_agreed, among_contrast, among = base.among
+    alike, contrast, unverified = base.unverified
+    return replace(
+        base,
+        weights=(similarity * of_similarity.factor, inliers, root, agreed * of_agreement.factor),
+        intercept=base.intercept + similarity * of_similarity.shift + agreed * of_agreement.shift,
+        among=(
+            among_agreed * of_agreement.factor,
+            among_contrast * of_similarity.factor,
+            among + among_agreed * of_agreement.shift,
+        ),
+        unverified=(
+            alike * of_similarity.factor,
+            contrast * of_similarity.factor,
+            unverified + alike * of_similarity.shift,
+        ),
+    )

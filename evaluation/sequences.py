@@ -1,0 +1,113 @@
+"""Queries as the frames of a camera that moves: each is ranked by its neighbours, too."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.ranking import NOTHING, Ranked
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.search.tracks.evidence import Evidence, evidence_of
+from place_search.search.tracks.markov import State
+from place_search.search.tracks.routes import Routes, find_routes
+from place_search.search.tracks.smoothing import (
+    Seen,
+    breaks_between,
+    in_windows,
+    learn_speeds,
+)
+
+CANDIDATES = 64
+"""Places that a query's own similarities speak for."""
+_BESIDE = 2
+"""A place so many further along a route counts as the same one for the probability."""
+
+
+class Window(NamedTuple):
+    """How many frames before and after each query are looked at."""
+
+    before: int
+    after: int
+
+
+class QuerySimilarities(NamedTuple):
+    """What is known of each query by itself, as they come in the truth.
+
+    `ranked` are its most similar places; `usual` (Q, n) its similarities to places spread over the
+    database. `descriptors` are standardised, one row a query.
+    """
+
+    ranked: Sequence[Ranked]
+    usual: NDArray[np.float32]
+    like_before: NDArray[np.float32]
+
+
+def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
+    """The routes of the queries and of the database, by their names and positions.
+
+    Raises:
+        TruthError: there is no order in one of them.
+    """
+    queries = find_routes(truth.queries, truth.query_metres)
+    database = find_routes(truth.database, truth.database_metres)
+    for what, routes, names in (
+        ("queries", queries, truth.queries),
+        ("database photos", database, truth.database),
+    ):
+        if not routes.is_ordered and len(names) > 1:
+            raise TruthError(
+                f"The {what} of {truth.name} are in no order, so --sequence cannot be measured; "
+                f"number their names, as in walk/0001.jpg, unlike '{names[0]}'."
+            )
+    return queries, database
+
+
+def rank_sequences(
+    queries: Routes, database: Routes, known: QuerySimilarities, window: Window
+) -> list[Ranked]:
+    """The results of each query given its neighbours, by the Markov model of tracks.
+
+    Places that neither query nor neighbours speak for keep the order of their similarities. A query
+    that could not be read, so that nothing is ranked for it, says nothing and finds nothing.
+    """
+    order, breaks = breaks_between(queries)
+    frames = [
+        Seen(_evidence(database, known, query), kind)
+        for query, kind in zip(order.tolist(), breaks, strict=True)
+    ]
+    model = learn_speeds(database, frames)
+    found: list[Ranked] = [NOTHING] * len(known.ranked)
+    states = in_windows(model, frames, window.before, window.after)
+    for query, state in zip(order.tolist(), states, strict=True):
+        if len(known.ranked[query].rows):
+            found[query] = _ranked(database, state, known.ranked[query])
+    return found
+
+
+def _evidence(database: Routes, known: QuerySimilarities, query: int) -> Evidence:
+    single = known.ranked[query]
+    best = slice(0, CANDIDATES)
+    if not len(single.rows):
+        return Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
+    return evidence_of(
+        database.coordinate[single.rows[best]],
+        single.similarities[best],
+        known.usual[query],
+        float(known.like_before[query]),
+    )
+
+
+def _ranked(database: Routes, state: State, single: Ranked) -> Ranked:
+    """Places by their probability; those that share one follow by their similarity."""
+    places = database.row[state.coordinates]
+    chance = state.places
+    best_first = np.argsort(-chance, kind="stable")
+    rest = single.rows[~np.isin(single.rows, places)]
+    rows = np.concatenate([places[best_first], rest])
+    similarity = dict(zip(single.rows.tolist(), single.similarities.tolist(), strict=True))
+    least = float(single.similarities.min())
+    similarities = np.array([similarity.get(row, least) for row in rows.tolist()], np.float32)
+    near = np.abs(state.coordinates - state.coordinates[best_first[0]]) <= _BESIDE
+    return Ranked(rows, similarities, float(chance[near].sum()))

@@ -1,0 +1,222 @@
+"""Frames of a video, upright and in the colours of a photo; and a video of pictures.
+
+PyAV reads and writes it, which is the extra `video`.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.errors import PlaceSearchError
+from place_search.photos.photo import Photo
+
+_NAMES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts 3gp wmv"
+EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+FPS = 2.0
+"""Frames a second that are taken where nothing else is asked for."""
+_PQ, _WHITE_NITS = 16, 203.0
+"""The code of the transfer function of HDR10, and how bright its white is (ITU-R BT.2408)."""
+_BT2020 = 9
+
+
+class VideoError(PlaceSearchError):
+    """A video that cannot be read or written; the text says why."""
+
+
+class VideoFrame(NamedTuple):
+    """A frame: its number and its time in seconds, both from the video's first frame on."""
+
+    number: int
+    seconds: float
+    photo: Photo
+
+
+class Sampling(NamedTuple):
+    """Which frames are taken: every so many, or so many a second."""
+
+    every: int | None = None
+    fps: float | None = None
+
+
+class Video:
+    """A video file that is read from its beginning; `notes` say what was odd about it."""
+
+    def __init__(self, path: Path, sampling: Sampling | None = None) -> None:
+        """Look at the file's header.
+
+        Raises:
+            VideoError: PyAV is not installed, or the file is none that it can read.
+        """
+        self.path = path
+        self.sampling = sampling or Sampling(fps=FPS)
+        self.notes: list[str] = []
+        with _opened(path) as container:
+            stream = _stream(container, path)
+            seconds = stream.duration * stream.time_base if stream.duration else None
+            if seconds is None and container.duration:
+                seconds = container.duration / _av().time_base
+            rate = float(stream.average_rate or 0)
+        if self.sampling.every is not None:
+            frames = (seconds or 0) * rate / self.sampling.every
+        else:
+            frames = (seconds or 0) * min(self.sampling.fps or FPS, rate or math.inf)
+        self.expected = max(1, round(float(frames)))
+        """About how many frames will be taken."""
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """The frames that are taken, one after the other.
+
+        A video that is cut off, or damaged from some frame on, ends there, with a note.
+
+        Raises:
+            VideoError: there is no frame at all that can be read.
+        """
+        self.notes.clear()
+        av = _av()
+        first: float | None = None
+        number, due, taken = -1, 0.0, 0
+        with _opened(self.path) as container:
+            stream = _stream(container, self.path)
+            stream.thread_type = "AUTO"
+            rate = float(stream.average_rate or 30)
+            decoded = container.decode(stream)
+            while True:
+                try:
+                    frame = next(decoded, None)
+                except (av.FFmpegError, EOFError) as error:
+                    self.notes.append(
+                        f"{self.path.name} is damaged after frame {number} ({_reason(error)}); "
+                        "what follows was left out."
+                    )
+                    break
+                if frame is None:
+                    break
+                number += 1
+                time = frame.time if frame.time is not None else number / rate
+                first = time if first is None else first
+                seconds = max(time - first, 0.0)
+                if self.sampling.every is not None:
+                    if number % self.sampling.every:
+                        continue
+                elif seconds < due - 1e-6:
+                    continue
+                else:
+                    step = 1 / (self.sampling.fps or FPS)
+                    due = (math.floor(seconds / step + 1e-6) + 1) * step
+                taken += 1
+                yield VideoFrame(number, seconds, _photo(frame))
+        if not taken:
+            raise VideoError(
+                f"{self.path} has no frame that can be read; check that it plays, or convert it "
+                "to H.264."
+            )
+
+
+def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float) -> None:
+    """Write (h, w, 3) uint8 RGB pictures of one size, both sides even, as an MP4.
+
+    Raises:
+        VideoError: the file cannot be written.
+    """
+    av = _av()
+    try:
+        with av.open(str(path), "w", format="mp4") as container:
+            stream: Any = None
+            for picture in pictures:
+                if stream is None:
+                    stream = _encoder(container, fps, picture)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                container.mux(stream.encode(frame))
+            if stream is not None:
+                container.mux(stream.encode())
+    except av.FFmpegError as error:
+        raise VideoError(f"{path} cannot be written ({_reason(error)}).") from error
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name is that of a video."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def _encoder(container: Any, fps: float, picture: NDArray[np.uint8]) -> Any:
+    names = [name for name in ("libx264", "mpeg4") if name in _av().codecs_available]
+    stream = container.add_stream(names[0] if names else "mpeg4", rate=max(round(fps), 1))
+    stream.height, stream.width = picture.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    return stream
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise VideoError(
+            "Videos need another package; run: pip install 'place-search[video]'."
+        ) from None
+    av.logging.set_level(None)  # what it says on the terminal is said by errors and notes
+    return av
+
+
+def _opened(path: Path) -> Any:
+    av = _av()
+    if not path.is_file():
+        raise VideoError(f"{path} is not a file; name a video.")
+    try:
+        # A list of other files, such as .m3u8, must not lead elsewhere.
+        return av.open(str(path), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"{path} is not a video that can be read ({_reason(error)}); check that it plays, or "
+            "convert it to H.264."
+        ) from error
+
+
+def _stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        raise VideoError(f"{path} holds no pictures, only other streams; name a video.")
+    return container.streams.video[0]
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _photo(frame: Any) -> Photo:
+    """A frame upright, as the camera's metadata says, in sRGB."""
+    if frame.color_trc == _PQ:
+        pixels = _from_hdr(frame.to_ndarray(format="rgb48le"), frame.color_primaries == _BT2020)
+    else:
+        pixels = frame.to_ndarray(format="rgb24")
+    # Degrees against the clock by which the picture must be turned.
+    turns = round(frame.rotation / 90) % 4
+    pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+    height, width = pixels.shape[:2]
+    return Photo(pixels, width, height)
+
+
+def _from_hdr(pixels: NDArray[np.uint16], wide: bool) -> NDArray[np.uint8]:
+    """Pixels of HDR10 (SMPTE ST 2084) as sRGB: what is as bright as paper stays, lights clip."""
+    light = _PQ_TABLE[pixels >> 4]
+    if wide:
+        light = np.clip(light @ _BT2020_TO_SRGB.T, 0, None)
+    mapped = light * (1 + light / 16) / (1 + light)  # Reinhard, white at 4 times paper
+    mapped = np.clip(mapped * 1.8, 0, 1)
+    curve = np.where(mapped <= 0.0031308, 12.92 * mapped, 1.055 * np.power(mapped, 1 / 2.4) - 0.055)
+    return np.asarray(np.round(255 * curve), np.uint8)
+
+
+def _pq_table() -> NDArray[np.float32]:
+    """The light of each of 4,096 codes, in units of paper white."""
+    code = np.linspace(0, 1, 4096) ** (1 / 78.84375)
+    light = np.maximum(code - 0.8359375, 0) / (18.8515625 - 18.6875 * code)
+    return np.asarray(10_000 * light ** (1 / 0.1593017578125) / _WHITE_NITS, np.float32)
+
+
+_PQ_TABLE = _pq_table()
+_BT2020_TO_SRGB = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
+)

@@ -1,0 +1,93 @@
+"""`place-search track`: where each frame of a video or of a walk was taken."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
+from place_search.cli.indexes import require_order
+from place_search.cli.precision import PrecisionOption
+from place_search.core.settings import MODEL, PRECISION, THREADS
+
+if TYPE_CHECKING:
+    from place_search.search.tracks.track import Track
+
+
+def command(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    frames: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="A video, a folder of photos, or a list of them (.csv, .txt)."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="File to write: .csv, .json, .geojson, .gpx or .mp4."
+        ),
+    ],
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", metavar="N", help="Frames a second of a video (default: 2)."),
+    ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option("--every", metavar="N", min=1, help="Every so many frames of a video."),
+    ] = None,
+    causal: Annotated[
+        bool,
+        typer.Option("--causal", help="Locate each frame by those before it only, as if live."),
+    ] = False,
+    model: Annotated[
+        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
+    ] = None,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Say where each frame of a video or a walk was taken, or that it was at no known place."""
+    if fps is not None and every is not None:
+        raise typer.BadParameter("Give one of --fps and --every.")
+    if fps is not None and not 0 < fps <= 1000:
+        raise typer.BadParameter(f"--fps {fps:g} must be above 0, and at most 1000.")
+    from place_search.indexer import open_index, open_index_model
+    from place_search.tracking import kept_beside, track_input
+
+    require_order(index, frames, "track {index} {other}")
+    opened = open_index(index)
+    described_by = open_index_model(
+        opened.manifest, model, mode="throughput", threads=threads, precision=precision
+    )
+    try:
+        with progress("frames") as advance:
+            track = track_input(
+                opened,
+                described_by,
+                frames,
+                out=out,
+                fps=fps,
+                every=every,
+                causal=causal,
+                progress=advance,
+            )
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted; {kept_beside(out)} keeps what was described, and the same command goes "
+            "on from there."
+        ) from None
+    for note in track.notes:
+        say(f"Note: {note}")
+    _print_counts(track, out, as_json)
+
+
+def _print_counts(track: "Track", out: Path, as_json: bool) -> None:
+    known = sum(frame.known for frame in track.frames)
+    count = len(track.frames)
+    if as_json:
+        counts = {"frames": count, "known": known, "off": count - known}
+        print_json({**counts, "notes": list(track.notes), "out": str(out)})
+        return
+    what = "1 frame" if count == 1 else f"{count:,} frames"
+    print_line(f"{what}: {known:,} at known places, {count - known:,} off them. Written to {out}.")

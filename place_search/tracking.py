@@ -1,0 +1,93 @@
+"""The track of a video or a walk, as `place-search track` and Python ask for it."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from place_search.api import _model_of, open_index
+from place_search.arguments import AnyModel, AnyPath, Report, reporting
+from place_search.core.errors import PlaceSearchError
+from place_search.core.progress import Progress
+
+if TYPE_CHECKING:
+    from place_search.indexer import Index
+    from place_search.models import Model
+    from place_search.search.tracks.track import Track
+
+
+def track(
+    index: "Index | AnyPath",
+    frames: AnyPath,
+    *,
+    out: AnyPath | None = None,
+    fps: float | None = None,
+    every: int | None = None,
+    causal: bool = False,
+    model: AnyModel = None,
+    progress: Report = False,
+) -> "Track":
+    """Say where each frame of a video, of a folder or of a list of photos was taken.
+
+    Of a video `fps` frames a second are taken, by default 2, or every so many frames. Frames that
+    are `causal` know only those before them, as if live. `out` is a file to write, too; its ending
+    names the format.
+
+    Raises:
+        PlaceSearchError: an index, frames or a model that cannot be used; the text says why.
+    """
+    from place_search.indexer import Index
+
+    opened = index if isinstance(index, Index) else open_index(index)
+    with reporting(progress) as report:
+        return track_input(
+            opened,
+            _model_of(opened, model),
+            Path(frames),
+            out=None if out is None else Path(out),
+            fps=fps,
+            every=every,
+            causal=causal,
+            progress=report,
+        )
+
+
+def track_input(
+    index: "Index",
+    model: "Model",
+    frames: Path,
+    *,
+    out: Path | None,
+    fps: float | None,
+    every: int | None,
+    causal: bool,
+    progress: Progress,
+) -> "Track":
+    """Locate the frames of an input, and write the track where `out` is given.
+
+    Raises:
+        PlaceSearchError: frames that cannot be used, or a file that cannot be written.
+    """
+    from place_search.photos.video import Sampling
+    from place_search.search.tracks.inputs import open_input
+    from place_search.search.tracks.track import track_frames
+    from place_search.search.tracks.track_files import FORMATS, VIDEO, write_track
+
+    if fps is not None and every is not None:
+        raise PlaceSearchError("Give one of fps and every: both say which frames are taken.")
+    if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
+        raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise PlaceSearchError(f"{out} cannot be written; name a file in a folder that exists.")
+    source = open_input(frames, None if fps is None and every is None else Sampling(every, fps))
+    if out is None:
+        with tempfile.TemporaryDirectory() as scratch:
+            kept = Path(scratch, "frames")
+            return track_frames(index, model, source, kept, causal=causal, progress=progress)
+    track = track_frames(index, model, source, kept_beside(out), causal=causal, progress=progress)
+    write_track(track, out, source, model)
+    return track
+
+
+def kept_beside(out: Path) -> Path:
+    """The file beside a result that keeps the descriptors of a run that is not done."""
+    return out.with_name(f".{out.name}.frames")

@@ -1,0 +1,74 @@
+"""The calibration that an index keeps for its model, measured on its own photos."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from place_search.core.files import write_whole
+from place_search.indexer import Index, IndexFormatError
+from place_search.models import Calibration, Model, read_calibration
+from place_search.search.probability import calibration_of
+
+FILE = "calibration.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCalibration:
+    """A calibration that was measured on `copies` altered photos of an index of `places`."""
+
+    calibration: Calibration
+    places: int
+    copies: int
+
+
+def read_index_calibration(index: Index) -> IndexCalibration | None:
+    """What an index keeps for the model that made it, if it keeps any.
+
+    Raises:
+        IndexFormatError: the file is damaged, or a newer version wrote it.
+    """
+    path = index.folder / FILE
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+        if kept["format"] > _FORMAT:
+            raise IndexFormatError(
+                f"{path} was written by a newer place-search; upgrade place-search, or measure "
+                f"again with `place-search calibrate {index.folder}`."
+            )
+        if (kept["fingerprint"], kept["precision"]) != (index.fingerprint, index.precision):
+            return None
+        calibration = read_calibration(kept["calibration"])
+        return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise IndexFormatError(
+            f"{path} is damaged; measure again with `place-search calibrate {index.folder}`."
+        ) from error
+
+
+def write_index_calibration(index: Index, measured: IndexCalibration) -> Path:
+    """Keep a calibration beside the index's manifest; returns its file."""
+    content = {
+        "format": _FORMAT,
+        "fingerprint": index.fingerprint,
+        "precision": index.precision,
+        **asdict(measured),
+    }
+    path = index.folder / FILE
+    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
+    return path
+
+
+def is_calibrated(index: Index | None, model: Model) -> bool:
+    """Whether the index or the model has a calibration, so that none is borrowed."""
+    if model.card.calibration is not None:
+        return True
+    return index is not None and read_index_calibration(index) is not None
+
+
+def calibration_for(index: Index | None, model: Model) -> Calibration:
+    """The calibration of an index, else that of its model, else that of the included model."""
+    kept = None if index is None else read_index_calibration(index)
+    return calibration_of(model) if kept is None else kept.calibration

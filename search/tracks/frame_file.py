@@ -1,0 +1,73 @@
+"""Descriptors of a track's frames in a file, so that an interrupted run goes on from there."""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer import IndexWriteError
+
+_HEADER_BYTES = 256
+Vectors = NDArray[np.float32]
+
+
+class FrameFile:
+    """(n, D) float32 rows that grow; rows of NaN stand for frames that cannot be read.
+
+    A file of other frames or another model is begun anew.
+    """
+
+    def __init__(self, path: Path, dims: int, identity: str) -> None:
+        """Open or begin the file. Raises `IndexWriteError` where it cannot be written."""
+        self.path, self._dims = path, dims
+        told = {
+            "dims": dims,
+            "frames": hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest(),
+        }
+        header = json.dumps(told).encode().ljust(_HEADER_BYTES)
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            if os.pread(self._file, _HEADER_BYTES, 0) != header:
+                os.ftruncate(self._file, 0)
+                os.pwrite(self._file, header, 0)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        size = os.fstat(self._file).st_size - _HEADER_BYTES
+        self.count = size // (4 * dims)
+        """Rows that are whole."""
+
+    def append(self, descriptor: Vectors | None) -> None:
+        """Add a row; None for a frame that cannot be read."""
+        row = np.full(self._dims, np.nan, np.float32) if descriptor is None else descriptor
+        data = np.ascontiguousarray(row, np.float32)
+        try:
+            os.pwrite(self._file, data.data.cast("B"), self._offset(self.count))
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self.count += 1
+
+    def read(self, row: int) -> Vectors | None:
+        """A row, (D,); None for a frame that cannot be read."""
+        data = np.empty(self._dims, np.float32)
+        os.preadv(self._file, [data.data.cast("B")], self._offset(row))
+        return None if np.isnan(data[0]) else data
+
+    def close(self, *, remove: bool = False) -> None:
+        """Close the file, and remove it when all is done."""
+        os.close(self._file)
+        if remove:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _offset(self, row: int) -> int:
+        return _HEADER_BYTES + 4 * row * self._dims
+
+    def _unwritable(self, error: OSError) -> IndexWriteError:
+        return IndexWriteError(
+            f"{self.path} cannot be written ({error.strerror}); make room, or write to another "
+            "folder."
+        )

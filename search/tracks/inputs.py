@@ -1,0 +1,169 @@
+"""The frames of a track: photos of a folder or a list, in their order, or a video."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from place_search.core.tables import read_lines
+from place_search.indexer import PlacePhoto, SourceError, open_source
+from place_search.models import Model
+from place_search.photos import Photo, PhotoError
+from place_search.photos.video import Sampling, Video, is_video
+from place_search.search.tracks.routes import Routes, find_routes
+from place_search.search.tracks.smoothing import Break, breaks_between
+
+
+class Frame(NamedTuple):
+    """A frame as it is read: `photo` is None where that failed, and `error` says why."""
+
+    name: str
+    seconds: float | None
+    before: Break
+    photo: Photo | None
+    error: str | None = None
+
+
+class TrackInput(Protocol):
+    """Where frames come from."""
+
+    @property
+    def expected(self) -> int:
+        """About how many frames there are."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what is odd about them, such as their order."""
+
+    @property
+    def identity(self) -> str:
+        """A text that changes when the frames may have changed."""
+
+    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
+        """All frames in their order; of the first `skip` ones no photo is read."""
+
+
+@dataclass(slots=True)
+class PhotoFrames:
+    """Photos as the frames of tracks, one track a sequence."""
+
+    photos: Sequence[PlacePhoto]
+    order: Sequence[int]
+    breaks: Sequence[Break]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def expected(self) -> int:
+        """The number of photos."""
+        return len(self.photos)
+
+    @property
+    def identity(self) -> str:
+        """The paths of the photos with their sizes and times of change."""
+        parts = []
+        for at in self.order:
+            path = self.photos[at].path
+            try:
+                status = path.stat()
+                parts.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}")
+            except OSError:
+                parts.append(f"{path}")
+        return "\n".join(parts)
+
+    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
+        """The photos, read as the model needs them."""
+        for number, (at, before) in enumerate(zip(self.order, self.breaks, strict=True)):
+            photo = self.photos[at]
+            if number < skip:
+                yield Frame(photo.name, None, before, None)
+                continue
+            try:
+                yield Frame(photo.name, None, before, model.read(photo.path))
+            except PhotoError as error:
+                yield Frame(photo.name, None, before, None, str(error))
+
+
+@dataclass(slots=True)
+class VideoFrames:
+    """The frames of a video as one track."""
+
+    video: Video
+
+    @property
+    def expected(self) -> int:
+        """About how many frames will be taken."""
+        return self.video.expected
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd about the video."""
+        return self.video.notes
+
+    @property
+    def identity(self) -> str:
+        """The file with its size and time of change, and which frames are taken."""
+        status = self.video.path.stat()
+        return f"{self.video.path}\0{status.st_size}\0{status.st_mtime_ns}\0{self.video.sampling}"
+
+    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
+        """The frames; those that are skipped are decoded on the way to the others."""
+        for taken, (number, seconds, photo) in enumerate(self.video.frames()):
+            before = Break.NONE if taken else Break.FRESH
+            yield Frame(f"frame {number}", seconds, before, None if taken < skip else photo)
+
+
+def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | VideoFrames:
+    """The frames of a folder of photos, of a list of photos, or of a video.
+
+    A list is a CSV file with a column `path`, or a text with a path a line. Photos whose names are
+    numbered come in that order, each sequence as a track; others in the order of the list.
+
+    Raises:
+        SourceError: no photos there, or a list that names photos that do not exist.
+        VideoError: a video that cannot be read.
+    """
+    if is_video(path) and path.is_file():
+        return VideoFrames(Video(path, sampling))
+    if sampling is not None and sampling != Sampling():
+        raise SourceError(f"{path} is no video, so frames a second make no sense; leave them out.")
+    listed = path.suffix.lower() in (".txt", ".csv")
+    photos = _lines(path) if path.suffix.lower() == ".txt" else list(open_source(path).photos)
+    return _photo_frames(photos, listed)
+
+
+def _lines(path: Path) -> list[PlacePhoto]:
+    photos = [
+        PlacePhoto(path.resolve().parent / line, line)
+        for line in read_lines(path, error=SourceError)
+    ]
+    missing = [photo.name for photo in photos if not photo.path.is_file()]
+    if missing or not photos:
+        what = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
+        raise SourceError(f"{path} {what}; write a path a line, relative to the list's folder.")
+    return photos
+
+
+def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:
+    routes = find_routes([photo.name for photo in photos])
+    if len(photos) > 1 and not routes.is_ordered:
+        breaks = [Break.FRESH, *[Break.NONE] * (len(photos) - 1)]
+        note = "The names of the photos hold no numbers, so they are taken in the order given."
+        return PhotoFrames(photos, range(len(photos)), breaks, [note])
+    order, breaks = breaks_between(routes)
+    return PhotoFrames(photos, order.tolist(), breaks, _notes(routes, order.tolist(), listed))
+
+
+def _notes(routes: Routes, order: list[int], listed: bool) -> list[str]:
+    notes = []
+    if listed and order != sorted(order):
+        notes.append("The list is out of the order of its names' numbers; that order is taken.")
+    if routes.sequences > 1:
+        notes.append(
+            f"The photos are of {routes.sequences} sequences by their names, each a track of its "
+            "own."
+        )
+    if (np.bincount(routes.sequence) == 1).all():
+        notes.append("Each sequence has one frame only, so that nothing but itself says its place.")
+    return notes

@@ -1,0 +1,204 @@
+"""A hidden Markov model of a camera on known routes, or off them (Bayes filter; Rabiner 1989).
+
+A state is a place with a speed. Besides those that evidence speaks for, kept one by one, the other
+places of each folder share one number: so memory and time do not grow with the index. A jump lands
+anywhere, as when a robot is carried off, but most jumps stay in their folder.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.search.tracks.evidence import Evidence
+from place_search.search.tracks.motion import LONGEST, SPEEDS, motion_with
+from place_search.search.tracks.routes import Routes
+
+KEPT = 128
+"""Places whose probability is carried from a frame to the next one by one."""
+_JUMP = 1e-3
+_JUMP_AT_CUT = 0.9
+_LEAVE, _RETURN = 1e-3, 0.05
+"""How probable it is, at each frame, to leave the known places, and to return to them."""
+_OFF_AT_FIRST = 0.2
+_IN_FOLDER = 0.9
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """Probabilities after a frame: `mass` (M, n) of speeds at `coordinates` (n,), ascending.
+
+    `others` (G,) are those of the places of each folder that are not listed, `off` that of none.
+    `odds` (n,), `floor` and `still` are the frame's evidence, `odds` that for the listed ones. As
+    a message from later frames, the same numbers are likelihoods.
+    """
+
+    coordinates: Ints
+    mass: Floats
+    others: Floats
+    off: float
+    odds: Floats
+    floor: float
+    still: float
+
+    @property
+    def places(self) -> Floats:
+        """The probability of each listed place, (n,)."""
+        return np.asarray(self.mass.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Coordinates around listed ones, closed under a step: a step is a shift in this array.
+
+    `there` says which of them are places.
+    """
+
+    coordinates: Ints
+    there: NDArray[np.bool_]
+
+    def find(self, coordinates: Ints) -> Ints:
+        return np.searchsorted(self.coordinates, coordinates)
+
+
+class MarkovModel:
+    """The filter of one set of routes. It holds no state of a track: thread-safe."""
+
+    def __init__(self, routes: Routes, speeds: Floats | None = None) -> None:
+        """`speeds` (M,) is how probable each of `SPEEDS` is; by default all are as probable."""
+        self.routes = routes
+        self.speeds = np.full(len(SPEEDS), 1 / len(SPEEDS)) if speeds is None else speeds
+        self.count = len(routes.coordinate)
+        self._sizes = np.bincount(routes.folder).astype(np.float64)
+        self._motion = motion_with(self.speeds)
+        self._folder_at = np.full(len(routes.row), -1, np.int64)
+        self._folder_at[routes.coordinate] = routes.folder
+
+    def start(self, evidence: Evidence) -> State:
+        """The state after the first frame."""
+        others = (1 - _OFF_AT_FIRST) * self._sizes / self.count
+        empty = np.empty(0, np.int64)
+        alone = evidence._replace(weight=1.0, still=0.0)
+        return self._weigh(empty, np.empty((len(SPEEDS), 0)), others, _OFF_AT_FIRST, alone)
+
+    def step(self, state: State, evidence: Evidence, *, cut: bool = False) -> State:
+        """The state after the next frame; at a `cut` the camera may be anywhere."""
+        jump = _JUMP_AT_CUT if cut else _JUMP
+        span = self._span(state.coordinates)
+        moved = np.zeros((len(SPEEDS), len(span.coordinates)))
+        core = span.find(state.coordinates)
+        moved[:, core] = self._motion.changes.T @ state.mass
+        moved = (1 - evidence.still) * _shifted(moved, self._motion.steps)
+        moved[:, core] += evidence.still * state.mass
+        moved[:, ~span.there] = 0  # past the end of a sequence
+        stayed = (1 - jump) * (1 - _LEAVE)
+        known = np.bincount(self._folder_at[state.coordinates], state.places, len(self._sizes))
+        before = known + state.others
+        # What is not listed moves among its like; what left a sequence's end is somewhere.
+        lost = max(float(known.sum() - moved.sum()), 0.0)
+        back = _RETURN * state.off
+        anywhere = stayed * lost + back + (1 - _LEAVE) * jump * (1 - _IN_FOLDER) * before.sum()
+        others = (
+            stayed * state.others
+            + (1 - _LEAVE) * jump * _IN_FOLDER * before
+            + anywhere * self._sizes / self.count
+        )
+        off = (1 - _RETURN) * state.off + _LEAVE * before.sum()
+        at = span.coordinates[span.there]
+        return self._weigh(at, stayed * moved[:, span.there], others, float(off), evidence)
+
+    def last_message(self, state: State) -> State:
+        """What no later frame says of the states of a frame: nothing."""
+        ones = np.ones_like(state.mass)
+        return state._replace(mass=ones, others=np.ones_like(state.others), off=1.0)
+
+    def message(self, later: State, message: State, earlier: State, *, cut: bool = False) -> State:
+        """How likely all frames from `later` on are, at each state of `earlier`.
+
+        `message` is that of the frames after `later`; `cut` is as in the step between the two.
+        """
+        jump = _JUMP_AT_CUT if cut else _JUMP
+        others = np.exp(later.floor) * message.others
+        heard = message.mass * np.exp(later.odds)
+        listed_in = self._folder_at[later.coordinates]
+        means = self.speeds @ heard
+        # The mean over each folder: of places that are listed and of the others.
+        folder_sum = np.bincount(listed_in, means, len(self._sizes))
+        listed = np.bincount(listed_in, minlength=len(self._sizes))
+        folder_mean = (folder_sum + (self._sizes - listed) * others) / self._sizes
+        anywhere = float((folder_mean * self._sizes).sum() / self.count)
+        span = self._span(earlier.coordinates)
+        ahead = np.full((len(SPEEDS), len(span.coordinates)), anywhere)
+        ahead[:, span.there] = others[self._folder_at[span.coordinates[span.there]]]
+        at = span.find(later.coordinates)
+        near = at < len(span.coordinates)
+        near[near] = span.coordinates[at[near]] == later.coordinates[near]
+        ahead[:, at[near]] = heard[:, near]
+        core = span.find(earlier.coordinates)
+        moved = _shifted(ahead, self._motion.steps[:, ::-1])[:, core]
+        came = (1 - later.still) * (self._motion.changes @ moved) + later.still * ahead[:, core]
+        stayed = (1 - jump) * (1 - _LEAVE)
+        off = message.off
+        jumped = (1 - _LEAVE) * jump * (_IN_FOLDER * folder_mean + (1 - _IN_FOLDER) * anywhere)
+        folder = self._folder_at[earlier.coordinates]
+        mass = stayed * came + jumped[folder] + _LEAVE * off
+        rest = stayed * folder_mean + jumped + _LEAVE * off
+        none = _RETURN * anywhere + (1 - _RETURN) * off
+        largest = max(float(mass.max(initial=0.0)), float(rest.max()), none)
+        return earlier._replace(mass=mass / largest, others=rest / largest, off=none / largest)
+
+    def combine(self, state: State, message: State) -> State:
+        """The state of a frame given later frames too."""
+        mass = state.mass * message.mass
+        others, off = state.others * message.others, state.off * message.off
+        total = float(mass.sum() + others.sum() + off)
+        return state._replace(mass=mass / total, others=others / total, off=off / total)
+
+    def _weigh(
+        self, at: Ints, mass: Floats, others: Floats, off: float, evidence: Evidence
+    ) -> State:
+        """List what the evidence speaks of, weigh all by it, and keep the most probable."""
+        listed = np.union1d(at, evidence.coordinates)
+        folder = self._folder_at[listed]
+        share = others / self._sizes
+        full = self.speeds[:, None] * share[folder]
+        full[:, np.searchsorted(listed, at)] += mass
+        others = share * (self._sizes - np.bincount(folder, minlength=len(self._sizes)))
+        floor = evidence.weight * evidence.floor
+        odds = np.full(len(listed), floor)
+        odds[np.searchsorted(listed, evidence.coordinates)] = evidence.weight * evidence.odds
+        full *= np.exp(odds)
+        others = np.maximum(others, 0.0) * np.exp(floor)
+        total = float(full.sum() + others.sum() + off)
+        full, others, off = full / total, others / total, off / total
+        if len(listed) > KEPT:
+            chance = full.sum(axis=0)
+            kept = np.sort(np.argpartition(chance, -KEPT)[-KEPT:])
+            gone = np.ones(len(listed), np.bool_)
+            gone[kept] = False
+            others += np.bincount(folder[gone], chance[gone], len(others))
+            listed, full, odds = listed[kept], full[:, kept], odds[kept]
+        return State(listed, full, others, off, odds, floor, evidence.still)
+
+    def _span(self, coordinates: Ints) -> _Span:
+        around = np.arange(-LONGEST, LONGEST + 1)
+        wide = np.unique((coordinates[:, None] + around).ravel())
+        return _Span(wide, self.routes.row[wide] >= 0)
+
+
+def _shifted(mass: Floats, steps: Floats) -> Floats:
+    """Mass (M, n) moved by each step with its probability (M, 2 · LONGEST + 1)."""
+    moved = np.zeros_like(mass)
+    width = mass.shape[1]
+    for column in range(2 * LONGEST + 1):
+        step, chance = column - LONGEST, steps[:, column, None]
+        if abs(step) >= width or not chance.any():
+            continue
+        if step >= 0:
+            moved[:, step:] += chance * mass[:, : width - step]
+        else:
+            moved[:, :step] += chance * mass[:, -step:]
+    return moved

@@ -1,0 +1,110 @@
+"""What an index says of one frame: its similarities to the places that may be the right ones."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import geocentric
+from place_search.indexer import Index
+from place_search.search.tracks.evidence import Evidence, evidence_of
+from place_search.search.tracks.markov import State
+from place_search.search.tracks.routes import find_routes
+from place_search.search.tracks.standardize import Standard, Statistics, standards
+
+CANDIDATES = 64
+"""Places that are compared because they are the most similar ones."""
+EXPECTED = 24
+"""Places that are compared because the track leads there; with those beside them."""
+SURE = 0.9
+SEARCHED_EVERY = 5
+"""A track that is sure of its place asks the whole index at every so many frames only."""
+_SAMPLE, _USUAL = 1024, 256
+
+Vectors = NDArray[np.float32]
+
+
+class Lens(NamedTuple):
+    """How a track's frames are compared with places: the standards of both.
+
+    `usual` (n, D) are standardised places spread over the index.
+    """
+
+    frames: Standard
+    places: Standard
+    usual: Vectors
+
+
+class Observer:
+    """The places of an index as tracks see them. Thread-safe."""
+
+    def __init__(self, index: Index) -> None:
+        """Find the index's sequences, and the statistics of its descriptors."""
+        self.index = index
+        names = index.names(np.arange(index.count))
+        known = np.isfinite(index.positions).all()
+        self.routes = find_routes(names, geocentric(index.positions) if known else None)
+        sample = _spread(index.count, _SAMPLE)
+        self._descriptors = index.descriptors()
+        described = self._descriptors.take(sample)
+        self.statistics = Statistics(index.dims)
+        self.statistics.add(described)
+        self._usual = described[_spread(len(sample), _USUAL)]
+
+    def lens(self, track: Statistics) -> Lens:
+        """The standards for frames of these statistics."""
+        frames, places = standards(track, self.statistics)
+        return Lens(frames, places, places.apply(self._usual))
+
+    def observe(
+        self,
+        lens: Lens,
+        descriptor: Vectors,
+        before: Vectors | None,
+        state: State | None = None,
+        *,
+        number: int = 0,
+    ) -> tuple[Evidence, Vectors]:
+        """The evidence of a frame by its (D,) descriptor, and the descriptor standardised.
+
+        `before` is that of the frame before, `state` what was known then. The index is searched
+        at every few frames, by their `number`; a track that is not sure has it searched each time.
+        """
+        [frame] = lens.frames.apply(descriptor[None])
+        expected = _expected(self.routes.row, state)
+        rows = expected
+        if number % SEARCHED_EVERY == 0 or not _is_sure(state):
+            # A cosine with a standardised place is that of this vector with the place itself, but
+            # for the places' own lengths: near enough to choose candidates by.
+            found = self.index.search(frame / lens.places.scale, CANDIDATES)
+            ids = np.array([hit.place_id for hit in found], np.int64)
+            rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
+        similarities = lens.places.apply(self._descriptors.take(rows)) @ frame
+        like_before = 0.0 if before is None else float(before @ frame)
+        evidence = evidence_of(
+            self.routes.coordinate[rows], similarities, lens.usual @ frame, like_before
+        )
+        return evidence, frame
+
+
+def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:
+    """The rows of the most probable places and of those beside them."""
+    if state is None or not len(state.coordinates):
+        return np.empty(0, np.int64)
+    likely = np.argsort(-state.places)[:EXPECTED]
+    around = (state.coordinates[likely][:, None] + np.arange(-1, 2)).ravel()
+    rows = row[around]
+    return np.unique(rows[rows >= 0])
+
+
+def _is_sure(state: State | None) -> bool:
+    """Whether a few neighbouring places have nearly all of the probability."""
+    if state is None:
+        return False
+    best = state.coordinates[int(state.places.argmax())]
+    near = np.abs(state.coordinates - best) <= EXPECTED // 4
+    return float(state.places[near].sum()) >= SURE
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

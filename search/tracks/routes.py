@@ -1,0 +1,131 @@
+"""The order of an index's places: which were photographed one after the other, in which sequence.
+
+Names say it: `walk1/frame_0012.jpg` is number 12 of the sequence `walk1/frame_`. Where names hold
+no numbers, the order of the places counts if their positions follow it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN = 8
+"""Free coordinates between two sequences; no step is as long, so that none leads across."""
+_GAP = 10
+"""So many times the usual step, in numbers or metres, ends a sequence."""
+_LEAST_GAP_M = 50.0
+_NUMBER = re.compile(r"(\d+)(?=\D*$)")
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Places, or frames, on one axis: those of a sequence side by side, sequences apart.
+
+    `coordinate` is that of each row, (N,); `row` is the row at each coordinate, -1 at free ones;
+    `sequence` and `folder` number those of each row.
+    """
+
+    coordinate: Ints
+    row: Ints
+    sequence: Ints
+    folder: Ints
+
+    @property
+    def sequences(self) -> int:
+        """How many sequences there are; a place by itself is one."""
+        return int(self.sequence.max(initial=-1)) + 1
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether any two places follow one another."""
+        return self.sequences < len(self.sequence)
+
+    def along(self, row: int, steps: int) -> int | None:
+        """The row so many steps on in the same sequence; None beyond its ends."""
+        at = int(self.coordinate[row]) + steps
+        found = int(self.row[at]) if 0 <= at < len(self.row) else -1
+        return found if found >= 0 and self.sequence[found] == self.sequence[row] else None
+
+
+def find_routes(names: Sequence[str], metres: NDArray[np.float64] | None = None) -> Routes:
+    """The sequences among places by their names, and by their positions in metres.
+
+    `metres` is (N, 2) or (N, 3), NaN for none. A sequence are the places whose names differ in
+    their last number only, in the order of that number. It ends where a number or a position is
+    ten times as far from the one before as usual.
+    """
+    parsed = [_parse(name) for name in names]
+    keys: dict[tuple[str, str], int] = {}
+    folders: dict[str, int] = {}
+    key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
+    folder = np.array([folders.setdefault(each[0], len(folders)) for each in parsed], np.int64)
+    number = np.array([each[2] for each in parsed], np.int64)
+    order = np.lexsort((np.arange(len(names)), number, key, folder))
+    starts = _starts(key[order], number[order], None if metres is None else metres[order])
+    sequence_in_order = np.cumsum(starts) - 1
+    at = np.arange(len(names)) + MARGIN * (sequence_in_order + 1)
+    coordinate, sequence = np.empty((2, len(names)), np.int64)
+    coordinate[order] = at
+    sequence[order] = sequence_in_order
+    row = np.full(int(at.max(initial=0)) + MARGIN + 1, -1, np.int64)
+    row[at] = order
+    return Routes(coordinate, row, sequence, folder)
+
+
+def _parse(name: str) -> tuple[str, str, int]:
+    """The folder of a name, what is left of it without its last number, and that number, or -1."""
+    folder, _, file = name.rpartition("/")
+    stem = file.rpartition(".")[0] or file
+    found = None if file.startswith("@") else _NUMBER.search(stem)
+    if found is None or len(found[1]) > 18:
+        return folder, "", -1
+    return folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1])
+
+
+def _starts(key: Ints, number: Ints, metres: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    """Where a sequence starts, of rows in their order."""
+    count = len(key)
+    starts = np.ones(count, np.bool_)
+    if count < 2:
+        return starts
+    apart = np.full(count - 1, np.nan)
+    if metres is not None:
+        apart = np.linalg.norm(np.diff(metres, axis=0), axis=1)
+    starts[1:] = np.diff(key) != 0
+    for first, last in _runs(starts):
+        steps = np.diff(number[first:last])
+        inside = starts[first + 1 : last]
+        metres_between = apart[first : last - 1]
+        known = metres_between[np.isfinite(metres_between)]
+        if not len(steps):
+            continue
+        if number[first] >= 0:
+            inside |= steps > _GAP * np.median(steps[steps > 0], keepdims=True).max(initial=1)
+        elif not len(known) or not _follow(metres, first, last, known):
+            inside[:] = True
+            continue
+        if len(known):
+            limit = max(_LEAST_GAP_M, _GAP * float(np.median(known)))
+            inside |= np.nan_to_num(metres_between) > limit
+    return starts
+
+
+def _runs(starts: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    first = np.flatnonzero(starts)
+    return list(zip(first.tolist(), [*first[1:].tolist(), len(starts)], strict=True))
+
+
+def _follow(
+    metres: NDArray[np.float64] | None, first: int, last: int, steps: NDArray[np.float64]
+) -> bool:
+    """Whether places without numbers lie along a way in their order."""
+    if metres is None or last - first < 3:
+        return False
+    run = metres[first:last]
+    apart = np.linalg.norm(run - np.roll(run, len(run) // 2, axis=0), axis=1)
+    apart = apart[np.isfinite(apart)]
+    return bool(len(apart)) and float(np.median(steps)) * 5 < float(np.median(apart))

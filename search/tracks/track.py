@@ -1,0 +1,211 @@
+"""The track of a camera among the places of an index: each frame of a folder or video located."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.indexer import Index
+from place_search.models import Model
+from place_search.search.tracks.evidence import Evidence
+from place_search.search.tracks.frame_file import FrameFile
+from place_search.search.tracks.inputs import Frame, TrackInput
+from place_search.search.tracks.located import LocatedFrame, locate
+from place_search.search.tracks.markov import MarkovModel, State
+from place_search.search.tracks.motion import SPEEDS
+from place_search.search.tracks.observer import Lens, Observer
+from place_search.search.tracks.smoothing import Break, Observed, advance, seen_speeds, smoothed
+from place_search.search.tracks.standardize import Statistics
+
+LEARNT_FROM = 1000
+"""The first frames of a track, from which its speeds are learnt."""
+_ROUNDS = 2
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """All frames of an input, located in an index; `notes` are sentences on what was odd."""
+
+    index_id: str
+    model: str
+    frames: Sequence[LocatedFrame]
+    notes: Sequence[str] = ()
+    index: Index | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The track as JSON has it."""
+        known = sum(frame.known for frame in self.frames)
+        return {
+            "index_id": self.index_id,
+            "model": self.model,
+            "standardized": True,
+            "known": known,
+            "off": len(self.frames) - known,
+            "frames": [frame.to_dict() for frame in self.frames],
+            "notes": list(self.notes),
+        }
+
+
+def track_frames(
+    index: Index,
+    model: Model,
+    source: TrackInput,
+    kept: Path,
+    *,
+    causal: bool = False,
+    progress: Progress = silent,
+) -> Track:
+    """Locate all frames of an input.
+
+    Descriptors are kept in the file `kept` until all is done: a run that was interrupted goes on
+    from them. They are standardised by the mean of all frames. `causal` frames know only those
+    before them, as a live camera does.
+
+    Raises:
+        ModelMismatchError: the index was made with another model.
+        PlaceSearchError: an input without frames, or no room for the descriptors.
+    """
+    index.check_model(model)
+    observer = Observer(index)
+    file = FrameFile(kept, index.dims, f"{model.fingerprint}\n{source.identity}")
+    try:
+        told = _describe(model, source, file, progress)
+        frames = [*_locate_all(observer, file, told, causal, progress)]
+    except BaseException:
+        file.close()
+        raise
+    file.close(remove=True)
+    notes = list(source.notes)
+    if not observer.routes.is_ordered:
+        notes.append(
+            "The index's places are in no order by their names or positions, so that no movement "
+            "along them can be followed."
+        )
+    lost = sum(frame.error is not None for frame in frames)
+    if lost:
+        notes.append(f"{lost} of the frames could not be read; their neighbours tell their place.")
+    return Track(index.index_id, index.model_id, frames, notes, index)
+
+
+def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progress) -> list[Frame]:
+    """Describe the frames that the file lacks; returns what is told of all, without pixels."""
+    told: list[Frame] = []
+    done = file.count
+    reader = _Reader(model, source, done, told)
+    progress("Describing", done, max(source.expected, done))
+    for number, embedding in model.stream(reader):
+        _fill(file, told, number)
+        finite = bool(np.isfinite(embedding.descriptor).all())
+        file.append(embedding.descriptor if finite else None)
+        progress("Describing", file.count, max(source.expected, file.count))
+    _fill(file, told, len(told))
+    return told
+
+
+def _fill(file: FrameFile, told: Sequence[Frame], until: int) -> None:
+    """Rows for frames before `until` that could not be read."""
+    while file.count < until:
+        file.append(None)
+
+
+class _Reader:
+    """The frames for the model; what is told of each is kept in a list."""
+
+    def __init__(self, model: Model, source: TrackInput, skip: int, told: list[Frame]) -> None:
+        self._model, self._source, self._skip, self._told = model, source, skip, told
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for number, frame in enumerate(self._source.frames(self._model, self._skip)):
+            self._told.append(frame._replace(photo=None))
+            if frame.photo is not None:
+                yield number, self._model.prepare(frame.photo)
+
+
+class _Sight:
+    """One frame as the filter meets it: it is compared with the places then expected."""
+
+    def __init__(self, track: "_Described", number: int) -> None:
+        self._track, self._number = track, number
+
+    @property
+    def before(self) -> Break:
+        """The break before the frame."""
+        return self._track.break_before(self._number)
+
+    def evidence(self, state: State | None) -> Evidence:
+        """What the frame says, given the state before it."""
+        return self._track.observe(self._number, state)
+
+
+class _Described:
+    """The frames of a track by their descriptors in a file."""
+
+    def __init__(self, observer: Observer, file: FrameFile, told: Sequence[Frame]) -> None:
+        self._observer, self._file, self._told = observer, file, told
+        statistics = Statistics(observer.index.dims)
+        for row in range(file.count):
+            descriptor = file.read(row)
+            if descriptor is not None:
+                statistics.add(descriptor[None])
+        self._lens: Lens = observer.lens(statistics)
+        self._before: Vectors | None = None
+        self._ordered = observer.routes.is_ordered
+
+    def sights(self, count: int | None = None) -> Iterator[Observed]:
+        """The first `count` frames, or all."""
+        self._before = None
+        for number in range(len(self._told) if count is None else min(count, len(self._told))):
+            yield _Sight(self, number)
+
+    def break_before(self, number: int) -> Break:
+        """The break before a frame; in an index without order each frame is a jump."""
+        before = self._told[number].before
+        return Break.CUT if before is Break.NONE and not self._ordered else before
+
+    def observe(self, number: int, state: State | None) -> Evidence:
+        """What a frame says; one that cannot be read says nothing."""
+        descriptor = self._file.read(number)
+        if descriptor is None:
+            return Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
+        before = None if self._told[number].before is Break.FRESH else self._before
+        evidence, self._before = self._observer.observe(
+            self._lens, descriptor, before, state, number=number
+        )
+        return evidence
+
+
+def _locate_all(
+    observer: Observer,
+    file: FrameFile,
+    told: Sequence[Frame],
+    causal: bool,
+    progress: Progress,
+) -> Iterator[LocatedFrame]:
+    described = _Described(observer, file, told)
+    speeds = np.full(len(SPEEDS), 1 / len(SPEEDS))
+    if not causal:
+        for _ in range(_ROUNDS):
+            speeds = seen_speeds(
+                smoothed(MarkovModel(observer.routes, speeds), described.sights(LEARNT_FROM))
+            )
+    model = MarkovModel(observer.routes, speeds)
+    states = _forward(model, described.sights()) if causal else smoothed(model, described.sights())
+    for number, (state, frame) in enumerate(zip(states, told, strict=True)):
+        error = frame.error
+        if error is None and file.read(number) is None:
+            error = "it could not be read"
+        yield locate(observer, state, number, frame.name, frame.seconds, error)
+        progress("Tracking", number + 1, len(told))
+
+
+def _forward(model: MarkovModel, sights: Iterator[Observed]) -> Iterator[State]:
+    state: State | None = None
+    for sight in sights:
+        state = advance(model, state, sight)
+        yield state

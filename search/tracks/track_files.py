@@ -1,0 +1,187 @@
+"""A track as a file: a table, JSON, a map's line, a GPS track, or a video of frames and places."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import replacing, write_whole
+from place_search.core.tables import table_text
+from place_search.models import Model
+from place_search.photos.video import write_video
+from place_search.search.tracks.inputs import TrackInput
+from place_search.search.tracks.located import LocatedFrame
+from place_search.search.tracks.track import Track
+
+VIDEO = ".mp4"
+_GPX = "http://www.topografix.com/GPX/1/1"
+_HEIGHT = 360
+"""Of the pictures in a video, in pixels."""
+_PHOTOS_A_SECOND = 2.0
+
+Pixels = NDArray[np.uint8]
+
+
+def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> None:
+    """Write a track in the format that the file's ending names; see `FORMATS`.
+
+    Raises:
+        PlaceSearchError: the file cannot be written.
+    """
+    try:
+        if out.suffix.lower() == VIDEO:
+            with replacing(out) as part:
+                write_video(part, _pictures(track, source, model), _rate(track.frames))
+        else:
+            write_whole(out, FORMATS[out.suffix.lower()](track).encode())
+    except OSError as error:
+        raise PlaceSearchError(
+            f"{out} cannot be written ({error.strerror}); check its folder."
+        ) from error
+
+
+def _csv(track: Track) -> str:
+    head = ["frame", "name", "seconds", "known", "probability", "place_id", "place", "latitude"]
+    rows: list[list[object]] = [[*head, "longitude", "heading"]]
+    for frame in track.frames:
+        told = frame.to_dict()
+        position = frame.position
+        rows.append(
+            [
+                *(told[key] for key in head[:3]),
+                int(frame.known),
+                *(told[key] for key in head[4:7]),
+                None if position is None else f"{position.latitude:.7f}",
+                None if position is None else f"{position.longitude:.7f}",
+                told["heading"],
+            ]
+        )
+    return table_text(rows)
+
+
+def _json(track: Track) -> str:
+    return json.dumps(track.to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _geojson(track: Track) -> str:
+    """A point a frame, and a line for each stretch at known places."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {
+                "type": "Point",
+                "coordinates": [frame.position.longitude, frame.position.latitude],
+            }
+            if frame.position is not None
+            else None,
+            "properties": {
+                key: value for key, value in frame.to_dict().items() if key != "position"
+            },
+        }
+        for frame in track.frames
+    ]
+    for stretch in _stretches(track.frames):
+        line = [
+            [frame.position.longitude, frame.position.latitude]
+            for frame in stretch
+            if frame.position is not None
+        ]
+        if len(line) > 1:
+            features.append(
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "LineString", "coordinates": line},
+                    "properties": {"first": stretch[0].frame, "last": stretch[-1].frame},
+                }
+            )
+    return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
+
+
+def _gpx(track: Track) -> str:
+    """A track with a segment for each stretch at known places; of a video with its times."""
+    ElementTree.register_namespace("", _GPX)
+    root = ElementTree.Element(f"{{{_GPX}}}gpx", {"version": "1.1", "creator": "place-search"})
+    drawn = ElementTree.SubElement(root, f"{{{_GPX}}}trk")
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    for stretch in _stretches(track.frames):
+        segment = ElementTree.SubElement(drawn, f"{{{_GPX}}}trkseg")
+        for frame in stretch:
+            if frame.position is None:
+                continue
+            spot = {
+                "lat": f"{frame.position.latitude:.7f}",
+                "lon": f"{frame.position.longitude:.7f}",
+            }
+            point = ElementTree.SubElement(segment, f"{{{_GPX}}}trkpt", spot)
+            if frame.seconds is not None:
+                time = (start + timedelta(seconds=frame.seconds)).isoformat(timespec="milliseconds")
+                ElementTree.SubElement(point, f"{{{_GPX}}}time").text = time.replace("+00:00", "Z")
+            ElementTree.SubElement(point, f"{{{_GPX}}}name").text = _xml_text(frame.name)
+    text = ElementTree.tostring(root, encoding="unicode", xml_declaration=False)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _xml_text(name: str) -> str:
+    """A name without the signs that XML cannot hold."""
+    return "".join(sign if sign >= " " else "?" for sign in name)
+
+
+FORMATS: Mapping[str, Callable[[Track], str]] = {
+    ".csv": _csv,
+    ".json": _json,
+    ".geojson": _geojson,
+    ".gpx": _gpx,
+}
+"""The text of a track by the ending of its file; beside these there is `VIDEO`."""
+
+
+def _stretches(frames: Sequence[LocatedFrame]) -> Iterator[list[LocatedFrame]]:
+    """Frames at known places that follow one another."""
+    stretch: list[LocatedFrame] = []
+    for frame in frames:
+        if frame.known and frame.position is not None:
+            stretch.append(frame)
+        elif stretch and not frame.known:
+            yield stretch
+            stretch = []
+    if stretch:
+        yield stretch
+
+
+def _rate(frames: Sequence[LocatedFrame]) -> float:
+    """Frames a second, so that the video lasts as long as the one that was tracked."""
+    last = frames[-1].seconds if frames else None
+    return _PHOTOS_A_SECOND if not last else max((len(frames) - 1) / last, 1.0)
+
+
+def _pictures(track: Track, source: TrackInput, model: Model) -> Iterator[Pixels]:
+    """Each frame beside its place, grey where there is none."""
+    index = track.index
+    for located, frame in zip(track.frames, source.frames(model), strict=False):
+        asked = None if frame.photo is None else frame.photo.pixels
+        place = None
+        if index is not None and located.place_id is not None:
+            with Image.open(io.BytesIO(index.thumbnail(located.place_id))) as thumbnail:
+                place = np.asarray(thumbnail.convert("RGB"))
+        yield np.concatenate([_fitted(asked), _fitted(place)], axis=1)
+
+
+def _fitted(pixels: Pixels | None) -> Pixels:
+    """A picture of fixed size with an image in its middle."""
+    width = _HEIGHT * 4 // 3
+    picture = np.full((_HEIGHT, width, 3), 40, np.uint8)
+    if pixels is not None:
+        scale = min(width / pixels.shape[1], _HEIGHT / pixels.shape[0])
+        size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
+        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        left, top = (width - size[0]) // 2, (_HEIGHT - size[1]) // 2
+        picture[top : top + size[1], left : left + size[0]] = resized
+    return picture

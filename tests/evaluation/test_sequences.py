@@ -1,0 +1,102 @@
+"""Sequences of queries in an evaluation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from place_search.evaluation import TruthError, TruthFiles, evaluate, evaluate_files, read_truth_csv
+from place_search.evaluation.ranking import NOTHING, Ranked
+from place_search.evaluation.report.tables import facts, recall_rows
+from place_search.evaluation.sequences import QuerySimilarities, Window, rank_sequences
+from place_search.models import Model
+from place_search.search.tracks.routes import find_routes
+
+Draw = Callable[..., None]
+FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
+    """A walk of twelve places, and one back along it on which two frames show something else."""
+    folder = tmp_path_factory.mktemp("walks")
+    for place in range(FRAMES):
+        draw(folder / "places" / f"{place:02d}.jpg", place)
+        scene = {4: 90, 8: 1}.get(place, place)
+        draw(folder / "queries" / f"{FRAMES - 1 - place:02d}.jpg", scene, shift=16)
+    lines = [f"queries/{FRAMES - 1 - place:02d}.jpg,places/{place:02d}.jpg" for place in range(12)]
+    (folder / "truth.csv").write_text("\n".join(["query,positives", *lines]))
+    return folder
+
+
+def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Model) -> None:
+    report = evaluate(read_truth_csv(root / "truth.csv", root), model, window=Window(4, 4))
+    assert report.single is not None
+    assert report.single[1] <= 100 * 10 / 12
+    assert report.recall[1] == 100
+    printed = report.to_dict()
+    assert printed["single"]["1"] < printed["recall"]["1"]
+    assert printed["settings"]["sequence"] == {"before": 4, "after": 4}
+    assert all(len(np.unique(results.rows)) == FRAMES for results in report.ranked)
+
+
+def test_files_are_evaluated_by_past_frames_and_reported(
+    root: Path, model: Model, tmp_path: Path
+) -> None:
+    truth = TruthFiles(truth=root / "truth.csv", root=root)
+    report = evaluate_files(
+        truth,
+        model=model.card.id,
+        precision="f32",
+        sequence=5,
+        causal=True,
+        standardize=True,
+        report_dir=tmp_path / "report",
+    )
+    assert report.settings["sequence"] == {"before": 5, "after": 0}
+    head, rows = recall_rows(report)
+    assert head[1:3] == ["Recall@N %", "single %"]
+    assert all(len(row) == len(head) for row in rows)
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "each query with the 5 frames before it" in page
+    told = dict(facts(read_truth_csv(root / "truth.csv", root), report))
+    assert told["Standardised"] == "queries and database, each by itself"
+
+
+def test_standardising_is_for_single_queries_too(root: Path, model: Model) -> None:
+    truth = read_truth_csv(root / "truth.csv", root)
+    plain = evaluate(truth, model)
+    standard = evaluate(truth, model, standardize=True)
+    assert standard.single is None
+    assert "single" not in standard.to_dict()
+    assert standard.recall[1] >= plain.recall[1]
+    assert standard.ranked[0].similarities[0] != pytest.approx(plain.ranked[0].similarities[0])
+
+
+def test_photos_without_an_order_are_refused(tmp_path: Path, draw: Draw, model: Model) -> None:
+    for scene, name in enumerate("abcd"):
+        draw(tmp_path / "places" / f"{name}.jpg", scene)
+        draw(tmp_path / "queries" / f"{name}.jpg", scene, shift=16)
+    lines = [f"queries/{name}.jpg,places/{name}.jpg" for name in "abcd"]
+    (tmp_path / "truth.csv").write_text("\n".join(["query,positives", *lines]))
+    with pytest.raises(TruthError, match="are in no order"):
+        evaluate(read_truth_csv(tmp_path / "truth.csv", tmp_path), model, window=Window(2, 2))
+
+
+def test_a_query_that_cannot_be_read_finds_nothing_and_stops_no_sequence() -> None:
+    count = 20
+    names = [f"walk/{number:02d}.jpg" for number in range(count)]
+    rng = np.random.default_rng(0)
+    similarities = rng.normal(0, 0.1, (count, count)) + np.eye(count)
+    ranked = []
+    for query, row in enumerate(similarities):
+        order = np.argsort(-row)
+        ranked.append(NOTHING if query == 7 else Ranked(order, row[order].astype(np.float32)))
+    known = QuerySimilarities(ranked, similarities.astype(np.float32), np.zeros(count, np.float32))
+    found = rank_sequences(find_routes(names), find_routes(names), known, Window(3, 3))
+    assert len(found[7].rows) == 0
+    assert [int(each.rows[0]) for at, each in enumerate(found) if at != 7] == [
+        at for at in range(count) if at != 7
+    ]
+    assert min(each.probability for at, each in enumerate(found) if at != 7) > 0.9

@@ -1,0 +1,162 @@
+"""Changes of an index that are refused, or go wrong half-way: it stays as it was."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import h5py
+import pytest
+
+from place_search.indexer import (
+    ChangeReport,
+    IndexFormatError,
+    IndexWriteError,
+    ModelMismatchError,
+    add_photos,
+    build_index,
+    compact_index,
+    open_index,
+    open_source,
+    remove_places,
+    sync_photos,
+)
+from place_search.indexer.storage.manifest import signed
+from place_search.models import Model
+from tests.indexer.conftest import Render
+from tests.indexer.whole import whole
+
+
+def test_another_model_cannot_add(built: Path, photos: Path, blocks: ModuleType) -> None:
+    for change in (add_photos, sync_photos):
+        with pytest.raises(ModelMismatchError, match=r"made with model 'blocks-0' .* 'blocks-1'"):
+            change(built, open_source(photos), blocks.block_model(weights="1"))
+
+
+def test_an_older_format_is_read_but_not_changed(built: Path, photos: Path, model: Model) -> None:
+    table = json.loads((built / "manifest.json").read_text())
+    del table["sha256"], table["shards"], table["counts"]["removed"]
+    table["format_version"] = 1
+    table["store"] = {"kind": "flat", "dims": 96, "candidates": 200}
+    (built / "manifest.json").write_text(json.dumps(table, indent=1))
+    assert open_index(built).count == 11
+    with pytest.raises(IndexFormatError, match="made by an older place-search and cannot be ch"):
+        remove_places(built, [1])
+    build_index(open_source(photos), built, model)
+    assert whole(built).manifest.format_version == 2
+
+
+def test_what_is_no_index_is_left_alone(tmp_path: Path, photos: Path, model: Model) -> None:
+    for folder in (tmp_path / "nowhere", photos):
+        changes: list[Callable[[], ChangeReport]] = [
+            lambda folder=folder: add_photos(folder, open_source(photos), model),  # type: ignore[misc]
+            lambda folder=folder: remove_places(folder, [1]),  # type: ignore[misc]
+            lambda folder=folder: compact_index(folder),  # type: ignore[misc]
+        ]
+        for change in changes:
+            with pytest.raises(IndexFormatError, match="make one with `place-search index"):
+                change()
+    assert not (photos / ".lock").exists()
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_read_only_index_stays_as_it_is(unprivileged: Path, model: Model, render: Render) -> None:
+    for number in range(3):
+        render(unprivileged / "photos" / f"{number}.jpg", number)
+    out = unprivileged / "index"
+    build_index(open_source(unprivileged / "photos"), out, model)
+    before = open_index(out).index_id
+    for folder in (out / "descriptors", out / "thumbnails", out):
+        folder.chmod(0o500)
+    with pytest.raises(IndexWriteError, match="may not be written; change its permissions"):
+        remove_places(out, [1])
+    assert open_index(out).index_id == before
+    for folder in (out, out / "descriptors", out / "thumbnails"):
+        folder.chmod(0o700)
+
+
+def test_damage_is_not_copied_into_a_new_shard(built: Path) -> None:
+    shard = built / "descriptors" / "00001.h5"
+    with h5py.File(shard) as file:
+        offset = file["descriptors"].id.get_offset()
+    content = bytearray(shard.read_bytes())
+    content[offset] ^= 1
+    shard.write_bytes(content)
+    remove_places(built, [5])
+    with pytest.raises(IndexFormatError, match=r"00001.h5 is damaged; run `place-search verify"):
+        compact_index(built)
+    assert open_index(built).count == 10
+
+
+@pytest.mark.parametrize("limit", [1_500, 9_000])
+@pytest.mark.parametrize("change", ["add", "remove"])
+def test_a_full_disk_leaves_the_index_as_it_was(
+    built: Path, photos: Path, blocks: ModuleType, render: Render, change: str, limit: int
+) -> None:
+    """A limit on the size of files stands in for a full disk: the system refuses in mid-file."""
+    for number in range(4):
+        render(photos / f"z{number}.jpg", 60 + number)
+    before = whole(built).index_id
+    command = [sys.executable, str(blocks.__file__), str(photos), str(built)]
+    options = [f"--change={change}", f"--limit={limit}"]
+
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert f"IndexWriteError: {built} is on a full disk; free some space" in done.stderr
+    assert open_index(built).index_id == before
+    subprocess.run([*command, options[0]], check=True, capture_output=True)
+    assert whole(built).index_id != before
+
+
+def test_photos_that_vanish_while_they_are_added(
+    built: Path, photos: Path, model: Model, render: Render
+) -> None:
+    render(photos / "gone.jpg", 70)
+    shutil.copy(photos / "p00.jpg", photos / "twin.jpg")
+    source = open_source(photos)
+
+    def vanish(stage: str, done: int, total: int) -> None:
+        for name in ("gone.jpg", "twin.jpg"):
+            (photos / name).unlink(missing_ok=True)
+
+    report = add_photos(built, source, model, progress=vanish)
+    assert [tuple(skipped) for skipped in report.skipped] == [
+        ("gone.jpg", "it does not exist any more"),
+        ("twin.jpg", "it does not exist any more"),
+    ]
+    assert (report.added, whole(built).count) == (0, 11)
+
+
+def test_paths_of_all_kinds(tmp_path: Path, model: Model, render: Render) -> None:
+    deep = tmp_path / "photos" / "/".join(["läng " * 10] * 5)
+    render(deep / "湖 1.jpg", 1)
+    render(tmp_path / "photos" / "plain.jpg", 2)
+    (tmp_path / "photos" / "loop").symlink_to(tmp_path / "photos", target_is_directory=True)
+    (tmp_path / "photos" / "self.jpg").symlink_to("self.jpg")
+    out = tmp_path / "an index"
+    build_index(open_source(tmp_path / "photos"), out, model)
+    report = sync_photos(out, open_source(tmp_path / "photos"), model)
+    index = whole(out)
+    assert len(str(next(iter(index.places())).path)) > 300
+    assert (report.unchanged, report.removed, index.count) == (2, 0, 2)
+    assert [skipped.name for skipped in report.skipped] == ["self.jpg"]
+    assert remove_places(out, ["plain.jpg"]).places == 1
+
+
+def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model: Model) -> None:
+    content = (built / "manifest.json").read_bytes()
+    for damaged in (b"", content[:-1], content[: len(content) // 2], b'{"name": "an app"}'):
+        (built / "manifest.json").write_bytes(damaged)
+        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
+            remove_places(built, [1])
+        with pytest.raises(IndexFormatError, match=r"is damaged|holds no place-search index"):
+            sync_photos(built, open_source(photos), model)
+    table = json.loads(content)
+    del table["sha256"]
+    (built / "manifest.json").write_bytes(signed({**table, "format_version": 3}))
+    with pytest.raises(IndexFormatError, match="made by a newer place-search"):
+        compact_index(built)

@@ -1,0 +1,235 @@
+"""An index measures a calibration for a model that has none."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import Result
+
+import place_search
+from place_search.core.errors import PlaceSearchError
+from place_search.evaluation.calibration.index_calibration import (
+    AGREEMENT,
+    SIMILARITY,
+    Level,
+    Scale,
+    scaled,
+)
+from place_search.models import find_model, included_calibration, read_card, write_card
+from place_search.search.index_calibration import FILE, read_index_calibration
+from place_search.search.probability import candidate_probabilities
+from place_search.search.verification import NOTHING, Verification
+from tests.place_search.conftest import photo
+
+Run = Callable[..., Result]
+PLACES = 20
+
+levels = st.builds(Level, st.floats(-0.2, 0.8), st.floats(0.05, 0.9))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The included model without its calibration, as an imported one is."""
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    shutil.copytree(find_model("lite0-netvlad"), folder)
+    write_card(replace(read_card(folder), id="plain", calibration=None), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(
+    run: Run, plain: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, Result]:
+    """Photos, their index by that model, and what `index` said."""
+    base = tmp_path_factory.mktemp("made")
+    (base / "photos").mkdir()
+    for place in range(PLACES):
+        photo(place).save(base / "photos" / f"{place:02d}.jpg", quality=90)
+    said = run("index", base / "photos", "--out", base / "index", "--model", plain)
+    return base / "photos", base / "index", said
+
+
+def query(place: int) -> bytes:
+    out = io.BytesIO()
+    photo(place).crop((10, 10, 470, 350)).save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+@given(levels)
+def test_the_levels_of_a_model_become_those_of_the_included_one(measured: Level) -> None:
+    factor, shift = Scale.onto(measured, SIMILARITY)
+    assert factor * measured.unrelated + shift == pytest.approx(SIMILARITY.unrelated)
+    assert factor * measured.gap == pytest.approx(SIMILARITY.gap)
+
+
+@given(levels, st.floats(0, 1), st.integers(0, 400), st.integers(1, 40))
+def test_scaled_weights_say_of_a_model_what_the_included_ones_say(
+    measured: Level, where: float, inliers: int, candidates: int
+) -> None:
+    scale, base = Scale.onto(measured, SIMILARITY), included_calibration()
+    other = scaled(base, scale, Scale(1.0, 0.0))
+    found = Verification(inliers, 400, 0.0, NOTHING.matches)
+    similar = [measured.unrelated + where * measured.gap]
+    usual = [measured.unrelated] * candidates
+    theirs = [scale.factor * similar[0] + scale.shift]
+    their_usual = [scale.factor * one + scale.shift for one in usual]
+    for verification in (found, None):
+        ours = candidate_probabilities(other, similar, [verification], usual)
+        same = candidate_probabilities(base, theirs, [verification], their_usual)
+        assert ours == pytest.approx(same, abs=1e-6)
+
+
+def test_an_included_model_needs_no_scale() -> None:
+    base, one = included_calibration(), Scale.onto(SIMILARITY, SIMILARITY)
+    assert scaled(base, one, Scale.onto(AGREEMENT, AGREEMENT)) == base
+
+
+def test_indexing_calibrates_a_model_that_has_no_calibration(
+    made: tuple[Path, Path, Result], plain: Path
+) -> None:
+    _, folder, said = made
+    assert said.exit_code == 0, said.output
+    kept = read_index_calibration(place_search.open_index(folder))
+    assert kept is not None
+    assert (kept.places, kept.copies) == (PLACES, 6)
+    assert kept.calibration.auc > 0.9
+    model = place_search.open_model(plain)
+    here = place_search.search(folder, query(3), model=model)
+    assert (here.results[0].name, here.match.verdict) == ("03.jpg", "found")
+    assert here.match.threshold == kept.calibration.threshold
+    for verify in (True, False):
+        elsewhere = place_search.search(folder, query(50), model=model, verify=verify)
+        assert elsewhere.match.verdict != "found"
+
+
+def test_a_calibrated_model_brings_its_own(index: Path) -> None:
+    assert not (index / FILE).exists()
+
+
+def test_calibrate_measures_again_and_says_how_little_it_knows(
+    made: tuple[Path, Path, Result], run: Run, plain: Path
+) -> None:
+    _, folder, _ = made
+    before = (folder / FILE).read_bytes()
+    (folder / FILE).unlink()
+    borrowed = place_search.search(folder, query(3), model=plain)
+    said = run("calibrate", folder, "--model", plain)
+    assert said.exit_code == 0, said.output
+    assert "20 places are little to go by" in said.stdout
+    assert "has no calibration" in borrowed.query.notes[0]
+    assert place_search.search(folder, query(3), model=plain).query.notes == ()
+    assert (folder / FILE).read_bytes() == before
+    printed = json.loads(run("calibrate", folder, "--model", plain, "--json").stdout)
+    assert printed["calibration"]["same_pairs"] == 6
+    assert place_search.calibrate(folder, model=plain).copies == 6
+
+
+def test_an_evaluation_says_whose_calibration_it_took(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
+) -> None:
+    photos, folder, _ = made
+    for place in (3, 50):
+        (photos / f"query_{place}.jpg").write_bytes(query(place))
+    lines = ["query,positives", "query_3.jpg,03.jpg", "query_50.jpg,"]
+    (tmp_path / "truth.csv").write_text("\n".join(lines), "utf-8")
+    places = ["path", *(f"{place:02d}.jpg" for place in range(PLACES))]
+    (tmp_path / "places.csv").write_text("\n".join(places), "utf-8")
+    told = {}
+    for more in ([], ["--index", folder]):
+        said = run(
+            *("eval", "--truth", tmp_path / "truth.csv", "--root", photos),
+            *("--database", tmp_path / "places.csv"),
+            *("--model", plain, "--verify", "--open-set", "--json", *more),
+        )
+        told[bool(more)] = said
+    for place in (3, 50):
+        (photos / f"query_{place}.jpg").unlink()
+    borrowed, own = told[False], told[True]
+    assert "has no calibration" in json.loads(borrowed.stdout)["warnings"][-1]
+    assert own.exit_code == 0, own.stderr
+    assert json.loads(own.stdout)["warnings"] == []
+    assert json.loads(own.stdout)["open_set"]["false_found"] == 0.0
+
+
+def test_thumbnails_stand_in_for_photos_that_are_gone(
+    made: tuple[Path, Path, Result], plain: Path, tmp_path: Path
+) -> None:
+    photos, folder, _ = made
+    photos.rename(tmp_path / "elsewhere")
+    try:
+        measured = place_search.calibrate(folder, model=plain)
+    finally:
+        (tmp_path / "elsewhere").rename(photos)
+    assert measured.calibration.auc > 0.9
+    place_search.calibrate(folder, model=plain)
+
+
+def test_it_is_measured_again_when_the_index_has_doubled(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
+) -> None:
+    photos, _, _ = made
+    (tmp_path / "photos").mkdir()
+    for name in sorted(photos.iterdir())[:4]:
+        shutil.copy(name, tmp_path / "photos" / name.name)
+    out = tmp_path / "index"
+    assert run("index", tmp_path / "photos", "--out", out, "--model", plain).exit_code == 0
+    first = (out / FILE).read_bytes()
+    for count, changed in ((7, False), (8, True)):
+        for name in sorted(photos.iterdir())[:count]:
+            shutil.copy(name, tmp_path / "photos" / name.name)
+        assert run("add", out, tmp_path / "photos", "--model", plain).exit_code == 0
+        assert ((out / FILE).read_bytes() != first) is changed
+    kept = read_index_calibration(place_search.open_index(out))
+    assert kept is not None
+    assert kept.places == 8
+
+
+def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
+    run: Run, plain: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for shift in range(8):
+        view = photo(1).crop((4 * shift, 0, 440 + 4 * shift, 360))
+        view.save(tmp_path / "photos" / f"{shift}.jpg", quality=90)
+    out = tmp_path / "index"
+    assert run("index", tmp_path / "photos", "--out", out, "--model", plain).exit_code == 0
+    reply = place_search.search(out, query(1), model=plain)
+    assert reply.match.verdict in ("found", "unsure")
+    assert place_search.search(out, query(2), model=plain).match.verdict == "not_found"
+
+
+def test_a_damaged_calibration_is_said_and_one_of_another_model_ignored(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
+) -> None:
+    _, folder, _ = made
+    copy = tmp_path / "index"
+    shutil.copytree(folder, copy)
+    kept = json.loads((copy / FILE).read_text("utf-8"))
+    (copy / FILE).write_text("{", "utf-8")
+    with pytest.raises(PlaceSearchError, match="measure again with `place-search calibrate"):
+        place_search.search(copy, query(3), model=plain)
+    (copy / FILE).write_text(json.dumps({**kept, "fingerprint": "0"}), "utf-8")
+    assert read_index_calibration(place_search.open_index(copy)) is None
+    (copy / FILE).write_text(json.dumps({**kept, "format": 2}), "utf-8")
+    with pytest.raises(PlaceSearchError, match="newer place-search"):
+        place_search.search(copy, query(3), model=plain)
+    assert run("calibrate", copy, "--model", plain).exit_code == 0
+    assert place_search.search(copy, query(3), model=plain).results[0].name == "03.jpg"
+
+
+def test_labelled_pairs_and_an_index_are_not_mixed_up(
+    made: tuple[Path, Path, Result], run: Run, tmp_path: Path
+) -> None:
+    _, folder, _ = made
+    said = run("calibrate", folder, "--keep")
+    assert said.exit_code == 2
+    assert "are for PAIRS" in said.stderr
+    assert "does not exist" in run("calibrate", tmp_path / "pairs.csv").stderr
+    (tmp_path / "pairs.csv").write_text("photo1,photo2,same\n", "utf-8")
+    assert run("calibrate", tmp_path / "pairs.csv").exit_code == 2

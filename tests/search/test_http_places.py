@@ -1,0 +1,97 @@
+"""Places over HTTP: what the index holds, photos and thumbnails."""
+
+import io
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from place_search.search.engine import Engine
+from tests.search.replies import RESULT_KEYS, check_security, problem
+
+
+def test_about_the_index(client: httpx.Client, engine: Engine) -> None:
+    body = client.get("/v1/index").json()
+    assert body["index_id"] == engine.index.index_id
+    assert body["model"] == "lite0-netvlad"
+    assert body["fingerprint"] == engine.model.fingerprint
+    assert (body["places"], body["positions"], body["dims"]) == (12, 10, 7168)
+    assert body["skipped"]["count"] == 1
+    (skipped,) = body["skipped"]["photos"]
+    assert skipped["name"] == "half.jpg"
+    assert skipped["reason"]
+    assert body["created"] == engine.index.manifest.created
+
+
+def test_one_place(client: httpx.Client) -> None:
+    places = [client.get(f"/v1/places/{place_id}").json() for place_id in range(12)]
+    assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
+    assert places[10]["position"] is places[10]["utm"] is None
+    assert set(places[0]) == RESULT_KEYS - {"rank", "similarity", "probability", "verified"}
+
+
+@pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])
+@pytest.mark.parametrize(
+    "place", ["12", "-1", "abc", "1.5", "9223372036854775808", "9" * 5000, "%2e%2e"]
+)
+def test_an_unknown_place_is_a_problem(client: httpx.Client, place: str, what: str) -> None:
+    problem(client.get(f"/v1/places/{place}{what}"), "unknown-place")
+
+
+@pytest.mark.parametrize("path", ["../manifest.json", "..%2fmanifest.json", "0/../../etc/passwd"])
+def test_paths_lead_nowhere(client: httpx.Client, path: str) -> None:
+    assert client.get(f"/v1/places/{path}").status_code == 404
+
+
+def test_the_image_is_upright_bounded_and_bare(client: httpx.Client) -> None:
+    for what, size in (("image", (640, 480)), ("thumbnail", (320, 240))):
+        response = client.get(f"/v1/places/0/{what}")
+        assert response.headers["content-type"] == "image/jpeg"
+        image = Image.open(io.BytesIO(response.content))
+        assert image.size == size
+        assert not image.getexif()
+        assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        check_security(response)
+
+
+def test_a_link_in_the_place_of_a_photo_leads_nowhere(client: httpx.Client, street: Any) -> None:
+    gone = street.folder / "09.jpg"
+    gone.symlink_to("/etc/passwd")
+    try:
+        response = client.get("/v1/places/9/image")
+        problem(response, "photo-gone")
+        assert b"root:" not in response.content
+    finally:
+        gone.unlink()
+
+
+def test_a_photo_that_has_gone_is_a_problem_without_its_path(
+    client: httpx.Client, street: Any
+) -> None:
+    body = problem(client.get("/v1/places/9/image"), "photo-gone")
+    assert "09.jpg" in body["detail"]
+    assert str(street.folder) not in body["detail"]
+    assert client.get("/v1/places/9/thumbnail").status_code == 200
+
+
+@pytest.mark.parametrize("what", ["image", "thumbnail"])
+def test_pictures_are_revalidated(client: httpx.Client, what: str) -> None:
+    first = client.get(f"/v1/places/1/{what}")
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = client.get(
+        f"/v1/places/1/{what}", headers={"if-none-match": f'"x", {first.headers["etag"]}'}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"/v1/places/2/{what}").headers["etag"] != first.headers["etag"]
+
+
+def test_a_thumbnail_named_with_its_index_is_kept_for_good(client: httpx.Client) -> None:
+    index_id = client.get("/v1/index").json()["index_id"]
+    kept = client.get("/v1/places/1/thumbnail", params={"v": index_id})
+    assert "immutable" in kept.headers["cache-control"]
+    other = client.get("/v1/places/1/thumbnail", params={"v": "another"})
+    assert "immutable" not in other.headers["cache-control"]
+    thumbnail = Image.open(io.BytesIO(kept.content))
+    assert thumbnail.format == "JPEG"
+    assert max(thumbnail.size) <= 400

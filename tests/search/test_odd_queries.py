@@ -1,0 +1,122 @@
+"""Verdicts of small indexes, and of photos that show no place: a black one, sky, text, a face."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.engine import Engine
+from place_search.search.server.app import create_app
+from tests.search.conftest import Street, jpeg
+from tests.search.photos import OF_NO_PLACE
+
+PLACES = {"one": [0], "two": [0, 1], "five": [0, 1, 2, 3, 4], "alike": [0, 0, 0, 0, 0, 0]}
+
+
+def night(image: Image.Image) -> Image.Image:
+    """An eighth of the light, with the noise of a sensor."""
+    noise = np.random.default_rng(0).normal(0, 4, (image.height, image.width, 3))
+    return Image.fromarray((np.asarray(image) / 8 + noise).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def engine_of(
+    street: Street, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Engine]:
+    """An engine on an index of `PLACES`, made when it is first asked for."""
+    engines: dict[str, Engine] = {}
+
+    def make(kind: str) -> Engine:
+        if kind not in engines:
+            root = tmp_path_factory.mktemp(kind)
+            (root / "photos").mkdir()
+            for number, place in enumerate(PLACES[kind]):
+                photo = jpeg(street.photo(place), quality=95 - 5 * number)
+                (root / "photos" / f"{number}.jpg").write_bytes(photo)
+            build_index(open_source(root / "photos"), root / "index", model, progress=None)
+            engines[kind] = Engine(open_index(root / "index"), model)
+        return engines[kind]
+
+    return make
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("name", OF_NO_PLACE)
+def test_a_photo_of_no_place_is_never_found(
+    engine_of: Callable[[str], Engine], kind: str, name: str, verify: bool
+) -> None:
+    answer = engine_of(kind).search(jpeg(OF_NO_PLACE[name]()), verify=verify)
+    assert answer.match.verdict in ("unsure", "not_found")
+    assert answer.location is None
+    assert len(answer.results) == len(PLACES[kind])
+    assert all(0 <= result.probability < answer.match.threshold for result in answer.results)
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_place_is_found_among_few_and_among_copies(
+    engine_of: Callable[[str], Engine], street: Street, kind: str
+) -> None:
+    answer = engine_of(kind).search(street.query(0))
+    assert answer.match.verdict == "found"
+    if kind == "alike":
+        assert all(result.probability > 0.95 for result in answer.results)
+    else:
+        assert answer.results[0].name == "0.jpg"
+        assert all(result.probability < 0.5 for result in answer.results[1:])
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_another_place_is_not_found_among_few(
+    engine_of: Callable[[str], Engine], street: Street, kind: str
+) -> None:
+    assert engine_of(kind).search(street.query(9)).match.verdict == "not_found"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("kind", PLACES)
+def test_a_photo_of_the_index_finds_itself(
+    engine_of: Callable[[str], Engine], street: Street, kind: str, verify: bool
+) -> None:
+    answer = engine_of(kind).search(jpeg(street.photo(0), quality=95), verify=verify)
+    assert answer.match.verdict == "found"
+    assert answer.match.probability > 0.99
+    assert answer.results[0].similarity > 0.999
+
+
+def test_night_and_blur_are_found_until_nothing_is_left_to_see(
+    engine_of: Callable[[str], Engine], street: Street
+) -> None:
+    engine = engine_of("five")
+    photo = street.photo(0)
+    dark = engine.search(jpeg(night(photo)))
+    assert dark.match.verdict == "found"
+    assert dark.results[0].name == "0.jpg"
+    soft, shapeless = (
+        engine.search(jpeg(photo.filter(ImageFilter.GaussianBlur(radius)))).match.verdict
+        for radius in (1, 60)
+    )
+    assert soft == "found"
+    assert shapeless in ("unsure", "not_found")
+
+
+@pytest.mark.parametrize("name", OF_NO_PLACE)
+def test_the_answer_is_the_same_over_http(engine_of: Callable[[str], Engine], name: str) -> None:
+    engine = engine_of("two")
+    photo = jpeg(OF_NO_PLACE[name]())
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(engine))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/v1/search", files={"photo": photo})
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 200
+    here = engine.search(photo)
+    assert answer.json()["match"] == here.to_dict()["match"]
+    assert answer.json()["location"] is None

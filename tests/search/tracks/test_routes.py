@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from place_search.core.geodesy import geocentric
+from place_search.search.tracks.routes import find_routes
+
+
+def order_of(
+    names: list[str], positions: list[tuple[float, float]] | None = None
+) -> list[list[str]]:
+    metres = None if positions is None else geocentric(np.array(positions, np.float64))
+    routes = find_routes(names, metres)
+    found: list[list[str]] = [[] for _ in range(routes.sequences)]
+    for row in np.argsort(routes.coordinate).tolist():
+        found[routes.sequence[row]].append(names[row])
+    return found
+
+
+def test_numbers_in_names_give_the_order_whatever_the_order_of_the_list() -> None:
+    names = ["w/img_10.jpg", "w/img_2.jpg", "w/img_1.jpg", "w/img_11.jpg"]
+    assert order_of(names) == [["w/img_1.jpg", "w/img_2.jpg", "w/img_10.jpg", "w/img_11.jpg"]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"],
+        ["left_1.jpg", "left_2.jpg", "right_1.jpg", "right_2.jpg"],
+        ["1.jpg", "2.jpg", "3.jpg", "500.jpg", "501.jpg"],
+    ],
+    ids=["folders", "cameras", "a gap in the numbers"],
+)
+def test_sequences_end_at(names: list[str]) -> None:
+    assert len(order_of(names)) == 2
+
+
+def test_every_fifth_frame_is_no_gap() -> None:
+    assert len(order_of([f"{number}.jpg" for number in range(0, 100, 5)])) == 1
+
+
+def test_a_leap_in_the_positions_is_a_gap() -> None:
+    positions = [(48.0 + step * 1e-4, 11.0) for step in range(10)]
+    positions += [(49.0 + step * 1e-4, 11.0) for step in range(10)]
+    names = [f"{number:02d}.jpg" for number in range(20)]
+    assert [len(each) for each in order_of(names, positions)] == [10, 10]
+
+
+def test_names_without_numbers_follow_their_positions_or_stand_alone() -> None:
+    letters = "abcdefghijkl"
+    names = [f"{letter}.jpg" for letter in letters]
+    assert len(order_of(names)) == len(names)
+    way = [(48.0 + step * 1e-4, 11.0) for step in range(len(names))]
+    assert order_of(names, way) == [names]
+    rng = np.random.default_rng(0)
+    scattered = [(48.0 + float(x), 11.0) for x in rng.permutation(len(names)) * 1e-3]
+    assert len(order_of(names, scattered)) == len(names)
+
+
+def test_names_with_positions_in_them_are_no_numbers() -> None:
+    names = [f"@0543256.96@4178906.70@10@S@@@@{at}@.jpg" for at in range(5)]
+    assert len(order_of(names)) == 5
+
+
+def test_no_places_and_one_place_have_routes_too() -> None:
+    assert find_routes([]).sequences == 0
+    one = find_routes(["a.jpg"], np.array([[np.nan, np.nan]]))
+    assert one.sequences == 1
+    assert not one.is_ordered
+    assert one.along(0, 1) is None

@@ -1,0 +1,34 @@
+// What can be done about a search that found nothing for sure.
+
+import { element } from './dom.js';
+import { words } from './words.js';
+
+/** @import { Settings } from './page-types.js' */
+/** @import { SearchReply } from './types.js' */
+
+/**
+ * @param {SearchReply} reply
+ * @param {Settings} settings it was asked with
+ * @param {(changed: Partial<Settings>) => void} ask search again
+ * @returns {HTMLElement[]} items of a list
+ */
+export function remedies({ match: { verdict } }, { area, verify }, ask) {
+  if (verdict === 'found') return [];
+  const items = [];
+  if (area) items.push([words.wasNear, ' ', textButton(words.searchEverywhere, () => ask({ area: null }))]);
+  if (!verify) items.push([words.wasUnverified, ' ', textButton(words.checkGeometry, () => ask({ verify: true }))]);
+  if (verdict === 'unsure') items.push([words.lookYourself]);
+  items.push([words.betterPhoto]);
+  if (verdict === 'not_found') items.push([words.addPhoto, ' ', element('code', {}, words.addCommand)]);
+  return items.map((parts) => element('li', {}, ...parts));
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onPress
+ */
+function textButton(label, onPress) {
+  const button = element('button', { type: 'button', class: 'textual' }, label);
+  button.addEventListener('click', onPress);
+  return button;
+}
