@@ -15,6 +15,10 @@ class UnknownReportError(PlaceSearchError):
     """There is no such evaluation report."""
 
 
+class UnknownTrackError(PlaceSearchError):
+    """There is no such open track."""
+
+
 class NotReadyError(PlaceSearchError):
     """The server is still loading its index and model."""
 

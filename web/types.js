@@ -75,6 +75,19 @@
  */
 
 /**
+ * @typedef {object} LocatedFrameReply Where a frame was taken, by those before it and itself
+ * @property {number} frame From 0 on
+ * @property {string} name
+ * @property {number | null} seconds Of a video; null for photos
+ * @property {boolean} known False where the camera is off the known places
+ * @property {number} probability Of the place and the two on each side of it, or of being off
+ * @property {number | null} place_id
+ * @property {string | null} place The place's name
+ * @property {PositionReply | null} position
+ * @property {number | null} heading Degrees from north, where the camera moves
+ */
+
+/**
  * @typedef {object} LocationReply Where the photo was taken; null unless the verdict is found
  * @property {number} latitude
  * @property {number} longitude
@@ -208,6 +221,32 @@
  * @property {number} search Descriptor to the most similar places
  * @property {number} verify Spatial verification of the candidates
  * @property {number} total All of it
+ */
+
+/**
+ * @typedef {object} TrackPathReply A track with its last frames
+ * @property {string} track_id Whoever knows it may add frames, and read the path
+ * @property {string} index_id
+ * @property {string} model
+ * @property {number} frames How many the track has so far
+ * @property {LocatedFrameReply[]} path At most a thousand
+ */
+
+/**
+ * @typedef {object} TrackReply A track that is open to frames
+ * @property {string} track_id Whoever knows it may add frames, and read the path
+ * @property {string} index_id
+ * @property {string} model
+ * @property {number} frames How many the track has so far
+ */
+
+/**
+ * @typedef {object} TrackedFrameReply A track with the frame that it was just given
+ * @property {string} track_id Whoever knows it may add frames, and read the path
+ * @property {string} index_id
+ * @property {string} model
+ * @property {number} frames How many the track has so far
+ * @property {LocatedFrameReply} frame
  */
 
 /**

@@ -50,6 +50,7 @@ from place_search.search.server.routes import map as routes_map
 from place_search.search.server.routes import places as routes_places
 from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
+from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
 from place_search.search.server.schemas import ProblemReply
 from place_search.search.server.settings import ServerSettings
@@ -86,6 +87,7 @@ ROUTERS = (
     routes_explain.router,
     routes_map.router,
     routes_places.router,
+    routes_tracks.router,
     routes_writing.router,
     routes_reports.router,
     routes_health.router,

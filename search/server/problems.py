@@ -22,6 +22,7 @@ from place_search.search.errors import (
     PhotoGoneError,
     TimedOutError,
     UnknownReportError,
+    UnknownTrackError,
 )
 from place_search.search.server.fields import FIELD_PROBLEM
 from place_search.search.server.schemas import ParameterProblem, ProblemReply
@@ -75,6 +76,7 @@ BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
 NOT_FOUND = Problem("not-found", 404, "Nothing is here")
 UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
 UNKNOWN_REPORT = Problem("unknown-report", 404, "No such report")
+UNKNOWN_TRACK = Problem("unknown-track", 404, "No such open track")
 PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This method does not work here")
 UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
@@ -106,7 +108,7 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED),
+        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
     )
 }
 
@@ -114,6 +116,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
     UnknownReportError: UNKNOWN_REPORT,
+    UnknownTrackError: UNKNOWN_TRACK,
     OversizedPhotoError: OVERSIZED_PHOTO,
     UnsupportedPhotoError: UNSUPPORTED_PHOTO,
     UnreadablePhotoError: UNREADABLE_PHOTO,

@@ -18,6 +18,7 @@ from place_search.search.server.middleware.access import client_of
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
 from place_search.search.stages import Stages
+from place_search.search.tracks.open_tracks import OpenTracks
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -74,6 +75,7 @@ class ServerState:
             patience=CHANGE_SECONDS,
         )
         self.reports = Reports(options.reports)
+        self.tracks = OpenTracks()
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None

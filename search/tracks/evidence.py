@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SLOPE = 1.0
-OFFSET = -2.5
+OFFSET = -2.0
 CEILING = 20.0
 """No single frame may say more."""
 FLOOR = OFFSET

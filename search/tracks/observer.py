@@ -14,10 +14,12 @@ from place_search.search.tracks.standardize import Standard, Statistics, standar
 
 CANDIDATES = 64
 """Places that are compared because they are the most similar ones."""
+CHECKED = 16
+"""As many where the track is sure of its place already."""
 EXPECTED = 24
 """Places that are compared because the track leads there; with those beside them."""
 SURE = 0.9
-SEARCHED_EVERY = 5
+SEARCHED_EVERY = 8
 """A track that is sure of its place asks the whole index at every so many frames only."""
 _SAMPLE, _USUAL = 1024, 256
 
@@ -42,8 +44,8 @@ class Observer:
         """Find the index's sequences, and the statistics of its descriptors."""
         self.index = index
         names = index.names(np.arange(index.count))
-        known = np.isfinite(index.positions).all()
-        self.routes = find_routes(names, geocentric(index.positions) if known else None)
+        placed = np.isfinite(index.positions).any()
+        self.routes = find_routes(names, geocentric(index.positions) if placed else None)
         sample = _spread(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
         described = self._descriptors.take(sample)
@@ -73,17 +75,18 @@ class Observer:
         [frame] = lens.frames.apply(descriptor[None])
         expected = _expected(self.routes.row, state)
         rows = expected
-        if number % SEARCHED_EVERY == 0 or not _is_sure(state):
+        sure = _is_sure(state)
+        if number % SEARCHED_EVERY == 0 or not sure:
             # A cosine with a standardised place is that of this vector with the place itself, but
             # for the places' own lengths: near enough to choose candidates by.
-            found = self.index.search(frame / lens.places.scale, CANDIDATES)
+            found = self.index.search(frame / lens.places.scale, CHECKED if sure else CANDIDATES)
             ids = np.array([hit.place_id for hit in found], np.int64)
             rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
-        similarities = lens.places.apply(self._descriptors.take(rows)) @ frame
-        like_before = 0.0 if before is None else float(before @ frame)
-        evidence = evidence_of(
-            self.routes.coordinate[rows], similarities, lens.usual @ frame, like_before
-        )
+        # Not matrix products: their threads and those of FAISS keep one another waiting.
+        similarities = np.vecdot(lens.places.apply(self._descriptors.take(rows)), frame)
+        usual = np.vecdot(lens.usual, frame)
+        like_before = 0.0 if before is None else float(np.vecdot(before, frame))
+        evidence = evidence_of(self.routes.coordinate[rows], similarities, usual, like_before)
         return evidence, frame
 
 

@@ -112,6 +112,11 @@ def seen_speeds(states: Iterable[State]) -> NDArray[np.float64]:
     seen = np.full(len(SPEEDS), 1e-3)
     for state in states:
         seen += state.mass.sum(axis=1)
+    return shares_of(seen)
+
+
+def shares_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities of the speeds, (M,), that were seen so often; none is 0."""
     learnt = (1 - _LEAST_SHARE) * seen / seen.sum() + _LEAST_SHARE / len(SPEEDS)
     return np.asarray(learnt, np.float64)
 

@@ -14,11 +14,11 @@ from place_search.models import Model
 from place_search.search.tracks.evidence import Evidence
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
+from place_search.search.tracks.live import SILENCE, LiveTrack
 from place_search.search.tracks.located import LocatedFrame, locate
 from place_search.search.tracks.markov import MarkovModel, State
-from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.observer import Lens, Observer
-from place_search.search.tracks.smoothing import Break, Observed, advance, seen_speeds, smoothed
+from place_search.search.tracks.smoothing import Break, Observed, seen_speeds, smoothed
 from place_search.search.tracks.standardize import Statistics
 
 LEARNT_FROM = 1000
@@ -172,7 +172,7 @@ class _Described:
         """What a frame says; one that cannot be read says nothing."""
         descriptor = self._file.read(number)
         if descriptor is None:
-            return Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
+            return SILENCE
         before = None if self._told[number].before is Break.FRESH else self._before
         evidence, self._before = self._observer.observe(
             self._lens, descriptor, before, state, number=number
@@ -187,15 +187,7 @@ def _locate_all(
     causal: bool,
     progress: Progress,
 ) -> Iterator[LocatedFrame]:
-    described = _Described(observer, file, told)
-    speeds = np.full(len(SPEEDS), 1 / len(SPEEDS))
-    if not causal:
-        for _ in range(_ROUNDS):
-            speeds = seen_speeds(
-                smoothed(MarkovModel(observer.routes, speeds), described.sights(LEARNT_FROM))
-            )
-    model = MarkovModel(observer.routes, speeds)
-    states = _forward(model, described.sights()) if causal else smoothed(model, described.sights())
+    states = _live(observer, file, told) if causal else _in_hindsight(observer, file, told)
     for number, (state, frame) in enumerate(zip(states, told, strict=True)):
         error = frame.error
         if error is None and file.read(number) is None:
@@ -204,8 +196,16 @@ def _locate_all(
         progress("Tracking", number + 1, len(told))
 
 
-def _forward(model: MarkovModel, sights: Iterator[Observed]) -> Iterator[State]:
-    state: State | None = None
-    for sight in sights:
-        state = advance(model, state, sight)
-        yield state
+def _in_hindsight(observer: Observer, file: FrameFile, told: Sequence[Frame]) -> Iterator[State]:
+    described = _Described(observer, file, told)
+    model = MarkovModel(observer.routes)
+    for _ in range(_ROUNDS):
+        speeds = seen_speeds(smoothed(model, described.sights(LEARNT_FROM)))
+        model = MarkovModel(observer.routes, speeds)
+    yield from smoothed(model, described.sights())
+
+
+def _live(observer: Observer, file: FrameFile, told: Sequence[Frame]) -> Iterator[State]:
+    track = LiveTrack(observer)
+    for number, frame in enumerate(told):
+        yield track.add(file.read(number), frame.before)

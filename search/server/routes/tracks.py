@@ -1,0 +1,81 @@
+"""POST /v1/tracks and what is below it: where a camera is now, by the frames that it sends."""
+
+from fastapi import APIRouter, Request, Response, UploadFile
+
+from place_search.search.errors import ParameterError
+from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BUSY,
+    ENGINE_DOWN,
+    INDEX_DAMAGED,
+    NOT_READY,
+    OF_PHOTOS,
+    UNKNOWN_TRACK,
+    documented,
+)
+from place_search.search.server.roles import allows
+from place_search.search.server.schemas import TrackedFrameReply, TrackPathReply, TrackReply
+from place_search.search.server.state import CurrentState
+
+router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
+
+
+@router.post(
+    "/tracks",
+    status_code=201,
+    summary="Open a track",
+    responses=documented(BAD_PARAMETER, BUSY, INDEX_DAMAGED, NOT_READY),
+)
+@allows("read")
+async def open_track(service: CurrentState, request: Request, response: Response) -> TrackReply:
+    """Open a track to frames; it closes after ten minutes without one."""
+    track = await service.run_search(request, service.tracks.open, service.engine)
+    root_path = request.scope["root_path"]
+    response.headers["Location"] = f"{root_path}/v1/tracks/{track.track_id}"
+    return TrackReply.model_validate(track.about())
+
+
+@router.post(
+    "/tracks/{track_id}/frames",
+    summary="Where is the camera now?",
+    responses=documented(
+        *OF_PHOTOS,
+        *(UNKNOWN_TRACK, BUSY, ENGINE_DOWN, INDEX_DAMAGED),
+    ),
+)
+@allows("read")
+async def add_frame(
+    service: CurrentState, request: Request, track_id: str, photo: UploadFile
+) -> TrackedFrameReply:
+    """Take the track's next frame, and say where it was taken by all frames so far."""
+    track = service.tracks.find(track_id)
+    content = await photo.read()
+    if not content:
+        raise ParameterError("The field photo holds no bytes; send a photo in it.")
+    told = await service.run_search(request, track.add, content)
+    return TrackedFrameReply.model_validate(told)
+
+
+@router.get(
+    "/tracks/{track_id}",
+    summary="The path of a track",
+    responses=documented(BAD_PARAMETER, UNKNOWN_TRACK, BUSY),
+)
+@allows("read")
+async def read_track(service: CurrentState, request: Request, track_id: str) -> TrackPathReply:
+    """The last thousand frames of a track, each located by those before it."""
+    told = await service.run_image(request, service.tracks.find(track_id).told)
+    return TrackPathReply.model_validate(told)
+
+
+@router.delete(
+    "/tracks/{track_id}",
+    status_code=204,
+    summary="Close a track",
+    responses=documented(BAD_PARAMETER, UNKNOWN_TRACK),
+)
+@allows("read")
+async def close_track(service: CurrentState, track_id: str) -> None:
+    """Close a track, and forget it."""
+    service.tracks.close(track_id)

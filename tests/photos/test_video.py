@@ -1,0 +1,147 @@
+"""Videos as people have them: turned, cut off, of uneven rate, in HDR, or none at all."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from place_search.photos.video import Sampling, Video, VideoError, _from_hdr, is_video, write_video
+
+av: Any = pytest.importorskip("av")
+SIZE = (64, 96)
+
+
+def picture(shade: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Grey of one shade, with a white corner at the top left."""
+    pixels = np.full((*SIZE, 3), shade, np.uint8)
+    pixels[:24, :24] = 255
+    return pixels
+
+
+def write(path: Path, times: Sequence[int], *, rate: int = 10) -> Path:
+    """A frame at each time, in tenths of a second, each brighter than the one before."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.height, stream.width = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, rate)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(picture(20 + 4 * number), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Three seconds at ten frames a second."""
+    return write(tmp_path / "clip.mp4", range(30))
+
+
+def test_frames_come_by_number_or_by_time(clip: Path) -> None:
+    every = list(Video(clip, Sampling(every=10)).frames())
+    assert [frame.number for frame in every] == [0, 10, 20]
+    by_time = list(Video(clip, Sampling(fps=5)).frames())
+    assert [frame.number for frame in by_time] == list(range(0, 30, 2))
+    assert [frame.number for frame in Video(clip).frames()] == [0, 5, 10, 15, 20, 25]
+    assert [frame.seconds for frame in every] == pytest.approx([0, 1, 2])
+    shades = [int(frame.photo.pixels[50, 80, 0]) for frame in every]
+    assert shades == pytest.approx([20, 60, 100], abs=6)
+    assert Video(clip).expected == 6
+
+
+def test_more_frames_a_second_than_there_are_means_all(clip: Path) -> None:
+    assert len(list(Video(clip, Sampling(fps=1000)).frames())) == 30
+
+
+def test_an_uneven_rate_is_told_by_the_times(tmp_path: Path) -> None:
+    video = write(tmp_path / "vfr.mp4", [0, 1, 2, 3, 20, 21, 22, 40])
+    frames = list(Video(video, Sampling(fps=1)).frames())
+    assert [frame.number for frame in frames] == [0, 4, 7]
+    assert [frame.seconds for frame in frames] == pytest.approx([0, 2, 4])
+
+
+def test_a_video_that_ends_too_early_gives_what_is_there(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.mkv", range(30)).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    frames = list(Video(tmp_path / "cut.mkv", Sampling(every=1)).frames())
+    assert 5 < len(frames) < 30
+
+
+def test_turned_videos_come_upright(tmp_path: Path) -> None:
+    write(tmp_path / "flat.mp4", range(3))
+    [flat, *_] = Video(tmp_path / "flat.mp4", Sampling(every=1)).frames()
+    content = bytearray((tmp_path / "flat.mp4").read_bytes())
+    # The matrix of the track's header: 16.16 numbers, here for 90° with the clock.
+    start = content.index(b"tkhd") + 4 + 40
+    turned = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
+    content[start : start + 36] = b"".join(part.to_bytes(4, "big", signed=True) for part in turned)
+    (tmp_path / "turned.mp4").write_bytes(content)
+    [upright, *_] = Video(tmp_path / "turned.mp4", Sampling(every=1)).frames()
+    assert (flat.photo.width, flat.photo.height) == (96, 64)
+    assert (upright.photo.width, upright.photo.height) == (64, 96)
+    # With the clock, the top left corner comes to the top right.
+    assert upright.photo.pixels[10, -10].mean() > 200
+    assert upright.photo.pixels[10, 10].mean() < 100
+
+
+def test_hdr_keeps_grey_grey_and_paper_bright() -> None:
+    # 203 nits is code 0.58 of PQ; 1,000 nits 0.75.
+    codes = np.array([[[0.0] * 3, [0.38] * 3, [0.58] * 3, [0.75] * 3]])
+    [[black, shade, paper, light]] = _from_hdr((codes * 65535).astype(np.uint16), wide=True)
+    assert black.max() <= 1
+    assert np.ptp(shade) <= 3
+    assert 60 < shade[0] < 160
+    assert 225 <= paper[0] <= 255
+    assert light[0] == 255
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("text.mp4", b"these are words", "is not a video that can be read"),
+        ("empty.mp4", b"", "is not a video that can be read"),
+        ("list.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "read|holds no pictures"),
+    ],
+)
+def test_other_files_are_refused_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(VideoError, match=said):
+        list(Video(tmp_path / name).frames())
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 4096), np.float32), format="fltp", layout="mono"
+        )
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(VideoError, match="holds no pictures"):
+        Video(tmp_path / "sound.mp4")
+
+
+def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.mp4", range(5)).read_bytes()
+    start, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    damaged = whole[:start] + b"\0" * (end - start) + whole[end:]
+    (tmp_path / "none.mp4").write_bytes(damaged)
+    with pytest.raises(VideoError, match=r"none\.mp4 has no frame that can be read"):
+        list(Video(tmp_path / "none.mp4", Sampling(every=1)).frames())
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    write_video(tmp_path / "out.mp4", (picture(shade) for shade in (40, 80, 120)), 5)
+    frames = list(Video(tmp_path / "out.mp4", Sampling(every=1)).frames())
+    assert [int(f.photo.pixels[50, 80, 0]) for f in frames] == pytest.approx([40, 80, 120], abs=8)
+    assert is_video(tmp_path / "out.MP4")
+    with pytest.raises(VideoError, match="cannot be written"):
+        write_video(tmp_path / "nowhere" / "out.mp4", [picture(1)], 5)

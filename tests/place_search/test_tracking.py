@@ -1,0 +1,113 @@
+"""`place-search track` and `place_search.track`."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from typer.testing import Result
+
+import place_search
+from place_search.core.errors import PlaceSearchError
+
+Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
+
+
+PLACES = 8
+BACK = [f"places/{place}.jpg" for place in reversed(range(PLACES))]
+
+
+def photo(place: int) -> Image.Image:
+    """Patches and lines, others for every place: 480 × 360."""
+    rng = np.random.default_rng(place)
+    coarse = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
+    image = coarse.resize((480, 360), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(image)
+    for _ in range(60):
+        x, y, width, height = (int(value) for value in rng.integers(0, (480, 360, 90, 90)))
+        colour = tuple(int(value) for value in rng.integers(0, 255, 3))
+        if rng.random() < 0.5:
+            draw.rectangle((x, y, x + width, y + height), fill=colour)
+        else:
+            draw.line((x, y, x + width, y - height), fill=colour, width=4)
+    return image
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of places in a row, and frames of a way back along them."""
+    root = tmp_path_factory.mktemp("walk")
+    for folder in ("places", "frames"):
+        (root / folder).mkdir()
+    rows = ["path,latitude,longitude"]
+    for place in range(PLACES):
+        photo(place).save(root / "places" / f"{place}.jpg", quality=90)
+        rows.append(f"places/{place}.jpg,48.00{place},11.5")
+        crop = photo(place).crop((10, 10, 470, 350))
+        crop.save(root / "frames" / f"{PLACES - 1 - place}.jpg", quality=80)
+    (root / "places.csv").write_text("\n".join(rows))
+    place_search.index(root / "places.csv", root / "index")
+    return root
+
+
+def test_a_walk_is_written_as_a_table(run: Run, walk: Path, tmp_path: Path) -> None:
+    out = tmp_path / "walk.csv"
+    result = run("track", walk / "index", walk / "frames", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"8 frames: 8 at known places, 0 off them. Written to {out}.\n"
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["place"] for row in rows] == BACK
+    assert [file.name for file in tmp_path.iterdir()] == ["walk.csv"]
+
+
+def test_counts_are_printed_as_json(run: Run, walk: Path, tmp_path: Path) -> None:
+    out = tmp_path / "walk.geojson"
+    result = run("track", walk / "index", walk / "frames", "--out", out, "--causal", "--json")
+    told = json.loads(result.stdout)
+    assert told == {"frames": 8, "known": 8, "off": 0, "notes": [], "out": str(out)}
+    assert json.loads(out.read_text())["type"] == "FeatureCollection"
+
+
+def test_what_cannot_be_tracked_is_said_in_a_sentence(
+    run: Run, check_failure: CheckFailure, walk: Path, tmp_path: Path
+) -> None:
+    index, frames = walk / "index", walk / "frames"
+    out = tmp_path / "o.csv"
+    assert run("track", index, frames, "--out", tmp_path / "o.xls").exit_code != 0
+    assert run("track", index, frames, "--out", out, "--fps", "2", "--every", "2").exit_code == 2
+    told = check_failure(run("track", frames, index, "--out", out))
+    assert "is an index and" in told
+    told = check_failure(run("track", index, frames, "--out", out, "--fps", "2"))
+    assert "is no video" in told
+    told = check_failure(run("track", index, tmp_path / "none.mp4", "--out", out))
+    assert "does not exist" in told
+    told = check_failure(run("track", index, frames, "--out", tmp_path / "no" / "o.csv"))
+    assert "name a file in a folder that exists" in told
+
+
+def test_python_gives_the_frames(walk: Path, tmp_path: Path) -> None:
+    seen: set[str] = set()
+    track = place_search.track(
+        walk / "index",
+        walk / "frames",
+        out=tmp_path / "walk.json",
+        progress=lambda stage, done, total: seen.add(stage),
+    )
+    assert seen == {"Describing", "Tracking"}
+    assert json.loads((tmp_path / "walk.json").read_text()) == track.to_dict()
+    middle = track.frames[4]
+    assert middle.place == "places/3.jpg"
+    assert middle.heading == pytest.approx(180, abs=1)
+    with pytest.raises(PlaceSearchError, match="Give one of fps and every"):
+        place_search.track(walk / "index", walk / "frames", fps=1, every=2)
+
+
+def test_a_video_of_the_walk_beside_its_places(walk: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    place_search.track(walk / "index", walk / "frames", out=tmp_path / "walk.mp4")
+    again = place_search.track(walk / "index", tmp_path / "walk.mp4", every=1)
+    assert len(again.frames) == PLACES

@@ -1,0 +1,73 @@
+"""Live tracks over HTTP, and what keeps them few."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from place_search.search.engine import Engine
+from place_search.search.errors import BusyError, UnknownTrackError
+from place_search.search.server.schemas import TrackedFrameReply, TrackPathReply, TrackReply
+from place_search.search.tracks import open_tracks
+from place_search.search.tracks.open_tracks import EXPIRES_S, OpenTracks
+
+
+def send(client: httpx.Client, track_id: str, photo: bytes) -> httpx.Response:
+    return client.post(f"/v1/tracks/{track_id}/frames", files={"photo": photo})
+
+
+def test_a_track_tells_where_the_camera_is_now(client: httpx.Client, street: Any) -> None:
+    opened = client.post("/v1/tracks")
+    assert opened.status_code == 201
+    track = TrackReply.model_validate(opened.json())
+    assert opened.headers["Location"] == f"/v1/tracks/{track.track_id}"
+    assert track.frames == 0
+    for number, place in enumerate(range(1, 6)):
+        reply = send(client, track.track_id, street.query(place))
+        assert reply.status_code == 200
+        told = TrackedFrameReply.model_validate(reply.json())
+        assert (told.frames, told.frame.frame) == (number + 1, number)
+        assert told.frame.place == f"{place:02d}.jpg"
+    assert told.frame.position is not None
+    assert told.frame.heading is not None
+    path = TrackPathReply.model_validate(client.get(f"/v1/tracks/{track.track_id}").json())
+    assert [frame.place for frame in path.path] == [f"{place:02d}.jpg" for place in range(1, 6)]
+    assert client.delete(f"/v1/tracks/{track.track_id}").status_code == 204
+    gone = send(client, track.track_id, street.query(1))
+    assert gone.status_code == 404
+    assert gone.json()["type"] == "/problems/unknown-track"
+    assert client.delete(f"/v1/tracks/{track.track_id}").status_code == 404
+
+
+def test_a_frame_that_cannot_be_read_changes_nothing(client: httpx.Client, street: Any) -> None:
+    track_id = client.post("/v1/tracks").json()["track_id"]
+    send(client, track_id, street.query(2))
+    assert send(client, track_id, street.query(3)[:2000]).status_code == 422
+    assert send(client, track_id, b"").status_code == 400
+    assert client.get(f"/v1/tracks/{track_id}").json()["frames"] == 1
+    assert client.post(f"/v1/tracks/{track_id}/frames?k=3").status_code == 400
+    client.delete(f"/v1/tracks/{track_id}")
+
+
+def test_tracks_without_frames_close_by_themselves(engine: Engine) -> None:
+    now = [0.0]
+    tracks = OpenTracks(clock=lambda: now[0])
+    first, second = tracks.open(engine), tracks.open(engine)
+    assert first.track_id != second.track_id
+    assert first.live.observer is second.live.observer
+    now[0] = EXPIRES_S - 1
+    assert tracks.find(second.track_id) is second
+    now[0] = EXPIRES_S + 1
+    with pytest.raises(UnknownTrackError, match="after 10 minutes without a frame"):
+        tracks.find(first.track_id)
+    assert tracks.find(second.track_id) is second
+
+
+def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_tracks, "MOST", 2)
+    tracks = OpenTracks()
+    kept = [tracks.open(engine) for _ in range(2)]
+    with pytest.raises(BusyError, match="2 tracks are open already"):
+        tracks.open(engine)
+    tracks.close(kept[0].track_id)
+    assert tracks.open(engine).track_id != kept[0].track_id

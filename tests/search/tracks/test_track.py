@@ -1,0 +1,182 @@
+"""Tracks of photos among the places of a real index, and what is written of them."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from place_search.indexer import Index, SourceError, build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.tracks.frame_file import FrameFile
+from place_search.search.tracks.inputs import PhotoFrames, open_input
+from place_search.search.tracks.observer import Observer
+from place_search.search.tracks.smoothing import Break
+from place_search.search.tracks.track import Track, track_frames
+from place_search.search.tracks.track_files import write_track
+
+NORTHWARDS = [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def photos_of(street: Any, folder: Path, places: Sequence[int]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, place in enumerate(places):
+        (folder / f"frame_{number}.jpg").write_bytes(street.query(place))
+    return folder
+
+
+def track_of(index: Index, model: Model, frames: Path, **options: Any) -> Track:
+    return track_frames(index, model, open_input(frames), frames.parent / "kept", **options)
+
+
+@pytest.fixture(scope="module")
+def walk(
+    street: Any, index: Index, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> Track:
+    """From south to north, and one frame that cannot be read."""
+    folder = photos_of(street, tmp_path_factory.mktemp("walk") / "frames", NORTHWARDS)
+    (folder / "frame_4.jpg").write_bytes(b"no photo")
+    return track_of(index, model, folder)
+
+
+def test_each_frame_gets_place_position_and_heading(walk: Track, street: Any) -> None:
+    for frame, place in zip(walk.frames, NORTHWARDS, strict=True):
+        assert frame.known
+        assert frame.place == f"{place:02d}.jpg"
+        assert frame.position is not None
+        assert abs(frame.position.latitude - street.position(place).latitude) < 0.0006
+        assert frame.probability > 0.5
+    for frame in walk.frames[2:-1]:
+        assert frame.heading is not None
+        assert min(frame.heading, 360 - frame.heading) < 1
+
+
+def test_a_frame_that_cannot_be_read_is_placed_by_its_neighbours(walk: Track) -> None:
+    broken = walk.frames[4]
+    assert broken.error is not None
+    assert broken.place == "05.jpg"
+    assert any("could not be read" in note for note in walk.notes)
+
+
+def test_the_way_back_heads_south(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
+    track = track_of(index, model, photos_of(street, tmp_path / "back", NORTHWARDS[::-1]))
+    headings = [frame.heading for frame in track.frames[2:-1]]
+    assert all(heading is not None and abs(heading - 180) < 1 for heading in headings)
+    live = track_of(index, model, tmp_path / "back", causal=True)
+    assert [frame.place for frame in live.frames] == [frame.place for frame in track.frames]
+
+
+def test_all_formats_tell_the_same(walk: Track, street: Any, model: Model, tmp_path: Path) -> None:
+    folder = photos_of(street, tmp_path / "frames", NORTHWARDS)
+    texts = {}
+    for ending in ("csv", "json", "geojson", "gpx"):
+        out = tmp_path / f"walk.{ending}"
+        write_track(walk, out, open_input(folder), model)
+        texts[ending] = out.read_text()
+    rows = list(csv.DictReader(io.StringIO(texts["csv"])))
+    told = json.loads(texts["json"])
+    assert [row["place"] for row in rows] == [frame["place"] for frame in told["frames"]]
+    assert told["known"] == len(NORTHWARDS)
+    assert told["off"] == 0
+    features = json.loads(texts["geojson"])["features"]
+    assert [each["geometry"]["type"] for each in features].count("Point") == len(NORTHWARDS)
+    line = features[-1]["geometry"]["coordinates"]
+    assert len(line) == len(NORTHWARDS)
+    points = ElementTree.fromstring(texts["gpx"]).findall(".//{*}trkpt")
+    assert [float(point.attrib["lat"]) for point in points] == pytest.approx(
+        [latitude for _, latitude in line], abs=1e-6
+    )
+
+
+def test_a_run_that_was_interrupted_goes_on(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    folder = photos_of(street, tmp_path / "frames", NORTHWARDS)
+    seen: list[tuple[str, int]] = []
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    def note(stage: str, done: int, total: int) -> None:
+        seen.append((stage, done))
+
+    with pytest.raises(KeyboardInterrupt):
+        track_of(index, model, folder, progress=stop)
+    assert (tmp_path / "kept").exists()
+    track = track_of(index, model, folder, progress=note)
+    assert [done for stage, done in seen if stage == "Describing"] == [5, 6, 7, 8]
+    assert [frame.place for frame in track.frames] == [f"{at:02d}.jpg" for at in NORTHWARDS]
+    assert not (tmp_path / "kept").exists()
+
+
+def test_kept_descriptors_of_other_frames_are_not_taken(tmp_path: Path) -> None:
+    first = FrameFile(tmp_path / "kept", 4, "these")
+    first.append(np.ones(4, np.float32))
+    first.append(None)
+    first.close()
+    with (tmp_path / "kept").open("ab") as file:
+        file.write(b"half a row")
+    again = FrameFile(tmp_path / "kept", 4, "these")
+    assert again.count == 2
+    row = again.read(0)
+    assert row is not None
+    assert row.tolist() == [1, 1, 1, 1]
+    assert again.read(1) is None
+    again.close()
+    assert FrameFile(tmp_path / "kept", 4, "others").count == 0
+
+
+def test_one_frame_is_a_track_too(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
+    track = track_of(index, model, photos_of(street, tmp_path / "one", [3]))
+    assert [frame.place for frame in track.frames] == ["03.jpg"]
+    assert any("one frame only" in note for note in track.notes)
+
+
+def test_an_index_without_order_says_so_and_finds_places(
+    street: Any, model: Model, tmp_path: Path
+) -> None:
+    for place, letter in enumerate("abcdef"):
+        street.photo(place).save(tmp_path / f"{letter}.png")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for picture in tmp_path.glob("*.png"):
+        picture.rename(photos / picture.name)
+    build_index(open_source(photos), tmp_path / "index", model)
+    index = open_index(tmp_path / "index")
+    assert not Observer(index).routes.is_ordered
+    track = track_of(index, model, photos_of(street, tmp_path / "frames", [4, 0, 2]))
+    assert [frame.place for frame in track.frames] == ["e.png", "a.png", "c.png"]
+    assert any("in no order" in note for note in track.notes)
+
+
+def test_lists_are_taken_in_the_order_of_their_numbers(street: Any, tmp_path: Path) -> None:
+    photos_of(street, tmp_path, [1, 2, 3])
+    listed = tmp_path / "list.txt"
+    listed.write_text("frame_2.jpg\nframe_0.jpg\nframe_1.jpg\n")
+    source = open_input(listed)
+    assert isinstance(source, PhotoFrames)
+    assert [source.photos[at].name for at in source.order] == [
+        "frame_0.jpg",
+        "frame_1.jpg",
+        "frame_2.jpg",
+    ]
+    assert any("out of the order" in note for note in source.notes)
+    listed.write_text("frame_2.jpg\nnothing.jpg\n")
+    with pytest.raises(SourceError, match=r"names 'nothing.jpg', which does not exist"):
+        open_input(listed)
+
+
+def test_two_cameras_are_two_tracks(street: Any, tmp_path: Path) -> None:
+    for camera in ("left", "right"):
+        for number in range(3):
+            (tmp_path / f"{camera}_{number}.jpg").write_bytes(street.query(number))
+    source = open_input(tmp_path)
+    assert isinstance(source, PhotoFrames)
+    assert source.breaks == [Break.FRESH, Break.NONE, Break.NONE, Break.CUT, *[Break.NONE] * 2]
+    assert any("2 sequences" in note for note in source.notes)
