@@ -18,7 +18,7 @@ from place_search.training.data.open_places import open_places
 Run = Callable[..., Result]
 READERS = (
     *("add", "calibrate", "cluster", "compare", "demo", "describe", "doctor", "eval", "index"),
-    *("quantize", "search", "serve", "sync", "verify", "whiten"),
+    *("quantize", "search", "serve", "sync", "track", "verify", "whiten"),
 )
 
 

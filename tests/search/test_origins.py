@@ -48,9 +48,13 @@ def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine) -> No
             assert refused.status_code == 403, (method, path, origin)
             assert refused.json()["type"] == "/problems/cross-site"
         assert ask("GET", "/v1/index", headers={**foreign, **origin}).status_code == 200
+        if origin:  # as browsers that do not say `Sec-Fetch-Site` have it
+            assert ask("POST", "/v1/search", headers=origin).status_code == 403
     for taken in (
         {**foreign, "Origin": "https://a.example"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "https://test"},
+        {"Origin": "https://a.example"},
+        {"Origin": "http://photos.test:81", "Host": "photos.test:81"},
         {},
     ):
         assert ask("POST", "/v1/search", headers=taken).status_code == 400, taken

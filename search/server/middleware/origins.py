@@ -17,7 +17,8 @@ HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Origins:
     """ASGI middleware that refuses work for pages of other sites than `allowed`.
 
-    Browsers say of each request whether it comes from another site; other clients do not.
+    Browsers say of each request whether it comes from another site; older ones name the site alone,
+    which is then compared with the host that is asked. Other clients say neither.
     """
 
     def __init__(self, app: ASGIApp, allowed: Iterable[str]) -> None:
@@ -34,8 +35,9 @@ class Origins:
 
     def _is_foreign(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        return (
-            headers.get("sec-fetch-site") == "cross-site"
-            and ANY not in self.allowed
-            and headers.get("origin") not in self.allowed
-        )
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if ANY in self.allowed or origin in self.allowed:
+            return False
+        if site is None and origin is not None:
+            return origin.partition("://")[2] != headers.get("host")
+        return site == "cross-site"

@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import require_order
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import MODEL, PRECISION, THREADS
 
@@ -45,6 +46,7 @@ def command(
     ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Say where each frame of a video or a walk was taken, or that it was at no known place."""
@@ -60,6 +62,7 @@ def command(
     described_by = open_index_model(
         opened.manifest, model, mode="throughput", threads=threads, precision=precision
     )
+    described_by.max_pixels = max_megapixels * 10**6
     try:
         with progress("frames") as advance:
             track = track_input(
