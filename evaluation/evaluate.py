@@ -163,9 +163,9 @@ def evaluate(
         },
         unreadable=list(skipped.values()),
         warnings=[
-            *truth.left_out,
+            *truth.warnings,
             *_unreadable(len(skipped), lost_queries),
-            *_chance_level(recall, candidates, right, ks[0]),
+            *_chance_level(truth, recall, candidates, right, ks[0]),
             *(_borrowed(model, index) if open_set else []),
         ],
         published=find_published(model.card.recall, truth.name),
@@ -354,12 +354,16 @@ def _borrowed(model: Model, index: Index | None) -> list[str]:
 
 
 def _chance_level(
-    recall: Mapping[int, float], candidates: Sequence[float], right: Sequence[float], n: int
+    truth: GroundTruth,
+    recall: Mapping[int, float],
+    candidates: Sequence[float],
+    right: Sequence[float],
+    n: int,
 ) -> list[str]:
     if all_are_right(candidates, right):
         return [
-            "Every photo is right for every query, so the figures say nothing: are positions in "
-            "metres, and is the radius right?"
+            "Every photo is right for every query, so the figures say nothing: "
+            + truth.mend_all_right
         ]
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []

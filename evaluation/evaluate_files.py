@@ -57,7 +57,7 @@ def evaluate_files(
         PlaceSearchError: photos, an index or a model that cannot be opened.
     """
     if report_dir is not None:
-        require_own_folder(report_dir, FIGURES, TruthError)
+        require_own_folder(report_dir, FIGURES, "recall", TruthError)
     ks = sorted(set(ks))
     truth = open_truth(files)
     truth.require_photos()

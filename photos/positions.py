@@ -47,18 +47,23 @@ def photo_position(
 ) -> Position | None:
     """The position in a photo's Exif, else in its XMP; None where neither gives one."""
     doubts: list[str] = []
-    position = _exif_position(exif, doubts) or _xmp_position(image, doubts)
+    position = _exif_position(exif, image.info.get("exif"), doubts) or _xmp_position(image, doubts)
     if position is None:
         notes += doubts[:1]
     return position
 
 
-def _exif_position(exif: Image.Exif | None, notes: list[str]) -> Position | None:
+def _exif_position(
+    exif: Image.Exif | None, block: bytes | None, notes: list[str]
+) -> Position | None:
     if exif is None:
         return None
     try:
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-        if ExifTags.GPS.GPSLatitude not in gps or ExifTags.GPS.GPSLongitude not in gps:
+        halves = {ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude} & gps.keys()
+        if len(halves) == 1 or (not halves and _lost_gps(exif, block, len(gps))):
+            raise ValueError("a part of the position is missing")
+        if not halves:
             return None
         latitude = _degrees(
             gps[ExifTags.GPS.GPSLatitude], _reference(gps.get(ExifTags.GPS.GPSLatitudeRef)), "NS"
@@ -72,9 +77,24 @@ def _exif_position(exif: Image.Exif | None, notes: list[str]) -> Position | None
     return _sensible(latitude, longitude, notes)
 
 
+def _lost_gps(exif: Image.Exif, block: bytes | None, read: int) -> bool:
+    """Whether the Exif names a GPS block of more tags than the `read` ones."""
+    start = exif.get(ExifTags.IFD.GPSInfo)
+    if not block or not isinstance(start, int):
+        return False
+    tiff = block.removeprefix(b"Exif\0\0")
+    if start + 2 > len(tiff):
+        return True
+    (tags,) = struct.unpack_from("<H" if tiff.startswith(b"II") else ">H", tiff, start)
+    return bool(tags > read)
+
+
 def _sensible(latitude: float, longitude: float, notes: list[str]) -> Position | None:
     position = Position(latitude, longitude)
-    if not is_on_earth(position) or is_null_island(position):
+    if is_null_island(position):
+        notes.append("The photo's GPS position is 0, 0, which is none, and was left out.")
+        return None
+    if not is_on_earth(position):
         notes.append("The photo's GPS position is out of range and was left out.")
         return None
     return position

@@ -20,7 +20,7 @@ def write_calibration_report(fitted: Fitted, folder: Path) -> None:
     Raises:
         TruthError: the folder holds other files than such a report's.
     """
-    require_own_folder(folder, FIGURES, TruthError)
+    require_own_folder(folder, FIGURES, "threshold", TruthError)
     folder.mkdir(parents=True, exist_ok=True)
     figures = json.dumps(asdict(fitted.calibration), indent=2)
     write_whole(folder / FIGURES, f"{figures}\n".encode())

@@ -224,7 +224,7 @@ class _Examination:
         elif all_are_right(rules.candidates(), right):
             remedy = (
                 "Every photo is right for every query, so that no model could be told from chance: "
-                "are positions in metres, and is the radius right?"
+                + truth.mend_all_right
             )
             self._judge(Finding("all-positives", len(right), truth.queries[0], remedy))
         elif without:
@@ -268,7 +268,7 @@ class _Examination:
             return
         problems += check_missing(truth)
         if self.files.truth is not None:  # of other data `look_at_sources` says it
-            self.notes += truth.left_out
+            self.notes += truth.warnings
         gone = set(truth.missing)
         problems += check_readable(
             [truth.path(n) for n in truth.photos if n not in gone], self.max_pixels

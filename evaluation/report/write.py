@@ -28,7 +28,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     Raises:
         TruthError: the folder cannot be written, or holds other files than a report's.
     """
-    require_own_folder(out, FIGURES, TruthError)
+    require_own_folder(out, FIGURES, "recall", TruthError)
     rules = open_protocol(truth, report.protocol)
     # Of a small database there may be fewer results than the curve would show.
     deepest = max(max(report.recall), max(len(results.rows) for results in report.ranked))

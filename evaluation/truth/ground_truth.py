@@ -24,8 +24,8 @@ class GroundTruth:
     itself, which never counts as one of its results, or -1 where the query is not in the database.
 
     `name` says which data this is, `protocol` how it is measured unless one is asked for, and
-    `missing` which photos do not exist, and `left_out`, a sentence each, which folders may not be
-    read. Positions are there where positives come from a radius;
+    `missing` which photos do not exist. `warnings` are sentences on folders that may not be read
+    and on metres that look like degrees. Positions are there where positives come from a radius;
     times where the data says which photos were taken on one visit.
     """
 
@@ -42,7 +42,7 @@ class GroundTruth:
     database_times: NDArray[np.float64] | None = None
     query_times: NDArray[np.float64] | None = None
     missing: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         """The file of a query or of a database photo."""
@@ -52,6 +52,13 @@ class GroundTruth:
     def photos(self) -> tuple[str, ...]:
         """All photos, each once: the database in its order, then the queries not in it."""
         return tuple(dict.fromkeys((*self.database, *self.queries)))
+
+    @property
+    def mend_all_right(self) -> str:
+        """What to do where every photo is right for every query."""
+        if self.radius_m is None:
+            return "give it other photos to search among, as with --database DIR."
+        return "are positions in metres, and is the radius right?"
 
     def require_photos(self) -> None:
         """Make sure that no photo is missing. Raises `TruthError`."""

@@ -13,7 +13,7 @@ from place_search.photos.formats import HEAD_BYTES, begins_like_photo
 
 # Bins, thumbnails and the like, of disks, network drives and programs; in lower case.
 _SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "@recycle"}
+    {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "@recycle", "@tmp"}
     | {"@recently-snapshot", "system volume information", "lost+found", "__macosx"}
     | {".thumbnails", ".thumbs", "thumbs", "thumbnails"}
 )

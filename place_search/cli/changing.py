@@ -1,6 +1,6 @@
 """What the commands that change an index share: arguments, progress, the report."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +48,27 @@ def running(index: Path) -> "Iterator[Progress]":
         raise InterruptedRunError(
             f"Interrupted; {index} is as it was, and the same command goes on from what was done."
         ) from None
+
+
+def take_photos(
+    change: "Callable[..., ChangeReport]",
+    index: Path,
+    data: Path,
+    model: str | None,
+    threads: int | None,
+    max_megapixels: int,
+    as_json: bool,
+) -> None:
+    """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did."""
+    from place_search.evaluation import keep_calibrated
+    from place_search.indexer import open_source
+
+    with running(index) as advance:
+        source, opened = open_source(data), index_model(index, model, threads)
+        opened.max_pixels = max_megapixels * 10**6
+        report = change(index, source, opened, progress=advance)
+        keep_calibrated(index, opened, progress=advance)
+    print_change(report, index, as_json)
 
 
 def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:

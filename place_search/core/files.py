@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -75,17 +76,20 @@ def open_regular(path: Path) -> io.BufferedReader:
     Raises:
         OSError: as `open` does; of `errno.ENXIO` where it is neither a file nor a folder.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    # The stream is made by `open` itself, so that it owns the file whenever Ctrl-C comes.
+    stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - given to the caller
     try:
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.ENXIO, "it is not a regular file", str(path))
-        return os.fdopen(handle, "rb")
     except BaseException:
-        os.close(handle)
+        stream.close()
         raise
+    return stream
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe, whatever the file is."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def read_regular(path: Path) -> bytes:
@@ -109,15 +113,25 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def require_own_folder(folder: Path, mark: str, error: type[PlaceSearchError]) -> None:
-    """Refuse a folder that holds files, but not the one that our own have, named `mark`.
+def require_own_folder(folder: Path, mark: str, key: str, error: type[PlaceSearchError]) -> None:
+    """Refuse a folder that holds files, but not the one that our own have.
+
+    That is a JSON object with the key `key` in the file `mark`; others have files of its name.
 
     Raises:
         PlaceSearchError: of the kind `error`.
     """
-    if not folder.is_dir() or (folder / mark).is_file():
+    if not folder.is_dir() or _is_marked(folder / mark, key):
         return
     for entry in sorted(folder.iterdir()):
         raise error(
             f"{folder} holds other files, such as '{entry.name}'; name a new or an empty folder."
         )
+
+
+def _is_marked(path: Path, key: str) -> bool:
+    try:
+        table = json.loads(read_regular(path))
+    except (OSError, ValueError):
+        return False
+    return isinstance(table, dict) and key in table

@@ -105,3 +105,22 @@ def test_no_command_waits_for_a_pipe(pipe: Path, tmp_path: Path, command: tuple[
         stdin=subprocess.DEVNULL,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_while_a_file_is_opened_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream that was made by then closes the file; a second time would be an error."""
+    (tmp_path / "a").write_bytes(b"a")
+    closed: list[int] = []
+
+    def interrupted(handle: int) -> os.stat_result:
+        closed.append(handle)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("place_search.core.files.os.fstat", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_regular(tmp_path / "a")
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(closed[0])

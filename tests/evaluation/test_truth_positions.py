@@ -208,8 +208,32 @@ def test_queries_that_are_called_otherwise_are_not_passed_over(tmp_path: Path) -
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     for data in (tmp_path, tmp_path / "test"):
-        with pytest.raises(TruthError, match=r"none called 'queries'; .* --queries .*queries_v1"):
+        with pytest.raises(TruthError, match=r"not the two folders .* --queries .*queries_v1"):
             open_truth(TruthFiles(data=data))
+
+
+@pytest.mark.parametrize(
+    ("database", "queries", "advice"),
+    [
+        ("Database", "query", "--database .*/Database --queries .*/query"),
+        ("db", "queries", "--database .*/db --queries .*/queries"),
+        ("reference", "Queries_real", "--database .*/reference --queries .*/Queries_real"),
+        ("photos", "query", "--database .*/DATABASE --queries .*/query"),
+        ("database_2020", "night", "--database .*/database_2020 --queries .*/QUERIES"),
+    ],
+)
+def test_no_pair_of_folders_is_taken_for_one(
+    tmp_path: Path, database: str, queries: str, advice: str
+) -> None:
+    touch(tmp_path, f"{database}/@1@2@.jpg", f"{database}/@1@9@.jpg", f"{queries}/@1@3@.jpg")
+    with pytest.raises(TruthError, match=advice):
+        open_truth(TruthFiles(data=tmp_path))
+
+
+def test_metres_that_look_like_degrees_are_said(tmp_path: Path) -> None:
+    touch(tmp_path, "database/@113.5@34.2@.jpg", "database/@99@12@.jpg", "queries/@113.6@34.3@.jpg")
+    warnings = open_truth(TruthFiles(data=tmp_path)).warnings
+    assert "look like degrees, such as 113.5 and 34.2" in warnings[0]
 
 
 def test_metres_without_a_zone_do_not_pass_for_no_position() -> None:

@@ -207,3 +207,16 @@ def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
     _touch(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
 
     assert _names(tmp_path) == ["caf\udce9.jpg"]
+
+
+def test_rows_of_a_list_that_give_no_place_are_said(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").touch()
+    (tmp_path / "p.csv").write_text(
+        "path,latitude,longitude\na.jpg,1,2\nb.jpg,0,0\nc.jpg,0.0,-0.0\n"
+    )
+    source = open_source(tmp_path / "p.csv")
+    assert [photo.position is None for photo in source.photos] == [False, True, True]
+    (warning,) = source.warnings
+    assert "2 rows of" in warning
+    assert "0, 0, which counts as not known, the first is 'b.jpg'" in warning

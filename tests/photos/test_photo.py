@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from place_search.core.geodesy import Position
 from place_search.photos import (
@@ -143,13 +143,28 @@ def test_gps_position_with_its_hemispheres() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latitude", "longitude"),
-    [((95.0, 0.0, 0.0), (10.0, 0.0, 0.0)), ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))],
+    ("latitude", "longitude", "note"),
+    [
+        ((95.0, 0.0, 0.0), (10.0, 0.0, 0.0), "out of range"),
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "is 0, 0, which is none"),
+    ],
 )
-def test_a_senseless_position_is_a_note(latitude: Any, longitude: Any) -> None:
+def test_a_senseless_position_is_a_note(latitude: Any, longitude: Any, note: str) -> None:
     photo = decode_photo(encoded(picture(), "JPEG", exif=gps_exif(latitude, longitude)))
     assert photo.position is None
-    assert "out of range" in photo.notes[0]
+    assert note in photo.notes[0]
+
+
+def test_a_position_that_is_cut_off_is_a_note() -> None:
+    """Wherever it is cut: a photo whose Exif names a position has one, or a note on its loss."""
+    exif = gps_exif((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)).tobytes()
+    whole = decode_photo(encoded(picture(), "JPEG", exif=exif)).position
+    for cut in range(20, len(exif)):
+        photo = decode_photo(encoded(picture(), "JPEG", exif=exif[:cut]))
+        assert photo.notes or photo.position == whole, cut
+    no_position = Image.Exif()
+    no_position[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSDateStamp: "2026:01:01"}
+    assert decode_photo(encoded(picture(), "JPEG", exif=no_position)).notes == ()
 
 
 def test_broken_exif_is_a_note_not_an_error() -> None:

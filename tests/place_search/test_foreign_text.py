@@ -68,6 +68,9 @@ def test_nothing_that_is_not_our_own_is_replaced(run: Run, town: Path, tmp_path:
     refused = run("eval", *truth, "--report", tmp_path)
     assert refused.exit_code == 1
     assert "holds other files, such as 'index.html'" in refused.output
+    for theirs in ("{}", "[1]", "mine"):  # other programs write files of this name, too
+        (tmp_path / "report.json").write_text(theirs)
+        assert run("eval", *truth, "--report", tmp_path).exit_code == 1
     assert (tmp_path / "index.html").read_text() == "mine"
     for _ in range(2):
         assert run("eval", *truth, "--report", tmp_path / "report").exit_code == 0

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import httpx
 
 from place_search.indexer import build_index, open_source, repair_index
 from place_search.models import Model
+from tests.waiting import wait_until
 
 
 def test_damage_is_a_problem_until_it_is_mended(
@@ -47,10 +47,7 @@ def test_damage_is_a_problem_until_it_is_mended(
         assert "place_search_index_damaged 1.0" in client.get("/metrics").text
 
         assert repair_index(folder, lambda: model).whole
-        deadline = time.monotonic() + 30
-        while "damaged" in client.get("/readyz").json():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: "damaged" not in client.get("/readyz").json(), "it is not noticed")
         assert [found["probability"] for found in search().json()["results"]] == [
             found["probability"] for found in whole["results"]
         ]

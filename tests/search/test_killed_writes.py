@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
+from tests.waiting import wait_until
 
 SCRIPT = Path(__file__).with_name("killed_writer.py")
 
@@ -58,9 +58,8 @@ def test_a_killed_server_starts_without_what_it_left(
 
     with ThreadPoolExecutor() as pool:
         posted = pool.submit(post)
-        while not list(kept.glob("*.jpg")):
-            assert not posted.done(), posted.result().text
-            time.sleep(0.001)
+        wait_until(lambda: posted.done() or list(kept.glob("*.jpg")), "nothing is written")
+        assert not posted.done(), posted.result().text
         server.process.kill()
         with pytest.raises(httpx.TransportError):
             posted.result()

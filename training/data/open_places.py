@@ -109,7 +109,7 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
     return make_places(
-        truth.root, photos, database, positives, not_negatives, order, "positions", truth.left_out
+        truth.root, photos, database, positives, not_negatives, order, "positions", truth.warnings
     )
 
 
@@ -152,7 +152,7 @@ def _from_truth(truth: GroundTruth) -> Places:
     order = np.array([rows[0] for rows in around], dtype=np.float64)
     database = np.arange(len(truth.database))
     return make_places(
-        truth.root, photos, database, positives, around, order, "truth", truth.left_out
+        truth.root, photos, database, positives, around, order, "truth", truth.warnings
     )
 
 

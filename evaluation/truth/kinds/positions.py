@@ -15,6 +15,8 @@ from place_search.indexer import PlacePhoto, Source, open_source
 from place_search.photos import read_position
 
 _SETS = ("images/test", "test", "")
+_DATABASES = ("database", "db", "gallery", "index", "map", "places", "ref")
+"""What folders of database photos are called, or begin with."""
 
 
 def reads(files: TruthFiles) -> bool:
@@ -35,19 +37,23 @@ def read(files: TruthFiles, lenient: bool) -> GroundTruth:
 
 
 def _require_queries(data: Path) -> None:
-    """Refuse to search a data set's database in itself because its queries are called otherwise.
+    """Refuse to search a data set in itself because its two folders are called otherwise.
 
     Raises:
-        TruthError: there is a folder `database` without a folder `queries`.
+        TruthError: a folder is named like a database or like queries, without its counterpart.
     """
-    for inner in _SETS:
-        database = data / inner / "database"
-        if database.is_dir():
-            others = sorted(path.name for path in database.parent.iterdir() if path.is_dir())
-            names = [name for name in others if name.lower().startswith("quer")] or ["QUERIES"]
+    for folder in (data / inner for inner in _SETS):
+        if not folder.is_dir():
+            continue
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        asking = [name for name in names if name.lower().startswith("quer")]
+        searched = [name for name in names if name.lower().startswith(_DATABASES)]
+        if asking or any(name.lower().startswith("database") for name in names):
+            queries, database = (asking or ["QUERIES"])[0], (searched or ["DATABASE"])[0]
             raise TruthError(
-                f"{database.parent} has a folder 'database' but none called 'queries'; say which "
-                f"photos ask: --database {database} --queries {database.parent / names[0]}."
+                f"{folder} has a folder '{(searched or asking)[0]}', but not the two folders "
+                "'database' and 'queries'; say which photos are searched and which ask: "
+                f"--database {folder / database} --queries {folder / queries}."
             )
 
 
@@ -104,7 +110,12 @@ def read_places_truth(
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[of_queries],
-        left_out=(*places.left_unread, *(asked.left_unread if asked else ())),
+        warnings=tuple(
+            sentence
+            for source in (places, asked)
+            if source is not None
+            for sentence in (*source.left_unread, *source.warnings)
+        ),
     )
 
 

@@ -83,7 +83,7 @@ def read_truth_csv(
         self_index,
         name=truth.stem,
         missing=(*(missing or ()),),
-        left_out=left_out,
+        warnings=left_out,
     )
 
 

@@ -32,6 +32,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     photos, files = PhotoList(root), PhotoFiles(root)
     rows: dict[str, int] = {}
     missing: list[tuple[int, str]] = []
+    unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
         table.require(*_needed(table.columns))
         for row, fields in table:
@@ -46,10 +47,14 @@ def read(data: Path, root: Path | None = None) -> Source:
                     "leave one of them out."
                 )
             rows[path] = row
+            position = _position(data, row, fields)
+            if position is not None and is_null_island(position):
+                position = None
+                unknown.append(path)
             photos.append(
                 path,
                 name=fields.get("name", ""),
-                position=_position(data, row, fields),
+                position=position,
                 utm=_utm(data, row, fields),
             )
     if not photos:
@@ -60,7 +65,15 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"{len(missing)} of the {len(photos)} photos that {data} names do not exist, the first "
             f"is '{path}' in row {row}; paths are relative to {root}."
         )
-    return Source(root, photos, "csv", warnings=photos.warnings(f"The rows of {data}"))
+    warnings = photos.warnings(f"The rows of {data}")
+    if unknown:
+        rows_in_words = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
+        warnings = (
+            *warnings,
+            f"{rows_in_words} of {data} give the position 0, 0, which counts as not known, the "
+            f"first is '{unknown[0]}'.",
+        )
+    return Source(root, photos, "csv", warnings=warnings)
 
 
 def _needed(columns: Sequence[str]) -> tuple[str, ...]:
@@ -88,8 +101,7 @@ def _position(file: Path, row: int, fields: dict[str, str]) -> Position | None:
                 f"{file} has the {column} {fields[column]} in row {row}; it must lie between "
                 f"-{limit} and {limit} degrees."
             )
-    position = Position(*pair)
-    return None if is_null_island(position) else position
+    return Position(*pair)
 
 
 def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:

@@ -80,7 +80,7 @@ def command(
         )
     ns = parse_ks(ks)
     with progress() as advance:
-        told = examine(
+        diagnosis = examine(
             files,
             index=index,
             model=model,
@@ -93,46 +93,47 @@ def command(
             progress=advance,
         )
     if as_json:
-        print_json(told.to_dict())
+        print_json(diagnosis.to_dict())
     else:
-        _print(told)
-    if told.problems:
+        _print(diagnosis)
+    if diagnosis.problems:
         raise typer.Exit(1)
 
 
-def _print(told: "Diagnosis") -> None:
+def _print(diagnosis: "Diagnosis") -> None:
     def line(text: str, style: str = "") -> None:
         OUT.print(text, style=style, markup=False, soft_wrap=True)
 
-    line(f"{told.queries} queries, {told.database} database photos, model {told.model}")
-    if told.runtime:
-        line(f"The model runs in {told.runtime}")
-    if told.chance is not None:
-        shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in told.chance.items())
+    photos = f"{diagnosis.queries} queries, {diagnosis.database} database photos"
+    line(f"{photos}, model {diagnosis.model}")
+    if diagnosis.runtime:
+        line(f"The model runs in {diagnosis.runtime}")
+    if diagnosis.chance is not None:
+        shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in diagnosis.chance.items())
         line(
-            f"Protocol {told.protocol}; {told.queries_without_positives} queries have no "
+            f"Protocol {diagnosis.protocol}; {diagnosis.queries_without_positives} queries have no "
             f"positives; by chance {shares}"
         )
-    if told.plan is not None and told.seconds is not None:
-        memory, disk = told.plan["memory_bytes"], told.plan["disk_bytes"]
+    if diagnosis.plan is not None and diagnosis.seconds is not None:
+        memory, disk = diagnosis.plan["memory_bytes"], diagnosis.plan["disk_bytes"]
         line(
-            f"To describe them: {_time(told.seconds['embed'])} at "
-            f"{told.plan['photos_per_second']:g} photos/s; to search: "
-            f"{_time(told.seconds['search'])}"
+            f"To describe them: {_time(diagnosis.seconds['embed'])} at "
+            f"{diagnosis.plan['photos_per_second']:g} photos/s; to search: "
+            f"{_time(diagnosis.seconds['search'])}"
         )
         for job, what in (("index", "An index"), ("eval", "An evaluation")):
             line(f"{what} needs {_free(memory, job)} of memory and {_free(disk, job)} of disk")
-    if told.sample is not None:
+    if (sample := diagnosis.sample) is not None:
         line(
-            f"Trial: {told.sample['queries']} queries among {told.sample['database']} photos, "
-            f"R@1 {told.sample['recall']['1']} % (chance {told.sample['chance']['1']} %)"
+            f"Trial: {sample['queries']} queries among {sample['database']} photos, "
+            f"R@1 {sample['recall']['1']} % (chance {sample['chance']['1']} %)"
         )
-    for note in told.notes:
+    for note in diagnosis.notes:
         line(f"Note: {note}")
-    for problem in told.problems:
+    for problem in diagnosis.problems:
         line(f"Problem: {problem.code} ({problem.count}), such as {problem.example}", "red")
         line(f"  {problem.remedy}")
-    if not told.problems:
+    if not diagnosis.problems:
         line("No problems found.", "green")
 
 

@@ -6,9 +6,7 @@ from place_search.cli.changing import (
     IndexFolder,
     ModelOption,
     Threads,
-    index_model,
-    print_change,
-    running,
+    take_photos,
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
@@ -27,13 +25,7 @@ def command(
 
     Photos of the same size and time, or of the same content, are not described again.
     """
-    from place_search.evaluation import keep_calibrated
-    from place_search.indexer import open_source, sync_photos
+    from place_search.indexer import sync_photos
 
     require_order(index, data, "sync {index} {other}")
-    with running(index) as advance:
-        source, opened = open_source(data), index_model(index, model, threads)
-        opened.max_pixels = max_megapixels * 10**6
-        report = sync_photos(index, source, opened, progress=advance)
-        keep_calibrated(index, opened, progress=advance)
-    print_change(report, index, as_json)
+    take_photos(sync_photos, index, data, model, threads, max_megapixels, as_json)

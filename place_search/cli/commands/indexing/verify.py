@@ -42,7 +42,7 @@ def command(
 
     with progress("MB") as advance:
 
-        def told(stage: str, done: int, total: int) -> None:
+        def advance_stage(stage: str, done: int, total: int) -> None:
             scale = 1_000_000 if stage == "verify" else 1
             advance(STAGES[stage], done // scale, total // scale)
 
@@ -52,9 +52,9 @@ def command(
             return described_by
 
         if repair:
-            report = repair_index(index, opened, progress=told)
+            report = repair_index(index, opened, progress=advance_stage)
         else:
-            report = verify_index(index, progress=told)
+            report = verify_index(index, progress=advance_stage)
     if as_json:
         print_json(
             {

@@ -24,7 +24,7 @@ def command(
         typer.Option("--root", metavar="DIR", help="Folder that the photos of a list are under."),
     ] = None,
     backbone: Annotated[
-        str, typer.Option("--backbone", help="Network whose cells are clustered.")
+        str, typer.Option("--backbone", help="Network whose local features are clustered.")
     ] = "efficientnet-lite0",
     clusters: Annotated[
         int, typer.Option("--clusters", min=2, max=1024, help="Words of the vocabulary.")

@@ -124,11 +124,11 @@ def command(
             f"Interrupted; {out}.run keeps the last checkpoint, and the same command with "
             "--resume goes on from there."
         ) from None
-    told = card.fitting["training"]
-    before, after = told["recall_before"], told["recall_after"]
+    trained = card.fitting["training"]
+    before, after = trained["recall_before"], trained["recall_after"]
     say(
         f"Wrote {out}: on {card.recall[0].dataset} R@1 {before['1']} → {after['1']} %, R@5 "
-        f"{before['5']} → {after['5']} %, at epoch {told['best_epoch']} of {told['epochs']}; "
+        f"{before['5']} → {after['5']} %, at epoch {trained['best_epoch']} of {trained['epochs']}; "
         f"{out}.run has the curve."
     )
 
