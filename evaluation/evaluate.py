@@ -104,7 +104,6 @@ def evaluate(
     skipped = work.embed(progress)
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
-    kept = max(kept, 0 if window is None else CANDIDATES)
     standards = work.standards(skipped, query_bytes) if standardize or window else None
     rankings = work.search(
         rules.depth(kept), skipped, query_bytes, standards if standardize else None
@@ -126,8 +125,8 @@ def evaluate(
     single = None
     if window is not None and routes is not None and standards is not None:
         single = recall
-        alone = work.search(rules.depth(kept), skipped, query_bytes, standards)
-        alone = [_keep(rules, query, results, kept) for query, results in enumerate(alone)]
+        alone = work.search(rules.depth(CANDIDATES), skipped, query_bytes, standards)
+        alone = [_keep(rules, query, found, CANDIDATES) for query, found in enumerate(alone)]
         known = work.similarities(alone, np.argsort(routes[0].coordinate), standards)
         rankings = rank_sequences(*routes, known, window)
         ranked = [

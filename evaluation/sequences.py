@@ -19,8 +19,11 @@ from place_search.search.tracks.smoothing import (
     learn_speeds,
 )
 
-CANDIDATES = 64
-"""Places that a query's own similarities speak for."""
+CANDIDATES = 1024
+"""Places that a query's own similarities speak for: where seasons differ the right one is far down
+the list, and many frames together bring it up."""
+KEPT = 512
+"""Places whose probability is carried from query to query."""
 _BESIDE = 2
 """A place so many further along a route counts as the same one for the probability."""
 
@@ -77,7 +80,7 @@ def rank_sequences(
         Seen(_evidence(database, known, query), kind)
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
-    model = learn_speeds(database, frames)
+    model = learn_speeds(database, frames, kept=KEPT)
     found: list[Ranked] = [NOTHING] * len(known.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):

@@ -67,9 +67,13 @@ class _Span:
 class MarkovModel:
     """The filter of one set of routes. It holds no state of a track: thread-safe."""
 
-    def __init__(self, routes: Routes, speeds: Floats | None = None) -> None:
-        """`speeds` (M,) is how probable each of `SPEEDS` is; by default all are as probable."""
+    def __init__(self, routes: Routes, speeds: Floats | None = None, *, kept: int = KEPT) -> None:
+        """`speeds` (M,) is how probable each of `SPEEDS` is; by default all are as probable.
+
+        Of the places, the `kept` most probable ones are carried from frame to frame.
+        """
         self.routes = routes
+        self._kept = kept
         self.speeds = np.full(len(SPEEDS), 1 / len(SPEEDS)) if speeds is None else speeds
         self.count = len(routes.coordinate)
         self._sizes = np.bincount(routes.folder).astype(np.float64)
@@ -174,9 +178,9 @@ class MarkovModel:
         others = np.maximum(others, 0.0) * np.exp(floor)
         total = float(full.sum() + others.sum() + off)
         full, others, off = full / total, others / total, off / total
-        if len(listed) > KEPT:
+        if len(listed) > self._kept:
             chance = full.sum(axis=0)
-            kept = np.sort(np.argpartition(chance, -KEPT)[-KEPT:])
+            kept = np.sort(np.argpartition(chance, -self._kept)[-self._kept :])
             gone = np.ones(len(listed), np.bool_)
             gone[kept] = False
             others += np.bincount(folder[gone], chance[gone], len(others))

@@ -14,6 +14,8 @@ from place_search.search.tracks.standardize import Standard, Statistics, standar
 
 CANDIDATES = 64
 """Places that are compared because they are the most similar ones."""
+CANDIDATES_OF_FILES = 256
+"""As many where nobody waits for the answer."""
 CHECKED = 16
 """As many where the track is sure of its place already."""
 EXPECTED = 24
@@ -40,9 +42,13 @@ class Lens(NamedTuple):
 class Observer:
     """The places of an index as tracks see them. Thread-safe."""
 
-    def __init__(self, index: Index) -> None:
-        """Find the index's sequences, and the statistics of its descriptors."""
+    def __init__(self, index: Index, *, candidates: int = CANDIDATES) -> None:
+        """Find the index's sequences, and the statistics of its descriptors.
+
+        Where a track is not sure, each frame is compared with its `candidates` most similar places.
+        """
         self.index = index
+        self._candidates = candidates
         names = index.names(np.arange(index.count))
         placed = np.isfinite(index.positions).any()
         self.routes = find_routes(names, geocentric(index.positions) if placed else None)
@@ -79,7 +85,9 @@ class Observer:
         if number % SEARCHED_EVERY == 0 or not sure:
             # A cosine with a standardised place is that of this vector with the place itself, but
             # for the places' own lengths: near enough to choose candidates by.
-            found = self.index.search(frame / lens.places.scale, CHECKED if sure else CANDIDATES)
+            found = self.index.search(
+                frame / lens.places.scale, CHECKED if sure else self._candidates
+            )
             ids = np.array([hit.place_id for hit in found], np.int64)
             rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
         # Not matrix products: their threads and those of FAISS keep one another waiting.

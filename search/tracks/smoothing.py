@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.search.tracks.evidence import Evidence
-from place_search.search.tracks.markov import MarkovModel, State
+from place_search.search.tracks.markov import KEPT, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.routes import Routes
 
@@ -121,11 +121,13 @@ def shares_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(learnt, np.float64)
 
 
-def learn_speeds(routes: Routes, frames: Sequence[Observed], rounds: int = 2) -> MarkovModel:
+def learn_speeds(
+    routes: Routes, frames: Sequence[Observed], rounds: int = 2, *, kept: int = KEPT
+) -> MarkovModel:
     """The model of a track whose speeds fit its frames."""
-    model = MarkovModel(routes)
+    model = MarkovModel(routes, kept=kept)
     for _ in range(rounds):
-        model = MarkovModel(routes, seen_speeds(smoothed(model, frames)))
+        model = MarkovModel(routes, seen_speeds(smoothed(model, frames)), kept=kept)
     return model
 
 

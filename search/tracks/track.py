@@ -17,7 +17,12 @@ from place_search.search.tracks.inputs import Frame, TrackInput
 from place_search.search.tracks.live import SILENCE, LiveTrack
 from place_search.search.tracks.located import LocatedFrame, locate
 from place_search.search.tracks.markov import MarkovModel, State
-from place_search.search.tracks.observer import Lens, Observer
+from place_search.search.tracks.observer import (
+    CANDIDATES,
+    CANDIDATES_OF_FILES,
+    Lens,
+    Observer,
+)
 from place_search.search.tracks.smoothing import Break, Observed, seen_speeds, smoothed
 from place_search.search.tracks.standardize import Statistics
 
@@ -72,7 +77,7 @@ def track_frames(
         PlaceSearchError: an input without frames, or no room for the descriptors.
     """
     index.check_model(model)
-    observer = Observer(index)
+    observer = Observer(index, candidates=CANDIDATES if causal else CANDIDATES_OF_FILES)
     file = FrameFile(kept, index.dims, f"{model.fingerprint}\n{source.identity}")
     try:
         told = _describe(model, source, file, progress)
