@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.startup import INTERRUPTED
-from tests.processes import unmeasured
+from tests.processes import heed_interrupts, unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
 ODD_NAME = "café 日本.jpg"
@@ -59,11 +59,6 @@ def make_index(root: Path) -> None:
     subprocess.run(
         [*PROGRAM, "index", "db", "--out", "ix"], cwd=root, check=True, capture_output=True
     )
-
-
-def heed_interrupts() -> None:
-    """Undo what a shell does to processes in the background, whose children inherit it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(folder: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":

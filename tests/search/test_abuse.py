@@ -77,10 +77,12 @@ def test_who_reads_no_answer_is_left(guarded: Any, ask: httpx.Client) -> None:
         link.sendall(ask_for_it * 12)  # more than the system holds for one connection
         mine = link.getsockname()
         process = psutil.Process(guarded.process.pid)
-        wait_until(
-            lambda: mine not in [other.raddr for other in process.net_connections()],
-            "the server still holds it",
-        )
+
+        def is_held() -> bool:
+            return mine in [other.raddr for other in process.net_connections()]
+
+        wait_until(is_held, "the server does not take it")
+        wait_until(lambda: not is_held(), "the server still holds it")
         assert len(received(link)) < 12 * whole
 
 
