@@ -70,12 +70,11 @@ def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
 def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":
     """What is asked of a video whose frames are kept beside an index."""
     from place_search.indexer import VideoRequest
-    from place_search.indexer.sources.video_request import frames_beside
 
     if unknown := video.keys() - VideoArguments.__annotations__.keys():
         raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
     return VideoRequest(
-        frames_beside(index),
+        index,
         gpx=path_of(video.get("gpx")),
         every_m=video.get("every_m"),
         fps=video.get("fps"),

@@ -10,13 +10,13 @@ from place_search.indexer.errors import SourceError
 
 @dataclass(frozen=True, slots=True)
 class VideoRequest:
-    """The frames of a video as photos, kept as JPEGs in a folder of their own in `folder`.
+    """The frames of a video as photos for `index`, kept as JPEGs in the folder beside it.
 
     `fps` frames a second are taken, or one every so many metres along the track of `gpx`.
     `start` is when the first frame was taken, with its time zone; by default the video says so.
     """
 
-    folder: Path
+    index: Path
     gpx: Path | None = None
     every_m: float | None = None
     fps: float | None = None
@@ -45,12 +45,12 @@ class VideoRequest:
             )
 
     @property
+    def folder(self) -> Path:
+        """Where frames are kept, those of each video in a folder of its own."""
+        whole = self.index.resolve()
+        return whole.with_name(f"{whole.name}-frames")
+
+    @property
     def is_for_video(self) -> bool:
         """Whether anything is asked for that only a video has."""
         return not (self.gpx is None and self.fps is None)
-
-
-def frames_beside(index: Path) -> Path:
-    """The folder beside an index that keeps frames of videos."""
-    whole = index.resolve()
-    return whole.with_name(f"{whole.name}-frames")

@@ -68,7 +68,8 @@ def take_photos(
 
     with running(index) as advance:
         wanted = video_request(index, *video, advance)
-        source, opened = open_source(data, None, wanted), index_model(index, model, threads)
+        opened = index_model(index, model, threads)
+        source = open_source(data, None, wanted)
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
         keep_calibrated(index, opened, progress=advance)

@@ -49,7 +49,6 @@ def video_request(
     """
     from place_search.indexer import VideoRequest
     from place_search.indexer.sources.gpx import parse_time
-    from place_search.indexer.sources.video_request import frames_beside
 
     time = None if start is None else parse_time(start)
     if start is not None and time is None:
@@ -60,7 +59,7 @@ def video_request(
     if every is not None and metres is None:
         raise typer.BadParameter(f"--every '{every}' is no distance in metres; write it as 2m.")
     return VideoRequest(
-        frames_beside(index),
+        index,
         gpx=gpx,
         every_m=None if metres is None else float(metres[1]),
         fps=fps,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from place_search.indexer import SourceError, VideoRequest, open_source
+from place_search.indexer import IndexWriteError, SourceError, VideoRequest, open_source
 from place_search.indexer.sources.gpx import GpxTrack
 from place_search.photos.video import VideoError
 
@@ -70,8 +70,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_frames_are_kept_as_photos(clip: Path, tmp_path: Path) -> None:
-    source = open_source(clip, None, VideoRequest(tmp_path / "kept", fps=1))
-    assert (source.kind, source.root) == ("video", tmp_path / "kept")
+    source = open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
+    assert (source.kind, source.root) == ("video", tmp_path / "index-frames")
     assert [photo.name for photo in source.photos] == [
         f"clip/frame_{number:06d}.jpg" for number in range(6)
     ]
@@ -80,13 +80,13 @@ def test_frames_are_kept_as_photos(clip: Path, tmp_path: Path) -> None:
     assert all(photo.position is None for photo in source.photos)
     assert not source.warnings
     # Whoever indexes that folder later finds the frames and nothing else.
-    again = open_source(tmp_path / "kept")
+    again = open_source(tmp_path / "index-frames")
     assert [photo.path for photo in again.photos] == [photo.path for photo in source.photos]
     assert not again.left_out
 
 
 def test_positions_come_by_time_with_its_zone(clip: Path, gpx: Path, tmp_path: Path) -> None:
-    source = open_source(clip, None, VideoRequest(tmp_path / "kept", gpx=gpx, fps=2))
+    source = open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=2))
     metres = [
         None if photo.position is None else (photo.position.latitude - 48) / METRE
         for photo in source.photos
@@ -101,7 +101,7 @@ def test_positions_come_by_time_with_its_zone(clip: Path, gpx: Path, tmp_path: P
 def test_frames_by_metres_leave_out_what_is_off_the_track(
     clip: Path, gpx: Path, tmp_path: Path
 ) -> None:
-    source = open_source(clip, None, VideoRequest(tmp_path / "kept", gpx=gpx, every_m=3))
+    source = open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, every_m=3))
     metres = [(photo.position.latitude - 48) / METRE for photo in source.photos if photo.position]
     assert metres == pytest.approx([0, 3, 6, 9, 12], abs=0.01)
     assert len(source.photos) == 5
@@ -110,11 +110,11 @@ def test_frames_by_metres_leave_out_what_is_off_the_track(
 
 def test_a_video_without_a_time_starts_with_the_track(gpx: Path, tmp_path: Path) -> None:
     silent = write_video(tmp_path / "silent.mp4", recorded="")
-    source = open_source(silent, None, VideoRequest(tmp_path / "kept", gpx=gpx, every_m=6))
+    source = open_source(silent, None, VideoRequest(tmp_path / "index", gpx=gpx, every_m=6))
     assert len(source.photos) == 3
     assert "is taken to start with walk.gpx at 2026-05-01 10:00:00 UTC" in source.warnings[0]
     start = datetime.fromisoformat("2026-05-01T12:00:02+02:00")
-    told = VideoRequest(tmp_path / "kept", gpx=gpx, fps=1, start=start)
+    told = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=start)
     first = open_source(silent, None, told).photos[0]
     assert first.position is not None
     assert (first.position.latitude - 48) / METRE == pytest.approx(6, abs=0.01)
@@ -125,39 +125,57 @@ def test_an_interrupted_run_goes_on(clip: Path, tmp_path: Path) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    kept = tmp_path / "kept"
+    kept = tmp_path / "index-frames"
     with pytest.raises(KeyboardInterrupt):
-        open_source(clip, None, VideoRequest(kept, progress=stop))
+        open_source(clip, None, VideoRequest(tmp_path / "index", progress=stop))
     assert len(names(kept)) == 3
     before = (kept / names(kept)[0]).stat()
-    source = open_source(clip, None, VideoRequest(kept))
+    source = open_source(clip, None, VideoRequest(tmp_path / "index"))
     assert len(source.photos) == len(names(kept)) == 12
     assert (kept / names(kept)[0]).stat().st_ino == before.st_ino
     calls: list[int] = []
-    open_source(clip, None, VideoRequest(kept, progress=lambda *told: calls.append(told[1])))
+    open_source(
+        clip, None, VideoRequest(tmp_path / "index", progress=lambda *told: calls.append(told[1]))
+    )
     assert not calls
     # What was deleted since comes back.
     (kept / names(kept)[5]).unlink()
-    open_source(clip, None, VideoRequest(kept))
+    open_source(clip, None, VideoRequest(tmp_path / "index"))
     assert len(names(kept)) == 12
 
 
 def test_other_files_are_never_written_over(clip: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
+    kept = tmp_path / "index-frames"
     (kept / "clip").mkdir(parents=True)
     (kept / "clip" / "frame_000000.jpg").write_bytes(b"mine")
     with pytest.raises(SourceError, match=r"clip holds other files, .* move it away"):
-        open_source(clip, None, VideoRequest(kept))
+        open_source(clip, None, VideoRequest(tmp_path / "index"))
     assert (kept / "clip" / "frame_000000.jpg").read_bytes() == b"mine"
 
 
+def test_no_frames_are_taken_for_a_folder_that_takes_no_index(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "mine.txt").write_text("mine")
+    with pytest.raises(IndexWriteError):
+        open_source(clip, None, VideoRequest(tmp_path / "index"))
+    assert not (tmp_path / "index-frames").exists()
+
+
+def test_a_track_of_1970_counts_from_the_start_of_the_video(clip: Path, tmp_path: Path) -> None:
+    points = [(f"1970-01-01T00:00:0{at}.000Z", 48 + at * METRE, 11.5) for at in range(7)]
+    gpx = write_gpx(tmp_path / "track.gpx", points)
+    source = open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1))
+    assert all(photo.position is not None for photo in source.photos)
+    assert not source.warnings
+
+
 def test_each_choice_of_frames_has_its_folder(clip: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    open_source(clip, None, VideoRequest(kept, fps=1))
+    kept = tmp_path / "index-frames"
+    open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
     (tmp_path / "other").mkdir()
     other = write_video(tmp_path / "other" / "clip.mp4", seconds=2)
-    assert len(open_source(other, None, VideoRequest(kept, fps=1)).photos) == 2
-    source = open_source(clip, None, VideoRequest(kept, fps=1))
+    assert len(open_source(other, None, VideoRequest(tmp_path / "index", fps=1)).photos) == 2
+    source = open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
     assert source.photos[5].name == "clip/frame_000005.jpg"
     assert [name for name in names(kept) if name.startswith("clip 2/")] == [
         "clip 2/frame_000000.jpg",
@@ -166,23 +184,25 @@ def test_each_choice_of_frames_has_its_folder(clip: Path, tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
+    kept = tmp_path / "index-frames"
     with pytest.raises(SourceError, match=r"need the track of the camera; name its GPX file"):
-        VideoRequest(kept, every_m=2)
+        VideoRequest(tmp_path / "index", every_m=2)
     with pytest.raises(SourceError, match="by metres or by fps"):
-        VideoRequest(kept, gpx=gpx, every_m=2, fps=1)
+        VideoRequest(tmp_path / "index", gpx=gpx, every_m=2, fps=1)
     with pytest.raises(SourceError, match="above 0"):
-        VideoRequest(kept, fps=0)
+        VideoRequest(tmp_path / "index", fps=0)
     with pytest.raises(SourceError, match=r"has no time zone; write it as 2026-05-01T10:00:00Z"):
-        VideoRequest(kept, gpx=gpx, start=datetime.fromisoformat("2026-05-01T10:00:00"))
+        VideoRequest(
+            tmp_path / "index", gpx=gpx, start=datetime.fromisoformat("2026-05-01T10:00:00")
+        )
     with pytest.raises(SourceError, match=r"clip\.mp4 is a video, whose frames only"):
         open_source(clip)
     (tmp_path / "photos.csv").write_text("path\nclip.mp4\n")
     with pytest.raises(SourceError, match=r"photos\.csv is no video"):
-        open_source(tmp_path / "photos.csv", None, VideoRequest(kept, fps=1))
+        open_source(tmp_path / "photos.csv", None, VideoRequest(tmp_path / "index", fps=1))
     (tmp_path / "words.mp4").write_text("words")
     with pytest.raises(VideoError, match="is not a video that can be read"):
-        open_source(tmp_path / "words.mp4", None, VideoRequest(kept))
+        open_source(tmp_path / "words.mp4", None, VideoRequest(tmp_path / "index"))
     assert not kept.exists()
 
 
@@ -201,8 +221,8 @@ def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
 def test_tracks_that_do_not_serve(clip: Path, tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "bad.gpx").write_text(content)
     with pytest.raises(SourceError, match=said):
-        open_source(clip, None, VideoRequest(tmp_path / "kept", gpx=tmp_path / "bad.gpx"))
-    assert not (tmp_path / "kept").exists()
+        open_source(clip, None, VideoRequest(tmp_path / "index", gpx=tmp_path / "bad.gpx"))
+    assert not (tmp_path / "index-frames").exists()
 
 
 def test_no_position_where_the_receiver_was_off(tmp_path: Path) -> None:

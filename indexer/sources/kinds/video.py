@@ -11,6 +11,7 @@ from place_search.indexer.errors import IndexWriteError, SourceError
 from place_search.indexer.sources.gpx import GpxTrack, in_utc, in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.storage.commit import check_folder
 from place_search.photos import encode_jpeg
 from place_search.photos.video import FPS, Sampling, Video, is_video
 
@@ -32,13 +33,14 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
     Raises:
         SourceError: nothing says where to keep frames, or the track is not that of the video.
         VideoError: the video cannot be read.
-        IndexWriteError: the frames cannot be written.
+        IndexWriteError: the frames or the index cannot be written.
     """
     if video is None:
         raise SourceError(
             f"{data} is a video, whose frames only `index`, `add`, `sync` and `track` take; name a "
             "folder of photos."
         )
+    check_folder(video.index)
     sampling = Sampling(fps=video.fps or FPS)
     opened = Video(data, sampling)
     track = None if video.gpx is None else _Timed(opened, GpxTrack(video.gpx), video)
