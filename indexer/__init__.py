@@ -23,6 +23,7 @@ from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, read_split
+from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
 from place_search.indexer.stores.store_card import StoreCard, store_kinds
@@ -52,6 +53,7 @@ __all__ = [
     "UnknownPlaceError",
     "VectorStore",
     "VerifyReport",
+    "VideoRequest",
     "add_photos",
     "build_index",
     "collect_leftovers",

@@ -5,6 +5,7 @@ PyAV reads and writes it, which is the extra `video`.
 
 import math
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,10 +37,14 @@ class VideoFrame(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """Which frames are taken: every so many, or so many a second."""
+    """Which frames are taken: every so many, so many a second, or the first from each time on.
+
+    `times` are ascending seconds from the first frame on.
+    """
 
     every: int | None = None
     fps: float | None = None
+    times: tuple[float, ...] | None = None
 
 
 class Video:
@@ -60,10 +65,16 @@ class Video:
             if seconds is None and container.duration:
                 seconds = container.duration / _av().time_base
             rate = float(stream.average_rate or 0)
-        if self.sampling.every is not None:
-            frames = (seconds or 0) * rate / self.sampling.every
+            self.recorded = _recorded(container.metadata.get("creation_time", ""))
+            """When it was recorded, as its metadata say; None where they do not."""
+        self.seconds = float(seconds or 0)
+        """How long it is, as its header says; 0 where that does not."""
+        if self.sampling.times is not None:
+            frames = float(sum(time <= self.seconds for time in self.sampling.times))
+        elif self.sampling.every is not None:
+            frames = self.seconds * rate / self.sampling.every
         else:
-            frames = (seconds or 0) * min(self.sampling.fps or FPS, rate or math.inf)
+            frames = self.seconds * min(self.sampling.fps or FPS, rate or math.inf)
         self.expected = max(1, round(float(frames)))
         """About how many frames will be taken."""
 
@@ -78,7 +89,8 @@ class Video:
         self.notes.clear()
         av = _av()
         first: float | None = None
-        number, due, taken = -1, 0.0, 0
+        times = None if self.sampling.times is None else iter(self.sampling.times)
+        number, due, taken = -1, 0.0 if times is None else next(times, math.inf), 0
         with _opened(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
@@ -104,6 +116,8 @@ class Video:
                         continue
                 elif seconds < due - 1e-6:
                     continue
+                elif times is not None:
+                    due = next((time for time in times if time > seconds + 1e-6), math.inf)
                 else:
                     step = 1 / (self.sampling.fps or FPS)
                     due = (math.floor(seconds / step + 1e-6) + 1) * step
@@ -179,6 +193,13 @@ def _stream(container: Any, path: Path) -> Any:
     if not container.streams.video:
         raise VideoError(f"{path} holds no pictures, only other streams; name a video.")
     return container.streams.video[0]
+
+
+def _recorded(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _reason(error: BaseException) -> str:

@@ -15,13 +15,18 @@ from place_search.arguments import (
     path_or_id,
     reporting,
     source_of,
+    truth_files,
+    video_of,
 )
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from place_search.evaluation import Diagnosis, EvalReport, TruthFiles
+    from place_search.arguments import VideoArguments
+    from place_search.evaluation import Diagnosis, EvalReport
     from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
     from place_search.search.index_calibration import IndexCalibration
@@ -71,8 +76,9 @@ def index(
     store: str = "auto",
     local_features: bool = True,
     progress: Report = False,
+    **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
-    """Index the photos of a folder, of a CSV list or of a split into the folder `out`.
+    """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
 
     `root` is where the photos of a split are. Without `local_features` the index is smaller, and
     its results cannot be verified. A run that was interrupted goes on when it is called again; an
@@ -84,9 +90,9 @@ def index(
     from place_search.evaluation import keep_calibrated
     from place_search.indexer import build_index, open_source
 
-    source = open_source(Path(data), path_of(root))
-    opened = _opened(model)
     with reporting(progress) as report:
+        source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
+        opened = _opened(model)
         built = build_index(
             source,
             Path(out),
@@ -100,7 +106,12 @@ def index(
 
 
 def add(
-    index: AnyPath, data: AnyPath, *, model: AnyModel = None, progress: Report = False
+    index: AnyPath,
+    data: AnyPath,
+    *,
+    model: AnyModel = None,
+    progress: Report = False,
+    **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Add the photos of `data` that an index lacks, and take up those that have changed.
 
@@ -109,11 +120,16 @@ def add(
     """
     from place_search.indexer import add_photos
 
-    return _changed(add_photos, index, data, model, progress)
+    return _changed(add_photos, index, data, model, progress, video)
 
 
 def sync(
-    index: AnyPath, data: AnyPath, *, model: AnyModel = None, progress: Report = False
+    index: AnyPath,
+    data: AnyPath,
+    *,
+    model: AnyModel = None,
+    progress: Report = False,
+    **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
 
@@ -122,7 +138,7 @@ def sync(
     """
     from place_search.indexer import sync_photos
 
-    return _changed(sync_photos, index, data, model, progress)
+    return _changed(sync_photos, index, data, model, progress, video)
 
 
 def _changed(
@@ -131,13 +147,15 @@ def _changed(
     data: AnyPath,
     model: AnyModel,
     progress: Report,
+    video: "VideoArguments",
 ) -> "ChangeReport":
     from place_search.evaluation import keep_calibrated
     from place_search.indexer import open_source
 
     folder, opened = Path(index), _model_of(index, model)
     with reporting(progress) as report:
-        changed = change(folder, open_source(Path(data)), opened, progress=report)
+        source = open_source(Path(data), None, video_of(folder, video, report))
+        changed = change(folder, source, opened, progress=report)
         keep_calibrated(folder, opened, progress=report)
     return changed
 
@@ -296,7 +314,7 @@ def evaluate(
 
     with reporting(progress) as report:
         return evaluate_files(
-            _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
             model=path_or_id(model),
             index=path_of(index),
             ks=ks,
@@ -335,41 +353,13 @@ def doctor(
 
     with reporting(progress) as report:
         return examine(
-            _truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
             model=path_or_id(model),
             index=path_of(index),
             protocol=protocol,
             precision=precision,
             progress=report,
         )
-
-
-def _truth_files(
-    data: AnyPath | None,
-    split: AnyPath | None,
-    truth: AnyPath | None,
-    root: AnyPath | None,
-    database: AnyPath | None,
-    queries: AnyPath | None,
-    queries_dir: str | None,
-    radius_m: float | None,
-) -> "TruthFiles":
-    from place_search.core.errors import PlaceSearchError
-    from place_search.evaluation import TruthFiles
-
-    files = TruthFiles(
-        data=path_of(data),
-        split=path_of(split),
-        truth=path_of(truth),
-        root=path_of(root),
-        queries_dir=queries_dir,
-        database=path_of(database),
-        queries=path_of(queries),
-        radius_m=radius_m,
-    )
-    if reason := files.why_not():
-        raise PlaceSearchError(reason)
-    return files
 
 
 def _opened(model: AnyModel) -> "Model":

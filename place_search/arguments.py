@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from place_search.core.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from place_search.evaluation import TruthFiles
+    from place_search.indexer import VideoRequest
     from place_search.models import Model
 
 AnyPath: TypeAlias = str | PathLike[str]
@@ -17,6 +20,22 @@ Photo: TypeAlias = AnyPath | bytes
 AnyModel: TypeAlias = "Model | AnyPath | None"
 """An opened model, its id under weights/ or its folder; None for the one that fits."""
 Precision: TypeAlias = Literal["auto", "f32", "int8"]
+
+
+class VideoArguments(TypedDict, total=False):
+    """How a video is indexed, as on the command line.
+
+    `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
+    the file `gpx`, which gives frames their positions by time. `video_start` is when the video
+    starts, with a time zone; by default as it says itself.
+    """
+
+    gpx: AnyPath | None
+    every_m: float | None
+    fps: float | None
+    video_start: datetime | None
+
+
 Report: TypeAlias = "Progress | bool"
 """True for a bar, or what is called with the stage, how much is done, and of how much."""
 
@@ -46,6 +65,51 @@ def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
     from place_search.indexer import open_source
 
     return [photo.path for photo in open_source(source).photos]
+
+
+def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":
+    """What is asked of a video whose frames are kept beside an index."""
+    from place_search.indexer import VideoRequest
+
+    if unknown := video.keys() - VideoArguments.__annotations__.keys():
+        raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
+    return VideoRequest(
+        index,
+        gpx=path_of(video.get("gpx")),
+        every_m=video.get("every_m"),
+        fps=video.get("fps"),
+        start=video.get("video_start"),
+        progress=progress,
+    )
+
+
+def truth_files(
+    data: AnyPath | None,
+    split: AnyPath | None,
+    truth: AnyPath | None,
+    root: AnyPath | None,
+    database: AnyPath | None,
+    queries: AnyPath | None,
+    queries_dir: str | None,
+    radius_m: float | None,
+) -> "TruthFiles":
+    """What is right of an evaluation. Raises PlaceSearchError where arguments do not fit."""
+    from place_search.core.errors import PlaceSearchError
+    from place_search.evaluation import TruthFiles
+
+    files = TruthFiles(
+        data=path_of(data),
+        split=path_of(split),
+        truth=path_of(truth),
+        root=path_of(root),
+        queries_dir=queries_dir,
+        database=path_of(database),
+        queries=path_of(queries),
+        radius_m=radius_m,
+    )
+    if reason := files.why_not():
+        raise PlaceSearchError(reason)
+    return files
 
 
 @contextmanager

@@ -5,10 +5,11 @@ with Client("http://127.0.0.1:8000") as client:
         print(place.rank, place.name, place.similarity)
 """
 
-from place_search_client.client import AsyncClient, Client
+from place_search_client.client import AsyncClient, AsyncTrack, Client, Track
 from place_search_client.errors import ProblemError
 from place_search_client.replies import (
     IndexInfo,
+    LocatedFrame,
     Location,
     Match,
     PlaceInfo,
@@ -16,14 +17,17 @@ from place_search_client.replies import (
     QueryInfo,
     Result,
     SearchResult,
+    TrackInfo,
     UtmPoint,
     Verified,
 )
 
 __all__ = [
     "AsyncClient",
+    "AsyncTrack",
     "Client",
     "IndexInfo",
+    "LocatedFrame",
     "Location",
     "Match",
     "PlaceInfo",
@@ -32,6 +36,8 @@ __all__ = [
     "QueryInfo",
     "Result",
     "SearchResult",
+    "Track",
+    "TrackInfo",
     "UtmPoint",
     "Verified",
 ]

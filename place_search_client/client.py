@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -10,13 +11,22 @@ import httpx
 
 from place_search_client.errors import ProblemError
 from place_search_client.reading import read
-from place_search_client.replies import IndexInfo, PlaceInfo, SearchResult
+from place_search_client.replies import (
+    IndexInfo,
+    LocatedFrame,
+    PlaceInfo,
+    SearchResult,
+    TrackedFrame,
+    TrackInfo,
+    TrackPath,
+)
 
 Photo = str | Path | bytes
 """A file's path, or a photo's bytes."""
 
 RETRIED = (429, 503)
 LONGEST_WAIT_S = 30.0
+UNKNOWN_TRACK = "/problems/unknown-track"
 
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
@@ -85,6 +95,10 @@ class Client(_Base[httpx.Client]):
         """A place's photo as a JPEG. Raises as `search` does."""
         return self._ask("GET", _image_path(place, thumbnail)).content
 
+    def track(self) -> "Track":
+        """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
+        return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks").json()))
+
     def _ask(self, method: str, path: str, query: Any = None, files: Any = None) -> httpx.Response:
         for left in range(self.retries, -1, -1):
             response = self._http.request(method, path, params=query, files=files)
@@ -136,6 +150,10 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         """As `Client.image`."""
         return (await self._ask("GET", _image_path(place, thumbnail))).content
 
+    async def track(self) -> "AsyncTrack":
+        """As `Client.track`: `async with await client.track() as track`."""
+        return AsyncTrack(self, read(TrackInfo, (await self._ask("POST", "/v1/tracks")).json()))
+
     async def _ask(
         self, method: str, path: str, query: Any = None, files: Any = None
     ) -> httpx.Response:
@@ -156,6 +174,78 @@ class AsyncClient(_Base[httpx.AsyncClient]):
 
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
+
+
+class Track:
+    """An open track: the server says where each frame was taken, by it and those before.
+
+    The server closes it after ten minutes without a frame.
+    """
+
+    def __init__(self, client: Client, opened: TrackInfo) -> None:
+        self.opened = opened
+        self._client = client
+        self._path = f"/v1/tracks/{opened.track_id}"
+
+    def add(self, photo: Photo) -> LocatedFrame:
+        """Send the next frame; says where the camera is now. Raises as `Client.search`."""
+        files = {"photo": ("photo", _content(photo))}
+        reply = self._client._ask("POST", f"{self._path}/frames", files=files)
+        return read(TrackedFrame, reply.json()).frame
+
+    def path(self) -> list[LocatedFrame]:
+        """The last frames, at most a thousand, as `add` located them. Raises as `Client.search`."""
+        return read(TrackPath, self._client._ask("GET", self._path).json()).path
+
+    def close(self) -> None:
+        """Close it on the server, which forgets it; one that is closed already stays so."""
+        try:
+            self._client._ask("DELETE", self._path)
+        except ProblemError as error:
+            if error.type != UNKNOWN_TRACK:
+                raise
+
+    def __enter__(self) -> "Track":
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        # An error in the block says more than one that follows from it.
+        with suppress(*(ProblemError, httpx.HTTPError) if kind else ()):
+            self.close()
+
+
+class AsyncTrack:
+    """As `Track`."""
+
+    def __init__(self, client: AsyncClient, opened: TrackInfo) -> None:
+        self.opened = opened
+        self._client = client
+        self._path = f"/v1/tracks/{opened.track_id}"
+
+    async def add(self, photo: Photo) -> LocatedFrame:
+        """As `Track.add`; send a frame when the one before is answered."""
+        files = {"photo": ("photo", await asyncio.to_thread(_content, photo))}
+        reply = await self._client._ask("POST", f"{self._path}/frames", files=files)
+        return read(TrackedFrame, reply.json()).frame
+
+    async def path(self) -> list[LocatedFrame]:
+        """As `Track.path`."""
+        return read(TrackPath, (await self._client._ask("GET", self._path)).json()).path
+
+    async def aclose(self) -> None:
+        """As `Track.close`."""
+        try:
+            await self._client._ask("DELETE", self._path)
+        except ProblemError as error:
+            if error.type != UNKNOWN_TRACK:
+                raise
+
+    async def __aenter__(self) -> "AsyncTrack":
+        return self
+
+    async def __aexit__(self, kind: object, *error: object) -> None:
+        with suppress(*(ProblemError, httpx.HTTPError) if kind else ()):
+            await self.aclose()
 
 
 def _content(photo: Photo) -> bytes:

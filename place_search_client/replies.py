@@ -126,3 +126,42 @@ class IndexInfo:
     created: str
     format_version: int
     skipped: Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedFrame:
+    """Where a frame was taken, by those before it and itself."""
+
+    frame: int
+    name: str
+    seconds: float | None
+    known: bool
+    probability: float
+    place_id: int | None
+    place: str | None
+    position: PointOnEarth | None
+    heading: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackInfo:
+    """A track that is open to frames."""
+
+    track_id: str
+    index_id: str
+    model: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPath(TrackInfo):
+    """A track with its last frames."""
+
+    path: list[LocatedFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFrame(TrackInfo):
+    """A track with the frame that it was just given."""
+
+    frame: LocatedFrame

@@ -27,8 +27,14 @@ CLIENT_NAMES: Mapping[str, str] = {
     "SkippedPhotoReply": "SkippedPhoto",
     "SkippedReply": "Skipped",
     "IndexReply": "IndexInfo",
+    "LocatedFrameReply": "LocatedFrame",
+    "TrackReply": "TrackInfo",
+    "TrackPathReply": "TrackPath",
+    "TrackedFrameReply": "TrackedFrame",
 }
 """The client's names of the replies that it reads, each after those that it is made of."""
+_BASES = ("PlaceReply", "TrackReply")
+"""Replies that others begin with."""
 _PYTHON = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
 _JAVASCRIPT = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 _TIMINGS = "TimingsReply"
@@ -60,13 +66,14 @@ def render_client() -> str:
         "`python -m docs.generators.types`.\n"
         '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass\n'
     ]
-    place = schemas["PlaceReply"]["properties"]
     for name, ours in CLIENT_NAMES.items():
         fields = dict(schemas[name]["properties"])
         base = ""
-        if name != "PlaceReply" and place.keys() <= fields.keys():
-            base = f"({CLIENT_NAMES['PlaceReply']})"
-            fields = {field: kind for field, kind in fields.items() if field not in place}
+        for other in _BASES:
+            shared = schemas[other]["properties"]
+            if name != other and shared.keys() <= fields.keys():
+                base = f"({CLIENT_NAMES[other]})"
+                fields = {field: kind for field, kind in fields.items() if field not in shared}
         lines = [f"    {field}: {_python(kind)}" for field, kind in fields.items()]
         parts.append(
             f"\n@dataclass(frozen=True, slots=True)\nclass {ours}{base}:\n"

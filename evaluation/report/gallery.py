@@ -27,12 +27,16 @@ from place_search.evaluation.report.open_set import (
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.tables import facts, recall_rows
 from place_search.evaluation.results import EvalReport
+from place_search.evaluation.sequences import query_routes
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
+from place_search.search.tracks.routes import Routes
 
 SHOWN = 120
 """Queries in the page at most, two thirds of them wrong ones where there are so many."""
 RESULTS = 5
+FILM = 2
+"""Frames on each side of a query in its film strip at most."""
 SIDE = 240
 
 
@@ -49,12 +53,24 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a film strip, above its first result; `is_asked` in the card of that query."""
+
+    is_asked: bool
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """A query with its first results, and with a right photo where these show none."""
+    """A query with its first results, and with a right photo where these show none.
+
+    Of a sequence `film` shows its neighbours, too.
+    """
 
     outcome: QueryOutcome
     verdict: str
     figures: Sequence[Figure]
+    film: Sequence[Frame] = ()
 
 
 def choose_shown(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
@@ -82,7 +98,8 @@ def render_page(
     """The whole page; `curve` is recall and chance by N."""
     shown = choose_shown(outcomes)
     album = _Album(truth)
-    cards = [_card(truth, report, outcome, album) for outcome in shown]
+    routes = query_routes(truth)[0] if report.settings.get("sequence") else None
+    cards = [_card(truth, report, outcome, album, routes) for outcome in shown]
     drawn = draw_map(truth, report, outcomes, {outcome.query for outcome in shown})
     head, rows = recall_rows(report)
     environment = Environment(
@@ -152,7 +169,13 @@ class _Album:
         return base64.b64encode(jpeg).decode("ascii")
 
 
-def _card(truth: GroundTruth, report: EvalReport, outcome: QueryOutcome, album: _Album) -> Card:
+def _card(
+    truth: GroundTruth,
+    report: EvalReport,
+    outcome: QueryOutcome,
+    album: _Album,
+    routes: Routes | None,
+) -> Card:
     results, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
     figures = [Figure("asked", album.add(outcome.name), "Query", "Query", outcome.name)]
     for rank, row in enumerate(results.rows[:RESULTS].tolist(), 1):
@@ -177,7 +200,30 @@ def _card(truth: GroundTruth, report: EvalReport, outcome: QueryOutcome, album: 
         figures.append(
             Figure("answer", album.add(name), "A right place", "What was right", name, away)
         )
-    return Card(outcome, _verdict(outcome, report), figures)
+    film = () if routes is None else _film(truth, report, outcome.query, album, routes)
+    return Card(outcome, _verdict(outcome, report), figures, film)
+
+
+def _film(
+    truth: GroundTruth, report: EvalReport, asked: int, album: _Album, routes: Routes
+) -> list[Frame]:
+    """A query and those beside it that it was ranked with, in their order."""
+    window = report.settings["sequence"]
+    steps = range(-min(window["before"], FILM), min(window["after"], FILM) + 1)
+    frames = []
+    for step in steps:
+        query = routes.along(asked, step)
+        if query is None:
+            continue
+        name, said = truth.queries[query], "Query" if step == 0 else f"{step:+d}"
+        figures = [Figure("frame", album.add(name), f"Frame {said}", said, name)]
+        for row in report.ranked[query].rows[:1].tolist():
+            verdict = "right" if row in report.positives[query] else "wrong"
+            place = truth.database[row]
+            alt = f"Its first result, {verdict}"
+            figures.append(Figure(verdict, album.add(place), alt, verdict, place))
+        frames.append(Frame(step == 0, figures))
+    return frames
 
 
 def _away(truth: GroundTruth, query: int, row: int) -> str:

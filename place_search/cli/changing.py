@@ -10,6 +10,7 @@ import typer
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
 from place_search.cli.indexes import staged
 from place_search.cli.reports import count_positions, tell_photos
+from place_search.cli.video_options import video_request
 from place_search.core.settings import MODEL, THREADS
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an
 Data = Annotated[
     Path,
     typer.Argument(
-        metavar="DATA", help="Folder of photos, or a CSV with path,latitude,longitude[,name]."
+        metavar="DATA",
+        help="Folder of photos, a CSV with path,latitude,longitude[,name], or a video.",
     ),
 ]
 ModelOption = Annotated[
@@ -58,13 +60,16 @@ def take_photos(
     threads: int | None,
     max_megapixels: int,
     as_json: bool,
+    video: tuple[Path | None, str | None, float | None, str | None],
 ) -> None:
     """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did."""
     from place_search.evaluation import keep_calibrated
     from place_search.indexer import open_source
 
     with running(index) as advance:
-        source, opened = open_source(data), index_model(index, model, threads)
+        wanted = video_request(index, *video, advance)
+        opened = index_model(index, model, threads)
+        source = open_source(data, None, wanted)
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
         keep_calibrated(index, opened, progress=advance)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from place_search.core.progress import Progress
 
 STAGES = {
+    "frames": "Taking frames",
     "embed": "Describing",
     "index": "Indexing",
     "verify": "Verifying",

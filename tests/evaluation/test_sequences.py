@@ -60,6 +60,13 @@ def test_files_are_evaluated_by_past_frames_and_reported(
     assert all(len(row) == len(head) for row in rows)
     page = (tmp_path / "report" / "index.html").read_text()
     assert "each query with the 5 frames before it" in page
+    # A film strip a query: itself and the two before it, each above its first result.
+    films = page.split('<div class="film"')[1:]
+    assert [film.count("Its first result") for film in films] == [*[3] * 10, 2, 1]
+    assert all(film.count('<div class="now">') == 1 for film in films)
+    # The query of row 5 is frame 6 of the walk back.
+    at = [films[5].index(f"queries/{frame:02d}.jpg") for frame in (4, 5, 6)]
+    assert at == sorted(at)
     told = dict(facts(read_truth_csv(root / "truth.csv", root), report))
     assert told["Standardised"] == "queries and database, each by itself"
 

@@ -1,5 +1,7 @@
 """Live tracks over HTTP, and what keeps them few."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,8 @@ from place_search.search.errors import BusyError, UnknownTrackError
 from place_search.search.server.schemas import TrackedFrameReply, TrackPathReply, TrackReply
 from place_search.search.tracks import open_tracks
 from place_search.search.tracks.open_tracks import EXPIRES_S, OpenTracks
+from place_search_client import AsyncClient, Client, ProblemError, Track, TrackInfo
+from tests.search.conftest import RunningServer
 
 
 def send(client: httpx.Client, track_id: str, photo: bytes) -> httpx.Response:
@@ -71,3 +75,41 @@ def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.Monke
         tracks.open(engine)
     tracks.close(kept[0].track_id)
     assert tracks.open(engine).track_id != kept[0].track_id
+
+
+def test_the_client_follows_a_track(server: RunningServer, street: Any, tmp_path: Path) -> None:
+    (tmp_path / "frame.jpg").write_bytes(street.query(1))
+    with Client(server.address) as client:
+        with client.track() as track:
+            first = track.add(tmp_path / "frame.jpg")
+            told = [first, *(track.add(street.query(place)) for place in range(2, 5))]
+            assert [frame.place for frame in told] == [f"{place:02d}.jpg" for place in range(1, 5)]
+            assert told[-1].position is not None
+            assert track.path() == told
+        with pytest.raises(ProblemError) as gone:
+            track.add(street.query(1))
+        assert gone.value.type == "/problems/unknown-track"
+        track.close()
+
+
+def test_an_error_in_the_block_is_the_one_that_comes_out() -> None:
+    opened = TrackInfo("t", "i", "m", 0)
+    with Client("http://127.0.0.1:1") as client:
+        with pytest.raises(ZeroDivisionError), Track(client, opened):
+            raise ZeroDivisionError
+        with pytest.raises(httpx.ConnectError):
+            Track(client, opened).close()
+
+
+def test_the_client_follows_a_track_with_asyncio(server: RunningServer, street: Any) -> None:
+    async def follow() -> None:
+        async with AsyncClient(server.address) as client:
+            async with await client.track() as track:
+                told = [await track.add(street.query(place)) for place in range(1, 4)]
+                assert [frame.place for frame in told] == ["01.jpg", "02.jpg", "03.jpg"]
+                assert await track.path() == told
+            await track.aclose()
+            with pytest.raises(ProblemError):
+                await track.path()
+
+    asyncio.run(follow())

@@ -1,5 +1,6 @@
 """Kinds of source, one module a kind.
 
 A part defines `ACCEPTS`, what it reads in words; `reads(data)`, whether a path is of its kind; and
-`read(data, root)`, which lists the photos of such a path as a `Source`.
+`read(data, root)`, which lists the photos of such a path as a `Source`. Where photos must be made
+of it first it defines `extract(data, video)` instead, `video` a `VideoRequest` or None.
 """

@@ -10,6 +10,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.video_options import Every, Fps, Gpx, VideoStart
 from place_search.core.settings import THREADS
 
 
@@ -19,6 +20,10 @@ def command(
     model: ModelOption = None,
     threads: Threads = THREADS.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    gpx: Gpx = None,
+    every: Every = None,
+    fps: Fps = None,
+    video_start: VideoStart = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the photos of DATA that an index lacks, and take up those that have changed.
@@ -28,4 +33,5 @@ def command(
     from place_search.indexer import add_photos
 
     require_order(index, data, "add {index} {other}")
-    take_photos(add_photos, index, data, model, threads, max_megapixels, as_json)
+    video = gpx, every, fps, video_start
+    take_photos(add_photos, index, data, model, threads, max_megapixels, as_json, video)

@@ -15,6 +15,7 @@ from place_search.cli.indexes import (
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
+from place_search.cli.video_options import Every, Fps, Gpx, VideoStart, video_request
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -29,8 +30,8 @@ def command(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="Folder of photos, a CSV with path,latitude,longitude[,name], or a split "
-            "(.mat, .npz) whose database to index.",
+            help="Folder of photos, a CSV with path,latitude,longitude[,name], a split "
+            "(.mat, .npz) whose database to index, or a video.",
         ),
     ],
     out: Annotated[
@@ -61,12 +62,17 @@ def command(
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
     ] = True,
+    gpx: Gpx = None,
+    every: Every = None,
+    fps: Fps = None,
+    video_start: VideoStart = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Index a folder of place photos.
+    """Index a folder of place photos, or frames of a video.
 
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
-    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block.
+    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block; those of
+    a video from --gpx by time. Its frames are kept in the folder INDEX-frames.
     """
     from place_search.evaluation import keep_calibrated
     from place_search.indexer import build_index, open_source
@@ -77,12 +83,13 @@ def command(
     where = store_uri(store, uri)
     require_out(data, out, "index")
     try:
-        source = open_source(data, root)
-        opened = open_model(
-            model, mode="throughput", threads=threads, dims=dims, precision=precision
-        )
-        opened.max_pixels = max_megapixels * 10**6
         with progress() as advance:
+            wanted = video_request(out, gpx, every, fps, video_start, staged(advance))
+            source = open_source(data, root, wanted)
+            opened = open_model(
+                model, mode="throughput", threads=threads, dims=dims, precision=precision
+            )
+            opened.max_pixels = max_megapixels * 10**6
             report = build_index(
                 source,
                 out,

@@ -10,6 +10,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.video_options import Every, Fps, Gpx, VideoStart
 from place_search.core.settings import THREADS
 
 
@@ -19,6 +20,10 @@ def command(
     model: ModelOption = None,
     threads: Threads = THREADS.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    gpx: Gpx = None,
+    every: Every = None,
+    fps: Fps = None,
+    video_start: VideoStart = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
@@ -28,4 +33,5 @@ def command(
     from place_search.indexer import sync_photos
 
     require_order(index, data, "sync {index} {other}")
-    take_photos(sync_photos, index, data, model, threads, max_megapixels, as_json)
+    video = gpx, every, fps, video_start
+    take_photos(sync_photos, index, data, model, threads, max_megapixels, as_json, video)

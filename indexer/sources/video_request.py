@@ -1,0 +1,56 @@
+"""What is asked for when a video is indexed: which frames, where they are kept, where it was."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from place_search.core.progress import Progress, silent
+from place_search.indexer.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """The frames of a video as photos for `index`, kept as JPEGs in the folder beside it.
+
+    `fps` frames a second are taken, or one every so many metres along the track of `gpx`.
+    `start` is when the first frame was taken, with its time zone; by default the video says so.
+    """
+
+    index: Path
+    gpx: Path | None = None
+    every_m: float | None = None
+    fps: float | None = None
+    start: datetime | None = None
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        """Raises SourceError where the wishes contradict each other or make no sense."""
+        if self.every_m is not None and self.fps is not None:
+            raise SourceError("Give frames by metres or by fps: both say which frames are taken.")
+        if self.every_m is not None and self.gpx is None:
+            raise SourceError(
+                "Frames by metres (--every) need the track of the camera; name its GPX file "
+                "(--gpx), or take frames by time (--fps)."
+            )
+        if self.every_m is not None and not 0.1 <= self.every_m <= 100_000:
+            raise SourceError(f"{self.every_m:g} m from frame to frame must be 0.1 to 100,000.")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise SourceError(f"{self.fps:g} frames a second must be above 0, and at most 1000.")
+        if self.start is not None and self.gpx is None:
+            raise SourceError("When a video starts counts only with the GPX file of its track.")
+        if self.start is not None and self.start.tzinfo is None:
+            raise SourceError(
+                f"The video's start {self.start.isoformat()} has no time zone; write it as "
+                f"{self.start.isoformat()}Z for UTC, or with the difference, as +02:00."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Where frames are kept, those of each video in a folder of its own."""
+        whole = self.index.resolve()
+        return whole.with_name(f"{whole.name}-frames")
+
+    @property
+    def is_for_video(self) -> bool:
+        """Whether anything is asked for that only a video has."""
+        return not (self.gpx is None and self.fps is None)
