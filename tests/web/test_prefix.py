@@ -121,7 +121,7 @@ def use_all_pages(open_page: Any, address: str, town: Any) -> None:
     expect(page.locator("#viewer img").last).to_have_js_property("naturalWidth", 640)
     page.keyboard.press("Escape")
 
-    for name in ("Compare", "About", "Reports", "Search", "Map"):
+    for name in ("Compare", "Track", "About", "Reports", "Search", "Map"):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         expect(page.locator("#status")).to_contain_text("12 places")
