@@ -2,7 +2,7 @@
 
 import { element } from './dom.js';
 import { isHonest, shrink } from './shrink.js';
-import { words } from './words.js';
+import { trackWords } from './track-words.js';
 
 const EVERY_S = 1;
 /** More pixels than models look at. */
@@ -49,7 +49,7 @@ export async function* framesOf(file) {
       yield await pictureOf(video, `${file.name}-${`${seconds}`.padStart(5, '0')}.jpg`);
     }
   } catch {
-    throw new FramesError(words.videoUnread(file.name));
+    throw new FramesError(trackWords.videoUnread(file.name));
   } finally {
     URL.revokeObjectURL(video.src);
     video.removeAttribute('src');
@@ -78,14 +78,14 @@ export async function* framesFrom(video, signal) {
  */
 export async function openCamera(video) {
   // Browsers hide the camera from pages that came over plain http from another machine.
-  if (!navigator.mediaDevices) throw new FramesError(words.cameraNeedsHttps);
+  if (!navigator.mediaDevices) throw new FramesError(trackWords.cameraNeedsHttps);
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
     video.srcObject = stream;
     await video.play();
     return stream;
   } catch {
-    throw new FramesError(words.cameraRefused);
+    throw new FramesError(trackWords.cameraRefused);
   }
 }
 
@@ -98,11 +98,11 @@ async function pictureOf(video, name) {
   const scale = Math.min(1, LONGEST_SIDE / Math.max(videoWidth, videoHeight));
   const canvas = element('canvas', { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) });
   const context = canvas.getContext('2d');
-  if (!context || !videoWidth || !isHonest(context)) throw new FramesError(words.noFrames);
+  if (!context || !videoWidth || !isHonest(context)) throw new FramesError(trackWords.noFrames);
   context.imageSmoothingQuality = 'high';
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
   const jpeg = await new Promise((/** @type {(blob: Blob | null) => void} */ resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));
-  if (!jpeg) throw new FramesError(words.noFrames);
+  if (!jpeg) throw new FramesError(trackWords.noFrames);
   return new File([jpeg], name, { type: 'image/jpeg' });
 }
 

@@ -3,6 +3,7 @@
 import { showPicture } from './api.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, splitName } from './format.js';
+import { trackWords } from './track-words.js';
 import { words } from './words.js';
 
 /** @import { LocatedFrameReply } from './types.js' */
@@ -51,7 +52,7 @@ export function addToStrip(located, file) {
     { class: located.known ? 'known' : 'off' },
     element('div', { class: 'frame' }, pictured(photo)),
     element('div', { class: 'frame' }, placed(located)),
-    element('span', { class: 'word' }, words.trackWord(wordOf(located), located.probability)),
+    element('span', { class: 'word' }, trackWords.trackWord(wordOf(located), located.probability)),
   );
   /** @type {Shown} */
   const one = { located, name: file.name, photo, card };
@@ -90,7 +91,7 @@ function pick(to) {
   card.setAttribute('aria-current', 'true');
   // Not scrollIntoView, which would move the page too.
   strip.scrollLeft = card.offsetLeft - strip.offsetLeft - (strip.clientWidth - card.offsetWidth) / 2;
-  const line = words.trackFrame(located.frame + 1, locatedLine(located));
+  const line = trackWords.trackFrame(located.frame + 1, locatedLine(located));
   scrub.value = `${at}`;
   scrub.setAttribute('aria-valuetext', line);
   told.className = located.known ? 'told' : 'told off';
@@ -104,8 +105,8 @@ function pick(to) {
 /** @param {LocatedFrameReply} located */
 export function locatedLine(located) {
   const { place, probability, heading } = located;
-  const line = words.trackLine(wordOf(located), splitName({ name: place ?? '' }).leaf, probability);
-  return located.known && heading !== null ? `${line}, ${words.heading(heading)}` : line;
+  const line = trackWords.trackLine(wordOf(located), splitName({ name: place ?? '' }).leaf, probability);
+  return located.known && heading !== null ? `${line}, ${trackWords.heading(heading)}` : line;
 }
 
 /**

@@ -8,7 +8,8 @@ import { hideProblem, showProblem } from './problem.js';
 import { persist } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { addToStrip, clearStrip, locatedLine, onPicked } from './strip.js';
-import { explain, words } from './words.js';
+import { trackWords } from './track-words.js';
+import { explain } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 /** @import { LocatedFrameReply } from './types.js' */
@@ -134,7 +135,7 @@ async function locate(frame, signal) {
     if (OF_ONE_FRAME.includes(problem.status) || !frame.size) return { problem };
     if (!problem.type.endsWith('unknown-track')) throw error;
     // It was closed after a long rest, or the server was started again.
-    note.textContent = words.trackForgotten;
+    note.textContent = trackWords.trackForgotten;
     trackId = (await openTrack(signal)).track_id;
     return await addFrame(trackId, frame, { signal });
   }
@@ -147,7 +148,7 @@ async function locate(frame, signal) {
 function show(frame, photo) {
   located += 1;
   now.className = frame.known ? 'now' : 'now off';
-  now.textContent = words.trackNow(locatedLine(frame));
+  now.textContent = trackWords.trackNow(locatedLine(frame));
   addToStrip(frame, photo);
   void map?.then(({ addToPath }) => addToPath(frame));
   const { known, place } = frame;
@@ -166,16 +167,16 @@ function leaveOut(problem, photo) {
   const { title, mend } = explain(problem, [photo]);
   leftOut.push(`${title}: ${mend}`);
   refused = () => showProblem(problem, [photo], () => {});
-  note.textContent = words.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '');
+  note.textContent = trackWords.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '');
 }
 
 function showTrack() {
   document.body.dataset['view'] = 'track';
-  choose.textContent = words.addFrames;
+  choose.textContent = trackWords.addFrames;
   track.hidden = false;
   stopButton.hidden = false;
   restartButton.hidden = false;
-  if (!located) now.textContent = words.trackWaiting;
+  if (!located) now.textContent = trackWords.trackWaiting;
   if (currentIndex()?.positions) {
     mapBox.hidden = false;
     // Most pages need no map; without a connection, the page says so when it sends the frame.
@@ -187,8 +188,8 @@ function showStart() {
   track.hidden = true;
   mapBox.hidden = true;
   restartButton.hidden = true;
-  choose.textContent = words.chooseFrames;
-  document.body.dataset['view'] = 'start';
+  choose.textContent = trackWords.chooseFrames;
+  document.body.dataset['view'] = 'choose';
 }
 
 function end() {
@@ -201,8 +202,8 @@ function end() {
     refused();
     return;
   }
-  announce(words.trackEnded(located));
-  note.textContent = [words.trackEnded(located), leftOut.length ? words.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '') : ''].join(' ').trim();
+  announce(trackWords.trackEnded(located));
+  note.textContent = [trackWords.trackEnded(located), leftOut.length ? trackWords.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '') : ''].join(' ').trim();
 }
 
 function stop() {
@@ -227,7 +228,7 @@ function restart() {
   clearStrip();
   void map?.then(({ clearPath }) => clearPath());
   showStart();
-  announce(words.trackClosed);
+  announce(trackWords.trackClosed);
   find('files', HTMLInputElement).focus();
 }
 

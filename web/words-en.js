@@ -3,14 +3,14 @@
 /** @import { Area, Problem } from './page-types.js' */
 /** @import { IndexReply } from './types.js' */
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /**
  * @param {number} count
  * @param {string} one
  * @param {string} many
  */
-function counted(count, one, many) {
+export function counted(count, one, many) {
   return `${whole.format(count)} ${count === 1 ? one : many}`;
 }
 
@@ -26,7 +26,7 @@ function distance(metres) {
 }
 
 /** @param {number} share */
-function percent(share) {
+export function percent(share) {
   if (share > 0.99) return 'over 99%';
   if (share < 0.01) return 'under 1%';
   return `${Math.round(share * 100)}%`;
@@ -183,31 +183,6 @@ export const words = {
   drawHow: 'Press on the map for the middle of the circle, and drag to its edge.',
   searchWithin: (/** @type {Area} */ { radius_m }) => `Search within ${distance(radius_m)}`,
   removeCircle: 'Remove the circle',
-
-  chooseFrames: 'Choose photos or a video',
-  addFrames: 'Add more',
-  trackWaiting: 'Looking at the first frame…',
-  trackWord: (/** @type {'here' | 'perhaps' | 'off'} */ word, /** @type {number} */ probability) =>
-    `${{ here: 'Here', perhaps: 'Perhaps', off: 'Off' }[word]}, ${percent(probability)}`,
-  trackLine: (
-    /** @type {'here' | 'perhaps' | 'off'} */ word,
-    /** @type {string} */ place,
-    /** @type {number} */ probability,
-  ) =>
-    ({ here: `at ${place}`, perhaps: `perhaps at ${place}`, off: 'off the known places' })[word] + `, ${percent(probability)} sure`,
-  trackNow: (/** @type {string} */ line) => `Now ${line}`,
-  trackFrame: (/** @type {number} */ frame, /** @type {string} */ line) => `Frame ${whole.format(frame)}: ${line}`,
-  heading: (/** @type {number} */ degrees) => `heading ${Math.round(degrees)}° from north`,
-  trackEnded: (/** @type {number} */ frames) => `${counted(frames, 'frame', 'frames')} located.`,
-  framesLeftOut: (/** @type {number} */ count, /** @type {string} */ why) =>
-    `${counted(count, 'file or frame was', 'files or frames were')} left out. ${why}`,
-  trackForgotten: 'The server had closed the track, so it goes on as a new one.',
-  trackClosed: 'The track is closed, and the server has forgotten it.',
-  noFrames: 'No frames can be had from this.',
-  videoUnread: (/** @type {string} */ name) =>
-    `This browser finds no frames in ${name}; run \`place-search track INDEX ${name} --out walk.geojson\` where the index is, which reads more kinds of video.`,
-  cameraNeedsHttps: 'Browsers allow the camera only over https or on the machine of the server itself; film first, and choose the video here.',
-  cameraRefused: 'The camera is not there, or may not be used; allow it for this page, or film first and choose the video here.',
 
   explaining: 'Asking the model…',
   gridOf: (/** @type {number} */ columns, /** @type {number} */ rows) =>

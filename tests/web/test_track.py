@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
+from tests.waiting import wait_until
 from tests.web.test_pages import check_accessible
 
 TOLD = "#told"
@@ -115,17 +116,57 @@ def test_a_track_starts_again(open_page: Any, server: str, town: Any) -> None:
     expect(page.locator("#strip li")).to_have_count(1)
 
 
+def watch_tracks(page: Page) -> list[str]:
+    """The addresses of the tracks that the page opens from now on."""
+    opened: list[str] = []
+
+    def note(answer: Response) -> None:
+        if answer.url.endswith("/v1/tracks"):
+            opened.append(answer.headers["location"])
+
+    page.on("response", note)
+    return opened
+
+
+def test_a_track_is_closed_with_its_page(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    opened = watch_tracks(page)
+    follow(page, server, walk(town, (2, 3)))
+    address = f"{server.rstrip('/')}{opened[0]}"
+    assert page.request.get(address).json()["frames"] == 2
+    page.goto(server)
+    wait_until(lambda: page.request.get(address).status == 404, "the track stayed open")
+
+
+def test_three_keys_lead_to_the_choice(open_page: Any, server: str) -> None:
+    page = open_page()
+    page.goto(f"{server}track")
+    expect(page.get_by_role("navigation")).to_be_visible()
+    for key in ("Tab", "Enter", "Tab"):
+        page.keyboard.press(key)
+    expect(page.get_by_label("Choose photos or a video")).to_be_focused()
+
+
+def test_nothing_moves_while_frames_come(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
+    follow(page, server, walk(town, (2, 2)))
+    page.evaluate(
+        """() => {
+            globalThis.moved = 0;
+            new PerformanceObserver((list) => {
+                for (const { value } of list.getEntries()) globalThis.moved += value;
+            }).observe({ type: 'layout-shift' });
+        }"""
+    )
+    page.set_input_files("#files", walk(town, (3, 5, 6)))
+    expect(page.locator("#intake-note")).to_contain_text("5 frames located.")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("globalThis.moved") < 0.01
+
+
 def test_a_track_that_the_server_closed_goes_on(open_page: Any, server: str, town: Any) -> None:
     page = open_page(expected=("404",))
-    opened: list[str] = []
-    page.on(
-        "response",
-        lambda answer: (
-            opened.append(answer.headers["location"])
-            if answer.url == f"{server}v1/tracks" and answer.status == 201
-            else None
-        ),
-    )
+    opened = watch_tracks(page)
     follow(page, server, walk(town, (2, 3)))
     page.evaluate("address => fetch(address, {method: 'DELETE'})", opened[0])
     page.set_input_files("#files", walk(town, (5,)))
