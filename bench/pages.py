@@ -20,7 +20,7 @@ from place_search.demo_photos import fetch_demo_photos
 from place_search.indexer import build_index, open_source
 from place_search.models import open_model
 
-PAGES = ("", "map", "compare", "about", "reports")
+PAGES = ("", "map", "compare", "track", "about", "reports")
 
 # Chromium tells what it has observed until now when it is asked with `buffered`.
 OBSERVED = """(type) => new Promise((resolve) => {

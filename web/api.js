@@ -3,7 +3,7 @@
 import { authorization, hasKey } from './key.js';
 
 /** @import { Problem, Settings } from './page-types.js' */
-/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply } from './types.js' */
+/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -46,6 +46,28 @@ export async function comparePhotos(image1, image2, sending) {
  */
 export async function explainPhoto(photo, sending) {
   return /** @type {ExplainReply} */ (await send('v1/explain', { photo }, sending));
+}
+
+/** @param {AbortSignal} signal */
+export async function openTrack(signal) {
+  return /** @type {TrackReply} */ (await (await answered('v1/tracks', signal, 'POST')).json());
+}
+
+/**
+ * @param {string} track
+ * @param {File} photo the next frame
+ * @param {Sending} sending
+ */
+export async function addFrame(track, photo, sending) {
+  return /** @type {TrackedFrameReply} */ (await send(`v1/tracks/${track}/frames`, { photo }, sending));
+}
+
+/**
+ * Close a track, even while the page is left. One that stays open closes itself in time.
+ * @param {string} track
+ */
+export function closeTrack(track) {
+  void fetch(`v1/tracks/${track}`, { method: 'DELETE', headers: authorization(), keepalive: true }).catch(() => {});
 }
 
 /**
@@ -173,17 +195,19 @@ async function read(address, signal) {
 /**
  * @param {string} address
  * @param {AbortSignal} [signal]
+ * @param {'GET' | 'POST'} [method]
  */
-async function answered(address, signal) {
+async function answered(address, signal, method = 'GET') {
   let response;
   try {
-    response = await fetch(address, { cache: 'no-cache', headers: authorization(), signal: signal ?? null });
+    response = await fetch(address, { method, cache: 'no-cache', headers: authorization(), signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(problemOf(0, null, 0));
   }
   if (response.ok) return response;
-  throw new ApiError(problemOf(response.status, parse(await response.text()), 0));
+  const wait = Number(response.headers.get('Retry-After'));
+  throw new ApiError(problemOf(response.status, parse(await response.text()), wait));
 }
 
 /**

@@ -8,6 +8,7 @@ const PAGES = /** @type {const} */ ([
   ['./', words.search],
   ['map', words.map],
   ['compare', words.compare],
+  ['track', words.track],
   ['about', words.about],
 ]);
 

@@ -14,13 +14,7 @@ const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkb
 export function takeIn(inputs, most, onPhotos) {
   const note = find('intake-note', HTMLParagraphElement);
 
-  /**
-   * @param {FileList | null | undefined} files
-   * @param {EventTarget | null} where
-   * @param {string} [none] what to say when there are none
-   */
-  const take = async (files, where, none = '') => {
-    const all = [...(files ?? [])];
+  filesIn(inputs, async (all, where, none = '') => {
     const images = all.filter((file) => file.type.startsWith('image/'));
     const photos = (images.length ? images : all).slice(0, most);
     const names = photos.map(({ name }) => name).join(', ');
@@ -29,12 +23,23 @@ export function takeIn(inputs, most, onPhotos) {
     // Not needed before there is a photo; without a connection, the page says so when it sends it.
     const shrinking = await import('./shrink.js').catch(() => null);
     onPhotos(shrinking ? await Promise.all(photos.map(shrinking.shrink)) : photos, where);
-  };
+  });
+}
+
+/**
+ * Call back with the files that come in, whatever they are.
+ * @param {string[]} inputs ids of file inputs
+ * @param {(files: File[], where: EventTarget | null, none?: string) => void} onFiles `none` is what
+ *   to say when there are none
+ */
+export function filesIn(inputs, onFiles) {
+  const take = (/** @type {FileList | null | undefined} */ files, /** @type {EventTarget | null} */ where, none = '') =>
+    onFiles([...(files ?? [])], where, none);
 
   for (const id of inputs) {
     const input = find(id, HTMLInputElement);
     input.addEventListener('change', () => {
-      void take(input.files, input);
+      take(input.files, input);
       // Otherwise choosing the same file twice is no change.
       input.value = '';
     });
@@ -49,7 +54,7 @@ export function takeIn(inputs, most, onPhotos) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     dragging(false);
-    void take(event.dataTransfer?.files, event.target, words.nothingDropped);
+    take(event.dataTransfer?.files, event.target, words.nothingDropped);
   });
   document.addEventListener('dragleave', (event) => {
     if (event.relatedTarget === null) dragging(false);
@@ -57,6 +62,6 @@ export function takeIn(inputs, most, onPhotos) {
 
   document.addEventListener('paste', (event) => {
     if (event.target instanceof Element && event.target.closest(TYPING)) return;
-    void take(event.clipboardData?.files, null, words.nothingPasted);
+    take(event.clipboardData?.files, null, words.nothingPasted);
   });
 }

@@ -49,7 +49,7 @@ export async function shrink(photo) {
  * Whether a canvas holds what is drawn: browsers that guard against fingerprints give noise instead.
  * @param {CanvasRenderingContext2D} context
  */
-function isHonest(context) {
+export function isHonest(context) {
   const colour = [64, 128, 192];
   context.fillStyle = `rgb(${colour})`;
   context.fillRect(0, 0, 1, 1);

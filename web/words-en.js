@@ -3,14 +3,14 @@
 /** @import { Area, Problem } from './page-types.js' */
 /** @import { IndexReply } from './types.js' */
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /**
  * @param {number} count
  * @param {string} one
  * @param {string} many
  */
-function counted(count, one, many) {
+export function counted(count, one, many) {
   return `${whole.format(count)} ${count === 1 ? one : many}`;
 }
 
@@ -26,7 +26,7 @@ function distance(metres) {
 }
 
 /** @param {number} share */
-function percent(share) {
+export function percent(share) {
   if (share > 0.99) return 'over 99%';
   if (share < 0.01) return 'under 1%';
   return `${Math.round(share * 100)}%`;
@@ -41,6 +41,7 @@ export const words = {
   search: 'Search',
   map: 'Map',
   compare: 'Compare',
+  track: 'Track',
   about: 'About',
   reports: 'Reports',
   pages: 'Pages',

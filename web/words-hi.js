@@ -2,7 +2,7 @@
 
 /** @import { Problem } from './page-types.js' */
 
-const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
+export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
 /** @param {number} bytes */
 function size(bytes) {
@@ -25,7 +25,7 @@ function distance(metres) {
 }
 
 /** @param {number} share */
-function percent(share) {
+export function percent(share) {
   if (share > 0.99) return '99% से ज़्यादा';
   if (share < 0.01) return '1% से कम';
   return `${Math.round(share * 100)}%`;
@@ -41,6 +41,7 @@ export const words = {
   search: 'खोज',
   map: 'नक्शा',
   compare: 'तुलना',
+  track: 'रास्ता',
   about: 'परिचय',
   reports: 'रिपोर्ट',
   pages: 'पन्ने',

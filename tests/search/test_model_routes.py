@@ -137,5 +137,5 @@ def test_the_map_library_is_served(client: httpx.Client) -> None:
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "Leaflet 1.9" in script.text[:200]
     assert client.get("/vendor/leaflet/images/marker-icon.png").status_code == 200
-    for page in ("map", "compare", "about"):
+    for page in ("map", "compare", "track", "about"):
         assert "<html" in client.get(f"/{page}").text

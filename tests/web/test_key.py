@@ -56,7 +56,7 @@ def test_a_key_is_typed_and_opens_all_pages(
     page.goto(f"{address}map?place=5")
     expect(page.locator("#map-note")).to_contain_text("in view")
     expect(page.locator("#chosen img")).to_have_js_property("naturalWidth", 320)
-    for other in ("compare", "about", "reports"):
+    for other in ("compare", "track", "about", "reports"):
         page.goto(f"{address}{other}")
         expect(page.locator("#status")).to_contain_text("12 places")
     expect(page.locator(".report")).to_have_count(1)

@@ -11,6 +11,7 @@ PAGES = {
     "": "Search",
     "map": "Map",
     "compare": "Compare",
+    "track": "Track",
     "about": "About",
     "reports": "Reports",
 }
@@ -140,7 +141,7 @@ def test_results_with_their_map_are_light_too(open_page: Any, server: str, town:
     assert sum(sizes.values()) < 300_000
 
 
-@pytest.mark.parametrize("address", ["map", "compare", "about", "reports"])
+@pytest.mark.parametrize("address", ["map", "compare", "track", "about", "reports"])
 def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, address: str) -> None:
     page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
     page.goto(f"{server}{address}")

@@ -121,11 +121,14 @@ def use_all_pages(open_page: Any, address: str, town: Any) -> None:
     expect(page.locator("#viewer img").last).to_have_js_property("naturalWidth", 640)
     page.keyboard.press("Escape")
 
-    for name in ("Compare", "About", "Reports", "Search", "Map"):
+    for name in ("Compare", "Track", "About", "Reports", "Search", "Map"):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
         expect(page.locator("#status")).to_contain_text("12 places")
         expect(link).to_have_attribute("aria-current", "page")
+        if name == "Track":
+            page.set_input_files("#files", town.query(3))
+            expect(page.locator("#told")).to_contain_text("Frame 1: ")
         if name == "About":
             expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
         if name == "Reports":
