@@ -1,7 +1,6 @@
 """A model opened for use: photo in, descriptor and local features out."""
 
 import os
-import resource
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.resources import files
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
+from place_search.core.memory import require_address_space
 from place_search.core.settings import MODEL
-from place_search.core.text import free_bytes, needed_bytes
 from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
@@ -24,8 +23,6 @@ from place_search.photos.decoding import MAX_PIXELS
 from place_search.photos.preprocessing import resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
-ADDRESS_SPACE = 1_900_000_000
-"""Bytes below which OpenVINO was seen to crash or to hang; it uses a fraction of them."""
 
 
 def weights_folder() -> Path:
@@ -157,20 +154,10 @@ def open_model(
     return Model(opened, opened_runtime, folder, reason=chosen.reason)
 
 
-def _require_address_space() -> None:
-    """Refuse what would end in a crash of the runtimes' own, or never. Raises `ModelError`."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
-        raise ModelError(
-            f"This process may use {free_bytes(limit)} of address space, and models need "
-            f"{needed_bytes(ADDRESS_SPACE)}; raise the limit with `ulimit -v`."
-        )
-
-
 def _open_runtime(
     runtime: str, folder: Path, card: ModelCard, mode: Mode, threads: int | None
 ) -> Runtime:
-    _require_address_space()
+    require_address_space()
     if runtime == "openvino":
         from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 

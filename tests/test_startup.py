@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -262,3 +263,13 @@ def test_a_name_that_the_terminal_cannot_hold_is_escaped(folder: Path, encoding:
 
 def test_an_interrupt_is_one_hundred_and_thirty() -> None:
     assert INTERRUPTED == 128 + signal.SIGINT
+
+
+@pytest.mark.parametrize("kilobytes", [600_000, 800_000, 1_500_000])
+def test_too_little_address_space_is_said(folder: Path, kilobytes: int) -> None:
+    """FAISS and OpenVINO themselves would crash, or never answer."""
+    command = f"ulimit -v {kilobytes}; exec {shlex.join(PROGRAM)} search ix db/a.jpg"
+    ended = run(folder, "sh", "-c", command)
+    assert ended.returncode == 1
+    assert "needs 1.9 GB; raise the limit with `ulimit -v`" in ended.stderr
+    assert ended.stderr.count("\n") == 1

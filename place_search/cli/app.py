@@ -13,6 +13,7 @@ from typer.main import get_command
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error
 from place_search.core.errors import PlaceSearchError
+from place_search.core.memory import require_address_space
 from place_search.core.startup import INTERRUPTED, Interruptible
 from place_search.core.version import program_version
 
@@ -88,6 +89,7 @@ def _program(
     ] = False,
 ) -> None:
     """Options before the command."""
+    require_address_space()
 
 
 def main() -> None:

@@ -153,10 +153,3 @@ def test_a_backbone_in_mixed_precision_keeps_the_descriptor() -> None:
     pixels = scene(320, 256)
     one, other = embed_with(exact, pixels), embed_with(mixed, pixels)
     assert float(one.descriptor @ other.descriptor) >= 0.9999
-
-
-def test_too_little_address_space_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenVINO itself would crash, or never answer."""
-    monkeypatch.setattr("place_search.models.model.resource.getrlimit", lambda _: (10**9, 10**9))
-    with pytest.raises(ModelError, match=r"1 GB of address space, and models need 1\.9 GB"):
-        open_model()
