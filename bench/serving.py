@@ -34,7 +34,7 @@ PATIENCE_S = 60.0
 NEAR = 20
 SPOT = Position(40.0, -3.7)
 WAYS = {
-    "unverified": {},
+    "unverified": {"verify": "false"},
     "verified": {"verify": "true"},
     f"verified among {NEAR}": {"verify": "true", "near": "40.0,-3.7", "radius_m": "100"},
 }
