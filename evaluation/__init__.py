@@ -2,7 +2,7 @@
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
-from place_search.evaluation.calibration.index_calibration import calibrate_index, keep_calibrated
+from place_search.evaluation.calibration.index_calibration import calibrate_index
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.errors import TruthError
@@ -42,7 +42,6 @@ __all__ = [
     "evaluate",
     "evaluate_files",
     "examine",
-    "keep_calibrated",
     "measure_loss",
     "open_protocol",
     "open_truth",

@@ -87,7 +87,7 @@ def index(
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
-    from place_search.evaluation import keep_calibrated
+    from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
 
     with reporting(progress) as report:
@@ -101,7 +101,7 @@ def index(
             local_features=local_features,
             progress=report,
         )
-        keep_calibrated(Path(out), opened, progress=report)
+        keep_calibrated(Path(out), opened, report)
     return built
 
 
@@ -149,14 +149,14 @@ def _changed(
     progress: Report,
     video: "VideoArguments",
 ) -> "ChangeReport":
-    from place_search.evaluation import keep_calibrated
+    from place_search.calibrating import keep_calibrated
     from place_search.indexer import open_source
 
     folder, opened = Path(index), _model_of(index, model)
     with reporting(progress) as report:
         source = open_source(Path(data), None, video_of(folder, video, report))
         changed = change(folder, source, opened, progress=report)
-        keep_calibrated(folder, opened, progress=report)
+        keep_calibrated(folder, opened, report)
     return changed
 
 
@@ -240,14 +240,11 @@ def calibrate(
     Raises:
         PlaceSearchError: index or model cannot be used; the text says why.
     """
-    from place_search.evaluation import calibrate_index
-    from place_search.search.index_calibration import write_index_calibration
+    from place_search.calibrating import calibrate_and_keep
 
     opened = open_index(index)
     with reporting(progress) as report:
-        measured = calibrate_index(opened, _model_of(opened, model), progress=report)
-    write_index_calibration(opened, measured)
-    return measured
+        return calibrate_and_keep(opened, _model_of(opened, model), report)
 
 
 def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":

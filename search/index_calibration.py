@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
@@ -48,17 +47,15 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         ) from error
 
 
-def write_index_calibration(index: Index, measured: IndexCalibration) -> Path:
-    """Keep a calibration beside the index's manifest; returns its file."""
+def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
+    """Keep a calibration beside the index's manifest."""
     content = {
         "format": _FORMAT,
         "fingerprint": index.fingerprint,
         "precision": index.precision,
         **asdict(measured),
     }
-    path = index.folder / FILE
-    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
-    return path
+    write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
 
 
 def is_calibrated(index: Index | None, model: Model) -> bool:

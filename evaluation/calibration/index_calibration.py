@@ -10,7 +10,6 @@ its weights are scaled accordingly.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +17,12 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.evaluation.calibration.logistic import area_under_roc, calibration_error
-from place_search.indexer import Index, open_index
+from place_search.indexer import Index
 from place_search.models import Calibration, Model, included_calibration
 from place_search.photos import PhotoError
 from place_search.photos.altered_views import draw_view
 from place_search.search.index_calibration import (
     IndexCalibration,
-    read_index_calibration,
-    write_index_calibration,
 )
 from place_search.search.probability import agreement, pair_probability
 from place_search.search.verification import NOTHING, Query, Verification, verify
@@ -92,16 +89,6 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
         pairs += _compare(index, row, descriptor, local)
         progress("calibrate", done, len(rows))
     return IndexCalibration(_fit(pairs), len(index), len(rows))
-
-
-def keep_calibrated(folder: Path, model: Model, *, progress: Progress = silent) -> None:
-    """Measure a calibration for an index whose model has none, again when it has doubled."""
-    if model.card.calibration is not None:
-        return
-    index = open_index(folder)
-    kept = read_index_calibration(index)
-    if kept is None or len(index) >= 2 * kept.places:
-        write_index_calibration(index, calibrate_index(index, model, progress=progress))
 
 
 def _sample(index: Index) -> NDArray[np.intp]:

@@ -63,7 +63,7 @@ def take_photos(
     video: tuple[Path | None, str | None, float | None, str | None],
 ) -> None:
     """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did."""
-    from place_search.evaluation import keep_calibrated
+    from place_search.calibrating import keep_calibrated
     from place_search.indexer import open_source
 
     with running(index) as advance:
@@ -72,7 +72,7 @@ def take_photos(
         source = open_source(data, None, wanted)
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
-        keep_calibrated(index, opened, progress=advance)
+        keep_calibrated(index, opened, advance)
     print_change(report, index, as_json)
 
 

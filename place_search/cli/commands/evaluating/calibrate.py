@@ -76,15 +76,14 @@ def command(
 def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from place_search.evaluation import calibrate_index
+    from place_search.calibrating import calibrate_and_keep
     from place_search.indexer import open_index
-    from place_search.search.index_calibration import write_index_calibration
+    from place_search.search.index_calibration import FILE
 
     index, opened = open_index(folder), index_model(folder, model, None)
     opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
-        measured = calibrate_index(index, opened, progress=staged(advance))
-    file = write_index_calibration(index, measured)
+        measured = calibrate_and_keep(index, opened, staged(advance))
     if as_json:
         print_json(asdict(measured))
         return
@@ -93,7 +92,7 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     print_line(
         f"{measured.copies} altered copies of {len(index)} places, each beside its own place and "
         f"others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
-        f"right{few}. Kept in {file}."
+        f"right{few}. Kept in {folder / FILE}."
     )
 
 

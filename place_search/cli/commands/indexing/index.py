@@ -74,7 +74,7 @@ def command(
     split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block; those of
     a video from --gpx by time. Its frames are kept in the folder INDEX-frames.
     """
-    from place_search.evaluation import keep_calibrated
+    from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
     from place_search.models import open_model
 
@@ -100,7 +100,7 @@ def command(
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )
-            keep_calibrated(out, opened, progress=staged(advance))
+            keep_calibrated(out, opened, staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
