@@ -163,17 +163,22 @@ def server(index_folder: Path, reports: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def start_server(index_folder: Path) -> Iterator[Callable[..., str]]:
-    """Starts a server with options; returns its address."""
+def servers() -> Iterator[ExitStack]:
+    """The servers of one test; `open_page` closes its pages before them."""
     with ExitStack() as servers:
-        yield lambda *options: servers.enter_context(serving(index_folder, *options))[1]
+        yield servers
 
 
 @pytest.fixture
-def own_server(index_folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def start_server(index_folder: Path, servers: ExitStack) -> Callable[..., str]:
+    """Starts a server with options; returns its address."""
+    return lambda *options: servers.enter_context(serving(index_folder, *options))[1]
+
+
+@pytest.fixture
+def own_server(index_folder: Path, servers: ExitStack) -> tuple[subprocess.Popen[str], str]:
     """A server that a test may end."""
-    with serving(index_folder) as server:
-        yield server
+    return servers.enter_context(serving(index_folder))
 
 
 class Gate:
@@ -215,9 +220,8 @@ HoldServer = Callable[[str], HeldServer]
 
 
 @pytest.fixture
-def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
+def hold_server(index_folder: Path, model: Model, servers: ExitStack) -> HoldServer:
     """Starts a server in a thread that is held in `"loading"` or in `"searching"`."""
-    stops: list[Callable[[], None]] = []
 
     def start(where: str) -> HeldServer:
         gate = Gate()
@@ -243,14 +247,12 @@ def hold_server(index_folder: Path, model: Model) -> Iterator[HoldServer]:
             server.should_exit = True
             thread.join(timeout=20)
 
-        stops.append(stop)
+        servers.callback(stop)
         wait_until(lambda: server.started, "the server did not start")
         port = server.servers[0].sockets[0].getsockname()[1]
         return HeldServer(f"http://127.0.0.1:{port}/", gate)
 
-    yield start
-    for stop in stops:
-        stop()
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -296,12 +298,10 @@ document.addEventListener('securitypolicyviolation', (event) =>
 
 
 @pytest.fixture
-def open_page(
-    browser: Browser, server: str, start_server: Callable[..., str]
-) -> Iterator[OpenPage]:
+def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[OpenPage]:
     """Opens the page; `expected` names the failed requests that the browser may log.
 
-    Servers that `start_server` starts outlive the page.
+    A page may still load its map when the test ends, so all servers outlive it.
 
     Any other console error or warning, exception, violation of the content security policy or
     request to another host fails the test.
