@@ -13,7 +13,8 @@ FAMILY = "deep-visual-geo-localization-benchmark"
 
 def matches(file: WeightFile) -> bool:
     """Whether a file is a checkpoint of this family."""
-    return any(name.startswith("aggregation.") for name in file.state)
+    layers = ("aggregation.centroids", "aggregation.conv.weight")
+    return any(name in file.state for name in layers)
 
 
 def read(file: WeightFile) -> Weights:

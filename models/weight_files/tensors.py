@@ -23,7 +23,10 @@ IMAGENET_SCALE = tuple(1 / (255 * value) for value in (0.229, 0.224, 0.225))
 CAFFE_MEAN = (123.68, 116.779, 103.939)
 """The mean of the Caffe and MatConvNet models, in the order RGB; they do not scale."""
 
-TORCHVISION = ("vgg16", "alexnet", "resnet18", "resnet50")
+TORCHVISION = (
+    *("vgg16", "alexnet", "resnet18", "resnet50"),
+    *("resnet18-conv5", "resnet50-conv5", "resnet101-conv5", "resnet152-conv5"),
+)
 """Backbones whose layers are numbered as in torchvision."""
 
 
@@ -79,8 +82,8 @@ class Tensors:
         backbone = recognise_backbone(names)
         if backbone is None:
             raise self.error(
-                f"has layers {prefix}* that are not those of {', '.join(TORCHVISION)} cut for "
-                "NetVLAD"
+                f"has layers {prefix}* that are not those of {', '.join(TORCHVISION)}, cut before "
+                "their last pooling"
             )
         network = load_backbone(backbone)()
         layers = network.get_submodule("layers")
@@ -143,6 +146,13 @@ def assemble(
         network.pixel_mean.copy_(torch.tensor(pixel_mean))
         network.pixel_scale.copy_(torch.tensor(pixel_scale))
         network.cell_mean.copy_(centroids.mean(dim=0))
+    return network.eval()
+
+
+def normalise_as_imagenet(network: Network) -> Network:
+    """The network, which from now on normalises pixels as torchvision's models expect."""
+    network.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN))
+    network.pixel_scale.copy_(torch.tensor(IMAGENET_SCALE))
     return network.eval()
 
 
