@@ -58,15 +58,25 @@ class Network(nn.Module):
             return None
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
+    @property
+    def photo_size(self) -> tuple[int, int] | None:
+        """The only (H, W) that it takes; None where it takes many."""
+        grid = self.pool.grid or self.backbone.grid
+        return grid and (grid[0] * self.backbone.stride, grid[1] * self.backbone.stride)
+
+    def normalised(self, photos: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 or float RGB 0–255 to what the backbone takes, (N, 3, H, W)."""
+        return ((photos.float() - self.pixel_mean) * self.pixel_scale).permute(0, 3, 1, 2)
+
     def extract(self, photos: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised local features."""
-        x = (photos.float() - self.pixel_mean) * self.pixel_scale
-        return functional.normalize(self.backbone(x.permute(0, 3, 1, 2)), dim=1)
+        return functional.normalize(self.backbone(self.normalised(photos)), dim=1)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
-        local = self.extract(photos)
-        descriptors: Tensor = self.pool(local)
+        features = self.backbone(self.normalised(photos))
+        local = functional.normalize(features, dim=1)
+        descriptors: Tensor = self.pool(local if self.pool.of_unit_features else features)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
         if not self.gives_local:

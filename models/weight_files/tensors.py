@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.card import Recall
@@ -75,6 +75,32 @@ class Tensors:
         if not found.is_floating_point() or not found.isfinite().all():
             raise self.error(f"has values in {name} that are no finite numbers")
         return found.detach().float()
+
+    def shape_of(self, name: str, dimensions: int) -> tuple[int, ...]:
+        """The lengths of a tensor, which stays to be taken.
+
+        Raises:
+            ModelError: it is missing, or has not so many dimensions.
+        """
+        found = self._left.get(name)
+        if not isinstance(found, Tensor):
+            raise self.error(f"lacks {name}")
+        if found.ndim != dimensions:
+            raise self.error(f"has {name} of shape {_shape(found.shape)}")
+        return tuple(found.shape)
+
+    def count(self, prefix: str) -> int:
+        """How many numbers follow `prefix`, as in `blocks.0.weight`."""
+        rests = (name.removeprefix(prefix) for name in self._left if name.startswith(prefix))
+        return len({rest.partition(".")[0] for rest in rests})
+
+    def fill(self, module: nn.Module, names: Mapping[str, str]) -> None:
+        """Take all weights of a module; `names` maps each part that has some to the file's name."""
+        state = {}
+        for name, value in module.state_dict().items():
+            part, _, weight = name.rpartition(".")
+            state[name] = self.take(f"{names[part]}.{weight}", value.shape)
+        module.load_state_dict(state)
 
     def take_backbone(self, prefix: str) -> tuple[str, Backbone]:
         """The torchvision backbone whose layers begin with `prefix`, by name, and with weights."""
