@@ -31,6 +31,10 @@ class Backbone(nn.Module):
         features: Tensor = self.layers(photos)
         return features
 
+    def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """Features, and one token (N, C) of the whole photo; only transformers have one."""
+        raise NotImplementedError
+
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights as their publisher names them: here `features.0.weight`, …"""
         names = self.layers.state_dict()
@@ -44,6 +48,8 @@ class AggregationLayer(nn.Module):
     """The name of the part, as model cards give it."""
     of_unit_features = True
     """Whether local features are L2-normalised before they are pooled."""
+    takes_token = False
+    """Whether it pools a transformer's token of the whole photo, (N, C), too."""
     grid: tuple[int, int] | None = None
     """The only (h, w) that it can pool, where it knows features by their place; None for any."""
 

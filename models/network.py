@@ -74,9 +74,14 @@ class Network(nn.Module):
 
     def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
-        features = self.backbone(self.normalised(photos))
+        pixels = self.normalised(photos)
+        token: list[Tensor] = []
+        if self.pool.takes_token:
+            features, *token = self.backbone.with_token(pixels)
+        else:
+            features = self.backbone(pixels)
         local = functional.normalize(features, dim=1)
-        descriptors: Tensor = self.pool(local if self.pool.of_unit_features else features)
+        descriptors: Tensor = self.pool(local if self.pool.of_unit_features else features, *token)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
         if not self.gives_local:
@@ -91,7 +96,12 @@ def load_backbone(name: str) -> type[Backbone]:
     if not has_part(BACKBONES, name):
         known = ", ".join(part_names(BACKBONES))
         raise ModelError(f"There is no backbone '{name}'; known are {known}.")
-    backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
+    try:
+        backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"The backbone {name} needs {error.name}; run: pip install 'place-search[train]'."
+        ) from None
     return backbone
 
 

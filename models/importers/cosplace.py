@@ -3,8 +3,6 @@
 Both publish the same layers, so that a file does not say which of the two it is of.
 """
 
-import torch
-
 from place_search.models.aggregations.gem_linear import GeMLinear
 from place_search.models.network import Network
 from place_search.models.weight_files.checkpoint import WeightFile
@@ -25,13 +23,9 @@ def read(file: WeightFile) -> Weights:
     tensors = Tensors(file.path, FAMILY, file.state)
     name, backbone = tensors.take_backbone("backbone.")
     power = tensors.take("aggregation.1.p", (1,))
-    weight = tensors.take(f"{_LINEAR}.weight", (None, backbone.channels))
-    bias = tensors.take(f"{_LINEAR}.bias", (len(weight),))
+    pool = GeMLinear(backbone.channels, tensors.shape_of(f"{_LINEAR}.weight", 2)[0])
+    pool.means.power.data.copy_(power)
+    tensors.fill(pool.projection, _LINEAR)
     tensors.finish()
-    pool = GeMLinear(backbone.channels, len(weight))
-    with torch.no_grad():
-        pool.means.power.copy_(power)
-        pool.projection.weight.copy_(weight)
-        pool.projection.bias.copy_(bias)
     network = normalise_as_imagenet(Network(backbone, pool, gives_local=False))
     return Weights(FAMILY, name, network, Preprocessing("longest", 640, 480), "MIT")

@@ -11,6 +11,7 @@ from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "MixVPR"
 _BACKBONE = "backbone.model."
+_MIXERS = "aggregator.mix."
 _CHANNELS, _ROWS = "aggregator.channel_proj", "aggregator.row_proj"
 
 
@@ -27,20 +28,19 @@ def read(file: WeightFile) -> Weights:
     side = math.isqrt(cells)
     if side**2 != cells:
         raise tensors.error(f"is made for {cells} cells, which are no square")
-    mixers = tensors.count("aggregator.mix.")
     pool = MixVPR(
         backbone.channels,
         (side, side),
-        mixers=mixers,
-        hidden=tensors.shape_of("aggregator.mix.0.mix.1.weight", 2)[0],
+        mixers=tensors.count(_MIXERS),
+        hidden=tensors.shape_of(f"{_MIXERS}0.mix.1.weight", 2)[0],
         channels_out=tensors.shape_of(f"{_CHANNELS}.weight", 2)[0],
         rows_out=rows,
     )
-    names = {"fewer_channels": _CHANNELS, "fewer_rows": _ROWS}
-    for number in range(mixers):
+    for number, mixer in enumerate(pool.mixers):
         for place, part in ((0, "norm"), (1, "widen"), (3, "narrow")):
-            names[f"mixers.{number}.{part}"] = f"aggregator.mix.{number}.mix.{place}"
-    tensors.fill(pool, names)
+            tensors.fill(mixer.get_submodule(part), f"{_MIXERS}{number}.mix.{place}")
+    tensors.fill(pool.fewer_channels, _CHANNELS)
+    tensors.fill(pool.fewer_rows, _ROWS)
     tensors.finish()
     network = normalise_as_imagenet(Network(backbone, pool, gives_local=False))
     size = side * backbone.stride

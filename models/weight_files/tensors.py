@@ -94,13 +94,12 @@ class Tensors:
         rests = (name.removeprefix(prefix) for name in self._left if name.startswith(prefix))
         return len({rest.partition(".")[0] for rest in rests})
 
-    def fill(self, module: nn.Module, names: Mapping[str, str]) -> None:
-        """Take all weights of a module; `names` maps each part that has some to the file's name."""
-        state = {}
-        for name, value in module.state_dict().items():
-            part, _, weight = name.rpartition(".")
-            state[name] = self.take(f"{names[part]}.{weight}", value.shape)
-        module.load_state_dict(state)
+    def fill(self, layer: nn.Module, name: str) -> None:
+        """Take all weights of a layer, which the file has as `NAME.weight`, `NAME.bias`, …"""
+        state = layer.state_dict()
+        layer.load_state_dict(
+            {part: self.take(f"{name}.{part}", value.shape) for part, value in state.items()}
+        )
 
     def take_backbone(self, prefix: str) -> tuple[str, Backbone]:
         """The torchvision backbone whose layers begin with `prefix`, by name, and with weights."""
@@ -122,6 +121,10 @@ class Tensors:
                 state[name] = self.take(f"{prefix}{name}", value.shape)
         layers.load_state_dict(state)
         return backbone, network
+
+    def drop(self, name: str) -> None:
+        """Leave out a tensor that the network does not need, if it is there."""
+        self._left.pop(name, None)
 
     def finish(self) -> None:
         """Make sure that nothing is left.
