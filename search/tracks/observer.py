@@ -51,7 +51,12 @@ class Observer:
         self._candidates = candidates
         names = index.names(np.arange(index.count))
         placed = np.isfinite(index.positions).any()
-        self.routes = find_routes(names, geocentric(index.positions) if placed else None)
+        self.routes = find_routes(
+            names,
+            geocentric(index.positions) if placed else None,
+            sequences=index.sequences(),
+            taken=index.taken,
+        )
         sample = _spread(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
         described = self._descriptors.take(sample)
