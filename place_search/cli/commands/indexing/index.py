@@ -1,7 +1,7 @@
 """`place-search index`: photos in, an index out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +20,7 @@ from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
-    from place_search.indexer import BuildReport, StoreCard
+    from place_search.indexer import BuildReport, Source, StoreCard
     from place_search.indexer.changes.version_builder import ShardWorkers
     from place_search.models import Model
 
@@ -45,7 +45,18 @@ def command(
             help="Folder that a split's photos are under (default: that of the file).",
         ),
     ] = None,
-    model: Annotated[str, MODEL.option()] = MODEL.default,
+    descriptors: Annotated[
+        Path | None,
+        typer.Option(
+            "--descriptors",
+            metavar="FILE",
+            help="Take the descriptors from this file, as `describe`, hloc (.h5), kapture (its "
+            "folder) or NumPy (.npz, .npy) wrote it; with --model, that it says made them.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, MODEL.option(help=f"{MODEL.help} [default: {MODEL.default}]")
+    ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
@@ -76,18 +87,25 @@ def command(
     """
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
-    from place_search.models import open_model
 
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
+    if descriptors is not None and engine == "ray":
+        raise typer.BadParameter("--descriptors does not work with --engine ray.")
     where = store_uri(store, uri)
     require_out(data, out, "index")
     try:
         with progress() as advance:
             wanted = video_request(out, gpx, every, fps, video_start, staged(advance))
             source = open_source(data, root, wanted)
-            opened = open_model(
-                model, mode="throughput", threads=threads, dims=dims, precision=precision
+            opened = _describer(
+                descriptors,
+                source,
+                model,
+                mode="throughput",
+                threads=threads,
+                dims=dims,
+                precision=precision,
             )
             opened.max_pixels = max_megapixels * 10**6
             report = build_index(
@@ -100,19 +118,36 @@ def command(
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )
-            keep_calibrated(out, opened, staged(advance))
+            if descriptors is None:
+                keep_calibrated(out, opened, staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
     tell_photos(report)
-    say(f"Described by {opened.card.id} in {opened.in_short}.")
+    if descriptors is None:
+        say(f"Described by {opened.card.id} in {opened.in_short}.")
+    else:
+        say(f"Descriptors of {descriptors}, made by {opened.card.id}.")
     if as_json:
         print_json(report.to_dict())
         return
     print_line(_summary(report, out))
     _tell_store(report.store)
+
+
+def _describer(
+    descriptors: Path | None, source: "Source", model: str | None, **how: Any
+) -> "Model":
+    """What gives the descriptors: the model, or a file of what it gave."""
+    from place_search.indexer import given_model, open_descriptor_file
+    from place_search.models import open_model
+
+    if descriptors is None:
+        return open_model(model or MODEL.default, **how)
+    made_by = None if model is None else open_model(model, **how)
+    return given_model(open_descriptor_file(descriptors), source, made_by)
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":
