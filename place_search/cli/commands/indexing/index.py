@@ -15,7 +15,7 @@ from place_search.cli.indexes import (
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
-from place_search.cli.video_options import Every, Fps, Gpx, VideoStart, video_request
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart, video_request
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -31,7 +31,8 @@ def command(
         typer.Argument(
             metavar="DATA",
             help="Folder of photos, a CSV with path,latitude,longitude[,name], a split "
-            "(.mat, .npz) whose database to index, or a video.",
+            "(.mat, .npz) whose database to index, a video, or a folder of kapture, OpenSfM or "
+            "COLMAP (a model in text).",
         ),
     ],
     out: Annotated[
@@ -42,7 +43,8 @@ def command(
         typer.Option(
             "--root",
             metavar="DIR",
-            help="Folder that a split's photos are under (default: that of the file).",
+            help="Folder that the photos of a split or of COLMAP are under (default: that of the "
+            "file, or `images` beside the model).",
         ),
     ] = None,
     descriptors: Annotated[
@@ -77,13 +79,15 @@ def command(
     every: Every = None,
     fps: Fps = None,
     video_start: VideoStart = None,
+    clock_offset: ClockOffset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos, or frames of a video.
 
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
-    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block; those of
-    a video from --gpx by time. Its frames are kept in the folder INDEX-frames.
+    split, from names as in @easting@northing@…@.jpg, from what kapture, OpenSfM or COLMAP found,
+    from --gpx by time, or from the photos' Exif GPS block. Frames of a video are kept in the folder
+    INDEX-frames.
     """
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
@@ -96,7 +100,7 @@ def command(
     require_out(data, out, "index")
     try:
         with progress() as advance:
-            wanted = video_request(out, gpx, every, fps, video_start, staged(advance))
+            wanted = video_request(out, gpx, every, fps, video_start, clock_offset, staged(advance))
             source = open_source(data, root, wanted)
             opened = _describer(
                 descriptors,
