@@ -45,7 +45,7 @@ class BatchStandards(NamedTuple):
         found = index.search(query / self.places.scale, k, only=only, box=box)
         ids = np.array([hit.place_id for hit in found], np.int64)
         stored = index.descriptors().take(np.searchsorted(index.place_ids, ids))
-        likeness = self.places.apply(stored) @ query
+        likeness = self.places.cosines(stored, query)
         similarities = stored @ (descriptor / np.linalg.norm(descriptor))
         return [
             Hit(int(ids[row]), float(similarities[row]))
