@@ -21,7 +21,7 @@ CHECKED = 16
 EXPECTED = 24
 """Places that are compared because the track leads there; with those beside them."""
 SURE = 0.9
-SEARCHED_EVERY = 8
+SEARCHED_EVERY = 12
 """A track that is sure of its place asks the whole index at every so many frames only."""
 _SAMPLE, _USUAL = 1024, 256
 
@@ -95,8 +95,8 @@ class Observer:
             )
             ids = np.array([hit.place_id for hit in found], np.int64)
             rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
-        # Not matrix products: their threads and those of FAISS keep one another waiting.
-        similarities = np.vecdot(lens.places.apply(self._descriptors.take(rows)), frame)
+        similarities = lens.places.cosines(self._descriptors.take(rows), frame)
+        # Not a matrix product, as in `cosines`.
         usual = np.vecdot(lens.usual, frame)
         like_before = 0.0 if before is None else float(np.vecdot(before, frame))
         evidence = evidence_of(self.routes.coordinate[rows], similarities, usual, like_before)
