@@ -17,6 +17,7 @@ def pairs(
     *,
     k: int = 20,
     verify: bool | None = None,
+    standardize: bool = False,
     root: AnyPath | None = None,
     model: AnyModel = None,
     progress: Report = False,
@@ -25,7 +26,7 @@ def pairs(
 
     `names` of the answer are pairs of names relative to `root`, by default the deepest folder that
     holds both; `to_text("hloc")` or `to_text("colmap")` is the file that those programs read. A
-    photo that is in the index is not paired with itself.
+    photo that is in the index is not paired with itself. `standardize` is that of `search_many`.
 
     Raises:
         PlaceSearchError: an index, photos or a model that cannot be used; the text says why.
@@ -39,4 +40,12 @@ def pairs(
     engine = Engine(opened, _model_of(opened, model))
     source = open_queries(Path(queries))
     with reporting(progress) as report:
-        return find_pairs(engine, source, k, verify=verify, root=path_of(root), progress=report)
+        return find_pairs(
+            engine,
+            source,
+            k,
+            verify=verify,
+            standardize=standardize,
+            root=path_of(root),
+            progress=report,
+        )

@@ -80,22 +80,24 @@ def write_answers(
         engine.model.max_pixels,
         engine.candidates,
         question,
+        # What photos have in common changes with them.
+        [photo.name for photo in source.photos] if question.standardize else (),
     )
     journal = AnswerJournal(journal_beside(out), asked)
     done = False
     try:
         names = [skipped_name(photo.name) for photo in source.photos]
-        waiting = [
+        answered = {
             row
             for row, (name, photo) in enumerate(zip(names, source.photos, strict=True))
-            if not journal.has(name, photo)
-        ]
-        before = len(names) - len(waiting)
+            if journal.has(name, photo)
+        }
+        before = len(answered)
         progress("Searching", before, len(names))
-        answers = answer_photos(engine, (source.photos[row] for row in waiting), question)
-        for count, (row, answer) in enumerate(zip(waiting, answers, strict=True), before + 1):
+        answers = answer_photos(engine, source.photos, question, skip=answered, progress=progress)
+        for count, answer in enumerate(answers, before + 1):
             told = {"error": answer.error} if answer.result is None else answer.result.to_dict()
-            journal.add(names[row], answer.photo, told)
+            journal.add(skipped_name(answer.photo.name), answer.photo, told)
             progress("Searching", count, len(names))
         whole = out.suffix.lower() == ".jsonl"
         write_rows(out, COLUMNS, _rows(journal, names, whole=whole))

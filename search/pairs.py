@@ -58,6 +58,7 @@ def find_pairs(
     k: int,
     *,
     verify: bool | None = None,
+    standardize: bool = False,
     root: Path | None = None,
     progress: Progress = silent,
 ) -> Pairs:
@@ -65,7 +66,7 @@ def find_pairs(
 
     A photo that is in the index is not its own place. Names are relative to `root`, the folder that
     the reader of the pairs is given: by default the deepest one that holds both the photos and the
-    places.
+    places. `standardize` chooses places by what tells the photos from one another.
 
     Raises:
         PairError: photos or places that are not below the root.
@@ -74,9 +75,9 @@ def find_pairs(
     below = _root(engine.index, queries.root, root)
     pairs = Pairs(below)
     total = len(queries.photos)
-    for done, answer in enumerate(
-        answer_photos(engine, queries.photos, Question(k + 1, verify)), 1
-    ):
+    question = Question(k + 1, verify, standardize=standardize)
+    answers = answer_photos(engine, queries.photos, question, progress=progress)
+    for done, answer in enumerate(answers, 1):
         if answer.result is None:
             pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
         else:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+import place_search
 from place_search.core.row_files import write_rows
 from place_search.indexer import open_index
 from place_search.models import open_model
@@ -188,3 +189,17 @@ def test_what_cannot_be_written_is_one_sentence(
     told = check_failure(run("search", index, folder, "--out", tmp_path / "no" / "o.csv"))
     assert "name a file in a folder that exists" in told
     assert "is an index and" in check_failure(run("search", folder, index))
+
+
+def test_a_batch_is_standardised_as_python_does_it(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    out, asked = tmp_path / "results.jsonl", photos / "queries"
+    assert run("search", index, asked, "--out", out, "--standardize").exit_code == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    paths = sorted(asked.iterdir())
+    answers = place_search.search_many(index, paths, standardize=True)
+    for line, answer in zip(lines, answers, strict=True):
+        assert line["results"] == answer.to_dict()["results"]
+        assert any("standardised over 2 photos" in note for note in line["query"]["notes"])
+    assert run("search", index, paths[0], "--standardize").exit_code == 2

@@ -47,6 +47,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize",
+            help="Choose places by what tells the photos from one another: for many photos of one "
+            "drive or night.",
+        ),
+    ] = False,
     candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
@@ -75,7 +83,15 @@ def command(
     described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
     with progress() as advance:
-        pairs = find_pairs(engine, source, k, verify=verify, root=root, progress=advance)
+        pairs = find_pairs(
+            engine,
+            source,
+            k,
+            verify=verify,
+            standardize=standardize,
+            root=root,
+            progress=advance,
+        )
     text = pairs.to_text(form)
     try:
         write_whole(out, text.encode())

@@ -62,6 +62,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize",
+            help="With --out: choose places by what tells the photos from one another, for many "
+            "photos of one drive or night.",
+        ),
+    ] = False,
     candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
@@ -80,6 +88,8 @@ def command(
     """
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
+    if standardize and out is None:
+        raise typer.BadParameter("--standardize only works with --out.")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model
@@ -101,7 +111,7 @@ def command(
     described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
-        question = Question(k, verify, point, radius_m)
+        question = Question(k, verify, point, radius_m, standardize)
         _search_each(engine, photo, question, out, as_json)
         return
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
