@@ -16,7 +16,7 @@ from place_search.core.settings import MODEL
 from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
-from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
+from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, decode_photo
 from place_search.photos.decoding import MAX_PIXELS
@@ -49,6 +49,26 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     raise ModelError(
         f"There is no model '{model}': name a model folder or one of {', '.join(known) or 'none'}."
     )
+
+
+def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
+    """The card of a model as it was opened where it had this fingerprint and so many dimensions.
+
+    None where there is no such model, or another one of its id.
+    """
+    try:
+        card = read_card(find_model(model))
+        card = card if card.dims == dims else crop_card(card, dims)
+    except ModelError:
+        return None
+    for precision, graphs in GRAPHS.items():
+        if not all(name in card.files for name in graphs):
+            continue
+        for saturates in (False, True):
+            opened = replace(card, precision=precision, saturates=saturates)
+            if opened.fingerprint == fingerprint:
+                return opened
+    return None
 
 
 class Model:

@@ -21,7 +21,7 @@ class Photo:
 
     `pixels` is (h, w, 3) uint8 RGB, upright and perhaps read-only, and may be smaller than the
     photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
-    odd but survivable.
+    odd but survivable. `taken` is when it was taken, in seconds since 1970.
     """
 
     pixels: NDArray[np.uint8]
@@ -29,6 +29,7 @@ class Photo:
     height: int
     position: Position | None = None
     notes: tuple[str, ...] = ()
+    taken: float | None = None
 
 
 def fit_within(width: int, height: int, longest_side: int) -> Size:

@@ -73,6 +73,7 @@ def index(
     *,
     root: AnyPath | None = None,
     model: AnyModel = None,
+    descriptors: AnyPath | None = None,
     store: str = "auto",
     local_features: bool = True,
     progress: Report = False,
@@ -80,7 +81,9 @@ def index(
 ) -> "BuildReport":
     """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
 
-    `root` is where the photos of a split are. Without `local_features` the index is smaller, and
+    `root` is where the photos of a split are. `descriptors` is a file with those of the photos, as
+    `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
+    it is that model's. Without `local_features` the index is smaller, and
     its results cannot be verified. A run that was interrupted goes on when it is called again; an
     index that is there already stays as it is until the new one is whole.
 
@@ -88,11 +91,20 @@ def index(
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
     from place_search.calibrating import keep_calibrated
-    from place_search.indexer import build_index, open_source
+    from place_search.indexer import (
+        build_index,
+        given_model,
+        open_descriptor_file,
+        open_source,
+    )
 
     with reporting(progress) as report:
         source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
-        opened = _opened(model)
+        if descriptors is None:
+            opened = _opened(model)
+        else:
+            made_by = None if model is None else _opened(model)
+            opened = given_model(open_descriptor_file(Path(descriptors)), source, made_by)
         built = build_index(
             source,
             Path(out),
@@ -101,7 +113,8 @@ def index(
             local_features=local_features,
             progress=report,
         )
-        keep_calibrated(Path(out), opened, report)
+        if descriptors is None:
+            keep_calibrated(Path(out), opened, report)
     return built
 
 
@@ -207,10 +220,13 @@ def search_many(
     verify: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
+    standardize: bool = False,
 ) -> "Iterator[SearchResult]":
     """Search for one photo after the other; the answers come in their order, each when it is there.
 
-    Otherwise as `search`.
+    `standardize` reads all photos first, and chooses places by descriptors that are centred and
+    scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
+    night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
     """
     from place_search.core.geodesy import Position
     from place_search.indexer import Index
@@ -219,8 +235,12 @@ def search_many(
     opened = index if isinstance(index, Index) else open_index(index)
     engine = Engine(opened, _model_of(opened, model))
     point = None if near is None else Position(*near)
-    for photo in photos:
-        yield engine.search(source_of(photo), k=k, verify=verify, near=point, radius_m=radius_m)
+    batch = None
+    if standardize:
+        photos = list(photos)
+        batch = engine.standards_of(map(source_of, photos))
+    for source in map(source_of, photos):
+        yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
 
 
 def table(answers: "Iterable[SearchResult]") -> "SearchTable":

@@ -23,17 +23,19 @@ Precision: TypeAlias = Literal["auto", "f32", "int8"]
 
 
 class VideoArguments(TypedDict, total=False):
-    """How a video is indexed, as on the command line.
+    """How a video, or photos with a GPX track, are indexed, as on the command line.
 
     `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
     the file `gpx`, which gives frames their positions by time. `video_start` is when the video
-    starts, with a time zone; by default as it says itself.
+    starts, with a time zone; by default as it says itself. The clock of photos was
+    `clock_offset_s` seconds ahead of UTC.
     """
 
     gpx: AnyPath | None
     every_m: float | None
     fps: float | None
     video_start: datetime | None
+    clock_offset_s: float
 
 
 Report: TypeAlias = "Progress | bool"
@@ -79,6 +81,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
         every_m=video.get("every_m"),
         fps=video.get("fps"),
         start=video.get("video_start"),
+        clock_offset_s=video.get("clock_offset_s", 0.0),
         progress=progress,
     )
 

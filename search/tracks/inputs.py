@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from place_search.core.tables import read_lines
-from place_search.indexer import PlacePhoto, SourceError, open_source
+from place_search.indexer import PlacePhoto, SourceError
 from place_search.models import Model
-from place_search.photos import Photo, PhotoError
+from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
+from place_search.search.query_photos import open_queries
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import Break, breaks_between
 
@@ -129,41 +129,40 @@ def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | Vi
     if sampling is not None and sampling != Sampling():
         raise SourceError(f"{path} is no video, so frames a second make no sense; leave them out.")
     listed = path.suffix.lower() in (".txt", ".csv")
-    photos = _lines(path) if path.suffix.lower() == ".txt" else list(open_source(path).photos)
-    return _photo_frames(photos, listed)
-
-
-def _lines(path: Path) -> list[PlacePhoto]:
-    photos = [
-        PlacePhoto(path.resolve().parent / line, line)
-        for line in read_lines(path, error=SourceError)
-    ]
-    missing = [photo.name for photo in photos if not photo.path.is_file()]
-    if missing or not photos:
-        what = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
-        raise SourceError(f"{path} {what}; write a path a line, relative to the list's folder.")
-    return photos
+    return _photo_frames(list(open_queries(path).photos), listed)
 
 
 def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:
-    routes = find_routes([photo.name for photo in photos])
+    routes = _routes(photos, [photo.taken for photo in photos])
+    if len(photos) > 1 and not routes.is_ordered:
+        routes = _routes(photos, [read_capture_time(photo.path) for photo in photos])
     if len(photos) > 1 and not routes.is_ordered:
         breaks = [Break.FRESH, *[Break.NONE] * (len(photos) - 1)]
-        note = "The names of the photos hold no numbers, so they are taken in the order given."
+        note = (
+            "The photos have neither numbers in their names nor times, so they are taken in the "
+            "order given."
+        )
         return PhotoFrames(photos, range(len(photos)), breaks, [note])
     order, breaks = breaks_between(routes)
     return PhotoFrames(photos, order.tolist(), breaks, _notes(routes, order.tolist(), listed))
 
 
+def _routes(photos: Sequence[PlacePhoto], taken: Sequence[float | None]) -> Routes:
+    return find_routes(
+        [photo.name for photo in photos],
+        sequences=[photo.sequence for photo in photos],
+        taken=np.array([np.nan if time is None else time for time in taken], np.float64),
+    )
+
+
 def _notes(routes: Routes, order: list[int], listed: bool) -> list[str]:
     notes = []
     if listed and order != sorted(order):
-        notes.append("The list is out of the order of its names' numbers; that order is taken.")
-    if routes.sequences > 1:
         notes.append(
-            f"The photos are of {routes.sequences} sequences by their names, each a track of its "
-            "own."
+            "The list is not in the order of its photos' numbers or times; that order is taken."
         )
+    if routes.sequences > 1:
+        notes.append(f"The photos are of {routes.sequences} sequences, each a track of its own.")
     if (np.bincount(routes.sequence) == 1).all():
         notes.append("Each sequence has one frame only, so that nothing but itself says its place.")
     return notes

@@ -10,7 +10,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.video_options import Every, Fps, Gpx, VideoStart
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart
 from place_search.core.settings import THREADS
 
 
@@ -24,6 +24,7 @@ def command(
     every: Every = None,
     fps: Fps = None,
     video_start: VideoStart = None,
+    clock_offset: ClockOffset = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the photos of DATA that an index lacks, and take up those that have changed.
@@ -33,5 +34,5 @@ def command(
     from place_search.indexer import add_photos
 
     require_order(index, data, "add {index} {other}")
-    video = gpx, every, fps, video_start
+    video = gpx, every, fps, video_start, clock_offset
     take_photos(add_photos, index, data, model, threads, max_megapixels, as_json, video)
