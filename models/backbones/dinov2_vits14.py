@@ -25,11 +25,11 @@ class _Norm(nn.LayerNorm):
 class Tokens(nn.Module):
     """(N, 3, H, W) photos to the class token and one token a patch, (N, 1 + h·w, C)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int) -> None:
         super().__init__()
         self.patches = nn.Conv2d(3, channels, kernel_size=PATCH, stride=PATCH)
         self.token = nn.Parameter(torch.zeros(1, 1, channels))
-        self.positions = nn.Parameter(torch.zeros(1, 1 + SIDE * SIDE, channels))
+        self.positions = nn.Parameter(torch.zeros(1, 1 + side * side, channels))
 
     def forward(self, photos: Tensor) -> Tensor:
         """As the class says."""
@@ -41,8 +41,9 @@ class Tokens(nn.Module):
 class Grid(nn.Module):
     """(N, 1 + h·w, C) tokens to the features of the patches, (N, C, h, w)."""
 
-    def __init__(self, channels: int, *, norm: bool) -> None:
+    def __init__(self, channels: int, side: int, *, norm: bool) -> None:
         super().__init__()
+        self.side = side
         self.norm = _Norm(channels) if norm else nn.Identity()
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -53,24 +54,39 @@ class Grid(nn.Module):
         """The features, and the class token (N, C)."""
         tokens = self.norm(tokens)
         patches = tokens[:, 1:].transpose(1, 2)
-        return patches.reshape(*patches.shape[:2], SIDE, SIDE), tokens[:, 0]
+        return patches.reshape(*patches.shape[:2], self.side, self.side), tokens[:, 0]
 
 
 class DINOv2(Backbone):
-    """(N, 3, 322, 322) normalised photos to (N, C, 23, 23) features: the last tokens."""
+    """(N, 3, 322, 322) normalised photos to (N, C, 23, 23) features: the last tokens.
+
+    `side` is how many patches a side of the photo has, where it is not 23; `block` is what the
+    blocks are. Without `norm` the tokens come as the last block gives them.
+    """
 
     stride = PATCH
     multiple = PATCH
-    grid = (SIDE, SIDE)
 
-    def __init__(self, channels: int, depth: int, heads: int, *, norm: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        depth: int,
+        heads: int,
+        *,
+        side: int = SIDE,
+        norm: bool = True,
+        block: type[Block] = Block,
+    ) -> None:
         super().__init__()
         self.channels = channels
+        self.side = side
+        self.grid = (side, side)
         blocks = [
-            Block(channels, heads, qkv_bias=True, init_values=1.0, norm_layer=_Norm)
+            block(channels, heads, qkv_bias=True, init_values=1.0, norm_layer=_Norm)
             for _ in range(depth)
         ]
-        self.layers = nn.Sequential(Tokens(channels), *blocks, Grid(channels, norm=norm))
+        grid = Grid(channels, side, norm=norm)
+        self.layers = nn.Sequential(Tokens(channels, side), *blocks, grid)
 
     def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """The features, and the class token (N, C)."""
@@ -81,7 +97,7 @@ class DINOv2(Backbone):
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take weights as DINOv2 names them, its positions resampled to the grid."""
         ours = {name: state[theirs] for name, theirs in published_names(self).items()}
-        ours["0.positions"] = resample(ours["0.positions"])
+        ours["0.positions"] = resample(ours["0.positions"], self.side)
         self.layers.load_state_dict(ours)
 
 
@@ -104,16 +120,18 @@ def published_names(backbone: Backbone) -> dict[str, str]:
             names[name] = rest
         else:
             names[name] = f"blocks.{int(number) - 1}.{rest}"
+            for adapter in ("narrow", "D_fc1"), ("widen", "D_fc2"):
+                names[name] = names[name].replace(*adapter)
     return names
 
 
-def resample(positions: Tensor) -> Tensor:
-    """Learnt positions (1, 1 + s·s, C) of a square grid, for the one that photos have here."""
-    side = round((positions.shape[1] - 1) ** 0.5)
-    if side == SIDE:
+def resample(positions: Tensor, side: int = SIDE) -> Tensor:
+    """Learnt positions (1, 1 + s·s, C) of a square grid, for one of `side` · `side`."""
+    learnt = round((positions.shape[1] - 1) ** 0.5)
+    if learnt == side:
         return positions
-    grid = positions[:, 1:].transpose(1, 2).reshape(1, -1, side, side)
-    scale = (SIDE + _OFFSET) / side
+    grid = positions[:, 1:].transpose(1, 2).reshape(1, -1, learnt, learnt)
+    scale = (side + _OFFSET) / learnt
     patches = functional.interpolate(grid, scale_factor=(scale, scale), mode="bicubic")
     return torch.cat((positions[:, :1], patches.flatten(2).transpose(1, 2)), dim=1)
 

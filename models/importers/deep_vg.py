@@ -17,13 +17,14 @@ from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "deep-visual-geo-localization-benchmark"
 _POWER = "aggregation.1.p"
+_GEM = {_POWER, "backbone.0.weight"}
 _NETVLAD = ("aggregation.centroids", "aggregation.conv.weight")
 
 
 def matches(file: WeightFile) -> bool:
     """Whether a file is a checkpoint of this family."""
     # A GeM before a linear layer is CosPlace's.
-    is_gem = _POWER in file.state and "aggregation.3.weight" not in file.state
+    is_gem = file.state.keys() >= _GEM and "aggregation.3.weight" not in file.state
     return is_gem or any(name in file.state for name in _NETVLAD)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from place_search.core.plugins import load_part, part_names
 from place_search.models.errors import ModelError
 from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
 from place_search.models.weight_files.tensors import Weights, some
 
@@ -42,7 +43,7 @@ def read_weights(path: Path) -> Weights:
     if not file.is_checkpoint:
         raise _unknown(path, "neither a checkpoint of torch nor a MATLAB file")
     state = file.state
-    backbone = torchvision_backbone(state)
+    backbone = torchvision_backbone(state) or dinov2_backbone(state)
     if backbone is not None:
         raise ModelError(
             f"{path} holds the backbone {backbone} without a NetVLAD layer; fit one with "

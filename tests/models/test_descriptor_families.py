@@ -16,7 +16,9 @@ from torchvision import models
 
 from place_search.core.plugins import load_part, part_names
 from place_search.models import Aggregation, ModelError, open_model
-from place_search.models.backbones.dinov2_vits14 import resample
+from place_search.models.backbones.dinov2_vitl14_adapted import AdaptedBlock
+from place_search.models.backbones.dinov2_vits14 import published_names, resample
+from place_search.models.network import load_backbone
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.importing import import_weights
@@ -490,3 +492,45 @@ GOLDEN = [
     -0.316732,
     -0.290075,
 ]
+
+
+def test_selavpr_s_blocks_and_names() -> None:
+    """Its ViT-L/14 is too large for a test: one small block, and the names of all layers."""
+    torch.manual_seed(7)
+    block = shaken(
+        AdaptedBlock(64, 1, qkv_bias=True, init_values=0.7, norm_layer=torch.nn.LayerNorm)
+    )
+    given = {name: value.double() for name, value in block.state_dict().items()}
+    tokens = torch.randn(1, 5, 64)
+    x = tokens[0].double()
+
+    def adapter(y: Tensor, name: str) -> Tensor:
+        return linear(linear(y, given, f"{name}.narrow").clamp(min=0), given, f"{name}.widen")
+
+    y = layer_norm(x, given, "norm1", 1e-5)
+    y = attention(y, y, given["attn.qkv.weight"], given["attn.qkv.bias"])
+    y = linear(y, given, "attn.proj")
+    x = x + given["ls1.gamma"] * (y + adapter(y, "adapter1"))
+    y = layer_norm(x, given, "norm2", 1e-5)
+    z = linear(y, given, "mlp.fc1")
+    z = linear(z * (1 + torch.erf(z / 2**0.5)) / 2, given, "mlp.fc2")
+    x = x + given["ls2.gamma"] * (z + 0.2 * adapter(y, "adapter2"))
+    torch.testing.assert_close(block(tokens)[0].double(), x, atol=1e-4, rtol=1e-4)
+    with torch.device("meta"):
+        names = published_names(load_backbone("dinov2-vitl14-adapted")()).values()
+    assert {"cls_token", "pos_embed", "blocks.23.adapter2.D_fc2.weight", "norm.bias"} < set(names)
+    assert len(set(names)) == 4 + 24 * 22 + 2
+
+
+def test_siblings_are_of_no_family(tmp_path: Path) -> None:
+    """GeM of gsv-cities, and a DINOv2 with a pooling that no one published."""
+    path = tmp_path / "c.pth"
+    torch.save(
+        {"backbone.model.conv1.weight": torch.zeros(2), "aggregator.p": torch.zeros(1)}, path
+    )
+    with pytest.raises(ModelError, match=r"none of the supported families \(aggregator\.p"):
+        read_weights(path)
+    token = {"backbone.model.cls_token": torch.zeros(1, 1, 100)}
+    torch.save({"aggregator.dust_bin": torch.tensor(1.0), **token}, path)
+    with pytest.raises(ModelError, match="has a DINOv2 of 100 channels"):
+        read_weights(path)
