@@ -129,8 +129,8 @@ def import_file(
     """Turn a weight file of your own into a model.
 
     The family is recognised from the file: pytorch-NetVlad, Patch-NetVLAD, OpenIBL, the
-    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, model folders. No file is
-    ever run.
+    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, CosPlace, EigenPlaces, MixVPR,
+    SALAD, CliqueMining, MegaLoc, BoQ, SelaVPR, model folders. No file is ever run.
     """
     from place_search.models import weights_folder
 
