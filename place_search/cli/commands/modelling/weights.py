@@ -215,7 +215,8 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
     from place_search.models.downloads import fetch_file
 
     if given is None and any(source.kind != "page" for source in model.sources):
-        say(f"Fetching {model.file}, licence: {model.licence}. {model.note}".rstrip())
+        size = "" if model.megabytes is None else f" ({model.megabytes} MB)"
+        say(f"Fetching {model.file}{size}, licence: {model.licence}. {model.note}".rstrip())
     with progress("MB") as advance:
         path = fetch_file(
             model,
