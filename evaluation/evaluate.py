@@ -229,7 +229,10 @@ class _Work:
             (row, PlacePhoto(self.truth.path(self.names[row]), self.names[row]))
             for row in self.needed
         )
-        embedding = embed_photos(photos, self.truth.root, self.model, StageClock())
+        keep = self.reranker is not None
+        embedding = embed_photos(
+            photos, self.truth.root, self.model, StageClock(), keep_local_features=keep
+        )
         for done, (row, result) in enumerate(embedding, 1):
             if isinstance(result, Skipped):
                 skipped[row] = result

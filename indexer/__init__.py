@@ -17,7 +17,7 @@ from place_search.indexer.errors import (
     UnknownPlaceError,
 )
 from place_search.indexer.index import Index, open_index
-from place_search.indexer.index_model import open_index_model
+from place_search.indexer.index_model import fit_model, open_index_model
 from place_search.indexer.places import Place, PlacePhoto
 from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
@@ -58,6 +58,7 @@ __all__ = [
     "build_index",
     "collect_leftovers",
     "compact_index",
+    "fit_model",
     "holds_index",
     "open_index",
     "open_index_model",

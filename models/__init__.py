@@ -22,7 +22,13 @@ from place_search.models.local_features import (
     encode_grid,
     project_features,
 )
-from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from place_search.models.model import (
+    DEFAULT_MODEL,
+    Model,
+    find_model,
+    open_model,
+    weights_folder,
+)
 from place_search.models.precision import AskedPrecision, Precision, PrecisionRecall
 from place_search.models.runtimes.base import Embedding
 

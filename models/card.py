@@ -68,7 +68,8 @@ class ModelCard:
     """The contents of `card.toml`.
 
     `dims` is the length of the descriptor. `local_features` is None where the graph gives none:
-    then nothing can be verified by geometry. `files` maps each graph's file name to its sha256.
+    then those of the model `verify_with` verify its results, by default the included one's. `files`
+    maps each graph's file name to its sha256.
     `cropped` says that `dims` are only the first of those that the graph gives, `precision` which
     graph it is, and `saturates` that this processor cuts the sums of its int8 products
     (`int8_saturates`); they are set when a model is opened, never in a file.
@@ -90,6 +91,7 @@ class ModelCard:
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
     quantization: Quantization | None = None
+    verify_with: str | None = None
     cropped: bool = False
     precision: Precision = "f32"
     saturates: bool = False

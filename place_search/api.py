@@ -39,12 +39,15 @@ def open_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: Precision = "auto",
+    verify_with: AnyPath | None = None,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
     `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
     "auto" is int8 where the model's card has measured a loss of at most 0.5 points of Recall@1 and
-    the processor has instructions for it; `Model.in_words` says which it is and why.
+    the processor has instructions for it; `Model.in_words` says which it is and why. A model
+    without local features comes with a second one for them: `verify_with`, else the one that its
+    card names, else the included one.
 
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
@@ -53,7 +56,14 @@ def open_model(
     from place_search.models import open_model as open_it
 
     chosen = DEFAULT_MODEL if model is None else model
-    return open_it(Path(chosen), threads=threads, dims=dims, precision=precision)
+    return open_it(
+        Path(chosen),
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        verify=True,
+        verify_with=path_or_id(verify_with),
+    )
 
 
 def open_index(folder: AnyPath) -> "Index":
@@ -75,14 +85,17 @@ def index(
     model: AnyModel = None,
     store: str = "auto",
     local_features: bool = True,
+    verify_with: AnyPath | None = None,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
     """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
 
     `root` is where the photos of a split are. Without `local_features` the index is smaller, and
-    its results cannot be verified. A run that was interrupted goes on when it is called again; an
-    index that is there already stays as it is until the new one is whole.
+    its results cannot be verified; `verify_with` names the model that gives them in place of the
+    model itself, or of the included one where that gives none. A run that was interrupted goes on
+    when it is called again; an index that is there already stays as it is until the new one is
+    whole.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
@@ -92,7 +105,7 @@ def index(
 
     with reporting(progress) as report:
         source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
-        opened = _opened(model)
+        opened = _opened(model, verify_with)
         built = build_index(
             source,
             Path(out),
@@ -359,17 +372,18 @@ def doctor(
         )
 
 
-def _opened(model: AnyModel) -> "Model":
+def _opened(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
     from place_search.models import Model
 
-    return model if isinstance(model, Model) else open_model(model)
+    return model if isinstance(model, Model) else open_model(model, verify_with=verify_with)
 
 
 def _model_of(index: "Index | AnyPath", model: AnyModel) -> "Model":
     """The model that is given, else the index's own."""
-    if model is not None:
-        return _opened(model)
-    from place_search.indexer import Index, open_index_model, read_manifest
+    from place_search.indexer import Index, fit_model, open_index_model, read_manifest
 
-    manifest = index.manifest if isinstance(index, Index) else read_manifest(Path(index))
-    return open_index_model(manifest)
+    folder = index.folder if isinstance(index, Index) else Path(index)
+    manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
+    if model is None:
+        return open_index_model(manifest)
+    return fit_model(manifest, folder, _opened(model))

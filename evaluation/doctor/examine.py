@@ -242,7 +242,7 @@ class _Examination:
             self.model_name = read_card(folder).id
             if self.index is None:
                 self.model = open_model(
-                    folder, mode="throughput", threads=threads, precision=precision
+                    folder, mode="throughput", threads=threads, precision=precision, verify=True
                 )
             else:
                 self.model = open_index_model(
@@ -332,8 +332,9 @@ class _Examination:
         if self.model is None or not self.database:
             return
         card = self.model.card
-        local = card.local_features
-        pixels = card.preprocessing.width * card.preprocessing.height
+        local = self.model.local_features
+        seen = self.model.preprocessings[-1]
+        pixels = seen.width * seen.height
         cells = 0 if local is None else pixels // local.stride**2
         rate = measure_rate(self.model)
         others = self.queries

@@ -57,6 +57,14 @@ class Setting:
 
 
 MODEL = Setting("model", str, "lite0-netvlad", "Model: an id under weights/, or a folder.")
+VERIFY_WITH = Setting(
+    "verify_with",
+    str,
+    None,
+    "Model whose local features verify the results of another: an id or a folder (default: of a "
+    "model that has none, the one that its card names, else the included one).",
+    metavar="MODEL",
+)
 THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).", min=1)
 PRECISION = Setting(
     "precision",

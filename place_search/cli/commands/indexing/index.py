@@ -16,7 +16,7 @@ from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
 from place_search.cli.video_options import Every, Fps, Gpx, VideoStart, video_request
-from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def command(
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
     ] = True,
+    verify_with: Annotated[str | None, VERIFY_WITH.option()] = VERIFY_WITH.default,
     gpx: Gpx = None,
     every: Every = None,
     fps: Fps = None,
@@ -78,6 +79,8 @@ def command(
     from place_search.indexer import build_index, open_source
     from place_search.models import open_model
 
+    if verify_with is not None and not local_features:
+        raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
     where = store_uri(store, uri)
@@ -87,7 +90,13 @@ def command(
             wanted = video_request(out, gpx, every, fps, video_start, staged(advance))
             source = open_source(data, root, wanted)
             opened = open_model(
-                model, mode="throughput", threads=threads, dims=dims, precision=precision
+                model,
+                mode="throughput",
+                threads=threads,
+                dims=dims,
+                precision=precision,
+                verify=local_features,
+                verify_with=verify_with,
             )
             opened.max_pixels = max_megapixels * 10**6
             report = build_index(
@@ -107,7 +116,9 @@ def command(
             "an index that was there before still works."
         ) from None
     tell_photos(report)
-    say(f"Described by {opened.card.id} in {opened.in_short}.")
+    verifier = opened.verifier
+    by = "" if verifier is None else f", local features by {verifier.card.id}"
+    say(f"Described by {opened.card.id} in {opened.in_short}{by}.")
     if as_json:
         print_json(report.to_dict())
         return
