@@ -20,7 +20,10 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import Model
 
-_COLUMNS = ("name", "path", "zone", "latitude", "longitude", "easting", "northing")
+_COLUMNS = (
+    *("name", "path", "zone", "latitude", "longitude", "easting", "northing"),
+    *("sequence", "taken"),
+)
 
 
 class Index:
@@ -129,6 +132,15 @@ class Index:
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
         return [name.decode() for name in self._contents.table["name"][rows].tolist()]
+
+    def sequences(self) -> list[str]:
+        """The sequence of each place by ascending id, as its source named it; "" for none."""
+        return [name.decode() for name in self._contents.table["sequence"].tolist()]
+
+    @property
+    def taken(self) -> NDArray[np.float64]:
+        """When each place was photographed: (N,) float64 seconds since 1970, NaN for unknown."""
+        return self._contents.table["taken"]
 
     def _place(self, row: int) -> Place:
         contents = self._contents

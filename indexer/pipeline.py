@@ -183,6 +183,8 @@ def _decode(
         grid=grid,
         thumbnail=thumbnail,
         notes=() if given else read.notes,
+        sequence=photo.sequence,
+        taken=read.taken if photo.taken is None else photo.taken,
     )
     return row, views
 

@@ -9,12 +9,18 @@ from place_search.core.geodesy import Position, Utm
 
 @dataclass(frozen=True, slots=True)
 class PlacePhoto:
-    """A photo to index. `name` is what the place is called: by default its path under the root."""
+    """A photo to index.
+
+    `name` is what the place is called: by default its path under the root. Photos of one
+    `sequence`, "" for none, were taken one after the other, at `taken` in seconds since 1970.
+    """
 
     path: Path
     name: str
     position: Position | None = None
     utm: Utm | None = None
+    sequence: str = ""
+    taken: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Published:
     """A published file. A `model` becomes a model folder; a `backbone` starts `cluster`.
 
     `sha256` is None where its publisher states none: the first download is then taken on trust,
-    and what it was is written down. `megabytes` is the size of the file, None where it is not known.
+    and what it was is written down. `megabytes` is the size of the file, None where nobody knows.
     """
 
     id: str

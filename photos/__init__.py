@@ -4,6 +4,7 @@ from place_search.photos.decoding import (
     EXTENSIONS,
     UPLOADS,
     decode_photo,
+    read_capture_time,
     read_photo,
     read_position,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "read_capture_time",
     "read_photo",
     "read_position",
 ]

@@ -15,6 +15,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError, _imaging
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
 from place_search.core.geodesy import Position
+from place_search.photos.capture_time import capture_time
 from place_search.photos.errors import (
     OutOfMemoryError,
     OversizedPhotoError,
@@ -147,7 +148,8 @@ def _decode(
         position = photo_position(image, exif, notes)
     width, height = stored[::-1] if turned else stored
     # The closed image holds no pixels any more, so that turning does not need three copies.
-    return Photo(turn_upright(pixels, orientation), width, height, position, tuple(notes))
+    upright = turn_upright(pixels, orientation)
+    return Photo(upright, width, height, position, tuple(notes), capture_time(exif))
 
 
 def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
@@ -211,6 +213,17 @@ def read_position(path: Path) -> Position | None:
 
 def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
     """The GPS position that a photo's header gives, and notes on what was wrong with it."""
+    position, _, notes = _inspect(path)
+    return position, notes
+
+
+def read_capture_time(path: Path) -> float | None:
+    """When a photo was taken, in seconds since 1970, by its header alone; None where unknown."""
+    return _inspect(path)[1]
+
+
+def _inspect(path: Path) -> tuple[Position | None, float | None, tuple[str, ...]]:
+    """Position, time and notes that a photo's header gives."""
     notes: list[str] = []
     try:
         with warnings.catch_warnings():
@@ -219,9 +232,10 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
                 # Reading the Exif of a PNG decodes its pixels.
                 limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
                 _check_size(f"{path}", image.size, limit)
-                return photo_position(image, read_exif(image, notes), notes), tuple(notes)
-    except Exception:  # a photo that cannot be opened has no position; decoding it says why
-        return None, ()
+                exif = read_exif(image, notes)
+                return photo_position(image, exif, notes), capture_time(exif), tuple(notes)
+    except Exception:  # a photo that cannot be opened says nothing; decoding it says why
+        return None, None, ()
 
 
 def _silence_libtiff() -> None:

@@ -1,7 +1,7 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Position
 from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
-from place_search.photos import Photo
+from place_search.photos import Photo, PhotoError
+from place_search.search.batch import BatchStandards, batch_standards
 from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.location import estimate_location
@@ -104,6 +105,7 @@ class Engine:
         verify: bool | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
+        batch: BatchStandards | None = None,
         stages: Stages | None = None,
     ) -> SearchResult:
         """Find the `k` places that look most like a photo, best first.
@@ -111,7 +113,8 @@ class Engine:
         `verify` ranks the most similar places by how well their geometry agrees with the photo's,
         and estimates where it was taken; by default that is done where the index can. `near` and
         `radius_m` together leave only the places at most that many metres from a point; places
-        without a position are then left out. `stages` goes on where a request has begun already.
+        without a position are then left out. `batch` chooses places by what `standards_of` measured
+        of the photo and others. `stages` goes on where a request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
@@ -130,7 +133,7 @@ class Engine:
             notes.append("The index keeps no local features, so the results are unverified.")
         with stages.timed("search"):
             wanted = max(k, self.candidates if checking else BACKGROUND)
-            hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes)
+            hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes, batch)
         ranked: list[tuple[Hit, Verification | None]] = [(hit, None) for hit in hits]
         location = None
         if checking:
@@ -162,6 +165,15 @@ class Engine:
             location=location,
             index=self.index,
         )
+
+    def standards_of(self, photos: Iterable[bytes | Path]) -> BatchStandards:
+        """What the descriptors of photos have in common; those that cannot be read say nothing."""
+        return batch_standards(self.index, self._descriptors(photos))
+
+    def _descriptors(self, photos: Iterable[bytes | Path]) -> Iterator[NDArray[np.float32]]:
+        for photo in photos:
+            with suppress(PhotoError):
+                yield self.model.alone().embed(self.decode(photo)).descriptor
 
     def _result(
         self, rank: int, hit: Hit, found: Verification | None, probability: float
@@ -199,7 +211,8 @@ class Engine:
         near: Position | None,
         radius_m: float | None,
         notes: list[str],
-    ) -> list[Hit]:
+        batch: BatchStandards | None,
+    ) -> Sequence[Hit]:
         only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)
@@ -210,7 +223,10 @@ class Engine:
                 )
                 return []
             box = self.positions.box(near, radius_m)
-        return self.index.search(descriptor, k, only=only, box=box)
+        if batch is None:
+            return self.index.search(descriptor, k, only=only, box=box)
+        notes.append(batch.note)
+        return batch.ranked(self.index, descriptor, k, only=only, box=box)
 
 
 class _Candidates:

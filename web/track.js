@@ -28,6 +28,7 @@ const choose = find('choose', HTMLSpanElement);
 const stopButton = find('stop', HTMLButtonElement);
 const restartButton = find('restart', HTMLButtonElement);
 const mapBox = find('map', HTMLDivElement);
+const hasPositions = serverReady().then(() => Boolean(currentIndex()?.positions));
 
 /** @type {string | null} */
 let trackId = null;
@@ -44,7 +45,7 @@ let leftOut = [];
 let refused = () => {};
 /** @type {{known: boolean, place: string | null, at: number} | null} */
 let spoken = null;
-/** @type {Promise<typeof import('./track-map.js')> | null} */
+/** Null where no place has a position. @type {Promise<typeof import('./track-map.js') | null> | null} */
 let map = null;
 
 /** @param {File[]} files */
@@ -150,7 +151,7 @@ function show(frame, photo) {
   now.className = frame.known ? 'now' : 'now off';
   now.textContent = trackWords.trackNow(locatedLine(frame));
   addToStrip(frame, photo);
-  void map?.then(({ addToPath }) => addToPath(frame));
+  void map?.then((shown) => shown?.addToPath(frame));
   const { known, place } = frame;
   const rested = !spoken || performance.now() - spoken.at > SPOKEN_EVERY_MS;
   if (known !== spoken?.known || (rested && place !== spoken.place)) {
@@ -177,16 +178,19 @@ function showTrack() {
   stopButton.hidden = false;
   restartButton.hidden = false;
   if (!located) now.textContent = trackWords.trackWaiting;
-  if (currentIndex()?.positions) {
-    mapBox.hidden = false;
-    // Most pages need no map; without a connection, the page says so when it sends the frame.
-    map ??= import('./track-map.js');
-  }
+  map ??= loadMap();
+}
+
+/** Most pages need no map; without a connection, the page says so when it sends the frame. */
+async function loadMap() {
+  // Frames may be chosen before the server has told what its index holds.
+  if (!(await hasPositions)) return null;
+  mapBox.hidden = false;
+  return import('./track-map.js');
 }
 
 function showStart() {
   track.hidden = true;
-  mapBox.hidden = true;
   restartButton.hidden = true;
   choose.textContent = trackWords.chooseFrames;
   document.body.dataset['view'] = 'choose';
@@ -226,7 +230,7 @@ function restart() {
   spoken = null;
   note.textContent = '';
   clearStrip();
-  void map?.then(({ clearPath }) => clearPath());
+  void map?.then((shown) => shown?.clearPath());
   showStart();
   announce(trackWords.trackClosed);
   find('files', HTMLInputElement).focus();
@@ -240,7 +244,7 @@ function closeCamera() {
   camera.disabled = false;
 }
 
-onPicked((frame) => void map?.then(({ lookAt }) => lookAt(frame)));
+onPicked((frame) => void map?.then((shown) => shown?.lookAt(frame)));
 filesIn(['files'], (files, _, none = '') => {
   note.textContent = files.length ? '' : none;
   if (files.length) take(files);
@@ -253,4 +257,3 @@ addEventListener('pagehide', () => {
   if (trackId) closeTrack(trackId);
   trackId = null;
 });
-void serverReady();

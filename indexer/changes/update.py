@@ -181,12 +181,20 @@ def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
 
 
 def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
-    """Whether what the source says of a photo, name and position, is what its row says."""
+    """Whether what the source says of a photo is what its row says: name, position and order."""
     placed = photo.position is not None or photo.utm is not None
     named = photo.name != stored_path(photo.path, root)
-    return not (named and photo.name != contents.text("name", row)) and not (
-        placed
-        and both_positions(photo.position, photo.utm) != (contents.position(row), contents.utm(row))
+    ordered = photo.sequence in ("", contents.text("sequence", row)) and (
+        photo.taken is None or photo.taken == contents.taken(row)
+    )
+    return (
+        ordered
+        and not (named and photo.name != contents.text("name", row))
+        and not (
+            placed
+            and both_positions(photo.position, photo.utm)
+            != (contents.position(row), contents.utm(row))
+        )
     )
 
 

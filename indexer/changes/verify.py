@@ -257,6 +257,8 @@ def _photos_of(witness: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
             name=table["name"][row].decode(),
             position=None if np.isnan(latitude) else Position(latitude, longitude),
             utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),
+            sequence=table["sequence"][row].decode(),
+            taken=None if np.isnan(table["taken"][row]) else float(table["taken"][row]),
         )
     for place_id in manifest.removed_ids.tolist():
         photos.pop(place_id, None)

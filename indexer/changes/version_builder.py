@@ -275,7 +275,11 @@ class VersionBuilder:
             position, utm = both_positions(position, utm)
             row = replace(row, position=position, utm=utm)
         path = stored_path(photo.path, root)
-        return replace(row, name=photo.name, path=path, mtime_ns=mtime_ns)
+        sequence = photo.sequence or row.sequence
+        taken = row.taken if photo.taken is None else photo.taken
+        return replace(
+            row, name=photo.name, path=path, mtime_ns=mtime_ns, sequence=sequence, taken=taken
+        )
 
     def _write_shard(
         self, shard: ShardPlan, inputs: str, rows: Sequence[Row], skipped: Sequence[Skipped]

@@ -10,7 +10,7 @@ from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 
-_NUMBERS = ("latitude", "longitude", "easting", "northing")
+_NUMBERS = ("latitude", "longitude", "easting", "northing", "taken")
 
 
 class PhotoList(Sequence[PlacePhoto]):
@@ -21,6 +21,7 @@ class PhotoList(Sequence[PlacePhoto]):
         self._paths: list[str] = []
         self._names: dict[int, str] = {}
         self._zones: dict[int, str] = {}
+        self._sequences: dict[int, str] = {}
         self._numbers: dict[str, array[float]] = {}
 
     def append(
@@ -30,6 +31,8 @@ class PhotoList(Sequence[PlacePhoto]):
         name: str = "",
         position: Position | None = None,
         utm: Utm | None = None,
+        sequence: str = "",
+        taken: float | None = None,
     ) -> None:
         """Add a photo by its posix path under the root; without a name, that path is its name."""
         row = len(self._paths)
@@ -44,6 +47,10 @@ class PhotoList(Sequence[PlacePhoto]):
             self._set("northing", row, utm.northing)
             if utm.zone:
                 self._zones[row] = utm.zone
+        if sequence:
+            self._sequences[row] = sequence
+        if taken is not None:
+            self._set("taken", row, taken)
 
     def _set(self, key: str, row: int, value: float) -> None:
         column = self._numbers.setdefault(key, array("d"))
@@ -85,7 +92,7 @@ class PhotoList(Sequence[PlacePhoto]):
             return [self[row] for row in range(*index.indices(len(self)))]
         row = range(len(self))[index]
         path = self._paths[row]
-        latitude, longitude, easting, northing = (self._get(key, row) for key in _NUMBERS)
+        latitude, longitude, easting, northing, taken = (self._get(key, row) for key in _NUMBERS)
         return PlacePhoto(
             path=self.root / path,
             name=self._names.get(row, path),
@@ -95,6 +102,8 @@ class PhotoList(Sequence[PlacePhoto]):
             utm=Utm(easting, northing, self._zones.get(row, ""))
             if easting is not None and northing is not None
             else None,
+            sequence=self._sequences.get(row, ""),
+            taken=taken,
         )
 
 

@@ -123,6 +123,11 @@ class Contents:
         easting, northing = (float(self.table[k][row]) for k in ("easting", "northing"))
         return None if np.isnan(easting) else Utm(easting, northing, self.text("zone", row))
 
+    def taken(self, row: int) -> float | None:
+        """When the photo of a row was taken, in seconds since 1970."""
+        taken = float(self.table["taken"][row])
+        return None if np.isnan(taken) else taken
+
     def row(self, row: int) -> Row:
         """All of a row, to write it to another shard; needs all columns.
 
@@ -147,6 +152,8 @@ class Contents:
             codes=codes,
             grid=grid,
             thumbnail=self.thumbnail(row),
+            sequence=self.text("sequence", row),
+            taken=self.taken(row),
         )
 
     def _verify(self, shard: str) -> None:

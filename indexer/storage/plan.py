@@ -69,7 +69,8 @@ def _identity(photo: PlacePhoto) -> tuple[object, ...]:
         stamp = (status.st_size, status.st_mtime_ns)
     except OSError:
         stamp = None
-    return os.fspath(photo.path), photo.name, photo.position, photo.utm, stamp
+    order = photo.sequence, photo.taken
+    return os.fspath(photo.path), photo.name, photo.position, photo.utm, order, stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.storage.shards import SUMS, sum_of
+from place_search.indexer.storage.shards import ADDED, SUMS, sum_of
 
 
 class ArrayFile:
@@ -34,12 +34,11 @@ class ArrayFile:
         self.path = path
         try:
             with h5py.File(path, "r", locking=False) as file:
-                self.tables: dict[str, NDArray[Any]] = {
-                    key: _read(_dataset(file, key)) for key in tables
-                }
+                self.tables: dict[str, NDArray[Any]] = {key: _column(file, key) for key in tables}
                 self._places = {key: _place(_dataset(file, key)) for key in arrays}
                 sums = _sums(file)
-            if sums and any(sum_of(column) != sums[key] for key, column in self.tables.items()):
+            checked = [key for key in tables if sums and (key in sums or key not in ADDED)]
+            if any(sum_of(self.tables[key]) != sums[key] for key in checked):
                 raise ValueError("a checksum does not hold")
             self._sums = {key: np.array(sums[key], np.uint32) for key in arrays if sums}
             self._descriptor = os.open(path, os.O_RDONLY)
@@ -103,6 +102,16 @@ def _sums(file: h5py.File) -> dict[str, Any]:
     except KeyError:
         return {}
     return sums
+
+
+def _column(file: h5py.File, key: str) -> NDArray[Any]:
+    """A small column; what shards of version 0.1 lack is not known of any place."""
+    try:
+        return _read(_dataset(file, key))
+    except KeyError:
+        if key not in ADDED:
+            raise
+        return np.full(_dataset(file, "place_id").shape, ADDED[key])
 
 
 def _read(dataset: Any) -> NDArray[Any]:

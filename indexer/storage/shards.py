@@ -32,12 +32,15 @@ NUMBERS = {
     "longitude": np.float64,
     "easting": np.float64,
     "northing": np.float64,
+    "taken": np.float64,
     "width": np.int32,
     "height": np.int32,
     "size": np.int64,
     "mtime_ns": np.int64,
 }
-TEXTS = ("name", "path", "zone")
+TEXTS = ("name", "path", "zone", "sequence")
+ADDED: dict[str, float | bytes] = {"taken": np.nan, "sequence": b""}
+"""The columns that shards of version 0.1 lack, with what stands for nothing known."""
 TABLE = (*NUMBERS, *TEXTS, "content")
 """The small columns, which the pack of thumbnails repeats."""
 
@@ -56,8 +59,9 @@ class Row:
 
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
-    `descriptor` is (D,) float32, `codes` (h·w, bytes) uint8 for a `grid` of (h, w),
-    `thumbnail` a JPEG. `notes` are not stored: sentences about what was odd.
+    `sequence` and `taken` are those of a `PlacePhoto`. `descriptor` is (D,) float32, `codes`
+    (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes` are not stored: sentences
+    about what was odd.
     """
 
     place_id: int
@@ -75,6 +79,8 @@ class Row:
     grid: tuple[int, int]
     thumbnail: bytes
     notes: tuple[str, ...] = ()
+    sequence: str = ""
+    taken: float | None = None
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[PhotoNote, ...]:
@@ -104,8 +110,9 @@ def shard_image(rows: Sequence[Row]) -> memoryview:
 
     Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, h·w, bytes) uint8, the
     codes of local features, with zeros after the place's own; `grid` (n, 2) int32, their rows ×
-    columns; `content` (n, 32) uint8, the sha256 of the photo; `name`, `path` and `zone` as UTF-8
-    ('' for no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position; and `SUMS`.
+    columns; `content` (n, 32) uint8, the sha256 of the photo; `TEXTS` as UTF-8 ('' for no sequence
+    and no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position and no time; and
+    `SUMS`.
     """
     codes = np.zeros(
         (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
@@ -154,7 +161,9 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         "easting": metres[:, 0],
         "northing": metres[:, 1],
         "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
+        "taken": np.array([np.nan if row.taken is None else row.taken for row in rows], np.float64),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
+        "sequence": _texts([row.sequence for row in rows]),
         "name": _texts([row.name for row in rows]),
         "path": _texts([row.path for row in rows]),
     }
@@ -167,6 +176,7 @@ def joined_image(
 
     It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
     a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
+    Columns that some shards lack, being of version 0.1, are left out.
     `old` is such a file, which tells of the shards that it names without their being opened.
     """
     known = _joined_parts(old) if old is not None else {}
@@ -174,6 +184,9 @@ def joined_image(
     for name in names:
         for key, (shape, kind) in (known.get(name) or _parts(index / name)).items():
             parts.setdefault(key, []).append((name, shape, kind))
+    for key in ADDED:
+        if len(parts.get(key, ())) < len(names):
+            parts.pop(key, None)
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, sources in sorted(parts.items()):

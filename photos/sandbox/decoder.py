@@ -353,8 +353,14 @@ def _take_photo(reply: dict[str, Any], memory: int) -> Photo:
         start += views[-1].size
     about = reply["photo"]
     position = about["position"] and Position(*about["position"])
-    size = about["width"], about["height"]
-    return Photo(views[0], *size, position, tuple(about["notes"]), *views[1:])
+    return Photo(
+        views[0],
+        about["width"],
+        about["height"],
+        position,
+        tuple(about["notes"]),
+        second=views[1] if len(views) > 1 else None,
+    )
 
 
 def _take_picture(reply: dict[str, Any], memory: int) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from place_search.core.tables import read_lines
 from place_search.indexer import PlacePhoto, SourceError, open_source
 from place_search.models import Model
-from place_search.photos import Photo, PhotoError
+from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import Break, breaks_between
@@ -146,24 +146,36 @@ def _lines(path: Path) -> list[PlacePhoto]:
 
 
 def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:
-    routes = find_routes([photo.name for photo in photos])
+    routes = _routes(photos, [photo.taken for photo in photos])
+    if len(photos) > 1 and not routes.is_ordered:
+        routes = _routes(photos, [read_capture_time(photo.path) for photo in photos])
     if len(photos) > 1 and not routes.is_ordered:
         breaks = [Break.FRESH, *[Break.NONE] * (len(photos) - 1)]
-        note = "The names of the photos hold no numbers, so they are taken in the order given."
+        note = (
+            "The photos have neither numbers in their names nor times, so they are taken in the "
+            "order given."
+        )
         return PhotoFrames(photos, range(len(photos)), breaks, [note])
     order, breaks = breaks_between(routes)
     return PhotoFrames(photos, order.tolist(), breaks, _notes(routes, order.tolist(), listed))
 
 
+def _routes(photos: Sequence[PlacePhoto], taken: Sequence[float | None]) -> Routes:
+    return find_routes(
+        [photo.name for photo in photos],
+        sequences=[photo.sequence for photo in photos],
+        taken=np.array([np.nan if time is None else time for time in taken], np.float64),
+    )
+
+
 def _notes(routes: Routes, order: list[int], listed: bool) -> list[str]:
     notes = []
     if listed and order != sorted(order):
-        notes.append("The list is out of the order of its names' numbers; that order is taken.")
-    if routes.sequences > 1:
         notes.append(
-            f"The photos are of {routes.sequences} sequences by their names, each a track of its "
-            "own."
+            "The list is not in the order of its photos' numbers or times; that order is taken."
         )
+    if routes.sequences > 1:
+        notes.append(f"The photos are of {routes.sequences} sequences, each a track of its own.")
     if (np.bincount(routes.sequence) == 1).all():
         notes.append("Each sequence has one frame only, so that nothing but itself says its place.")
     return notes

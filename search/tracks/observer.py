@@ -21,7 +21,7 @@ CHECKED = 16
 EXPECTED = 24
 """Places that are compared because the track leads there; with those beside them."""
 SURE = 0.9
-SEARCHED_EVERY = 8
+SEARCHED_EVERY = 12
 """A track that is sure of its place asks the whole index at every so many frames only."""
 _SAMPLE, _USUAL = 1024, 256
 
@@ -51,7 +51,12 @@ class Observer:
         self._candidates = candidates
         names = index.names(np.arange(index.count))
         placed = np.isfinite(index.positions).any()
-        self.routes = find_routes(names, geocentric(index.positions) if placed else None)
+        self.routes = find_routes(
+            names,
+            geocentric(index.positions) if placed else None,
+            sequences=index.sequences(),
+            taken=index.taken,
+        )
         sample = _spread(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
         described = self._descriptors.take(sample)
@@ -90,8 +95,8 @@ class Observer:
             )
             ids = np.array([hit.place_id for hit in found], np.int64)
             rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
-        # Not matrix products: their threads and those of FAISS keep one another waiting.
-        similarities = np.vecdot(lens.places.apply(self._descriptors.take(rows)), frame)
+        similarities = lens.places.cosines(self._descriptors.take(rows), frame)
+        # Not a matrix product, as in `cosines`.
         usual = np.vecdot(lens.usual, frame)
         like_before = 0.0 if before is None else float(np.vecdot(before, frame))
         evidence = evidence_of(self.routes.coordinate[rows], similarities, usual, like_before)

@@ -1,7 +1,8 @@
 """The order of an index's places: which were photographed one after the other, in which sequence.
 
-Names say it: `walk1/frame_0012.jpg` is number 12 of the sequence `walk1/frame_`. Where names hold
-no numbers, the order of the places counts if their positions follow it.
+A source may name sequences. Else names say it: `walk1/frame_0012.jpg` is number 12 of the sequence
+`walk1/frame_`. Where names hold no numbers, the times of the photos count, or the order of the
+places if their positions follow it.
 """
 
 import re
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 MARGIN = 8
 """Free coordinates between two sequences; no step is as long, so that none leads across."""
 _GAP = 10
-"""So many times the usual step, in numbers or metres, ends a sequence."""
+"""So many times the usual step, in numbers, metres or seconds, ends a sequence."""
 _LEAST_GAP_M = 50.0
+_LEAST_GAP_S = 300.0
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,43 @@ class Routes:
         return found if found >= 0 and self.sequence[found] == self.sequence[row] else None
 
 
-def find_routes(names: Sequence[str], metres: NDArray[np.float64] | None = None) -> Routes:
-    """The sequences among places by their names, and by their positions in metres.
+def find_routes(
+    names: Sequence[str],
+    metres: Floats | None = None,
+    *,
+    sequences: Sequence[str] = (),
+    taken: Floats | None = None,
+) -> Routes:
+    """The sequences among places by their names, positions and times.
 
-    `metres` is (N, 2) or (N, 3), NaN for none. A sequence are the places whose names differ in
-    their last number only, in the order of that number. It ends where a number or a position is
-    ten times as far from the one before as usual.
+    `metres` is (N, 2) or (N, 3), and `taken` (N,) in seconds, NaN for none; `sequences` are those
+    that a source names, "" for none. Else a sequence are the places of a folder whose names differ
+    in their last number only, in the order of that number, or in that of time where names have
+    none. It ends where a number, a position or a time is ten times as far from the one before as
+    usual.
     """
-    parsed = [_parse(name) for name in names]
+    parsed = [
+        (f"\0{named}", "", number) if named else (folder, stem, number)
+        for (folder, stem, number), named in zip(
+            map(_parse, names), sequences or [""] * len(names), strict=True
+        )
+    ]
     keys: dict[tuple[str, str], int] = {}
     folders: dict[str, int] = {}
     key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
     folder = np.array([folders.setdefault(each[0], len(folders)) for each in parsed], np.int64)
     number = np.array([each[2] for each in parsed], np.int64)
-    order = np.lexsort((np.arange(len(names)), number, key, folder))
-    starts = _starts(key[order], number[order], None if metres is None else metres[order])
+    rows = np.arange(len(names))
+    times = np.full(len(names), np.nan) if taken is None else taken
+    named = np.array([bool(name) for name in sequences] or np.zeros(len(names)), np.bool_)
+    timed = np.bincount(key, ~np.isfinite(times))[key] == 0
+    by_time = timed & (named | (number < 0))
+    order = np.lexsort((rows, number, np.where(by_time, times, 0), key, folder))
+    # What the source or the clock orders has no gaps in its numbers.
+    steps = np.where((named | by_time)[order], rows, number[order])
+    alone = (by_time & ~named)[order]
+    metres_in_order = None if metres is None else metres[order]
+    starts = _starts(key[order], steps, metres_in_order, times[order], alone)
     sequence_in_order = np.cumsum(starts) - 1
     at = np.arange(len(names)) + MARGIN * (sequence_in_order + 1)
     coordinate, sequence = np.empty((2, len(names)), np.int64)
@@ -86,8 +111,10 @@ def _parse(name: str) -> tuple[str, str, int]:
     return folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1])
 
 
-def _starts(key: Ints, number: Ints, metres: NDArray[np.float64] | None) -> NDArray[np.bool_]:
-    """Where a sequence starts, of rows in their order."""
+def _starts(
+    key: Ints, number: Ints, metres: Floats | None, times: Floats, by_time: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Where a sequence starts, of rows in their order; `by_time` are in it by their times alone."""
     count = len(key)
     starts = np.ones(count, np.bool_)
     if count < 2:
@@ -99,19 +126,28 @@ def _starts(key: Ints, number: Ints, metres: NDArray[np.float64] | None) -> NDAr
     for first, last in _runs(starts):
         steps = np.diff(number[first:last])
         inside = starts[first + 1 : last]
-        metres_between = apart[first : last - 1]
-        known = metres_between[np.isfinite(metres_between)]
+        known = apart[first : last - 1]
         if not len(steps):
             continue
         if number[first] >= 0:
             inside |= steps > _GAP * np.median(steps[steps > 0], keepdims=True).max(initial=1)
-        elif not len(known) or not _follow(metres, first, last, known):
+        elif not _follow(metres, first, last, known):
             inside[:] = True
             continue
-        if len(known):
-            limit = max(_LEAST_GAP_M, _GAP * float(np.median(known)))
-            inside |= np.nan_to_num(metres_between) > limit
+        inside |= _leaps(known, _LEAST_GAP_M)
+        # Photos that nothing but the clock orders may be of one day's errands, too.
+        most = _LEAST_GAP_S if by_time[first] else np.inf
+        inside |= _leaps(np.abs(np.diff(times[first:last])), _LEAST_GAP_S, most)
     return starts
+
+
+def _leaps(steps: Floats, least: float, most: float = np.inf) -> NDArray[np.bool_]:
+    """Which steps are far longer than usual, and than `least`, or longer than `most`."""
+    known = steps[np.isfinite(steps)]
+    if not len(known):
+        return np.zeros(len(steps), np.bool_)
+    limit = min(max(least, _GAP * float(np.median(known))), most)
+    return np.nan_to_num(steps) > limit
 
 
 def _runs(starts: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -119,11 +155,10 @@ def _runs(starts: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(first.tolist(), [*first[1:].tolist(), len(starts)], strict=True))
 
 
-def _follow(
-    metres: NDArray[np.float64] | None, first: int, last: int, steps: NDArray[np.float64]
-) -> bool:
+def _follow(metres: Floats | None, first: int, last: int, steps: Floats) -> bool:
     """Whether places without numbers lie along a way in their order."""
-    if metres is None or last - first < 3:
+    steps = steps[np.isfinite(steps)]
+    if metres is None or last - first < 3 or not len(steps):
         return False
     run = metres[first:last]
     apart = np.linalg.norm(run - np.roll(run, len(run) // 2, axis=0), axis=1)

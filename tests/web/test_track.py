@@ -147,6 +147,20 @@ def test_three_keys_lead_to_the_choice(open_page: Any, server: str) -> None:
     expect(page.get_by_label("Choose photos or a video")).to_be_focused()
 
 
+def test_the_map_shows_though_frames_came_before_the_index(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/v1/index", lambda route: held.append(route))
+    page.goto(f"{server}track")
+    page.set_input_files("#files", walk(town, (2, 3)))
+    expect(page.locator("#intake-note")).to_contain_text("2 frames located.")
+    expect(page.locator("#map")).to_be_hidden()
+    held[0].continue_()
+    expect(page.locator("#map path.path")).to_have_count(1)
+
+
 def test_nothing_moves_while_frames_come(open_page: Any, server: str, town: Any) -> None:
     page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
     follow(page, server, walk(town, (2, 2)))

@@ -1,4 +1,7 @@
-"""A CSV list as a source: `path,latitude,longitude[,name]` or `path,easting,northing[,zone]`."""
+"""A CSV list as a source: `path,latitude,longitude` or `path,easting,northing[,zone]`.
+
+The columns `name`, `sequence` and `time` may stand there too.
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, utm_contradiction
 from place_search.core.tables import open_table, parse_number
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.gpx import in_utc, parse_time
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 
@@ -22,7 +26,8 @@ def read(data: Path, root: Path | None = None) -> Source:
     """Read a list of photos: paths under the file's folder, positions where they are not blank.
 
     Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for one
-    that is not known.
+    that is not known. `sequence` names the walk or drive that a photo is of, and `time` says when
+    it was taken: as ISO 8601 writes it, in UTC where it names no zone, or in seconds since 1970.
 
     Raises:
         SourceError: not UTF-8 CSV, a missing column, a number that is broken or out of range, a
@@ -56,6 +61,8 @@ def read(data: Path, root: Path | None = None) -> Source:
                 name=fields.get("name", ""),
                 position=position,
                 utm=_utm(data, row, fields),
+                sequence=fields.get("sequence", ""),
+                taken=_time(data, row, fields.get("time", "")),
             )
     if not photos:
         raise SourceError(f"{data} names no photos; add one row a photo below its header.")
@@ -77,11 +84,12 @@ def read(data: Path, root: Path | None = None) -> Source:
 
 
 def _needed(columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that must be there; a list of paths and names alone is fine."""
+    """The columns that must be there; a list without positions is fine."""
     for pair in (("latitude", "longitude"), ("easting", "northing")):
         if set(pair) & set(columns):
             return "path", *pair
-    return ("path",) if set(columns) <= {"path", "name"} else ("path", "latitude", "longitude")
+    placed = set(columns) - {"path", "name", "sequence", "time"}
+    return ("path", "latitude", "longitude") if placed else ("path",)
 
 
 def _path(file: Path, row: int, fields: dict[str, str]) -> str:
@@ -117,6 +125,20 @@ def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:
     if wrong := utm_contradiction(utm):
         raise SourceError(f"{file} contradicts itself in row {row}: {wrong}; correct one of them.")
     return utm
+
+
+def _time(file: Path, row: int, text: str) -> float | None:
+    if not text:
+        return None
+    seconds, written = parse_number(text), parse_time(text)
+    if not math.isfinite(seconds) and written is not None:
+        seconds = in_utc(written).timestamp()
+    if not math.isfinite(seconds):
+        raise SourceError(
+            f"{file} has '{text}' as time in row {row}; write it as 2026-05-01T10:00:00Z, in "
+            "seconds since 1970, or leave it blank."
+        )
+    return seconds
 
 
 def _pair(

@@ -6,10 +6,15 @@ from place_search.search.tracks.routes import find_routes
 
 
 def order_of(
-    names: list[str], positions: list[tuple[float, float]] | None = None
+    names: list[str],
+    positions: list[tuple[float, float]] | None = None,
+    *,
+    sequences: list[str] | None = None,
+    taken: list[float] | None = None,
 ) -> list[list[str]]:
     metres = None if positions is None else geocentric(np.array(positions, np.float64))
-    routes = find_routes(names, metres)
+    times = None if taken is None else np.array(taken)
+    routes = find_routes(names, metres, sequences=sequences or (), taken=times)
     found: list[list[str]] = [[] for _ in range(routes.sequences)]
     for row in np.argsort(routes.coordinate).tolist():
         found[routes.sequence[row]].append(names[row])
@@ -54,6 +59,37 @@ def test_names_without_numbers_follow_their_positions_or_stand_alone() -> None:
     rng = np.random.default_rng(0)
     scattered = [(48.0 + float(x), 11.0) for x in rng.permutation(len(names)) * 1e-3]
     assert len(order_of(names, scattered)) == len(names)
+
+
+def test_times_give_the_order_of_names_without_numbers() -> None:
+    names = ["c.jpg", "a.jpg", "b.jpg", "d.jpg", "e.jpg"]
+    walks = order_of(names, taken=[3.0, 1.0, 2.0, 9000.0, 9001.0])
+    assert walks == [["a.jpg", "b.jpg", "c.jpg"], ["d.jpg", "e.jpg"]]
+    # One photo without a time leaves all without an order.
+    assert len(order_of(names, taken=[3.0, 1.0, 2.0, 9000.0, np.nan])) == 5
+
+
+def test_a_break_in_the_times_ends_a_sequence_of_numbers() -> None:
+    names = [f"IMG_{number:04d}.jpg" for number in range(8)]
+    morning, evening = [float(step) for step in range(4)], [36000.0 + step for step in range(4)]
+    assert [len(each) for each in order_of(names, taken=morning + evening)] == [4, 4]
+    assert [len(each) for each in order_of(names, taken=evening + morning)] == [4, 4]
+    every_hour = [3600.0 * step for step in range(8)]
+    assert len(order_of(names, taken=every_hour)) == 1
+
+
+def test_errands_of_a_day_are_no_walk() -> None:
+    names = [f"{letter}.jpg" for letter in "abcdef"]
+    assert len(order_of(names, taken=[1800.0 * step for step in range(6)])) == 6
+
+
+def test_sequences_that_a_source_names_go_before_names() -> None:
+    names = ["x/7.jpg", "x/1.jpg", "y/400.jpg", "x/2.jpg", "x/3.jpg"]
+    named = ["north", "south", "north", "", ""]
+    expected = [["x/2.jpg", "x/3.jpg"], ["x/7.jpg", "y/400.jpg"], ["x/1.jpg"]]
+    assert sorted(order_of(names, sequences=named)) == sorted(expected)
+    times = [2.0, 0.0, 1.0, 0.0, 1.0]
+    assert ["y/400.jpg", "x/7.jpg"] in order_of(names, sequences=named, taken=times)
 
 
 def test_names_with_positions_in_them_are_no_numbers() -> None:

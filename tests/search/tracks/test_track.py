@@ -166,7 +166,7 @@ def test_lists_are_taken_in_the_order_of_their_numbers(street: Any, tmp_path: Pa
         "frame_1.jpg",
         "frame_2.jpg",
     ]
-    assert any("out of the order" in note for note in source.notes)
+    assert any("not in the order" in note for note in source.notes)
     listed.write_text("frame_2.jpg\nnothing.jpg\n")
     with pytest.raises(SourceError, match=r"names 'nothing.jpg', which does not exist"):
         open_input(listed)

@@ -1,0 +1,63 @@
+"""A batch of photos of one drive or night, searched by what tells them apart from one another."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import Box
+from place_search.indexer import Hit, Index
+from place_search.search.tracks.standardize import Standard, Statistics, standards
+
+_SAMPLE = 1024
+"""Places, evenly spread, that say what the descriptors of an index have in common."""
+
+
+class BatchStandards(NamedTuple):
+    """What the descriptors of `photos` queries and those of the places are standardised by."""
+
+    queries: Standard
+    places: Standard
+    photos: int
+
+    @property
+    def note(self) -> str:
+        """What an answer says of it."""
+        return (
+            f"Places are ranked by descriptors standardised over {self.photos} photos of the batch;"
+            " similarities are those without it."
+        )
+
+    def ranked(
+        self,
+        index: Index,
+        descriptor: NDArray[np.float32],
+        k: int,
+        *,
+        only: NDArray[np.int64] | None,
+        box: Box | None,
+    ) -> Sequence[Hit]:
+        """The k places most similar to a (D,) descriptor by standardised ones, the best first."""
+        [query] = self.queries.apply(descriptor[None])
+        # A cosine with a standardised place is that of this vector with the place itself, but for
+        # the places' own lengths: near enough to choose candidates by.
+        found = index.search(query / self.places.scale, k, only=only, box=box)
+        ids = np.array([hit.place_id for hit in found], np.int64)
+        stored = index.descriptors().take(np.searchsorted(index.place_ids, ids))
+        likeness = self.places.cosines(stored, query)
+        similarities = stored @ (descriptor / np.linalg.norm(descriptor))
+        return [
+            Hit(int(ids[row]), float(similarities[row]))
+            for row in np.argsort(-likeness, kind="stable")
+        ]
+
+
+def batch_standards(index: Index, descriptors: Iterable[NDArray[np.float32]]) -> BatchStandards:
+    """The standards for queries of these (D,) descriptors among the places of an index."""
+    queries, places = Statistics(index.dims), Statistics(index.dims)
+    for descriptor in descriptors:
+        queries.add(descriptor[None])
+    sample = np.unique(np.linspace(0, index.count - 1, _SAMPLE).astype(np.int64))
+    places.add(index.descriptors().take(sample))
+    return BatchStandards(*standards(queries, places), queries.count)
