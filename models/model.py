@@ -108,6 +108,12 @@ class Model:
         return self.in_words if self.card.precision == "f32" else self.card.precision
 
     @property
+    def named(self) -> str:
+        """The model's id and precision, and whose the local features are."""
+        by = "" if self.verifier is None else f", local features by {self.verifier.card.id}"
+        return f"{self.card.id} in {self.in_short}{by}"
+
+    @property
     def fingerprint(self) -> str:
         """Descriptors of two models compare only where their fingerprints are equal."""
         return self.card.fingerprint

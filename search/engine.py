@@ -130,7 +130,9 @@ class Engine:
             embedding = (self.model if checking else self.model.alone()).embed(decoded)
         notes = [*decoded.notes, *self._notes]
         if verify and not self.verifies:
-            notes.append("The index keeps no local features, so the results are unverified.")
+            kept = "other local features than this model gives"
+            which = kept if self.index.has_local_features else "no local features"
+            notes.append(f"The index keeps {which}, so the results are unverified.")
         with stages.timed("search"):
             wanted = max(k, self.candidates if checking else BACKGROUND)
             hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes, batch)

@@ -18,6 +18,7 @@ from place_search.models import find_model, read_card, write_card
 from place_search.models.graphs.asked import Asked
 from place_search.models.graphs.importing import import_onnx
 from place_search.photos import Decoder
+from place_search.search.engine import Engine
 from place_search.search.index_calibration import read_index_calibration
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
@@ -122,6 +123,9 @@ def test_python_verifies_with_a_model_that_was_opened_alone(
         ]
         assert found.query.notes == expected.query.notes
     assert alone.verifier is None
+    unfitted = Engine(open_index(index), alone).search(query, verify=True)
+    assert unfitted.results[0].verified is None
+    assert "keeps other local features than this model gives" in unfitted.query.notes[-1]
 
 
 @pytest.mark.usefixtures("at_home")

@@ -116,9 +116,7 @@ def command(
             "an index that was there before still works."
         ) from None
     tell_photos(report)
-    verifier = opened.verifier
-    by = "" if verifier is None else f", local features by {verifier.card.id}"
-    say(f"Described by {opened.card.id} in {opened.in_short}{by}.")
+    say(f"Described by {opened.named}.")
     if as_json:
         print_json(report.to_dict())
         return
