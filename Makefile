@@ -146,6 +146,8 @@ fuzz: $(ALL)
 	@exec $(BIN)/python -m bench.fuzz
 
 screenshots: $(ALL)
+	@fc-list :lang=hi | grep -q . || $(call apt_install,fonts-noto-core) || \
+	  echo 'Without a font for Hindi, such as fonts-noto-core, its words are boxes.' >&2
 	@$(RUN) demo --no-serve
 	@exec $(BIN)/python docs/screenshots.py
 

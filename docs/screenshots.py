@@ -90,6 +90,32 @@ def compare(page: Page, address: str, photos: Path) -> None:
     page.wait_for_selector("#verdict")
 
 
+def track(page: Page, address: str, photos: Path) -> None:
+    """A walk around the château and into the office."""
+    page.goto(f"{address}track")
+    page.wait_for_selector("#status details")
+    frames = [*sorted(photos.glob("*/maupertuis-*/*.jpg")), *sorted(photos.glob("*/office/*.jpg"))]
+    places: list[str | None] = []
+    with tempfile.TemporaryDirectory() as folder:
+        # Photos of several folders would be in the order of their names.
+        walk = [Path(folder) / f"{number:02d}.jpg" for number in range(len(frames))]
+        for frame, copy in zip(frames, walk, strict=True):
+            shutil.copy(frame, copy)
+        page.on(
+            "response",
+            lambda answer: (
+                places.append(answer.json().get("place"))
+                if answer.url.endswith("/frames") and answer.ok
+                else None
+            ),
+        )
+        page.set_input_files("#files", walk)
+        page.wait_for_selector("#restart:not([hidden])")
+        page.wait_for_selector("#stop", state="hidden")
+    if not all((name or FREE[0]).startswith(FREE) for name in places):
+        sys.exit(f"These places may not be shown: {places}")
+
+
 def world(page: Page, address: str, photos: Path) -> None:
     """The map, with one place chosen."""
     page.goto(f"{address}map")
@@ -118,6 +144,7 @@ PAGES: dict[str, Callable[[Page, str, Path], None]] = {
     "search-unsure": search_unsure,
     "search-not-found": search_not_found,
     "compare": compare,
+    "track": track,
     "map": world,
     "about": about,
     "reports": reports,

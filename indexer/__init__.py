@@ -7,6 +7,8 @@ from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.remove import remove_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
+from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
+from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
     IndexBusyError,
     IndexFormatError,
@@ -32,6 +34,7 @@ from place_search.indexer.stores.vectors import Hit, VectorStore
 __all__ = [
     "BuildReport",
     "ChangeReport",
+    "GivenModel",
     "Hit",
     "Index",
     "IndexBusyError",
@@ -59,7 +62,9 @@ __all__ = [
     "collect_leftovers",
     "compact_index",
     "fit_model",
+    "given_model",
     "holds_index",
+    "open_descriptor_file",
     "open_index",
     "open_index_model",
     "open_source",

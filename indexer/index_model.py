@@ -5,8 +5,8 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from place_search.indexer.storage.manifest import Manifest
-from place_search.models import AskedPrecision, Model, open_model
+from place_search.indexer.storage.manifest import GIVEN, Manifest
+from place_search.models import AskedPrecision, Model, ModelError, open_model
 from place_search.models.model import find_verifier
 from place_search.models.runtimes.base import Mode
 
@@ -32,10 +32,17 @@ def open_index_model(
     compare only with those cropped alike. Whether it fits is for the index to check.
 
     Raises:
-        ModelError: no such model, or one that cannot be cropped as the index's was or lacks the
-            graph of the index's precision.
+        ModelError: descriptors of no known model, no such model, or one that cannot be cropped as
+            the index's was or lacks the graph of the index's precision.
     """
     made_by = manifest.model
+    if made_by.get("family") == GIVEN:
+        raise ModelError(
+            f"The index holds descriptors that were made elsewhere ({made_by['id']}), so no photo "
+            "can be described for it; search it from Python by a descriptor, as "
+            "open_index(INDEX).search(descriptor, k), or index the photos again with the --model "
+            "that made them."
+        )
     if dims is None and made_by.get("cropped"):
         dims = int(made_by["dims"])
     opened = open_model(

@@ -25,6 +25,7 @@ from place_search.models.local_features import (
 from place_search.models.model import (
     DEFAULT_MODEL,
     Model,
+    find_card,
     find_model,
     open_model,
     weights_folder,
@@ -51,6 +52,7 @@ __all__ = [
     "decode_codes",
     "encode_features",
     "encode_grid",
+    "find_card",
     "find_model",
     "included_calibration",
     "open_model",

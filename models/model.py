@@ -19,7 +19,7 @@ from place_search.core.settings import MODEL
 from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
-from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
+from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, Preprocessing, decode_photo
 from place_search.photos.decoding import MAX_PIXELS
@@ -71,6 +71,25 @@ def find_verifier(model: str | Path) -> Path:
             f"that does with --verify-with, such as {DEFAULT_MODEL}."
         )
     return folder
+
+
+def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
+    """The card of a model as it was opened where it had this fingerprint and so many dimensions.
+
+    None where there is no such model, or another one of its id.
+    """
+    try:
+        card = read_card(find_model(model))
+        card = card if card.dims == dims else crop_card(card, dims)
+    except ModelError:
+        return None
+    for precision in GRAPHS:
+        for saturates in (False, True):
+            opened = replace(card, precision=precision, saturates=saturates)
+            there = all(name in card.files for name in opened.graph_files)
+            if there and opened.fingerprint == fingerprint:
+                return opened
+    return None
 
 
 class Model:

@@ -28,6 +28,9 @@ FORMAT_VERSION = 2
 FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
 """Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
 
+GIVEN = "given"
+"""The family of a model that is not known, where descriptors came from a file."""
+
 _STORE_FILE = re.compile(r"index\.[a-z0-9][a-z0-9-]*")
 _NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
 

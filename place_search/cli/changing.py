@@ -75,7 +75,7 @@ def take_photos(
     threads: int | None,
     max_megapixels: int,
     as_json: bool,
-    video: tuple[Path | None, str | None, float | None, str | None],
+    video: tuple[Path | None, str | None, float | None, str | None, str | None],
 ) -> None:
     """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did.
 

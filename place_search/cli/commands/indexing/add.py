@@ -11,7 +11,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.video_options import Every, Fps, Gpx, VideoStart
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart
 from place_search.core.settings import THREADS, VERIFY_WITH
 
 
@@ -26,6 +26,7 @@ def command(
     every: Every = None,
     fps: Fps = None,
     video_start: VideoStart = None,
+    clock_offset: ClockOffset = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the photos of DATA that an index lacks, and take up those that have changed.
@@ -35,6 +36,6 @@ def command(
     from place_search.indexer import add_photos
 
     require_order(index, data, "add {index} {other}")
-    video = gpx, every, fps, video_start
+    video = gpx, every, fps, video_start, clock_offset
     models = model, verify_with
     take_photos(add_photos, index, data, models, threads, max_megapixels, as_json, video)
