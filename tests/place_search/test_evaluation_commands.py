@@ -103,7 +103,8 @@ def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path
     assert lines[6].startswith("Recall@1: copy is 0.0 points above lite0-netvlad (95 % interval ")
     for page in ("index.html", "copy/index.html", "lite0-netvlad/index.html"):
         assert (tmp_path / "out" / page).is_file()
-    told = json.loads(run(*given, *models, "--json").stdout)
+    set_once = {"PLACE_SEARCH_MODEL": str(copy)}
+    told = json.loads(run(*given, *models, "--json", env=set_once).stdout)
     single = json.loads(run(*given, "--json").stdout)
     assert [sorted(each) for each in told["models"]] == [sorted(single)] * 2
     assert [each["n"] for each in told["comparison"]] == [1, 4]

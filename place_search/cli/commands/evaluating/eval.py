@@ -109,7 +109,10 @@ def command(
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
     candidates: Annotated[int, CANDIDATES.option(max=None)] = CANDIDATES.default,
-    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(MODEL.flag, help=f"{MODEL.help} With --index, its own."),
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(
@@ -180,7 +183,13 @@ def command(
     from place_search.evaluation import evaluate_files
 
     with progress() as advance:
-        report = evaluate_files(files, model=model, index=index, progress=advance, **options)
+        report = evaluate_files(
+            files,
+            model=model or MODEL.in_environment,
+            index=index,
+            progress=advance,
+            **options,
+        )
     if as_json:
         print_json(report.to_dict())
     else:
