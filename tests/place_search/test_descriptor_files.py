@@ -165,6 +165,7 @@ def test_vectors_made_elsewhere_are_searched_by_vectors(
     assert "open_index(INDEX).search(descriptor, k)" in told
     told = check_failure(run("search", index, photos / "queries" / "1.jpg", "--model", "x"))
     assert "made elsewhere" in told
+    assert "made elsewhere (netvlad.h5)" in run("doctor", index).stdout
     assert run("verify", index).exit_code == 0
     # From Python, into the same index: nothing has changed, so it is the same version.
     again = place_search.index(images, index, descriptors=file)

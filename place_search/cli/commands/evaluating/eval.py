@@ -197,11 +197,7 @@ def command(
         if report.open_set is not None:
             _print_open_set(report.open_set, at_precision)
         say(f"Described by {report.model} in {report.runtime}.")
-    if truth is not None and database is None:
-        say(
-            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
-            "all photos of a folder, as an index would hold."
-        )
+    _tell_database(files, report)
     if report_dir is not None:
         say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
@@ -237,6 +233,7 @@ def _compare(
             say(f"Unreadable by {name}: {photo.name}: {photo.reason}")
         for warning in report.warnings:
             say(f"Warning: {name}: {warning}")
+    _tell_database(files, compared.reports[0])
     if options["report_dir"] is not None:
         say(f"Report: {options['report_dir'] / 'index.html'}")
 
@@ -258,6 +255,14 @@ def _print_comparison(compared: "Comparison") -> None:
     OUT.print(table)
     for difference in compared.differences:
         OUT.print(difference.in_words, soft_wrap=True)
+
+
+def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
+    if files.truth is not None and files.database is None:
+        say(
+            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
+            "all photos of a folder, as an index would hold."
+        )
 
 
 def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
