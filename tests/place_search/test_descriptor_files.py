@@ -27,17 +27,12 @@ def own(photos: Path) -> Any:
 
 
 def read_hloc(path: Path) -> dict[str, Any]:
-    """As hloc lists and reads a file of global features."""
-    names: list[str] = []
-    with h5py.File(path, "r", libver="latest") as file:
-        file.visititems(
-            lambda _, item: (
-                names.append(item.parent.name.strip("/"))
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-        return {name: file[name]["global_descriptor"][()] for name in dict.fromkeys(names)}
+    """What hloc finds in a file: each group with data is a photo, named by its path in the file."""
+    paths: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visit(paths.append)
+        names = {str(Path(each).parent) for each in paths if isinstance(file[each], h5py.Dataset)}
+        return {name: file[name]["global_descriptor"][()] for name in names}
 
 
 def write_hloc(path: Path, vectors: Vectors, kind: Any = np.float16) -> Path:
