@@ -55,7 +55,6 @@ def similarities(index: Path, photo: Path) -> dict[str, float]:
     [
         ("f.h5", None),
         ("f.h5", "hloc"),
-        ("f.npz", None),
         ("f.npz", "numpy"),
         ("kapture", "kapture"),
     ],
