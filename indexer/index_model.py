@@ -36,13 +36,7 @@ def open_index_model(
             the index's was or lacks the graph of the index's precision.
     """
     made_by = manifest.model
-    if made_by.get("family") == GIVEN:
-        raise ModelError(
-            f"The index holds descriptors that were made elsewhere ({made_by['id']}), so no photo "
-            "can be described for it; search it from Python by a descriptor, as "
-            "open_index(INDEX).search(descriptor, k), or index the photos again with the --model "
-            "that made them."
-        )
+    require_known_model(manifest)
     if dims is None and made_by.get("cropped"):
         dims = int(made_by["dims"])
     opened = open_model(
@@ -87,3 +81,18 @@ def _open_verifier(
 
 def _precision_of(made_by: Mapping[str, Any]) -> AskedPrecision:
     return "int8" if made_by.get("precision") == "int8" else "f32"
+
+
+def require_known_model(manifest: Manifest) -> None:
+    """Refuse an index of vectors that were made elsewhere: no photo can be described for it.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if manifest.model.get("family") == GIVEN:
+        raise ModelError(
+            f"The index holds descriptors that were made elsewhere ({manifest.model['id']}), so "
+            "no photo can be described for it; search it from Python by a descriptor, as "
+            "open_index(INDEX).search(descriptor, k), or index the photos again with the --model "
+            "that made them."
+        )

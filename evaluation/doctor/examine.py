@@ -34,7 +34,14 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
-from place_search.indexer import Index, Source, open_index, open_index_model, open_source
+from place_search.indexer import (
+    Index,
+    Source,
+    open_index,
+    open_index_model,
+    open_source,
+    require_known_model,
+)
 from place_search.models import (
     DEFAULT_MODEL,
     AskedPrecision,
@@ -237,6 +244,8 @@ class _Examination:
         wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
         self.model_name = str(wanted)
         try:
+            if self.index is not None:
+                require_known_model(self.index.manifest)
             folder = find_model(wanted)
             self.problems += check_centroids(folder)
             self.model_name = read_card(folder).id

@@ -1,5 +1,6 @@
 """What a setting is, and the settings that the command line and the server share."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,14 @@ class Setting:
     def env(self) -> str:
         """The environment variable."""
         return PREFIX + self.name.upper()
+
+    @property
+    def in_environment(self) -> str | None:
+        """What the environment variable says, None where it is not set.
+
+        For options that must tell what was typed from what was set once and for all.
+        """
+        return os.environ.get(self.env) or None
 
     def option(self, *, help: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's word
         """A Typer option for use in `Annotated`; the default stays with the parameter."""

@@ -57,7 +57,10 @@ def command(
         ),
     ] = None,
     model: Annotated[
-        str | None, MODEL.option(help=f"{MODEL.help} [default: {MODEL.default}]")
+        str | None,
+        typer.Option(
+            MODEL.flag, help=f"{MODEL.help.removesuffix('.')} (default: {MODEL.default})."
+        ),
     ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
@@ -156,7 +159,7 @@ def _describer(
     from place_search.models import open_model
 
     if descriptors is None:
-        return open_model(model or MODEL.default, **how)
+        return open_model(model or MODEL.in_environment or MODEL.default, **how)
     made_by = None if model is None else open_model(model, **how)
     return given_model(open_descriptor_file(descriptors), source, made_by)
 
