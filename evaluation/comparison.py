@@ -47,6 +47,11 @@ class Difference:
         if points < 0:
             better, worse = worse, better
             points, low, high = -points, -high, -low
+        if not points:
+            return (
+                f"Recall@{self.n}: {self.first} and {self.second} are equal (95 % interval of the "
+                f"difference {low:.1f} to {high:.1f})."
+            )
         odds = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         means = "more than chance" if self.is_significant else "this may be chance"
         return (

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
 from place_search.evaluation.comparison import Comparison, compare_reports
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate_files import evaluate_files
-from place_search.evaluation.report.comparison import COMPARISON, write_comparison
+from place_search.evaluation.report.comparison import begin_comparison, write_comparison
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.models import find_model
@@ -37,10 +36,10 @@ def evaluate_models(
         raise TruthError(
             f"Two or more models of different names can be compared, not {', '.join(names)}."
         )
-    if report_dir is not None:
-        require_own_folder(report_dir, COMPARISON, "comparison", TruthError)
     for model in models:  # before the first of them has taken its hours
         find_model(model)
+    if report_dir is not None:
+        begin_comparison(report_dir)
     reports = [
         evaluate_files(
             files,

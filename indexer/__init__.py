@@ -19,7 +19,7 @@ from place_search.indexer.errors import (
     UnknownPlaceError,
 )
 from place_search.indexer.index import Index, open_index
-from place_search.indexer.index_model import open_index_model
+from place_search.indexer.index_model import fit_model, open_index_model, require_known_model
 from place_search.indexer.places import Place, PlacePhoto
 from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
@@ -61,6 +61,7 @@ __all__ = [
     "build_index",
     "collect_leftovers",
     "compact_index",
+    "fit_model",
     "given_model",
     "holds_index",
     "open_descriptor_file",
@@ -71,6 +72,7 @@ __all__ = [
     "read_split",
     "remove_places",
     "repair_index",
+    "require_known_model",
     "store_kinds",
     "sync_photos",
     "verify_index",

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from place_search.core.plugins import has_part, load_part, part_names
-from place_search.models.card import LocalFeatures, ModelCard
+from place_search.models.card import WEIGHTS_NAME, LocalFeatures, ModelCard
 from place_search.models.errors import ModelError
 from place_search.models.layers import AggregationLayer, Backbone, Whitening
 
-WEIGHTS_NAME = "weights.safetensors"
 BACKBONES = "place_search.models.backbones"
 AGGREGATIONS = "place_search.models.aggregations"
 
@@ -140,6 +139,11 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     Raises:
         ModelError: the weights are missing or do not fit the card.
     """
+    if not card.has_weights:
+        raise ModelError(
+            f"'{card.id}' is a graph alone, so torch can neither run, train, whiten nor export it; "
+            "use the OpenVINO runtime, or a model with weights."
+        )
     path = folder / WEIGHTS_NAME
     try:
         state = load_file(path)

@@ -11,6 +11,8 @@ from place_search.arguments import (
     Precision,
     Report,
     listed,
+    model_for,
+    opened_model,
     path_of,
     path_or_id,
     reporting,
@@ -39,12 +41,15 @@ def open_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: Precision = "auto",
+    verify_with: AnyPath | None = None,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
     `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
     "auto" is int8 where the model's card has measured a loss of at most 0.5 points of Recall@1 and
-    the processor has instructions for it; `Model.in_words` says which it is and why.
+    the processor has instructions for it; `Model.in_words` says which it is and why. A model
+    without local features comes with a second one for them: `verify_with`, else the one that its
+    card names, else the included one.
 
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
@@ -53,7 +58,14 @@ def open_model(
     from place_search.models import open_model as open_it
 
     chosen = DEFAULT_MODEL if model is None else model
-    return open_it(Path(chosen), threads=threads, dims=dims, precision=precision)
+    return open_it(
+        Path(chosen),
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        verify=True,
+        verify_with=path_or_id(verify_with),
+    )
 
 
 def open_index(folder: AnyPath) -> "Index":
@@ -76,6 +88,7 @@ def index(
     descriptors: AnyPath | None = None,
     store: str = "auto",
     local_features: bool = True,
+    verify_with: AnyPath | None = None,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
@@ -83,9 +96,10 @@ def index(
 
     `root` is where the photos of a split are. `descriptors` is a file with those of the photos, as
     `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
-    it is that model's. Without `local_features` the index is smaller, and
-    its results cannot be verified. A run that was interrupted goes on when it is called again; an
-    index that is there already stays as it is until the new one is whole.
+    it is that model's. Without `local_features` the index is smaller, and its results cannot be
+    verified; `verify_with` names the model that gives them in place of the model itself, or of the
+    included one where that gives none. A run that was interrupted goes on when it is called again;
+    an index that is there already stays as it is until the new one is whole.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
@@ -101,9 +115,9 @@ def index(
     with reporting(progress) as report:
         source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
         if descriptors is None:
-            opened = _opened(model)
+            opened = opened_model(model, verify_with)
         else:
-            made_by = None if model is None else _opened(model)
+            made_by = None if model is None else opened_model(model)
             opened = given_model(open_descriptor_file(Path(descriptors)), source, made_by)
         built = build_index(
             source,
@@ -165,7 +179,7 @@ def _changed(
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import open_source
 
-    folder, opened = Path(index), _model_of(index, model)
+    folder, opened = Path(index), model_for(index, model)
     with reporting(progress) as report:
         source = open_source(Path(data), None, video_of(folder, video, report))
         changed = change(folder, source, opened, progress=report)
@@ -233,7 +247,7 @@ def search_many(
     from place_search.search.engine import Engine
 
     opened = index if isinstance(index, Index) else open_index(index)
-    engine = Engine(opened, _model_of(opened, model))
+    engine = Engine(opened, model_for(opened, model))
     point = None if near is None else Position(*near)
     batch = None
     if standardize:
@@ -264,7 +278,7 @@ def calibrate(
 
     opened = open_index(index)
     with reporting(progress) as report:
-        return calibrate_and_keep(opened, _model_of(opened, model), report)
+        return calibrate_and_keep(opened, model_for(opened, model), report)
 
 
 def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":
@@ -275,7 +289,7 @@ def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "Compare
     """
     from place_search.search.compare import compare_photos
 
-    return compare_photos(_opened(model), source_of(photo1), source_of(photo2))
+    return compare_photos(opened_model(model), source_of(photo1), source_of(photo2))
 
 
 def describe(
@@ -292,7 +306,7 @@ def describe(
     from place_search.describing import describe_photos
 
     with reporting(progress) as report:
-        return describe_photos(listed(photos), _opened(model), progress=report)
+        return describe_photos(listed(photos), opened_model(model), progress=report)
 
 
 def evaluate(
@@ -377,19 +391,3 @@ def doctor(
             precision=precision,
             progress=report,
         )
-
-
-def _opened(model: AnyModel) -> "Model":
-    from place_search.models import Model
-
-    return model if isinstance(model, Model) else open_model(model)
-
-
-def _model_of(index: "Index | AnyPath", model: AnyModel) -> "Model":
-    """The model that is given, else the index's own."""
-    if model is not None:
-        return _opened(model)
-    from place_search.indexer import Index, open_index_model, read_manifest
-
-    manifest = index.manifest if isinstance(index, Index) else read_manifest(Path(index))
-    return open_index_model(manifest)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import _model_of, open_index
-from place_search.arguments import AnyModel, AnyPath, Report, path_of, reporting
+from place_search.api import open_index
+from place_search.arguments import AnyModel, AnyPath, Report, model_for, path_of, reporting
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -37,7 +37,7 @@ def pairs(
     from place_search.search.query_photos import open_queries
 
     opened = index if isinstance(index, Index) else open_index(index)
-    engine = Engine(opened, _model_of(opened, model))
+    engine = Engine(opened, model_for(opened, model))
     source = open_queries(Path(queries))
     with reporting(progress) as report:
         return find_pairs(

@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import _model_of, open_index
-from place_search.arguments import AnyModel, AnyPath, Report, reporting
+from place_search.api import open_index
+from place_search.arguments import AnyModel, AnyPath, Report, model_for, reporting
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_writable
 from place_search.core.progress import Progress
@@ -42,7 +42,7 @@ def track(
     with reporting(progress) as report:
         return track_input(
             opened,
-            _model_of(opened, model),
+            model_for(opened, model),
             Path(frames),
             out=None if out is None else Path(out),
             fps=fps,

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from place_search.core.files import sha256_of
 from place_search.core.progress import Progress, silent
 from place_search.models import Aggregation, ModelCard, weights_folder
-from place_search.models.folder import require_free, write_model
+from place_search.models.folder import write_model
+from place_search.models.new_folder import require_free
 from place_search.photos import Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.data.open_places import open_places

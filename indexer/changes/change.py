@@ -122,6 +122,7 @@ class Change:
             request=request,
             plan=Plan(first_free_number(self.manifest), parts, photos, copied or {}),
             model_entry=self.manifest.model,
+            verifier_entry=self.manifest.verifier,
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
             store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.report.comparison import write_comparison
-from place_search.models import Model
+from place_search.models import Model, find_model
 
 
 def report(right: Sequence[bool]) -> EvalReport:
@@ -85,6 +86,8 @@ def test_the_interval_is_that_of_the_normal_approximation_where_there_are_many()
 def test_equal_answers_do_not_differ() -> None:
     found = difference(0, 50, 0)
     assert (found.points, found.low, found.high, found.p) == (0, 0, 0, 1)
+    equal = "Recall@1: A and B are equal (95 % interval of the difference 0.0 to 0.0)."
+    assert found.in_words == equal
 
 
 @pytest.fixture(scope="module")
@@ -135,5 +138,28 @@ def test_what_cannot_be_compared_is_refused_before_any_work(tmp_path: Path) -> N
     with pytest.raises(Exception, match="There is no model 'other'"):
         evaluate_models(files, ["lite0-netvlad", "other"])
     (tmp_path / "mine.txt").write_text("x")
+    twice: list[str | Path] = ["lite0-netvlad", find_model()]
+    with pytest.raises(TruthError, match="Two or more models"):
+        evaluate_models(files, twice)  # the same one, by id and by folder
+    copy = tmp_path / "copy"
+    shutil.copytree(find_model(), copy)
     with pytest.raises(TruthError, match="holds other files"):
-        evaluate_models(files, ["lite0-netvlad", "other"], report_dir=tmp_path)
+        evaluate_models(files, ["lite0-netvlad", copy], report_dir=tmp_path)
+
+
+def test_an_interrupted_comparison_is_repeated_into_the_same_folder(
+    town: GroundTruth, tmp_path: Path
+) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if "copy" in stage:
+            raise KeyboardInterrupt
+
+    files = TruthFiles(truth=town.root / "truth.csv", root=town.root)
+    copy, out = tmp_path / "copy", tmp_path / "out"
+    shutil.copytree(find_model(), copy)
+    models: list[str | Path] = ["lite0-netvlad", copy]
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_models(files, models, report_dir=out, progress=stop)
+    assert (out / "lite0-netvlad" / "index.html").is_file()
+    evaluate_models(files, models, report_dir=out)
+    assert (out / "index.html").is_file()

@@ -109,7 +109,10 @@ def command(
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
     candidates: Annotated[int, CANDIDATES.option(max=None)] = CANDIDATES.default,
-    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(MODEL.flag, help=f"{MODEL.help} With --index, its own."),
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(
@@ -180,7 +183,13 @@ def command(
     from place_search.evaluation import evaluate_files
 
     with progress() as advance:
-        report = evaluate_files(files, model=model, index=index, progress=advance, **options)
+        report = evaluate_files(
+            files,
+            model=model or MODEL.in_environment,
+            index=index,
+            progress=advance,
+            **options,
+        )
     if as_json:
         print_json(report.to_dict())
     else:
@@ -188,11 +197,7 @@ def command(
         if report.open_set is not None:
             _print_open_set(report.open_set, at_precision)
         say(f"Described by {report.model} in {report.runtime}.")
-    if truth is not None and database is None:
-        say(
-            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
-            "all photos of a folder, as an index would hold."
-        )
+    _tell_database(files, report)
     if report_dir is not None:
         say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
@@ -228,6 +233,7 @@ def _compare(
             say(f"Unreadable by {name}: {photo.name}: {photo.reason}")
         for warning in report.warnings:
             say(f"Warning: {name}: {warning}")
+    _tell_database(files, compared.reports[0])
     if options["report_dir"] is not None:
         say(f"Report: {options['report_dir'] / 'index.html'}")
 
@@ -249,6 +255,14 @@ def _print_comparison(compared: "Comparison") -> None:
     OUT.print(table)
     for difference in compared.differences:
         OUT.print(difference.in_words, soft_wrap=True)
+
+
+def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
+    if files.truth is not None and files.database is None:
+        say(
+            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
+            "all photos of a folder, as an index would hold."
+        )
 
 
 def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:

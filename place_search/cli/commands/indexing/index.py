@@ -16,7 +16,7 @@ from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
 from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart, video_request
-from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
@@ -57,7 +57,10 @@ def command(
         ),
     ] = None,
     model: Annotated[
-        str | None, MODEL.option(help=f"{MODEL.help} [default: {MODEL.default}]")
+        str | None,
+        typer.Option(
+            MODEL.flag, help=f"{MODEL.help.removesuffix('.')} (default: {MODEL.default})."
+        ),
     ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
@@ -75,6 +78,7 @@ def command(
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
     ] = True,
+    verify_with: Annotated[str | None, VERIFY_WITH.option()] = VERIFY_WITH.default,
     gpx: Gpx = None,
     every: Every = None,
     fps: Fps = None,
@@ -92,6 +96,10 @@ def command(
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
 
+    if verify_with is not None and not local_features:
+        raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
+    if verify_with is not None and descriptors is not None:
+        raise typer.BadParameter("--verify-with does not work with --descriptors.")
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
     if descriptors is not None and engine == "ray":
@@ -110,6 +118,8 @@ def command(
                 threads=threads,
                 dims=dims,
                 precision=precision,
+                verify=local_features and descriptors is None,
+                verify_with=verify_with,
             )
             opened.max_pixels = max_megapixels * 10**6
             report = build_index(
@@ -131,7 +141,7 @@ def command(
         ) from None
     tell_photos(report)
     if descriptors is None:
-        say(f"Described by {opened.card.id} in {opened.in_short}.")
+        say(f"Described by {opened.named}.")
     else:
         say(f"Descriptors of {descriptors}, made by {opened.card.id}.")
     if as_json:
@@ -149,7 +159,7 @@ def _describer(
     from place_search.models import open_model
 
     if descriptors is None:
-        return open_model(model or MODEL.default, **how)
+        return open_model(model or MODEL.in_environment or MODEL.default, **how)
     made_by = None if model is None else open_model(model, **how)
     return given_model(open_descriptor_file(descriptors), source, made_by)
 

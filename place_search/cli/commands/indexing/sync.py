@@ -6,18 +6,20 @@ from place_search.cli.changing import (
     IndexFolder,
     ModelOption,
     Threads,
+    VerifyWith,
     take_photos,
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart
-from place_search.core.settings import THREADS
+from place_search.core.settings import THREADS, VERIFY_WITH
 
 
 def command(
     index: IndexFolder,
     data: Data,
     model: ModelOption = None,
+    verify_with: VerifyWith = VERIFY_WITH.default,
     threads: Threads = THREADS.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     gpx: Gpx = None,
@@ -35,4 +37,5 @@ def command(
 
     require_order(index, data, "sync {index} {other}")
     video = gpx, every, fps, video_start, clock_offset
-    take_photos(sync_photos, index, data, model, threads, max_megapixels, as_json, video)
+    models = model, verify_with
+    take_photos(sync_photos, index, data, models, threads, max_megapixels, as_json, video)
