@@ -1,6 +1,7 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,17 +156,21 @@ def sync(
     data: AnyPath,
     *,
     model: AnyModel = None,
+    forget: bool = False,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
+
+    Photos whose places were removed by `remove` stay out, unless `forget` takes them in again.
 
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
     from place_search.indexer import sync_photos
 
-    return _changed(sync_photos, index, data, model, progress, video)
+    change = partial(sync_photos, forget=forget)
+    return _changed(change, index, data, model, progress, video)
 
 
 def _changed(

@@ -72,6 +72,7 @@ class VersionSpec:
     base: str = ""
     local_features: bool = True
     verifier_entry: Mapping[str, Any] | None = None
+    forgotten: Sequence[str] = ()
 
     @property
     def header(self) -> Header:
@@ -351,6 +352,7 @@ class VersionBuilder:
             skipped=[*draft.skipped, *skipped],
             local_features=draft.local_features,
             verifier=draft.verifier_entry,
+            forgotten=draft.forgotten,
         )
 
     def _joined(self) -> Path | None:

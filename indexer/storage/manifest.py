@@ -50,7 +50,8 @@ class Manifest:
     local features are kept, None where they are the model's own; `source` has `root` and `kind`;
     `files` are named relative to the index; `shards` are those that hold descriptors, by ascending
     place ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
-    `next_place_id` on have never been given to a place.
+    `next_place_id` on have never been given to a place. `forgotten` are the paths, as shards hold
+    them, of photos whose places were removed by hand, so that `sync` leaves them out.
     """
 
     index_id: str
@@ -66,6 +67,7 @@ class Manifest:
     skipped: Sequence[Skipped] = ()
     local_features: bool = True
     verifier: Mapping[str, Any] | None = None
+    forgotten: Sequence[str] = ()
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -122,6 +124,7 @@ class Manifest:
             "cells": self.local_features,
             **({} if self.verifier is None else {"verifier": dict(self.verifier)}),
             "skipped": [skipped._asdict() for skipped in self.skipped],
+            **({"forgotten": list(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
             "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
@@ -290,6 +293,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
         local_features=bool(table.get("cells", True)),
         verifier=dict(table["verifier"]) if "verifier" in table else None,
+        forgotten=tuple(map(str, table.get("forgotten", ()))),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
+from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import staged
 from place_search.cli.reports import count_positions, tell_photos
 from place_search.cli.video_options import video_request
@@ -97,6 +97,13 @@ def take_photos(
 def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     """Print what a change did, and what was odd about its source if there was one."""
     tell_photos(report)
+    if report.forgotten:
+        one = report.forgotten == 1
+        whose = "photo whose place was" if one else "photos whose places were"
+        say(
+            f"Left out: {report.forgotten} {whose} removed by hand; sync with --forget takes "
+            f"{'it' if one else 'them'} in again."
+        )
     if as_json:
         print_json(report.to_dict())
         return

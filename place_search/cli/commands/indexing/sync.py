@@ -1,5 +1,10 @@
 """`place-search sync`: an index follows its photos."""
 
+from functools import partial
+from typing import Annotated
+
+import typer
+
 from place_search.cli.changing import (
     AsJson,
     Data,
@@ -27,15 +32,21 @@ def command(
     fps: Fps = None,
     video_start: VideoStart = None,
     clock_offset: ClockOffset = None,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Take in photos whose places were removed by hand, too."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
 
-    Photos of the same size and time, or of the same content, are not described again.
+    Photos of the same size and time, or of the same content, are not described again. Those whose
+    places were removed with `remove`, or over HTTP, stay out.
     """
     from place_search.indexer import sync_photos
 
     require_order(index, data, "sync {index} {other}")
     video = gpx, every, fps, video_start, clock_offset
     models = model, verify_with
-    take_photos(sync_photos, index, data, models, threads, max_megapixels, as_json, video)
+    change = partial(sync_photos, forget=forget)
+    take_photos(change, index, data, models, threads, max_megapixels, as_json, video)
