@@ -367,8 +367,38 @@ def boq() -> Family:
     )
 
 
+def conv_ap() -> Family:
+    """Of 2 × 2 regions, on a narrower ResNet than the published one."""
+    torch.manual_seed(8)
+    backbone_and_fc = shaken(models.resnet18(weights=None))
+    state = {
+        name: value
+        for name, value in named("backbone.model.", backbone_and_fc).items()
+        if not name.startswith("backbone.model.fc")
+    }
+    state |= random_layer("aggregator.channel_pool", 20, 512, 1, 1)
+    exact = resnet(backbone_and_fc, 8).double()
+    given = {name: value.double() for name, value in state.items()}
+
+    def descriptor(pixels: Tensor) -> Tensor:
+        local = exact(pixels)[0]
+        few = linear(local.flatten(1).T, given, "aggregator.channel_pool").T
+        means = few.reshape(20, 2, 5, 2, 5).mean(dim=(2, 4))
+        return functional.normalize(means.flatten(), dim=0)
+
+    return Family(
+        "Conv-AP",
+        "resnet18-conv5",
+        state,
+        descriptor,
+        Aggregation("conv-ap", {"grid": [10, 10], "channels_out": 20, "regions": [2, 2]}),
+        Preprocessing("exact", 320, 320),
+    )
+
+
 FAMILIES: Mapping[str, Callable[[], Family]] = {
     "boq": boq,
+    "conv-ap": conv_ap,
     "cosplace": cosplace,
     "gem": gem,
     "megaloc": megaloc,
@@ -520,6 +550,33 @@ def test_selavpr_s_blocks_and_names() -> None:
         names = published_names(load_backbone("dinov2-vitl14-adapted")()).values()
     assert {"cls_token", "pos_embed", "blocks.23.adapter2.D_fc2.weight", "norm.bias"} < set(names)
     assert len(set(names)) == 4 + 24 * 22 + 2
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "regions"),
+    [
+        ("resnet18_ConvAP_20_1x3.ckpt", {}, [1, 3]),
+        ("resnet18_ConvAP_320x320.ckpt", {}, [2, 2]),
+        ("resnet18_ConvAP_20_1x3.ckpt", {"s1": 3, "s2": 1}, [3, 1]),
+        ("resnet18_ConvAP_20_1x11.ckpt", {}, "1 × 11 regions of 10 × 10 cells"),
+        ("resnet18.ckpt", {"s1": "many", "s2": 1}, "many × 1 regions of 10 × 10 cells"),
+    ],
+)
+def test_conv_ap_s_regions_are_those_of_the_run_or_of_the_name(
+    name: str, settings: Mapping[str, Any], regions: list[int] | str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    file = WeightFile(tmp_path / name)
+    run = {"hyper_parameters": {"agg_config": settings}} if settings else {}
+    file.__dict__["table"] = {"state_dict": conv_ap().state, **run}
+    (importer,) = (part for part in importers() if part.matches(file))
+    if isinstance(regions, str):
+        with pytest.raises(ModelError, match=f"weights of Conv-AP but has {regions}; give"):
+            importer.read(file)
+    else:
+        pool = importer.read(file).network.pool
+        assert pool.parameters_of_card["regions"] == regions
+        assert pool(torch.randn(2, 512, 10, 10)).shape == (2, pool.dims)
 
 
 def test_siblings_are_of_no_family(tmp_path: Path) -> None:
