@@ -157,10 +157,9 @@ def import_file(
 ) -> None:
     """Turn a weight file of your own into a model.
 
-    The family is recognised from the file: pytorch-NetVlad, Patch-NetVLAD, OpenIBL, the
-    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, CosPlace, EigenPlaces, MixVPR,
-    SALAD, CliqueMining, MegaLoc, BoQ, SelaVPR, model folders, or an ONNX graph that turns a photo
-    into a vector. Only an ONNX graph is ever run, and it needs no torch.
+    It is a published file of NetVLAD, CosPlace, MixVPR, SALAD, BoQ or another family in
+    docs/weights.md, which is recognised from the file, a model folder, or an ONNX graph that turns
+    a photo into a vector. Only an ONNX graph is ever run, and it needs no torch.
     """
     from place_search.models import weights_folder
     from place_search.models.new_folder import free_folder
