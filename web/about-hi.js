@@ -1,6 +1,5 @@
 // The words of the about page, in Hindi.
 
-/** @type {Record<string, string>} */
 export const about = {
   aboutTitle: 'परिचय · place-search',
   skipToSteps: 'सीधे चरणों पर जाएँ',

@@ -1,6 +1,5 @@
 // The words that stand in the pages in English, in Hindi, by the name that each page gives them.
 
-/** @type {Record<string, string>} */
 export const page = {
   searchTitle: 'place-search: फ़ोटो की जगह खोजें',
   skipToResults: 'सीधे नतीजों पर जाएँ',

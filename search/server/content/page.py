@@ -1,5 +1,6 @@
 """The web pages' files, the map library's, and the API's documentation page."""
 
+import gzip
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -137,23 +139,41 @@ def _address(file: Path) -> str:
 
 
 class _File:
-    """A file that everybody may have, as an ASGI application."""
+    """A file that everybody may have, as an ASGI application; text is compressed once."""
 
     access = "open"
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._packed: tuple[int, bytes] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if not self._file.is_file():
             raise HTTPException(404)
-        response = FileResponse(
-            self._file,
-            media_type=MEDIA_TYPES[self._file.suffix],
-            headers={"Cache-Control": "no-cache"},
-        )
+        media_type = MEDIA_TYPES[self._file.suffix]
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        response: Response
+        if media_type == MEDIA_TYPES[".png"] or not _takes_gzip(scope):
+            response = FileResponse(self._file, media_type=media_type, headers=headers)
+        else:
+            headers["Content-Encoding"] = "gzip"
+            response = Response(self._gzipped(), media_type=media_type, headers=headers)
         await response(scope, receive, send)
+
+    def _gzipped(self) -> bytes:
+        changed = self._file.stat().st_mtime_ns
+        if self._packed is None or self._packed[0] != changed:
+            self._packed = changed, gzip.compress(self._file.read_bytes(), mtime=0)
+        return self._packed[1]
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    codings = Headers(scope=scope).get("Accept-Encoding", "").lower().split(",")
+    return any(
+        coding.partition(";")[0].strip() == "gzip" and not coding.rstrip().endswith("q=0")
+        for coding in codings
+    )
 
 
 def _add_file(app: FastAPI, address: str, file: Path) -> None:
