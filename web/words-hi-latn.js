@@ -68,6 +68,8 @@ export const words = {
 
   choosePhoto: 'Photo chunein',
   chooseAnother: 'Koi aur photo',
+  samples: (each) => (each === 1 ? 'Ya inmein se kisi ek se aazmayein:' : 'Ya inmein se koi jodi aazmayein:'),
+  sample: (at, each) => (each === 1 ? `Namoone ki photo ${at} se khojein` : `Namoone ki jodi ${at} ki tulna karein`),
   severalPhotos: (names, most) =>
     most === 1 ? `Ek baar mein ek hi photo: yeh ${names} hai.` : `Ek baar mein do hi photo: ye ${names} hain.`,
   nothingDropped: 'Yeh photo ki file nahi thi. Pehle photo save karein, phir woh file yahan daalein.',

@@ -69,8 +69,10 @@ def test_every_question_opens_by_keyboard(open_page: Any, server: str, language:
         question = questions.nth(at)
         question.locator("summary").press("Enter")
         expect(question.locator("p, ol").first).to_be_visible()
-    expect(page.locator(".lines li")).to_have_count(7)
+    expect(page.locator(".walk li")).to_have_count(7)
     expect(page.locator(".asks pre")).to_contain_text("weights import model_best.pth.tar --as")
     endings = [".pth, .pt", ".pth.tar", ".pkl", ".m", ".mat", ".h5", ".onnx", ".safetensors"]
     assert page.locator(".files dt").all_inner_texts() == endings
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390] * 2
     check_accessible(page)

@@ -17,7 +17,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from place_search.search.errors import ServerError
-from place_search.search.server.roles import allows
+from place_search.search.server.content.samples import Samples
+from place_search.search.server.roles import Access, allows
 
 # Python's own table follows the machine's, which may not know these.
 MEDIA_TYPES = {
@@ -26,6 +27,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".jpg": "image/jpeg",
 }
 
 # Swagger UI starts from an inline script and styles itself inline.
@@ -50,11 +52,13 @@ OPENSTREETMAP = "openstreetmap.org"
 ATTRIBUTION = "© OpenStreetMap contributors"
 
 
-def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) -> None:
+def add_page(
+    app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool, samples: Samples | None
+) -> None:
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
-    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any, and
-    whether it shows `reports`.
+    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any,
+    whether it shows `reports`, and the `samples` that it offers.
     """
     for file in sorted(_package_folder("place_search.web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -63,9 +67,13 @@ def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) ->
     for name in LEAFLET_FILES:
         _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
 
+    for address, photo in samples.files.items() if samples else ():
+        _add_file(app, f"/{address}", photo, access="read")
+    offered = samples.addresses() if samples else None
+
     @allows("open")
     async def about_page(request: Request) -> Response:
-        about = {"tiles": tiles, "reports": reports}
+        about = {"tiles": tiles, "reports": reports, "samples": offered}
         return JSONResponse(about, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/page.json", about_page, include_in_schema=False)
@@ -139,11 +147,10 @@ def _address(file: Path) -> str:
 
 
 class _File:
-    """A file that everybody may have, as an ASGI application; text is compressed once."""
+    """A file that all with this `access` may have, as an ASGI application; text is compressed."""
 
-    access = "open"
-
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, access: Access) -> None:
+        self.access = access
         self._file = file
         self._packed: tuple[int, bytes] | None = None
 
@@ -154,7 +161,7 @@ class _File:
         media_type = MEDIA_TYPES[self._file.suffix]
         headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
         response: Response
-        if media_type == MEDIA_TYPES[".png"] or not _takes_gzip(scope):
+        if self._file.suffix in (".png", ".jpg") or not _takes_gzip(scope):
             response = FileResponse(self._file, media_type=media_type, headers=headers)
         else:
             headers["Content-Encoding"] = "gzip"
@@ -176,5 +183,5 @@ def _takes_gzip(scope: Scope) -> bool:
     )
 
 
-def _add_file(app: FastAPI, address: str, file: Path) -> None:
-    app.router.routes.append(Route(address, _File(file), methods=["GET"]))
+def _add_file(app: FastAPI, address: str, file: Path, access: Access = "open") -> None:
+    app.router.routes.append(Route(address, _File(file, access), methods=["GET"]))
