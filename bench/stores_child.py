@@ -27,6 +27,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.indexer.stores.vectors import exact_search
+from place_search.models.model import Views
 from place_search.photos import Photo
 
 Vectors = NDArray[np.float32]
@@ -116,15 +117,16 @@ class _Instant:
         self.fingerprint = MODEL["fingerprint"]
         self.card = SimpleNamespace(id=MODEL["id"])
         self.limit_in_words = ""
+        self.verifier = None
         self._vectors = next(Generated(ADDED, generated.dims).shards())[1]
 
     def read(self, content: bytes) -> Photo:
         return Photo(np.zeros((8, 8, 3), np.uint8), 8, 8, None, ())
 
-    def prepare(self, photo: Photo) -> NDArray[np.uint8]:
-        return photo.pixels
+    def prepare_all(self, photo: Photo) -> Views:
+        return (photo.pixels,)
 
-    def stream(self, photos: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    def stream_all(self, photos: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         cells = np.zeros((1, 1, 64), np.float32)
         for at, (key, _) in enumerate(photos):
             yield key, (self._vectors[at % len(self._vectors)], cells)

@@ -3,11 +3,13 @@
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
 from place_search.evaluation.calibration.index_calibration import calibrate_index
+from place_search.evaluation.comparison import Comparison, Difference, compare_reports
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
+from place_search.evaluation.evaluate_models import evaluate_models
 from place_search.evaluation.precision_loss import measure_loss
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import Ranked, rank
@@ -24,7 +26,9 @@ from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
     "RECALL_KS",
+    "Comparison",
     "Diagnosis",
+    "Difference",
     "EvalReport",
     "EvaluationProtocol",
     "Finding",
@@ -39,8 +43,10 @@ __all__ = [
     "calibrate",
     "calibrate_index",
     "chance_at",
+    "compare_reports",
     "evaluate",
     "evaluate_files",
+    "evaluate_models",
     "examine",
     "measure_loss",
     "open_protocol",

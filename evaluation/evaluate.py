@@ -173,6 +173,8 @@ def evaluate(
         open_set=opened,
         description=rules.description,
         runtime=model.in_short,
+        ms_a_photo=1000 * (embedded - started) / max(1, len(work.needed)),
+        bytes_a_photo=4 * model.card.dims + work.local_bytes / max(1, work.described),
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=model.fingerprint,
@@ -221,6 +223,7 @@ class _Work:
             self.indexed.require_all()
             self.needed = range(count, len(self.names))
         self.scratch = Scratch(len(self.needed), model.card.dims)
+        self.described = self.local_bytes = 0
 
     def embed(self, progress: Progress) -> dict[int, Skipped]:
         """Embed what is not in the index; returns what cannot be read, by row."""
@@ -235,6 +238,8 @@ class _Work:
                 skipped[row] = result
             else:
                 self.scratch.write(row - self.needed.start, result.descriptor)
+                self.described += 1
+                self.local_bytes += result.codes.nbytes
                 if self.reranker is not None:
                     self.reranker.see(self.names[row], result)
             progress("Describing", done, len(self.needed))

@@ -63,7 +63,7 @@ def evaluate_files(
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
-    opened = _open_model(model, opened_index, threads, dims, precision)
+    opened = _open_model(model, opened_index, threads, dims, precision, verify)
     opened.max_pixels = max_pixels
     reranker = None
     if verify:
@@ -99,6 +99,7 @@ def _open_model(
     threads: int | None,
     dims: int | None,
     precision: AskedPrecision,
+    verify: bool,
 ) -> Model:
     if index is None:
         return open_model(
@@ -107,7 +108,14 @@ def _open_model(
             threads=threads,
             dims=dims,
             precision=precision,
+            verify=verify,
         )
     return open_index_model(
-        index.manifest, model, mode="throughput", threads=threads, dims=dims, precision=precision
+        index.manifest,
+        model,
+        mode="throughput",
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        verify=verify,
     )

@@ -62,9 +62,11 @@ def measure_loss(
     recalls: dict[tuple[str, bool], dict[Precision, float]] = {}
     precisions: tuple[Precision, ...] = ("f32", "int8")
     for precision in precisions:
-        opened = open_model(folder, precision=precision)
+        opened = open_model(folder, precision=precision, verify=verify)
         with tempfile.TemporaryDirectory() as scratch:
-            model = Model(opened.card, _Remembering(opened.runtime, Path(scratch)), folder)
+            model = _remembering(opened, Path(scratch), "descriptors")
+            if opened.verifier is not None:
+                model.verifier = _remembering(opened.verifier, Path(scratch), "verifier")
             for truth in truths:
                 what = f"{truth.name}, {precision}"
                 report = evaluate(
@@ -82,6 +84,12 @@ def measure_loss(
         PrecisionRecall(name, verified, round(recall["f32"], 2), round(recall["int8"], 2))
         for (name, verified), recall in recalls.items()
     ]
+
+
+def _remembering(opened: Model, scratch: Path, name: str) -> Model:
+    """The same model, which keeps its embeddings in a folder of this name."""
+    (scratch / name).mkdir()
+    return Model(opened.card, _Remembering(opened.runtime, scratch / name), opened.folder)
 
 
 def _tell(progress: Progress, what: str, stage: str, done: int, total: int) -> None:

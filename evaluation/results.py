@@ -23,8 +23,10 @@ class EvalReport:
     figures of the same model on the same data, from its card. `error_m` has the metres from a query
     to its first result, by percentile, where both have positions. `open_set` says how well queries
     of places that are not there are told from others, where that was asked for. `description`
-    explains the protocol; `runtime` says what computed the descriptors. The program's `version`,
-    the `date` (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be
+    explains the protocol; `runtime` says what computed the descriptors. `ms_a_photo` is the wall
+    time from a file to its descriptor, with all threads; `bytes_a_photo` what an index keeps of a
+    photo: its descriptor, 4 bytes a number, and its local features. The program's `version`, the
+    `date` (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be
     measured again. `ranked` holds the first results of each query and `positives` what was right.
     """
 
@@ -45,6 +47,8 @@ class EvalReport:
     open_set: OpenSet | None = None
     description: str = ""
     runtime: str = ""
+    ms_a_photo: float = 0.0
+    bytes_a_photo: float = 0.0
     version: str = ""
     date: str = ""
     fingerprint: str = ""
@@ -68,6 +72,8 @@ class EvalReport:
             **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
             **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            "ms_a_photo": round(self.ms_a_photo, 2),
+            "bytes_a_photo": round(self.bytes_a_photo),
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published
             ],

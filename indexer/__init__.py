@@ -7,6 +7,8 @@ from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.remove import remove_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
+from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
+from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
     IndexBusyError,
     IndexFormatError,
@@ -17,7 +19,7 @@ from place_search.indexer.errors import (
     UnknownPlaceError,
 )
 from place_search.indexer.index import Index, open_index
-from place_search.indexer.index_model import open_index_model
+from place_search.indexer.index_model import fit_model, open_index_model, require_known_model
 from place_search.indexer.places import Place, PlacePhoto
 from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
@@ -32,6 +34,7 @@ from place_search.indexer.stores.vectors import Hit, VectorStore
 __all__ = [
     "BuildReport",
     "ChangeReport",
+    "GivenModel",
     "Hit",
     "Index",
     "IndexBusyError",
@@ -58,7 +61,10 @@ __all__ = [
     "build_index",
     "collect_leftovers",
     "compact_index",
+    "fit_model",
+    "given_model",
     "holds_index",
+    "open_descriptor_file",
     "open_index",
     "open_index_model",
     "open_source",
@@ -66,6 +72,7 @@ __all__ = [
     "read_split",
     "remove_places",
     "repair_index",
+    "require_known_model",
     "store_kinds",
     "sync_photos",
     "verify_index",

@@ -1,9 +1,13 @@
 """The model that goes with an index: the one it was made with, cropped as it was then."""
 
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
+from typing import Any
 
-from place_search.indexer.storage.manifest import Manifest
-from place_search.models import AskedPrecision, Model, open_model
+from place_search.indexer.storage.manifest import GIVEN, Manifest
+from place_search.models import AskedPrecision, Model, ModelError, open_model
+from place_search.models.model import find_verifier
 from place_search.models.runtimes.base import Mode
 
 
@@ -15,28 +19,80 @@ def open_index_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
+    verify: bool = True,
+    verify_with: str | Path | None = None,
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
 
     `dims` crops it otherwise than the index says. `precision` "auto" is that of the index, whatever
-    the processor.
+    the processor. Where a second model gave the index its local features, it comes with it unless
+    `verify` is false; `verify_with` is another id or folder of that one.
 
     Every model for an index is opened here: descriptors of a model that was cropped by `--dims`
     compare only with those cropped alike. Whether it fits is for the index to check.
 
     Raises:
-        ModelError: no such model, or one that cannot be cropped as the index's was or lacks the
-            graph of the index's precision.
+        ModelError: descriptors of no known model, no such model, or one that cannot be cropped as
+            the index's was or lacks the graph of the index's precision.
     """
     made_by = manifest.model
+    require_known_model(manifest)
     if dims is None and made_by.get("cropped"):
         dims = int(made_by["dims"])
-    wanted: AskedPrecision = precision
-    if precision == "auto":
-        wanted = "int8" if manifest.precision == "int8" else "f32"
     opened = open_model(
-        model or str(made_by["id"]), mode=mode, threads=threads, dims=dims, precision=wanted
+        model or str(made_by["id"]),
+        mode=mode,
+        threads=threads,
+        dims=dims,
+        precision=_precision_of(made_by) if precision == "auto" else precision,
     )
     if precision == "auto":
         opened.reason = "as the index was made"
+    if verify:
+        opened.verifier = _open_verifier(manifest, verify_with, mode, threads)
     return opened
+
+
+def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
+    """An opened model, with the second one that gave the index in `folder` its local features.
+
+    Raises:
+        ModelError: there is no such second model.
+    """
+    if manifest.verifier is None:
+        return model.alone()
+    if manifest.keeps_features_of(model, folder):
+        return model
+    fitted = copy(model)
+    fitted.verifier = _open_verifier(manifest, None, "latency", None)
+    return fitted
+
+
+def _open_verifier(
+    manifest: Manifest, model: str | Path | None, mode: Mode, threads: int | None
+) -> Model | None:
+    """The second model that gave an index its local features, or another that is wanted for it."""
+    made_by = manifest.verifier or manifest.model
+    if manifest.verifier is None and model is None:
+        return None
+    folder = find_verifier(model or str(made_by["id"]))
+    return open_model(folder, mode=mode, threads=threads, precision=_precision_of(made_by))
+
+
+def _precision_of(made_by: Mapping[str, Any]) -> AskedPrecision:
+    return "int8" if made_by.get("precision") == "int8" else "f32"
+
+
+def require_known_model(manifest: Manifest) -> None:
+    """Refuse an index of vectors that were made elsewhere: no photo can be described for it.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if manifest.model.get("family") == GIVEN:
+        raise ModelError(
+            f"The index holds descriptors that were made elsewhere ({manifest.model['id']}), so "
+            "no photo can be described for it; search it from Python by a descriptor, as "
+            "open_index(INDEX).search(descriptor, k), or index the photos again with the --model "
+            "that made them."
+        )

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from place_search.core.files import open_regular
 from place_search.core.geodesy import both_positions
@@ -24,6 +23,7 @@ from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shards import Row
 from place_search.models import Model, encode_grid
+from place_search.models.model import Views
 from place_search.photos import Photo, PhotoError, encode_jpeg, fit_within
 
 THUMBNAIL_SIDE = 320
@@ -58,8 +58,8 @@ class StageClock:
 
 
 Numbered: TypeAlias = tuple[int, PlacePhoto]
-_Decoded: TypeAlias = tuple[Row, NDArray[np.uint8]]
-"""A row that lacks what the model gives, and the pixels for the model."""
+_Decoded: TypeAlias = tuple[Row, Views]
+"""A row that lacks what the model gives, and the pixels for its networks."""
 
 
 def embed_photos(
@@ -80,10 +80,12 @@ def embed_photos(
         SourceError: the trouble is not the photo's own, as when a disk fails.
     """
     keep_freed_memory()
+    if not keep_local_features:
+        model = model.alone()
     ahead = _DecodeAhead(photos, root, model, clock, decoders)
     skipped = ahead.skipped
     try:
-        for row, (descriptor, local) in model.stream(ahead):
+        for row, (descriptor, local) in model.stream_all(ahead):
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
@@ -160,9 +162,9 @@ def _decode(
             read = model.read(content)
         except (PhotoError, _NotReadError) as error:
             return Skipped(photo.name, str(error))
-        pixels = model.prepare(read)
+        views = model.prepare_all(read)
     with clock.stage("thumbnail"):
-        thumbnail = _thumbnail(read, pixels)
+        thumbnail = _thumbnail(read, views)
     given = photo.position is not None or photo.utm is not None
     codes, grid = encode_grid(None)
     row = Row(
@@ -184,14 +186,16 @@ def _decode(
         sequence=photo.sequence,
         taken=read.taken if photo.taken is None else photo.taken,
     )
-    return row, pixels
+    return row, views
 
 
-def _thumbnail(photo: Photo, prepared: NDArray[np.uint8]) -> bytes:
+def _thumbnail(photo: Photo, views: Views) -> bytes:
     size = fit_within(photo.width, photo.height, THUMBNAIL_SIDE)
-    # What the model takes is the whole photo too, and quicker to shrink where it is large enough.
-    enough = prepared.shape[1] >= size[0] and prepared.shape[0] >= size[1]
-    return encode_jpeg(prepared if enough else photo.pixels, size)
+    # What a model takes is the whole photo too, and quicker to shrink where it is large enough.
+    for pixels in views:
+        if pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]:
+            return encode_jpeg(pixels, size)
+    return encode_jpeg(photo.pixels, size)
 
 
 class _NotReadError(Exception):

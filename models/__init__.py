@@ -22,7 +22,14 @@ from place_search.models.local_features import (
     encode_grid,
     project_features,
 )
-from place_search.models.model import DEFAULT_MODEL, Model, find_model, open_model, weights_folder
+from place_search.models.model import (
+    DEFAULT_MODEL,
+    Model,
+    find_card,
+    find_model,
+    open_model,
+    weights_folder,
+)
 from place_search.models.precision import AskedPrecision, Precision, PrecisionRecall
 from place_search.models.runtimes.base import Embedding
 
@@ -45,6 +52,7 @@ __all__ = [
     "decode_codes",
     "encode_features",
     "encode_grid",
+    "find_card",
     "find_model",
     "included_calibration",
     "open_model",

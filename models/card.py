@@ -16,10 +16,11 @@ import tomli_w
 from place_search.core.files import read_regular
 from place_search.models.calibration import Calibration, read_calibration
 from place_search.models.errors import ModelError
-from place_search.models.precision import GRAPHS, Precision, PrecisionRecall, Quantization
+from place_search.models.precision import F32_IR, GRAPHS, Precision, PrecisionRecall, Quantization
 from place_search.photos import Preprocessing
 
 CARD_NAME = "card.toml"
+WEIGHTS_NAME = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class ModelCard:
     """The contents of `card.toml`.
 
     `dims` is the length of the descriptor. `local_features` is None where the graph gives none:
-    then nothing can be verified by geometry. `files` maps each graph's file name to its sha256.
+    then those of the model `verify_with` verify its results, by default the included one's. `files`
+    maps each graph's file name to its sha256.
     `cropped` says that `dims` are only the first of those that the graph gives, `precision` which
     graph it is, and `saturates` that this processor cuts the sums of its int8 products
     (`int8_saturates`); they are set when a model is opened, never in a file.
@@ -89,6 +91,7 @@ class ModelCard:
     recall: Sequence[Recall] = ()
     calibration: Calibration | None = None
     quantization: Quantization | None = None
+    verify_with: str | None = None
     cropped: bool = False
     precision: Precision = "f32"
     saturates: bool = False
@@ -96,7 +99,17 @@ class ModelCard:
     @property
     def graph_files(self) -> tuple[str, ...]:
         """The files of the graph in this precision, the one to open first."""
-        return GRAPHS[self.precision]
+        return self.f32_files if self.precision == "f32" else GRAPHS[self.precision]
+
+    @property
+    def f32_files(self) -> tuple[str, ...]:
+        """The files of the graph in float32."""
+        return F32_IR if F32_IR[0] in self.files else GRAPHS["f32"]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the folder holds weights for torch beside the graph."""
+        return WEIGHTS_NAME in self.files
 
     @property
     def in_0_1_words(self) -> dict[str, int | None]:
@@ -125,14 +138,13 @@ class ModelCard:
         Those of float32 and int8 do not: by the cosines on the cards they are further apart than
         what similarities, calibrations and the order of close places can bear.
         """
-        weights = self.files["weights.safetensors"]
         parts: dict[str, Any] = {
-            "weights": weights,
+            "weights": self.files[WEIGHTS_NAME if self.has_weights else F32_IR[1]],
             "preprocessing": asdict(self.preprocessing),
         }
         if self.cropped:
             parts["dims"] = self.dims
-        if self.precision != "f32":
+        if self.precision != "f32" or not self.has_weights:
             parts["graph"] = [self.files[name] for name in self.graph_files]
         if self.saturates:
             parts["saturates"] = True

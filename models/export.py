@@ -18,14 +18,17 @@ def export_onnx(network: Network, path: Path) -> None:
 
     A network without local features has the first output alone.
 
-    N, H and W are free, as far as the backbone takes them (`multiple`, `MIN_SIDE`).
+    N, H and W are free, as far as the network takes them (`photo_size`, `multiple`, `MIN_SIDE`).
     """
     step = network.backbone.multiple
-    rows = torch.export.Dim("rows", min=MIN_SIDE // step, max=MAX_SIDE // step)
-    columns = torch.export.Dim("columns", min=MIN_SIDE // step, max=MAX_SIDE // step)
-    shapes = {0: torch.export.Dim("photos"), 1: rows * step, 2: columns * step}
     # Odd sides, where they may be odd: the exporter takes a divisible example for a rule.
-    example = torch.zeros((2, 243 // step * step, 325 // step * step, 3), dtype=torch.uint8)
+    height, width = network.photo_size or (243 // step * step, 325 // step * step)
+    example = torch.zeros((2, height, width, 3), dtype=torch.uint8)
+    shapes = {0: torch.export.Dim("photos")}
+    if network.photo_size is None:
+        rows = torch.export.Dim("rows", min=MIN_SIDE // step, max=MAX_SIDE // step)
+        columns = torch.export.Dim("columns", min=MIN_SIDE // step, max=MAX_SIDE // step)
+        shapes |= {1: rows * step, 2: columns * step}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = torch.onnx.export(

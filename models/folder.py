@@ -1,31 +1,20 @@
 """Write a torch network as a model folder: weights, graph and card."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 from safetensors import SafetensorError
 
 from place_search.core.files import sha256_of
-from place_search.models.card import ModelCard, write_card
+from place_search.models.card import WEIGHTS_NAME, ModelCard, write_card
 from place_search.models.errors import ModelError
 from place_search.models.export import export_onnx
-from place_search.models.network import WEIGHTS_NAME, Network, save_network
+from place_search.models.network import Network, save_network
+from place_search.models.new_folder import new_folder, unwritable
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.verify import MIN_PARITY
-
-
-def require_free(out: Path) -> None:
-    """Raise `ModelError` where `out` exists, as no model is overwritten, or cannot be in a card."""
-    try:
-        str(out).encode()
-    except UnicodeEncodeError:
-        raise ModelError(f"The name {out} is not UTF-8; choose another for the model.") from None
-    if out.exists():
-        raise ModelError(f"{out} exists already; choose another name or delete it.")
 
 
 def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
@@ -37,14 +26,11 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
         ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
             network.
     """
-    require_free(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    try:
-        save_network(network, scratch)
+    with new_folder(out) as scratch:
+        try:
+            save_network(network, scratch)
+        except SafetensorError as error:
+            raise unwritable(out, error) from error
         export_onnx(network, scratch / "f32.onnx")
         _check_parity(network, scratch / "f32.onnx", card)
         names = ("f32.onnx", WEIGHTS_NAME)
@@ -54,21 +40,7 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
             card, files=files, quantization=None, calibration=None, precision="f32", saturates=False
         )
         write_card(card, scratch)
-        scratch.chmod(0o755)
-        scratch.rename(out)
-    except (OSError, SafetensorError) as error:
-        raise _unwritable(out, error) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return card
-
-
-def _unwritable(out: Path, error: Exception) -> ModelError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or error
-    return ModelError(
-        f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
-        "PLACE_SEARCH_WEIGHTS."
-    )
 
 
 def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:

@@ -18,6 +18,8 @@ class Backbone(nn.Module):
     channels: int
     stride: int
     multiple: int = 1
+    grid: tuple[int, int] | None = None
+    """The only (h, w) that it can give, where it knows features by their place; None for any."""
     layers: nn.Sequential
 
     def units(self) -> list[nn.Module]:
@@ -29,6 +31,10 @@ class Backbone(nn.Module):
         features: Tensor = self.layers(photos)
         return features
 
+    def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """Features, and one token (N, C) of the whole photo; only transformers have one."""
+        raise NotImplementedError
+
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights as their publisher names them: here `features.0.weight`, …"""
         names = self.layers.state_dict()
@@ -36,10 +42,16 @@ class Backbone(nn.Module):
 
 
 class AggregationLayer(nn.Module):
-    """Pools (N, C, h, w) L2-normalised local features to (N, `dims`) descriptors of L2 norm 1."""
+    """Pools (N, C, h, w) local features to (N, `dims`) descriptors of L2 norm 1."""
 
     name: str
     """The name of the part, as model cards give it."""
+    of_unit_features = True
+    """Whether local features are L2-normalised before they are pooled."""
+    takes_token = False
+    """Whether it pools a transformer's token of the whole photo, (N, C), too."""
+    grid: tuple[int, int] | None = None
+    """The only (h, w) that it can pool, where it knows features by their place; None for any."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,11 +1,14 @@
 """A model opened for use: photo in, descriptor and local features out."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
+from itertools import tee
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +16,19 @@ from numpy.typing import NDArray
 from place_search.core.files import sha256_of
 from place_search.core.memory import require_address_space
 from place_search.core.settings import MODEL
-from place_search.models.card import CARD_NAME, ModelCard, crop_card, read_card
+from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
-from place_search.models.precision import AskedPrecision, int8_instructions, int8_saturates
+from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import Photo, decode_photo
+from place_search.photos import Photo, Preprocessing, decode_photo
 from place_search.photos.decoding import MAX_PIXELS
-from place_search.photos.preprocessing import resize_photo
+from place_search.photos.preprocessing import largest_size, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
+
+Views: TypeAlias = tuple[NDArray[np.uint8], ...]
+"""A photo as each of a model's networks takes it: (h, w, 3) uint8 RGB, another size for each."""
 
 
 def weights_folder() -> Path:
@@ -51,21 +57,64 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     )
 
 
+def find_verifier(model: str | Path) -> Path:
+    """The folder of a model whose local features can verify the results of another.
+
+    Raises:
+        ModelError: there is no such model, or it gives no local features.
+    """
+    folder = find_model(model)
+    card = read_card(folder)
+    if card.local_features is None:
+        raise ModelError(
+            f"'{card.id}' gives no local features, so that it can verify nothing; name a model "
+            f"that does with --verify-with, such as {DEFAULT_MODEL}."
+        )
+    return folder
+
+
+def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
+    """The card of a model as it was opened where it had this fingerprint and so many dimensions.
+
+    None where there is no such model, or another one of its id.
+    """
+    try:
+        card = read_card(find_model(model))
+        card = card if card.dims == dims else crop_card(card, dims)
+    except ModelError:
+        return None
+    for precision in GRAPHS:
+        for saturates in (False, True):
+            opened = replace(card, precision=precision, saturates=saturates)
+            there = all(name in card.files for name in opened.graph_files)
+            if there and opened.fingerprint == fingerprint:
+                return opened
+    return None
+
+
 class Model:
     """A model card with a runtime behind it. Thread-safe.
 
     `reason` says why it was opened in the card's precision; photos of which more than `max_pixels`
-    would be decoded are refused.
+    would be decoded are refused. Where there is a `verifier`, a second model, the local features of
+    a photo are those that it gives.
     """
 
     def __init__(
-        self, card: ModelCard, runtime: Runtime, folder: Path | None = None, *, reason: str = ""
+        self,
+        card: ModelCard,
+        runtime: Runtime,
+        folder: Path | None = None,
+        *,
+        reason: str = "",
+        verifier: "Model | None" = None,
     ) -> None:
         self.card = card
         self.runtime = runtime
         self.folder = folder
         self.reason = reason
         self.max_pixels = MAX_PIXELS
+        self.verifier = verifier
 
     @property
     def in_words(self) -> str:
@@ -78,9 +127,34 @@ class Model:
         return self.in_words if self.card.precision == "f32" else self.card.precision
 
     @property
+    def named(self) -> str:
+        """The model's id and precision, and whose the local features are."""
+        by = "" if self.verifier is None else f", local features by {self.verifier.card.id}"
+        return f"{self.card.id} in {self.in_short}{by}"
+
+    @property
     def fingerprint(self) -> str:
         """Descriptors of two models compare only where their fingerprints are equal."""
         return self.card.fingerprint
+
+    @property
+    def local_features(self) -> LocalFeatures | None:
+        """The grid of local features that `embed` gives beside the descriptor."""
+        return (self.verifier or self).card.local_features
+
+    def alone(self) -> "Model":
+        """The same model without its verifier."""
+        if self.verifier is None:
+            return self
+        same = copy(self)
+        same.verifier = None
+        return same
+
+    @property
+    def preprocessings(self) -> Sequence[Preprocessing]:
+        """How a photo is resized for each of the networks."""
+        models = (self,) if self.verifier is None else (self, self.verifier)
+        return [model.card.preprocessing for model in models]
 
     @property
     def limit_in_words(self) -> str:
@@ -89,24 +163,47 @@ class Model:
 
     def read(self, source: Path | bytes) -> Photo:
         """Decode a photo, at no more scale than this model needs. Raises `PhotoError`."""
-        return decode_photo(source, needed=self.card.preprocessing.size, max_pixels=self.max_pixels)
+        needed = partial(largest_size, self.preprocessings)
+        return decode_photo(source, needed=needed, max_pixels=self.max_pixels)
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
         """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""
         return resize_photo(photo, self.card.preprocessing)
 
+    def prepare_all(self, photo: Photo) -> Views:
+        """Resize a photo's pixels to what each of the networks takes."""
+        return tuple(resize_photo(photo, preprocessing) for preprocessing in self.preprocessings)
+
     def embed(self, photo: Photo) -> Embedding:
         """Embed one decoded photo."""
-        return self._crop(self.runtime.embed(self.prepare(photo)))
+        made = self._crop(self.runtime.embed(self.prepare(photo)))
+        if self.verifier is None:
+            return made
+        return made._replace(local_features=self.verifier.embed(photo).local_features)
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
-        """Embed many prepared photos (`prepare`), several at once, in their order."""
+        """Embed many prepared photos (`prepare`), several at once, in their order.
+
+        The verifier has no part in it.
+        """
         embeddings = self.runtime.stream(photos)
         if not self.card.cropped:
             return embeddings
         return ((key, self._crop(embedding)) for key, embedding in embeddings)
+
+    def stream_all(self, photos: Iterable[tuple[Key, Views]]) -> Iterator[tuple[Key, Embedding]]:
+        """The same of photos for all networks (`prepare_all`), the verifier's among them."""
+        if self.verifier is None:
+            yield from self.stream((key, views[0]) for key, views in photos)
+            return
+        # Both networks read on at the same pace, so that hardly a photo waits in between.
+        one, other = tee(photos)
+        described = self.stream((key, views[0]) for key, views in one)
+        verified = self.verifier.stream((None, views[1]) for _, views in other)
+        for (key, made), (_, seen) in zip(described, verified, strict=True):
+            yield key, made._replace(local_features=seen.local_features)
 
     def _crop(self, embedding: Embedding) -> Embedding:
         if not self.card.cropped:
@@ -124,17 +221,21 @@ def open_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "f32",
+    verify: bool = False,
+    verify_with: str | Path | None = None,
 ) -> Model:
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
     threads (default: all). Of a whitened model's descriptors the first `dims` numbers are kept,
     L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so; torch runs in
-    float32 only.
+    float32 only. With `verify` it comes with a second model for its local features where it has
+    none: `verify_with`, else the one that its card names, else the included one.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, a
-            precision that this model or runtime has not, or `dims` that it cannot be cropped to.
+            precision that this model or runtime has not, `dims` that it cannot be cropped to, or a
+            second model without local features.
     """
     folder = find_model(model)
     card = read_card(folder)
@@ -151,7 +252,29 @@ def open_model(
         if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
             raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
     opened_runtime = _open_runtime(runtime, folder, card, mode, threads)
-    return Model(opened, opened_runtime, folder, reason=chosen.reason)
+    made = Model(opened, opened_runtime, folder, reason=chosen.reason)
+    if verify:
+        made.verifier = _open_verifier(made, verify_with, mode, threads, precision)
+    return made
+
+
+def _open_verifier(
+    model: Model,
+    wanted: str | Path | None,
+    mode: Mode,
+    threads: int | None,
+    precision: AskedPrecision,
+) -> Model | None:
+    """The second model whose local features verify what a model describes; None for its own."""
+    card = model.card
+    name = wanted or card.verify_with or (DEFAULT_MODEL if card.local_features is None else None)
+    if name is None:
+        return None
+    # What one model can do says nothing about the other.
+    precision = "auto" if precision == "int8" else precision
+    folder = find_verifier(name)
+    opened = open_model(folder, mode=mode, threads=threads, precision=precision)
+    return None if opened.fingerprint == model.fingerprint else opened
 
 
 def _open_runtime(

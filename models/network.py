@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from place_search.core.plugins import has_part, load_part, part_names
-from place_search.models.card import LocalFeatures, ModelCard
+from place_search.models.card import WEIGHTS_NAME, LocalFeatures, ModelCard
 from place_search.models.errors import ModelError
 from place_search.models.layers import AggregationLayer, Backbone, Whitening
 
-WEIGHTS_NAME = "weights.safetensors"
 BACKBONES = "place_search.models.backbones"
 AGGREGATIONS = "place_search.models.aggregations"
 
@@ -58,15 +57,30 @@ class Network(nn.Module):
             return None
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
+    @property
+    def photo_size(self) -> tuple[int, int] | None:
+        """The only (H, W) that it takes; None where it takes many."""
+        grid = self.pool.grid or self.backbone.grid
+        return grid and (grid[0] * self.backbone.stride, grid[1] * self.backbone.stride)
+
+    def normalised(self, photos: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 or float RGB 0–255 to what the backbone takes, (N, 3, H, W)."""
+        return ((photos.float() - self.pixel_mean) * self.pixel_scale).permute(0, 3, 1, 2)
+
     def extract(self, photos: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 or float RGB 0–255 to (N, C, h, w) L2-normalised local features."""
-        x = (photos.float() - self.pixel_mean) * self.pixel_scale
-        return functional.normalize(self.backbone(x.permute(0, 3, 1, 2)), dim=1)
+        return functional.normalize(self.backbone(self.normalised(photos)), dim=1)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, ...]:
         """(N, H, W, 3) photos to (N, D) descriptors and (N, h, w, C) centred local features."""
-        local = self.extract(photos)
-        descriptors: Tensor = self.pool(local)
+        pixels = self.normalised(photos)
+        token: list[Tensor] = []
+        if self.pool.takes_token:
+            features, *token = self.backbone.with_token(pixels)
+        else:
+            features = self.backbone(pixels)
+        local = functional.normalize(features, dim=1)
+        descriptors: Tensor = self.pool(local if self.pool.of_unit_features else features, *token)
         if self.whitening is not None:
             descriptors = self.whitening(descriptors)
         if not self.gives_local:
@@ -81,7 +95,12 @@ def load_backbone(name: str) -> type[Backbone]:
     if not has_part(BACKBONES, name):
         known = ", ".join(part_names(BACKBONES))
         raise ModelError(f"There is no backbone '{name}'; known are {known}.")
-    backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
+    try:
+        backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"The backbone {name} needs {error.name}; run: pip install 'place-search[train]'."
+        ) from None
     return backbone
 
 
@@ -120,6 +139,11 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     Raises:
         ModelError: the weights are missing or do not fit the card.
     """
+    if not card.has_weights:
+        raise ModelError(
+            f"'{card.id}' is a graph alone, so torch can neither run, train, whiten nor export it; "
+            "use the OpenVINO runtime, or a model with weights."
+        )
     path = folder / WEIGHTS_NAME
     try:
         state = load_file(path)

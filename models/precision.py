@@ -16,6 +16,9 @@ GRAPHS: dict[Precision, tuple[str, ...]] = {
 }
 """The files of a precision's graph; the first is the one to open."""
 
+F32_IR = ("f32.xml", "f32.bin")
+"""The same in float32 for a model that was imported as a graph."""
+
 _INSTRUCTIONS = {"amx_int8": "AMX", "avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
 # What ONEDNN_MAX_CPU_ISA leaves of them; its other values leave all.
 _LIMITS: dict[str, tuple[str, ...]] = {

@@ -20,6 +20,7 @@ from place_search.models.precision import GRAPHS, Quantization
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
+NORMS = ("ReduceL2", "NormalizeL2")
 FIRST_LAYERS = (0, 1, 3, 6)
 """How many of the first convolutions to leave in float32, as long as too much is lost."""
 ENOUGH_COSINE = 0.99
@@ -50,15 +51,16 @@ def quantize_model(
         OSError: it cannot be written.
     """
     card = read_card(folder)
+    source = folder / card.f32_files[0]
     wanted = list(photos[:: max(1, len(photos) // JUDGES)])[:JUDGES]
-    exact = _descriptors(folder / "f32.onnx", wanted)
+    exact = _descriptors(source, wanted)
     tried: list[tuple[float, int, Path]] = []
     with TemporaryDirectory(dir=folder, prefix=".int8-") as scratch:
         choices = FIRST_LAYERS if first is None else (first,)
         for turn, count in enumerate(choices):
             progress(turn, len(choices))
             graph = Path(scratch) / f"{count}.xml"
-            _quantize(folder / "f32.onnx", photos, count, graph)
+            _quantize(source, photos, count, graph)
             cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
             tried.append((cosine, -count, graph))
             if cosine >= ENOUGH_COSINE:
@@ -74,7 +76,7 @@ def quantize_model(
     quantization = Quantization(
         photos=len(photos),
         photos_sha256=photos_sha256,
-        f32_layers=_in_words(-kept, folder / "f32.onnx"),
+        f32_layers=_in_words(-kept, source, card),
         cosine=round(cosine, 5),
     )
     files = {**card.files, **{name: sha256_of(folder / name) for name in GRAPHS["int8"]}}
@@ -89,11 +91,12 @@ def without_int8(card: ModelCard) -> ModelCard:
     return replace(card, files=files, quantization=None)
 
 
-def _in_words(first: int, graph: Path) -> str:
+def _in_words(first: int, graph: Path, card: ModelCard) -> str:
     """What stays in float32."""
     parts = [f"the first {first} convolutions"] if first else []
     parts += ["sums of residuals"] if _residuals(_read(graph).get_ordered_ops()) else []
-    return ", ".join([*parts, "NetVLAD and what follows"])
+    pool = "NetVLAD" if card.aggregation.name == "netvlad" else "the first L2 norm"
+    return ", ".join([*parts, f"{pool} and what follows"])
 
 
 def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -114,6 +117,7 @@ def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> 
             # Activations behind ReLU6 and the like are not symmetric.
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(photos),
+            model_type=nncf.ModelType.TRANSFORMER if _is_transformer(operations) else None,
             ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
         )
     openvino.save_model(made, out, compress_to_fp16=False)
@@ -142,10 +146,18 @@ def _residuals(operations: Sequence[Any]) -> list[Any]:
     ]
 
 
+def _is_transformer(operations: Sequence[Any]) -> bool:
+    """Whether layers are normalised as transformers do it; their activations need smoothing."""
+    return any(op.get_type_name() == "MVN" for op in operations)
+
+
 def _pooling(operations: Sequence[Any]) -> list[str]:
-    """The names of all that hangs on the input of the first L2 norm: what local features pass."""
-    norm = next(op for op in operations if "ReduceL2" in op.get_type_name())
-    waiting = [norm.input(0).get_source_output()]
+    """The names of all that hangs on the input of the first L2 norm: what local features pass.
+
+    A graph of other people may have none.
+    """
+    norms = [op for op in operations if op.get_type_name() in NORMS]
+    waiting = [norm.input(0).get_source_output() for norm in norms[:1]]
     names: dict[str, None] = {}
     while waiting:
         for target in waiting.pop().get_target_inputs():

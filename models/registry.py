@@ -29,7 +29,7 @@ class Published:
     """A published file. A `model` becomes a model folder; a `backbone` starts `cluster`.
 
     `sha256` is None where its publisher states none: the first download is then taken on trust,
-    and what it was is written down.
+    and what it was is written down. `megabytes` is the size of the file, None where nobody knows.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Published:
     recall: Sequence[Recall]
     backbone: str = ""
     note: str = ""
+    megabytes: int | None = None
 
 
 def published() -> Sequence[Published]:

@@ -21,7 +21,8 @@ class Photo:
 
     `pixels` is (h, w, 3) uint8 RGB, upright and perhaps read-only, and may be smaller than the
     photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
-    odd but survivable. `taken` is when it was taken, in seconds since 1970.
+    odd but survivable. `taken` is when it was taken, in seconds since 1970. `second` has the same
+    pixels resized for a second network, where `pixels` have been resized for a first one.
     """
 
     pixels: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Photo:
     position: Position | None = None
     notes: tuple[str, ...] = ()
     taken: float | None = None
+    second: NDArray[np.uint8] | None = None
 
 
 def fit_within(width: int, height: int, longest_side: int) -> Size:

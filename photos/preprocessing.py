@@ -1,5 +1,6 @@
 """How a photo is resized before a model's graph, which does the rest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,12 +47,19 @@ class Preprocessing:
         return max(step, min(limit, round(ideal_height * aspect / step) * step)), fitted_height
 
 
+def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: int) -> Size:
+    """The (width, height) that is enough for all that a photo of this size is resized to."""
+    sizes = [preprocessing.size(width, height) for preprocessing in preprocessings]
+    return max(size[0] for size in sizes), max(size[1] for size in sizes)
+
+
 def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Resize a photo's pixels to what a graph takes: (h, w, 3) uint8."""
     size = preprocessing.size(photo.width, photo.height)
+    for pixels in (photo.pixels, photo.second):
+        if pixels is not None and (pixels.shape[1], pixels.shape[0]) == size:
+            return np.ascontiguousarray(pixels)
     height, width = photo.pixels.shape[:2]
-    if (width, height) == size:
-        return np.ascontiguousarray(photo.pixels)
     shrinking = size[0] * size[1] < width * height
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(photo.pixels, size, interpolation=how), dtype=np.uint8)

@@ -29,6 +29,7 @@ from place_search.api import (
     table,
 )
 from place_search.core.errors import PlaceSearchError
+from place_search.pairing import pairs
 from place_search.tracking import track
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "index",
     "open_index",
     "open_model",
+    "pairs",
     "remove",
     "search",
     "search_many",

@@ -1,6 +1,7 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from place_search.arguments import (
     Precision,
     Report,
     listed,
+    model_for,
+    opened_model,
     path_of,
     path_or_id,
     reporting,
@@ -39,12 +42,15 @@ def open_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: Precision = "auto",
+    verify_with: AnyPath | None = None,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
     `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
     "auto" is int8 where the model's card has measured a loss of at most 0.5 points of Recall@1 and
-    the processor has instructions for it; `Model.in_words` says which it is and why.
+    the processor has instructions for it; `Model.in_words` says which it is and why. A model
+    without local features comes with a second one for them: `verify_with`, else the one that its
+    card names, else the included one.
 
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
@@ -53,7 +59,14 @@ def open_model(
     from place_search.models import open_model as open_it
 
     chosen = DEFAULT_MODEL if model is None else model
-    return open_it(Path(chosen), threads=threads, dims=dims, precision=precision)
+    return open_it(
+        Path(chosen),
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        verify=True,
+        verify_with=path_or_id(verify_with),
+    )
 
 
 def open_index(folder: AnyPath) -> "Index":
@@ -73,26 +86,40 @@ def index(
     *,
     root: AnyPath | None = None,
     model: AnyModel = None,
+    descriptors: AnyPath | None = None,
     store: str = "auto",
     local_features: bool = True,
+    verify_with: AnyPath | None = None,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
     """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
 
-    `root` is where the photos of a split are. Without `local_features` the index is smaller, and
-    its results cannot be verified. A run that was interrupted goes on when it is called again; an
-    index that is there already stays as it is until the new one is whole.
+    `root` is where the photos of a split are. `descriptors` is a file with those of the photos, as
+    `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
+    it is that model's. Without `local_features` the index is smaller, and its results cannot be
+    verified; `verify_with` names the model that gives them in place of the model itself, or of the
+    included one where that gives none. A run that was interrupted goes on when it is called again;
+    an index that is there already stays as it is until the new one is whole.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
     from place_search.calibrating import keep_calibrated
-    from place_search.indexer import build_index, open_source
+    from place_search.indexer import (
+        build_index,
+        given_model,
+        open_descriptor_file,
+        open_source,
+    )
 
     with reporting(progress) as report:
         source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
-        opened = _opened(model)
+        if descriptors is None:
+            opened = opened_model(model, verify_with)
+        else:
+            made_by = None if model is None else opened_model(model)
+            opened = given_model(open_descriptor_file(Path(descriptors)), source, made_by)
         built = build_index(
             source,
             Path(out),
@@ -101,7 +128,8 @@ def index(
             local_features=local_features,
             progress=report,
         )
-        keep_calibrated(Path(out), opened, report)
+        if descriptors is None:
+            keep_calibrated(Path(out), opened, report)
     return built
 
 
@@ -128,17 +156,21 @@ def sync(
     data: AnyPath,
     *,
     model: AnyModel = None,
+    forget: bool = False,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
+
+    Photos whose places were removed by `remove` stay out, unless `forget` takes them in again.
 
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
     from place_search.indexer import sync_photos
 
-    return _changed(sync_photos, index, data, model, progress, video)
+    change = partial(sync_photos, forget=forget)
+    return _changed(change, index, data, model, progress, video)
 
 
 def _changed(
@@ -152,7 +184,7 @@ def _changed(
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import open_source
 
-    folder, opened = Path(index), _model_of(index, model)
+    folder, opened = Path(index), model_for(index, model)
     with reporting(progress) as report:
         source = open_source(Path(data), None, video_of(folder, video, report))
         changed = change(folder, source, opened, progress=report)
@@ -220,7 +252,7 @@ def search_many(
     from place_search.search.engine import Engine
 
     opened = index if isinstance(index, Index) else open_index(index)
-    engine = Engine(opened, _model_of(opened, model))
+    engine = Engine(opened, model_for(opened, model))
     point = None if near is None else Position(*near)
     batch = None
     if standardize:
@@ -251,7 +283,7 @@ def calibrate(
 
     opened = open_index(index)
     with reporting(progress) as report:
-        return calibrate_and_keep(opened, _model_of(opened, model), report)
+        return calibrate_and_keep(opened, model_for(opened, model), report)
 
 
 def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":
@@ -262,7 +294,7 @@ def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "Compare
     """
     from place_search.search.compare import compare_photos
 
-    return compare_photos(_opened(model), source_of(photo1), source_of(photo2))
+    return compare_photos(opened_model(model), source_of(photo1), source_of(photo2))
 
 
 def describe(
@@ -279,7 +311,7 @@ def describe(
     from place_search.describing import describe_photos
 
     with reporting(progress) as report:
-        return describe_photos(listed(photos), _opened(model), progress=report)
+        return describe_photos(listed(photos), opened_model(model), progress=report)
 
 
 def evaluate(
@@ -364,19 +396,3 @@ def doctor(
             precision=precision,
             progress=report,
         )
-
-
-def _opened(model: AnyModel) -> "Model":
-    from place_search.models import Model
-
-    return model if isinstance(model, Model) else open_model(model)
-
-
-def _model_of(index: "Index | AnyPath", model: AnyModel) -> "Model":
-    """The model that is given, else the index's own."""
-    if model is not None:
-        return _opened(model)
-    from place_search.indexer import Index, open_index_model, read_manifest
-
-    manifest = index.manifest if isinstance(index, Index) else read_manifest(Path(index))
-    return open_index_model(manifest)

@@ -11,7 +11,7 @@ from place_search.core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from place_search.evaluation import TruthFiles
-    from place_search.indexer import VideoRequest
+    from place_search.indexer import Index, VideoRequest
     from place_search.models import Model
 
 AnyPath: TypeAlias = str | PathLike[str]
@@ -23,17 +23,19 @@ Precision: TypeAlias = Literal["auto", "f32", "int8"]
 
 
 class VideoArguments(TypedDict, total=False):
-    """How a video is indexed, as on the command line.
+    """How a video, or photos with a GPX track, are indexed, as on the command line.
 
     `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
     the file `gpx`, which gives frames their positions by time. `video_start` is when the video
-    starts, with a time zone; by default as it says itself.
+    starts, with a time zone; by default as it says itself. The clock of photos was
+    `clock_offset_s` seconds ahead of UTC.
     """
 
     gpx: AnyPath | None
     every_m: float | None
     fps: float | None
     video_start: datetime | None
+    clock_offset_s: float
 
 
 Report: TypeAlias = "Progress | bool"
@@ -48,6 +50,28 @@ def path_of(path: AnyPath | None) -> Path | None:
 def path_or_id(model: AnyPath | None) -> "str | Path | None":
     """A model by its id, which is a text, or by its folder."""
     return model if model is None or isinstance(model, str) else Path(model)
+
+
+def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
+    """The model that is given, opened in the best precision; by default the included one."""
+    from place_search.models import DEFAULT_MODEL, Model, open_model
+
+    if isinstance(model, Model):
+        return model
+    chosen = Path(DEFAULT_MODEL if model is None else model)
+    verifier = path_or_id(verify_with)
+    return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
+
+
+def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
+    """The model that is given, else the index's own, with the index's local features."""
+    from place_search.indexer import Index, fit_model, open_index_model, read_manifest
+
+    folder = index.folder if isinstance(index, Index) else Path(index)
+    manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
+    if model is None:
+        return open_index_model(manifest)
+    return fit_model(manifest, folder, opened_model(model))
 
 
 def source_of(photo: Photo) -> bytes | Path:
@@ -79,6 +103,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
         every_m=video.get("every_m"),
         fps=video.get("fps"),
         start=video.get("video_start"),
+        clock_offset_s=video.get("clock_offset_s", 0.0),
         progress=progress,
     )
 

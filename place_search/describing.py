@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
+from place_search.indexer import Skipped, SourceError, open_source
+from place_search.indexer.descriptor_files.write import Descriptors
+from place_search.indexer.pipeline import StageClock, embed_photos, skipped_name
 from place_search.models import Model
 
 
@@ -23,6 +26,43 @@ def describe_photos(
         descriptors[row] = embedding.descriptor
         progress("Describing", row + 1, len(photos))
     return descriptors
+
+
+def describe_named(
+    photos: Sequence[Path], model: Model, *, progress: Progress = silent
+) -> tuple[Descriptors, list[Skipped]]:
+    """The descriptors of photos, or of all photos of one folder, with their names.
+
+    Photos of a folder have their paths in it for names, and those that cannot be read are skipped.
+
+    Raises:
+        PhotoError: a photo that was named itself cannot be read.
+        SourceError: the folder holds no photos, or none that can be read.
+    """
+    skipped: list[Skipped] = []
+    if len(photos) == 1 and photos[0].is_dir():
+        source = open_source(photos[0])
+        found, rows = [], []
+        numbered = enumerate(source.photos)
+        total = len(source.photos)
+        for number, result in embed_photos(numbered, source.root, model, StageClock()):
+            if isinstance(result, Skipped):
+                skipped.append(result)
+            else:
+                found.append((result.name, source.photos[number].path))
+                rows.append(result.descriptor)
+            progress("Describing", number + 1, total)
+        if not found:
+            raise SourceError(
+                f"None of the photos in {photos[0]} can be read: {skipped[0].name}: "
+                f"{skipped[0].reason}."
+            )
+        names, paths = zip(*found, strict=True)
+        described = np.stack(rows)
+    else:
+        described = describe_photos(photos, model, progress=progress)
+        names, paths = tuple(skipped_name(str(photo)) for photo in photos), tuple(photos)
+    return Descriptors(described, names, paths, model.card.id, model.fingerprint), skipped
 
 
 def _prepared(

@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS, Setting
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS, VERIFY_WITH, Setting
 
 DOCUMENT = "docs/settings.md"
 
@@ -50,8 +50,8 @@ def all_settings() -> list[Setting]:
     """Every setting once, in the order of docs/settings.md."""
     from place_search.search.server.settings import server_settings
 
-    own = [MODEL, WEIGHTS, THREADS, PRECISION, DIMS, STORE, URI, MILVUS_TOKEN, ENGINE, EXCHANGE]
-    own += [K, CANDIDATES]
+    own = [MODEL, WEIGHTS, THREADS, PRECISION, DIMS, VERIFY_WITH, STORE, URI, MILVUS_TOKEN]
+    own += [ENGINE, EXCHANGE, K, CANDIDATES]
     names = {setting.name for setting in own}
     return [*own, *(setting for setting in server_settings() if setting.name not in names)]
 

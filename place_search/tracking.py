@@ -4,9 +4,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import _model_of, open_index
-from place_search.arguments import AnyModel, AnyPath, Report, reporting
+from place_search.api import open_index
+from place_search.arguments import AnyModel, AnyPath, Report, model_for, reporting
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import require_writable
 from place_search.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def track(
     with reporting(progress) as report:
         return track_input(
             opened,
-            _model_of(opened, model),
+            model_for(opened, model),
             Path(frames),
             out=None if out is None else Path(out),
             fps=fps,
@@ -76,8 +77,8 @@ def track_input(
         raise PlaceSearchError("Give one of fps and every: both say which frames are taken.")
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
         raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise PlaceSearchError(f"{out} cannot be written; name a file in a folder that exists.")
+    if out is not None:
+        require_writable(out)
     source = open_input(frames, None if fps is None and every is None else Sampling(every, fps))
     if out is None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -70,6 +70,11 @@ class Engine:
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
+        self._verifies = (
+            index.has_local_features
+            and model.local_features is not None
+            and index.manifest.keeps_features_of(model, index.folder)
+        )
         self.calibration = calibration_for(index, model)
         self._notes = [] if is_calibrated(index, model) else [_borrowed_note(index)]
         self.positions = PlacePositions(index.place_ids, index.positions)
@@ -77,7 +82,7 @@ class Engine:
     @property
     def verifies(self) -> bool:
         """Whether the index keeps the local features that verification needs."""
-        return self.index.has_local_features and self.model.card.local_features is not None
+        return self._verifies
 
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
@@ -120,12 +125,14 @@ class Engine:
         stages = stages or Stages()
         with stages.timed("decode"):
             decoded = self.decode(photo)
+        checking = verify is not False and self.verifies
         with stages.timed("embed"):
-            embedding = self.model.embed(decoded)
+            embedding = (self.model if checking else self.model.alone()).embed(decoded)
         notes = [*decoded.notes, *self._notes]
         if verify and not self.verifies:
-            notes.append("The index keeps no local features, so the results are unverified.")
-        checking = verify is not False and self.verifies
+            kept = "other local features than this model gives"
+            which = kept if self.index.has_local_features else "no local features"
+            notes.append(f"The index keeps {which}, so the results are unverified.")
         with stages.timed("search"):
             wanted = max(k, self.candidates if checking else BACKGROUND)
             hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes, batch)
@@ -168,7 +175,7 @@ class Engine:
     def _descriptors(self, photos: Iterable[bytes | Path]) -> Iterator[NDArray[np.float32]]:
         for photo in photos:
             with suppress(PhotoError):
-                yield self.model.embed(self.decode(photo)).descriptor
+                yield self.model.alone().embed(self.decode(photo)).descriptor
 
     def _result(
         self, rank: int, hit: Hit, found: Verification | None, probability: float

@@ -62,7 +62,7 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
     vocabulary = _vocabulary(model.folder)
     width, height = model.card.preprocessing.size(photo.width, photo.height)
     with (stages or Stages()).timed("embed"):
-        embedding = model.embed(photo)
+        embedding = model.alone().embed(photo)
     descriptor, features = embedding.descriptor, embedding.require_local_features()
     channels = features.shape[2]
     clusters = len(vocabulary.directions)

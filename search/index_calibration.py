@@ -35,7 +35,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
                 f"{path} was written by a newer place-search; upgrade place-search, or measure "
                 f"again with `place-search calibrate {index.folder}`."
             )
-        if (kept["fingerprint"], kept["precision"]) != (index.fingerprint, index.precision):
+        if {key: kept.get(key) for key in _made_by(index)} != _made_by(index):
             return None
         calibration = read_calibration(kept["calibration"])
         return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]))
@@ -47,12 +47,21 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         ) from error
 
 
+def _made_by(index: Index) -> dict[str, str | None]:
+    """What a calibration is of."""
+    verifier = index.manifest.verifier
+    return {
+        "fingerprint": index.fingerprint,
+        "precision": index.precision,
+        "verifier": None if verifier is None else str(verifier["fingerprint"]),
+    }
+
+
 def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
     """Keep a calibration beside the index's manifest."""
     content = {
         "format": _FORMAT,
-        "fingerprint": index.fingerprint,
-        "precision": index.precision,
+        **_made_by(index),
         **asdict(measured),
     }
     write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from place_search.core.files import sha256_of
 from place_search.core.progress import Progress, silent
 from place_search.models import Aggregation, ModelCard, weights_folder
-from place_search.models.folder import require_free, write_model
+from place_search.models.folder import write_model
+from place_search.models.new_folder import require_free
 from place_search.photos import Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.data.open_places import open_places
@@ -34,7 +35,8 @@ def cluster(
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
-    `data` is anything that `open_places` reads; of a split its database is taken.
+    `data` is anything that `open_places` reads; of a split its database is taken. A backbone that
+    takes photos of one size alone gets them so, whatever `preprocessing` says.
     The layer gets the initialisation of NetVLAD's `version`, its sharpness alpha from the data.
     `about` says in the card what the photos are. Photos of which more than `max_pixels` would be
     decoded are skipped; `say` is told of folders that may not be read.
@@ -55,6 +57,9 @@ def cluster(
     network, start = imagenet_network(
         backbone, clusters, cache, backbone_weights, bias=version == 2
     )
+    if network.photo_size is not None:
+        height, width = network.photo_size
+        resize = Preprocessing("exact", width, height)
     samples = sample_local_features(
         network, _counted(photos, progress or silent), resize, seed=seed, max_pixels=max_pixels
     )

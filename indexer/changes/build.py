@@ -99,7 +99,7 @@ def build_index(
         ClusterError: the workers fail.
     """
     out = Path(out)
-    local_features = local_features and model.card.local_features is not None
+    local_features = local_features and model.local_features is not None
     started = time.perf_counter()
     clock = StageClock()
     with plain_write_errors(out):
@@ -135,10 +135,13 @@ def _draft(
     photos = source.photos
     parts = cut(range(len(photos)), per_shard)
     without = "" if local_features else " without cells"
+    verifier = model.verifier if local_features else None
+    verified = "" if verifier is None else f" verified by {verifier.fingerprint}"
     return VersionSpec(
-        request=f"index {store.requested}{without}{model.limit_in_words}",
+        request=f"index {store.requested}{without}{verified}{model.limit_in_words}",
         plan=Plan(first_free_number(old), parts, photos),
         model_entry=model_entry(model),
+        verifier_entry=None if verifier is None else model_entry(verifier),
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
         store=store,

@@ -42,8 +42,9 @@ class ChangeReport:
     `changed` photos have a new place instead of their old one. For `copied` ones the index had the
     content already, so that they were not embedded; `reused` were done by an earlier run that was
     interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
-    index have a position; `notes` say what was odd about photos, and `intake` about where they are
-    from, None where none came in.
+    index have a position; `forgotten` photos were left out as their places were removed by hand;
+    `notes` say what was odd about photos, and `intake` about where they are from, None where none
+    came in.
     """
 
     index_id: str
@@ -55,6 +56,7 @@ class ChangeReport:
     unchanged: int = 0
     reused: int = 0
     compacted: bool = False
+    forgotten: int = 0
     positioned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=list)
@@ -76,6 +78,7 @@ class ChangeReport:
             "copied": self.copied,
             "reused": self.reused,
             "compacted": self.compacted,
+            "forgotten": self.forgotten,
             "skipped": [photo._asdict() for photo in self.skipped],
             "duplicates": [photo._asdict() for photo in self.duplicates],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
@@ -122,6 +125,8 @@ class Change:
             request=request,
             plan=Plan(first_free_number(self.manifest), parts, photos, copied or {}),
             model_entry=self.manifest.model,
+            verifier_entry=self.manifest.verifier,
+            forgotten=self.manifest.forgotten,
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
             store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),

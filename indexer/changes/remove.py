@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexWriteError, UnknownPlaceError
 
 
@@ -19,6 +20,7 @@ def remove_places(
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
+    They stay out when the index is brought in line with its photos; to add them brings them back.
     An id that was given to a place once and is one no more counts as removed already.
 
     Raises:
@@ -37,8 +39,18 @@ def remove_places(
             )
         if len(gone):
             removed = np.union1d(change.manifest.removed_ids, gone)
-            change.commit(replace(change.draft("remove"), removed=removed))
+            forgotten = {*change.manifest.forgotten, *_paths(change, gone)}
+            draft = replace(change.draft("remove"), removed=removed, forgotten=sorted(forgotten))
+            change.commit(draft)
         return change.report(removed=len(gone), compacted=compact_if_due(change))
+
+
+def _paths(change: Change, ids: NDArray[np.int64]) -> list[str]:
+    """The paths of places' photos, but for those that a server keeps and deletes itself."""
+    root, kept = Path(change.manifest.source["root"]), KeptPhotos(change.folder).folder
+    rows = np.searchsorted(change.contents.rows.place_ids, ids)
+    paths = [change.contents.text("path", row) for row in rows.tolist()]
+    return [path for path in paths if (root / path).parent != kept]
 
 
 def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,12 +45,18 @@ def add_photos(
 
 
 def sync_photos(
-    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
+    folder: Path,
+    source: Source,
+    model: Model,
+    *,
+    forget: bool = False,
+    progress: Progress | None = None,
 ) -> ChangeReport:
-    """Make an index hold the photos of a source, all of them and no others.
+    """Make an index hold the photos of a source and no others.
 
     As `add_photos`, and places whose photo the source does not list are removed. A source that
-    has moved as a whole is recognised by the paths below it.
+    has moved as a whole is recognised by the paths below it. Photos whose places were removed by
+    hand stay out, unless it is to `forget` that they were.
 
     Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
         places of its photos would be removed.
@@ -58,13 +65,23 @@ def sync_photos(
         name, reason = source.unlisted[0]
         raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, sync=True)
+        return _update(change, source, model, sync=True, forget=forget)
 
 
-def _update(change: Change, source: Source, model: Model, *, sync: bool) -> ChangeReport:
+def _update(
+    change: Change, source: Source, model: Model, *, sync: bool, forget: bool = False
+) -> ChangeReport:
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
+    forgotten = {*manifest.forgotten}
+    if sync and not forget:
+        listed = len(source.photos)
+        source = _without(source, forgotten) if forgotten else source
+        left_out_again = listed - len(source.photos)
+    else:
+        left_out_again = 0
+        forgotten.difference_update(stored_path(photo.path, root) for photo in source.photos)
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
     gone = np.setdiff1d(np.arange(len(ids)), delta.seen) if sync else np.empty(0, np.int64)
@@ -87,12 +104,13 @@ def _update(change: Change, source: Source, model: Model, *, sync: bool) -> Chan
             source=where,
             removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
             skipped=left_out,
+            forgotten=sorted(forgotten),
         )
         outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
     else:
-        change.rewrite(source=where, skipped=tuple(left_out))
+        change.rewrite(source=where, skipped=tuple(left_out), forgotten=tuple(sorted(forgotten)))
     replaced = {skipped_name(name) for name in delta.replaced}
     not_changed = sum(photo.name in replaced for photo in skipped)
     added = len(photos) - len(delta.replaced) - (len(skipped) - not_changed)
@@ -104,11 +122,19 @@ def _update(change: Change, source: Source, model: Model, *, sync: bool) -> Chan
         unchanged=len(delta.seen) - len(delta.outdated),
         reused=reused,
         compacted=compact_if_due(change),
+        forgotten=left_out_again,
         skipped=skipped,
         duplicates=duplicates,
         notes=notes,
         intake=source.intake,
     )
+
+
+def _without(source: Source, paths: Container[str]) -> Source:
+    """A source that lacks the photos of these paths under its root."""
+    root = source.root
+    kept = [photo for photo in source.photos if stored_path(photo.path, root) not in paths]
+    return replace(source, photos=kept)
 
 
 def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]:

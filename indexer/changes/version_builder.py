@@ -71,6 +71,8 @@ class VersionSpec:
     skipped: Sequence[Skipped] = ()
     base: str = ""
     local_features: bool = True
+    verifier_entry: Mapping[str, Any] | None = None
+    forgotten: Sequence[str] = ()
 
     @property
     def header(self) -> Header:
@@ -115,6 +117,13 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
             f"{folder} was made with model '{made_by['id']}' ({made_by['fingerprint'][:8]}) and "
             f"cannot take photos described by '{model.card.id}' ({model.fingerprint[:8]}); use "
             "its own model."
+        )
+    if manifest.local_features and not manifest.keeps_features_of(model, folder):
+        kept = (manifest.verifier or made_by)["id"]
+        given = (model.verifier or model).card.id
+        raise ModelMismatchError(
+            f"{folder} keeps local features of '{kept}' and cannot take those of '{given}'; leave "
+            "out --verify-with, or index the photos again."
         )
 
 
@@ -342,6 +351,8 @@ class VersionBuilder:
             next_place_id=draft.next_place_id,
             skipped=[*draft.skipped, *skipped],
             local_features=draft.local_features,
+            verifier=draft.verifier_entry,
+            forgotten=draft.forgotten,
         )
 
     def _joined(self) -> Path | None:

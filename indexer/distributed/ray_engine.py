@@ -64,6 +64,7 @@ class RayWorkers:
             ) from None
         self._opened = opened or ship_model(model)
         self._fingerprint = model.fingerprint
+        self._verifier = model.verifier and model.verifier.fingerprint
         self._url = exchange
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
         self._stall_seconds = stall_seconds
@@ -81,6 +82,8 @@ class RayWorkers:
         jobs = [_job(shard, root, named=named, local_features=local_features) for shard in shards]
         # Under this the exchange keeps shards of interrupted runs.
         kind = self._fingerprint if local_features else f"{self._fingerprint}-without-cells"
+        if local_features and self._verifier is not None:
+            kind += f"-verified-by-{self._verifier}"
         if self._exchange is not None:
             there = self._exchange.finished(kind)
             for job in [job for job in jobs if job.number in there]:

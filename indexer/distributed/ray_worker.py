@@ -118,16 +118,21 @@ def write_shard(item: RayRow, *, folder: str, exchange: str, kind: str) -> RayRo
 
 
 def ship_model(model: Model) -> OpenModel:
-    """A function that opens a model anywhere: it carries the model's files."""
+    """A function that opens a model anywhere: it carries the model's files, and its verifier's."""
+    verifier = None if model.verifier is None else ship_model(model.verifier)
     folder = model.folder
     assert folder is not None  # noqa: S101 - it was opened from there
     files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
     dims = model.card.dims if model.card.cropped else None
-    return partial(_open, files, dims, model.card.precision, model.max_pixels)
+    return partial(_open, files, dims, model.card.precision, model.max_pixels, verifier)
 
 
 def _open(
-    files: Mapping[str, bytes], dims: int | None, precision: Precision, max_pixels: int
+    files: Mapping[str, bytes],
+    dims: int | None,
+    precision: Precision,
+    max_pixels: int,
+    verifier: OpenModel | None,
 ) -> Model:
     # The graph is read again when a photo of another shape comes.
     folder = Path(mkdtemp(prefix="place-search-"))
@@ -137,4 +142,5 @@ def _open(
     # One thread: there is an actor for each CPU.
     opened = open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
     opened.max_pixels = max_pixels
+    opened.verifier = None if verifier is None else verifier()
     return opened

@@ -1,9 +1,12 @@
 """A source of photos, whatever kind it is of."""
 
 from pathlib import Path
+from typing import Any
 
 from place_search.core.plugins import load_part, part_names
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.gpx import GpxTrack
+from place_search.indexer.sources.gpx_positions import placed_by_gpx
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.manifest import holds_index
@@ -14,8 +17,9 @@ KINDS = "place_search.indexer.sources.kinds"
 def open_source(data: Path, root: Path | None = None, video: VideoRequest | None = None) -> Source:
     """List the photos of a folder, those that a CSV file names, or the database of a split.
 
-    The photos of a split (`.mat`, `.npz`) are under `root`: by default the folder of the file. The
-    frames of a video are taken as `video` says, and only with it.
+    The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default where they
+    usually are. The frames of a video are taken as `video` says, and only with it; its GPX track
+    places photos, too.
 
     Raises:
         VideoError: a video that cannot be read.
@@ -27,18 +31,26 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     if holds_index(data):
         raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
     kinds = [load_part(KINDS, name) for name in part_names(KINDS)]
-    for kind in kinds:
+    # Whatever has a meaning of its own comes before any folder.
+    for kind in sorted(kinds, key=_takes_any):
         if kind.reads(data):
             source: Source
             if hasattr(kind, "extract"):
                 source = kind.extract(data, video)
             elif video is not None and video.is_for_video:
                 raise SourceError(
-                    f"{data} is no video, so frames and a GPX file make no sense; leave them out."
+                    f"{data} is no video, so which frames to take, and when they start, makes no "
+                    "sense; leave that out."
                 )
             else:
                 source = kind.read(data, root)
+                if video is not None and video.gpx is not None:
+                    source = placed_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
             return source
     raise SourceError(
         f"{data} is of no kind that is known; give {', or '.join(k.ACCEPTS for k in kinds)}."
     )
+
+
+def _takes_any(kind: Any) -> bool:
+    return bool(getattr(kind, "TAKES_ANY_FOLDER", False))

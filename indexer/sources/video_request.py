@@ -14,6 +14,8 @@ class VideoRequest:
 
     `fps` frames a second are taken, or one every so many metres along the track of `gpx`.
     `start` is when the first frame was taken, with its time zone; by default the video says so.
+    `gpx` places photos, too, by the times that they were taken at; the clock of their camera was
+    `clock_offset_s` seconds ahead of UTC.
     """
 
     index: Path
@@ -21,6 +23,7 @@ class VideoRequest:
     every_m: float | None = None
     fps: float | None = None
     start: datetime | None = None
+    clock_offset_s: float = 0.0
     progress: Progress = silent
 
     def __post_init__(self) -> None:
@@ -36,6 +39,8 @@ class VideoRequest:
             raise SourceError(f"{self.every_m:g} m from frame to frame must be 0.1 to 100,000.")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise SourceError(f"{self.fps:g} frames a second must be above 0, and at most 1000.")
+        if self.clock_offset_s and self.gpx is None:
+            raise SourceError("What the camera's clock says counts only with a GPX file.")
         if self.start is not None and self.gpx is None:
             raise SourceError("When a video starts counts only with the GPX file of its track.")
         if self.start is not None and self.start.tzinfo is None:
@@ -53,4 +58,4 @@ class VideoRequest:
     @property
     def is_for_video(self) -> bool:
         """Whether anything is asked for that only a video has."""
-        return not (self.gpx is None and self.fps is None)
+        return any(wish is not None for wish in (self.every_m, self.fps, self.start))

@@ -101,6 +101,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def holds(folder: Path, *names: str) -> bool:
+    """Whether a folder holds all of these files and folders; not where it may not be read."""
+    return all(os.path.exists(folder / name) for name in names)  # noqa: PTH110 - paths raise
+
+
 def is_photo(path: Path) -> bool:
     """Whether a file is named like a photo or, whatever its ending, begins like one."""
     if path.suffix.lower() in EXTENSIONS:

@@ -28,6 +28,9 @@ FORMAT_VERSION = 2
 FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
 """Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
 
+GIVEN = "given"
+"""The family of a model that is not known, where descriptors came from a file."""
+
 _STORE_FILE = re.compile(r"index\.[a-z0-9][a-z0-9-]*")
 _NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
 
@@ -43,10 +46,12 @@ class Skipped(NamedTuple):
 class Manifest:
     """The contents of `manifest.json`.
 
-    `model` is the model's card with its `fingerprint`; `source` has `root` and `kind`; `files`
-    are named relative to the index; `shards` are those that hold descriptors, by ascending place
-    ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
-    `next_place_id` on have never been given to a place.
+    `model` is the model's card with its `fingerprint`, `verifier` that of the second one whose
+    local features are kept, None where they are the model's own; `source` has `root` and `kind`;
+    `files` are named relative to the index; `shards` are those that hold descriptors, by ascending
+    place ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
+    `next_place_id` on have never been given to a place. `forgotten` are the paths, as shards hold
+    them, of photos whose places were removed by hand, so that `sync` leaves them out.
     """
 
     index_id: str
@@ -61,6 +66,8 @@ class Manifest:
     tombstones: str = ""
     skipped: Sequence[Skipped] = ()
     local_features: bool = True
+    verifier: Mapping[str, Any] | None = None
+    forgotten: Sequence[str] = ()
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -79,21 +86,14 @@ class Manifest:
         Raises:
             ModelMismatchError: its int8 descriptors were made on a processor that gives others.
         """
-        card, made_by = model.card, self.model
-        if model.fingerprint == made_by["fingerprint"]:
-            return True
-        if "saturates" not in made_by:  # version 0.1 did not keep it
-            card = replace(card, saturates=False)
-        if card.fingerprint == made_by["fingerprint"]:
-            return True
-        if replace(card, saturates=not card.saturates).fingerprint == made_by["fingerprint"]:
-            made, running = ("with", "lacks") if card.saturates else ("without", "has")
-            raise ModelMismatchError(
-                f"{folder} was made in int8 on a processor {made} VNNI or AMX, which this one "
-                f"{running}, and int8 descriptors differ between the two; index the photos again, "
-                "with --precision f32 for an index that fits any processor."
-            )
-        return False
+        return _is_entry_of(self.model, model, folder)
+
+    def keeps_features_of(self, model: Model, folder: Path) -> bool:
+        """Whether a model's local features compare with those of this index.
+
+        Raises: as `is_made_by`.
+        """
+        return _is_entry_of(self.verifier or self.model, model.verifier or model, folder)
 
     @property
     def store_file(self) -> str:
@@ -122,7 +122,9 @@ class Manifest:
             "source": dict(self.source),
             "store": dict(self.store),
             "cells": self.local_features,
+            **({} if self.verifier is None else {"verifier": dict(self.verifier)}),
             "skipped": [skipped._asdict() for skipped in self.skipped],
+            **({"forgotten": list(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
             "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
@@ -195,6 +197,25 @@ def model_entry(model: Model) -> dict[str, Any]:
     entry = {"id": model.card.id, "fingerprint": model.fingerprint, **asdict(model.card)}
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=dict))
     return plain
+
+
+def _is_entry_of(made_by: Mapping[str, Any], model: Model, folder: Path) -> bool:
+    """Whether a manifest's entry is of a model; see `Manifest.is_made_by`."""
+    card = model.card
+    if model.fingerprint == made_by["fingerprint"]:
+        return True
+    if "saturates" not in made_by:  # version 0.1 did not keep it
+        card = replace(card, saturates=False)
+    if card.fingerprint == made_by["fingerprint"]:
+        return True
+    if replace(card, saturates=not card.saturates).fingerprint == made_by["fingerprint"]:
+        made, running = ("with", "lacks") if card.saturates else ("without", "has")
+        raise ModelMismatchError(
+            f"{folder} was made in int8 on a processor {made} VNNI or AMX, which this one "
+            f"{running}, and int8 descriptors differ between the two; index the photos again, "
+            "with --precision f32 for an index that fits any processor."
+        )
+    return False
 
 
 def holds_index(folder: Path) -> bool:
@@ -271,6 +292,8 @@ def _parse(table: dict[str, Any]) -> Manifest:
         next_place_id=int(table["next_place_id"]),
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
         local_features=bool(table.get("cells", True)),
+        verifier=dict(table["verifier"]) if "verifier" in table else None,
+        forgotten=tuple(map(str, table.get("forgotten", ()))),
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
@@ -282,6 +305,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     for name in manifest.shards:
         files[name.replace(SHARDS, THUMBNAILS)]
     _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]
+    _ = manifest.verifier and (manifest.verifier["id"], manifest.verifier["fingerprint"])
     _ = manifest.source["root"], manifest.store["kind"]
     return manifest
 

@@ -21,10 +21,14 @@ class GeM(AggregationLayer):
         super().__init__(channels)
         self.power = nn.Parameter(torch.full((1,), 3.0))
 
+    def means(self, features: Tensor) -> Tensor:
+        """(N, C, h, w) local features to the generalised mean (N, C) of each channel."""
+        powers = features.clamp(min=EPSILON) ** self.power
+        return powers.mean(dim=(2, 3)) ** (1 / self.power)
+
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) L2-normalised local features to (N, C) descriptors."""
-        powers = features.clamp(min=EPSILON) ** self.power
-        return functional.normalize(powers.mean(dim=(2, 3)) ** (1 / self.power), dim=1)
+        return functional.normalize(self.means(features), dim=1)
 
 
 AGGREGATION = GeM

@@ -1,4 +1,4 @@
-"""ResNet to the end of its third stage (He et al., CVPR 2016), one feature every 16 pixels."""
+"""ResNet to the end of its third stage, conv4 (He et al., CVPR 2016), or of its last, conv5."""
 
 from collections.abc import Mapping
 
@@ -8,24 +8,25 @@ from torchvision.models import resnet18
 from place_search.models.layers import Backbone
 
 PARTS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
-"""torchvision's names of `layers`, in their order."""
+"""torchvision's names of `layers`, in their order; conv5 adds `LAST`."""
+LAST = "layer4"
 
 
 class ResNet(Backbone):
     """What the ResNets share: the stages, and torchvision's names for them."""
 
-    stride = 16
-
-    def __init__(self, whole: nn.Module) -> None:
+    def __init__(self, whole: nn.Module, *, to_conv5: bool = False) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*(getattr(whole, part) for part in PARTS))
+        self.parts = (*PARTS, LAST) if to_conv5 else PARTS
+        self.stride = 32 if to_conv5 else 16
+        self.layers = nn.Sequential(*(getattr(whole, part) for part in self.parts))
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take weights that are named as torchvision names them: `conv1.weight`, `layer1.0.…`."""
         ours = {}
         for name in self.layers.state_dict():
             number, _, rest = name.partition(".")
-            ours[name] = state[f"{PARTS[int(number)]}.{rest}"]
+            ours[name] = state[f"{self.parts[int(number)]}.{rest}"]
         self.layers.load_state_dict(ours)
 
 

@@ -64,7 +64,8 @@ class OpenVinoRuntime:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._graph = graph
         self._mode = mode
-        large = graph.is_file() and graph.stat().st_size > LARGE_GRAPH_BYTES
+        parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
+        large = sum(part.stat().st_size for part in parts if part.is_file()) > LARGE_GRAPH_BYTES
         self._mode_in_company: Mode = mode if large else "throughput"
         cores = threads or os.cpu_count() or 1
         self._photos: dict[Mode, int] = {"latency": 1, "throughput": cores}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from place_search.models.card import ModelCard
+from place_search.models.layers import Backbone
 from place_search.models.network import Network, load_network
 from place_search.models.runtimes.base import Embedding, Key
 
@@ -29,7 +30,7 @@ class HalfPrecision(nn.Module):
     NetVLAD stays outside of it: its softmax and normalisations make much of small errors.
     """
 
-    def __init__(self, backbone: nn.Module, device: str) -> None:
+    def __init__(self, backbone: Backbone, device: str) -> None:
         super().__init__()
         self.backbone = backbone
         self.device = device
@@ -39,6 +40,12 @@ class HalfPrecision(nn.Module):
         with torch.autocast(self.device, dtype=torch.float16):
             features: Tensor = self.backbone(photos)
         return features.float()
+
+    def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """As the backbone, in float32 both."""
+        with torch.autocast(self.device, dtype=torch.float16):
+            features, token = self.backbone.with_token(photos)
+        return features.float(), token.float()
 
 
 class TorchRuntime:

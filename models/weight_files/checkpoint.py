@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from numpy._core import multiarray
 from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
@@ -44,8 +46,8 @@ _IN_ARCHIVE = ("model_best.pth.tar", "checkpoint.pth.tar")
 class WeightFile:
     """A weight file that an importer may recognise: its first bytes, and a checkpoint's table.
 
-    `table` and `state` are empty where it is no checkpoint of torch. Raises `ModelError` where it
-    is one that is damaged or would run code.
+    `table` and `state` are empty where it is no checkpoint of torch, nor of safetensors. Raises
+    `ModelError` where it is one that is damaged or would run code.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,9 +60,16 @@ class WeightFile:
         """Whether the file begins as torch's checkpoints do."""
         return self.start.startswith(_STARTS)
 
+    @property
+    def is_safetensors(self) -> bool:
+        """Whether the file begins as those of safetensors do."""
+        return self.start[8:10] == b'{"'
+
     @cached_property
     def table(self) -> Mapping[str, Any]:
         """What the checkpoint holds beside its weights, too."""
+        if self.is_safetensors:
+            return _load_safetensors(self.path)
         return load_checkpoint(self.path) if self.is_checkpoint else {}
 
     @cached_property
@@ -103,6 +112,16 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
             "model's state_dict() with torch.save."
         )
     return table
+
+
+def _load_safetensors(path: Path) -> Mapping[str, Any]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(
+            f"{path} is a safetensors file that is cut short or damaged ({error}); get it again "
+            "from its publisher."
+        ) from None
 
 
 def state_of(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,20 @@ from typing import Any
 
 from torch import Tensor
 
-from place_search.models.backbones.resnet18 import PARTS
+from place_search.models.backbones.resnet18 import LAST, PARTS
 from place_search.models.weight_files.tensors import recognise_backbone
 
 FAMILY = "torchvision"
+
+
+def numbered(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The same weights, ResNet's layers below `prefix` by number: `layer1.0.…` is `4.0.…`."""
+    names = {}
+    for name in state:
+        part, _, rest = name.removeprefix(prefix).partition(".")
+        is_layer = name.startswith(prefix) and part in (*PARTS, LAST)
+        names[name] = f"{prefix}{(*PARTS, LAST).index(part)}.{rest}" if is_layer else name
+    return {names[name]: value for name, value in state.items()}
 
 
 def torchvision_backbone(state: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,5 @@
 """Turn anybody's weights into a model folder that serves without torch."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,9 @@ from place_search.models.card import (
     WeightSource,
     read_card,
 )
-from place_search.models.errors import ModelError
-from place_search.models.folder import require_free, write_model
+from place_search.models.folder import write_model
 from place_search.models.network import load_network
+from place_search.models.new_folder import require_free
 from place_search.models.weight_files.read import read_weights
 from place_search.models.weight_files.tensors import Weights
 
@@ -62,21 +61,6 @@ def import_weights(
         recall=(*recall, *weights.recall),
     )
     return write_model(weights.network, card, out)
-
-
-def free_folder(folder: Path, name: str) -> Path:
-    """Where a new model of this name goes.
-
-    Raises:
-        ModelError: the name cannot be a model's id, or is taken.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise ModelError(
-            f"'{name}' cannot be a model's id; use up to 64 letters, digits, dots, dashes and "
-            "underscores."
-        )
-    require_free(folder / name)
-    return folder / name
 
 
 def _title(weights: Weights) -> str:

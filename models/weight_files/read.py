@@ -7,11 +7,11 @@ from typing import Any
 from place_search.core.plugins import load_part, part_names
 from place_search.models.errors import ModelError
 from place_search.models.weight_files.checkpoint import WeightFile
+from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
 from place_search.models.weight_files.tensors import Weights, some
 
 IMPORTERS = "place_search.models.importers"
-_SAFETENSORS = b'{"'
 
 
 def supported_families() -> tuple[str, ...]:
@@ -32,18 +32,18 @@ def read_weights(path: Path) -> Weights:
     if not path.is_file():
         raise ModelError(f"{path} is not a file; name a weight file or a model folder.")
     file = WeightFile(path)
-    if file.start[8:10] == _SAFETENSORS:
-        raise _unknown(path, "a safetensors file without a card")
     if path.suffix == ".whl" and zipfile.is_zipfile(path):
         raise _unknown(path, "a Python package")
     for importer in _importers():
         if importer.matches(file):
             weights: Weights = importer.read(file)
             return weights
+    if file.is_safetensors:
+        raise _unknown(path, "a safetensors file of no family, and without a card")
     if not file.is_checkpoint:
         raise _unknown(path, "neither a checkpoint of torch nor a MATLAB file")
     state = file.state
-    backbone = torchvision_backbone(state)
+    backbone = torchvision_backbone(state) or dinov2_backbone(state)
     if backbone is not None:
         raise ModelError(
             f"{path} holds the backbone {backbone} without a NetVLAD layer; fit one with "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.card import Recall
@@ -23,7 +23,10 @@ IMAGENET_SCALE = tuple(1 / (255 * value) for value in (0.229, 0.224, 0.225))
 CAFFE_MEAN = (123.68, 116.779, 103.939)
 """The mean of the Caffe and MatConvNet models, in the order RGB; they do not scale."""
 
-TORCHVISION = ("vgg16", "alexnet", "resnet18", "resnet50")
+TORCHVISION = (
+    *("vgg16", "alexnet", "resnet18", "resnet50"),
+    *("resnet18-conv5", "resnet50-conv5", "resnet101-conv5", "resnet152-conv5"),
+)
 """Backbones whose layers are numbered as in torchvision."""
 
 
@@ -73,14 +76,39 @@ class Tensors:
             raise self.error(f"has values in {name} that are no finite numbers")
         return found.detach().float()
 
+    def shape_of(self, name: str, dimensions: int) -> tuple[int, ...]:
+        """The lengths of a tensor, which stays to be taken.
+
+        Raises:
+            ModelError: it is missing, or has not so many dimensions.
+        """
+        found = self._left.get(name)
+        if not isinstance(found, Tensor):
+            raise self.error(f"lacks {name}")
+        if found.ndim != dimensions:
+            raise self.error(f"has {name} of shape {_shape(found.shape)}")
+        return tuple(found.shape)
+
+    def count(self, prefix: str) -> int:
+        """How many numbers follow `prefix`, as in `blocks.0.weight`."""
+        rests = (name.removeprefix(prefix) for name in self._left if name.startswith(prefix))
+        return len({rest.partition(".")[0] for rest in rests})
+
+    def fill(self, layer: nn.Module, name: str) -> None:
+        """Take all weights of a layer, which the file has as `NAME.weight`, `NAME.bias`, …"""
+        state = layer.state_dict()
+        layer.load_state_dict(
+            {part: self.take(f"{name}.{part}", value.shape) for part, value in state.items()}
+        )
+
     def take_backbone(self, prefix: str) -> tuple[str, Backbone]:
         """The torchvision backbone whose layers begin with `prefix`, by name, and with weights."""
         names = {name.removeprefix(prefix) for name in self._left if name.startswith(prefix)}
         backbone = recognise_backbone(names)
         if backbone is None:
             raise self.error(
-                f"has layers {prefix}* that are not those of {', '.join(TORCHVISION)} cut for "
-                "NetVLAD"
+                f"has layers {prefix}* that are not those of {', '.join(TORCHVISION)}, cut before "
+                "their last pooling"
             )
         network = load_backbone(backbone)()
         layers = network.get_submodule("layers")
@@ -93,6 +121,10 @@ class Tensors:
                 state[name] = self.take(f"{prefix}{name}", value.shape)
         layers.load_state_dict(state)
         return backbone, network
+
+    def drop(self, name: str) -> None:
+        """Leave out a tensor that the network does not need, if it is there."""
+        self._left.pop(name, None)
 
     def finish(self) -> None:
         """Make sure that nothing is left.
@@ -143,6 +175,13 @@ def assemble(
         network.pixel_mean.copy_(torch.tensor(pixel_mean))
         network.pixel_scale.copy_(torch.tensor(pixel_scale))
         network.cell_mean.copy_(centroids.mean(dim=0))
+    return network.eval()
+
+
+def normalise_as_imagenet(network: Network) -> Network:
+    """The network, which from now on normalises pixels as torchvision's models expect."""
+    network.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN))
+    network.pixel_scale.copy_(torch.tensor(IMAGENET_SCALE))
     return network.eval()
 
 

@@ -99,20 +99,21 @@ class Decoder:
     def photo(
         self,
         content: bytes,
-        preprocessing: Preprocessing,
-        *,
+        *preprocessings: Preprocessing,
         formats: Sequence[str] = FORMATS,
     ) -> Photo:
         """Decode a photo; its `pixels` are resized already to what a model takes.
 
-        They are the same bit for bit as without the process.
+        Where a second network takes it too, so is `second`. They are the same bit for bit as
+        without the process.
 
         Raises:
             PhotoError: the photo cannot be read, or not within the limits.
             DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-        job = {"preprocessing": asdict(preprocessing), "formats": list(formats)}
+        asked = [asdict(preprocessing) for preprocessing in preprocessings]
+        job = {"preprocessings": asked, "formats": list(formats)}
         return self._do(job, content, _take_photo)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
@@ -345,11 +346,21 @@ def _environment() -> dict[str, str]:
 
 def _take_photo(reply: dict[str, Any], memory: int) -> Photo:
     """The photo that a decoder answered with, its pixels from the shared memory."""
-    pixels = np.empty(reply["shape"], np.uint8)
-    _fill(memory, pixels.reshape(-1).data)
+    views, start = [], 0
+    for shape in reply["shapes"]:
+        views.append(np.empty(shape, np.uint8))
+        _fill(memory, views[-1].reshape(-1).data, start)
+        start += views[-1].size
     about = reply["photo"]
     position = about["position"] and Position(*about["position"])
-    return Photo(pixels, about["width"], about["height"], position, tuple(about["notes"]))
+    return Photo(
+        views[0],
+        about["width"],
+        about["height"],
+        position,
+        tuple(about["notes"]),
+        second=views[1] if len(views) > 1 else None,
+    )
 
 
 def _take_picture(reply: dict[str, Any], memory: int) -> bytes:
@@ -359,6 +370,6 @@ def _take_picture(reply: dict[str, Any], memory: int) -> bytes:
     return bytes(jpeg)
 
 
-def _fill(memory: int, out: memoryview) -> None:
-    if os.preadv(memory, [out], 0) != len(out):
+def _fill(memory: int, out: memoryview, start: int = 0) -> None:
+    if os.preadv(memory, [out], start) != len(out):
         raise ValueError("the decoder left less than it said")

@@ -28,7 +28,7 @@ from place_search.core.memory import keep_freed_memory
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
 from place_search.photos.photo import Photo, encode_jpeg, fit_within
-from place_search.photos.preprocessing import Preprocessing, resize_photo
+from place_search.photos.preprocessing import Preprocessing, largest_size, resize_photo
 from place_search.photos.sandbox.job_state import (
     NOTHING,
     OUT_OF_MEMORY,
@@ -178,18 +178,21 @@ def _refused(error: PhotoError) -> dict[str, Any]:
 
 
 def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    preprocessing = Preprocessing(**job["preprocessing"])
+    preprocessings = [Preprocessing(**asked) for asked in job["preprocessings"]]
     photo = decode_photo(
         content,
-        needed=preprocessing.size,
+        needed=partial(largest_size, preprocessings),
         max_pixels=job["max_pixels"],
         formats=job["formats"],
         before_pixels=slot.check_size,
     )
-    pixels = resize_photo(photo, preprocessing)
-    os.pwrite(slot.memory, pixels.data, 0)
+    shapes, start = [], 0
+    for preprocessing in preprocessings:
+        pixels = resize_photo(photo, preprocessing)
+        start += os.pwrite(slot.memory, pixels.data, start)
+        shapes.append(pixels.shape)
     about = {key: value for key, value in asdict(_bare(photo)).items() if key != "pixels"}
-    return {"photo": about, "shape": pixels.shape}
+    return {"photo": about, "shapes": shapes}
 
 
 def _bare(photo: Photo) -> Photo:

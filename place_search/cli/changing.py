@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.console import InterruptedRunError, print_json, print_line, progress
+from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import staged
 from place_search.cli.reports import count_positions, tell_photos
 from place_search.cli.video_options import video_request
-from place_search.core.settings import MODEL, THREADS
+from place_search.core.errors import PlaceSearchError
+from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
@@ -29,15 +30,29 @@ Data = Annotated[
 ModelOption = Annotated[
     str | None, MODEL.option(help="Model folder or id (default: the index's own).")
 ]
+VerifyWith = Annotated[
+    str | None,
+    VERIFY_WITH.option(help="Folder or id of the model that verifies (default: the index's own)."),
+]
 Threads = Annotated[int | None, THREADS.option()]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
 
 
-def index_model(index: Path, model: str | None, threads: int | None) -> "Model":
+def index_model(
+    index: Path, model: str | None, threads: int | None, verify_with: str | None = None
+) -> "Model":
     """The model that is named, or that an index was made with."""
     from place_search.indexer import open_index_model, read_manifest
 
-    return open_index_model(read_manifest(index), model, mode="throughput", threads=threads)
+    manifest = read_manifest(index)
+    if verify_with is not None and not manifest.local_features:
+        raise PlaceSearchError(
+            f"{index} keeps no local features, so that --verify-with has no part in it; leave it "
+            "out, or index the photos again."
+        )
+    return open_index_model(
+        manifest, model, mode="throughput", threads=threads, verify_with=verify_with
+    )
 
 
 @contextmanager
@@ -56,19 +71,22 @@ def take_photos(
     change: "Callable[..., ChangeReport]",
     index: Path,
     data: Path,
-    model: str | None,
+    models: tuple[str | None, str | None],
     threads: int | None,
     max_megapixels: int,
     as_json: bool,
-    video: tuple[Path | None, str | None, float | None, str | None],
+    video: tuple[Path | None, str | None, float | None, str | None, str | None],
 ) -> None:
-    """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did."""
+    """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did.
+
+    `models` are those that were named to describe and to verify.
+    """
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import open_source
 
     with running(index) as advance:
         wanted = video_request(index, *video, advance)
-        opened = index_model(index, model, threads)
+        opened = index_model(index, models[0], threads, models[1])
         source = open_source(data, None, wanted)
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
@@ -79,6 +97,13 @@ def take_photos(
 def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     """Print what a change did, and what was odd about its source if there was one."""
     tell_photos(report)
+    if report.forgotten:
+        one = report.forgotten == 1
+        whose = "photo whose place was" if one else "photos whose places were"
+        say(
+            f"Left out: {report.forgotten} {whose} removed by hand; sync with --forget takes "
+            f"{'it' if one else 'them'} in again."
+        )
     if as_json:
         print_json(report.to_dict())
         return

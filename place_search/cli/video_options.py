@@ -1,4 +1,4 @@
-"""Options of the commands that take frames of a video into an index."""
+"""Options of the commands that take frames of a video, or photos with a track, into an index."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 Gpx = Annotated[
     Path | None,
-    typer.Option("--gpx", metavar="FILE", help="Where the camera of a video was, by its times."),
+    typer.Option(
+        "--gpx", metavar="FILE", help="Where the camera was, by the times of photos or frames."
+    ),
 ]
 Every = Annotated[
     str | None,
@@ -33,6 +35,16 @@ VideoStart = Annotated[
     ),
 ]
 
+ClockOffset = Annotated[
+    str | None,
+    typer.Option(
+        "--clock-offset",
+        metavar="TIME",
+        help="With --gpx: how far the clock of photos was ahead of UTC, as +02:00 or -00:01:30.",
+    ),
+]
+_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
+
 
 def video_request(
     index: Path,
@@ -40,6 +52,7 @@ def video_request(
     every: str | None,
     fps: float | None,
     start: str | None,
+    clock_offset: str | None,
     progress: "Progress",
 ) -> "VideoRequest":
     """What is asked of a video for an index; frames are kept beside it.
@@ -58,11 +71,19 @@ def video_request(
     metres = None if every is None else re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?m?", every.strip())
     if every is not None and metres is None:
         raise typer.BadParameter(f"--every '{every}' is no distance in metres; write it as 2m.")
+    ahead = _OFFSET.fullmatch((clock_offset or "0:00").strip())
+    if ahead is None:
+        raise typer.BadParameter(
+            f"--clock-offset '{clock_offset}' is no time; write it as +02:00 or -00:01:30."
+        )
+    sign, hours, minutes, seconds = ahead.groups()
+    offset_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds or 0)
     return VideoRequest(
         index,
         gpx=gpx,
         every_m=None if metres is None else float(metres[1]),
         fps=fps,
         start=time,
+        clock_offset_s=-offset_s if sign == "-" else offset_s,
         progress=progress,
     )

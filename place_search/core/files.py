@@ -98,6 +98,16 @@ def read_regular(path: Path) -> bytes:
         return stream.read()
 
 
+def require_writable(path: Path) -> None:
+    """Refuse a file to write that is a folder or is in none, before any work is done for it.
+
+    Raises:
+        PlaceSearchError: it cannot be written.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise PlaceSearchError(f"{path} cannot be written; name a file in a folder that exists.")
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -165,6 +165,53 @@ def geocentric(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     return metres
 
 
+def from_geocentric(metres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `geocentric`: (N, 3) metres to (N, 2) latitudes and longitudes."""
+    x, y, z = metres.T
+    longitudes, latitudes, _ = _to_geocentric().transform(x, y, z, direction="INVERSE")
+    degrees = np.stack([latitudes, longitudes], axis=1)
+    degrees[~np.isfinite(degrees)] = np.nan
+    return degrees
+
+
+def east_north_up_to_degrees(
+    metres: NDArray[np.float64], latitude: float, longitude: float, altitude: float
+) -> NDArray[np.float64]:
+    """(N, 3) metres east, north and up of a point to (N, 2) latitudes and longitudes."""
+    start = np.stack(_to_geocentric().transform(longitude, latitude, altitude))
+    north, east = np.radians(latitude), np.radians(longitude)
+    sin, cos = np.sin(north), np.cos(north)
+    axes = np.array(
+        [
+            [-np.sin(east), np.cos(east), 0],
+            [-sin * np.cos(east), -sin * np.sin(east), cos],
+            [cos * np.cos(east), cos * np.sin(east), sin],
+        ]
+    )
+    return from_geocentric(start + metres @ axes)
+
+
+def epsg_to_degrees(system: str, x: float, y: float) -> Position:
+    """A point of a coordinate system, such as "EPSG:32633", in degrees; x is to the east.
+
+    Raises:
+        ValueError: there is no such system.
+    """
+    longitude, latitude = _to_degrees(system).transform(x, y)
+    return Position(float(latitude), float(longitude))
+
+
+@cache
+def _to_degrees(system: str) -> Any:
+    from pyproj import Transformer
+    from pyproj.exceptions import CRSError
+
+    try:
+        return Transformer.from_crs(system, "EPSG:4326", always_xy=True)
+    except CRSError as error:
+        raise ValueError(system) from error
+
+
 @cache
 def _geod() -> Any:
     from pyproj import Geod

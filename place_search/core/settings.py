@@ -1,5 +1,6 @@
 """What a setting is, and the settings that the command line and the server share."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,14 @@ class Setting:
         """The environment variable."""
         return PREFIX + self.name.upper()
 
+    @property
+    def in_environment(self) -> str | None:
+        """What the environment variable says, None where it is not set.
+
+        For options that must tell what was typed from what was set once and for all.
+        """
+        return os.environ.get(self.env) or None
+
     def option(self, *, help: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's word
         """A Typer option for use in `Annotated`; the default stays with the parameter."""
         import typer
@@ -57,6 +66,14 @@ class Setting:
 
 
 MODEL = Setting("model", str, "lite0-netvlad", "Model: an id under weights/, or a folder.")
+VERIFY_WITH = Setting(
+    "verify_with",
+    str,
+    None,
+    "Model whose local features verify the results of another: an id or a folder (default: of a "
+    "model that has none, the one that its card names, else the included one).",
+    metavar="MODEL",
+)
 THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).", min=1)
 PRECISION = Setting(
     "precision",

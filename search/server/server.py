@@ -5,7 +5,7 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +55,17 @@ def open_engine(
         with suppress(IndexWriteError):  # the first change says what is wrong
             collect_leftovers(index_folder)
     index = open_index(index_folder)
-    if served is not None and served.index.fingerprint == index.fingerprint:
+    if (
+        served is not None
+        and served.index.fingerprint == index.fingerprint
+        and index.manifest.keeps_features_of(served.model, index_folder)
+    ):
         model = served.model
     else:
         model = open_index_model(
             index.manifest, options.model, threads=options.threads, precision=options.precision
         )
-    decode = None if decoder is None else SandboxedDecode(decoder, model.card.preprocessing)
+    decode = None if decoder is None else SandboxedDecode(decoder, model.preprocessings)
     return Engine(index, model, decode=decode, candidates=options.candidates)
 
 
@@ -70,12 +74,12 @@ class SandboxedDecode:
     """Reads photos of strangers in decoding processes."""
 
     decoder: Decoder
-    preprocessing: Preprocessing
+    preprocessings: Sequence[Preprocessing]
 
     def __call__(self, photo: bytes | Path) -> Photo:
         """Decode a photo. Raises as `Decoder.photo` does."""
         content = photo if isinstance(photo, bytes) else read_photo(photo)
-        return self.decoder.photo(content, self.preprocessing, formats=UPLOADS)
+        return self.decoder.photo(content, *self.preprocessings, formats=UPLOADS)
 
 
 @dataclass(frozen=True, slots=True)

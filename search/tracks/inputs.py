@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from place_search.core.tables import read_lines
-from place_search.indexer import PlacePhoto, SourceError, open_source
+from place_search.indexer import PlacePhoto, SourceError
 from place_search.models import Model
 from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
+from place_search.search.query_photos import open_queries
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import Break, breaks_between
 
@@ -129,20 +129,7 @@ def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | Vi
     if sampling is not None and sampling != Sampling():
         raise SourceError(f"{path} is no video, so frames a second make no sense; leave them out.")
     listed = path.suffix.lower() in (".txt", ".csv")
-    photos = _lines(path) if path.suffix.lower() == ".txt" else list(open_source(path).photos)
-    return _photo_frames(photos, listed)
-
-
-def _lines(path: Path) -> list[PlacePhoto]:
-    photos = [
-        PlacePhoto(path.resolve().parent / line, line)
-        for line in read_lines(path, error=SourceError)
-    ]
-    missing = [photo.name for photo in photos if not photo.path.is_file()]
-    if missing or not photos:
-        what = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
-        raise SourceError(f"{path} {what}; write a path a line, relative to the list's folder.")
-    return photos
+    return _photo_frames(list(open_queries(path).photos), listed)
 
 
 def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:

@@ -47,7 +47,7 @@ class OpenTrack:
         with stages.timed("decode"):
             decoded = self.engine.decode(photo)
         with stages.timed("embed"):
-            descriptor = self.engine.model.embed(decoded).descriptor
+            descriptor = self.engine.model.alone().embed(decoded).descriptor
         with self.lock, stages.timed("search"):
             state = self.live.add(descriptor)
             number = self.live.count - 1

@@ -220,3 +220,33 @@ def test_the_store_takes_up_changes_past_a_threshold(
     index = whole(built)
     assert (index.store_card.count, index.store_card.max_place_id) == (11, 11)
     assert (built / "index.faiss").read_bytes() != faiss
+
+
+def test_what_was_removed_by_hand_stays_out(
+    built: Path, photos: Path, model: Model, counting: Counting, render: Render
+) -> None:
+    remove_places(built, ["p01.jpg", "p02.jpg"])
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.added, report.forgotten, report.unchanged) == (0, 2, 9)
+    compact_index(built)
+    render(photos / "new.jpg", 30)
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.added, report.forgotten, report.to_dict()["forgotten"]) == (1, 2, 2)
+    assert {"p01.jpg", "p02.jpg"}.isdisjoint(names(whole(built)).values())
+    # To add a photo by its own list is to want it; to sync with `forget`, to want all.
+    (photos / "list.csv").write_text("path\np01.jpg\n")
+    assert add_photos(built, open_source(photos / "list.csv"), model).added == 1
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.added, report.forgotten) == (0, 1)
+    report = sync_photos(built, open_source(photos), model, forget=True)
+    assert (report.added, report.forgotten) == (1, 0)
+    assert sync_photos(built, open_source(photos), model).unchanged == 12
+    assert counting.embedded == 3
+
+
+def test_a_moved_folder_leaves_out_what_was_removed_too(
+    built: Path, photos: Path, model: Model
+) -> None:
+    remove_places(built, ["more/p08.jpg"])
+    moved = photos.rename(photos.with_name("moved"))
+    assert sync_photos(built, open_source(moved), model).forgotten == 1

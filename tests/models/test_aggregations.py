@@ -96,5 +96,5 @@ def test_a_card_of_version_0_1_says_the_same_in_todays_words(tmp_path: Path) -> 
 
 def test_an_unknown_aggregation_is_named() -> None:
     card = replace(card_of("gem", None), aggregation=Aggregation("mean"))
-    with pytest.raises(ModelError, match="no aggregation 'mean'; known are gem, netvlad, spoc"):
+    with pytest.raises(ModelError, match=r"no aggregation 'mean'; known are .*gem, .*netvlad"):
         build_network(card)

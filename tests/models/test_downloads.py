@@ -113,6 +113,14 @@ def test_a_file_of_another_sha256_is_refused(address: str, tmp_path: Path) -> No
         fetch_file(model(), tmp_path, given=tmp_path / "none")
 
 
+@pytest.mark.torch
+def test_what_the_registry_names_can_be_read() -> None:
+    from place_search.models.weight_files.read import supported_families
+
+    known = supported_families()
+    assert {model.family for model in published() if model.kind == "model"} <= set(known)
+
+
 def test_the_registry_is_whole() -> None:
     models = published()
     assert len({model.id for model in models}) == len(models)

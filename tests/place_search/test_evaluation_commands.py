@@ -1,11 +1,14 @@
 """`eval` and `doctor` on splits, folders and indexes, as they are typed."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
+
+from place_search.models import find_model
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -80,3 +83,42 @@ def test_doctor_prints_what_it_finds(run: Run, photos: Path, split: Path, index:
     sick = run("doctor", "--split", split, "--root", photos / "queries", "--sample", "0")
     assert sick.exit_code == 1
     assert "Problem: missing (6), such as places/0.jpg" in sick.stdout
+
+
+def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path) -> None:
+    """The second model is a copy of the first, so that nothing differs but the name."""
+    copy = tmp_path / "copy"
+    shutil.copytree(find_model(), copy)
+    given = ("eval", "--split", split, "--root", photos, "--at", "1,4")
+    models = ("--models", f"lite0-netvlad,{copy}")
+    result = run(*given, *models, "--report", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "2 queries, 4 database photos"
+    head, *rows = (line.split() for line in lines[2:6])
+    assert " ".join(head) == "model R@1 % R@4 % ms a photo bytes a photo precision"
+    assert [row[0] for row in rows] == ["lite0-netvlad", "copy", "chance"]
+    assert rows[0][1:3] == rows[1][1:3]
+    assert rows[2][1:] == ["25.0", "100.0"]
+    assert lines[6].startswith("Recall@1: lite0-netvlad and copy are equal (95 % interval ")
+    for page in ("index.html", "copy/index.html", "lite0-netvlad/index.html"):
+        assert (tmp_path / "out" / page).is_file()
+    set_once = {"PLACE_SEARCH_MODEL": str(copy)}
+    told = json.loads(run(*given, *models, "--json", env=set_once).stdout)
+    single = json.loads(run(*given, "--json").stdout)
+    assert [sorted(each) for each in told["models"]] == [sorted(single)] * 2
+    assert [each["n"] for each in told["comparison"]] == [1, 4]
+    assert told["comparison"][0]["p"] == 1.0
+    again = run(*given, *models, "--report", tmp_path / "out")
+    assert again.exit_code == 0, again.output
+
+
+def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path) -> None:
+    given = ("eval", "--split", split, "--root", photos)
+    for more in (
+        ("--models", "a,b", "--model", "a"),
+        ("--models", "a"),
+        ("--models", "a,a"),
+        ("--models", "a,b", "--index", photos),
+    ):
+        assert run(*given, *more).exit_code == 2, more

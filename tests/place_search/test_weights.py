@@ -124,7 +124,8 @@ def test_what_cannot_be_imported(
     nothing = run("weights", "import", tmp_path / "text.pth", "--as", "x", env=env)
     said = check_failure(nothing)
     assert "supported are " in said
-    assert "OpenIBL, Patch-NetVLAD, pytorch-NetVlad, and model folders" in said
+    assert "OpenIBL, Patch-NetVLAD, pytorch-NetVlad, SALAD" in said
+    assert "and model folders" in said
     assert "no published model 'x'" in check_failure(run("weights", "fetch", "x", env=env))
     by_hand = check_failure(run("weights", "fetch", "pytorch-netvlad-pitts30k", env=env))
     assert "by hand" in by_hand

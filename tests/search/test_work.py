@@ -114,6 +114,8 @@ def test_whose_jobs_are_slow_runs_one_at_a_time(monkeypatch: pytest.MonkeyPatch)
                 running[0] -= 1
 
         await queue.run(job, client="slow")
+        # The answer is there a moment before the queue has taken note.
+        await until(lambda: "slow" in queue._slow, "nobody is slow")
         most.clear()
         await asyncio.gather(*(queue.run(job, client="slow") for _ in range(6)))
         assert max(most) == 1

@@ -13,7 +13,8 @@ from matplotlib.backends import backend_agg
 
 from place_search.core.files import sha256_of
 from place_search.models import ModelCard, write_card
-from place_search.models.network import WEIGHTS_NAME, Network, save_network
+from place_search.models.card import WEIGHTS_NAME
+from place_search.models.network import Network, save_network
 from place_search.training import TrainingData, preset, train
 from place_search.training.loop import train as run_module
 

@@ -14,10 +14,13 @@ from torchvision import models
 from place_search.models import ModelError, find_model, open_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.network import load_backbone
+from place_search.models.weight_files.read import read_weights
+from place_search.photos import Preprocessing
 from place_search.training import TrainingError, cluster
 from place_search.training.pretrained import PRETRAINED, imagenet_network
 from place_search.training.vocabulary import fit_vocabulary
 from tests.models.reference import VGG_CONVOLUTIONS, normalised, random_vgg, vgg16
+from tests.models.test_descriptor_families import random_dinov2
 
 RANDOM = np.random.default_rng(5)
 
@@ -112,6 +115,30 @@ def test_torchvision_s_weights_start_a_model(tmp_path: Path) -> None:
     torch.testing.assert_close(first, whole.conv1.weight)
     assert network.pixel_mean.tolist() == pytest.approx([123.675, 116.28, 103.53])
     assert (1 / network.pixel_scale).tolist() == pytest.approx([58.395, 57.12, 57.375])
+
+
+@pytest.mark.slow
+def test_a_vocabulary_on_dinov2(photos: Path, tmp_path: Path) -> None:
+    """What AnyLoc does; photos get the one size that DINOv2 takes here."""
+    torch.manual_seed(0)
+    state = random_dinov2(384, 12)
+    torch.save(state, tmp_path / "dinov2_vits14_pretrain.pth")
+    with pytest.raises(ModelError, match=r"backbone dinov2-vits14 without .*cluster PHOTOS"):
+        read_weights(tmp_path / "dinov2_vits14_pretrain.pth")
+    with pytest.raises(TrainingError, match=r"holds DINOv2's dinov2-vits14, not resnet18"):
+        imagenet_network("resnet18", 4, tmp_path, tmp_path / "dinov2_vits14_pretrain.pth")
+    card = cluster(
+        photos,
+        tmp_path / "mine",
+        backbone="dinov2-vits14",
+        clusters=4,
+        backbone_weights=tmp_path / "dinov2_vits14_pretrain.pth",
+    )
+    assert card.preprocessing == Preprocessing("exact", 322, 322)
+    assert (card.licence, card.dims) == ("Apache-2.0 (DINOv2)", 4 * 384)
+    model = open_model(tmp_path / "mine")
+    embedding = model.embed(model.read(photos / "0.jpg"))
+    assert embedding.require_local_features().shape == (23, 23, 384)
 
 
 def test_caffe_s_vgg16_is_turned_to_rgb(tmp_path: Path) -> None:

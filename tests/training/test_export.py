@@ -17,7 +17,8 @@ from place_search.models import (
     write_card,
 )
 from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
-from place_search.models.network import WEIGHTS_NAME, Network, load_backbone, save_network
+from place_search.models.card import WEIGHTS_NAME
+from place_search.models.network import Network, load_backbone, save_network
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.weight_files.read import read_weights
 from place_search.photos import Preprocessing

@@ -15,8 +15,9 @@ from place_search.core.progress import Progress, silent
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
-from place_search.models.folder import require_free, write_model
+from place_search.models.folder import write_model
 from place_search.models.network import Network, load_network
+from place_search.models.new_folder import require_free
 from place_search.photos import PhotoError, decode_photo
 from place_search.training.config import TrainingConfig
 from place_search.training.data.open_places import TrainingData, open_places

@@ -8,6 +8,8 @@ from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.walk import FolderListing, count_kinds, list_folder
 
 ACCEPTS = "the folder that holds the photos"
+TAKES_ANY_FOLDER = True
+"""Other kinds of folders are tried before it."""
 
 
 def reads(data: Path) -> bool:

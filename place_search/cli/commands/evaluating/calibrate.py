@@ -112,7 +112,7 @@ def _calibrate_pairs(
     from place_search.evaluation import read_pairs, write_calibration_report
     from place_search.models import find_model, open_model, read_card, write_card
 
-    opened = open_model(model)
+    opened = open_model(model, verify=True)
     opened.max_pixels = max_megapixels * 10**6
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]

@@ -1,7 +1,7 @@
 """`place-search eval`: how often is the right place among the first N?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,7 @@ from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.settings import DIMS
 
 if TYPE_CHECKING:
-    from place_search.evaluation import EvalReport
+    from place_search.evaluation import Comparison, EvalReport, TruthFiles
     from place_search.evaluation.open_set import OpenSet
 
 
@@ -109,7 +109,18 @@ def command(
         bool, typer.Option("--verify", help="Rank by geometry too, as a verified search does.")
     ] = False,
     candidates: Annotated[int, CANDIDATES.option(max=None)] = CANDIDATES.default,
-    model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With --index, its own.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(MODEL.flag, help=f"{MODEL.help} With --index, its own."),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            "--models",
+            metavar="A,B,…",
+            help="Measure these models, ids or folders, and compare them with each other.",
+        ),
+    ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
@@ -145,27 +156,39 @@ def command(
         queries=queries,
         radius_m=radius_m,
     )
+    options: dict[str, Any] = {
+        "protocol": protocol,
+        "ks": ns,
+        "verify": verify,
+        "open_set": open_set,
+        "standardize": standardize,
+        "sequence": sequence,
+        "causal": causal,
+        "candidates": candidates,
+        "threads": threads,
+        "dims": dims,
+        "precision": precision,
+        "max_pixels": max_megapixels * 10**6,
+        "report_dir": report_dir,
+    }
+    if models is not None:
+        if model is not None:
+            raise typer.BadParameter("Give one of --model and --models.")
+        if index is not None:
+            raise typer.BadParameter(
+                "--index holds descriptors of one model, so it does not work with --models."
+            )
+        _compare(files, models, options, at_precision, as_json)
+        return
     from place_search.evaluation import evaluate_files
 
     with progress() as advance:
         report = evaluate_files(
             files,
-            model=model,
+            model=model or MODEL.in_environment,
             index=index,
-            protocol=protocol,
-            ks=ns,
-            verify=verify,
-            open_set=open_set,
-            standardize=standardize,
-            sequence=sequence,
-            causal=causal,
-            candidates=candidates,
-            threads=threads,
-            dims=dims,
-            precision=precision,
-            max_pixels=max_megapixels * 10**6,
-            report_dir=report_dir,
             progress=advance,
+            **options,
         )
     if as_json:
         print_json(report.to_dict())
@@ -174,15 +197,72 @@ def command(
         if report.open_set is not None:
             _print_open_set(report.open_set, at_precision)
         say(f"Described by {report.model} in {report.runtime}.")
-    if truth is not None and database is None:
-        say(
-            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
-            "all photos of a folder, as an index would hold."
-        )
+    _tell_database(files, report)
     if report_dir is not None:
         say(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
         say(f"Warning: {warning}")
+
+
+def _compare(
+    files: "TruthFiles",
+    models: str,
+    options: dict[str, Any],
+    at_precision: float | None,
+    as_json: bool,
+) -> None:
+    """Measure several models and print them side by side."""
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise typer.BadParameter(
+            f"--models {models}: name two models or more, each once, as in --models A,B."
+        )
+    from place_search.evaluation import evaluate_models
+
+    with progress() as advance:
+        compared = evaluate_models(files, names, progress=advance, **options)
+    if as_json:
+        print_json(compared.to_dict())
+    else:
+        _print_comparison(compared)
+    for name, report in zip(compared.names, compared.reports, strict=True):
+        if report.open_set is not None and not as_json:
+            OUT.print(f"{name}:")
+            _print_open_set(report.open_set, at_precision)
+        for photo in report.unreadable:
+            say(f"Unreadable by {name}: {photo.name}: {photo.reason}")
+        for warning in report.warnings:
+            say(f"Warning: {name}: {warning}")
+    _tell_database(files, compared.reports[0])
+    if options["report_dir"] is not None:
+        say(f"Report: {options['report_dir'] / 'index.html'}")
+
+
+def _print_comparison(compared: "Comparison") -> None:
+    from rich.table import Table
+
+    from place_search.evaluation.report.comparison import comparison_rows
+
+    first = compared.reports[0]
+    OUT.print(f"{first.queries} queries, {first.database} database photos")
+    OUT.print(f"Protocol {first.protocol}: {first.description}.", soft_wrap=True)
+    head, rows = comparison_rows(compared)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, heading in enumerate(head):
+        table.add_column(heading, justify="right" if column else "left")
+    for row in rows:
+        table.add_row(*row)
+    OUT.print(table)
+    for difference in compared.differences:
+        OUT.print(difference.in_words, soft_wrap=True)
+
+
+def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
+    if files.truth is not None and files.database is None:
+        say(
+            f"Searched were the positives alone, {report.database} in all; --database DIR searches "
+            "all photos of a folder, as an index would hold."
+        )
 
 
 def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:

@@ -1,7 +1,7 @@
 """`place-search index`: photos in, an index out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,12 +15,12 @@ from place_search.cli.indexes import (
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
-from place_search.cli.video_options import Every, Fps, Gpx, VideoStart, video_request
-from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart, video_request
+from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
-    from place_search.indexer import BuildReport, StoreCard
+    from place_search.indexer import BuildReport, Source, StoreCard
     from place_search.indexer.changes.version_builder import ShardWorkers
     from place_search.models import Model
 
@@ -31,7 +31,8 @@ def command(
         typer.Argument(
             metavar="DATA",
             help="Folder of photos, a CSV with path,latitude,longitude[,name], a split "
-            "(.mat, .npz) whose database to index, or a video.",
+            "(.mat, .npz) whose database to index, a video, or a folder of kapture, OpenSfM or "
+            "COLMAP (a model in text).",
         ),
     ],
     out: Annotated[
@@ -42,10 +43,25 @@ def command(
         typer.Option(
             "--root",
             metavar="DIR",
-            help="Folder that a split's photos are under (default: that of the file).",
+            help="Folder that the photos of a split or of COLMAP are under (default: that of the "
+            "file, or `images` beside the model).",
         ),
     ] = None,
-    model: Annotated[str, MODEL.option()] = MODEL.default,
+    descriptors: Annotated[
+        Path | None,
+        typer.Option(
+            "--descriptors",
+            metavar="FILE",
+            help="Take the descriptors from this file, as `describe`, hloc (.h5), kapture (its "
+            "folder) or NumPy (.npz, .npy) wrote it; with --model, that it says made them.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            MODEL.flag, help=f"{MODEL.help.removesuffix('.')} (default: {MODEL.default})."
+        ),
+    ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
     uri: Annotated[str, URI.option()] = URI.default,
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
@@ -62,32 +78,48 @@ def command(
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
     ] = True,
+    verify_with: Annotated[str | None, VERIFY_WITH.option()] = VERIFY_WITH.default,
     gpx: Gpx = None,
     every: Every = None,
     fps: Fps = None,
     video_start: VideoStart = None,
+    clock_offset: ClockOffset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos, or frames of a video.
 
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
-    split, from names as in @easting@northing@…@.jpg, or from the photos' Exif GPS block; those of
-    a video from --gpx by time. Its frames are kept in the folder INDEX-frames.
+    split, from names as in @easting@northing@…@.jpg, from what kapture, OpenSfM or COLMAP found,
+    from --gpx by time, or from the photos' Exif GPS block. Frames of a video are kept in the folder
+    INDEX-frames.
     """
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
-    from place_search.models import open_model
 
+    if verify_with is not None and not local_features:
+        raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
+    if verify_with is not None and descriptors is not None:
+        raise typer.BadParameter("--verify-with does not work with --descriptors.")
     if exchange and engine != "ray":
         raise typer.BadParameter("--exchange only works with --engine ray.")
+    if descriptors is not None and engine == "ray":
+        raise typer.BadParameter("--descriptors does not work with --engine ray.")
     where = store_uri(store, uri)
     require_out(data, out, "index")
     try:
         with progress() as advance:
-            wanted = video_request(out, gpx, every, fps, video_start, staged(advance))
+            wanted = video_request(out, gpx, every, fps, video_start, clock_offset, staged(advance))
             source = open_source(data, root, wanted)
-            opened = open_model(
-                model, mode="throughput", threads=threads, dims=dims, precision=precision
+            opened = _describer(
+                descriptors,
+                source,
+                model,
+                mode="throughput",
+                threads=threads,
+                dims=dims,
+                precision=precision,
+                verify=local_features and descriptors is None,
+                verify_with=verify_with,
             )
             opened.max_pixels = max_megapixels * 10**6
             report = build_index(
@@ -100,19 +132,36 @@ def command(
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )
-            keep_calibrated(out, opened, staged(advance))
+            if descriptors is None:
+                keep_calibrated(out, opened, staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
     tell_photos(report)
-    say(f"Described by {opened.card.id} in {opened.in_short}.")
+    if descriptors is None:
+        say(f"Described by {opened.named}.")
+    else:
+        say(f"Descriptors of {descriptors}, made by {opened.card.id}.")
     if as_json:
         print_json(report.to_dict())
         return
     print_line(_summary(report, out))
     _tell_store(report.store)
+
+
+def _describer(
+    descriptors: Path | None, source: "Source", model: str | None, **how: Any
+) -> "Model":
+    """What gives the descriptors: the model, or a file of what it gave."""
+    from place_search.indexer import given_model, open_descriptor_file
+    from place_search.models import open_model
+
+    if descriptors is None:
+        return open_model(model or MODEL.in_environment or MODEL.default, **how)
+    made_by = None if model is None else open_model(model, **how)
+    return given_model(open_descriptor_file(descriptors), source, made_by)
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":

@@ -103,8 +103,10 @@ def fetch(
             f"PHOTOS --backbone {model.backbone}{source} --out MODEL`."
         )
         return
+    from place_search.models.new_folder import free_folder
+
     importing = _importing()
-    out = importing.free_folder(folder, name or model.id)
+    out = free_folder(folder, name or model.id)
     path = _file_of(model, folder / DOWNLOADS, given)
     card = importing.import_weights(
         path,
@@ -124,19 +126,63 @@ def import_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Weights of any supported family, or a model.")
     ],
+    multiple: Annotated[str, typer.Argument(metavar="", hidden=True)] = "",
+    *,
     name: Annotated[str, typer.Option("--as", metavar="ID", help="Name to give the model.")],
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="322x322|'multiple-of 14'",
+            help="ONNX: what photos are resized to, width x height; or their own shape, in sides "
+            "that are multiples.",
+        ),
+    ] = "",
+    mean: Annotated[
+        str, typer.Option(metavar="R,G,B", help="ONNX: mean of the RGB values, 0–1 or 0–255.")
+    ] = "",
+    std: Annotated[
+        str,
+        typer.Option(metavar="R,G,B", help="ONNX: what RGB values less the mean are divided by."),
+    ] = "",
+    output: Annotated[
+        str, typer.Option(metavar="NAME", help="ONNX: the output that is the descriptor.")
+    ] = "",
+    title: Annotated[str, typer.Option(metavar="TEXT", help="What it is, for its card.")] = "",
+    source: Annotated[
+        str, typer.Option(metavar="URL", help="Where the file is from, for its card.")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(metavar="NAME", help="Licence of the weights, for its card.")
+    ] = "",
 ) -> None:
     """Turn a weight file of your own into a model.
 
     The family is recognised from the file: pytorch-NetVlad, Patch-NetVLAD, OpenIBL, the
-    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, model folders. No file is
-    ever run.
+    deep-visual-geo-localization-benchmark, NetVLAD's MATLAB structs, CosPlace, EigenPlaces, MixVPR,
+    SALAD, CliqueMining, MegaLoc, BoQ, SelaVPR, model folders, or an ONNX graph that turns a photo
+    into a vector. Only an ONNX graph is ever run, and it needs no torch.
     """
     from place_search.models import weights_folder
+    from place_search.models.new_folder import free_folder
 
-    importing = _importing()
-    out = importing.free_folder(weights_folder(), name)
-    _announce(importing.import_weights(file, out), out)
+    if multiple:  # without quotes, the 14 of multiple-of 14 stands by itself
+        if not size.startswith("multiple"):
+            raise typer.BadParameter(f"Got an unexpected argument: {multiple}")
+        size = f"{size} {multiple}"
+    out = free_folder(weights_folder(), name)
+    about = {"title": title, "origin": source, "licence": licence}
+    from place_search.models.graphs.onnx_file import is_onnx
+
+    if is_onnx(file):
+        from place_search.models.graphs.asked import Asked
+        from place_search.models.graphs.importing import import_onnx
+
+        card = import_onnx(file, out, Asked(size, mean, std, output), **about)
+    else:
+        if size or mean or std or output:
+            raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
+        card = _importing().import_weights(file, out, **about)
+    _announce(card, out)
 
 
 @command.command("verify")
@@ -170,7 +216,8 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
     from place_search.models.downloads import fetch_file
 
     if given is None and any(source.kind != "page" for source in model.sources):
-        say(f"Fetching {model.file}, licence: {model.licence}. {model.note}".rstrip())
+        size = "" if model.megabytes is None else f" ({model.megabytes} MB)"
+        say(f"Fetching {model.file}{size}, licence: {model.licence}. {model.note}".rstrip())
     with progress("MB") as advance:
         path = fetch_file(
             model,

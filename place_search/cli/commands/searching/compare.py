@@ -36,7 +36,7 @@ def command(
         if holds_index(given):
             said = f"place-search search {quote(str(given))} {quote(str(other))}"
             raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
-    opened = open_model(model, threads=threads, precision=precision)
+    opened = open_model(model, threads=threads, precision=precision, verify=True)
     opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2)
     if as_json:

@@ -1,11 +1,20 @@
-"""`place-search search`: the place of one photo."""
+"""`place-search search`: the place of a photo, or of each photo of a folder."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.console import OUT, print_json, print_line, say
+from place_search.cli.console import (
+    OUT,
+    InterruptedRunError,
+    print_json,
+    print_line,
+    progress,
+    say,
+    say_list,
+)
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
@@ -15,12 +24,28 @@ from place_search.settings import K
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from place_search.search.answers import Question
+    from place_search.search.engine import Engine
     from place_search.search.results import SearchResult
 
 
 def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Photo to find the place of.")],
+    photo: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTO",
+            help="Photo to find the place of; with --out a folder, or a list (.csv, .txt).",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write a row for each photo of a folder: .csv, .jsonl, .geojson or .parquet.",
+        ),
+    ] = None,
     k: Annotated[int, K.option()] = K.default,
     near: Annotated[
         str | None,
@@ -37,6 +62,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize",
+            help="With --out: choose places by what tells the photos from one another, for many "
+            "photos of one drive or night.",
+        ),
+    ] = False,
     candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the index's own).")
@@ -48,19 +81,39 @@ def command(
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
 ) -> None:
-    """Find the place of a photo among those of an index, or say that it is not there."""
+    """Find the place of a photo among those of an index, or say that it is not there.
+
+    With --out, of each photo of a folder. A run that is interrupted goes on when the same command
+    is given again.
+    """
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
+    if standardize and out is None:
+        raise typer.BadParameter("--standardize only works with --out.")
+    from place_search.core.errors import PlaceSearchError
+    from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model
+    from place_search.search.answers import Question
     from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
 
     require_order(index, photo, "search {index} {other}")
+    if out is not None:
+        require_row_file(out)
+    elif photo.is_dir() or photo.suffix.lower() in (".csv", ".txt"):
+        raise PlaceSearchError(
+            f"{photo} is no photo but may hold many; to search for each: `place-search search "
+            f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
+        )
     point = None if near is None else parse_position(near)
     opened = open_index(index)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
     described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
+    if out is not None:
+        question = Question(k, verify, point, radius_m, standardize)
+        _search_each(engine, photo, question, out, as_json)
+        return
     reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
@@ -69,6 +122,35 @@ def command(
             say(f"Note: {note}")
         _print_match(reply, f"{len(opened):,} places" if near is None else "places in the circle")
         _print_table(reply)
+
+
+def _search_each(
+    engine: "Engine", photos: Path, question: "Question", out: Path, as_json: bool
+) -> None:
+    from place_search.search.answer_files import journal_beside, write_answers
+    from place_search.search.query_photos import open_queries
+
+    source = open_queries(photos)
+    try:
+        with progress() as advance:
+            counts = write_answers(engine, source, question, out, progress=advance)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted; {journal_beside(out)} keeps what was answered, and the same command "
+            "goes on from there."
+        ) from None
+    if counts.before:
+        say(f"{counts.before:,} of the photos were answered before the interruption.")
+    unreadable = [f"{photo.name}: {photo.reason}" for photo in counts.unreadable]
+    say_list("Photos that cannot be read:", unreadable, f"more; {out} has them all.")
+    if as_json:
+        print_json({**counts.to_dict(), "out": str(out)})
+        return
+    print_line(
+        f"{counts.photos:,} photos: {counts.found:,} found, {counts.unsure:,} unsure, "
+        f"{counts.not_found:,} not among these places, {len(unreadable):,} unreadable. Written to "
+        f"{out}."
+    )
 
 
 def _print_match(reply: "SearchResult", places: str) -> None:

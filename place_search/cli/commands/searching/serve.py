@@ -33,7 +33,7 @@ def announce(host: str, address: str, engine: "Engine") -> None:
 
     places = engine.index.count
     print_line(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
-    print_line(f"Model: {engine.model.card.id} in {engine.model.in_short}")
+    print_line(f"Model: {engine.model.named}")
     print_line(f"API: {address}docs   Stop: Ctrl-C")
     if url := network_url(host, address):
         print_line(f"On other devices of this network: {url}")

@@ -1,0 +1,126 @@
+"""Is one model better than another? The difference of their recalls, by paired bootstrap."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from place_search.evaluation.recall import first_hits
+from place_search.evaluation.results import EvalReport
+
+SAMPLES = 10_000
+SIGNIFICANT = 0.05
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much more the `second` model finds than the `first` at Recall@N, in points of per cent.
+
+    In 95 of 100 draws of as many queries the difference would be from `low` to `high`; `p` is how
+    probable one of this size is where the models are equally good. `only_first` and `only_second`
+    count the queries that one of them alone has right.
+    """
+
+    n: int
+    first: str
+    second: str
+    points: float
+    low: float
+    high: float
+    p: float
+    only_first: int
+    only_second: int
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether chance alone would hardly make such a difference."""
+        return self.p < SIGNIFICANT
+
+    @property
+    def in_words(self) -> str:
+        """The difference as a sentence."""
+        better, worse = self.second, self.first
+        points, low, high = self.points, self.low, self.high
+        if points < 0:
+            better, worse = worse, better
+            points, low, high = -points, -high, -low
+        if not points:
+            return (
+                f"Recall@{self.n}: {self.first} and {self.second} are equal (95 % interval of the "
+                f"difference {low:.1f} to {high:.1f})."
+            )
+        odds = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+        means = "more than chance" if self.is_significant else "this may be chance"
+        return (
+            f"Recall@{self.n}: {better} is {points:.1f} points above {worse} (95 % interval "
+            f"{low:.1f} to {high:.1f}, {odds}): {means}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference as `place-search eval --json` prints it."""
+        return {
+            "models": [self.first, self.second],
+            "n": self.n,
+            "difference": round(self.points, 2),
+            "interval": [round(self.low, 2), round(self.high, 2)],
+            "p": round(self.p, 4),
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "significant": self.is_significant,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Reports of several models on one truth, by the models' names, and how they differ."""
+
+    names: Sequence[str]
+    reports: Sequence[EvalReport]
+    differences: Sequence[Difference]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as `place-search eval --models A,B --json` prints it."""
+        return {
+            "models": [report.to_dict() for report in self.reports],
+            "comparison": [difference.to_dict() for difference in self.differences],
+        }
+
+
+def compare_reports(names: Sequence[str], reports: Sequence[EvalReport]) -> Comparison:
+    """Compare each model with each other, at each N that all were measured at."""
+    ranks = [
+        np.array(first_hits([found.rows for found in report.ranked], report.positives))
+        for report in reports
+    ]
+    differences = [
+        _difference(n, (names[a], names[b]), ranks[a] <= n, ranks[b] <= n)
+        for a, b in combinations(range(len(reports)), 2)
+        for n in reports[0].recall
+    ]
+    return Comparison(tuple(names), tuple(reports), tuple(differences))
+
+
+def _difference(
+    n: int, names: tuple[str, str], first: Iterable[bool], second: Iterable[bool]
+) -> Difference:
+    """Which queries are drawn is chance, so they are drawn again, each with both its answers.
+
+    Efron & Tibshirani, An Introduction to the Bootstrap, 1993. An answer of each pair is right in
+    both, in neither or in one, so the counts of a draw are multinomial.
+    """
+    gained = np.asarray(second, np.int64) - np.asarray(first, np.int64)
+    total = len(gained)
+    lost, same, won = (int(np.sum(gained == sign)) for sign in (-1, 0, 1))
+    drawn = np.random.default_rng(_SEED).multinomial(
+        total, [lost / total, same / total, won / total], SAMPLES
+    )
+    points = 100.0 * (drawn[:, 2] - drawn[:, 0]) / total
+    low, high = np.percentile(points, [2.5, 97.5])
+    tail = min(np.sum(points <= 0), np.sum(points >= 0))
+    p = min(1.0, 2.0 * (float(tail) + 1) / (SAMPLES + 1))
+    return Difference(
+        n, *names, 100.0 * (won - lost) / total, float(low), float(high), p, lost, won
+    )

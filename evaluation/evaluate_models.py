@@ -1,0 +1,66 @@
+"""Several models on one truth, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from place_search.core.progress import Progress, silent
+from place_search.evaluation.comparison import Comparison, compare_reports
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.evaluate_files import evaluate_files
+from place_search.evaluation.report.comparison import begin_comparison, write_comparison
+from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.truth_files import TruthFiles
+from place_search.models import find_model
+
+
+def evaluate_models(
+    files: TruthFiles,
+    models: Sequence[str | Path],
+    *,
+    report_dir: Path | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> Comparison:
+    """Measure each of the models, given by id or folder, and compare them with each other.
+
+    `options` are those of `evaluate_files`. In `report_dir` each model's report gets a folder of
+    its name beside the page that compares them.
+
+    Raises:
+        TruthError: fewer than two models, or one twice; or as `evaluate_files`.
+        PlaceSearchError: as `evaluate_files`.
+    """
+    names = [Path(model).name if Path(model).is_dir() else str(model) for model in models]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise TruthError(
+            f"Two or more models of different names can be compared, not {', '.join(names)}."
+        )
+    for model in models:  # before the first of them has taken its hours
+        find_model(model)
+    if report_dir is not None:
+        begin_comparison(report_dir)
+    reports = [
+        evaluate_files(
+            files,
+            model=model,
+            report_dir=None if report_dir is None else report_dir / name,
+            progress=_Named(name, progress),
+            **options,
+        )
+        for name, model in zip(names, models, strict=True)
+    ]
+    compared = compare_reports(names, reports)
+    if report_dir is not None:
+        write_comparison(open_truth(files), compared, report_dir)
+    return compared
+
+
+class _Named:
+    """Progress whose stages say which model they are of."""
+
+    def __init__(self, name: str, progress: Progress) -> None:
+        self._name, self._progress = name, progress
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._progress(f"{stage} ({self._name})", done, total)

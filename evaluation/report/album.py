@@ -1,0 +1,94 @@
+"""What the pages of reports are made of: photos, each once, and our own files; no requests."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
+
+T = TypeVar("T")
+
+SIDE = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A photo in a card; `photo` is its number in the album, `kind` its class in the style."""
+
+    kind: str
+    photo: int
+    alt: str
+    label: str
+    name: str
+    detail: str = ""
+
+
+class Album:
+    """Small copies of photos, each once."""
+
+    def __init__(self, truth: GroundTruth) -> None:
+        self._truth = truth
+        self._numbers: dict[str, int] = {}
+        self.photos: list[str] = []
+
+    def add(self, name: str) -> int:
+        """The number of a photo, which is read where it is new."""
+        if name not in self._numbers:
+            self._numbers[name] = len(self.photos)
+            self.photos.append(self._small(name))
+        return self._numbers[name]
+
+    def _small(self, name: str) -> str:
+        try:
+            photo = decode_photo(
+                self._truth.path(name), needed=partial(fit_within, longest_side=SIDE)
+            )
+        except PhotoError:
+            return ""
+        size = fit_within(photo.width, photo.height, SIDE)
+        jpeg = encode_jpeg(photo.pixels, size, quality=72)
+        return base64.b64encode(jpeg).decode("ascii")
+
+
+def distance_in_words(truth: GroundTruth, query: int, row: int) -> str:
+    """How far a photo is from a query, in words; nothing where that is not known."""
+    if truth.database_metres is None or truth.query_metres is None:
+        return ""
+    metres = float(np.linalg.norm(truth.database_metres[row] - truth.query_metres[query]))
+    return f", {metres:,.0f} m away" if np.isfinite(metres) else ""
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """So many of the items at most, evenly spread over all of them."""
+    if count == 0:
+        return []
+    rows = np.unique(np.linspace(0, len(items) - 1, count).astype(np.int64))
+    return [items[row] for row in rows.tolist()]
+
+
+def fill_page(template: str, **values: Any) -> str:
+    """A page of a report from its template, with the style and the script of all of them."""
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template(template).render(
+        style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
+        script=_asset(__package__, "page.js"),
+        **values,
+    )
+
+
+def _asset(package: str, name: str) -> Markup:
+    """A file of ours that goes into the page as it is."""
+    return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text

@@ -1,0 +1,176 @@
+"""The page that shows several models side by side: table, curves, and where they differ."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from place_search.core.files import require_own_folder, write_whole
+from place_search.core.tables import table_text
+from place_search.evaluation.comparison import Comparison
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.protocol import open_protocol
+from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.report.album import (
+    Album,
+    Figure,
+    distance_in_words,
+    fill_page,
+    spread,
+)
+from place_search.evaluation.report.curve import draw_curves
+from place_search.evaluation.report.outcomes import QueryOutcome, outcomes_of
+from place_search.evaluation.truth.ground_truth import GroundTruth
+
+COMPARISON = "comparison.json"
+"""The file by which a folder is known as a comparison."""
+SHOWN = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A query that not all models answer alike: itself, the models' first results, what was right.
+
+    `in_words` says which models have it right, and `first_is_right` whether the first one has.
+    """
+
+    query: int
+    name: str
+    in_words: str
+    first_is_right: bool
+    figures: Sequence[Figure]
+
+
+def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of the table: a model a row, and a random ranking."""
+    ns = list(compared.reports[0].recall)
+    head = ["model", *(f"R@{n} %" for n in ns), "ms a photo", "bytes a photo", "precision"]
+    rows = [
+        [
+            name,
+            *(f"{report.recall[n]:.1f}" for n in ns),
+            f"{report.ms_a_photo:.1f}",
+            f"{report.bytes_a_photo:,.0f}",
+            report.precision,
+        ]
+        for name, report in zip(compared.names, compared.reports, strict=True)
+    ]
+    chance = compared.reports[0].chance
+    return head, [*rows, ["chance", *(f"{chance[n]:.1f}" for n in ns), "", "", ""]]
+
+
+def begin_comparison(out: Path) -> None:
+    """Make the folder known as a comparison, so that a run that is interrupted can be repeated.
+
+    Raises:
+        TruthError: the folder cannot be written, or holds other files than a comparison's.
+    """
+    require_own_folder(out, COMPARISON, "comparison", TruthError)
+    _write(out, {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"})
+
+
+def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Path:
+    """Write a comparison into the folder `out`, beside the models' reports; returns its page.
+
+    The files: `comparison.json` (what `eval --models … --json` prints), `comparison.csv` (the
+    table), `queries.csv` (the rank of the first right result, a column a model), `recall.svg`,
+    and `index.html`, which shows all of that and the queries that not all answer alike.
+
+    Raises:
+        TruthError: the folder cannot be written.
+    """
+    outcomes = [outcomes_of(truth, report) for report in compared.reports]
+    first = compared.reports[0]
+    deepest = min(
+        max(max(report.recall), max(len(found.rows) for found in report.ranked))
+        for report in compared.reports
+    )
+    rules, ns = open_protocol(truth, first.protocol), range(1, deepest + 1)
+    recalls = {
+        name: recall_at([found.rows for found in report.ranked], report.positives, ns)
+        for name, report in zip(compared.names, compared.reports, strict=True)
+    }
+    curves = draw_curves(recalls, chance_at(rules.candidates(), rules.right(), ns))
+    head, rows = comparison_rows(compared)
+    differing = _differing(outcomes)
+    album = Album(truth)
+    page = fill_page(
+        "comparison.html",
+        truth=truth,
+        compared=compared,
+        pairs=list(zip(compared.names, compared.reports, strict=True)),
+        report=first,
+        head=head,
+        rows=rows,
+        curve=curves,
+        differing=len(differing),
+        cards=[_card(truth, compared, outcomes, query, album) for query in _shown(differing)],
+        photos=album.photos,
+    )
+    texts = {
+        COMPARISON: json.dumps(compared.to_dict(), indent=2, ensure_ascii=False) + "\n",
+        "comparison.csv": table_text([head, *rows]),
+        "queries.csv": _queries_csv(truth, compared, outcomes),
+        "recall.svg": curves,
+        "index.html": page,
+    }
+    _write(out, texts)
+    return out / "index.html"
+
+
+def _write(out: Path, texts: Mapping[str, str]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_whole(out / name, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise TruthError(
+            f"The comparison cannot be written to {out} ({error.strerror}); name another folder."
+        ) from error
+
+
+def _shown(queries: Sequence[int]) -> list[int]:
+    """The queries that the page shows, in their order."""
+    return spread(queries, min(SHOWN, len(queries)))
+
+
+def _differing(outcomes: Sequence[Sequence[QueryOutcome]]) -> list[int]:
+    """The queries whose first result is right for some models and wrong for others."""
+    right = np.array([[outcome.right for outcome in of_model] for of_model in outcomes])
+    return np.flatnonzero(right.any(axis=0) & ~right.all(axis=0)).tolist()
+
+
+def _queries_csv(
+    truth: GroundTruth, compared: Comparison, outcomes: Sequence[Sequence[QueryOutcome]]
+) -> str:
+    lines: list[list[object]] = [["query", *(f"first_right {name}" for name in compared.names)]]
+    for query, name in enumerate(truth.queries):
+        lines.append([name, *(of_model[query].first_right for of_model in outcomes)])
+    return table_text(lines)
+
+
+def _card(
+    truth: GroundTruth,
+    compared: Comparison,
+    outcomes: Sequence[Sequence[QueryOutcome]],
+    query: int,
+    album: Album,
+) -> Card:
+    asked = truth.queries[query]
+    figures = [Figure("asked", album.add(asked), "Query", "Query", asked)]
+    right_by = []
+    for name, report, of_model in zip(compared.names, compared.reports, outcomes, strict=True):
+        is_right = of_model[query].right
+        verdict = "right" if is_right else "wrong"
+        right_by += [name] * is_right
+        for row in report.ranked[query].rows[:1].tolist():
+            place = truth.database[row]
+            alt = f"First result of {name}, {verdict}"
+            away = distance_in_words(truth, query, row).removeprefix(", ")
+            figures.append(
+                Figure(verdict, album.add(place), alt, f"{name} · {verdict}", place, away)
+            )
+    in_words = f"Right by {', '.join(right_by)} only"
+    return Card(query, asked, in_words, outcomes[0][query].right, figures)

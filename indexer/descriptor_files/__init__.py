@@ -1,0 +1,1 @@
+"""Descriptors of photos in files, as other programs and `place-search describe` write them."""

@@ -1,0 +1,172 @@
+"""A model that looks descriptors up in a file, in place of describing photos."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.descriptor_files.read import DescriptorFile, Vector
+from place_search.indexer.errors import SourceError
+from place_search.indexer.pipeline import stored_path
+from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.manifest import GIVEN
+from place_search.indexer.storage.shards import Row
+from place_search.models import Embedding, Model, ModelCard, find_card
+from place_search.models.card import Aggregation
+from place_search.models.runtimes.base import Key
+from place_search.photos import PhotoError, Preprocessing
+
+SAME_MODEL = 0.95
+"""Cosine of a given descriptor and the model's own from which they are of one model.
+
+Programs resize photos and round numbers each in their way; other models give cosines near 0.
+"""
+_TRIED = 20
+
+
+class GivenModel(Model):
+    """Stands for the model that made the descriptors of a file, while an index is built of them.
+
+    The index keeps no local features, as the file has none.
+    """
+
+    def __init__(self, file: DescriptorFile, source: Source, card: ModelCard) -> None:
+        """Raises `SourceError` where the file lacks photos of the source."""
+        self._file = file
+        self.lookup = _Lookup(file, source, card.dims)
+        super().__init__(replace(card, local_features=None), self.lookup)
+
+    @property
+    def limit_in_words(self) -> str:
+        """What tells a build of this file from others."""
+        return f"{super().limit_in_words} from {self._file.stamp}"
+
+
+def given_model(file: DescriptorFile, source: Source, model: Model | None = None) -> GivenModel:
+    """The descriptors of a file for the photos of a source.
+
+    They are those of `model`, where one is given, which is then tried on a photo; else of the model
+    that the file names, if that is here; else of one that is not known: an index of them is
+    searched by descriptors, not by photos.
+
+    Raises:
+        SourceError: a photo without a descriptor, a file of other photos, descriptors that are not
+            those of `model`, or broken numbers.
+    """
+    if model is not None:
+        given = GivenModel(file, source, model.card)
+        _check_maker(file, source, model, given)
+        return given
+    dims = len(file.read(0))
+    card = find_card(file.model, file.fingerprint, dims) if file.model else None
+    return GivenModel(file, source, card or _unknown_card(file, dims))
+
+
+def _unknown_card(file: DescriptorFile, dims: int) -> ModelCard:
+    name = file.model or file.path.name
+    return ModelCard(
+        id=name,
+        title=f"Descriptors of {file.path.name}",
+        family=GIVEN,
+        backbone="",
+        aggregation=Aggregation(GIVEN),
+        local_features=None,
+        dims=dims,
+        licence="",
+        preprocessing=Preprocessing("longest", 1024, 1024),
+        files={"weights.safetensors": f"{GIVEN} {name} {file.fingerprint} {dims}"},
+    )
+
+
+def _check_maker(file: DescriptorFile, source: Source, model: Model, given: GivenModel) -> None:
+    """Make sure that a model gives the descriptors of the file: that of the first photo decides."""
+    for photo in source.photos[:_TRIED]:
+        try:
+            own = model.embed(model.read(photo.path)).descriptor
+        except PhotoError:
+            continue
+        cosine = float(own @ given.lookup.look_up(stored_path(photo.path, source.root)))
+        if cosine < SAME_MODEL:
+            raise SourceError(
+                f"{file.path} was not made by {model.card.id}: of '{photo.name}' the two "
+                f"descriptors have a cosine of {cosine:.2f}; name another --model, or none."
+            )
+        return
+
+
+class _Lookup:
+    """A runtime that finds a photo's descriptor by its path under the source's root."""
+
+    name = "descriptor file"
+
+    def __init__(self, file: DescriptorFile, source: Source, dims: int) -> None:
+        self._file, self._dims = file, dims
+        paths = [stored_path(photo.path, source.root) for photo in source.photos]
+        if not file.names:
+            if file.count != len(paths):
+                raise SourceError(
+                    f"{file.path} has {file.count} rows without names, but there are {len(paths)} "
+                    "photos; name a file with a name for each descriptor, as .h5 or .npz."
+                )
+            self._rows = {path: row for row, path in enumerate(paths)}
+            return
+        prefix = _prefix(file, source, paths)
+        missing = [path for path in paths if not file.has(prefix + path)]
+        if missing:
+            raise SourceError(
+                f"{file.path} has no descriptor of {len(missing)} of the {len(paths)} photos of "
+                f"{source.root}, the first is '{missing[0]}'; describe them too, or leave them out."
+            )
+        self._rows = {path: file.row_of(prefix + path) for path in paths}
+
+    def look_up(self, path: str) -> Vector:
+        """The descriptor of a photo, of norm 1.
+
+        Raises:
+            SourceError: it is of another width, not finite, or 0.
+        """
+        row = self._rows[path]
+        values = self._file.read(row)
+        if values.shape != (self._dims,):
+            raise SourceError(
+                f"{self._file.path} has {values.size} numbers for '{path}', where "
+                f"{self._dims} are needed; describe all photos by one model."
+            )
+        norm = float(np.linalg.norm(values))
+        if not np.isfinite(norm) or norm == 0:
+            what = "zeros only" if norm == 0 else "numbers that are not finite"
+            raise SourceError(
+                f"{self._file.path} has {what} for '{path}'; describe that photo again."
+            )
+        return values / np.float32(norm)
+
+    def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
+        """Nothing can be described by a file."""
+        raise SourceError(f"{self._file.path} describes no photos; it holds descriptors.")
+
+    def stream(
+        self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
+    ) -> Iterator[tuple[Key, Embedding]]:
+        """The descriptors of photos that are rows of an index."""
+        for key, pixels in photos:
+            yield (
+                key,
+                Embedding(self.look_up(key.path)) if isinstance(key, Row) else self.embed(pixels),
+            )
+
+
+def _prefix(file: DescriptorFile, source: Source, paths: list[str]) -> str:
+    """What names in the file have before the paths of the source: trailing parts of its root.
+
+    Other programs name photos from the root of all images, of which a source may be a folder.
+    """
+    parts = source.root.parts[1:]
+    for count in range(len(parts) + 1):
+        prefix = "".join(f"{part}/" for part in parts[len(parts) - count :])
+        if any(file.has(prefix + path) for path in paths):
+            return prefix
+    raise SourceError(
+        f"{file.path} is of other photos: none of its {file.count} names, such as "
+        f"'{file.names[0]}', is one of {source.root}, such as '{paths[0]}'."
+    )

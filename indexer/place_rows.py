@@ -1,0 +1,31 @@
+"""The places of an index as rows, for files that other programs read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from place_search.indexer.index import Index
+from place_search.indexer.pipeline import skipped_name
+
+COLUMNS: Mapping[str, type] = {
+    "place_id": int,
+    "name": str,
+    "path": str,
+    "latitude": float,
+    "longitude": float,
+    "easting": float,
+    "northing": float,
+    "zone": str,
+}
+"""What is told of a place. `index` reads a CSV file of them as a list of photos."""
+
+
+def place_rows(index: Index) -> Iterator[dict[str, Any]]:
+    """A row for each place of an index, by ascending id; what is not known is left out."""
+    for place in index.places():
+        row: dict[str, Any] = {"place_id": place.place_id, "name": place.name}
+        row["path"] = skipped_name(str(place.path))
+        if place.position is not None:
+            row |= place.position._asdict()
+        if place.utm is not None:
+            row |= place.utm._asdict()
+        yield row

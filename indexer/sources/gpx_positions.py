@@ -1,0 +1,64 @@
+"""Positions of photos by the times that they were taken at, from a GPX track."""
+
+from dataclasses import replace
+
+from place_search.indexer.errors import SourceError
+from place_search.indexer.pipeline import stored_path
+from place_search.indexer.sources.gpx import GpxTrack, in_words
+from place_search.indexer.sources.photo_list import PhotoList, Source
+from place_search.photos import read_capture_time
+
+
+def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
+    """The same photos, each where the track was when it was taken.
+
+    The camera's clock was `clock_offset_s` seconds ahead of the track's, which is UTC; of most
+    cameras that is their time zone. Photos without a time, or of another time, keep what they have.
+
+    Raises:
+        SourceError: no photo was taken while the track was recorded.
+    """
+    photos = PhotoList(source.root)
+    times: list[float] = []
+    placed = untimed = 0
+    for photo in source.photos:
+        taken = photo.taken if photo.taken is not None else read_capture_time(photo.path)
+        position, utm = photo.position, photo.utm
+        if taken is None:
+            untimed += 1
+        else:
+            times.append(taken - clock_offset_s)
+            if (found := track.at(times[-1])) is not None:
+                placed += 1
+                position, utm = found, None
+        photos.append(
+            stored_path(photo.path, source.root),
+            name=photo.name,
+            position=position,
+            utm=utm,
+            sequence=photo.sequence,
+            taken=photo.taken,
+        )
+    if not placed:
+        raise SourceError(_why_none(source, track, times))
+    warnings = [*source.warnings, *track.warnings]
+    if others := len(photos) - placed:
+        warnings.append(
+            f"{others} of the {len(photos)} photos have no position by {track.path.name}: "
+            f"{untimed} say no time, and {others - untimed} were taken when it has no points; it "
+            f"goes from {track.span}."
+        )
+    return replace(source, photos=photos, warnings=tuple(warnings))
+
+
+def _why_none(source: Source, track: GpxTrack, times: list[float]) -> str:
+    if not times:
+        return (
+            f"None of the photos in {source.root} says when it was taken, so {track.path} cannot "
+            "place them; give a CSV with the columns path and time."
+        )
+    return (
+        f"{track.path} goes from {track.span}, but the photos in {source.root} were taken from "
+        f"{in_words(min(times))} to {in_words(max(times))}; name the track of that time, or say "
+        "with --clock-offset how far the camera's clock was ahead of UTC, as +02:00."
+    )

@@ -1,0 +1,130 @@
+"""An OpenSfM dataset as a source: the photos in its `images`, where it found or read they were.
+
+https://opensfm.org/docs/dataset.html
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import read_regular
+from place_search.core.geodesy import Position, east_north_up_to_degrees, is_null_island
+from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.sources.poses import PlacedName, place_on_ground, placed_source
+from place_search.indexer.sources.walk import holds, list_folder
+
+ACCEPTS = "an OpenSfM dataset"
+IMAGES, MODEL, EXIF, REFERENCE = "images", "reconstruction.json", "exif", "reference_lla.json"
+
+
+def reads(data: Path) -> bool:
+    """Whether this is a folder with `images` and what OpenSfM says of them."""
+    return holds(data, IMAGES, MODEL) or holds(data, IMAGES, EXIF)
+
+
+def read(data: Path, root: Path | None = None) -> Source:
+    """All photos of a dataset. Positions are those of its reconstruction, else of its `exif` files.
+
+    Photos that neither places keep the position of their own Exif.
+
+    Raises:
+        SourceError: a file of the dataset that is broken, or no photos.
+    """
+    images = root or data / IMAGES
+    found, warning = _reconstructed(data)
+    placed = [
+        found.get(name) or PlacedName(name, _position(data, name))
+        for name in list_folder(images.resolve()).names
+    ]
+    return placed_source(data, images, "opensfm", placed, warning)
+
+
+def _json(path: Path, kind: type) -> Any:
+    try:
+        told = json.loads(read_regular(path))
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"{path} cannot be read ({error}); let OpenSfM write it again."
+        ) from error
+    if not isinstance(told, kind):
+        raise SourceError(f"{path} is not what OpenSfM writes; let it write the file again.")
+    return told
+
+
+def _reconstructed(data: Path) -> tuple[dict[str, PlacedName], str]:
+    """The photos of the reconstructions, the largest one first to say where a photo was."""
+    found: dict[str, PlacedName] = {}
+    warnings = []
+    if not (data / MODEL).is_file():
+        return found, ""
+    for part in sorted(_json(data / MODEL, list), key=_photos_of, reverse=True):
+        try:
+            names = list(part["shots"])
+            centres = np.array([_centre(part["shots"][name]) for name in names]).reshape(-1, 3)
+            reference = _reference(data, part)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                f"{data / MODEL} lacks what a shot needs ({error}); let OpenSfM write it again."
+            ) from error
+        if reference is not None:
+            degrees = east_north_up_to_degrees(centres, *reference)
+            placed = [
+                PlacedName(name, Position(*row))
+                for name, row in zip(names, degrees.tolist(), strict=True)
+            ]
+        else:
+            placed, warning = place_on_ground(names, centres, f"{data / MODEL}")
+            warnings.append(warning)
+        for photo in placed:
+            found.setdefault(photo.name, photo)
+    return found, next(iter(warnings), "")
+
+
+def _photos_of(part: Any) -> int:
+    return len(part.get("shots", ())) if isinstance(part, dict) else 0
+
+
+def _centre(shot: Any) -> NDArray[np.float64]:
+    """−Rᵀt of a shot, whose rotation is an axis times its angle (Rodrigues)."""
+    axis = np.array(shot["rotation"], np.float64)
+    translation = np.array(shot["translation"], np.float64)
+    angle = float(np.linalg.norm(axis))
+    unit = axis / angle if angle else axis
+    # The inverse rotation, so the angle is negative.
+    turned = (
+        translation * np.cos(angle)
+        - np.cross(unit, translation) * np.sin(angle)
+        + unit * (unit @ translation) * (1 - np.cos(angle))
+    )
+    return np.asarray(-turned, np.float64)
+
+
+def _reference(data: Path, part: Any) -> tuple[float, float, float] | None:
+    """Latitude, longitude and altitude of where a reconstruction has its 0; None for nowhere."""
+    told = part.get("reference_lla")
+    if told is None and (data / REFERENCE).is_file():
+        told = _json(data / REFERENCE, dict)
+    if told is None:
+        return None
+    latitude, longitude, altitude = (
+        float(told[key]) for key in ("latitude", "longitude", "altitude")
+    )
+    # Without GPS OpenSfM writes 0, 0.
+    return None if latitude == longitude == 0 else (latitude, longitude, altitude)
+
+
+def _position(data: Path, name: str) -> Position | None:
+    """What OpenSfM read in a photo's Exif."""
+    path = data / EXIF / f"{name}.exif"
+    if not path.is_file():
+        return None
+    gps = _json(path, dict).get("gps") or {}
+    try:
+        position = Position(float(gps["latitude"]), float(gps["longitude"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None if is_null_island(position) else position

@@ -1,0 +1,122 @@
+"""How photos are prepared for a graph: as its metadata says, or as the one who imports it does."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from place_search.models.errors import ModelError
+from place_search.photos.preprocessing import MIN_SIDE, Preprocessing
+
+MAX_SIDE = 4096
+EXAMPLE = "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+_RANGES = {
+    "nominalrange_0_255": ((0.0,) * 3, (1 / 255,) * 3),
+    "normalized_0_1": ((0.0,) * 3, (1.0,) * 3),
+    "normalized_1_1": ((0.5,) * 3, (0.5,) * 3),
+}
+"""ONNX's own metadata for images, as mean and std of values 0–1."""
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an import is told of a graph; '' leaves it to the graph's metadata.
+
+    `size` is "322x322" (width × height) or "multiple-of 14"; `mean` and `std` are three numbers,
+    as in "0.485,0.456,0.406", of RGB values 0–1, or 0–255 where one of them is above 1. `output`
+    names the output that is the descriptor.
+    """
+
+    size: str = ""
+    mean: str = ""
+    std: str = ""
+    output: str = ""
+
+    def completed(self, metadata: Mapping[str, str]) -> "Asked":
+        """The same, with what is not said taken from a graph's metadata."""
+        known = {key.lower().removeprefix("image_"): text for key, text in metadata.items()}
+        mean, std = known.get("mean", ""), known.get("std", "")
+        told = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())
+        if told is not None and not (mean or std):
+            mean, std = (json.dumps(values) for values in told)
+        return Asked(
+            self.size or known.get("size", "") or known.get("imgsz", ""),
+            self.mean or mean,
+            self.std or std,
+            self.output,
+        )
+
+
+def parse_size(text: str) -> Preprocessing:
+    """How photos are resized, from "322x322" or "multiple-of 14".
+
+    Metadata may say a number or the list [height, width]. Multiples keep a photo's own shape, and
+    about 640 × 480 of its pixels.
+
+    Raises:
+        ModelError: it is neither, or beyond what a photo is resized to.
+    """
+    words = text.strip().lower()
+    if found := re.fullmatch(r"multiple[-_ ]of[-_ =:]*(\d{1,4})", words):
+        step = int(found[1])
+        if 1 <= step <= MAX_SIDE // 8:
+            return Preprocessing("area", multiple=step)
+    elif found := re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", words):
+        return _exact(text, int(found[1]), int(found[2]))
+    elif (sides := _numbers(words)) and len(sides) <= 2:
+        return _exact(text, int(sides[-1]), int(sides[0]))
+    raise ModelError(f"'{text}' is no size; give --size as in 322x322, or --size 'multiple-of 14'.")
+
+
+def _exact(text: str, width: int, height: int) -> Preprocessing:
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
+        raise ModelError(
+            f"The size {text} is not from {MIN_SIDE} to {MAX_SIDE} pixels a side; give --size as "
+            "in 322x322."
+        )
+    return Preprocessing("exact", width, height)
+
+
+def parse_normalisation(mean: str, std: str) -> tuple[Triple, Triple]:
+    """Mean and std of RGB values 0–1.
+
+    Raises:
+        ModelError: one of them is not three finite numbers, or a std is not above 0.
+    """
+    means, stds = (_triple(text) for text in (mean, std))
+    if means is None or stds is None or min(stds) <= 0:
+        raise ModelError(
+            f"A mean of '{mean}' and a std of '{std}' are not three numbers each, with every std "
+            f"above 0; give them as in {EXAMPLE}."
+        )
+    unit = 255 if max(*means, *stds) > 1 else 1
+    return _scaled(means, unit), _scaled(stds, unit)
+
+
+def _scaled(values: Triple, unit: int) -> Triple:
+    red, green, blue = values
+    return red / unit, green / unit, blue / unit
+
+
+def _triple(text: str) -> Triple | None:
+    values = _numbers(text)
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3 or not all(map(math.isfinite, values)):
+        return None
+    return values[0], values[1], values[2]
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers in "1,2,3", "[1, 2, 3]" or "1"; none where it is something else."""
+    try:
+        parsed: Any = json.loads(text if text.lstrip().startswith("[") else f"[{text}]")
+    except ValueError:
+        return []
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in parsed):
+        return []
+    return [float(value) for value in parsed]

@@ -1,0 +1,145 @@
+"""Turn an ONNX graph into a model folder, after running it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from place_search.core.files import sha256_of
+from place_search.models.card import Aggregation, ModelCard, WeightSource, write_card
+from place_search.models.errors import ModelError
+from place_search.models.graphs.asked import Asked
+from place_search.models.graphs.fitted import fit_graph, normalised, reason_of
+from place_search.models.graphs.onnx_file import read_onnx
+from place_search.models.new_folder import new_folder, require_free
+from place_search.models.precision import F32_IR
+from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+from place_search.photos.preprocessing import Preprocessing
+
+FAMILY = "onnx"
+MAX_DIMS = 1 << 17
+_PHOTOS = ((640, 480), (480, 640))
+"""Sizes of the photos that a graph is tried on."""
+_AS_GOOD_AS_UNIT = 1e-3
+
+
+def import_onnx(
+    path: Path,
+    out: Path,
+    asked: Asked | None = None,
+    *,
+    title: str = "",
+    origin: str = "",
+    licence: str = "",
+) -> ModelCard:
+    """Write an ONNX graph that turns a photo into a vector as the model folder `out`.
+
+    What `asked` leaves open is read from the graph's metadata. The graph is run on photos before
+    anything appears; its descriptors get the L2 norm 1 where they have another.
+
+    Raises:
+        ModelError: `out` exists, or the graph cannot be used.
+    """
+    require_free(out)
+    file = read_onnx(path)
+    fitted = fit_graph(file, asked or Asked())
+    descriptors = _tried(path, fitted.graph, fitted.preprocessing)
+    norms = np.linalg.norm(descriptors, axis=1)
+    unit = bool((abs(norms - 1) < _AS_GOOD_AS_UNIT).all())
+    graph = fitted.graph if unit else normalised(fitted.graph)
+    with new_folder(out) as scratch:
+        openvino.save_model(graph, scratch / F32_IR[0], compress_to_fp16=False)
+        _check_written(path, scratch, fitted.preprocessing, descriptors[0] / norms[0])
+        parameters: dict[str, Any] = {"output": fitted.output}
+        if fitted.mean is not None and fitted.std is not None:
+            parameters |= {"mean": list(fitted.mean), "std": list(fitted.std)}
+        licence = licence or "unknown"
+        card = ModelCard(
+            id=out.name,
+            title=title or f"{path.stem}, an ONNX graph",
+            family=FAMILY,
+            backbone=FAMILY,
+            aggregation=Aggregation(FAMILY, parameters),
+            local_features=None,
+            dims=descriptors.shape[1],
+            licence=licence,
+            preprocessing=fitted.preprocessing,
+            files={name: sha256_of(scratch / name) for name in F32_IR},
+            sources=(WeightSource("ONNX graph", origin or path.name, licence, sha256_of(path)),),
+        )
+        for name in F32_IR:
+            (scratch / name).chmod(0o644)
+        write_card(card, scratch)
+    return card
+
+
+def _photos(preprocessing: Preprocessing) -> list[NDArray[np.uint8]]:
+    """Noise and a gradient, at the sizes that photos of both orientations get."""
+    random = np.random.default_rng(0)
+    made = []
+    for width, height in _PHOTOS:
+        columns, rows = preprocessing.size(width, height)
+        made.append(random.integers(0, 256, (rows, columns, 3), dtype=np.uint8))
+        slope = np.linspace(0, 255, columns).astype(np.uint8)
+        made.append(np.broadcast_to(slope[None, :, None], (rows, columns, 3)).copy())
+    return made
+
+
+def _tried(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """The descriptors of some photos, (n, D).
+
+    Raises:
+        ModelError: the graph cannot run on one, gives no finite vector, or always the same.
+    """
+    rows, compiled, shape = [], None, None
+    for pixels in _photos(preprocessing):
+        try:
+            if compiled is None or pixels.shape != shape:
+                shape = pixels.shape
+                alone = graph.clone()
+                alone.reshape({0: [1, *shape]})
+                options = {"INFERENCE_PRECISION_HINT": "f32"}
+                compiled = openvino.Core().compile_model(alone, "CPU", options)
+            given = np.array(compiled([pixels[None]])[0])
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path} cannot run on a photo of {pixels.shape[1]} × {pixels.shape[0]} "
+                f"({reason_of(error)}); give the --size that it was made for."
+            ) from None
+        if given.ndim != 2 or given.shape[0] != 1 or not 2 <= given.shape[1] <= MAX_DIMS:
+            words = " × ".join(map(str, given.shape)) or "a single number"
+            raise ModelError(
+                f"{path} gives {words} for a photo; it must give one vector, 1 × D with D from 2 "
+                f"to {MAX_DIMS}: name that output with --output, or export it."
+            )
+        if not np.isfinite(given).all():
+            raise ModelError(
+                f"{path} gives values that are no finite numbers; check --mean and --std, or "
+                "export it in float32."
+            )
+        rows.append(given[0])
+    if len({row.size for row in rows}) > 1:
+        raise ModelError(
+            f"{path} gives vectors of {rows[0].size} and {rows[-1].size} numbers, by the size of "
+            "the photo; give one --size as in 322x322."
+        )
+    descriptors = np.stack(rows).astype(np.float32)
+    if not descriptors.any(axis=1).all():
+        raise ModelError(f"{path} gives a vector of zeros for a photo; it can tell none apart.")
+    spread = np.ptp(descriptors, axis=0).max()
+    if spread <= 1e-6 * float(abs(descriptors).max()):
+        raise ModelError(
+            f"{path} gives the same vector for every photo; export the graph so that its output "
+            "depends on the photo."
+        )
+    return descriptors
+
+
+def _check_written(
+    path: Path, folder: Path, preprocessing: Preprocessing, expected: NDArray[np.float32]
+) -> None:
+    descriptor = OpenVinoRuntime(folder / F32_IR[0]).embed(_photos(preprocessing)[0]).descriptor
+    if not float(descriptor @ expected) >= 0.9999:
+        raise ModelError(f"{path} gives other vectors once it is written; export it again.")

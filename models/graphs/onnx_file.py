@@ -1,0 +1,159 @@
+"""An ONNX file before anything in it is run: what it says of itself, and whether it may be opened.
+
+ONNX names the files of its weights; none that lies outside the graph's own folder is ever opened.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import load as load_onnx
+
+from place_search.models.errors import ModelError
+
+MAX_BYTES = 2 << 30
+"""Bytes of a graph with all its weights; ONNX itself allows no more in one file."""
+_STANDARD = ("", "ai.onnx")
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """What an ONNX file says of itself; `custom` are operators that ONNX does not define."""
+
+    path: Path
+    metadata: Mapping[str, str]
+    custom: tuple[str, ...]
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file is called an ONNX graph, or begins as one does."""
+    if path.suffix.lower() == ".onnx":
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        # The version of the format, then the next field: who made it, or the graph.
+        return stream.read(3)[::2] in (b"\x08\x12", b"\x08\x3a")
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Read what a file says of itself, and make sure that it may be opened.
+
+    Raises:
+        ModelError: it is missing, too large or no ONNX graph, gives nothing, or names weights that
+            are missing or lie outside its folder.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is not a file; name an ONNX graph.")
+    _check_size(path, path.stat().st_size)
+    try:
+        model = load_onnx(str(path), load_external_data=False)
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from None
+    except Exception:  # protobuf's and others', by what is damaged
+        raise _no_graph(path) from None
+    if not model.ir_version or not model.graph.node:
+        raise _no_graph(path)
+    if not model.graph.output:
+        raise ModelError(f"{path} has no output; export the graph with the descriptor as one.")
+    _check_weights(path, model)
+    return OnnxFile(
+        path,
+        {entry.key: entry.value for entry in model.metadata_props},
+        tuple(sorted(_custom(model))),
+    )
+
+
+def _no_graph(path: Path) -> ModelError:
+    return ModelError(f"{path} is no ONNX graph, or is cut short; export it again.")
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        raise ModelError(
+            f"{path} takes {size / 1e9:.1f} GB with its weights, and {MAX_BYTES / 1e9:.1f} GB is "
+            "the limit; export a smaller model, or one in half precision."
+        )
+
+
+def _check_weights(path: Path, model: ModelProto) -> None:
+    """Make sure that weights in other files are there, and in the folder of the graph."""
+    folder = path.parent.resolve()
+    names: set[str] = set()
+    for tensor in _tensors(model):
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        about = {entry.key: entry.value for entry in tensor.external_data}
+        name = about.get("location", "")
+        target = folder / name
+        if (
+            not name
+            or "\\" in name
+            or PurePosixPath(name).is_absolute()
+            or ".." in PurePosixPath(name).parts
+            or not target.resolve().is_relative_to(folder)
+        ):
+            raise ModelError(
+                f"{path} keeps weights in '{name}', which is outside its folder and is never "
+                "opened; export the graph with its weights inside or beside it."
+            )
+        if not target.is_file():
+            raise ModelError(
+                f"{path} keeps weights in '{name}', which is not there; put that file beside it."
+            )
+        try:
+            end = int(about.get("offset", 0)) + int(about.get("length", 0))
+        except ValueError:
+            raise _no_graph(path) from None
+        if end > target.stat().st_size:
+            raise ModelError(f"{path} needs more of '{name}' than there is; get that file again.")
+        names.add(name)
+    sizes = (path.stat().st_size, *((folder / name).stat().st_size for name in names))
+    _check_size(path, sum(sizes))
+
+
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    for graph in _graphs(model):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for attribute in _attributes(model):
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+
+
+def _graphs(model: ModelProto) -> Iterator[GraphProto]:
+    """The graph, and those inside of it."""
+    yield model.graph
+    for attribute in _attributes(model):
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _attributes(model: ModelProto) -> Iterator[AttributeProto]:
+    """The attributes of all operators, however deep."""
+    waiting = [model.graph.node, *(function.node for function in model.functions)]
+    while waiting:
+        for node in waiting.pop():
+            for attribute in node.attribute:
+                yield attribute
+                if attribute.HasField("g"):
+                    waiting.append(attribute.g.node)
+                waiting.extend(graph.node for graph in attribute.graphs)
+
+
+def _custom(model: ModelProto) -> set[str]:
+    ours = {(function.domain, function.name) for function in model.functions}
+    return {
+        f"{node.domain}.{node.op_type}"
+        for graph in _graphs(model)
+        for node in graph.node
+        if node.domain not in _STANDARD and (node.domain, node.op_type) not in ours
+    }

@@ -1,0 +1,28 @@
+"""`place-search places`: the places of an index as a file for maps and tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from place_search.cli.console import print_line
+
+
+def command(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="File to write: .geojson, .csv, .jsonl or .parquet."
+        ),
+    ],
+) -> None:
+    """Write the places of an index, with their positions, for maps and tables."""
+    from place_search.core.row_files import require_row_file, write_rows
+    from place_search.indexer import open_index
+    from place_search.indexer.place_rows import COLUMNS, place_rows
+
+    require_row_file(out)
+    opened = open_index(index)
+    write_rows(out, COLUMNS, place_rows(opened))
+    print_line(f"{len(opened):,} {'place' if len(opened) == 1 else 'places'} in {out}")

@@ -1,0 +1,107 @@
+"""`place-search pairs`: which photos to match, for hloc and COLMAP."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from place_search.cli.console import print_line, progress, say, say_list
+from place_search.cli.indexes import require_order
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.precision import PrecisionOption
+from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+
+
+def command(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    queries: Annotated[
+        Path,
+        typer.Argument(metavar="QUERIES", help="A folder of photos, or a list (.csv, .txt)."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")],
+    k: Annotated[
+        int, typer.Option("--k", min=1, max=99, help="How many places a photo is paired with.")
+    ] = 20,
+    form: Annotated[
+        Literal["hloc", "colmap"],
+        typer.Option(
+            "--format",
+            help="hloc: a pairs file, all places of each photo. colmap: a match list, each pair "
+            "once.",
+        ),
+    ] = "hloc",
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Folder that names are relative to, as hloc's image_dir or COLMAP's image_path "
+            "(default: the deepest one that holds queries and places).",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool | None,
+        typer.Option(
+            "--verify/--no-verify",
+            help="Rank by geometry too (default: where the index can).",
+            show_default=False,
+        ),
+    ] = None,
+    standardize: Annotated[
+        bool,
+        typer.Option(
+            "--standardize",
+            help="Choose places by what tells the photos from one another: for many photos of one "
+            "drive or night.",
+        ),
+    ] = False,
+    candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
+    model: Annotated[
+        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
+    ] = None,
+    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    precision: PrecisionOption = PRECISION.default,
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+) -> None:
+    """Write which photos to match: each query with the places that look most like it.
+
+    A photo that is in the index is not paired with itself, so QUERIES may be the photos of the
+    index.
+    """
+    from place_search.core.errors import PlaceSearchError
+    from place_search.core.files import require_writable, write_whole
+    from place_search.indexer import open_index, open_index_model
+    from place_search.search.engine import Engine
+    from place_search.search.pairs import find_pairs
+    from place_search.search.query_photos import open_queries
+
+    require_order(index, queries, "pairs {index} {other}")
+    require_writable(out)
+    opened = open_index(index)
+    source = open_queries(queries)
+    described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
+    described_by.max_pixels = max_megapixels * 10**6
+    engine = Engine(opened, described_by, candidates=candidates)
+    with progress() as advance:
+        pairs = find_pairs(
+            engine,
+            source,
+            k,
+            verify=verify,
+            standardize=standardize,
+            root=root,
+            progress=advance,
+        )
+    text = pairs.to_text(form)
+    try:
+        write_whole(out, text.encode())
+    except OSError as error:
+        raise PlaceSearchError(
+            f"{out} cannot be written ({error.strerror}); check its folder."
+        ) from error
+    skipped = [f"{photo.name}: {photo.reason}" for photo in pairs.skipped]
+    say_list("Photos that cannot be read have no pairs:", skipped)
+    photos = len(source.photos) - len(skipped)
+    say(f"Names are relative to {pairs.root}.")
+    lines = text.count("\n")
+    print_line(f"{lines:,} pairs of {photos:,} photos in {out}")

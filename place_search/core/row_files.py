@@ -1,0 +1,101 @@
+"""Rows as a file that other programs read: CSV, JSON lines, GeoJSON or Parquet, by its ending."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import replacing, require_writable
+from place_search.core.tables import table_text
+
+Row: TypeAlias = Mapping[str, Any]
+"""Values by column; None, or no value, where there is none."""
+Columns: TypeAlias = Mapping[str, type]
+"""The columns in their order, each with its type: str, int or float."""
+
+PARQUET = ".parquet"
+IN_WORDS = ".csv, .jsonl, .geojson or .parquet"
+
+
+def require_row_file(path: Path) -> None:
+    """Refuse a file that `write_rows` could not write, before any work is done for it.
+
+    Raises:
+        PlaceSearchError: its ending names no format, its folder does not exist, or Parquet is
+            asked for and its package is not installed.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise PlaceSearchError(f"{path} must end in {IN_WORDS}.")
+    if path.suffix.lower() == PARQUET and importlib.util.find_spec("pyarrow") is None:
+        raise PlaceSearchError(
+            f"{path} cannot be written, because the package pyarrow is not installed; run "
+            "`pip install 'place-search[parquet]'`, or name a .csv file."
+        )
+    require_writable(path)
+
+
+def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
+    """Write rows, all of them or nothing. GeoJSON needs the columns `latitude` and `longitude`.
+
+    Raises:
+        PlaceSearchError: the file cannot be written.
+    """
+    try:
+        with replacing(path) as part:
+            _WRITERS[path.suffix.lower()](part, columns, list(rows))
+    except OSError as error:
+        reason = error.strerror or error
+        raise PlaceSearchError(f"{path} cannot be written ({reason}); check its folder.") from error
+
+
+def _write_csv(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
+    lines = ([row.get(name) for name in columns] for row in rows)
+    path.write_text(table_text([list(columns), *lines]), "utf-8")
+
+
+def _write_jsonl(path: Path, _columns: Columns, rows: Sequence[Row]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+
+
+def _write_geojson(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
+    """A point a row, or none where it has no position."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": _point(row.get("latitude"), row.get("longitude")),
+            "properties": {
+                name: row.get(name) for name in columns if name not in ("latitude", "longitude")
+            },
+        }
+        for row in rows
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    path.write_text(json.dumps(collection, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _point(latitude: float | None, longitude: float | None) -> dict[str, Any] | None:
+    if latitude is None or longitude is None:
+        return None
+    return {"type": "Point", "coordinates": [longitude, latitude]}
+
+
+def _write_parquet(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    arrays = {
+        name: pyarrow.array([row.get(name) for row in rows], kinds[kind])
+        for name, kind in columns.items()
+    }
+    parquet.write_table(pyarrow.table(arrays), path)
+
+
+_WRITERS: Mapping[str, Callable[[Path, Columns, Sequence[Row]], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".geojson": _write_geojson,
+    PARQUET: _write_parquet,
+}

@@ -1,0 +1,51 @@
+"""Which photos to match, as `place-search pairs` and Python ask for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from place_search.api import open_index
+from place_search.arguments import AnyModel, AnyPath, Report, model_for, path_of, reporting
+
+if TYPE_CHECKING:
+    from place_search.indexer import Index
+    from place_search.search.pairs import Pairs
+
+
+def pairs(
+    index: "Index | AnyPath",
+    queries: AnyPath,
+    *,
+    k: int = 20,
+    verify: bool | None = None,
+    standardize: bool = False,
+    root: AnyPath | None = None,
+    model: AnyModel = None,
+    progress: Report = False,
+) -> "Pairs":
+    """The `k` places of an index that look most like each photo of a folder or a list.
+
+    `names` of the answer are pairs of names relative to `root`, by default the deepest folder that
+    holds both; `to_text("hloc")` or `to_text("colmap")` is the file that those programs read. A
+    photo that is in the index is not paired with itself. `standardize` is that of `search_many`.
+
+    Raises:
+        PlaceSearchError: an index, photos or a model that cannot be used; the text says why.
+    """
+    from place_search.indexer import Index
+    from place_search.search.engine import Engine
+    from place_search.search.pairs import find_pairs
+    from place_search.search.query_photos import open_queries
+
+    opened = index if isinstance(index, Index) else open_index(index)
+    engine = Engine(opened, model_for(opened, model))
+    source = open_queries(Path(queries))
+    with reporting(progress) as report:
+        return find_pairs(
+            engine,
+            source,
+            k,
+            verify=verify,
+            standardize=standardize,
+            root=path_of(root),
+            progress=report,
+        )

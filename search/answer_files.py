@@ -1,0 +1,154 @@
+"""The answers to many photos as one file, which is whole or absent."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from place_search.core.progress import Progress, silent
+from place_search.core.row_files import write_rows
+from place_search.indexer import Skipped, Source
+from place_search.indexer.pipeline import skipped_name
+from place_search.search.answer_journal import AnswerJournal
+from place_search.search.answers import Question, answer_photos
+from place_search.search.engine import Engine
+
+COLUMNS: Mapping[str, type] = {
+    "photo": str,
+    "verdict": str,
+    "probability": float,
+    "place_id": int,
+    "place": str,
+    "similarity": float,
+    "inliers": int,
+    "latitude": float,
+    "longitude": float,
+    "radius_m": float,
+    "error": str,
+}
+"""What a table has of each photo: the verdict, the best place, and where the photo was taken.
+
+The position is there where the verdict is "found": the estimate with its radius, else that of the
+place. `error` says why a photo cannot be read.
+"""
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCounts:
+    """How many photos got which verdict; `before` were answered by an interrupted run."""
+
+    photos: int
+    found: int
+    unsure: int
+    not_found: int
+    unreadable: tuple[Skipped, ...]
+    before: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as JSON has them."""
+        return {**asdict(self), "unreadable": [photo._asdict() for photo in self.unreadable]}
+
+
+def journal_beside(out: Path) -> Path:
+    """The file beside a result that keeps the answers of a run that is not done."""
+    return out.with_name(f".{out.name}.answers")
+
+
+def write_answers(
+    engine: Engine,
+    source: Source,
+    question: Question,
+    out: Path,
+    *,
+    progress: Progress = silent,
+) -> AnswerCounts:
+    """Search for each photo and write all answers to `out`, a row a photo in their order.
+
+    The file's ending names its format; `.jsonl` has whole replies, the others `COLUMNS`. A run that
+    was interrupted goes on when it is called again.
+
+    Raises:
+        PlaceSearchError: the file cannot be written, or another run writes it.
+        ParameterError: a question that makes no sense.
+        StoreOutageError: the engine that holds the vectors does not answer.
+    """
+    asked = (
+        engine.index.index_id,
+        engine.model.fingerprint,
+        engine.model.max_pixels,
+        engine.candidates,
+        question,
+        # What photos have in common changes with them.
+        [photo.name for photo in source.photos] if question.standardize else (),
+    )
+    journal = AnswerJournal(journal_beside(out), asked)
+    done = False
+    try:
+        names = [skipped_name(photo.name) for photo in source.photos]
+        answered = {
+            row
+            for row, (name, photo) in enumerate(zip(names, source.photos, strict=True))
+            if journal.has(name, photo)
+        }
+        before = len(answered)
+        progress("Searching", before, len(names))
+        answers = answer_photos(engine, source.photos, question, skip=answered, progress=progress)
+        for count, answer in enumerate(answers, before + 1):
+            told = {"error": answer.error} if answer.result is None else answer.result.to_dict()
+            journal.add(skipped_name(answer.photo.name), answer.photo, told)
+            progress("Searching", count, len(names))
+        whole = out.suffix.lower() == ".jsonl"
+        write_rows(out, COLUMNS, _rows(journal, names, whole=whole))
+        counts = _counts(journal, names, before)
+        done = True
+    finally:
+        journal.close(remove=done)
+    return counts
+
+
+def _rows(journal: AnswerJournal, names: list[str], *, whole: bool) -> Iterator[dict[str, Any]]:
+    for name in names:
+        answer = journal.read(name)
+        yield {"photo": name, **(answer if whole else _in_short(answer))}
+
+
+def _in_short(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of an answer."""
+    if "error" in answer:
+        return {"verdict": UNREADABLE, "error": answer["error"]}
+    best = answer["results"][0] if answer["results"] else {}
+    match, verified = answer["match"], best.get("verified")
+    found = match["verdict"] == "found"
+    where = (answer["location"] or best.get("position") or {}) if found else {}
+    return {
+        "verdict": match["verdict"],
+        "probability": match["probability"],
+        "place_id": best.get("place_id"),
+        "place": best.get("name"),
+        "similarity": best.get("similarity"),
+        "inliers": verified and verified["inliers"],
+        "latitude": where.get("latitude"),
+        "longitude": where.get("longitude"),
+        "radius_m": where.get("radius_m"),
+    }
+
+
+def _counts(journal: AnswerJournal, names: list[str], before: int) -> AnswerCounts:
+    verdicts: Counter[str] = Counter()
+    unreadable = []
+    for name in names:
+        answer = journal.read(name)
+        if "error" in answer:
+            unreadable.append(Skipped(name, answer["error"]))
+        else:
+            verdicts[answer["match"]["verdict"]] += 1
+    return AnswerCounts(
+        photos=len(names),
+        found=verdicts["found"],
+        unsure=verdicts["unsure"],
+        not_found=verdicts["not_found"],
+        unreadable=tuple(unreadable),
+        before=before,
+    )

@@ -1,0 +1,69 @@
+"""The answers to many photos, one after the other."""
+
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from place_search.core.geodesy import Position
+from place_search.core.progress import Progress, silent
+from place_search.indexer import PlacePhoto
+from place_search.photos import PhotoError
+from place_search.search.engine import Engine
+from place_search.search.results import SearchResult
+
+
+class Question(NamedTuple):
+    """What is asked of each photo, as `Engine.search` takes it.
+
+    `standardize` chooses places by what tells the photos from one another; all of them are read
+    for that first.
+    """
+
+    k: int
+    verify: bool | None = None
+    near: Position | None = None
+    radius_m: float | None = None
+    standardize: bool = False
+
+
+class Answer(NamedTuple):
+    """The answer to a photo, or in `error` why it cannot be read."""
+
+    photo: PlacePhoto
+    result: SearchResult | None
+    error: str = ""
+
+
+def answer_photos(
+    engine: Engine,
+    photos: Sequence[PlacePhoto],
+    question: Question,
+    *,
+    skip: Container[int] = (),
+    progress: Progress = silent,
+) -> Iterator[Answer]:
+    """The answer to each photo in their order, when it is there, but for the rows in `skip`.
+
+    Raises:
+        ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
+        StoreOutageError: the engine that holds the vectors does not answer.
+    """
+    k, verify, near, radius_m, standardize = question
+    batch = engine.standards_of(_paths(photos, progress)) if standardize else None
+    for row, photo in enumerate(photos):
+        if row in skip:
+            continue
+        try:
+            found = engine.search(
+                photo.path, k=k, verify=verify, near=near, radius_m=radius_m, batch=batch
+            )
+        except PhotoError as error:
+            yield Answer(photo, None, str(error))
+        else:
+            yield Answer(photo, found)
+
+
+def _paths(photos: Sequence[PlacePhoto], progress: Progress) -> Iterator[Path]:
+    for row, photo in enumerate(photos):
+        yield photo.path
+        progress("Describing", row + 1, len(photos))

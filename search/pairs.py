@@ -1,0 +1,122 @@
+"""Pairs of a photo and a place that looks like it, for programs that match local features."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from place_search.core.errors import PlaceSearchError
+from place_search.core.progress import Progress, silent
+from place_search.indexer import Index, Skipped, Source
+from place_search.indexer.pipeline import skipped_name
+from place_search.search.answers import Question, answer_photos
+from place_search.search.engine import MAX_K, Engine
+
+PairFormat: TypeAlias = Literal["hloc", "colmap"]
+MAX_PAIRS = MAX_K - 1
+"""Places a photo at most: one more is searched for, as the photo may be among them."""
+
+
+class PairError(PlaceSearchError):
+    """Pairs that the file's reader could not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Names of photos and of their places, relative to `root`: for each photo the best first.
+
+    `skipped` photos cannot be read.
+    """
+
+    root: Path
+    names: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def to_text(self, form: PairFormat) -> str:
+        """The text of a pairs file of hloc, or of a match list of COLMAP: two names a line.
+
+        COLMAP matches a pair both ways, so that it stands there once.
+
+        Raises:
+            PairError: a name that these readers would take for something else.
+        """
+        for name in dict.fromkeys(name for pair in self.names for name in pair):
+            # Both readers part names at spaces; COLMAP takes # for a comment.
+            if len(name.split()) != 1 or name.startswith("#") or not name.isprintable():
+                raise PairError(
+                    f"'{skipped_name(name)}' cannot stand in a file for {form}, which parts names "
+                    "at spaces and leaves out those that begin with #; rename the photo."
+                )
+        names = _once(self.names) if form == "colmap" else self.names
+        return "".join(f"{query} {place}\n" for query, place in names)
+
+
+def find_pairs(
+    engine: Engine,
+    queries: Source,
+    k: int,
+    *,
+    verify: bool | None = None,
+    standardize: bool = False,
+    root: Path | None = None,
+    progress: Progress = silent,
+) -> Pairs:
+    """The `k` places of an index that look most like each photo, at most `MAX_PAIRS`.
+
+    A photo that is in the index is not its own place. Names are relative to `root`, the folder that
+    the reader of the pairs is given: by default the deepest one that holds both the photos and the
+    places. `standardize` chooses places by what tells the photos from one another.
+
+    Raises:
+        PairError: photos or places that are not below the root.
+        ParameterError: k outside its range.
+    """
+    below = _root(engine.index, queries.root, root)
+    pairs = Pairs(below)
+    total = len(queries.photos)
+    question = Question(k + 1, verify, standardize=standardize)
+    answers = answer_photos(engine, queries.photos, question, progress=progress)
+    for done, answer in enumerate(answers, 1):
+        if answer.result is None:
+            pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
+        else:
+            query = _name(answer.photo.path, below)
+            found = (engine.index.place(row.place_id).path for row in answer.result.results)
+            places = [name for path in found if (name := _name(path, below)) != query]
+            pairs.names.extend((query, place) for place in places[:k])
+        progress("Searching", done, total)
+    return pairs
+
+
+def _root(index: Index, queries: Path, root: Path | None) -> Path:
+    if root is not None:
+        return root.resolve()
+    places = Path(index.manifest.source["root"])
+    common = Path(os.path.commonpath([queries, places]))
+    if common == Path(common.anchor):
+        raise PairError(
+            f"{queries} and {places} have no folder in common that could hold the photos of both; "
+            "name one with --root."
+        )
+    return common
+
+
+def _name(path: Path, root: Path) -> str:
+    # Lists may name photos by '..'.
+    plain = Path(os.path.normpath(path))
+    if not plain.is_relative_to(root):
+        raise PairError(
+            f"{plain} is not below {root}; name with --root the folder that holds both the photos "
+            "and the places, as the reader of the pairs is given it."
+        )
+    return plain.relative_to(root).as_posix()
+
+
+def _once(names: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    seen = set()
+    for pair in names:
+        either = frozenset(pair)
+        if either not in seen:
+            seen.add(either)
+            yield pair

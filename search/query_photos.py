@@ -1,0 +1,35 @@
+"""Photos to search for: those of a folder or of a list, or one."""
+
+from pathlib import Path
+
+from place_search.core.tables import read_lines
+from place_search.indexer import PhotoList, Source, SourceError, open_source
+from place_search.indexer.sources.walk import is_photo
+
+
+def open_queries(path: Path) -> Source:
+    """The photos of a folder, of a list, or a photo by itself, in the order to search for them.
+
+    A list is a CSV file with a column `path`, or a text with a path a line.
+
+    Raises:
+        SourceError: no photos there, or a list that names photos that do not exist.
+    """
+    if path.suffix.lower() == ".txt" and path.is_file():
+        return _read_lines(path)
+    if path.is_file() and is_photo(path):
+        photos = PhotoList(path.resolve().parent)
+        photos.append(path.name)
+        return Source(photos.root, photos, "photo")
+    return open_source(path)
+
+
+def _read_lines(path: Path) -> Source:
+    photos = PhotoList(path.resolve().parent)
+    for line in read_lines(path, error=SourceError):
+        photos.append(line)
+    missing = [photo.name for photo in photos if not photo.path.is_file()]
+    if missing or not photos:
+        what = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
+        raise SourceError(f"{path} {what}; write a path a line, relative to the list's folder.")
+    return Source(photos.root, photos, "list")

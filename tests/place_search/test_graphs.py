@@ -1,0 +1,152 @@
+"""An ONNX graph behind the program: imported without torch, then all that a model is good for."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+import place_search
+from place_search.models import read_card
+from tests.models.graph_files import DIMS, descriptor, graph, write_graph
+from tests.place_search.conftest import photo
+
+Run = Callable[..., Result]
+FLAGS = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")
+PLACES = 8
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder of its own, with the graph `a.onnx` beside it."""
+    folder = tmp_path_factory.mktemp("graphs")
+    write_graph(folder / "a.onnx", graph())
+    return folder / "weights"
+
+
+@pytest.fixture(scope="module")
+def env(weights: Path) -> dict[str, str]:
+    return {"PLACE_SEARCH_WEIGHTS": str(weights)}
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Places, crops of them as queries, and which is of which."""
+    root = tmp_path_factory.mktemp("streets")
+    rows = ["query,positives"]
+    for folder in ("places", "queries"):
+        (root / folder).mkdir()
+    for place in range(PLACES):
+        photo(place).save(root / "places" / f"{place}.jpg", quality=90)
+        photo(place).crop((5, 5, 475, 355)).save(root / "queries" / f"{place}.jpg", quality=85)
+        rows.append(f"queries/{place}.jpg,places/{place}.jpg")
+    (root / "truth.csv").write_text("\n".join(rows), "utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path, env: dict[str, str]) -> Path:
+    """The imported graph, by a program that can import neither torch nor NNCF."""
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['nncf'] = None\n"
+        "from place_search.cli.app import main; main()"
+    )
+    command = [sys.executable, "-c", code, "weights", "import", str(weights.parent / "a.onnx")]
+    told = ["--as", "mine", "--size", "multiple-of", "16", *FLAGS, "--licence", "MIT"]
+    done = subprocess.run([*command, *told], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"mine: a, an ONNX graph; onnx, {DIMS} dimensions" in done.stderr
+    return weights / "mine"
+
+
+def test_the_folder_is_a_model_like_any_other(
+    run: Run, model: Path, env: dict[str, str], streets: Path
+) -> None:
+    assert sorted(file.name for file in model.iterdir()) == ["card.toml", "f32.bin", "f32.xml"]
+    assert read_card(model).licence == "MIT"
+    listed = json.loads(run("weights", "list", "--json", env=env).stdout)
+    assert listed[0]["id"] == "mine"
+    assert run("weights", "verify", "mine", env=env).stdout == "mine: whole\n"
+    opened = place_search.open_model(model)
+    given = opened.prepare(opened.read(streets / "places" / "3.jpg"))
+    found = place_search.describe(streets / "places" / "3.jpg", model=opened)[0]
+    assert float(found @ descriptor(given)) == pytest.approx(1, abs=1e-5)
+
+
+def test_describe_eval_and_doctor_take_it(
+    run: Run, model: Path, env: dict[str, str], streets: Path, tmp_path: Path
+) -> None:
+    files = sorted((streets / "places").iterdir())
+    told = run("describe", *files, "--out", tmp_path / "d.npy", "--model", "mine", env=env)
+    assert told.exit_code == 0, told.output
+    assert np.load(tmp_path / "d.npy").shape == (PLACES, DIMS)
+    truth = ("--truth", streets / "truth.csv", "--root", streets, "--model", "mine")
+    found = json.loads(run("eval", *truth, "--json", env=env).stdout)
+    assert found["recall"]["1"] == 100
+    told = run("doctor", *truth, "--json", env=env)
+    assert json.loads(told.stdout)["model"] == "mine", told.output
+
+
+def test_an_index_of_it_is_calibrated_and_searched(
+    run: Run, model: Path, env: dict[str, str], streets: Path, tmp_path: Path
+) -> None:
+    made = run("index", streets / "places", "--out", tmp_path / "i", "--model", "mine", env=env)
+    assert made.exit_code == 0, made.output
+    assert (tmp_path / "i" / "calibration.json").is_file()
+    found = run("search", tmp_path / "i", streets / "queries" / "5.jpg", "--json", env=env)
+    assert json.loads(found.stdout)["results"][0]["name"] == "5.jpg"
+
+
+def test_torch_cannot_train_what_is_a_graph_alone(model: Path) -> None:
+    pytest.importorskip("torch")
+    from place_search.models import ModelError, open_model
+
+    with pytest.raises(ModelError, match="'mine' is a graph alone, so torch can neither run"):
+        open_model(model, runtime="torch")
+
+
+def test_it_is_quantised_like_any_other(
+    run: Run, model: Path, env: dict[str, str], streets: Path
+) -> None:
+    pytest.importorskip("nncf")
+    told = run(
+        "quantize", "mine", "--photos", streets / "places", "--truth", streets / "truth.csv",
+        "--root", streets, "--as", "mine8", "--no-verify", env=env,
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    opened = place_search.open_model(model.with_name("mine8"), precision="int8")
+    exact = place_search.open_model(model)
+    one, other = (
+        place_search.describe(streets / "places" / "1.jpg", model=each)[0]
+        for each in (opened, exact)
+    )
+    assert float(one @ other) > 0.98
+    assert opened.fingerprint != exact.fingerprint
+    assert run("weights", "verify", "mine8", env=env).stdout == "mine8: whole\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("a.onnx",), "does not say how photos are prepared for it; give --size"),
+        (("missing.onnx",), "is not a file"),
+        (("a.onnx", "14"), "Got an unexpected argument: 14"),
+        (("a.pth", "--size", "9x9"), "are for ONNX alone"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_left(
+    run: Run, weights: Path, env: dict[str, str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    file = weights.parent / arguments[0]
+    if file.suffix == ".pth":
+        shutil.copy(weights.parent / "a.onnx", file)
+        file.write_bytes(b"\x80\x02}q\x00.")
+    result = run("weights", "import", file, *arguments[1:], "--as", "other", env=env)
+    assert result.exit_code in (1, 2)
+    assert sentence in " ".join(result.output.split())
+    assert not list(weights.glob("*other*"))

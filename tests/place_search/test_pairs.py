@@ -1,0 +1,74 @@
+"""`place-search pairs`: files that hloc and COLMAP read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from place_search.search.pairs import PairError, Pairs
+
+Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
+
+
+def test_each_query_has_its_places_by_names_under_the_folder_of_both(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs.txt"
+    result = run("pairs", index, photos / "queries", "--k", "2", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"4 pairs of 2 photos in {out}\n"
+    assert f"Names are relative to {photos.resolve()}.\n" in result.stderr
+    # As hloc reads a pairs file: names parted by a space.
+    pairs = [tuple(line.split()) for line in out.read_text().splitlines()]
+    assert [query for query, _ in pairs] == ["queries/1.jpg"] * 2 + ["queries/2.jpg"] * 2
+    assert (pairs[0][1], pairs[2][1]) == ("places/1.jpg", "places/2.jpg")
+    assert {place for _, place in pairs} <= {f"places/{place}.jpg" for place in range(3)}
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
+
+
+def test_a_photo_of_the_index_is_not_paired_with_itself(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    given = ("pairs", index, photos / "places.csv", "--root", photos / "places", "--k", "9")
+    assert run(*given, "--out", tmp_path / "hloc.txt").exit_code == 0
+    hloc = [frozenset(line.split()) for line in (tmp_path / "hloc.txt").read_text().splitlines()]
+    every = [{"0.jpg", "1.jpg"}, {"0.jpg", "2.jpg"}, {"1.jpg", "2.jpg"}]
+    assert sorted(map(sorted, hloc)) == sorted(map(sorted, every * 2))
+    assert run(*given, "--format", "colmap", "--out", tmp_path / "colmap.txt").exit_code == 0
+    colmap = [line.split() for line in (tmp_path / "colmap.txt").read_text().splitlines()]
+    assert sorted(map(sorted, colmap)) == sorted(map(sorted, every))
+
+
+def test_a_list_and_a_photo_that_cannot_be_read(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    (photos / "asked.txt").write_text("queries/1.jpg\nplaces/half.jpg\n")
+    out = tmp_path / "pairs.txt"
+    result = run("pairs", index, photos / "asked.txt", "--k", "1", "--no-verify", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert out.read_text() == "queries/1.jpg places/1.jpg\n"
+    assert "  places/half.jpg: " in result.stderr
+    assert result.stdout.startswith("1 pairs of 1 photos")
+
+
+def test_names_that_the_readers_would_part_or_leave_out() -> None:
+    for name in ("two words.jpg", "#1.jpg", "tab\t.jpg"):
+        with pytest.raises(PairError, match="rename the photo"):
+            Pairs(Path("/"), [("a.jpg", name)]).to_text("hloc")
+
+
+def test_what_cannot_be_paired_is_one_sentence(
+    run: Run, check_failure: CheckFailure, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    queries, out = photos / "queries", tmp_path / "p.txt"
+    told = check_failure(run("pairs", index, queries, "--root", queries, "--out", out))
+    assert f"is not below {queries.resolve()}; name with --root" in told
+    assert "is an index and" in check_failure(run("pairs", queries, index, "--out", out))
+    told = check_failure(run("pairs", index, queries, "--out", tmp_path / "no" / "p.txt"))
+    assert "name a file in a folder that exists" in told
+    told = check_failure(run("pairs", index, tmp_path / "no", "--out", out))
+    assert "does not exist" in told
+    assert run("pairs", index, queries, "--k", "100", "--out", out).exit_code == 2
+    assert not list(tmp_path.iterdir())
