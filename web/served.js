@@ -5,7 +5,7 @@
  * @property {{url: string, attribution: string, bounds?: [[number, number], [number, number]],
  *   min_zoom?: number, max_zoom?: number} | null} tiles
  * @property {boolean} reports
- * @property {{queries: string[], pairs: [string, string][]} | null} samples photos to try
+ * @property {{queries: string[], pairs: [string, string][]}} [samples] photos to try
  */
 
 /** Asked once a page. */
@@ -19,5 +19,5 @@ async function ask() {
   } catch {
     // The server is not there; the page says so by what it asks for itself.
   }
-  return { tiles: null, reports: false, samples: null };
+  return { tiles: null, reports: false };
 }

@@ -58,7 +58,7 @@ def add_page(
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
     /page.json tells the pages what only the server knows: the map's `tiles`, if there are any,
-    whether it shows `reports`, and the `samples` that it offers.
+    whether it shows `reports`, and the `samples` that it offers, if any.
     """
     for file in sorted(_package_folder("place_search.web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -69,11 +69,11 @@ def add_page(
 
     for address, photo in samples.files.items() if samples else ():
         _add_file(app, f"/{address}", photo, access="read")
-    offered = samples.addresses() if samples else None
+    offered = {"samples": samples.addresses()} if samples else {}
 
     @allows("open")
     async def about_page(request: Request) -> Response:
-        about = {"tiles": tiles, "reports": reports, "samples": offered}
+        about = {"tiles": tiles, "reports": reports, **offered}
         return JSONResponse(about, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/page.json", about_page, include_in_schema=False)
