@@ -18,6 +18,16 @@ SHA256 = "1c3a4d5eaffe7d2df7135f8d8cf6f664ed7a4a4ac1d1f9cf3373934ddb7e4dba"
 MEGABYTES = 54
 
 QUERY = "queries/maupertuis-facade/02.jpg"
+SAMPLES = (
+    "queries/berlin-cathedral/02.jpg",
+    "queries/maupertuis-roof/01.jpg",
+    "queries/cour-carree-corridor/02.jpg",
+)
+"""Photos to click on, small, and of places that are found."""
+SAME = "places/berlin-cathedral/03.jpg"
+"""Another photo of the place of the first of them."""
+ELSEWHERE = "elsewhere.jpg"
+"""A photo of a place that is not in the demo; it lies with the lists."""
 PLACES = "places.csv"
 TRUTH = "truth.csv"
 _ORIGIN = "ORIGIN.txt"
@@ -47,6 +57,15 @@ class DemoPhotos:
     def query(self) -> Path:
         """A query photo to try: clear daylight, and a place that is found and verified."""
         return self.folder / QUERY
+
+    def samples(self) -> tuple[Path, ...]:
+        """Photos to click on, the last of a place that is not there."""
+        return (*(self.folder / path for path in SAMPLES), Path(str(_LISTS / ELSEWHERE)))
+
+    def pairs(self) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
+        """Two photos of one place, and two of different ones."""
+        first, *_, elsewhere = self.samples()
+        return (first, self.folder / SAME), (first, elsewhere)
 
 
 def fetch_demo_photos(

@@ -2,6 +2,7 @@
 
 import { comparePhotos } from './api.js';
 import { announce, element, find } from './dom.js';
+import { served } from './served.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept } from './keep.js';
 import { matchLines } from './matches.js';
@@ -129,6 +130,13 @@ function say(text) {
 }
 
 takeIn(['photo-0', 'photo-1'], 2, take);
+const offered = served.then(async ({ samples }) => {
+  if (!samples) return;
+  const { offerSamples } = await import('./samples.js');
+  const first = couple.querySelector('[data-slot]');
+  offerSamples(find('samples', HTMLDivElement), samples.pairs, (pair) => take(pair, first));
+});
+void offered.finally(() => delete document.documentElement.dataset['asking']);
 void serverReady();
 // After a reload or a change of language, the photos are still at hand.
 const before = /** @type {{photos?: (string | null)[]} | null} */ (history.state)?.photos ?? [];

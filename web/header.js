@@ -26,13 +26,20 @@ theme.addEventListener('click', () => {
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showTheme);
 showTheme();
 
-// The button is in the language that it leads to.
-const other = language === 'hi' ? 'en' : 'hi';
-const tongue = element('button', { type: 'button', class: 'tongue', lang: other }, other === 'hi' ? 'हिन्दी' : 'English');
-tongue.addEventListener('click', () => {
-  remember('language', other);
-  // What is on the page comes again: photos are kept, and the address holds the rest.
-  location.reload();
+// Each button is in the language that it leads to.
+const TONGUES = /** @type {const} */ ([
+  ['en', 'English'],
+  ['hi', 'हिन्दी'],
+  ['hi-Latn', 'Hindi (abc)'],
+]);
+const tongues = TONGUES.filter(([other]) => other !== language).map(([other, name]) => {
+  const tongue = element('button', { type: 'button', class: 'tongue', lang: other }, name);
+  tongue.addEventListener('click', () => {
+    remember('language', other);
+    // What is on the page comes again: photos are kept, and the address holds the rest.
+    location.reload();
+  });
+  return tongue;
 });
 
 // As a link to a part of the page it would be a step of the history, without the photo at hand.
@@ -49,7 +56,7 @@ void served.then(({ reports }) => reports && nav.append(linkTo(['reports', words
 document.querySelector('.bar')?.append(
   element('a', { class: 'brand', href: './' }, icon('pin'), 'place-search'),
   nav,
-  element('div', { class: 'ends' }, status, tongue, theme),
+  element('div', { class: 'ends' }, status, ...tongues, theme),
 );
 
 /** @param {readonly [string, string]} page */

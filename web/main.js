@@ -3,6 +3,7 @@
 import { readAddress, writeAddress } from './address.js';
 import { ApiError, readPhoto, readPlace, searchPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
+import { served } from './served.js';
 import { formatSimilarity } from './format.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
@@ -228,10 +229,18 @@ function showSettings() {
   areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
 }
 
-takeIn(['photo', 'camera'], 1, async ([file]) => {
+/** @param {File[]} photos of which the first is searched for */
+async function take([file]) {
   if (!file) return;
   const id = await keep(file);
   go({ of: null, place: null }, { photo: id });
+}
+
+takeIn(['photo', 'camera'], 1, take);
+void served.then(async ({ samples }) => {
+  if (!samples) return;
+  const { offerSamples } = await import('./samples.js');
+  offerSamples(find('samples', HTMLDivElement), samples.queries.map((photo) => [photo]), take);
 });
 kChoice.addEventListener('change', () => ask({ k: Number(kChoice.value) }));
 verifySwitch.addEventListener('change', () => ask({ verify: verifySwitch.checked }));

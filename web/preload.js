@@ -10,8 +10,9 @@
   };
   const theme = chosen('theme');
   if (theme) root.dataset.theme = theme;
-  if ((chosen('language') ?? navigator.language).startsWith('hi')) {
-    root.lang = 'hi';
+  const language = chosen('language') ?? navigator.language;
+  if (language.startsWith('hi')) {
+    root.lang = language.startsWith('hi-Latn') ? 'hi-Latn' : 'hi';
     // The page is written in English; words.js shows it once it is in Hindi.
     root.dataset.waiting = '';
   }

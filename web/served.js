@@ -1,10 +1,11 @@
-// What only the server knows: the ground of its maps, and whether it shows reports.
+// What only the server knows: the ground of its maps, whether it shows reports, photos to try.
 
 /**
  * @typedef {object} Served
  * @property {{url: string, attribution: string, bounds?: [[number, number], [number, number]],
  *   min_zoom?: number, max_zoom?: number} | null} tiles
  * @property {boolean} reports
+ * @property {{queries: string[], pairs: [string, string][]}} [samples] photos to try
  */
 
 /** Asked once a page. */

@@ -69,6 +69,8 @@ export const words = {
 
   choosePhoto: 'Choose a photo',
   chooseAnother: 'Another photo',
+  samples: /** @type {(each: number) => string} */ (each) => (each === 1 ? 'Or try one of these:' : 'Or try one of these pairs:'),
+  sample: (/** @type {number} */ at, /** @type {number} */ each) => (each === 1 ? `Search with sample photo ${at}` : `Compare sample pair ${at}`),
   severalPhotos: (/** @type {string} */ names, /** @type {number} */ most) =>
     most === 1 ? `One photo at a time: this is ${names}.` : `Two photos at a time: these are ${names}.`,
   nothingDropped: 'That was not a photo file. Save the photo first, then drop the file here.',

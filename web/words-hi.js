@@ -58,19 +58,21 @@ export const words = {
   modelName: 'मॉडल',
   descriptorLength: 'डिस्क्रिप्टर में संख्याएँ',
   built: 'कब बना',
-  skippedPhotos: 'छोड़ी गई फ़ोटो',
-  skippedWhy: 'फ़ोटो क्यों छोड़ी गईं',
+  skippedPhotos: 'जो फ़ोटो नहीं ली गईं',
+  skippedWhy: 'ये फ़ोटो क्यों नहीं ली गईं',
   places,
   skippedMore: (count) => `और ${whole.format(count)}`,
-  skipped: (count) => `${whole.format(count)} फ़ोटो छोड़ी गई`,
+  skipped: (count) => `${whole.format(count)} फ़ोटो नहीं ली गई`,
   model: (id) => `मॉडल ${id}`,
   dims: (dims) => whole.format(dims),
 
   choosePhoto: 'फ़ोटो चुनें',
-  chooseAnother: 'दूसरी फ़ोटो',
+  chooseAnother: 'कोई और फ़ोटो',
+  samples: (each) => (each === 1 ? 'या इनमें से किसी एक से आज़माएँ:' : 'या इनमें से कोई जोड़ी आज़माएँ:'),
+  sample: (at, each) => (each === 1 ? `नमूने की फ़ोटो ${at} से खोजें` : `नमूने की जोड़ी ${at} की तुलना करें`),
   severalPhotos: (names, most) =>
     most === 1 ? `एक बार में एक ही फ़ोटो: यह ${names} है।` : `एक बार में दो ही फ़ोटो: ये ${names} हैं।`,
-  nothingDropped: 'यह फ़ोटो की फ़ाइल नहीं थी। पहले फ़ोटो सहेजें, फिर वह फ़ाइल यहाँ छोड़ें।',
+  nothingDropped: 'यह फ़ोटो की फ़ाइल नहीं थी। पहले फ़ोटो सहेजें, फिर वह फ़ाइल यहाँ डालें।',
   nothingPasted: 'क्लिपबोर्ड में कोई फ़ोटो नहीं है। पहले फ़ोटो कॉपी करें, उसका पता नहीं।',
   noPreview: 'यह ब्राउज़र इस फ़ाइल को नहीं दिखा सकता।',
   caption: (name, bytes) => `${name}, ${size(bytes)}`,
@@ -87,23 +89,24 @@ export const words = {
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
 
   orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
-  orderChecked: 'पहले वे जगहें हैं जिनकी ज्यामिति मेल खाती है, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
-  estimate: ({ radius_m }) => `शायद इससे ${distance(radius_m)} के भीतर ली गई:`,
+  orderChecked: 'पहले वे जगहें हैं जिनके बिंदु सही बैठते हैं, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
+  estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर ली गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   unsure: 'हो सकता है, पर पक्का नहीं',
   notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${inPlaces(all)} नहीं है`),
   notInCircle: 'इस घेरे की जगहों में नहीं है',
   wasNear: 'केवल एक घेरे में खोजा गया।',
-  checkGeometry: 'ज्यामिति जाँचें',
+  checkGeometry: 'बिंदु मिलाकर जाँचें',
   wasUnverified: 'यह केवल समानता से है, जो कम ही पक्की होती है।',
   lookYourself: 'खुद देखें: किसी जगह को खोलकर अपनी फ़ोटो के साथ रखें।',
   betterPhoto: 'ऐसी फ़ोटो आज़माएँ जिसमें जगह का ज़्यादा हिस्सा दिखे: साफ़, दिन की, और सामने कम रुकावट वाली।',
   addPhoto: 'जगह यहाँ होनी चाहिए, तो सर्वर चलाने वाला इस फ़ोटो का फ़ोल्डर जोड़ सकता है:',
   addCommand: 'place-search add INDEX FOLDER',
-  elsewhereMore: (count) => `सबसे मिलती-जुलती, पर शायद कहीं और की (${whole.format(count)})`,
+  elsewhereMore: (count) => `मिलती-जुलती, पर लगता है जगह कोई और है (${whole.format(count)})`,
   isFound: (probability, inliers) => `मिल गई, भरोसा ${percent(probability)}${evidence(inliers)}`,
   isUnsure: (probability, inliers) => `हो सकता है, भरोसा ${percent(probability)}${evidence(inliers)}`,
-  isElsewhere: (probability, inliers) => `शायद कहीं और: ${percent(probability)}${evidence(inliers)}`,
+  isElsewhere: (probability, inliers) => 
+    `लगता है जगह कोई और है; यही होने की संभावना ${percent(probability)}${evidence(inliers)}`,
   searchAgain: 'इस फ़ोटो से खोजें',
   searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
   onlyWithin: ({ latitude, longitude, radius_m }) =>
@@ -138,12 +141,12 @@ export const words = {
   originalGone: 'मूल फ़ोटो अब वहाँ नहीं है; यह उसका छोटा रूप है।',
 
   photoNumber: (number) => (number === 1 ? 'पहली फ़ोटो' : 'दूसरी फ़ोटो'),
-  oneMore: 'अब दूसरी फ़ोटो।',
+  oneMore: 'अब एक फ़ोटो और जोड़ें।',
   comparing: 'तुलना हो रही है…',
   uploadingBoth: (share) => `फ़ोटो भेजी जा रही हैं… ${Math.floor(share * 100)}%`,
   same: 'एक ही जगह है',
   perhaps: 'हो सकता है कि एक ही जगह हो, पर पक्का नहीं',
-  different: 'शायद अलग-अलग जगहें हैं',
+  different: 'लगता है जगहें अलग-अलग हैं',
   probability: (probability, threshold) =>
     `दोनों फ़ोटो में एक ही जगह होने की संभावना ${percent(probability)} है। यह ${percent(threshold)} की सीमा से ${
       probability >= threshold ? 'ऊपर' : 'नीचे'
@@ -238,7 +241,7 @@ export function explain(problem, photos) {
     case 403:
       return {
         title: 'इस कुंजी से यह नहीं हो सकता',
-        mend: 'सर्वर इस कुंजी को पहचानता है, पर यह किसी और काम की है। सर्वर चलाने वाले से दूसरी कुंजी माँगें।',
+        mend: 'सर्वर इस कुंजी को पहचानता है, पर यह किसी और काम की है। सर्वर चलाने वाले से अलग कुंजी माँगें।',
       };
     case 404:
       return {
@@ -267,12 +270,12 @@ export function explain(problem, photos) {
     case 501:
       return {
         title: 'यह मॉडल ऐसा नहीं कर सकता',
-        mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। दूसरे मॉडल का इंडेक्स शायद कर सके।',
+        mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। किसी और मॉडल का इंडेक्स कर सकता है।',
       };
     case 408:
       return {
         title: 'फ़ोटो बहुत धीरे पहुँची',
-        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया और छोड़ दिया। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
+        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया, पर वह पूरी नहीं आई। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
       };
     case 503:
       if (problem.type.endsWith('timed-out')) {

@@ -2,16 +2,36 @@
 
 import * as english from './words-en.js';
 
-/** @type {'en' | 'hi'} */
-export const language = document.documentElement.lang === 'hi' ? 'hi' : 'en';
+/** @typedef {'en' | 'hi' | 'hi-Latn'} Language `hi-Latn` is Hindi in Latin letters */
 
-export const { words, explain } = language === 'hi' ? await import('./words-hi.js') : english;
+const root = document.documentElement;
 
-if (language === 'hi') {
-  const { page } = await import('./page-hi.js');
-  const { about } = document.documentElement.dataset.page === 'about' ? await import('./about-hi.js') : { about: {} };
-  translate({ ...page, ...about });
-  delete document.documentElement.dataset.waiting;
+/** @type {Language} as preload.js has chosen it */
+export const language = root.lang === 'hi' || root.lang === 'hi-Latn' ? root.lang : 'en';
+
+export const { words, explain } = await read({
+  en: () => english,
+  hi: () => import('./words-hi.js'),
+  'hi-Latn': () => import('./words-hi-latn.js'),
+});
+
+if (language !== 'en') {
+  const { page } = await (language === 'hi' ? import('./page-hi.js') : import('./page-hi-latn.js'));
+  translate(page);
+  if (root.dataset['page'] === 'about') {
+    const { about } = await (language === 'hi' ? import('./about-hi.js') : import('./about-hi-latn.js'));
+    translate(about);
+  }
+  delete root.dataset['waiting'];
+}
+
+/**
+ * The words of the language chosen: only those are loaded.
+ * @template Words
+ * @param {Record<Language, () => Words | Promise<Words>>} sets
+ */
+export async function read(sets) {
+  return sets[language]();
 }
 
 /**
@@ -23,7 +43,8 @@ function translate(table) {
     part.innerHTML = table[part.getAttribute('data-words') ?? ''] ?? part.innerHTML;
   }
   for (const part of document.querySelectorAll('[data-label]')) {
-    part.setAttribute('aria-label', table[part.getAttribute('data-label') ?? ''] ?? '');
+    const label = table[part.getAttribute('data-label') ?? ''];
+    if (label) part.setAttribute('aria-label', label);
   }
 }
 

@@ -21,6 +21,7 @@ from place_search.search.server.content.page import (
     tiles_elsewhere,
     tiles_origin,
 )
+from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
@@ -117,6 +118,7 @@ def create_app(
     poll_seconds: float = POLL_SECONDS,
     on_loaded: Callable[[ServerState], None] | None = None,
     traces: "TracerProvider | None" = None,
+    samples: Samples | None = None,
 ) -> FastAPI:
     """The application around an engine, or around what loads one.
 
@@ -125,7 +127,7 @@ def create_app(
     application; without it that happens in this process. With an `index_folder` the loader is
     called again, with the engine to replace, for each new version that is found there, and for
     those that the server makes itself where it may. `on_loaded` is called once the first engine is
-    loaded or could not be; `traces` takes the spans of requests.
+    loaded or could not be; `traces` takes the spans of requests; the pages offer `samples` to try.
     """
     options = options or ServerSettings()
     app = FastAPI(
@@ -149,7 +151,8 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
-    add_page(app, tiles=_add_ground(app, options), reports=service.reports.served)
+    ground = _add_ground(app, options)
+    add_page(app, tiles=ground, reports=service.reports.served, samples=samples)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)

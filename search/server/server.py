@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing, read_photo
 from place_search.search.errors import ServerError
+from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import read_keys
 from place_search.search.server.settings import ServerSettings
 
@@ -122,11 +123,12 @@ def serve(
     options: ServerSettings | None = None,
     *,
     on_ready: Callable[[str, "Engine"], None] | None = None,
+    samples: Samples | None = None,
 ) -> None:
     """Serve an index until SIGINT or SIGTERM.
 
     The server answers as soon as it listens; `on_ready` is called with its address and engine once
-    it can search.
+    it can search. The pages offer `samples` to try.
 
     Raises:
         ServerError: the address is taken or cannot be listened on.
@@ -171,6 +173,7 @@ def serve(
             index_folder=index_folder,
             on_loaded=run.loaded,
             traces=traces,
+            samples=samples,
         )
     except ServerError:
         decoder.close()

@@ -8,9 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+import place_search
 from place_search.demo_photos import fetch_demo_photos
 from tests.waiting import wait_until
 
+DATA = Path(place_search.__file__).resolve().parent.parent / "data"
 DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 
 
@@ -52,6 +54,8 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
             server = command[3].partition("v1/")[0]
             (report,) = httpx.get(f"{server}v1/reports").json()
             page = httpx.get(f"{server}reports/{report['name']}/")
+            offered = httpx.get(f"{server}page.json").json()["samples"]
+            samples = [httpx.get(f"{server}{address}") for address in offered["queries"]]
         finally:
             demo.send_signal(signal.SIGINT)
     assert demo.returncode == 0, told.read_text()
@@ -61,6 +65,9 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     positives = next(row["positives"] for row in truth if row["query"] == asked).split(";")
     assert (report["name"], report["recall"]["1"]) == ("lite0-netvlad", 100.0)
     assert "lite0-netvlad on truth" in page.text
+    assert [sample.status_code for sample in samples] == [200] * 4
+    assert samples[-1].content == (DATA / "elsewhere.jpg").read_bytes()
+    assert [len(pair) for pair in offered["pairs"]] == [2, 2]
     results = reply.json()["results"]
     assert len(results) == 3
     assert results[0]["verified"]["inliers"] > 0

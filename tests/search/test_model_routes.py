@@ -139,3 +139,19 @@ def test_the_map_library_is_served(client: httpx.Client) -> None:
     assert client.get("/vendor/leaflet/images/marker-icon.png").status_code == 200
     for page in ("map", "compare", "track", "about"):
         assert "<html" in client.get(f"/{page}").text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip, br", "gzip"), ("br;q=1, GZIP;q=0.5", "gzip"), ("gzip;q=0", None), ("identity", None)],
+)
+def test_pages_are_compressed_for_who_asks(
+    client: httpx.Client, accepted: str, coding: str | None
+) -> None:
+    whole = client.get("/words.js", headers={"Accept-Encoding": "identity"})
+    reply = client.get("/words.js", headers={"Accept-Encoding": accepted})
+    assert reply.headers.get("content-encoding") == coding
+    assert reply.headers["vary"] == "Accept-Encoding"
+    assert reply.text == whole.text
+    shorter = int(reply.headers["content-length"]) < int(whole.headers["content-length"])
+    assert shorter == (coding is not None)

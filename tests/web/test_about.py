@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
+
+from tests.web.test_pages import check_accessible
 
 
 def test_the_model_is_shown_on_the_reader_s_own_photo(
@@ -53,3 +56,23 @@ def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: An
     expect(page.locator("#cells")).to_be_visible()
     page.set_input_files("#photo", town.write("note.txt", b"hello"))
     expect(page.get_by_role("alert")).to_contain_text("This file is not a photo")
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
+def test_every_question_opens_by_keyboard(open_page: Any, server: str, language: str) -> None:
+    page = open_page(locale=language, color_scheme="dark" if language == "hi" else "light")
+    page.goto(f"{server}about")
+    expect(page.locator("#cells")).to_be_visible()
+    questions = page.locator(".asks details")
+    expect(questions).to_have_count(8)
+    for at in range(1, 8):
+        question = questions.nth(at)
+        question.locator("summary").press("Enter")
+        expect(question.locator("p, ol").first).to_be_visible()
+    expect(page.locator(".walk li")).to_have_count(7)
+    expect(page.locator(".asks pre")).to_contain_text("weights import model_best.pth.tar --as")
+    endings = [".pth, .pt", ".pth.tar", ".pkl", ".m", ".mat", ".h5", ".onnx", ".safetensors"]
+    assert page.locator(".files dt").all_inner_texts() == endings
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390] * 2
+    check_accessible(page)

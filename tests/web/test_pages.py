@@ -42,9 +42,9 @@ def test_every_page_is_reached_from_the_head(open_page: Any, server: str, addres
 
 
 @pytest.mark.parametrize("address", PAGES)
-@pytest.mark.parametrize("language", ["en", "hi"])
+@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
 def test_every_page_is_accessible(open_page: Any, server: str, address: str, language: str) -> None:
-    dark = language == "hi"  # every page once in each language, once in each set of colours
+    dark = language == "hi"  # every page once in each language, and in each set of colours
     page = open_page(server, color_scheme="dark" if dark else "light", locale=language)
     page.goto(f"{server}{address}")
     expect(page.locator("html")).to_have_attribute("lang", language)
@@ -90,6 +90,46 @@ def test_the_language_is_chosen_and_kept(open_page: Any, server: str, town: Any)
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+def test_hindi_is_also_there_in_latin_letters(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    words: dict[str, dict[str, str]] = {}
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))
+    for language in ("English", "Hindi (abc)"):
+        if language != "English":
+            page.get_by_role("button", name=language).click()
+            expect(page.locator("html")).to_have_attribute("lang", "hi-Latn")
+        for address in PAGES:
+            page.goto(f"{server}{address}")
+            finalize_commit(page)
+            told = page.evaluate(
+                """() => Object.fromEntries([...document.querySelectorAll('[data-words]')]
+                    .map((part) => [part.dataset.words, part.textContent]))"""
+            )
+            words.setdefault(language, {}).update(told)
+        if language == "English":
+            assert [name for name in loaded if "-hi" in name] == []
+    assert {name for name in loaded if "-hi." in name} == set()
+    hindi, english = words["Hindi (abc)"], words["English"]
+    assert not re.search(r"[\u0900-\u097F]", " ".join(hindi.values()))
+    assert [name for name in hindi if hindi[name] == english[name]] == []
+    page.goto(server)
+    page.set_input_files("#photo", town.query(5))
+    expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
+    expect(page.locator("#summary-facts")).to_contain_text("12 mein se 10")
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
+def test_the_head_fits_a_small_phone(open_page: Any, language: str) -> None:
+    size = {"width": 320, "height": 700}
+    page = open_page(viewport=size, is_mobile=True, has_touch=True, locale=language)
+    finalize_commit(page)
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [320] * 2
+    bar = page.locator(".bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 160
+
+
 def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
     page = open_page()
 
@@ -120,7 +160,7 @@ def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
     page.goto(f"{server}{address}")
     finalize_commit(page)
     assert len(sizes) >= 10
-    assert sum(sizes.values()) < (300_000 if address == "map" else 130_000)
+    assert sum(sizes.values()) < (120_000 if address == "map" else 60_000)
 
 
 def test_results_with_their_map_are_light_too(open_page: Any, server: str, town: Any) -> None:
@@ -138,7 +178,7 @@ def test_results_with_their_map_are_light_too(open_page: Any, server: str, town:
     page.locator(".card button.frame").first.click()
     expect(page.locator(".shared")).to_contain_text(re.compile("matching points?"))
     assert any("leaflet" in url for url in sizes)
-    assert sum(sizes.values()) < 300_000
+    assert sum(sizes.values()) < 130_000
 
 
 @pytest.mark.parametrize("address", ["map", "compare", "track", "about", "reports"])

@@ -121,5 +121,5 @@ def test_it_is_said_in_hindi_too(open_page: Any, elsewhere: Path) -> None:
     expect(page.locator("#status")).to_contain_text("12 जगहें")
     page.set_input_files("#photo", elsewhere)
     expect(page.locator("h2.not_found")).to_have_text("इन 12 जगहों में नहीं है")
-    expect(page.locator("#elsewhere summary")).to_contain_text("पर शायद कहीं और की (10)")
+    expect(page.locator("#elsewhere summary")).to_contain_text("पर लगता है जगह कोई और है (10)")
     assert "Try" not in page.locator("#results").inner_text()

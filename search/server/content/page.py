@@ -1,5 +1,6 @@
 """The web pages' files, the map library's, and the API's documentation page."""
 
+import gzip
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -15,7 +17,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from place_search.search.errors import ServerError
-from place_search.search.server.roles import allows
+from place_search.search.server.content.samples import Samples
+from place_search.search.server.roles import Access, allows
 
 # Python's own table follows the machine's, which may not know these.
 MEDIA_TYPES = {
@@ -24,6 +27,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".jpg": "image/jpeg",
 }
 
 # Swagger UI starts from an inline script and styles itself inline.
@@ -48,11 +52,13 @@ OPENSTREETMAP = "openstreetmap.org"
 ATTRIBUTION = "© OpenStreetMap contributors"
 
 
-def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) -> None:
+def add_page(
+    app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool, samples: Samples | None
+) -> None:
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
-    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any, and
-    whether it shows `reports`.
+    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any,
+    whether it shows `reports`, and the `samples` that it offers, if any.
     """
     for file in sorted(_package_folder("place_search.web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -61,9 +67,13 @@ def add_page(app: FastAPI, *, tiles: Mapping[str, Any] | None, reports: bool) ->
     for name in LEAFLET_FILES:
         _add_file(app, f"{LEAFLET}/{name}", leaflet / name)
 
+    for address, photo in samples.files.items() if samples else ():
+        _add_file(app, f"/{address}", photo, access="read")
+    offered = {"samples": samples.addresses()} if samples else {}
+
     @allows("open")
     async def about_page(request: Request) -> Response:
-        about = {"tiles": tiles, "reports": reports}
+        about = {"tiles": tiles, "reports": reports, **offered}
         return JSONResponse(about, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/page.json", about_page, include_in_schema=False)
@@ -137,24 +147,41 @@ def _address(file: Path) -> str:
 
 
 class _File:
-    """A file that everybody may have, as an ASGI application."""
+    """A file that all with this `access` may have, as an ASGI application; text is compressed."""
 
-    access = "open"
-
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, access: Access) -> None:
+        self.access = access
         self._file = file
+        self._packed: tuple[int, bytes] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if not self._file.is_file():
             raise HTTPException(404)
-        response = FileResponse(
-            self._file,
-            media_type=MEDIA_TYPES[self._file.suffix],
-            headers={"Cache-Control": "no-cache"},
-        )
+        media_type = MEDIA_TYPES[self._file.suffix]
+        headers = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        response: Response
+        if self._file.suffix in (".png", ".jpg") or not _takes_gzip(scope):
+            response = FileResponse(self._file, media_type=media_type, headers=headers)
+        else:
+            headers["Content-Encoding"] = "gzip"
+            response = Response(self._gzipped(), media_type=media_type, headers=headers)
         await response(scope, receive, send)
 
+    def _gzipped(self) -> bytes:
+        changed = self._file.stat().st_mtime_ns
+        if self._packed is None or self._packed[0] != changed:
+            self._packed = changed, gzip.compress(self._file.read_bytes(), mtime=0)
+        return self._packed[1]
 
-def _add_file(app: FastAPI, address: str, file: Path) -> None:
-    app.router.routes.append(Route(address, _File(file), methods=["GET"]))
+
+def _takes_gzip(scope: Scope) -> bool:
+    codings = Headers(scope=scope).get("Accept-Encoding", "").lower().split(",")
+    return any(
+        coding.partition(";")[0].strip() == "gzip" and not coding.rstrip().endswith("q=0")
+        for coding in codings
+    )
+
+
+def _add_file(app: FastAPI, address: str, file: Path, access: Access = "open") -> None:
+    app.router.routes.append(Route(address, _File(file, access), methods=["GET"]))

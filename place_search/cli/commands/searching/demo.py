@@ -63,11 +63,17 @@ def command(
     look = ("search", str(out), str(found.query()), "--verify")
     print_line(f"{'Or' if serve else 'Try'}: place-search {shlex.join(look)}")
     if serve:
+        from place_search.search.server.content.samples import Samples
         from place_search.search.server.server import serve as serve_index
 
         chosen = {"model": model, "threads": threads, "reports": reports}
         announcing = partial(_announce, found.query(), settings.host)
-        serve_index(out, settings.model_copy(update=chosen), on_ready=announcing)
+        serve_index(
+            out,
+            settings.model_copy(update=chosen),
+            on_ready=announcing,
+            samples=Samples(found.samples(), found.pairs()),
+        )
 
 
 def _announce(query: Path, host: str, address: str, engine: "Engine") -> None:

@@ -1,0 +1,34 @@
+// Photos to try with one click, where the server offers some: the demo's.
+
+import { ApiError, readPhoto, showPicture } from './api.js';
+import { element } from './dom.js';
+import { showProblem } from './problem.js';
+import { words } from './words.js';
+
+/**
+ * Show buttons of one or more photos each; the photos of the one that is pressed are called back.
+ * @param {HTMLElement} where
+ * @param {string[][]} choices addresses of photos
+ * @param {(photos: File[]) => void} onPhotos
+ */
+export function offerSamples(where, choices, onPhotos) {
+  const items = choices.map((photos, at) => {
+    const button = element('button', { type: 'button', 'aria-label': words.sample(at + 1, photos.length) });
+    for (const photo of photos) {
+      const image = element('img', { alt: '' });
+      void showPicture(image, photo);
+      button.append(image);
+    }
+    button.addEventListener('click', async () => {
+      try {
+        onPhotos(await Promise.all(photos.map((photo) => readPhoto({ name: photo, image_url: photo }))));
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        showProblem(error.problem, [], () => button.click());
+      }
+    });
+    return element('li', {}, button);
+  });
+  where.append(element('p', {}, words.samples(choices[0]?.length ?? 1)), element('ul', {}, ...items));
+  where.hidden = false;
+}

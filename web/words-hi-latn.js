@@ -1,0 +1,304 @@
+// Everything the pages say that does not stand in them, in Hindi as it is typed on phones.
+
+/** @import { Problem } from './page-types.js' */
+
+export const whole = new Intl.NumberFormat('en-IN', { maximumFractionDigits: 0 });
+
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** @param {number} count */
+const places = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jagahein'}`;
+
+/** @param {number} count */
+const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jagahon'} mein`;
+
+/** @param {number} count */
+const points = (count) => `${whole.format(count)} point`;
+
+/** @param {number} metres */
+function distance(metres) {
+  if (metres < 999.5) return `${metres < 9.95 ? metres.toFixed(1) : Math.round(metres)} m`;
+  return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} km`;
+}
+
+/** @param {number} share */
+export function percent(share) {
+  if (share > 0.99) return '99% se zyada';
+  if (share < 0.01) return '1% se kam';
+  return `${Math.round(share * 100)}%`;
+}
+
+/** @param {number | null} inliers */
+function evidence(inliers) {
+  return inliers === null ? ', sirf similarity se' : `, ${points(inliers)} milte hain`;
+}
+
+/** @type {typeof import('./words-en.js').words} */
+export const words = {
+  search: 'Khoj',
+  map: 'Map',
+  compare: 'Tulna',
+  track: 'Raasta',
+  about: 'Parichay',
+  reports: 'Report',
+  pages: 'Pages',
+  toDark: 'Gehre rang',
+  toLight: 'Halke rang',
+  index: 'Index',
+  asking: 'Server se pooch rahe hain…',
+  stop: '.',
+
+  number: (count) => whole.format(count),
+  date: (iso) => new Date(iso).toLocaleString('en-IN', { dateStyle: 'long', timeStyle: 'short' }),
+  placesInIndex: 'Jagahein',
+  withPosition: 'jinki position pata hai',
+  modelName: 'Model',
+  descriptorLength: 'Descriptor mein kitne number',
+  built: 'Kab bana',
+  skippedPhotos: 'Jo photo nahi li gayi',
+  skippedWhy: 'Ye photo kyon nahi li gayi',
+  places,
+  skippedMore: (count) => `aur ${whole.format(count)}`,
+  skipped: (count) => `${whole.format(count)} photo nahi li gayi`,
+  model: (id) => `model ${id}`,
+  dims: (dims) => whole.format(dims),
+
+  choosePhoto: 'Photo chunein',
+  chooseAnother: 'Koi aur photo',
+  samples: (each) => (each === 1 ? 'Ya inmein se kisi ek se aazmayein:' : 'Ya inmein se koi jodi aazmayein:'),
+  sample: (at, each) => (each === 1 ? `Namoone ki photo ${at} se khojein` : `Namoone ki jodi ${at} ki tulna karein`),
+  severalPhotos: (names, most) =>
+    most === 1 ? `Ek baar mein ek hi photo: yeh ${names} hai.` : `Ek baar mein do hi photo: ye ${names} hain.`,
+  nothingDropped: 'Yeh photo ki file nahi thi. Pehle photo save karein, phir woh file yahan daalein.',
+  nothingPasted: 'Clipboard mein koi photo nahi hai. Photo ko copy karein, uske link ko nahi.',
+  noPreview: 'Yeh browser is file ko nahi dikha sakta.',
+  caption: (name, bytes) => `${name}, ${size(bytes)}`,
+  takenAt: 'Photo ke hisaab se woh yahan li gayi thi:',
+
+  uploading: (share) => `Photo bheji ja rahi hai… ${Math.floor(share * 100)}%`,
+  uploadingStarted: 'Photo bheji ja rahi hai…',
+  searching: 'Khoj rahe hain…',
+  searchingIn: (count) => `${inPlaces(count)} khoj rahe hain…`,
+  found: 'Mil gayi',
+  firstIs: (verdict, name, similarity) => `${verdict}. Sabse milti-julti jagah ${name} hai, similarity ${similarity}.`,
+  facts: (shown, all, ms) =>
+    (all === null ? places(shown) : `${whole.format(all)} mein se ${whole.format(shown)}`) +
+    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`} mein mili`,
+
+  orderSimilar: 'Jagahon ka kram similarity se hai; similarity ka matlab probability nahi hai.',
+  orderChecked: 'Pehle woh jagahein jinke point sahi baithte hain, phir sabse milti-julti. Similarity ka matlab probability nahi hai.',
+  estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar li gayi:`,
+  fromEstimate: (metres) => `andaze se ${distance(metres)} door`,
+  unsure: 'Ho sakta hai, par pakka nahi',
+  notFound: (all) => (all === null ? 'Yahan ki jagahon mein nahi hai' : `In ${inPlaces(all)} nahi hai`),
+  notInCircle: 'Is ghere ki jagahon mein nahi hai',
+  wasNear: 'Sirf ek ghere mein khoja gaya.',
+  checkGeometry: 'Point milakar jaanchein',
+  wasUnverified: 'Yeh sirf similarity se hai, jo akele kam hi pakki hoti hai.',
+  lookYourself: 'Khud dekhein: kisi jagah ko kholkar apni photo ke saath rakhein.',
+  betterPhoto: 'Aisi photo aazmayein jismein jagah ka zyada hissa dikhe: saaf, din ki, aur saamne kam rukawat wali.',
+  addPhoto: 'Agar yeh jagah yahan honi chahiye, to server chalane wala is photo ka folder jod sakta hai:',
+  addCommand: 'place-search add INDEX FOLDER',
+  elsewhereMore: (count) => `Milti-julti, par lagta hai jagah koi aur hai (${whole.format(count)})`,
+  isFound: (probability, inliers) => `Mil gayi, bharosa ${percent(probability)}${evidence(inliers)}`,
+  isUnsure: (probability, inliers) => `Ho sakta hai, bharosa ${percent(probability)}${evidence(inliers)}`,
+  isElsewhere: (probability, inliers) =>
+    `Lagta hai jagah koi aur hai; yahi hone ki probability ${percent(probability)}${evidence(inliers)}`,
+  searchAgain: 'Is photo se khojein',
+  searchAgainWith: (rank, name) => `Is photo se khojein: number ${rank}, ${name}`,
+  onlyWithin: ({ latitude, longitude, radius_m }) =>
+    `Sirf ${latitude.toFixed(4)}, ${longitude.toFixed(4)} se ${distance(radius_m)} ke andar ki jagahein.`,
+  searchEverywhere: 'Har jagah khojein',
+  noneInArea: 'Is ghere mein index ki koi jagah nahi hai. Har jagah khojein, ya map par bada ghera banayein.',
+  photoForgotten: 'Is khoj ki photo ab yahan nahi hai. Use phir se jodein, to wahi khoj chalegi.',
+  photoNotInLink: 'Link mein settings aur khuli jagah rehti hai, photo kabhi nahi. Photo jodein, to woh is jagah ke saath dikhegi.',
+
+  rank: (rank) => `Number ${rank}`,
+  match: (rank) => `Index ki jagah, number ${rank}`,
+  similarity: 'Similarity',
+  noPosition: 'Position pata nahi',
+  utm: (at) => `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
+  copyPosition: (position) => `Position ${position} copy karein`,
+  copied: 'Copy ho gaya',
+  copyFailed: 'Yahan copy karne ki ijazat nahi hai',
+  openLarger: (rank, name) => `Number ${rank}, ${name} ko apni photo ke saath kholein`,
+  noThumbnail: 'Chhoti photo nahi hai',
+
+  viewerTitle: (rank, count) => `${count} mein se number ${rank}`,
+  placeNumber: (id) => `Jagah ${id}`,
+  inTheIndex: 'Index ki jagah',
+  lookingForPoints: 'Milte-julte point khoj rahe hain…',
+  sharedPoints: (count) => (count ? `${points(count)} milte hain.` : 'Koi point nahi milta.'),
+  noSharedPoints: 'Milte-julte point abhi nahi dikhaye ja sakte.',
+  showLines: 'Milte-julte point dikhayein',
+  yourPhoto: 'Aapki photo',
+  close: 'Band karein',
+  previous: 'Pichhli',
+  next: 'Agli',
+  originalGone: 'Asli photo ab wahan nahi hai; yeh uska chhota roop hai.',
+
+  photoNumber: (number) => (number === 1 ? 'Pehli photo' : 'Doosri photo'),
+  oneMore: 'Ab ek photo aur jodein.',
+  comparing: 'Tulna ho rahi hai…',
+  uploadingBoth: (share) => `Dono photo bheji ja rahi hain… ${Math.floor(share * 100)}%`,
+  same: 'Ek hi jagah hai',
+  perhaps: 'Ho sakta hai ki ek hi jagah ho, par pakka nahi',
+  different: 'Lagta hai jagahein alag-alag hain',
+  probability: (probability, threshold) =>
+    `Dono photo mein ek hi jagah hone ki probability ${percent(probability)} hai. Yeh ${percent(threshold)} ki seema (threshold) se ${
+      probability >= threshold ? 'upar' : 'neeche'
+    } hai.`,
+  thresholdAt: (threshold) => `seema ${percent(threshold)}`,
+  matchingPoints: 'Milte-julte point',
+
+  zoomIn: 'Paas se dekhein',
+  zoomOut: 'Door se dekhein',
+  pinOf: (rank, name) => `Number ${rank}: ${name}`,
+  noPositions:
+    'Is index ki kisi jagah ki position pata nahi hai. Aisi photo ka index banayein jinke Exif mein position ho, ya path, latitude aur longitude wali CSV dein.',
+  shownOnMap: (dots, shown, index) => {
+    const all = index ? `Position wali ${whole.format(index.positions)} jagahon mein se ${whole.format(shown)}` : `${places(shown)}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki hain.` : '';
+    return `${all} yahan dikh rahi hain.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
+  },
+  andOthers: (others) => `aur wahin ${whole.format(others)} aur`,
+  zoomCloser: (count) => `Is bindu par ${places(count)} hain: paas se dekhein`,
+  openPlace: (name) => `${name} kholein`,
+  drawHow: 'Map par ghere ke beech mein dabayein, aur kinare tak kheenchein.',
+  searchWithin: ({ radius_m }) => `${distance(radius_m)} ke andar khojein`,
+  removeCircle: 'Ghera hatayein',
+
+  explaining: 'Model se pooch rahe hain…',
+  gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} khaane`,
+  seenAs: (width, height) => `${width} × ${height} pixel`,
+  clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} khaane`,
+  allClusters: (used, clusters) =>
+    `Is photo mein ${clusters} mein se ${used} cluster hain. Kisi ek ko chunein, to sirf uske khaane dikhenge.`,
+  productOf: (clusters, channels) => `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
+  descriptorOf: (dims) => `Descriptor ki tasveer: ${whole.format(dims)} number`,
+  cellsOf: 'Photo, jismein har khaana apne cluster ke rang mein hai',
+  servingNow: 'Abhi kaun-sa model kaam kar raha hai',
+  backbone: 'Backbone',
+  fitted: 'Kaise bana',
+  licence: 'Licence',
+
+  reportTitle: (model, truth) => `${truth} par ${model}`,
+  reportAbout: (name, protocol, queries, database) =>
+    `${name}: ${whole.format(database)} photo mein ${whole.format(queries)} khoj, protocol ${protocol}`,
+  perCent: (share) => `${share.toFixed(1)}%`,
+  byChance: (share) => `Sirf tukke se: ${share.toFixed(1)}%`,
+
+  apiKey: 'API key',
+  useKey: 'Yeh key istemal karein',
+  statusClosed: 'Server key maangta hai',
+  statusLoading: 'Server apna index khol raha hai…',
+  statusLost: 'Server se jawab nahi mila; phir pooch rahe hain…',
+  emptyTitle: 'Is index mein abhi koi jagah nahi hai',
+  emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
+  emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
+
+  goesOn: 'Server ke jawab dete hi kaam aage badhega.',
+  tryAgain: 'Phir koshish karein',
+  tryNow: 'Abhi koshish karein',
+  serverSaid: 'Server ne kya kaha',
+  againIn: (seconds) => `${whole.format(seconds)} second mein phir koshish hogi.`,
+};
+
+/**
+ * What went wrong and what to do, in words.
+ * @param {Problem} problem
+ * @param {File[]} photos that were sent
+ * @returns {{title: string, mend: string}}
+ */
+export function explain(problem, photos) {
+  const empty = photos.find((photo) => photo.size === 0);
+  if (empty) return { title: 'Yeh file khaali hai', mend: `${empty.name} mein kuch nahi hai. Photo phir se chunein.` };
+  const [one, other] = photos;
+  const names = other ? `${one?.name} ya ${other.name}` : `${one?.name}`;
+  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
+  switch (problem.status) {
+    case 0:
+      return problem.alive
+        ? {
+            title: 'Photo bhejna beech mein ruk gaya',
+            mend: `Server chal raha hai, par usne poori photo (${sent}) nahi li. Phir koshish karein; phir ruke, to photo ki chhoti copy bhejein.`,
+          }
+        : { title: 'Server se connection toot gaya', mend: 'Dekhein ki server chal raha hai aur aap usi network par hain.' };
+    case 400:
+      return {
+        title: 'Server request nahi samajh paya',
+        mend: 'Address ki koi setting galat ho sakti hai. Question mark ke baad ka hissa hatakar page kholein, aur phir koshish karein.',
+      };
+    case 401:
+      return problem.keyed
+        ? { title: 'Server is key ko nahi pehchanta', mend: 'Key jaanchkar phir likhein, ya server chalane wale se poochein.' }
+        : {
+            title: 'Server key maangta hai',
+            mend: 'Server chalane wale ne jo API key di hai, woh likhein. Woh sirf is tab mein rehti hai, aur tab ke saath bhula di jaati hai.',
+          };
+    case 403:
+      return {
+        title: 'Is key se yeh nahi ho sakta',
+        mend: 'Server is key ko pehchanta hai, par yeh kisi aur kaam ki hai. Server chalane wale se alag key maangein.',
+      };
+    case 404:
+      return {
+        title: 'Yeh ab yahan nahi hai',
+        mend: 'Index badal gaya hai, ya jagah ki photo hata di gayi hai. Phir se khojein, ya server chalane wale se poochein.',
+      };
+    case 413:
+      return {
+        title: 'Yeh photo server ke liye bahut badi hai',
+        mend:
+          (problem.type.endsWith('oversized-photo') ? 'Ismein bahut zyada pixel hain.' : `Yeh ${sent} ki hai.`) +
+          ' Chhoti copy bhejein: lambi side par 2,000 pixel kaafi hain.',
+      };
+    case 415:
+      return {
+        title: 'Yeh file photo nahi hai',
+        mend: `Server ${names} ka format nahi padh sakta. JPEG, PNG, WebP, AVIF ya HEIC file chunein.`,
+      };
+    case 422:
+      return {
+        title: 'Yeh photo padhi nahi ja saki',
+        mend: `${names} kharab hai, ya uska ek hissa hi pahuncha. Use asli jagah se phir copy karein, aur wahi file chunein.`,
+      };
+    case 429:
+      return { title: 'Server busy hai', mend: 'Aapse pehle doosron ki khoj chal rahi hai. Photo mein koi gadbad nahi hai.' };
+    case 501:
+      return {
+        title: 'Yeh model aisa nahi kar sakta',
+        mend: 'Is index ke model mein iske liye zaroori hissa nahi hai. Kisi aur model ka index kar sakta hai.',
+      };
+    case 408:
+      return {
+        title: 'Photo bahut dheere pahunchi',
+        mend: `Server ne poori photo (${sent}) ka intezaar kiya, par woh poori nahi aayi. Behtar network par phir koshish karein, ya chhoti copy bhejein.`,
+      };
+    case 503:
+      if (problem.type.endsWith('timed-out')) {
+        return {
+          title: 'Server ko bahut samay lag gaya',
+          mend: 'Uske paas abhi bahut kaam hai. Ek minute mein phir koshish karein.',
+        };
+      }
+      if (problem.type.endsWith('index-damaged')) {
+        return {
+          title: 'Index kharab ho gaya hai',
+          mend: 'Is khoj ke liye zaroori hissa padha nahi ja sakta. Server chalane wale ko batayein.',
+        };
+      }
+      return {
+        title: 'Server abhi taiyar nahi hai',
+        mend: 'Woh apna model aur index khol raha hai. Taiyar hote hi kaam apne-aap shuru hoga.',
+      };
+    default:
+      return {
+        title: 'Server yeh nahi kar saka',
+        mend: `Usne status ${problem.status} ke saath jawab diya. Phir koshish karein; na ho, to server chalane wale ko batayein.`,
+      };
+  }
+}
