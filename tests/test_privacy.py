@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
+from place_search.cli.commands import command_groups
 from place_search.models import find_model, read_card, write_card
 from tests import watched
 
@@ -29,6 +31,7 @@ NEEDED = {"quantize": "nncf", "cluster": "torch", "train": "torch"}
 
 COMMANDS = {
     "add": "add {index} {more} --json",
+    "calibrate": "calibrate {index}",
     "cluster": "cluster {places} --clusters 2 --backbone-weights {model} --out {out}",
     "compact": "compact {index}",
     "compare": "compare {photo} {photo} --json",
@@ -36,10 +39,15 @@ COMMANDS = {
     "doctor": "doctor --truth {truth} --root {root}",
     "eval": "eval --truth {truth} --root {root} --verify --json",
     "index": "index {places} --out {out} --json",
+    "key": "key ann",
+    "pairs": "pairs {index} {places} --k 2 --out {out}.txt",
+    "places": "places {index} --out {out}.csv",
     "quantize": "quantize {model} --photos {places} --count 3 --first 0",
     "remove": "remove {index} 0.jpg",
     "search": "search {index} {photo} --json",
+    "search folder": "search {index} {places} --out {out}.csv",
     "sync": "sync {index} {places}",
+    "track": "track {index} {places} --out {out}.csv",
     "train": "train {root}/places.csv --root {root} --preset cpu-smoke --epochs 1 --batch 4 "
     "--size 128x96 --views 2 --val {root}/places.csv --model {model} --out {out}",
     "verify": "verify {index}",
@@ -47,6 +55,11 @@ COMMANDS = {
     "weights list": "weights list --json",
     "weights verify": "weights verify lite0-netvlad",
 }
+OTHERS = {"demo", "serve", "export", "whiten"}
+"""Commands that are not run here: two have tests of their own, and the others, which load what
+`cluster` does, need weights of another model or a thousand photos.
+"""
+SWITCHES = ["RAY_USAGE_STATS_ENABLED", "HF_HUB_DISABLE_TELEMETRY"]
 
 
 def write_photo(path: Path, seed: int) -> None:
@@ -112,6 +125,10 @@ def test_a_command_asks_nothing_of_the_network(
         truth=photos / "truth.csv",
     )
     run(tmp_path / "run", [*PROGRAM, *filled.split()])
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {command.split()[0] for command in COMMANDS} | OTHERS == {*command_groups(), "version"}
 
 
 def test_a_server_asks_nothing_of_the_network(photos: Path, index: Path, tmp_path: Path) -> None:
@@ -226,3 +243,14 @@ def test_every_package_that_could_report_has_its_row_in_security_md() -> None:
     found = {name for name in dependencies() if speaks_of_telemetry(name)}
     assert "openvino-telemetry" in found
     assert found - listed == set()
+
+
+def test_switches_are_set_before_others_read_them_unless_a_user_has() -> None:
+    asked = "import place_search, os; print(*map(os.environ.get, " + repr(SWITCHES) + "))"
+    plain = {key: value for key, value in os.environ.items() if key not in SWITCHES}
+    command = [sys.executable, "-c", asked]
+    found = subprocess.run(command, env=plain, check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["0", "1"]
+    chosen = {**plain, "RAY_USAGE_STATS_ENABLED": "1", "HF_HUB_DISABLE_TELEMETRY": "0"}
+    found = subprocess.run(command, env=chosen, check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["1", "0"]

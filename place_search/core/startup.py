@@ -26,6 +26,7 @@ def set_switches() -> None:
     # OpenVINO and NNCF report each import to an analytics service, unless this package is missing.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # By default OpenBLAS's threads spin for 25 ms after each product, on cores that the rest of a
     # search needs.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
