@@ -50,13 +50,13 @@ class Difference:
         if not points:
             return (
                 f"Recall@{self.n}: {self.first} and {self.second} are equal (95 % interval of the "
-                f"difference {low:.1f} to {high:.1f})."
+                f"difference {low:z.1f} to {high:z.1f})."
             )
         odds = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         means = "more than chance" if self.is_significant else "this may be chance"
         return (
             f"Recall@{self.n}: {better} is {points:.1f} points above {worse} (95 % interval "
-            f"{low:.1f} to {high:.1f}, {odds}): {means}."
+            f"{low:z.1f} to {high:z.1f}, {odds}): {means}."
         )
 
     def to_dict(self) -> dict[str, Any]:

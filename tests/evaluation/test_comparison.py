@@ -73,6 +73,11 @@ def test_models_in_the_other_order_give_the_same_sentence() -> None:
     assert other.p == pytest.approx(one.p, abs=0.01)
 
 
+def test_an_interval_from_zero_has_no_sign() -> None:
+    found = difference(3, 11, 0)
+    assert found.in_words.startswith("Recall@1: A is 21.4 points above B (95 % interval 0.0 to ")
+
+
 def test_the_interval_is_that_of_the_normal_approximation_where_there_are_many() -> None:
     lost, same, won = 300, 1200, 500
     total = lost + same + won
