@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.sampling import spread_rows
 from place_search.evaluation.ranking import Chunk
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.search.tracks.standardize import Standard, Statistics, standards
@@ -36,7 +37,7 @@ def measure_standards(
 ) -> Standards:
     """The standards of a database of `count` photos, of which `lost` could not be read."""
     of_queries, of_places = Statistics(dims), Statistics(dims)
-    chosen = np.unique(np.linspace(0, count - 1, USUAL).astype(np.int64))
+    chosen = spread_rows(count, USUAL)
     chosen = chosen[~np.isin(chosen, lost)]
     usual = []
     for rows, descriptors in database:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
+from place_search.core.sampling import spread_rows
 from place_search.indexer import Hit, Index
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 
@@ -58,6 +59,5 @@ def batch_standards(index: Index, descriptors: Iterable[NDArray[np.float32]]) ->
     queries, places = Statistics(index.dims), Statistics(index.dims)
     for descriptor in descriptors:
         queries.add(descriptor[None])
-    sample = np.unique(np.linspace(0, index.count - 1, _SAMPLE).astype(np.int64))
-    places.add(index.descriptors().take(sample))
+    places.add(index.descriptors().take(spread_rows(index.count, _SAMPLE)))
     return BatchStandards(*standards(queries, places), queries.count)

@@ -11,6 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from place_search.core.sampling import spread_rows
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
 
@@ -68,10 +69,7 @@ def distance_in_words(truth: GroundTruth, query: int, row: int) -> str:
 
 def spread(items: Sequence[T], count: int) -> list[T]:
     """So many of the items at most, evenly spread over all of them."""
-    if count == 0:
-        return []
-    rows = np.unique(np.linspace(0, len(items) - 1, count).astype(np.int64))
-    return [items[row] for row in rows.tolist()]
+    return [items[row] for row in spread_rows(len(items), count).tolist()]
 
 
 def fill_page(template: str, **values: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
+from place_search.core.sampling import spread_rows
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
@@ -103,7 +104,7 @@ class SnapshotStore(ABC):
             problems.append(f"it lacks {lost} places of the shards")
         if problems:
             return problems
-        sample = np.unique(np.linspace(0, len(self._rows.place_ids) - 1, _SAMPLE).astype(np.int64))
+        sample = spread_rows(len(self._rows.place_ids), _SAMPLE)
         for row, descriptor in zip(sample.tolist(), self._rows.take(sample), strict=True):
             hits = self.search(descriptor, 1)
             nearest = np.array([hit.place_id for hit in hits], np.int64)

@@ -6,8 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from place_search.core.sampling import spread_rows
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact_search
 
@@ -31,7 +31,7 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path)
     The store that `builder` has written to `path` is opened with each of the settings. The index's
     own descriptors would be too easy to search for: each is mixed with one of another place.
     """
-    sample = spread(rows, _QUERIES)
+    sample = spread_rows(rows.shape[0], _QUERIES)
     own = rows.take(sample)
     queries = _OWN * own + math.sqrt(1 - _OWN**2) * np.roll(own, len(own) // 2, axis=0)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
@@ -50,12 +50,6 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path)
         if recall >= _GOAL:
             break
     return best
-
-
-def spread(rows: Descriptors, count: int) -> NDArray[np.int64]:
-    """The numbers of `count` rows, evenly over all."""
-    last = rows.shape[0] - 1
-    return np.unique(np.linspace(0, last, min(last + 1, count)).astype(np.int64))
 
 
 def _settings(card: StoreCard, count: int) -> list[StoreCard]:

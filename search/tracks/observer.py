@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import geocentric
+from place_search.core.sampling import spread_rows
 from place_search.indexer import Index
 from place_search.search.tracks.evidence import Evidence, evidence_of
 from place_search.search.tracks.markov import State
@@ -57,12 +58,12 @@ class Observer:
             sequences=index.sequences(),
             taken=index.taken,
         )
-        sample = _spread(index.count, _SAMPLE)
+        sample = spread_rows(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
         described = self._descriptors.take(sample)
         self.statistics = Statistics(index.dims)
         self.statistics.add(described)
-        self._usual = described[_spread(len(sample), _USUAL)]
+        self._usual = described[spread_rows(len(sample), _USUAL)]
 
     def lens(self, track: Statistics) -> Lens:
         """The standards for frames of these statistics."""
@@ -120,7 +121,3 @@ def _is_sure(state: State | None) -> bool:
     best = state.coordinates[int(state.places.argmax())]
     near = np.abs(state.coordinates - best) <= EXPECTED // 4
     return float(state.places[near].sum()) >= SURE
-
-
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from place_search.core.sampling import spread_rows
 from place_search.indexer.stores.faiss_builder import TRAINING_ROWS, FaissBuilder
 from place_search.indexer.stores.faiss_store import faiss
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.tuning import spread
 from place_search.indexer.stores.vectors import Descriptors
 
 
@@ -17,7 +17,7 @@ class HnswSq8(FaissBuilder):
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """A graph without nodes, its 8 bits fitted to the range of some rows."""
         codes: Any = faiss.index_factory(card.dims, "HNSW32_SQ8", faiss.METRIC_INNER_PRODUCT)
-        codes.train(rows.take(spread(rows, TRAINING_ROWS)))
+        codes.train(rows.take(spread_rows(rows.shape[0], TRAINING_ROWS)))
         return faiss.IndexIDMap2(codes)
 
     def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:

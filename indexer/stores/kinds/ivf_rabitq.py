@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from place_search.core.sampling import spread_rows
 from place_search.indexer.stores.faiss_builder import FaissBuilder
 from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.tuning import spread
 from place_search.indexer.stores.vectors import Descriptors
 
 ROWS_A_LIST = 40
@@ -23,7 +23,7 @@ class IvfRabitq(FaissBuilder):
             card.dims, f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
         )
         codes.cp.niter = ROUNDS
-        codes.train(rows.take(spread(rows, ROWS_A_LIST * card.lists)))
+        codes.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
         return codes
 
     def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
