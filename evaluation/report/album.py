@@ -1,17 +1,20 @@
 """What the pages of reports are made of: photos, each once, and our own files; no requests."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from place_search.core.files import write_whole
 from place_search.core.sampling import spread_rows
+from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
 
@@ -59,6 +62,29 @@ class Album:
         return base64.b64encode(jpeg).decode("ascii")
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a film strip, above its first result; `is_asked` in the card of that query."""
+
+    is_asked: bool
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A query with results; of a sequence `film` shows its neighbours, too.
+
+    `is_right` keeps it from those that the page's filter leaves.
+    """
+
+    query: int
+    name: str
+    heading: str
+    is_right: bool
+    figures: Sequence[Figure]
+    film: Sequence[Frame] = ()
+
+
 def distance_in_words(truth: GroundTruth, query: int, row: int) -> str:
     """How far a photo is from a query, in words; nothing where that is not known."""
     if truth.database_metres is None or truth.query_metres is None:
@@ -90,3 +116,19 @@ def fill_page(template: str, **values: Any) -> str:
 def _asset(package: str, name: str) -> Markup:
     """A file of ours that goes into the page as it is."""
     return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text
+
+
+def write_files(out: Path, texts: Mapping[str, str], what: str) -> None:
+    """Write the files of a report into the folder `out`; an error calls it the `what`.
+
+    Raises:
+        TruthError: the folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_whole(out / name, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise TruthError(
+            f"The {what} cannot be written to {out} ({error.strerror}); name another folder."
+        ) from error

@@ -1,13 +1,12 @@
 """The page that shows several models side by side: table, curves, and where they differ."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from place_search.core.files import require_own_folder, write_whole
+from place_search.core.files import require_own_folder
 from place_search.core.tables import table_text
 from place_search.evaluation.comparison import Comparison
 from place_search.evaluation.errors import TruthError
@@ -15,10 +14,12 @@ from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
 from place_search.evaluation.report.album import (
     Album,
+    Card,
     Figure,
     distance_in_words,
     fill_page,
     spread,
+    write_files,
 )
 from place_search.evaluation.report.curve import draw_curves
 from place_search.evaluation.report.outcomes import QueryOutcome, outcomes_of
@@ -27,20 +28,6 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 COMPARISON = "comparison.json"
 """The file by which a folder is known as a comparison."""
 SHOWN = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A query that not all models answer alike: itself, the models' first results, what was right.
-
-    `in_words` says which models have it right, and `first_is_right` whether the first one has.
-    """
-
-    query: int
-    name: str
-    in_words: str
-    first_is_right: bool
-    figures: Sequence[Figure]
 
 
 def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -68,7 +55,9 @@ def begin_comparison(out: Path) -> None:
         TruthError: the folder cannot be written, or holds other files than a comparison's.
     """
     require_own_folder(out, COMPARISON, "comparison", TruthError)
-    _write(out, {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"})
+    write_files(
+        out, {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"}, "comparison"
+    )
 
 
 def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Path:
@@ -106,7 +95,9 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         rows=rows,
         curve=curves,
         differing=len(differing),
-        cards=[_card(truth, compared, outcomes, query, album) for query in _shown(differing)],
+        cards=[
+            _card(truth, compared, outcomes, query, album) for query in spread(differing, SHOWN)
+        ],
         photos=album.photos,
     )
     texts = {
@@ -116,24 +107,8 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         "recall.svg": curves,
         "index.html": page,
     }
-    _write(out, texts)
+    write_files(out, texts, "comparison")
     return out / "index.html"
-
-
-def _write(out: Path, texts: Mapping[str, str]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_whole(out / name, text.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise TruthError(
-            f"The comparison cannot be written to {out} ({error.strerror}); name another folder."
-        ) from error
-
-
-def _shown(queries: Sequence[int]) -> list[int]:
-    """The queries that the page shows, in their order."""
-    return spread(queries, min(SHOWN, len(queries)))
 
 
 def _differing(outcomes: Sequence[Sequence[QueryOutcome]]) -> list[int]:
@@ -158,6 +133,7 @@ def _card(
     query: int,
     album: Album,
 ) -> Card:
+    """A query with the first result of each model; right where the first model has it right."""
     asked = truth.queries[query]
     figures = [Figure("asked", album.add(asked), "Query", "Query", asked)]
     right_by = []

@@ -5,11 +5,18 @@ as the server's pages do: their style is in it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from place_search.evaluation.open_set import OpenSet
-from place_search.evaluation.report.album import Album, Figure, distance_in_words, fill_page, spread
+from place_search.evaluation.report.album import (
+    Album,
+    Card,
+    Figure,
+    Frame,
+    distance_in_words,
+    fill_page,
+    spread,
+)
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.error_map import draw_map
 from place_search.evaluation.report.open_set import (
@@ -32,33 +39,12 @@ FILM = 2
 """Frames on each side of a query in its film strip at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame of a film strip, above its first result; `is_asked` in the card of that query."""
-
-    is_asked: bool
-    figures: Sequence[Figure]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A query with its first results, and with a right photo where these show none.
-
-    Of a sequence `film` shows its neighbours, too.
-    """
-
-    outcome: QueryOutcome
-    verdict: str
-    figures: Sequence[Figure]
-    film: Sequence[Frame] = ()
-
-
 def choose_shown(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
     """The queries to show, in their order: spread evenly over wrong ones and over right ones."""
     wrong = [outcome for outcome in outcomes if not outcome.right]
     right = [outcome for outcome in outcomes if outcome.right]
     many_wrong = min(len(wrong), max(SHOWN * 2 // 3, SHOWN - len(right)))
-    chosen = spread(wrong, many_wrong) + spread(right, min(len(right), SHOWN - many_wrong))
+    chosen = spread(wrong, many_wrong) + spread(right, SHOWN - many_wrong)
     return sorted(chosen, key=lambda outcome: outcome.query)
 
 
@@ -110,6 +96,7 @@ def _card(
     album: Album,
     routes: Routes | None,
 ) -> Card:
+    """A query with its first results, and with a right photo where these show none."""
     results, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
     figures = [Figure("asked", album.add(outcome.name), "Query", "Query", outcome.name)]
     for rank, row in enumerate(results.rows[:RESULTS].tolist(), 1):
@@ -136,7 +123,8 @@ def _card(
             Figure("answer", album.add(name), "A right place", "What was right", name, away)
         )
     film = () if routes is None else _film(truth, report, outcome.query, album, routes)
-    return Card(outcome, _verdict(outcome, report), figures, film)
+    heading = _verdict(outcome, report)
+    return Card(outcome.query, outcome.name, heading, outcome.right, figures, film)
 
 
 def _film(

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from place_search.core.files import require_own_folder, write_whole
+from place_search.core.files import require_own_folder
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.report.album import write_files
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page
 from place_search.evaluation.report.outcomes import outcomes_of
@@ -53,12 +54,5 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
         "recall.svg": draw_curve(recall, chance, report.published),
         "index.html": render_page(truth, report, outcomes, (recall, chance)),
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_whole(out / name, text.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise TruthError(
-            f"The report cannot be written to {out} ({error.strerror}); name another folder."
-        ) from error
+    write_files(out, texts, "report")
     return out / "index.html"
