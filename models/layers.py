@@ -84,6 +84,26 @@ class AggregationLayer(nn.Module):
         return {}
 
 
+class SizedAggregation(AggregationLayer):
+    """One that a card describes by whole numbers: the `sizes` of its layers, by name."""
+
+    def __init__(self, channels: int, **sizes: int) -> None:
+        super().__init__(channels)
+        self.sizes = sizes
+
+    @classmethod
+    def build(
+        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
+    ) -> Self:
+        """A layer of the card's sizes."""
+        return cls(channels, **{name: int(value) for name, value in parameters.items()})
+
+    @property
+    def parameters_of_card(self) -> dict[str, Any]:
+        """The sizes of its layers."""
+        return self.sizes
+
+
 class Whitening(nn.Module):
     """Project descriptors to fewer, decorrelated dimensions and L2-normalise them."""
 

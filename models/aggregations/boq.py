@@ -1,13 +1,10 @@
 """A bag of learnt queries (Ali-bey, Chaib-draa & Giguère, CVPR 2024)."""
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from place_search.models.layers import AggregationLayer
+from place_search.models.layers import SizedAggregation
 
 HEAD = 64
 """Numbers a head of attention works on."""
@@ -60,7 +57,7 @@ class Block(nn.Module):
         return features, self.found(self.search(queries, features))
 
 
-class BoQ(AggregationLayer):
+class BoQ(SizedAggregation):
     """Blocks of queries one behind the other, and a linear layer across all their answers."""
 
     name = "boq"
@@ -69,40 +66,23 @@ class BoQ(AggregationLayer):
     def __init__(
         self, channels: int, *, width: int, hidden: int, blocks: int, queries: int, rows: int
     ) -> None:
-        super().__init__(channels)
+        super().__init__(
+            channels, width=width, hidden=hidden, blocks=blocks, queries=queries, rows=rows
+        )
         self.fewer_channels = nn.Conv2d(channels, width, kernel_size=3, padding=1)
         self.norm = nn.LayerNorm(width)
         self.blocks = nn.ModuleList(Block(width, hidden, queries) for _ in range(blocks))
         self.rows = nn.Linear(blocks * queries, rows)
-        self.parameters_given = {
-            "width": width,
-            "hidden": hidden,
-            "blocks": blocks,
-            "queries": queries,
-            "rows": rows,
-        }
-
-    @classmethod
-    def build(
-        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
-    ) -> Self:
-        """A layer of the card's sizes."""
-        return cls(channels, **{name: int(value) for name, value in parameters.items()})
 
     @property
     def dims(self) -> int:
         """The length of the descriptor, width × rows."""
-        return self.parameters_given["width"] * self.parameters_given["rows"]
+        return self.sizes["width"] * self.sizes["rows"]
 
     @property
     def in_words(self) -> str:
         """The name, and the number of queries."""
         return f"BoQ, {self.rows.in_features} queries"
-
-    @property
-    def parameters_of_card(self) -> dict[str, Any]:
-        """The sizes of its layers."""
-        return self.parameters_given
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) local features to (N, width · rows) descriptors."""

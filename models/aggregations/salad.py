@@ -1,20 +1,19 @@
 """Optimal transport of local features to clusters (Izquierdo & Civera, CVPR 2024)."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from place_search.models.layers import AggregationLayer
+from place_search.models.layers import SizedAggregation
 
 ROUNDS = 3
 """Sinkhorn's, as the paper has them."""
 
 
-class SALAD(AggregationLayer):
+class SALAD(SizedAggregation):
     """Features are shared out among clusters and a dustbin by Sinkhorn's algorithm (Cuturi 2013).
 
     A cluster's part of the descriptor is the sum of its shares of the features, which a perceptron
@@ -28,40 +27,28 @@ class SALAD(AggregationLayer):
     def __init__(
         self, channels: int, *, clusters: int, hidden: int, cluster_dims: int, token_dims: int
     ) -> None:
-        super().__init__(channels)
+        super().__init__(
+            channels,
+            clusters=clusters,
+            hidden=hidden,
+            cluster_dims=cluster_dims,
+            token_dims=token_dims,
+        )
         self.scores = _perceptron(_cell_layer, channels, hidden, clusters)
         self.shorten = _perceptron(_cell_layer, channels, hidden, cluster_dims)
         self.token = _perceptron(nn.Linear, channels, hidden, token_dims)
         self.dustbin = nn.Parameter(torch.ones(()))
-        self.parameters_given = {
-            "clusters": clusters,
-            "hidden": hidden,
-            "cluster_dims": cluster_dims,
-            "token_dims": token_dims,
-        }
-
-    @classmethod
-    def build(
-        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
-    ) -> Self:
-        """A layer of the card's sizes."""
-        return cls(channels, **{name: int(value) for name, value in parameters.items()})
 
     @property
     def dims(self) -> int:
         """The length of the descriptor: the token's, and clusters × their dimensions."""
-        given = self.parameters_given
-        return given["token_dims"] + given["clusters"] * given["cluster_dims"]
+        sizes = self.sizes
+        return sizes["token_dims"] + sizes["clusters"] * sizes["cluster_dims"]
 
     @property
     def in_words(self) -> str:
         """The name, and the number of clusters."""
-        return f"SALAD, {self.parameters_given['clusters']} clusters"
-
-    @property
-    def parameters_of_card(self) -> dict[str, Any]:
-        """The sizes of its layers."""
-        return self.parameters_given
+        return f"SALAD, {self.sizes['clusters']} clusters"
 
     def forward(self, features: Tensor, token: Tensor) -> Tensor:
         """(N, C, h, w) features and (N, C) tokens to (N, D) descriptors."""
