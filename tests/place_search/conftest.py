@@ -33,6 +33,18 @@ def photo(place: int) -> Image.Image:
     return blended
 
 
+def write_streets(root: Path, places: int) -> None:
+    """Photos of places, crops of them as queries, and `truth.csv`, which says what is of which."""
+    rows = ["query,positives"]
+    for folder in ("places", "queries"):
+        (root / folder).mkdir()
+    for place in range(places):
+        photo(place).save(root / "places" / f"{place}.jpg", quality=90)
+        photo(place).crop((5, 5, 475, 355)).save(root / "queries" / f"{place}.jpg", quality=85)
+        rows.append(f"queries/{place}.jpg,places/{place}.jpg")
+    (root / "truth.csv").write_text("\n".join(rows), "utf-8")
+
+
 @pytest.fixture(scope="session")
 def run() -> Run:
     """Runs the program in this process; a result has `exit_code`, `stdout` and `stderr`."""

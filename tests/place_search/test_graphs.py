@@ -14,7 +14,7 @@ from typer.testing import Result
 import place_search
 from place_search.models import read_card
 from tests.models.graph_files import DIMS, descriptor, graph, write_graph
-from tests.place_search.conftest import photo
+from tests.place_search.conftest import write_streets
 
 Run = Callable[..., Result]
 FLAGS = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")
@@ -38,14 +38,7 @@ def env(weights: Path) -> dict[str, str]:
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Places, crops of them as queries, and which is of which."""
     root = tmp_path_factory.mktemp("streets")
-    rows = ["query,positives"]
-    for folder in ("places", "queries"):
-        (root / folder).mkdir()
-    for place in range(PLACES):
-        photo(place).save(root / "places" / f"{place}.jpg", quality=90)
-        photo(place).crop((5, 5, 475, 355)).save(root / "queries" / f"{place}.jpg", quality=85)
-        rows.append(f"queries/{place}.jpg,places/{place}.jpg")
-    (root / "truth.csv").write_text("\n".join(rows), "utf-8")
+    write_streets(root, PLACES)
     return root
 
 

@@ -23,7 +23,7 @@ from place_search.search.index_calibration import read_index_calibration
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from tests.models.graph_files import write_graph
-from tests.place_search.conftest import photo
+from tests.place_search.conftest import photo, write_streets
 
 Run = Callable[..., Result]
 PLACES = 8
@@ -55,15 +55,8 @@ def at_home(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
 @pytest.fixture(scope="module")
 def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("streets")
-    rows = ["query,positives"]
-    for folder in ("places", "queries"):
-        (root / folder).mkdir()
-    for place in range(PLACES):
-        photo(place).save(root / "places" / f"{place}.jpg", quality=90)
-        photo(place).crop((5, 5, 475, 355)).save(root / "queries" / f"{place}.jpg", quality=85)
-        rows.append(f"queries/{place}.jpg,places/{place}.jpg")
+    write_streets(root, PLACES)
     photo(50).save(root / "elsewhere.jpg")
-    (root / "truth.csv").write_text("\n".join(rows), "utf-8")
     return root
 
 

@@ -19,8 +19,8 @@ from place_search.photos import Preprocessing
 from place_search.training import TrainingError, cluster
 from place_search.training.pretrained import PRETRAINED, imagenet_network
 from place_search.training.vocabulary import fit_vocabulary
+from tests.models.family_files import random_dinov2
 from tests.models.reference import VGG_CONVOLUTIONS, normalised, random_vgg, vgg16
-from tests.models.test_descriptor_families import random_dinov2
 
 RANDOM = np.random.default_rng(5)
 
