@@ -62,8 +62,7 @@ class CompiledGraphs:
     ) -> None:
         """`make` compiles; `photos` says how many a graph of each mode computes at once."""
         self.ceiling = CEILING
-        self.compiled = 0
-        """How many were compiled so far."""
+        self.made = 0
         self._make = make
         self._photos = photos
         self._max_photos = max_photos
@@ -127,7 +126,7 @@ class CompiledGraphs:
             return_freed_memory()  # compiling frees more than it keeps
         with self._lock:
             self._graphs[mode, shape] = graph
-            self.compiled += 1
+            self.made += 1
             while not self._fits(0) and len(self._graphs) > 1:
                 self._graphs.popitem(last=False)
             return graph, graph.take()

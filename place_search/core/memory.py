@@ -32,7 +32,12 @@ TRIM_SECONDS = 1.0
 
 
 class Holder(Protocol):
-    """What can do with less memory, and be slower for it."""
+    """What can do with less memory, and be slower for it; its length says how much it holds."""
+
+    made: int
+    """How much it has made so far, what it has let go among it."""
+
+    def __len__(self) -> int: ...
 
     def shrink(self) -> bool:
         """Let the next thing go that is not in use; False where there is none."""
@@ -54,6 +59,10 @@ class MemoryCeiling:
         self._others = 0
         self._asked = self._trimmed = -math.inf
 
+    def lift(self) -> None:
+        """Have no limit again."""
+        self.limit, self.others, self._others = math.inf, None, 0
+
     @property
     def is_set(self) -> bool:
         """Whether there is a limit."""
@@ -61,11 +70,15 @@ class MemoryCeiling:
 
     def used(self) -> int:
         """Bytes that these processes hold now, mapped files not among them."""
+        return private_bytes() + self.used_by_others()
+
+    def used_by_others(self) -> int:
+        """Bytes that the other processes held a moment ago."""
         now = time.monotonic()
         if self.others is not None and now - self._asked >= OTHERS_SECONDS:
             self._asked = now
             self._others = self.others()
-        return private_bytes() + self._others
+        return self._others
 
     def room(self, wanted: float = 0) -> bool:
         """Whether so many bytes more stay below the limit, freed ones being given back first."""

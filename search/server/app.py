@@ -12,6 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from place_search.core.memory import CEILING
 from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 TITLE = "place-search"
+MEMORY_SECONDS = 1.0
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
 
@@ -221,11 +223,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     loading = asyncio.create_task(service.load())
     reloader: Reloader | None = app.state.reloader
     watching = reloader and asyncio.create_task(reloader.run())
+    bounding = asyncio.create_task(_watch_memory())
     yield
+    bounding.cancel()
     if watching:
         watching.cancel()
     loading.cancel()
     service.close()
+
+
+async def _watch_memory() -> None:
+    """Hold to the ceiling on memory until cancelled: answers grow too, not only graphs."""
+    while True:
+        await asyncio.sleep(MEMORY_SECONDS)
+        await asyncio.to_thread(CEILING.enforce)
 
 
 def _documented(*problems: Problem) -> dict[str, Any]:

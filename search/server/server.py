@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from place_search.core.memory import CEILING, machine_bytes, return_freed_memory
 from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from place_search.search.server.state import ServerState
 
 SHUTDOWN_SECONDS = 10
+MIB = 1 << 20
+LEAST_BYTES = 64 * MIB
+"""What answering takes beyond what a server holds once it is ready: the graph of one shape."""
+ALLOWED_BYTES = 150 * MIB
+ALLOWED_BYTES_A_CORE = 100 * MIB
 
 
 def open_engine(
@@ -94,7 +101,32 @@ class EngineOpener:
         """The engine; `served` is the one that it is to replace."""
         engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
         engine.warm_up()
+        if served is None:
+            _bound_memory(self.options.memory, self.decoder)
         return engine
+
+
+def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
+    """Bound what this process and its decoders hold, now that it has opened what it needs.
+
+    Raises:
+        ServerError: the limit is below that.
+    """
+    return_freed_memory()  # opening takes more than it keeps
+    CEILING.others = decoder.memory
+    ready = CEILING.used()
+    least = ready + LEAST_BYTES
+    if limit_mb is None:
+        cores = len(os.sched_getaffinity(0))
+        allowed = ready + ALLOWED_BYTES + ALLOWED_BYTES_A_CORE * cores
+        CEILING.limit = max(least, min(allowed, machine_bytes() // 2))
+    elif limit_mb * MIB < least:
+        raise ServerError(
+            f"This index and its model take {ready // MIB} MiB, so {limit_mb} are too few; give "
+            f"--memory at least {least // MIB + 1}."
+        )
+    else:
+        CEILING.limit = limit_mb * MIB
 
 
 class _Run:
@@ -203,6 +235,7 @@ def serve(
         with logging_to_stderr():
             server.run(sockets=[listener])
     finally:
+        CEILING.lift()
         decoder.close()
         if traces is not None:
             traces.shutdown()

@@ -34,7 +34,7 @@ def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
             model.runtime.embed(scene(*shape))
             assert ceiling.used() < ceiling.limit + SLACK
         held.append(len(graphs))
-    assert graphs.compiled >= 9
+    assert graphs.made >= 9
     assert 1 < held[0] < 9
     assert held[1] <= held[0] + 1
     np.testing.assert_array_equal(model.runtime.embed(scene(320, 320)).descriptor, first)
@@ -50,7 +50,7 @@ def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     assert not any(graph.has_workspace for graph in graphs._graphs.values())
     after = [model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)]
     np.testing.assert_array_equal(before, after)
-    assert graphs.compiled == 3
+    assert graphs.made == 3
 
 
 def test_a_graph_in_use_is_not_taken_away() -> None:
@@ -69,7 +69,7 @@ def test_photos_in_company_use_what_is_compiled_where_there_is_no_room_for_more(
     graphs.give(*graphs.take("latency", "throughput", (320, 320, 3)))
     graphs.ceiling.limit = 1
     graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
-    assert graphs.compiled == 1
+    assert graphs.made == 1
     graphs.ceiling.limit = math.inf
     graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
-    assert graphs.compiled == 2
+    assert graphs.made == 2
