@@ -142,18 +142,22 @@ class CompiledGraphs:
         return photos + sum(graph.photos for graph in self._graphs.values()) <= self._max_photos
 
     def _make_room(self, wanted: int, *, keep: Graph | None = None) -> None:
-        """Shrink for so many bytes: for a workspace of a graph to `keep`, by others' workspaces."""
+        """Shrink until there is room for so many bytes, or nothing but `keep` and what runs."""
         while not self.ceiling.room(wanted) and self._shrink(keep):
             pass
 
     def _shrink(self, keep: Graph | None = None) -> bool:
-        idle = [key for key, graph in self._graphs.items() if not graph.running]
-        for graph in (self._graphs[key] for key in idle):
-            if graph.has_workspace and graph is not keep:
-                graph.rest()
-                return True
-        if keep is not None or not idle:
+        idle = [
+            (key, graph)
+            for key, graph in self._graphs.items()
+            if not graph.running and graph is not keep
+        ]
+        rested = next((graph for _, graph in idle if graph.has_workspace), None)
+        if rested is not None:
+            rested.rest()
+        elif idle:
+            del self._graphs[idle[0][0]], idle[0]
+        else:
             return False
-        del self._graphs[idle[0]]
         return_freed_memory()  # else it would look as if nothing had been won
         return True

@@ -6,6 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,7 @@ class OpenVinoRuntime:
         self._mode = mode
         parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
         large = sum(part.stat().st_size for part in parts if part.is_file()) > LARGE_GRAPH_BYTES
+        self._is_large = large
         self._mode_in_company: Mode = mode if large else "throughput"
         cores = threads or os.cpu_count() or 1
         photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
@@ -111,9 +114,17 @@ class OpenVinoRuntime:
             return self.graphs.take(self._mode_in_company, self._mode, shape)
         return self.graphs.take(self._mode, self._mode_in_company, shape)
 
+    @cached_property
+    def _small_model(self) -> Any:
+        """The graph as it was read: those of all shapes share its weights, and its open file."""
+        return self._read()
+
+    def _read(self) -> Any:
+        return self._core.read_model(self._graph)
+
     def _compile(self, mode: Mode, shape: Shape) -> Any:
         try:
-            model = self._core.read_model(self._graph)
+            model = self._read() if self._is_large else deepcopy(self._small_model)
             model.reshape({0: [1, *shape]})
             return self._core.compile_model(
                 model, "CPU", self._options | {"PERFORMANCE_HINT": mode.upper()}

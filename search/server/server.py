@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from place_search.core.memory import CEILING, machine_bytes, return_freed_memory
+from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
 from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
@@ -112,6 +112,7 @@ def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
     Raises:
         ServerError: the limit is below that.
     """
+    keep_freed_memory()  # what is large goes back to the system at once
     return_freed_memory()  # opening takes more than it keeps
     CEILING.others = decoder.memory
     ready = CEILING.used()
