@@ -1,11 +1,11 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Position
 from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
-from place_search.photos import Photo, PhotoError
+from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.batch import BatchStandards, batch_standards
 from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import calibration_for, is_calibrated
@@ -42,8 +42,14 @@ from place_search.search.verification import (
     rank_by_geometry,
 )
 
-Decode: TypeAlias = Callable[[bytes | Path], Photo]
-"""Reads a photo whose pixels a model takes; raises `PhotoError`."""
+
+class Decode(Protocol):
+    """Reads a photo, or a box of it, whose pixels a model takes; raises `PhotoError`."""
+
+    def __call__(self, photo: bytes | Path, /, *, box: PhotoBox | None = None) -> Photo:
+        """Read it."""
+        ...
+
 
 MAX_K = 100
 VERIFY_BUDGET_S = 2.0
@@ -103,6 +109,7 @@ class Engine:
         *,
         k: int = 10,
         verify: bool | None = None,
+        box: PhotoBox | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
         batch: BatchStandards | None = None,
@@ -111,20 +118,21 @@ class Engine:
         """Find the `k` places that look most like a photo, best first.
 
         `verify` ranks the most similar places by how well their geometry agrees with the photo's,
-        and estimates where it was taken; by default that is done where the index can. `near` and
-        `radius_m` together leave only the places at most that many metres from a point; places
-        without a position are then left out. `batch` chooses places by what `standards_of` measured
-        of the photo and others. `stages` goes on where a request has begun already.
+        and estimates where it was taken; by default that is done where the index can. With a `box`
+        only that part of the photo is searched with. `near` and `radius_m` together leave only the
+        places at most that many metres from a point; places without a position are then left out.
+        `batch` chooses places by what `standards_of` measured of the photo and others. `stages`
+        goes on where a request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
-            PhotoError: the photo is not one that can be read.
+            PhotoError: the photo is not one that can be read, or the box is not one of it.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         _check_parameters(k, near, radius_m)
         stages = stages or Stages()
         with stages.timed("decode"):
-            decoded = self.decode(photo)
+            decoded = self.decode(photo, box=box)
         checking = verify is not False and self.verifies
         with stages.timed("embed"):
             embedding = (self.model if checking else self.model.alone()).embed(decoded)

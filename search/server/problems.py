@@ -12,7 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError
 from place_search.models import VocabularyError
-from place_search.photos import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from place_search.photos import (
+    BoxError,
+    OversizedPhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
@@ -114,6 +119,7 @@ PROBLEMS = {
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
+    BoxError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
     UnknownReportError: UNKNOWN_REPORT,
     UnknownTrackError: UNKNOWN_TRACK,

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
 
+from place_search.photos import parse_box
 from place_search.search.positions import parse_position
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.fields import CHECKED_FIELDS, Box, photo_in
 from place_search.search.server.problems import (
     BUSY,
     ENGINE_DOWN,
@@ -34,6 +35,7 @@ async def search_places(
         bool | None,
         Query(description="Check the candidates spatially (default: where the index can)."),
     ] = None,
+    box: Box = None,
     near: Annotated[
         str | None,
         Query(
@@ -54,6 +56,7 @@ async def search_places(
         content,
         k=k,
         verify=verify,
+        box=None if box is None else parse_box(box),
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )

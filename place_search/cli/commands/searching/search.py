@@ -47,6 +47,13 @@ def command(
         ),
     ] = None,
     k: Annotated[int, K.option()] = K.default,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Only this part of the photo: pixels of the upright photo, from its top left.",
+        ),
+    ] = None,
     near: Annotated[
         str | None,
         typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -90,9 +97,12 @@ def command(
         raise typer.BadParameter("--near and --radius-m only work together.")
     if standardize and out is None:
         raise typer.BadParameter("--standardize only works with --out.")
+    if box is not None and out is not None:
+        raise typer.BadParameter("--box is for one photo, and does not work with --out.")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model
+    from place_search.photos import parse_box
     from place_search.search.answers import Question
     from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
@@ -106,6 +116,7 @@ def command(
             f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
         )
     point = None if near is None else parse_position(near)
+    part = None if box is None else parse_box(box)
     opened = open_index(index)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
     described_by.max_pixels = max_megapixels * 10**6
@@ -114,7 +125,7 @@ def command(
         question = Question(k, verify, point, radius_m, standardize)
         _search_each(engine, photo, question, out, as_json)
         return
-    reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
+    reply = engine.search(photo, k=k, verify=verify, box=part, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
     else:
