@@ -1,6 +1,7 @@
 """Searching, as Python asks for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from place_search.api import open_index
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def search(
     index: "Index | AnyPath",
-    photo: Photo,
+    photo: Photo | Sequence[Photo],
     *,
     model: AnyModel = None,
     k: int = 10,
@@ -26,7 +27,8 @@ def search(
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
-    `match` of the answer says whether the photo's place is among them. `verify` ranks the most
+    Several photos of one spot, up to 16, are one query with one answer. `match` of the answer says
+    whether the photo's place is among them. `verify` ranks the most
     similar places by how well their geometry agrees with the photo's; by default that is done where
     the index holds local features. With a `box` (x, y, width, height in pixels of the upright
     photo) only that part of it is searched with. `near` is (latitude, longitude) in degrees; with
@@ -40,7 +42,10 @@ def search(
     from place_search.photos import PhotoBox
 
     return _engine(index, model).search(
-        source_of(photo),
+        [
+            source_of(one)
+            for one in ([photo] if isinstance(photo, str | bytes | PathLike) else photo)
+        ],
         k=k,
         verify=verify,
         box=None if box is None else PhotoBox(*box),

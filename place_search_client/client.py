@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -62,7 +62,7 @@ class Client(_Base[httpx.Client]):
 
     def search(
         self,
-        photo: Photo,
+        photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
         verify: bool | None = None,
@@ -72,16 +72,17 @@ class Client(_Base[httpx.Client]):
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
-        `match` of the answer says whether its place is among them. `verify` checks the geometry; by
-        default that is done where the index can. With a `box` (x, y, width, height in pixels of the
-        upright photo as sent) only that part of it is searched with.
+        Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
+        says whether its place is among them. `verify` checks the geometry; by default that is done
+        where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
+        sent) only that part of it is searched with.
         `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
-        files = {"photo": ("photo", _content(photo))}
+        files = _files(photo)
         query = _query(k, verify, box, near, radius_m)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files).json())
 
@@ -128,7 +129,7 @@ class AsyncClient(_Base[httpx.AsyncClient]):
 
     async def search(
         self,
-        photo: Photo,
+        photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
         verify: bool | None = None,
@@ -137,7 +138,7 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         radius_m: float | None = None,
     ) -> SearchResult:
         """As `Client.search`."""
-        files = {"photo": ("photo", await asyncio.to_thread(_content, photo))}
+        files = await asyncio.to_thread(_files, photo)
         query = _query(k, verify, box, near, radius_m)
         return read(SearchResult, (await self._ask("POST", "/v1/search", query, files)).json())
 
@@ -249,6 +250,11 @@ class AsyncTrack:
     async def __aexit__(self, kind: object, *error: object) -> None:
         with suppress(*(ProblemError, httpx.HTTPError) if kind else ()):
             await self.aclose()
+
+
+def _files(photo: Photo | Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
+    photos = [photo] if isinstance(photo, str | Path | bytes) else photo
+    return [("photo", ("photo", _content(one))) for one in photos]
 
 
 def _content(photo: Photo) -> bytes:

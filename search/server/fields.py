@@ -1,7 +1,7 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, get_origin
 
 from fastapi import Depends, Query, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -22,12 +22,10 @@ async def check_fields(request: Request) -> None:
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
     known = route.dependant
-    wrong = _wrong(
-        request.query_params.multi_items(), [field.alias for field in known.query_params]
-    )
+    wrong = _wrong(request.query_params.multi_items(), known.query_params)
     if known.body_params:
         form = await request.form()  # read already
-        wrong += _wrong(form.multi_items(), [field.alias for field in known.body_params])
+        wrong += _wrong(form.multi_items(), known.body_params)
     if wrong:
         raise RequestValidationError(
             [
@@ -56,9 +54,11 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
 
 
-def _wrong(given: Iterable[tuple[str, object]], known: list[str]) -> list[tuple[str, str]]:
+def _wrong(given: Iterable[tuple[str, object]], fields: Sequence[Any]) -> list[tuple[str, str]]:
     names = [name for name, _ in given]
+    known = [field.alias for field in fields]
     here = f"here are {', '.join(known)}" if known else "this address takes none"
     unknown = [(name, f"there is no such field; {here}") for name in names if name not in known]
-    twice = [name for name in known if names.count(name) > 1]
+    once = [field.alias for field in fields if get_origin(field.field_info.annotation) is not list]
+    twice = [name for name in once if names.count(name) > 1]
     return [*dict(unknown).items(), *((name, "send it once, not twice") for name in twice)]

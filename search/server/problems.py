@@ -227,7 +227,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     where = item["loc"]
-    name = str(item["input"] if where[0] == "path" else where[-1])[:40]
+    # The last part may be the number of one of several values.
+    named = next(part for part in reversed(where) if isinstance(part, str))
+    name = str(item["input"] if where[0] == "path" else named)[:40]
     if item["type"] == FIELD_PROBLEM:
         reason = item["msg"]
     elif name == "photo":

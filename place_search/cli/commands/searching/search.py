@@ -29,15 +29,22 @@ if TYPE_CHECKING:
     from place_search.search.results import SearchResult
 
 
+LISTS = (".csv", ".txt")
+
+
 def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
-    photo: Annotated[
-        Path,
+    photos: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="PHOTO",
-            help="Photo to find the place of; with --out a folder, or a list (.csv, .txt).",
+            metavar="PHOTO...",
+            help="Photo to find the place of; several with --together; with --out a folder, or a "
+            "list (.csv, .txt).",
         ),
     ],
+    together: Annotated[
+        bool, typer.Option("--together", help="Take several photos of one spot as one query.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -95,6 +102,11 @@ def command(
     """
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
+    photo = photos[0]
+    if len(photos) > 1 and (out is not None or not together):
+        raise typer.BadParameter(
+            "--out takes one folder or list; --together takes several photos of one spot."
+        )
     if standardize and out is None:
         raise typer.BadParameter("--standardize only works with --out.")
     if box is not None and out is not None:
@@ -110,7 +122,8 @@ def command(
     require_order(index, photo, "search {index} {other}")
     if out is not None:
         require_row_file(out)
-    elif photo.is_dir() or photo.suffix.lower() in (".csv", ".txt"):
+    elif many := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
+        photo = many[0]
         raise PlaceSearchError(
             f"{photo} is no photo but may hold many; to search for each: `place-search search "
             f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
@@ -125,7 +138,7 @@ def command(
         question = Question(k, verify, point, radius_m, standardize)
         _search_each(engine, photo, question, out, as_json)
         return
-    reply = engine.search(photo, k=k, verify=verify, box=part, near=point, radius_m=radius_m)
+    reply = engine.search(photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
     else:
