@@ -3,8 +3,9 @@
 from place_search.indexer.changes.build import BuildReport, build_index
 from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index
+from place_search.indexer.changes.edit import declare_fields, edit_place
 from place_search.indexer.changes.kept_photos import KeptPhotos
-from place_search.indexer.changes.remove import remove_places
+from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
 from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
@@ -74,6 +75,8 @@ __all__ = [
     "build_index",
     "collect_leftovers",
     "compact_index",
+    "declare_fields",
+    "edit_place",
     "fit_model",
     "given_model",
     "holds_index",
@@ -87,6 +90,7 @@ __all__ = [
     "remove_places",
     "repair_index",
     "require_known_model",
+    "restore_places",
     "store_kinds",
     "sync_photos",
     "verify_index",

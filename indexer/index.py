@@ -45,6 +45,9 @@ class Index:
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
         self.edits: Edits = read_edits(folder, manifest.files)
         """What people have said of places, and the fields that they may give them."""
+        self._moved = {
+            key: edit.position for key, edit in self.edits.by_place.items() if edit.position
+        }
         self.positions: NDArray[np.float64] = self._corrected(contents.positions)
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         self._filters = FilterColumns(
@@ -181,7 +184,7 @@ class Index:
 
     def _corrected(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions of all places, with those that people have corrected."""
-        moved = {key: edit.position for key, edit in self.edits.by_place.items() if edit.position}
+        moved = self._moved
         rows = np.searchsorted(self.place_ids, list(moved))
         there = np.isin(list(moved), self.place_ids)
         if there.any():
@@ -214,6 +217,8 @@ class Index:
             )
         norm = float(np.linalg.norm(descriptor))
         unit = descriptor / norm if norm > 0 else descriptor
+        # An engine knows the positions of photos only, not the corrected ones.
+        box = None if self._moved else box
         return self._store.search(unit.astype(np.float32, copy=False), k, only=only, box=box)
 
     def descriptors(self) -> ShardRows:

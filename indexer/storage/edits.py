@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -124,6 +124,12 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
             f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
             "what can be read of it."
         ) from None
+
+
+def given_on(edits: Edits, heirs: Mapping[int, int]) -> Edits:
+    """Edits with those of some places given to others, by the ids of the old and the new."""
+    by_place = {heirs.get(key, key): edit for key, edit in edits.by_place.items()}
+    return replace(edits, by_place=by_place)
 
 
 def salvage_edits(path: Path) -> Edits:
