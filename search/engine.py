@@ -38,6 +38,7 @@ from place_search.search.results import (
 from place_search.search.stages import Stages
 from place_search.search.together import (
     View,
+    candidates_together,
     fused_order,
     fused_probabilities,
     mean_direction,
@@ -161,7 +162,8 @@ class Engine:
             which = kept if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {which}, so the results are unverified.")
         with stages.timed("search"):
-            wanted = max(k, self.candidates if checking else BACKGROUND)
+            checked = candidates_together(self.candidates, len(photos)) if checking else 0
+            wanted = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
             hits = self._hits(fused, wanted, near, radius_m, notes, batch)
             views = self._views(embeddings, hits)
@@ -247,11 +249,11 @@ class Engine:
         k: int,
         notes: list[str],
     ) -> list[View]:
-        """The views with their verification of the hits; all together have the budget of one."""
+        """The views with their verification of the hits; all together have the budget of two."""
         checked = []
         for view, made in zip(views, embeddings, strict=True):
             candidates = _Candidates(self.index, hits, view.similarities)
-            budget = VERIFY_BUDGET_S / len(views)
+            budget = VERIFY_BUDGET_S * (1 if len(views) == 1 else 2 / len(views))
             ranking = rank_by_geometry(Query(made.local_features), candidates, k, budget_s=budget)
             checked.append(view._replace(ranking=ranking))
         if late := max(view.ranking.late for view in checked if view.ranking):

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from place_search.search.errors import ParameterError
 from place_search.search.verification import Ranking, Verification
 
+_LEAST = 1e-6
+"""What probabilities are rounded to: beyond it lie none."""
 MAX_TOGETHER = 16
 """Photos that are one query."""
 
@@ -20,6 +22,11 @@ def require_few(photos: int) -> None:
             f"The query has {photos} photos, but one query takes from 1 to {MAX_TOGETHER} of one "
             "spot; send those that show most of it."
         )
+
+
+def candidates_together(candidates: int, photos: int) -> int:
+    """How many places are compared with each photo, so that all take about as long as two."""
+    return candidates if photos == 1 else 2 * candidates // photos
 
 
 class View(NamedTuple):
@@ -70,11 +77,17 @@ def strongest(found: Iterable[Verification | None]) -> Verification | None:
 
 
 def fused_probabilities(by_photo: Sequence[Sequence[float]]) -> list[float]:
-    """The probability of each candidate by the photo that shows it best.
+    """The probability of each candidate: the mean odds by the better half of the photos.
 
-    A photo that looks elsewhere is no evidence against a place that another one shows.
+    A photo that looks elsewhere is no evidence against a place that others show, but of many
+    photos of unknown places one looks like a known one sooner or later.
     """
-    return [max(each) for each in zip(*by_photo, strict=True)]
+    if len(by_photo) == 1:
+        return list(by_photo[0])
+    sure = np.clip(np.array(by_photo), _LEAST, 1 - _LEAST)
+    odds = np.sort(np.log(sure / (1 - sure)), axis=0)[::-1]
+    half = odds[: (len(by_photo) + 1) // 2].mean(axis=0)
+    return [float(probability) for probability in 1 / (1 + np.exp(-half))]
 
 
 def _score(found: Verification) -> float:
