@@ -40,7 +40,8 @@ class Filter:
 
     Their photo's path lies in `folder`, below the indexed one; it was `taken` from the first time
     up to the second, which is not included, in seconds since 1970; they have each of the `tags`,
-    and their own fields fit all `conditions`. What is not known of a place never fits.
+    their own fields fit all `conditions`, and name, note or a tag holds `text` in whatever case.
+    What is not known of a place never fits.
     """
 
     folder: str = ""
@@ -48,6 +49,7 @@ class Filter:
     taken_before: float | None = None
     tags: tuple[str, ...] = ()
     conditions: tuple[FieldCondition, ...] = ()
+    text: str = ""
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -61,6 +63,7 @@ def parse_filter(
     taken_to: str | None = None,
     tag: Sequence[str] = (),
     field: Sequence[str] = (),
+    q: str | None = None,
 ) -> Filter:
     """A filter from the texts of an address or a command line.
 
@@ -83,6 +86,7 @@ def parse_filter(
         taken_before=last,
         tags=tuple(tag),
         conditions=tuple(_condition(text, edits) for text in field),
+        text=(q or "").strip().casefold(),
     )
 
 
@@ -117,19 +121,32 @@ def _condition(text: str, edits: Edits) -> FieldCondition:
     return FieldCondition(name, comparison, parsed)
 
 
+class SortedRows(NamedTuple):
+    """Rows in an order, and what they are ordered by, ascending: bytes of names, or numbers."""
+
+    rows: NDArray[np.intp]
+    keys: NDArray[Any]
+
+
+SORTS = ("id", "-id", "name", "-name", "taken", "-taken")
+"""What places are listed by; with - the last come first."""
+
+
 class FilterColumns:
     """The columns of one version of an index that filters are answered from. Thread-safe."""
 
     def __init__(
         self,
         place_ids: NDArray[np.int64],
+        names: NDArray[np.bytes_],
         paths: NDArray[np.bytes_],
         taken: NDArray[np.float64],
         edits: Edits,
     ) -> None:
-        """All by ascending place id, as rows are: paths of photos as their shards say them."""
-        self._place_ids, self._paths, self._taken = place_ids, paths, taken
+        """All by ascending place id, as rows are: names and paths as shards say them."""
+        self._place_ids, self._names, self._paths, self._taken = place_ids, names, paths, taken
         self._edits = edits
+        self._orders: dict[str, SortedRows] = {}
 
     def mask(self, wanted: Filter) -> NDArray[np.bool_]:
         """Which rows fit, (N,) bool."""
@@ -145,7 +162,45 @@ class FilterColumns:
         for name, comparison, value in wanted.conditions:
             rows, values = self._values.get(name, _NOTHING)
             fits &= self._only(rows[_OPERATORS[comparison](values, value)] if len(rows) else rows)
+        if wanted.text:
+            fits &= np.array([wanted.text in text for text in self._texts], np.bool_)
         return fits
+
+    def order(self, sort: str) -> "SortedRows":
+        """All rows in the order of one of `SORTS`; of equal ones the lower id comes first."""
+        if sort not in self._orders:
+            self._orders[sort] = self._sorted(sort)
+        return self._orders[sort]
+
+    def _sorted(self, sort: str) -> "SortedRows":
+        rows = np.arange(len(self._place_ids))
+        if sort.endswith("id"):
+            return SortedRows(rows, self._place_ids)
+        keys: NDArray[Any] = self._shown_names
+        if sort.endswith("taken"):
+            unknown = -np.inf if sort.startswith("-") else np.inf  # comes last
+            keys = np.where(np.isnan(self._taken), unknown, self._taken)
+        rows = np.argsort(keys, kind="stable")
+        return SortedRows(rows, keys[rows])
+
+    @cached_property
+    def _shown_names(self) -> NDArray[np.bytes_]:
+        """The name of each row as people gave it, else as its shard says it."""
+        names = self._names.tolist()
+        for row, place_id in self._edited:
+            if name := self._edits.by_place[place_id].name:
+                names[row] = name.encode()
+        return np.array(names, np.bytes_)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """What `Filter.text` is looked for in, for each row."""
+        texts = [name.decode().casefold() for name in self._shown_names.tolist()]
+        for row, place_id in self._edited:
+            edit = self._edits.by_place[place_id]
+            said = (edit.note, *edit.tags)
+            texts[row] = "\n".join([texts[row], *map(str.casefold, said)])
+        return texts
 
     def rows(self, wanted: Filter) -> NDArray[np.intp]:
         """The rows that fit, ascending."""

@@ -10,7 +10,7 @@ from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
-from place_search.indexer.filters import Filter, FilterColumns
+from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
@@ -51,7 +51,11 @@ class Index:
         self.positions: NDArray[np.float64] = self._corrected(contents.positions)
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         self._filters = FilterColumns(
-            self.place_ids, contents.table["path"], contents.table["taken"], self.edits
+            self.place_ids,
+            contents.table["name"],
+            contents.table["path"],
+            contents.table["taken"],
+            self.edits,
         )
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
@@ -150,6 +154,14 @@ class Index:
     def matching(self, wanted: Filter) -> NDArray[np.intp]:
         """The rows of the places that fit a filter, ascending."""
         return self._filters.rows(wanted)
+
+    def ordered(self, sort: str, wanted: Filter) -> SortedRows:
+        """The places that fit a filter in one of the orders `SORTS`, which - does not turn."""
+        order = self._filters.order(sort)
+        if not wanted:
+            return order
+        fits = self._filters.mask(wanted)[order.rows]
+        return SortedRows(order.rows[fits], order.keys[fits])
 
     def tags(self) -> dict[str, int]:
         """Each tag that places have, with the number of them, by name."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from place_search.core.files import PART
+from place_search.core.files import PART, write_whole
 from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Manifest, read_manifest
@@ -79,12 +79,14 @@ class KeptPhotos:
         while the shards hold those.
         """
         removed = self.folder / REMOVED
-        if not manifest.removed and removed.exists():
+        if not manifest.removed and removed.exists() and removed.stat().st_size:
             with removed.open(encoding="ascii") as note:
                 names = {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
-            for path in {self.folder / name for name in names} - self._named(names):
-                path.unlink(missing_ok=True)
-            removed.unlink()
+            left = {path.name for path in self._named(names)}
+            for name in names - left:
+                (self.folder / name).unlink(missing_ok=True)
+            # A process may have been killed between its note and the removal.
+            write_whole(removed, "".join(f"{name}\n" for name in sorted(left)).encode())
         if self.is_unsettled():
             with self._note.open("a+", encoding="ascii") as note:
                 if _locked(note):

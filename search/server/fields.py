@@ -1,9 +1,10 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, get_origin
+from collections.abc import Sequence
+from typing import Annotated, get_origin
 
 from fastapi import Depends, Query, Request, UploadFile
+from fastapi._compat import ModelField
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
@@ -54,11 +55,13 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
 
 
-def _wrong(given: Iterable[tuple[str, object]], fields: Sequence[Any]) -> list[tuple[str, str]]:
-    names = [name for name, _ in given]
+def _wrong(
+    given: Sequence[tuple[str, object]], fields: Sequence[ModelField]
+) -> list[tuple[str, str]]:
+    many = {field.alias for field in fields if get_origin(field.field_info.annotation) is list}
     known = [field.alias for field in fields]
+    names = [name for name, _ in given]
     here = f"here are {', '.join(known)}" if known else "this address takes none"
     unknown = [(name, f"there is no such field; {here}") for name in names if name not in known]
-    once = [field.alias for field in fields if get_origin(field.field_info.annotation) is not list]
-    twice = [name for name in once if names.count(name) > 1]
+    twice = [name for name in known if names.count(name) > 1 and name not in many]
     return [*dict(unknown).items(), *((name, "send it once, not twice") for name in twice)]

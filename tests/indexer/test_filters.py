@@ -24,6 +24,7 @@ def columns() -> FilterColumns:
     return FilterColumns(
         np.array([place[0] for place in PLACES]),
         np.array([place[1].encode() for place in PLACES]),
+        np.array([place[1].encode() for place in PLACES]),
         np.array([place[2] for place in PLACES]),
         EDITS,
     )
