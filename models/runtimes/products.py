@@ -1,9 +1,8 @@
-"""Dot products between the local features of two photos, in int8 on the CPU."""
+"""Dot products between the local features of two photos, in bfloat16 where the CPU has it."""
 
-import os
 import threading
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import openvino
@@ -11,55 +10,78 @@ import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
-from place_search.models.local_features import CODE_BITS
+from place_search.models.local_features import CODE_BITS, decode_codes
 
 UNIT = 32
-"""Products are counted in units of 1/UNIT."""
-_LEVELS = 255
-# A projected feature of norm √112 has components of about 1; ±1 and the step must be exact in int8.
-_RANGE = np.float32(127 / UNIT)
+"""Features are counted in units of 1/UNIT."""
+MOST = 127
+"""The most units of a component, either way: with the sign they fill 8 bits."""
+
+Packed: TypeAlias = NDArray[np.uint16] | NDArray[np.float32]
+"""Features as `FeatureProducts` takes them: the bits of bfloat16, or float32."""
 
 
 class FeatureProducts:
-    """(n, CODE_BITS) × (m, CODE_BITS) float32 to (n, m) int16, in units of 1/32. Thread-safe.
+    """(n, CODE_BITS) × (m, CODE_BITS) packed features to (n, m) float32. Thread-safe.
 
-    Values outside ±3.97 are cut, the others rounded to 1/32. Several times faster than float32,
-    and half the memory to go through afterwards. Of features of norm √112 the sum of nine products
-    fits in an int16.
+    Units of features fit bfloat16's 8 bits, and sums are float32's: products are exact on every
+    CPU. Those with matrix units take a quarter of the time that float32 takes.
     """
 
     def __init__(self) -> None:
-        one, other = (ops.parameter([-1, CODE_BITS], np.float32) for _ in range(2))
-        product = ops.matmul(_as_int8(one), _as_int8(other), False, True)
-        counted = ops.convert(ops.round(ops.multiply(product, np.float32(UNIT))), "i16")
-        model = openvino.Model([counted], [one, other], "feature_products")
-        # Callers bring the threads: a stream of one thread for each that the machine can run.
-        threads = os.cpu_count() or 1
-        options = {
-            "NUM_STREAMS": threads,
-            "INFERENCE_NUM_THREADS": threads,
+        core = openvino.Core()
+        self._short = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._type = openvino.Type.bf16 if self._short else openvino.Type.f32
+        one, other = (ops.parameter([-1, CODE_BITS], self._type) for _ in range(2))
+        both = [ops.convert(side, np.float32) for side in (one, other)]
+        model = openvino.Model([ops.matmul(*both, False, True)], [one, other], "feature_products")
+        # Of one thread, so that it computes in the thread that calls it: handing such small work to
+        # another one takes as long as the work does.
+        self._options = {
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
             "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._short else "f32",
         }
-        self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._core, self._model = core, model
         self._local = threading.local()
+        every = np.arange(256, dtype=np.uint8)[:, None]
+        self._signs = self.pack(decode_codes(every, 8))
         # OpenVINO's first inference must have ended before another begins: its binding waits for
         # Python's lock while it initialises a static that another thread may wait for.
-        nothing = np.zeros((1, CODE_BITS), np.float32)
+        nothing = self.pack(np.zeros((1, CODE_BITS), np.float32))
         self(nothing, nothing)
 
-    def __call__(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int16]:
+    def pack(self, features: NDArray[np.float32]) -> Packed:
+        """Features of any shape whose components are at most 8 bits, times a power of 2."""
+        if not self._short:
+            return features
+        return (np.ascontiguousarray(features).view(np.uint32) >> 16).astype(np.uint16)
+
+    def pack_codes(self, codes: NDArray[np.uint8]) -> Packed:
+        """The signs in (n, CODE_BYTES) codes, (n, CODE_BITS), packed."""
+        return self._signs[codes].reshape(len(codes), CODE_BITS)
+
+    def __call__(self, one: Packed, other: Packed) -> NDArray[np.float32]:
         """The products; the result is overwritten by the same thread's next call."""
         request = getattr(self._local, "request", None)
         if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
-        request.infer({0: one, 1: other}, share_inputs=True, share_outputs=True)
-        result: NDArray[np.int16] = request.get_output_tensor(0).data
+            compiled = self._core.compile_model(self._model, "CPU", self._options)
+            request = self._local.request = compiled.create_infer_request()
+        inputs = {0: self._tensor(one), 1: self._tensor(other)}
+        request.infer(inputs, share_inputs=True, share_outputs=True)
+        result: NDArray[np.float32] = request.get_output_tensor(0).data
         return result
 
+    def _tensor(self, packed: Packed) -> Any:
+        return openvino.Tensor(packed, packed.shape, self._type)
 
-def _as_int8(values: Any) -> Any:
-    low, high = -_RANGE, _RANGE
-    return ops.fake_quantize(values, low, high, low, high, _LEVELS)
+
+def in_units(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features in whole units of 1/32, at most 127 of them either way."""
+    units: NDArray[np.float32] = np.rint(features * np.float32(UNIT))
+    np.clip(units, -MOST, MOST, out=units)
+    return units
 
 
 _making = threading.Lock()

@@ -15,7 +15,14 @@ from place_search.models import (
     encode_features,
     project_features,
 )
-from place_search.models.runtimes.products import UNIT, FeatureProducts
+from place_search.models.runtimes.products import MOST, UNIT, FeatureProducts, in_units
+from place_search.search.matching.mutual import Matches, mutual_matches, votes
+from place_search.search.matching.views import (
+    coarse_places,
+    coarse_view,
+    full_place,
+    full_view,
+)
 from place_search.search.verification import (
     IN_FULL,
     Codes,
@@ -176,21 +183,77 @@ def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> Non
         assert ranking == Ranking(list(range(count)), {}, count)
 
 
-def test_int8_products_are_near_the_exact_ones() -> None:
+def test_products_are_those_of_features_in_units() -> None:
     one = project_features(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
-    other = decode_codes(encode_features(cells(12)))
-    exact = one.astype(np.float64) @ other.T.astype(np.float64)
-    found = FeatureProducts()(one, other) / UNIT
-    assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
-    rounded = np.round(np.clip(one, -127 / 32, 127 / 32) * 32) / 32
-    np.testing.assert_allclose(found, rounded @ other.T, atol=0.1)
+    codes = encode_features(cells(12))
+    products = FeatureProducts()
+    found = products(products.pack(in_units(one)), products.pack_codes(codes))
+    np.testing.assert_array_equal(found, in_units(one) @ decode_codes(codes).T)
+    assert np.abs(in_units(one) / UNIT - one)[np.abs(one) < MOST / UNIT].max() <= 0.5 / UNIT
 
 
 def test_nine_products_fit_whatever_the_cells_are() -> None:
-    signs = decode_codes(encode_features(cells(13)))
-    assert FeatureProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
+    signs = np.ones((1, CODE_BITS), np.float32)
     flat = np.full((1, CODE_BITS), np.float32(1 + 1 / 64 - 1e-4))  # rounded up the most
-    assert FeatureProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
+    for features in (signs, flat):
+        assert np.abs(in_units(features)).sum() * 9 < np.iinfo(np.int16).max
+
+
+def test_matches_are_those_of_all_pairs_and_their_neighbours() -> None:
+    for seed, grids in enumerate([((13, 17), (9, 21)), ((3, 5), (30, 40)), ((1, 4), (4, 1))]):
+        one, other = (cells(20 + 2 * seed + side, *grid) for side, grid in enumerate(grids))
+        view, codes = full_view(project_features(one)), encode_features(other)
+        found = mutual_matches(view, full_place((codes, grids[1])))
+        pairs = set(map(tuple, np.hstack([found.query, found.other]).tolist()))
+        assert pairs == slow_matches(one, codes, grids[1])
+
+
+def slow_matches(
+    one: Cells, codes: NDArray[np.uint8], grid: tuple[int, int]
+) -> set[tuple[int, ...]]:
+    """Mutual nearest neighbours by the definition: x, y in one photo and in the other."""
+    units = in_units(project_features(one) * np.float32(CODE_BITS**0.5))
+    alike = np.einsum("abc,dec->abde", units, decode_codes(codes).reshape(*grid, CODE_BITS))
+    padded = np.pad(alike, 1)
+    sums = np.zeros_like(alike)
+    height, width, tall, wide = alike.shape
+    for down in range(3):
+        for right in range(3):
+            sums += padded[
+                down : down + height,
+                right : right + width,
+                down : down + tall,
+                right : right + wide,
+            ]
+    flat = sums.reshape(height * width, tall * wide)
+    nearest, back = flat.argmax(axis=1), flat.max(axis=0)
+    return {
+        (at % width, at // width, int(to) % wide, int(to) // wide)
+        for at, to in enumerate(nearest)
+        if flat[at, to] >= back[to] and flat[at, to] > 0
+    }
+
+
+def test_places_that_are_matched_together_do_not_touch() -> None:
+    query = coarse_view(project_features(cells(30)))
+    codes = [encode_features(cells(seed)) for seed in (31, 32, 33)]
+    together = mutual_matches(query, coarse_places(codes, (26, 46)))
+    for number, one in enumerate(codes):
+        alone = mutual_matches(query, coarse_places([one], (26, 46)))
+        own = together.place == number
+        np.testing.assert_array_equal(together.query[own], alone.query)
+        np.testing.assert_array_equal(together.other[own], alone.other)
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.0, 1.33])
+def test_a_view_from_nearer_or_farther_gets_votes(scale: float) -> None:
+    y, x = np.mgrid[:13, :23].reshape(2, -1)
+    query = np.stack([x, y], axis=1)
+    other = np.rint(query * scale + [3, -2]).astype(np.intp)
+    place = np.zeros(len(query), np.intp)
+    found = votes(Matches(2, place, query, other, np.ones(len(query), np.float32)), (13, 23))
+    assert found[0] > 0.95 * len(query)
+    assert found[1] == 0
 
 
 def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:
