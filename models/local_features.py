@@ -75,6 +75,6 @@ def encode_grid(
     return encode_features(local), (local.shape[0], local.shape[1])
 
 
-def decode_codes(codes: NDArray[np.uint8], bits: int = CODE_BITS) -> NDArray[np.float32]:
-    """The first signs in (n, CODE_BYTES) codes as (n, bits) float32 of ±1."""
-    return np.unpackbits(codes, axis=1, count=bits).astype(np.float32) * 2 - 1
+def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The signs in (n, CODE_BYTES) codes as (n, CODE_BITS) float32 of ±1."""
+    return np.unpackbits(codes, axis=1, count=CODE_BITS).astype(np.float32) * 2 - 1

@@ -39,6 +39,9 @@ IN_FULL = 10
 """The least number of candidates that are matched at full resolution."""
 FULL_SHARE = 5
 """One candidate of this number is matched at full resolution, where candidates are many."""
+CAN_WIN = 0.25
+"""The share of the best candidate's agreement at half the resolution that one beyond the first
+`IN_FULL` must have to be matched at full resolution."""
 MOST_SIMILAR = 3
 """The most similar candidates that are always matched at full resolution: where no geometry
 agrees, similarity is all there is."""
@@ -156,6 +159,10 @@ def rank_by_geometry(
         parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
         agreement = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
         rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
+        # Where one candidate stands out, those far behind it cannot win any more.
+        least = CAN_WIN * max(map(_or_last, agreement))
+        least_full = max(k, IN_FULL)
+        best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])
         late = sum(agreement[row] is None for row in rows[best:])
     matched = zip(rows[:best], _pool().map(matcher.full, rows[:best]), strict=True)
     found = {row: one for row, one in matched if one is not None}

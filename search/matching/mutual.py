@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.models import CODE_BITS
-from place_search.models.runtimes.products import UNIT, feature_products
-from place_search.search.matching.views import Grid, Views
+from place_search.models.runtimes.products import feature_products
+from place_search.search.matching import compiled
+from place_search.search.matching.compiled import NEVER, Nearest
+from place_search.search.matching.views import UNIT, Grid, Views
 
 BLOCK = 1 << 18
 """Products that are made in one go: a processor's own cache holds them while they are summed."""
 SCALES = (0.75, 1.0, 1.33)
 """How much nearer or farther than the query a place is looked for, when votes are counted."""
-
-_NEVER = np.iinfo(np.int16).min
 
 
 class Matches(NamedTuple):
@@ -34,17 +34,16 @@ class Matches(NamedTuple):
 
 def mutual_matches(query: Views, places: Views) -> Matches:
     """Match a query with places of one grid."""
-    count = len(places.rows) // places.size
-    nearest, best, most = _nearest(query, places)
-    mutual = (best > 0) & (best >= most[np.arange(count), nearest])
+    near = compiled.nearest(query, places) or nearest(query, places)
+    count = places.photos
+    mutual = (near.query > 0) & (near.query >= near.most[np.arange(count), near.place])
     at, row = np.nonzero(mutual.T)
-    near = nearest[row, at]
     return Matches(
         count,
         at,
         _positions(row, query.line),
-        _positions(near, places.line),
-        best[row, at].astype(np.float32) / np.float32(9 * CODE_BITS * UNIT),
+        _positions(near.place[row, at], places.line),
+        near.query[row, at].astype(np.float32) / np.float32(9 * CODE_BITS * UNIT),
     )
 
 
@@ -77,11 +76,8 @@ def _positions(features: NDArray[np.intp], line: int) -> NDArray[np.intp]:
     return np.stack([features % line - 1, features // line], axis=1)
 
 
-def _nearest(
-    query: Views, places: Views
-) -> tuple[NDArray[np.intp], NDArray[np.int16], NDArray[np.int16]]:
-    """For R features of a query and P places: (R, P) the nearest, (R, P) how near it is, (P, S) how
-    near each of the places' features comes to any of the query's.
+def nearest(query: Views, places: Views) -> Nearest:
+    """The nearest features, without anything that an installation has to compile.
 
     A feature and its neighbour are one row and one column of the products apart; those above and
     below are a row of the grid apart. Zeros lie wherever that leads beyond a grid, so sums along
@@ -92,32 +88,35 @@ def _nearest(
     total = query.grid[0] * line
     below = line * columns + places.line
     beside = np.empty(total * columns, np.int16)
-    nearest = np.empty((total, columns // places.size), np.intp)
-    best = np.empty(nearest.shape, np.int16)
-    most = np.full(columns, _NEVER, np.int16)
+    place = np.zeros((total, places.photos), np.int64)
+    best = np.empty(place.shape, np.int16)
+    most = np.full(columns, NEVER, np.int16)
     step = max(BLOCK // (line * columns), 1) * line
+    starts = np.arange(0, place.size * places.size, places.size)
     done = 0
     for start in range(0, total, step):
         end = min(start + step, total)
-        pairs = products(query.rows[start:end], places.rows).astype(np.int16).ravel()
-        sums = beside[start * columns : end * columns]
-        _add_shifted(sums, pairs, columns + 1)
+        found = products(query.rows[start:end], places.rows)
+        if places.unit != 1:
+            found /= places.unit
+        pairs = found.astype(np.int16).ravel()
+        _add_shifted(beside[start * columns : end * columns], pairs, columns + 1)
         # The last row of the grid waits for the one below it.
         ready = end if end == total else end - line
         if ready <= done:
             continue
-        alike = _with_above_and_below(
+        sums = _with_above_and_below(
             beside[: end * columns], done * columns, ready * columns, below
         )
-        alike = alike.reshape(ready - done, columns)
+        alike = sums.reshape(ready - done, columns)
         _forbid_zeros(alike, line, places)
         each = alike.reshape(-1, places.size)
         here = each.argmax(axis=1)
-        nearest[done:ready] = here.reshape(ready - done, -1)
-        best[done:ready] = each[np.arange(len(each)), here].reshape(ready - done, -1)
+        place[done:ready] = here.reshape(ready - done, -1)
+        best[done:ready] = sums[here + starts[: len(here)]].reshape(ready - done, -1)
         np.maximum(most, alike.max(axis=0), out=most)
         done = ready
-    return nearest, best, most.reshape(-1, places.size)
+    return Nearest(place, best, most.reshape(-1, places.size))
 
 
 def _add_shifted(sums: NDArray[np.int16], pairs: NDArray[np.int16], shift: int) -> None:
@@ -131,16 +130,17 @@ def _with_above_and_below(
     sums: NDArray[np.int16], start: int, end: int, shift: int
 ) -> NDArray[np.int16]:
     """Entries `start` to `end` of sums, each with those `shift` before and after it."""
-    alike = sums[start:end].copy()
     after = sums[start + shift : end + shift]
-    alike[: len(after)] += after
+    alike = np.empty(end - start, np.int16)
+    np.add(sums[start : start + len(after)], after, out=alike[: len(after)])
+    alike[len(after) :] = sums[start + len(after) : end]
     skipped = max(shift - start, 0)
     alike[skipped:] += sums[start + skipped - shift : max(end - shift, 0)]
     return alike
 
 
 def _forbid_zeros(alike: NDArray[np.int16], line: int, places: Views) -> None:
-    alike[::line] = _NEVER
+    alike[::line] = NEVER
     grid = alike.reshape(len(alike), -1, places.grid[0] + 1, places.line)
-    grid[..., 0] = _NEVER
-    grid[:, :, -1] = _NEVER
+    grid[..., 0] = NEVER
+    grid[:, :, -1] = NEVER

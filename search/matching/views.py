@@ -6,26 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.models import CODE_BITS
-from place_search.models.runtimes.products import Packed, feature_products, in_units
 
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
 """(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.codes` gives them."""
 
-_SIGNS = (np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) * 2).astype(np.int8) - 1
-"""(256, 8) int8: the signs in each byte."""
+UNIT = 32
+"""A query's features are counted in units of 1/UNIT."""
+MOST = 127
+"""The most units of a component, either way."""
+
+_SIGNS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.int8) * 2 - 1
+_WORDS = _SIGNS.view(np.int64).ravel()
+"""(256,): the signs in each byte, an int8 of ±1 for each bit, as one number."""
 
 
 class Views(NamedTuple):
-    """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), CODE_BITS) packed rows.
+    """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), CODE_BITS) int8 rows.
 
-    They have norm √CODE_BITS, those of a query in units of 1/32, so that products are too. A
-    feature of zeros begins each row of the grid, and a row of zeros ends each photo, so that
-    nothing has neighbours beyond its grid.
+    Of places they are in units of 1/`unit`. A feature of zeros begins each row of the grid, and a
+    row of zeros ends each photo, so that nothing has neighbours beyond its grid.
     """
 
     grid: Grid
-    rows: Packed
+    rows: NDArray[np.int8]
+    unit: int
 
     @property
     def line(self) -> int:
@@ -37,11 +42,15 @@ class Views(NamedTuple):
         """From a photo to the next one."""
         return (self.grid[0] + 1) * self.line
 
+    @property
+    def photos(self) -> int:
+        """How many photos these are."""
+        return len(self.rows) // self.size
+
 
 def full_view(local_features: NDArray[np.float32]) -> Views:
-    """One photo's projected features, (h, w, CODE_BITS) float32 of norm 1."""
-    units = in_units(local_features * CODE_BITS**0.5)
-    return _laid_out(feature_products().pack(units)[None])
+    """A query's projected features, (h, w, CODE_BITS) float32 of norm 1, with norm √CODE_BITS."""
+    return _laid_out(in_units(local_features[None] * CODE_BITS**0.5), UNIT)
 
 
 def coarse_view(local_features: NDArray[np.float32]) -> Views:
@@ -49,13 +58,13 @@ def coarse_view(local_features: NDArray[np.float32]) -> Views:
     sums = _sums(local_features[None])
     norms = np.sqrt(np.einsum("nhwb,nhwb->nhw", sums, sums)[..., None] / CODE_BITS)
     np.divide(sums, norms, out=sums, where=norms > 0)
-    return _laid_out(feature_products().pack(in_units(sums)))
+    return _laid_out(in_units(sums), UNIT)
 
 
 def full_place(place: Codes) -> Views:
     """A place of an index; products with its signs are cosines times CODE_BITS."""
     codes, grid = place
-    return _laid_out(feature_products().pack_codes(codes).reshape(1, *grid, CODE_BITS))
+    return _laid_out(_signs(codes, (1, *grid)), 1)
 
 
 def coarse_places(places: list[NDArray[np.uint8]], grid: Grid) -> Views:
@@ -63,16 +72,27 @@ def coarse_places(places: list[NDArray[np.uint8]], grid: Grid) -> Views:
 
     Where the four disagree they count for less.
     """
-    signs = _SIGNS[np.stack(places)].reshape(len(places), *grid, CODE_BITS)
-    return _laid_out(feature_products().pack(_sums(signs) * np.float32(0.25)))
+    return _laid_out(_sums(_signs(np.stack(places), (len(places), *grid))), 4)
 
 
-def _laid_out(packed: Packed) -> Views:
+def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Features in whole units of 1/UNIT, at most MOST of them either way."""
+    units: NDArray[np.float32] = np.rint(features * np.float32(UNIT))
+    np.clip(units, -MOST, MOST, out=units)
+    return units.astype(np.int8)
+
+
+def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
+    signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
+    return signs.reshape(*shape, CODE_BITS)
+
+
+def _laid_out(features: NDArray[np.int8], unit: int) -> Views:
     """(n, h, w, CODE_BITS) with the zeros that belong between them."""
-    count, height, width, bits = packed.shape
-    rows = np.zeros((count, height + 1, width + 1, bits), packed.dtype)
-    rows[:, :height, 1:] = packed
-    return Views((height, width), rows.reshape(-1, bits))
+    count, height, width, bits = features.shape
+    rows = np.zeros((count, height + 1, width + 1, bits), np.int8)
+    rows[:, :height, 1:] = features
+    return Views((height, width), rows.reshape(-1, bits), unit)
 
 
 def _sums(features: NDArray[Any]) -> NDArray[Any]:
