@@ -12,16 +12,18 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
+from place_search.core.memory import unshared_bytes
+from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import FORMATS, MAX_PIXELS
 from place_search.photos.errors import (
+    BoxError,
     OversizedPhotoError,
     PhotoError,
     UnreadablePhotoError,
@@ -51,7 +53,7 @@ T = TypeVar("T")
 
 _ERRORS: dict[str, type[PhotoError]] = {
     error.__name__: error
-    for error in (OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError)
+    for error in (BoxError, OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError)
 }
 
 
@@ -102,8 +104,9 @@ class Decoder:
         content: bytes,
         *preprocessings: Preprocessing,
         formats: Sequence[str] = FORMATS,
+        box: PhotoBox | None = None,
     ) -> Photo:
-        """Decode a photo; its `pixels` are resized already to what a model takes.
+        """Decode a photo or a box of it; its `pixels` are resized already to what a model takes.
 
         Where a second network takes it too, so is `second`. They are the same bit for bit as
         without the process.
@@ -114,8 +117,9 @@ class Decoder:
             DecoderError: the processes cannot be started any more.
         """
         asked = [asdict(preprocessing) for preprocessing in preprocessings]
-        job = {"preprocessings": asked, "formats": list(formats)}
-        return self._do(job, content, _take_photo)
+        job = {"preprocessings": asked, "formats": list(formats), "box": box}
+        photo = self._do(job, content, _take_photo)
+        return photo if box is None else replace(photo, box=box)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
         """A photo as a bare upright JPEG of at most `longest_side` pixels a side.
@@ -129,7 +133,7 @@ class Decoder:
 
     def memory(self) -> int:
         """Bytes that the processes hold."""
-        return sum(map(_held_by, self._processes.pids))
+        return sum(map(unshared_bytes, self._processes.pids))
 
     def close(self) -> None:
         """End the processes."""
@@ -334,15 +338,6 @@ class _Processes:
         """The process that forks, and the decoders that it has."""
         found = (self._process.pid, *(slot.state["pid"] for slot in self.slots))
         return [pid for pid in found if pid]
-
-
-def _held_by(pid: int) -> int:
-    """Bytes that a process holds and shares with nobody; 0 where it is gone."""
-    try:
-        rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_Dirty"))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

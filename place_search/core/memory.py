@@ -108,6 +108,15 @@ def private_bytes(pid: int | None = None) -> int:
     return (int(statm[1]) - int(statm[2])) * mmap.PAGESIZE
 
 
+def unshared_bytes(pid: int) -> int:
+    """Bytes that a process holds and no other does, as forks do; 0 where it is gone."""
+    try:
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_Dirty"))
+
+
 def machine_bytes() -> int:
     """Bytes of memory that the machine has, or those that its container may use."""
     found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
