@@ -35,5 +35,9 @@ class CannotChangeError(PlaceSearchError):
     """The index of the server cannot be changed."""
 
 
+class KeyReusedError(PlaceSearchError):
+    """An idempotency key that another request was sent with."""
+
+
 class ServerError(PlaceSearchError):
     """The server cannot listen where it was told to."""

@@ -2,6 +2,23 @@
 // `python -m docs.generators.types`.
 
 /**
+ * @typedef {object} AddedPhotoReply What became of one of several photos
+ * @property {string} file As it was sent, in an archive or by itself
+ * @property {number} status 201 for a new place, 200 for one that was there, else 422
+ * @property {PlaceDetailsReply | null} place
+ * @property {string | null} problem Why it could not be added; null where it was
+ */
+
+/**
+ * @typedef {object} AddedPhotosReply What became of several photos, which one change of the index has taken in
+ * @property {string} index_id
+ * @property {number} added
+ * @property {number} known Photos that the index had already
+ * @property {number} refused
+ * @property {AddedPhotoReply[]} photos One for each photo, in their order
+ */
+
+/**
  * @typedef {object} CompareReply Whether two photos show the same place
  * @property {number} similarity Cosine of the two descriptors, at most 1
  * @property {number} probability That both show the same place

@@ -26,6 +26,7 @@ MENDS: Mapping[str, str] = {
     "cross-site": "Name the page's site in `--cors`, or ask from the server's own pages.",
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
     "edit-conflict": "Read the place again; send the change again, with its new ETag.",
+    "key-reused": "Make a new `Idempotency-Key` for each request; repeat one only with the same.",
     "unfit-value": "Send a value of the declared type; `fields` of `GET /v1/index` has them.",
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",

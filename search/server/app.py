@@ -21,6 +21,7 @@ from place_search.search.server.content.page import (
     tiles_elsewhere,
     tiles_origin,
 )
+from place_search.search.server.content.place_schemas import PlacePatch
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey
 from place_search.search.server.middleware.access import ApiKeyMiddleware
@@ -53,7 +54,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
-from place_search.search.server.schemas import DotsReply, PlacePatch, PlaceReply, ProblemReply
+from place_search.search.server.schemas import DotsReply, PlaceReply, ProblemReply
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector

@@ -17,6 +17,7 @@ from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
     CannotChangeError,
+    KeyReusedError,
     NotReadyError,
     ParameterError,
     PhotoGoneError,
@@ -85,6 +86,7 @@ CROSS_SITE = Problem("cross-site", 403, "The request comes from another site's p
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 EDIT_CONFLICT = Problem("edit-conflict", 412, "Somebody else has changed the place")
 UNFIT_VALUE = Problem("unfit-value", 422, "A value does not fit")
+KEY_REUSED = Problem("key-reused", 422, "The idempotency key belongs to another request")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
 WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
@@ -110,7 +112,8 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(EDIT_CONFLICT, UNFIT_VALUE, ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
+        *(EDIT_CONFLICT, UNFIT_VALUE, KEY_REUSED),
+        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
     )
 }
 
@@ -125,6 +128,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     VocabularyError: NO_VOCABULARY,
     BusyError: BUSY,
     CannotChangeError: CANNOT_CHANGE,
+    KeyReusedError: KEY_REUSED,
     DecoderBusyError: BUSY,
     TimedOutError: TIMED_OUT,
     NotReadyError: NOT_READY,

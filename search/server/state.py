@@ -65,7 +65,8 @@ class ServerState:
             seconds=options.search_seconds,
             patience=options.queue_seconds,
         )
-        self._decode_seconds = options.decode.seconds
+        self.max_body_bytes = options.max_body_bytes
+        self.decode_seconds = options.decode.seconds
         # One at a time: each makes a new version of the index.
         self.changes = WorkQueue(
             "change",
@@ -151,7 +152,7 @@ class ServerState:
 
     def _decoded_by(self) -> float:
         """When the photos of a request that comes now must be decoded."""
-        return time.monotonic() + self._decode_seconds
+        return time.monotonic() + self.decode_seconds
 
     def replace(self, engine: "Engine") -> None:
         """Answer from another engine from now on; what runs ends with its own."""

@@ -100,7 +100,13 @@ ACCESS = {
         *("GET /v1/tracks/{track_id}", "DELETE /v1/tracks/{track_id}"),
         *("GET /v1/reports", "GET /reports/{name}/", "GET /reports/{name}/{file}", "GET /metrics"),
     },
-    "write": {"POST /v1/places", "DELETE /v1/places/{place_id}"},
+    "write": {
+        "POST /v1/places",
+        "POST /v1/places/bulk",
+        "POST /v1/places/{place_id}/restore",
+        "PATCH /v1/places/{place_id}",
+        "DELETE /v1/places/{place_id}",
+    },
 }
 """Who may ask what, apart from the pages' files, which are open."""
 
