@@ -1,9 +1,9 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
 from collections.abc import Sequence
-from typing import get_origin
+from typing import Annotated, get_origin
 
-from fastapi import Depends, Request, UploadFile
+from fastapi import Depends, Query, Request, UploadFile
 from fastapi._compat import ModelField
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -37,6 +37,15 @@ async def check_fields(request: Request) -> None:
 
 
 CHECKED_FIELDS = Depends(check_fields)
+
+Box = Annotated[
+    str | None,
+    Query(
+        description="Only this part of the photo: x,y,width,height in pixels, of the upright photo "
+        "as sent.",
+        examples=["120,80,400,300"],
+    ),
+]
 
 
 async def photo_in(field: str, upload: UploadFile) -> bytes:

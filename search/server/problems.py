@@ -12,7 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError
 from place_search.models import VocabularyError
-from place_search.photos import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from place_search.photos import (
+    BoxError,
+    OversizedPhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
@@ -119,6 +124,7 @@ PROBLEMS = {
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
+    BoxError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
     UnknownReportError: UNKNOWN_REPORT,
     UnknownTrackError: UNKNOWN_TRACK,
@@ -240,7 +246,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     where = item["loc"]
-    name = str(item["input"] if where[0] == "path" else where[-1])[:40]
+    # The last part may be the number of one of several values.
+    named = next(part for part in reversed(where) if isinstance(part, str))
+    name = str(item["input"] if where[0] == "path" else named)[:40]
     if item["type"] == FIELD_PROBLEM:
         reason = item["msg"]
     elif name == "photo":
