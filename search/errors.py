@@ -15,6 +15,10 @@ class UnknownReportError(PlaceSearchError):
     """There is no such evaluation report."""
 
 
+class UnknownIndexError(PlaceSearchError):
+    """The server has no index of that name."""
+
+
 class UnknownTrackError(PlaceSearchError):
     """There is no such open track."""
 

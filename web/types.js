@@ -68,6 +68,11 @@
  */
 
 /**
+ * @typedef {object} IndexesReply The server's indexes, the first one first
+ * @property {ServedIndexReply[]} indexes
+ */
+
+/**
  * @typedef {object} LiveReply The process answers
  * @property {string} [status]
  */
@@ -198,6 +203,15 @@
  * @property {MatchReply} match
  * @property {ResultReply[]} results
  * @property {LocationReply | null} location
+ */
+
+/**
+ * @typedef {object} ServedIndexReply One of the server's indexes
+ * @property {string} name All of /v1 is below /v1/indexes/NAME too
+ * @property {string} status loading, ready, removed (its folder has gone; it answers from what it has open) or outdated (a newer version cannot be opened)
+ * @property {string | null} index_id
+ * @property {number | null} places
+ * @property {string | null} model
  */
 
 /**

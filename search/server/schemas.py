@@ -167,6 +167,25 @@ class IndexReply(Reply):
     )
 
 
+class ServedIndexReply(Reply):
+    """One of the server's indexes."""
+
+    name: str = Field(description="All of /v1 is below /v1/indexes/NAME too.")
+    status: str = Field(
+        description="loading, ready, removed (its folder has gone; it answers from what it has "
+        "open) or outdated (a newer version cannot be opened)."
+    )
+    index_id: str | None
+    places: int | None
+    model: str | None
+
+
+class IndexesReply(Reply):
+    """The server's indexes, the first one first."""
+
+    indexes: list[ServedIndexReply]
+
+
 class PointReply(Reply):
     """A point, as GeoJSON writes it."""
 

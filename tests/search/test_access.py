@@ -94,7 +94,13 @@ ACCESS = {
     },
     "read": {
         *("POST /v1/search", "POST /v1/compare", "POST /compare", "POST /v1/explain"),
-        *("GET /v1/index", "GET /v1/model", "GET /v1/places", "GET /v1/places/{place_id}"),
+        *(
+            "GET /v1/index",
+            "GET /v1/indexes",
+            "GET /v1/model",
+            "GET /v1/places",
+            "GET /v1/places/{place_id}",
+        ),
         *("GET /v1/places/{place_id}/image", "GET /v1/places/{place_id}/thumbnail"),
         *("POST /v1/tracks", "POST /v1/tracks/{track_id}/frames"),
         *("GET /v1/tracks/{track_id}", "DELETE /v1/tracks/{track_id}"),

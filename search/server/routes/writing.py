@@ -14,6 +14,7 @@ from place_search.search.results import place_dict
 from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import AddedPhotosReply, PlaceDetailsReply
+from place_search.search.server.content.served import ServedIndex
 from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import (
@@ -38,8 +39,9 @@ from place_search.search.server.writer import Writer
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 
-async def _writer_of(request: Request) -> Writer:
-    writer: Writer | None = request.app.state.writer
+async def _writer_of(request: Request, _: CurrentState) -> Writer:
+    served: ServedIndex | None = request.scope.get("served")
+    writer: Writer | None = served.writer if served else request.app.state.writer
     if writer is None:
         raise HTTPException(405, headers={"Allow": "GET"})
     return writer
