@@ -16,7 +16,6 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
-from place_search.search.batch import BatchStandards, batch_standards
 from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.location import estimate_location
@@ -35,8 +34,8 @@ from place_search.search.results import (
     Verified,
     index_info,
 )
-from place_search.search.stages import Stages
-from place_search.search.together import (
+from place_search.search.several.batch import BatchStandards, batch_standards
+from place_search.search.several.together import (
     View,
     candidates_together,
     fused_order,
@@ -46,6 +45,7 @@ from place_search.search.together import (
     strongest,
     unit,
 )
+from place_search.search.stages import Stages
 from place_search.search.verification import (
     CANDIDATES,
     Codes,

@@ -28,7 +28,7 @@ from place_search.search.server.problems import (
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
-from place_search.search.together import require_few
+from place_search.search.several.together import require_few
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
