@@ -5,11 +5,11 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING
 
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
@@ -122,10 +122,12 @@ def serve(
     index_folder: Path,
     options: ServerSettings | None = None,
     *,
+    name: str = "index",
+    others: Mapping[str, Path] = MappingProxyType({}),
     on_ready: Callable[[str, "Engine"], None] | None = None,
     samples: Samples | None = None,
 ) -> None:
-    """Serve an index until SIGINT or SIGTERM.
+    """Serve an index, and `others` by their names, until SIGINT or SIGTERM.
 
     The server answers as soon as it listens; `on_ready` is called with its address and engine once
     it can search. The pages offer `samples` to try.
@@ -171,6 +173,11 @@ def serve(
             decoder=decoder,
             keys=keys,
             index_folder=index_folder,
+            name=name,
+            others={
+                other: (folder, EngineOpener(folder, options, decoder))
+                for other, folder in others.items()
+            },
             on_loaded=run.loaded,
             traces=traces,
             samples=samples,
@@ -196,7 +203,6 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-    service = app.state.service
     # uvicorn hands a signal that stopped it on to the handlers it found.
     found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -208,8 +214,9 @@ def serve(
             traces.shutdown()
         for signum, handler in found.items():
             signal.signal(signum, handler)
-    if service.failure is not None:
-        raise service.failure
+    for served in app.state.indexes.values():
+        if served.service.failure is not None:
+            raise served.service.failure
 
 
 def _listen(host: str, port: int) -> socket.socket:
