@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -29,6 +29,20 @@ UNKNOWN_TRACK = "/problems/unknown-track"
 
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class Filters(TypedDict, total=False):
+    """What places must be to be found: all that is given.
+
+    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
+    each `tag`, and each own `field` is so, as in "floor:ge:3".
+    """
+
+    folder: str
+    taken_from: str
+    taken_to: str
+    tag: Sequence[str]
+    field: Sequence[str]
 
 
 class _Base(Generic[Http]):
@@ -68,21 +82,22 @@ class Client(Tending, _Base[httpx.Client]):
         box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
         Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
         says whether its place is among them. `verify` checks the geometry; by default that is done
         where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
-        sent) only that part of it is searched with.
-        `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
+        sent) only that part of it is searched with. `near` (latitude, longitude in degrees) and
+        `radius_m` together leave only the places there, and `filters` those that fit them.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
         files = _files(photo)
-        query = _query(k, verify, box, near, radius_m)
+        query = _query(k, verify, box, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
     def index(self) -> IndexInfo:
@@ -135,10 +150,11 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SearchResult:
         """As `Client.search`."""
         files = await asyncio.to_thread(_files, photo)
-        query = _query(k, verify, box, near, radius_m)
+        query = _query(k, verify, box, near, radius_m, filters)
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
         )
@@ -268,8 +284,9 @@ def _query(
     box: tuple[float, float, float, float] | None,
     near: tuple[float, float] | None,
     radius_m: float | None,
-) -> dict[str, str | int | float]:
-    query: dict[str, str | int | float] = {"k": k}
+    filters: Filters,
+) -> dict[str, Any]:
+    query: dict[str, Any] = {"k": k, **filters}
     if verify is not None:
         query["verify"] = str(verify).lower()
     if box is not None:
