@@ -10,6 +10,7 @@ import pytest
 
 from place_search.indexer import build_index, open_source
 from place_search.models import Model
+from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.keys import new_key, parse_keys
@@ -147,13 +148,15 @@ def test_the_others_go_on_where_the_folder_of_one_goes(ask: Ask, base: Path, str
 
 def test_one_model_is_shared(base: Path) -> None:
     options = ServerSettings()
-    openers = {name: EngineOpener(base / name, options, None) for name in "ab"}  # type: ignore[arg-type]
+    decoder = Decoder(workers=1)
+    openers = {name: EngineOpener(base / name, options, decoder) for name in "ab"}
     others = {"b": (base / "b", openers["b"])}
     app = create_app(openers["a"], options, index_folder=base / "a", name="a", others=others)
     engines: list[Engine] = []
     for served in app.state.indexes.values():
         engines.append(served.service._loader())
         served.service.replace(engines[-1])
+    decoder.close()
     assert engines[0].model is engines[1].model
     assert engines[0].index.index_id != engines[1].index.index_id
 
