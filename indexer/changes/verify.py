@@ -23,14 +23,14 @@ from place_search.indexer.storage.commit import finalize_commit, is_stamped, pen
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
-    FORMAT_VERSION,
+    CHANGEABLE,
     MANIFEST,
     Manifest,
     Skipped,
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
 from place_search.models import Model
 
@@ -109,7 +109,7 @@ def repair_index(
         report = verify_index(folder, progress=progress)
         if not report.problems:
             return report
-        if manifest.format_version < FORMAT_VERSION:
+        if manifest.format_version < CHANGEABLE:
             raise IndexFormatError(
                 f"{folder} was made by an older place-search and cannot be repaired by this one; "
                 "index the photos again."
@@ -167,10 +167,9 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
     for name, shard, pack in zip(
         manifest.shards, contents.shards, contents.thumbnails, strict=True
     ):
-        count, dims = shard.shape("descriptors")
-        rows = np.empty((count, dims), np.float32)
-        shard.read_into(rows, "descriptors", 0)
-        norms = np.linalg.norm(rows, axis=1)
+        count = shard.shape("descriptors")[0]
+        rows = ShardRows([shard]).chunks()
+        norms = np.concatenate([np.linalg.norm(some, axis=1) for some in rows])
         if not (np.abs(norms - 1) < 1e-3).all():
             yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.tables["offset"]

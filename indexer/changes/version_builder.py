@@ -26,6 +26,7 @@ from place_search.indexer.storage.commit import (
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -56,7 +57,8 @@ class VersionSpec:
     """What the next version is to hold.
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made, with or without `local_features`. `skipped` are photos that earlier runs
+    of `plan` are made, with or without `local_features`, all with the numbers of
+    `descriptor_type`. `skipped` are photos that earlier runs
     left out. `request` says what was asked for; `base` is the id of the version that is changed.
     """
 
@@ -73,6 +75,7 @@ class VersionSpec:
     local_features: bool = True
     verifier_entry: Mapping[str, Any] | None = None
     forgotten: Sequence[str] = ()
+    descriptor_type: DescriptorType = INT8
 
     @property
     def header(self) -> Header:
@@ -131,7 +134,13 @@ class ShardWorkers(Protocol):
     """Other processes that make shards of photos, each exactly as it would be made here."""
 
     def make(
-        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, local_features: bool
+        self,
+        folder: Path,
+        root: Path,
+        shards: Sequence[ShardPlan],
+        *,
+        local_features: bool,
+        descriptor_type: DescriptorType,
     ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes."""
 
@@ -247,7 +256,11 @@ class VersionBuilder:
         root = Path(self.draft.source["root"])
         shards = [self.draft.plan.shard(index) for index in missing]
         for finished in workers.make(
-            self.folder, root, shards, local_features=self.draft.local_features
+            self.folder,
+            root,
+            shards,
+            local_features=self.draft.local_features,
+            descriptor_type=self.draft.descriptor_type,
         ):
             self.journal.add(finished)
             done += finished.places + len(finished.skipped)
@@ -288,7 +301,7 @@ class VersionBuilder:
         with self.clock.stage("write"):
             files = {
                 name: write_whole(self.folder / name, content)
-                for name, content in shard_files(shard.number, rows)
+                for name, content in shard_files(shard.number, rows, self.draft.descriptor_type)
             }
             made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
             self.journal.add(Finished(*made))
@@ -334,9 +347,11 @@ class VersionBuilder:
             if plan.action == "keep":
                 files[name] = self._old_files[name]
             else:
-                card, files[name] = write_store(
+                card, stamp = write_store(
                     plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
                 )
+                if stamp is not None:
+                    files[name] = stamp
         self.progress("index", len(rows), len(rows))
         return Manifest(
             index_id=index_id,
@@ -353,6 +368,7 @@ class VersionBuilder:
             local_features=draft.local_features,
             verifier=draft.verifier_entry,
             forgotten=draft.forgotten,
+            descriptor_type=draft.descriptor_type,
         )
 
     def _joined(self) -> Path | None:
