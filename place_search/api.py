@@ -100,10 +100,8 @@ def index(
     `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
     it is that model's. Without `local_features` the index is smaller, and its results cannot be
     verified; `verify_with` names the model that gives them in place of the model itself, or of the
-    included one where that gives none. `descriptor_type` is what numbers descriptors are stored as:
-    by default int8, a quarter of the bytes, and float32 where they are given. A run that was
-    interrupted goes on when it is called again; an index that is there already stays as it is until
-    the new one is whole.
+    included one where that gives none. `descriptor_type` is int8, a quarter of the bytes, unless
+    they are given. Called again it goes on from an interrupted run; an older index stays till then.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.

@@ -7,9 +7,9 @@ from typing import Any
 
 from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
     Outcome,
-    ShardWorkers,
     VersionBuilder,
     VersionSpec,
     finish,

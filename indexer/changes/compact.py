@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -34,6 +35,34 @@ def compact_index(
     """
     with changing(Path(folder), progress or silent) as change:
         return change.report(compacted=_compact(change, store, uri))
+
+
+def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeReport:
+    """Make an older index as small as one that is made today, without its photos.
+
+    Its descriptors become int8 codes, and those of an exact store are kept once. Ids, names and
+    positions stay; removed places leave nothing. An index that is so already stays as it is.
+
+    Raises: as `compact_index`.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        manifest, draft = change.manifest, change.draft("migrate")
+        has_copy = manifest.store["kind"] == "exact" and not manifest.has_no_store_file
+        if manifest.descriptor_type == INT8 and not has_copy:
+            return change.report()
+        ids = change.contents.rows.place_ids.tolist()
+        parts = cut(ids, shard_photos(len(ids), int(manifest.model["dims"])))
+        change.commit(
+            replace(
+                draft,
+                plan=replace(draft.plan, parts=parts),
+                kept=(),
+                removed=np.empty(0, np.int64),
+                store=replace(draft.store, fold=True),
+                descriptor_type=INT8,
+            )
+        )
+        return change.report(compacted=True)
 
 
 def compact_if_due(change: Change) -> bool:

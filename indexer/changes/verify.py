@@ -81,7 +81,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
                 manifest.index_id,
                 manifest.places,
                 len(manifest.files),
-                sum(stamp.bytes for stamp in manifest.files.values()),
+                manifest.bytes,
                 problems,
             )
         tried = manifest
@@ -128,7 +128,7 @@ def repair_index(
 def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
     """Everything that is wrong; what follows from something else is not listed."""
     broken = False
-    done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
+    done, total = 0, manifest.bytes
     progress("verify", 0, total)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)

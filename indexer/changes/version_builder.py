@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from place_search.indexer.pipeline import GONE, StageClock, embed_photos, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -128,21 +129,6 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
             f"{folder} keeps local features of '{kept}' and cannot take those of '{given}'; leave "
             "out --verify-with, or index the photos again."
         )
-
-
-class ShardWorkers(Protocol):
-    """Other processes that make shards of photos, each exactly as it would be made here."""
-
-    def make(
-        self,
-        folder: Path,
-        root: Path,
-        shards: Sequence[ShardPlan],
-        *,
-        local_features: bool,
-        descriptor_type: DescriptorType,
-    ) -> Iterator[Finished]:
-        """Make these shards, in any order; each is in the index folder when it comes."""
 
 
 class VersionBuilder:

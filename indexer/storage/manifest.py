@@ -111,6 +111,11 @@ class Manifest:
         return self.store["kind"] == "exact" and self.store_file not in self.files
 
     @property
+    def bytes(self) -> int:
+        """What all files take on disk."""
+        return sum(stamp.bytes for stamp in self.files.values())
+
+    @property
     def removed(self) -> int:
         """How many removed places the shards still hold."""
         return len(self.removed_ids)

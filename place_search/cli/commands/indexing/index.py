@@ -21,7 +21,7 @@ from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, Source, StoreCard
-    from place_search.indexer.changes.version_builder import ShardWorkers
+    from place_search.indexer.changes.shard_workers import ShardWorkers
     from place_search.models import Model
 
 
