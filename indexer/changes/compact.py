@@ -1,6 +1,6 @@
 """Compaction: shards without removed rows, few of them small, and a vector store to match."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.storage.descriptor_codes import INT8
+from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -60,6 +62,7 @@ def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeRe
                 removed=np.empty(0, np.int64),
                 store=replace(draft.store, fold=True),
                 descriptor_type=INT8,
+                edits=_edits_left(change),
             )
         )
         return change.report(compacted=True)
@@ -92,9 +95,17 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
             kept=[name for name in change.manifest.shards if name not in rewritten],
             removed=np.empty(0, np.int64),
             store=request,
+            edits=_edits_left(change),
         )
     )
     return True
+
+
+def _edits_left(change: Change) -> Mapping[str, FileStamp]:
+    """The file, now written, of what people have said of the places that are not removed."""
+    there = set(change.contents.rows.place_ids.tolist())
+    left = {key: edit for key, edit in change.edits.by_place.items() if key in there}
+    return write_edits(change.folder, replace(change.edits, by_place=left))
 
 
 def _runs(change: Change, per_shard: int) -> list[list[int]]:

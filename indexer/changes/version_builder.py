@@ -58,9 +58,10 @@ class VersionSpec:
     """What the next version is to hold.
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made, with or without `local_features`, all with the numbers of
-    `descriptor_type`. `skipped` are photos that earlier runs
-    left out. `request` says what was asked for; `base` is the id of the version that is changed.
+    of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
+    `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
+    the id of the version that is changed. `edits` is the file, written already, of what people have
+    said of places; it may be none.
     """
 
     request: str
@@ -77,6 +78,7 @@ class VersionSpec:
     verifier_entry: Mapping[str, Any] | None = None
     forgotten: Sequence[str] = ()
     descriptor_type: DescriptorType = INT8
+    edits: Mapping[str, FileStamp] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -160,7 +162,7 @@ class VersionBuilder:
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
         kept = [name for done in keep for name in done.files]
-        collect_garbage(self.folder, [*self._old_files, *kept])
+        collect_garbage(self.folder, [*self._old_files, *kept, *self.draft.edits])
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
@@ -295,7 +297,7 @@ class VersionBuilder:
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""
         draft, finished = self.draft, self._finished()
-        files = self._kept_files()
+        files = self._kept_files() | dict(self.draft.edits)
         first_ids = self._kept_first_ids()
         for done in finished:
             files.update(done.files)

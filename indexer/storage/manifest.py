@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
+from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
 
@@ -287,7 +288,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
     for name in files:
         # Names come from a file that anybody may have written: none may lead out of the folder.
-        if not is_fixed_name(name) and number_of(name) is None:
+        if not (is_fixed_name(name) or is_edits_file(name) or number_of(name) is not None):
             raise ValueError(name)
     numbered = [name for name in files if name.startswith(f"{SHARDS}/")]
     manifest = Manifest(
@@ -315,7 +316,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
     _ = manifest.removed_ids
-    if sorted(manifest.shards) != sorted(numbered):
+    if sorted(manifest.shards) != sorted(numbered) or sum(map(is_edits_file, files)) > 1:
         raise ValueError(manifest.shards)
     for needed in (JOINED,) if manifest.has_no_store_file else (manifest.store_file, JOINED):
         files[needed]
