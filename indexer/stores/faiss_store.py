@@ -29,8 +29,6 @@ QUERY_BITS = 4
 class FaissKind(ABC):
     """A kind of FAISS index."""
 
-    is_exact = False
-
     @abstractmethod
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """An index that is trained and holds nothing."""
@@ -84,24 +82,21 @@ class FaissStore(SnapshotStore):
         while True:
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
             candidates = self._candidates(wanted)
-            if few and not self._faiss_kind.is_exact:
+            if few:
                 candidates = max(candidates, FILTERED_CANDIDATES)
-            (similarities,), (places,) = self._index.search(
+            _, (places,) = self._index.search(
                 query[None],
                 min(candidates, there),
                 params=self._faiss_kind.parameters(options, probes, candidates),
             )
-            places, similarities = places[places >= 0], similarities[places >= 0]
+            places = places[places >= 0]
             if len(places) >= min(wanted, there):
                 break
             if probes == self._card.lists:  # a graph, in which the filter left islands
                 return self._exhaustive(query, np.flatnonzero(stored), wanted)
             probes = self._card.lists
         # Codes only estimate the cosines.
-        return places, similarities if self._faiss_kind.is_exact else self._cosines(places, query)
-
-    def _candidates(self, wanted: int) -> int:
-        return wanted if self._faiss_kind.is_exact else super()._candidates(wanted)
+        return places, self._cosines(places, query)
 
     def _stored_ids(self) -> NDArray[np.int64]:
         return stored_ids(self._index)
