@@ -115,7 +115,8 @@ def test_unreadable_photos_are_listed_and_count_as_wrong(
 
 def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: Path) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root, root / "places")
-    build_index(open_source(root / "places"), tmp_path / "index", model)
+    source = open_source(root / "places")
+    build_index(source, tmp_path / "index", model, descriptor_type="float32")
     index = open_index(tmp_path / "index")
     seen: list[int] = []
     whole = evaluate(truth, model)
@@ -127,14 +128,14 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
     assert report.recall == whole.recall
     for ours, theirs in zip(report.ranked, whole.ranked, strict=True):
         assert ours.rows.tolist() == theirs.rows.tolist()
-        np.testing.assert_allclose(ours.similarities, theirs.similarities, atol=1e-3)
+        np.testing.assert_allclose(ours.similarities, theirs.similarities, atol=1e-5)
     among = root / "among.csv"
     among.write_text("query,positives\nplaces/0.jpg,places/3.jpg\nqueries/1.jpg,places/1.jpg\n")
     itself = read_truth_csv(among, root, root / "places")
     found = evaluate(itself, model, index=index)
     assert 0 not in found.ranked[0].rows
     np.testing.assert_allclose(
-        found.ranked[0].similarities, evaluate(itself, model).ranked[0].similarities, atol=1e-3
+        found.ranked[0].similarities, evaluate(itself, model).ranked[0].similarities, atol=1e-5
     )
     other = read_truth_csv(write_truth(root, "truth.csv"), root, root)
     with pytest.raises(TruthError, match="lacks 8 of the 16 database photos"):
