@@ -13,6 +13,7 @@ from place_search.indexer.errors import IndexFormatError, ModelMismatchError, Un
 from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
@@ -43,6 +44,9 @@ class Index:
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
         self.positions: NDArray[np.float64] = contents.positions
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
+        kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
+        self.groups: Groups = kept.only(self.place_ids)
+        """The places that show one spot; empty where they were never grouped."""
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
         self._store: VectorStore = open_store(

@@ -49,6 +49,8 @@ BLANK = 0.6
 """The mean cosine of a photo's local features with each other, from which on it shows nothing: a
 photo of one colour has 0.85 to 0.91, of noise in the dark 0.66; places by day and night at most
 0.42."""
+BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
+"""The same of signs, by the arcsine law."""
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
 the same spot match at scale 1."""
@@ -98,9 +100,21 @@ class Query:
         if local_features is None or _is_blank(local_features):
             local_features = np.zeros((0, 0, 1), np.float32)
         # Against the signs of a place, products are cosines times the number of bits.
-        projected = project_features(local_features) * CODE_BITS**0.5
-        self.full = _view(projected)
-        self.coarse = _view(_halved(projected))
+        self._take(project_features(local_features) * CODE_BITS**0.5)
+
+    @classmethod
+    def of_codes(cls, place: Codes) -> "Query":
+        """A place of an index in the place of a query: its codes are all that is known of it."""
+        query = cls(None)
+        if all(place[1]):
+            signs = _signs(place)
+            if np.square(signs.mean(axis=(0, 1))).sum() <= BLANK_SIGNS * CODE_BITS:
+                query._take(signs)
+        return query
+
+    def _take(self, features: NDArray[np.float32]) -> None:
+        self.full = _view(features)
+        self.coarse = _view(_halved(features))
 
 
 def _is_blank(local_features: NDArray[np.float32]) -> bool:

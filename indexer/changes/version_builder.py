@@ -26,6 +26,7 @@ from place_search.indexer.storage.commit import (
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -368,6 +369,10 @@ class VersionBuilder:
             for name in self.draft.kept
             for folder in (SHARDS, THUMBNAILS)
         ]
+        groups = self._old_files.get(GROUPS)
+        # The ids of places stay, so groups do; a damaged file is left out by a repair.
+        if self.draft.base and groups and is_stamped(self.folder / GROUPS, groups):
+            kept.append(GROUPS)
         return {name: self._old_files[name] for name in kept}
 
     def _kept_first_ids(self) -> dict[str, int]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
 
@@ -127,7 +128,11 @@ class Manifest:
             **({"forgotten": list(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
-            "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
+            # Apart from the files: versions before 0.2 refuse those that they do not know.
+            **({"groups": asdict(self.files[GROUPS])} if GROUPS in self.files else {}),
+            "files": {
+                name: asdict(stamp) for name, stamp in sorted(self.files.items()) if name != GROUPS
+            },
         }
 
     def paths(self, folder: Path) -> dict[str, Path]:
@@ -147,7 +152,7 @@ def store_file(kind: str) -> str:
 
 def is_fixed_name(name: str) -> bool:
     """Whether a file keeps its name from one version of an index to the next."""
-    return name == JOINED or _STORE_FILE.fullmatch(name) is not None
+    return name in (JOINED, GROUPS) or _STORE_FILE.fullmatch(name) is not None
 
 
 def number_of(name: str) -> int | None:
@@ -273,6 +278,8 @@ def _parse(table: dict[str, Any]) -> Manifest:
         # Names come from a file that anybody may have written: none may lead out of the folder.
         if not is_fixed_name(name) and number_of(name) is None:
             raise ValueError(name)
+    if "groups" in table:
+        files[GROUPS] = FileStamp(**table["groups"])
     numbered = [name for name in files if name.startswith(f"{SHARDS}/")]
     manifest = Manifest(
         format_version=int(table["format_version"]),
