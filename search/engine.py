@@ -32,6 +32,7 @@ from place_search.search.results import (
     Timings,
     Verified,
     index_info,
+    spot_of,
 )
 from place_search.search.stages import Stages
 from place_search.search.verification import (
@@ -191,6 +192,7 @@ class Engine:
             verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
             position=place.position,
             utm=place.utm,
+            group=spot_of(self.index, place.place_id),
         )
 
     def _verified(

@@ -21,6 +21,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "LocationReply": "Location",
     "VerifiedReply": "Verified",
     "PlaceReply": "PlaceInfo",
+    "SpotReply": "Spot",
     "ResultReply": "Result",
     "QueryReply": "QueryInfo",
     "SearchReply": "SearchResult",

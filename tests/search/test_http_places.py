@@ -28,7 +28,14 @@ def test_one_place(client: httpx.Client) -> None:
     places = [client.get(f"/v1/places/{place_id}").json() for place_id in range(12)]
     assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
     assert places[10]["position"] is places[10]["utm"] is None
-    assert set(places[0]) == RESULT_KEYS - {"rank", "similarity", "probability", "verified"}
+    of_results = {"rank", "similarity", "probability", "verified", "group"}
+    assert set(places[0]) == RESULT_KEYS - of_results
+        "rank",
+        "similarity",
+        "probability",
+        "verified",
+        "group",
+    }
 
 
 @pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])

@@ -17,6 +17,7 @@ from place_search.indexer import (
     remove_places,
 )
 from place_search.models import Model
+from place_search.search.engine import Engine
 from place_search.search.groups.grouping import SPREAD_M, group_places
 from tests.search.conftest import Street, jpeg
 
@@ -100,3 +101,15 @@ def test_photos_far_apart_are_never_one_spot(street: Street, model: Model, tmp_p
     assert SPREAD_M < 111
     report = group_places(tmp_path / "index", model, spread_m=150, anew=True)
     assert report.groups == 1
+
+
+def test_results_say_what_spot_they_show(town: Path, model: Model, street: Street) -> None:
+    ungrouped = Engine(open_index(town), model).search(street.query(1), k=3)
+    assert [result.group for result in ungrouped.results] == [None] * 3
+
+    group_places(town, model)
+    found = Engine(open_index(town), model).search(street.query(1), k=3).to_dict()["results"]
+    index = open_index(town)
+    spot = {"id": index.groups.of(found[0]["place_id"]), "name": None, "photos": 2}
+    assert [found[0]["group"], found[1]["group"]] == [spot, spot]
+    assert found[2]["group"] != spot
