@@ -182,7 +182,7 @@ mkdir -p $(VENV)/links && ln -sfn ../../place_search ../../place_search_client $
 echo ../../../links >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/place_search_links.pth"
 endef
 
-$(SERVES): pyproject.toml | $(MADE)
+$(SERVES): pyproject.toml setup.py search/matching/nearest.c | $(MADE)
 	@echo 'Installing place-search into $(VENV)'
 	@$(PIP) --editable .
 	@$(call link_rooms)

@@ -3,14 +3,18 @@
 from place_search.indexer.changes.build import BuildReport, build_index
 from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index
+from place_search.indexer.changes.edit import declare_fields, edit_place
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.regroup import change_groups
-from place_search.indexer.changes.remove import remove_places
+from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
 from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
 from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
+    EditConflictError,
+    FieldError,
+    FilterError,
     IndexBusyError,
     IndexFormatError,
     IndexWriteError,
@@ -19,6 +23,7 @@ from place_search.indexer.errors import (
     StoreOutageError,
     UnknownPlaceError,
 )
+from place_search.indexer.filters import Filter, parse_filter
 from place_search.indexer.index import Index, open_index
 from place_search.indexer.index_model import fit_model, open_index_model, require_known_model
 from place_search.indexer.places import Place, PlacePhoto
@@ -27,6 +32,7 @@ from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, read_split
 from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.storage.edits import Edit, Edits, FieldType, FieldValue
 from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
@@ -36,6 +42,14 @@ from place_search.indexer.stores.vectors import Hit, VectorStore
 __all__ = [
     "BuildReport",
     "ChangeReport",
+    "Edit",
+    "EditConflictError",
+    "Edits",
+    "FieldError",
+    "FieldType",
+    "FieldValue",
+    "Filter",
+    "FilterError",
     "GivenModel",
     "Groups",
     "Hit",
@@ -65,6 +79,8 @@ __all__ = [
     "change_groups",
     "collect_leftovers",
     "compact_index",
+    "declare_fields",
+    "edit_place",
     "fit_model",
     "given_model",
     "holds_index",
@@ -72,11 +88,13 @@ __all__ = [
     "open_index",
     "open_index_model",
     "open_source",
+    "parse_filter",
     "read_manifest",
     "read_split",
     "remove_places",
     "repair_index",
     "require_known_model",
+    "restore_places",
     "store_kinds",
     "sync_photos",
     "verify_index",

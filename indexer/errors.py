@@ -37,3 +37,15 @@ class ModelMismatchError(PlaceSearchError):
 
 class UnknownPlaceError(PlaceSearchError):
     """A place_id that the index does not hold."""
+
+
+class FieldError(PlaceSearchError):
+    """What is said of a place does not fit the fields that the index declares."""
+
+
+class FilterError(PlaceSearchError):
+    """A filter of places that cannot be understood, or that names a field there is not."""
+
+
+class EditConflictError(PlaceSearchError):
+    """A place that somebody else has edited in the meantime."""

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
-from place_search.core.geodesy import Box
+from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
+from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.edits import Edits, read_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ShardRows
@@ -42,11 +44,23 @@ class Index:
         self._rows = contents.rows
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
-        self.positions: NDArray[np.float64] = contents.positions
+        self.edits: Edits = read_edits(folder, manifest.files)
+        """What people have said of places, and the fields that they may give them."""
+        self._moved = {
+            key: edit.position for key, edit in self.edits.by_place.items() if edit.position
+        }
+        self.positions: NDArray[np.float64] = self._corrected(contents.positions)
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
         self.groups: Groups = kept.only(self.place_ids)
         """The places that show one spot; empty where they were never grouped."""
+        self._filters = FilterColumns(
+            self.place_ids,
+            contents.table["name"],
+            contents.table["path"],
+            contents.table["taken"],
+            self.edits,
+        )
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
         self._store: VectorStore = open_store(
@@ -135,7 +149,27 @@ class Index:
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
-        return [name.decode() for name in self._contents.table["name"][rows].tolist()]
+        names = [name.decode() for name in self._contents.table["name"][rows].tolist()]
+        if not self.edits.by_place:
+            return names
+        ids = self.place_ids[rows].tolist()
+        return [self.edits.of(key).name or name for key, name in zip(ids, names, strict=True)]
+
+    def matching(self, wanted: Filter) -> NDArray[np.intp]:
+        """The rows of the places that fit a filter, ascending."""
+        return self._filters.rows(wanted)
+
+    def ordered(self, sort: str, wanted: Filter) -> SortedRows:
+        """The places that fit a filter in one of the orders `SORTS`, which - does not turn."""
+        order = self._filters.order(sort)
+        if not wanted:
+            return order
+        fits = self._filters.mask(wanted)[order.rows]
+        return SortedRows(order.rows[fits], order.keys[fits])
+
+    def tags(self) -> dict[str, int]:
+        """Each tag that places have, with the number of them, by name."""
+        return self._filters.tags()
 
     def sequences(self) -> list[str]:
         """The sequence of each place by ascending id, as its source named it; "" for none."""
@@ -148,13 +182,31 @@ class Index:
 
     def _place(self, row: int) -> Place:
         contents = self._contents
+        place_id = int(self.place_ids[row])
+        edit = self.edits.of(place_id)
+        moved = edit.position
         return Place(
-            place_id=int(self.place_ids[row]),
-            name=contents.text("name", row),
+            place_id=place_id,
+            name=edit.name or contents.text("name", row),
             path=Path(self.manifest.source["root"]) / contents.text("path", row),
-            position=contents.position(row),
-            utm=contents.utm(row),
+            position=moved or contents.position(row),
+            utm=contents.utm(row) if moved is None else to_utm(moved),
+            taken=contents.taken(row),
+            note=edit.note,
+            tags=edit.tags,
+            fields=edit.fields,
+            version=edit.version,
         )
+
+    def _corrected(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions of all places, with those that people have corrected."""
+        moved = self._moved
+        rows = np.searchsorted(self.place_ids, list(moved))
+        there = np.isin(list(moved), self.place_ids)
+        if there.any():
+            positions = np.array(positions)
+            positions[rows[there]] = np.array(list(moved.values()))[there]
+        return positions
 
     def search(
         self,
@@ -181,6 +233,8 @@ class Index:
             )
         norm = float(np.linalg.norm(descriptor))
         unit = descriptor / norm if norm > 0 else descriptor
+        # An engine knows the positions of photos only, not the corrected ones.
+        box = None if self._moved else box
         return self._store.search(unit.astype(np.float32, copy=False), k, only=only, box=box)
 
     def descriptors(self) -> ShardRows:

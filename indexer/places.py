@@ -1,6 +1,7 @@
 """Places: database photos and where they were taken."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,21 @@ class PlacePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One database photo of an index."""
+    """One database photo of an index, and what people have said of it since.
+
+    `taken` is in seconds since 1970; `version` counts how often the place was edited.
+    """
 
     place_id: int
     name: str
     path: Path
     position: Position | None
     utm: Utm | None
+    taken: float | None = None
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, str | float | bool] = field(default_factory=dict, hash=False)
+    version: int = 0
 
 
 class PhotoNote(NamedTuple):

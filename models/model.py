@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from importlib.resources import files
 from itertools import tee
 from pathlib import Path
@@ -21,9 +20,9 @@ from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import Photo, Preprocessing, decode_photo
+from place_search.photos import Photo, PhotoBox, Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
-from place_search.photos.preprocessing import largest_size, resize_photo
+from place_search.photos.preprocessing import decode_for, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 
@@ -161,10 +160,13 @@ class Model:
         """The limit on pixels where it is not the usual one: other photos are then skipped."""
         return "" if self.max_pixels == MAX_PIXELS else f" of at most {self.max_pixels} pixels"
 
-    def read(self, source: Path | bytes) -> Photo:
-        """Decode a photo, at no more scale than this model needs. Raises `PhotoError`."""
-        needed = partial(largest_size, self.preprocessings)
-        return decode_photo(source, needed=needed, max_pixels=self.max_pixels)
+    def read(self, source: Path | bytes, *, box: PhotoBox | None = None) -> Photo:
+        """Decode a photo or a box of it, at no more scale than this model needs.
+
+        Raises:
+            PhotoError: the photo cannot be read, or the box is not one of it.
+        """
+        return decode_for(source, self.preprocessings, box, max_pixels=self.max_pixels)
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
         """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""

@@ -1,5 +1,6 @@
 """A file or bytes → an upright RGB photo, and what it says of where it was taken."""
 
+from place_search.photos.box import PhotoBox, parse_box
 from place_search.photos.decoding import (
     EXTENSIONS,
     UPLOADS,
@@ -9,6 +10,7 @@ from place_search.photos.decoding import (
     read_position,
 )
 from place_search.photos.errors import (
+    BoxError,
     OversizedPhotoError,
     PhotoError,
     UnreadablePhotoError,
@@ -21,10 +23,12 @@ from place_search.photos.sandbox.decoder import DecodeLimits, Decoder
 __all__ = [
     "EXTENSIONS",
     "UPLOADS",
+    "BoxError",
     "DecodeLimits",
     "Decoder",
     "OversizedPhotoError",
     "Photo",
+    "PhotoBox",
     "PhotoError",
     "Preprocessing",
     "UnreadablePhotoError",
@@ -32,6 +36,7 @@ __all__ = [
     "decode_photo",
     "encode_jpeg",
     "fit_within",
+    "parse_box",
     "read_capture_time",
     "read_photo",
     "read_position",

@@ -4,11 +4,15 @@ from place_search.core.errors import PlaceSearchError
 
 
 class PhotoError(PlaceSearchError):
-    """A photo that cannot be used; the subclass says which of the three ways it failed."""
+    """A photo that cannot be used; the subclass says in which way it failed."""
 
 
 class UnsupportedPhotoError(PhotoError):
     """The bytes are not in a photo format that place-search reads."""
+
+
+class BoxError(PhotoError):
+    """A box that is none, or not one of the photo that it was given with."""
 
 
 class OversizedPhotoError(PhotoError):

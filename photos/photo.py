@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.geodesy import Position
+from place_search.photos.box import PhotoBox
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
@@ -22,7 +23,8 @@ class Photo:
     `pixels` is (h, w, 3) uint8 RGB, upright and perhaps read-only, and may be smaller than the
     photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
     odd but survivable. `taken` is when it was taken, in seconds since 1970. `second` has the same
-    pixels resized for a second network, where `pixels` have been resized for a first one.
+    pixels resized for a second network, where `pixels` have been resized for a first one. With a
+    `box` the pixels are those of that part of the photo alone.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,6 +34,12 @@ class Photo:
     notes: tuple[str, ...] = ()
     taken: float | None = None
     second: NDArray[np.uint8] | None = None
+    box: PhotoBox | None = None
+
+    @property
+    def seen(self) -> PhotoBox:
+        """The part of the photo that `pixels` show: the box, or all of it."""
+        return self.box or PhotoBox(0, 0, self.width, self.height)
 
 
 def fit_within(width: int, height: int, longest_side: int) -> Size:

@@ -1,16 +1,23 @@
 """How a photo is resized before a model's graph, which does the rest."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos.box import PhotoBox
+from place_search.photos.decoding import decode_photo
 from place_search.photos.photo import Photo, Size
 
 MAX_ASPECT = 4.0
+LEAST_SHARE = 1 / 8
+"""Of the pixels of a whole photo: what a box is enlarged to where it would get fewer."""
 MIN_SIDE = 64
 """Pixels below which a side would have no local feature in some backbone."""
 
@@ -46,6 +53,24 @@ class Preprocessing:
         limit = self.width * self.height // fitted_height // step * step
         return max(step, min(limit, round(ideal_height * aspect / step) * step)), fitted_height
 
+    def box_size(self, width: int, height: int, box: PhotoBox) -> Size:
+        """The (width, height) that a box of a photo of this upright size is resized to.
+
+        It keeps the scale that the whole photo would get, because a place's photo shows the same
+        things at that scale; a small box is enlarged to `LEAST_SHARE` of the whole.
+        """
+        whole = self.size(width, height)
+        if self.resize == "exact":
+            return whole
+        scale = (whole[0] * whole[1] / (width * height)) ** 0.5
+        least = (LEAST_SHARE * whole[0] * whole[1] / (box.width * box.height)) ** 0.5
+        step = 1 if self.resize == "longest" else self.multiple
+        wide, high = (
+            max(MIN_SIDE, round(side * max(scale, least) / step) * step)
+            for side in (box.width, box.height)
+        )
+        return wide, high
+
 
 def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: int) -> Size:
     """The (width, height) that is enough for all that a photo of this size is resized to."""
@@ -53,9 +78,43 @@ def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: in
     return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 
+def size_for_box(
+    preprocessings: Sequence[Preprocessing], box: PhotoBox, width: int, height: int
+) -> Size:
+    """The size to decode a whole photo at, so that it is enough for all that a box is resized to.
+
+    Raises:
+        BoxError: the box is not one of a photo of this size.
+    """
+    box.require_inside(width, height)
+    sizes = [preprocessing.box_size(width, height, box) for preprocessing in preprocessings]
+    wide = max(size[0] for size in sizes) / box.width
+    high = max(size[1] for size in sizes) / box.height
+    return math.ceil(wide * width), math.ceil(high * height)
+
+
+def cut_box(photo: Photo, box: PhotoBox) -> Photo:
+    """The same photo with the pixels of a box of it alone.
+
+    Raises:
+        BoxError: the box is not one of this photo.
+    """
+    box.require_inside(photo.width, photo.height)
+    rows, columns = photo.pixels.shape[:2]
+    across, down = columns / photo.width, rows / photo.height
+    left, top = math.floor(box.x * across), math.floor(box.y * down)
+    right = max(left + 1, round((box.x + box.width) * across))
+    bottom = max(top + 1, round((box.y + box.height) * down))
+    return replace(photo, pixels=photo.pixels[top:bottom, left:right], box=box)
+
+
 def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Resize a photo's pixels to what a graph takes: (h, w, 3) uint8."""
-    size = preprocessing.size(photo.width, photo.height)
+    size = (
+        preprocessing.size(photo.width, photo.height)
+        if photo.box is None
+        else preprocessing.box_size(photo.width, photo.height, photo.box)
+    )
     for pixels in (photo.pixels, photo.second):
         if pixels is not None and (pixels.shape[1], pixels.shape[0]) == size:
             return np.ascontiguousarray(pixels)
@@ -63,3 +122,21 @@ def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8
     shrinking = size[0] * size[1] < width * height
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(photo.pixels, size, interpolation=how), dtype=np.uint8)
+
+
+def decode_for(
+    source: Path | bytes,
+    preprocessings: Sequence[Preprocessing],
+    box: PhotoBox | None,
+    **options: Any,
+) -> Photo:
+    """Decode a photo, or a box of it, at no more scale than these need; options as `decode_photo`.
+
+    Raises:
+        PhotoError: the photo cannot be read, or the box is not one of it.
+    """
+    if box is None:
+        needed = partial(largest_size, preprocessings)
+        return decode_photo(source, needed=needed, **options)
+    needed = partial(size_for_box, preprocessings, box)
+    return cut_box(decode_photo(source, needed=needed, **options), box)

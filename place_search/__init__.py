@@ -23,13 +23,11 @@ from place_search.api import (
     open_index,
     open_model,
     remove,
-    search,
-    search_many,
     sync,
-    table,
 )
 from place_search.core.errors import PlaceSearchError
 from place_search.pairing import pairs
+from place_search.searching import search, search_many, table
 from place_search.tracking import track
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
     from place_search.search.index_calibration import IndexCalibration
-    from place_search.search.results import CompareResult, SearchResult, SearchTable
+    from place_search.search.results import CompareResult
 
 
 def open_model(
@@ -203,72 +203,6 @@ def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
     return remove_places(Path(index), list(places))
 
 
-def search(
-    index: "Index | AnyPath",
-    photo: Photo,
-    *,
-    model: AnyModel = None,
-    k: int = 10,
-    verify: bool | None = None,
-    near: tuple[float, float] | None = None,
-    radius_m: float | None = None,
-) -> "SearchResult":
-    """Find the `k` places of an index that look most like a photo, best first.
-
-    `match` of the answer says whether the photo's place is among them. `verify` ranks the most
-    similar places by how well their geometry agrees with the photo's; by default that is done where
-    the index holds local features. `near` is (latitude, longitude) in degrees; with `radius_m` it
-    leaves only the places at most that many metres away. Without `model` the index's own is opened,
-    which takes most of a second: to search often, use `search_many`, or open it once and pass it.
-
-    Raises:
-        PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
-    """
-    found = search_many(
-        index, [photo], model=model, k=k, verify=verify, near=near, radius_m=radius_m
-    )
-    return next(found)
-
-
-def search_many(
-    index: "Index | AnyPath",
-    photos: Iterable[Photo],
-    *,
-    model: AnyModel = None,
-    k: int = 10,
-    verify: bool | None = None,
-    near: tuple[float, float] | None = None,
-    radius_m: float | None = None,
-    standardize: bool = False,
-) -> "Iterator[SearchResult]":
-    """Search for one photo after the other; the answers come in their order, each when it is there.
-
-    `standardize` reads all photos first, and chooses places by descriptors that are centred and
-    scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
-    night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
-    """
-    from place_search.core.geodesy import Position
-    from place_search.indexer import Index
-    from place_search.search.engine import Engine
-
-    opened = index if isinstance(index, Index) else open_index(index)
-    engine = Engine(opened, model_for(opened, model))
-    point = None if near is None else Position(*near)
-    batch = None
-    if standardize:
-        photos = list(photos)
-        batch = engine.standards_of(map(source_of, photos))
-    for source in map(source_of, photos):
-        yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
-
-
-def table(answers: "Iterable[SearchResult]") -> "SearchTable":
-    """The answers of `search_many` as one table: a row a photo, with the verdict and the best."""
-    from place_search.search.results import SearchTable
-
-    return SearchTable(tuple(answers))
-
-
 def calibrate(
     index: AnyPath, *, model: AnyModel = None, progress: Report = False
 ) -> "IndexCalibration":
@@ -286,15 +220,29 @@ def calibrate(
         return calibrate_and_keep(opened, model_for(opened, model), report)
 
 
-def compare(photo1: Photo, photo2: Photo, *, model: AnyModel = None) -> "CompareResult":
+def compare(
+    photo1: Photo,
+    photo2: Photo,
+    *,
+    model: AnyModel = None,
+    box: tuple[float, float, float, float] | None = None,
+) -> "CompareResult":
     """Say whether two photos show the same place, and how sure that is.
+
+    With a `box` (x, y, width, height in pixels) only that part of the first photo is compared.
 
     Raises:
         PlaceSearchError: a photo or the model cannot be used; the text says why.
     """
+    from place_search.photos import PhotoBox
     from place_search.search.compare import compare_photos
 
-    return compare_photos(opened_model(model), source_of(photo1), source_of(photo2))
+    return compare_photos(
+        opened_model(model),
+        source_of(photo1),
+        source_of(photo2),
+        box=None if box is None else PhotoBox(*box),
+    )
 
 
 def describe(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -62,25 +62,28 @@ class Client(_Base[httpx.Client]):
 
     def search(
         self,
-        photo: Photo,
+        photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
         verify: bool | None = None,
+        box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
-        `match` of the answer says whether its place is among them. `verify` checks the geometry; by
-        default that is done where the index can.
+        Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
+        says whether its place is among them. `verify` checks the geometry; by default that is done
+        where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
+        sent) only that part of it is searched with.
         `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
-        files = {"photo": ("photo", _content(photo))}
-        query = _query(k, verify, near, radius_m)
+        files = _files(photo)
+        query = _query(k, verify, box, near, radius_m)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files).json())
 
     def index(self) -> IndexInfo:
@@ -126,16 +129,17 @@ class AsyncClient(_Base[httpx.AsyncClient]):
 
     async def search(
         self,
-        photo: Photo,
+        photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
         verify: bool | None = None,
+        box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
     ) -> SearchResult:
         """As `Client.search`."""
-        files = {"photo": ("photo", await asyncio.to_thread(_content, photo))}
-        query = _query(k, verify, near, radius_m)
+        files = await asyncio.to_thread(_files, photo)
+        query = _query(k, verify, box, near, radius_m)
         return read(SearchResult, (await self._ask("POST", "/v1/search", query, files)).json())
 
     async def index(self) -> IndexInfo:
@@ -248,6 +252,11 @@ class AsyncTrack:
             await self.aclose()
 
 
+def _files(photo: Photo | Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
+    photos = [photo] if isinstance(photo, str | Path | bytes) else photo
+    return [("photo", ("photo", _content(one))) for one in photos]
+
+
 def _content(photo: Photo) -> bytes:
     return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
 
@@ -259,11 +268,17 @@ def _image_path(place: PlaceInfo, thumbnail: bool) -> str:
 
 
 def _query(
-    k: int, verify: bool | None, near: tuple[float, float] | None, radius_m: float | None
+    k: int,
+    verify: bool | None,
+    box: tuple[float, float, float, float] | None,
+    near: tuple[float, float] | None,
+    radius_m: float | None,
 ) -> dict[str, str | int | float]:
     query: dict[str, str | int | float] = {"k": k}
     if verify is not None:
         query["verify"] = str(verify).lower()
+    if box is not None:
+        query["box"] = ",".join(map(str, box))
     if near is not None:
         query["near"] = f"{near[0]},{near[1]}"
     if radius_m is not None:

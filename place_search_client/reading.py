@@ -1,7 +1,7 @@
 """From the JSON of a reply to its dataclass."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -9,14 +9,19 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], body: Mapping[str, Any]) -> T:
-    """A reply from its JSON. Raises KeyError where a field is missing."""
+    """A reply from its JSON. Raises KeyError where a field that every server sends is missing."""
     hints = _hints(kind)  # type: ignore[arg-type]
     return kind(
         **{
             field.name: _value(hints[field.name], body[field.name])
             for field in fields(kind)  # type: ignore[arg-type]
+            if field.name in body or not _has_default(field)
         }
     )
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 @cache

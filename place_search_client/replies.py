@@ -5,7 +5,7 @@ From docs/openapi.json; written by
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,36 @@ class PlaceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """The group of photos that show the same spot."""
+
+    id: int
+    name: str | None
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDetails(PlaceInfo):
+    """One place, with what people have said of it."""
+
+    taken: str | None = None
+    note: str = ""
+    tags: list[str] = field(default_factory=list)
+    fields: Mapping[str, str | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesPage:
+    """A page of the places of the index."""
+
+    index_id: str
+    total: int
+    places: list[PlaceDetails]
+    next_cursor: str | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Result(PlaceInfo):
     """A place that looks like the photo."""
 
@@ -71,6 +101,7 @@ class Result(PlaceInfo):
     similarity: float
     probability: float
     verified: Verified | None
+    group: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +157,8 @@ class IndexInfo:
     created: str
     format_version: int
     skipped: Skipped
+    fields: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +174,21 @@ class LocatedFrame:
     place: str | None
     position: PointOnEarth | None
     heading: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Whether two photos show the same place."""
+
+    similarity: float
+    probability: float
+    threshold: float
+    result: str
+    inliers: int
+    matches: list[list[float]]
+    model: str
+    notes: list[str]
+    photo_notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from place_search.models import Calibration, Model, encode_grid
-from place_search.photos import Photo
+from place_search.photos import Photo, PhotoBox
 from place_search.search.probability import calibration_of, pair_probability
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
@@ -23,22 +23,25 @@ def compare_photos(
     one: bytes | Path,
     other: bytes | Path,
     *,
+    box: PhotoBox | None = None,
     calibration: Calibration | None = None,
-    decode: Callable[[bytes | Path], Photo] | None = None,
+    decode: Callable[..., Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry.
 
-    `calibration` is that of an index whose photos are like these; by default the model's own.
+    Only the `box` of the first photo is compared, where one is given; matches are pixels of both
+    photos as sent, all the same. `calibration` is that of an index whose photos are like these; by
+    default the model's own.
 
     Raises:
-        PhotoError: a photo that cannot be read.
+        PhotoError: a photo that cannot be read, or a box that is not one of it.
     """
     stages = stages or Stages()
     photos, embeddings = [], []
-    for source in (one, other):
+    for source, part in ((one, box), (other, None)):
         with stages.timed("decode"):
-            photos.append((decode or model.read)(source))
+            photos.append((decode or model.read)(source, box=part))
     for photo in photos:
         with stages.timed("embed"):
             embeddings.append(model.embed(photo))
@@ -58,11 +61,17 @@ def compare_photos(
         notes.append(BORROWED_NOTE.format(id=model.card.id))
     calibration = calibration or calibration_of(model)
     probability = pair_probability(calibration, similarity, found)
-    scales = [
-        (photo.width / max(grid[1], 1), photo.height / max(grid[0], 1))
-        for photo, grid in zip(photos, (query.full.grid, codes[1]), strict=True)
-    ]
-    matches = (found.matches + 0.5) * np.array([*scales[0], *scales[1]], dtype=np.float32)
+    matches = np.concatenate(
+        [
+            (cells + 0.5) * (seen.width / max(grid[1], 1), seen.height / max(grid[0], 1))
+            + (seen.x, seen.y)
+            for cells, grid, seen in (
+                (found.matches[:, :2], query.full.grid, photos[0].seen),
+                (found.matches[:, 2:], codes[1], photos[1].seen),
+            )
+        ],
+        axis=1,
+    )
     return CompareResult(
         similarity=round(similarity, 6),
         probability=round(probability, 6),

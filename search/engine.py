@@ -1,11 +1,12 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Position
 from place_search.indexer import Hit, Index, StoreOutageError
 from place_search.models import Model
-from place_search.photos import Photo, PhotoError
+from place_search.models.runtimes.base import Embedding
+from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.batch import BatchStandards, batch_standards
 from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import calibration_for, is_calibrated
@@ -35,6 +37,16 @@ from place_search.search.results import (
     spot_of,
 )
 from place_search.search.stages import Stages
+from place_search.search.together import (
+    View,
+    candidates_together,
+    fused_order,
+    fused_probabilities,
+    mean_direction,
+    require_few,
+    strongest,
+    unit,
+)
 from place_search.search.verification import (
     CANDIDATES,
     Codes,
@@ -43,8 +55,16 @@ from place_search.search.verification import (
     rank_by_geometry,
 )
 
-Decode: TypeAlias = Callable[[bytes | Path], Photo]
-"""Reads a photo whose pixels a model takes; raises `PhotoError`."""
+AnyPhoto: TypeAlias = bytes | Path
+
+
+class Decode(Protocol):
+    """Reads a photo, or a box of it, whose pixels a model takes; raises `PhotoError`."""
+
+    def __call__(self, photo: bytes | Path, /, *, box: PhotoBox | None = None) -> Photo:
+        """Read it."""
+        ...
+
 
 MAX_K = 100
 VERIFY_BUDGET_S = 2.0
@@ -100,10 +120,11 @@ class Engine:
 
     def search(
         self,
-        photo: bytes | Path,
+        photo: AnyPhoto | Sequence[AnyPhoto],
         *,
         k: int = 10,
         verify: bool | None = None,
+        box: PhotoBox | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
         batch: BatchStandards | None = None,
@@ -111,52 +132,71 @@ class Engine:
     ) -> SearchResult:
         """Find the `k` places that look most like a photo, best first.
 
-        `verify` ranks the most similar places by how well their geometry agrees with the photo's,
-        and estimates where it was taken; by default that is done where the index can. `near` and
-        `radius_m` together leave only the places at most that many metres from a point; places
-        without a position are then left out. `batch` chooses places by what `standards_of` measured
-        of the photo and others. `stages` goes on where a request has begun already.
+        Several photos of one spot are one query, with one answer; what it says of the query photo
+        is of the first. `verify` ranks the most similar places by how well their geometry agrees
+        with the photo's, and estimates where it was taken; by default that is done where the index
+        can. With a `box` only that part of the photo is searched with. `near` and `radius_m`
+        together leave only the places at most that many metres from a point; places without a
+        position are then left out. `batch` chooses places by what `standards_of` measured of the
+        photo and others. `stages` goes on where a request has begun already.
 
         Raises:
-            ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
-            PhotoError: the photo is not one that can be read.
+            ParameterError: k outside 1–100, only one of `near` and `radius_m`, no photo, more than
+                `MAX_TOGETHER` or several with a box.
+            PhotoError: a photo is not one that can be read, or the box is not one of it.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
-        _check_parameters(k, near, radius_m)
+        photos = [photo] if isinstance(photo, bytes | Path) else photo
+        _check_parameters(k, near, radius_m, len(photos), box)
         stages = stages or Stages()
-        with stages.timed("decode"):
-            decoded = self.decode(photo)
+        decoded = []
+        for one in photos:
+            with stages.timed("decode"):
+                decoded.append(self.decode(one, box=box))
         checking = verify is not False and self.verifies
+        model = self.model if checking else self.model.alone()
         with stages.timed("embed"):
-            embedding = (self.model if checking else self.model.alone()).embed(decoded)
-        notes = [*decoded.notes, *self._notes]
+            embeddings = [model.embed(one) for one in decoded]
+        notes = [*chain.from_iterable(one.notes for one in decoded), *self._notes]
         if verify and not self.verifies:
             kept = "other local features than this model gives"
             which = kept if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {which}, so the results are unverified.")
         with stages.timed("search"):
-            wanted = max(k, self.candidates if checking else BACKGROUND)
-            hits = self._hits(embedding.descriptor, wanted, near, radius_m, notes, batch)
-        ranked: list[tuple[Hit, Verification | None]] = [(hit, None) for hit in hits]
-        location = None
+            checked = candidates_together(self.candidates, len(photos)) if checking else 0
+            wanted = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
+            fused = mean_direction([made.descriptor for made in embeddings])
+            hits = self._hits(fused, wanted, near, radius_m, notes, batch)
+            views = self._views(embeddings, hits)
+        order: Sequence[int] = range(len(hits))
         if checking:
             with stages.timed("verify"):
-                ranked = self._verified(embedding.local_features, hits, k, notes)
-        probabilities = candidate_probabilities(
-            self.calibration,
-            [hit.similarity for hit, _ in ranked[:k]],
-            [found for _, found in ranked[:k]],
-            [hit.similarity for hit in hits],
+                views = self._verified(views, embeddings, hits, k, notes)
+                order = fused_order([view.ranking for view in views if view.ranking])
+        first = order[:k]
+        probabilities = fused_probabilities(
+            [
+                candidate_probabilities(
+                    self.calibration,
+                    [view.similarities[row] for row in first],
+                    [view.found.get(row) for row in first],
+                    view.similarities,
+                )
+                for view in views
+            ]
         )
+        ranked = [(hits[row], strongest(view.found.get(row) for view in views)) for row in order]
         match = match_of(self.calibration, probabilities[0] if probabilities else 0.0)
+        location = None
         if checking and match.verdict == "found":
             location = estimate_location(
                 [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
             )
+        seen = decoded[0]
         return SearchResult(
             index_id=self.index.index_id,
             model=self.index.model_id,
-            query=QueryPhoto(decoded.width, decoded.height, decoded.position, tuple(notes)),
+            query=QueryPhoto(seen.width, seen.height, seen.position, tuple(dict.fromkeys(notes))),
             timings_ms=_timings(stages),
             match=match._replace(probability=round(match.probability, 6)),
             results=tuple(
@@ -168,6 +208,14 @@ class Engine:
             location=location,
             index=self.index,
         )
+
+    def _views(self, embeddings: Sequence[Embedding], hits: Sequence[Hit]) -> list[View]:
+        """How similar each photo of the query is to the hits."""
+        if len(embeddings) == 1 or not hits:
+            return [View([hit.similarity for hit in hits])] * len(embeddings)
+        rows = np.searchsorted(self.index.place_ids, [hit.place_id for hit in hits])
+        stored = self.index.descriptors().take(rows)
+        return [View((stored @ unit(made.descriptor)).tolist()) for made in embeddings]
 
     def standards_of(self, photos: Iterable[bytes | Path]) -> BatchStandards:
         """What the descriptors of photos have in common; those that cannot be read say nothing."""
@@ -196,17 +244,25 @@ class Engine:
         )
 
     def _verified(
-        self, local: NDArray[np.float32] | None, hits: Sequence[Hit], k: int, notes: list[str]
-    ) -> list[tuple[Hit, Verification | None]]:
-        """The hits with their verification, those that agree best first."""
-        candidates = _Candidates(self.index, hits)
-        ranking = rank_by_geometry(Query(local), candidates, k, budget_s=VERIFY_BUDGET_S)
-        if ranking.late:
+        self,
+        views: Sequence[View],
+        embeddings: Sequence[Embedding],
+        hits: Sequence[Hit],
+        k: int,
+        notes: list[str],
+    ) -> list[View]:
+        """The views with their verification of the hits; all together have the budget of two."""
+        checked = []
+        for view, made in zip(views, embeddings, strict=True):
+            candidates = _Candidates(self.index, hits, view.similarities)
+            budget = VERIFY_BUDGET_S * (1 if len(views) == 1 else 2 / len(views))
+            ranking = rank_by_geometry(Query(made.local_features), candidates, k, budget_s=budget)
+            checked.append(view._replace(ranking=ranking))
+        if late := max(view.ranking.late for view in checked if view.ranking):
             notes.append(
-                f"Time ran out before {ranking.late} of {len(hits)} places were verified; "
-                "they come last."
+                f"Time ran out before {late} of {len(hits)} places were verified; they come last."
             )
-        return [(hits[row], ranking.found.get(row)) for row in ranking.order]
+        return checked
 
     def _hits(
         self,
@@ -236,10 +292,10 @@ class Engine:
 class _Candidates:
     """Places of an index that a photo is compared with, read when their turn comes."""
 
-    def __init__(self, index: Index, hits: Sequence[Hit]) -> None:
+    def __init__(self, index: Index, hits: Sequence[Hit], similarities: Sequence[float]) -> None:
         self._index = index
         self._hits = hits
-        self.similarities = [hit.similarity for hit in hits]
+        self.similarities = similarities
 
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
@@ -253,7 +309,12 @@ def _borrowed_note(index: Index) -> str:
     )
 
 
-def _check_parameters(k: int, near: Position | None, radius_m: float | None) -> None:
+def _check_parameters(
+    k: int, near: Position | None, radius_m: float | None, photos: int, box: PhotoBox | None
+) -> None:
+    require_few(photos)
+    if box is not None and photos > 1:
+        raise ParameterError("The parameter box is for a query of one photo; send one, or no box.")
     if not 1 <= k <= MAX_K:
         raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.")
     if (near is None) != (radius_m is None):

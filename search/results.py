@@ -4,7 +4,9 @@
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from html import escape
 from typing import Any, Literal
 
@@ -232,6 +234,10 @@ class IndexInfo:
     skipped_count: int
     skipped: tuple[tuple[str, str], ...]
     """The first photos that could not be indexed: name and reason."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """The index's own fields, name by type."""
+    tags: Mapping[str, int] = field(default_factory=dict)
+    """The tags of places, with the number of places that have each."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of GET /v1/index."""
@@ -256,6 +262,8 @@ def index_info(index: Index, positions: int) -> IndexInfo:
         format_version=manifest.format_version,
         skipped_count=len(manifest.skipped),
         skipped=tuple((name, reason) for name, reason in manifest.skipped[:SKIPPED_SHOWN]),
+        fields=index.edits.fields,
+        tags=index.tags(),
     )
 
 
@@ -276,8 +284,20 @@ def place_dict(place: Place, index_id: str) -> dict[str, Any]:
         "name": place.name,
         "position": _degrees(place.position),
         "utm": None if place.utm is None else place.utm._asdict(),
+        "taken": None if place.taken is None else _iso(place.taken),
+        "note": place.note,
+        "tags": list(place.tags),
+        "fields": dict(place.fields),
         **addresses(place.place_id, index_id),
     }
+
+
+def _iso(seconds: float) -> str | None:
+    """A time as ISO 8601 in UTC; None where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def location_dict(location: Location) -> dict[str, float]:

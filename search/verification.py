@@ -4,14 +4,14 @@ Local features of the two photos are matched as mutual nearest neighbours. Each 
 judged by its neighbours on the grid (neighbourhood consensus; Rocco et al. 2018, as a fixed 3 × 3
 sum). An affine map is fitted to the matches by OpenCV's MAGSAC++ (Barath et al. 2020), then a
 second one to those left over, since few scenes are one plane; what agrees counts. Of many
-candidates all are matched at half the resolution of the grid, at a sixth of the cost, and those
-that agree best in full.
+candidates all are matched at half the resolution of the grid, where votes for a shift stand in for
+the maps, and those that agree best in full.
 """
 
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
@@ -23,7 +23,15 @@ from numpy.typing import NDArray
 
 from place_search.core.memory import keep_freed_memory
 from place_search.models import CODE_BITS, decode_codes, project_features
-from place_search.models.runtimes.products import UNIT, feature_products
+from place_search.search.matching.mutual import mutual_matches, votes
+from place_search.search.matching.views import Codes as Codes
+from place_search.search.matching.views import (
+    Grid,
+    coarse_places,
+    coarse_view,
+    full_place,
+    full_view,
+)
 
 CANDIDATES = 100
 """Places that are verified by default, however few are asked for."""
@@ -31,13 +39,14 @@ IN_FULL = 10
 """The least number of candidates that are matched at full resolution."""
 FULL_SHARE = 5
 """One candidate of this number is matched at full resolution, where candidates are many."""
+CAN_WIN = 0.25
+"""The share of the best candidate's agreement at half the resolution that one beyond the first
+`IN_FULL` must have to be matched at full resolution."""
 MOST_SIMILAR = 3
 """The most similar candidates that are always matched at full resolution: where no geometry
 agrees, similarity is all there is."""
 TOLERANCE = 1.5
 """Cells of the grid that a match may lie off the fitted map."""
-COARSE_TOLERANCE = 1.0
-"""The same at half the resolution."""
 MAPS = 2
 """Affine maps that are fitted, each to what agrees with none before it."""
 BY_CHANCE = 50
@@ -54,10 +63,6 @@ BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
 the same spot match at scale 1."""
-
-Grid = tuple[int, int]
-Codes = tuple[NDArray[np.uint8], Grid]
-"""(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.codes` gives them."""
 
 
 class Verification(NamedTuple):
@@ -78,17 +83,6 @@ class Verification(NamedTuple):
 NOTHING = Verification(0, 0, 0.0, np.empty((0, 4), np.float32))
 
 
-class View(NamedTuple):
-    """Local features ready to be matched: grid (h, w), and (h·(w+1), CODE_BITS) float32 rows.
-
-    They have norm √CODE_BITS. A feature of zeros ends each row of the grid, so that nothing has
-    neighbours beyond it.
-    """
-
-    grid: Grid
-    rows: NDArray[np.float32]
-
-
 class Query:
     """A query photo's local features, made ready to be matched with many places."""
 
@@ -99,22 +93,22 @@ class Query:
         """
         if local_features is None or _is_blank(local_features):
             local_features = np.zeros((0, 0, 1), np.float32)
-        # Against the signs of a place, products are cosines times the number of bits.
-        self._take(project_features(local_features) * CODE_BITS**0.5)
+        self._take(project_features(local_features))
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":
         """A place of an index in the place of a query: its codes are all that is known of it."""
         query = cls(None)
-        if all(place[1]):
-            signs = _signs(place)
-            if np.square(signs.mean(axis=(0, 1))).sum() <= BLANK_SIGNS * CODE_BITS:
-                query._take(signs)
+        codes, grid = place
+        if all(grid):
+            unit = decode_codes(codes).reshape(*grid, CODE_BITS) / np.float32(CODE_BITS**0.5)
+            if np.square(unit.mean(axis=(0, 1))).sum() <= BLANK_SIGNS:
+                query._take(unit)
         return query
 
-    def _take(self, features: NDArray[np.float32]) -> None:
-        self.full = _view(features)
-        self.coarse = _view(_halved(features))
+    def _take(self, projected: NDArray[np.float32]) -> None:
+        self.full = full_view(projected)
+        self.coarse = coarse_view(projected)
 
 
 def _is_blank(local_features: NDArray[np.float32]) -> bool:
@@ -127,9 +121,11 @@ def _is_blank(local_features: NDArray[np.float32]) -> bool:
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     """Match a query with one place; `similarity` of their descriptors enters the score."""
-    if not all(place[1]):
+    if not all(place[1]) or not all(query.full.grid):
         return NOTHING
-    [found] = _agreements(query.full, [_view(_signs(place))], TOLERANCE, MAPS)
+    matches = mutual_matches(query.full, full_place(place))
+    both = np.concatenate([matches.query, matches.other], axis=1).astype(np.float32)
+    found = _agreement(both, matches.cosines)
     beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
     return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
 
@@ -178,6 +174,10 @@ def rank_by_geometry(
         parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
         agreement = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
         rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
+        # Where one candidate stands out, those far behind it cannot win any more.
+        least = CAN_WIN * max(map(_or_last, agreement))
+        least_full = max(k, IN_FULL)
+        best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])
         late = sum(agreement[row] is None for row in rows[best:])
     matched = zip(rows[:best], _pool().map(matcher.full, rows[:best]), strict=True)
     found = {row: one for row, one in matched if one is not None}
@@ -197,12 +197,20 @@ class _Matcher(NamedTuple):
         """How well candidates agree at half the resolution; None for all once it is too late."""
         if time.perf_counter() > self.deadline:
             return [None] * len(rows)
-        places = [_view(_halved(_signs(self.candidates.codes(row)))) for row in rows]
-        agreements = _agreements(self.query.coarse, places, COARSE_TOLERANCE, 1)
-        similarities = self.candidates.similarities
-        return [
-            found.inliers * similarities[row] for row, found in zip(rows, agreements, strict=True)
-        ]
+        found: list[float | None] = [0.0] * len(rows)
+        if not all(self.query.coarse.grid):
+            return found
+        alike: dict[Grid, list[tuple[int, NDArray[np.uint8]]]] = {}
+        for at, row in enumerate(rows):
+            codes, grid = self.candidates.codes(row)
+            if all(grid):
+                alike.setdefault(grid, []).append((at, codes))
+        for grid, places in alike.items():
+            views = coarse_places([codes for _, codes in places], grid)
+            counted = votes(mutual_matches(self.query.coarse, views), self.query.coarse.grid)
+            for (at, _), count in zip(places, counted.tolist(), strict=True):
+                found[at] = count * self.candidates.similarities[rows[at]]
+        return found
 
     def full(self, row: int) -> Verification | None:
         """The verification of a candidate, None once it is too late."""
@@ -222,57 +230,13 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
 
 
-def _signs(place: Codes) -> NDArray[np.float32]:
-    """A place's local features as (h, w, CODE_BITS) float32 of ±1."""
-    codes, grid = place
-    return decode_codes(codes).reshape(*grid, CODE_BITS)
-
-
-def _view(features: NDArray[np.float32]) -> View:
-    """Local features (h, w, CODE_BITS), with zeros after each row."""
-    height, width, bits = features.shape
-    rows = np.zeros((height, width + 1, bits), np.float32)
-    rows[:, :width] = features
-    return View((height, width), rows.reshape(-1, bits))
-
-
-def _halved(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of 2 × 2 features, again of norm √CODE_BITS: (h, w, B) to (⌈h/2⌉, ⌈w/2⌉, B)."""
-    height, width, _ = features.shape
-    rows = features[::2].copy()
-    rows[: height // 2] += features[1::2]
-    sums = rows[:, ::2].copy()
-    sums[:, : width // 2] += rows[:, 1::2]
-    norms = np.sqrt(np.einsum("hwb,hwb->hw", sums, sums)[..., None] / CODE_BITS)
-    np.divide(sums, norms, out=sums, where=norms > 0)
-    return sums
-
-
-def _agreements(
-    query: View, places: Sequence[View], tolerance: float, maps: int
-) -> Iterator[Verification]:
-    """What a query has in common with each of some places."""
-    if not all(query.grid):
-        yield from [NOTHING] * len(places)
-        return
-    # One product for all: handing it to another thread takes as long as a small one itself.
-    alike = feature_products()(query.rows, np.concatenate([place.rows for place in places]))
-    at = 0
-    for place in places:
-        own = alike[:, at : at + len(place.rows)]
-        yield _agreement(*_mutual_matches(own, query.grid, place.grid), tolerance, maps)
-        at += len(place.rows)
-
-
-def _agreement(
-    matches: NDArray[np.float32], weights: NDArray[np.float32], tolerance: float, maps: int
-) -> Verification:
+def _agreement(matches: NDArray[np.float32], weights: NDArray[np.float32]) -> Verification:
     """Fit maps one after the other, each to the matches that those before it leave over."""
     agreeing: list[NDArray[np.float32]] = []
     mutual = len(matches)
     score = 0.0
-    for _ in range(maps):
-        fit = _fit(matches, tolerance)
+    for _ in range(MAPS):
+        fit = _fit(matches)
         if fit is None:
             break
         inliers, scale = fit
@@ -284,7 +248,7 @@ def _agreement(
     return Verification(sum(map(len, agreeing)), mutual, score, np.concatenate(agreeing))
 
 
-def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.bool_], float] | None:
+def _fit(matches: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float] | None:
     """The matches that agree with one affine map, and its vertical scale; None for too few."""
     if len(matches) < MIN_MATCHES:
         return None
@@ -292,7 +256,7 @@ def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.boo
         np.ascontiguousarray(matches[:, :2]),
         np.ascontiguousarray(matches[:, 2:]),
         method=cv2.USAC_MAGSAC,
-        ransacReprojThreshold=tolerance,
+        ransacReprojThreshold=TOLERANCE,
         maxIters=500,
         confidence=0.999,
     )
@@ -304,47 +268,3 @@ def _fit(matches: NDArray[np.float32], tolerance: float) -> tuple[NDArray[np.boo
     # A step to the side foreshortens what is seen in width, not in height.
     heights = matches[inliers][:, (1, 3)].std(axis=0)
     return (inliers, float(heights[1] / heights[0])) if heights.all() else None
-
-
-def _mutual_matches(
-    products: NDArray[np.int16], query: Grid, place: Grid
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mutual nearest neighbours as (n, 4) float32 positions, and their (n,) mean cosines."""
-    lines = query[1] + 1, place[1] + 1
-    alike = _consensus(products, *lines)
-    alike[query[1] :: lines[0]] = _NEVER
-    alike[:, place[1] :: lines[1]] = _NEVER
-    nearest = alike.argmax(axis=1)
-    best = alike[np.arange(len(alike)), nearest]
-    mutual = np.flatnonzero((best >= alike.max(axis=0)[nearest]) & (best > 0))
-    positions = [
-        np.stack([flat % line, flat // line], axis=1)
-        for flat, line in zip((mutual, nearest[mutual]), lines, strict=True)
-    ]
-    cosines = best[mutual] / np.float32(9 * CODE_BITS * UNIT)
-    return np.concatenate(positions, axis=1).astype(np.float32), cosines
-
-
-_NEVER = np.iinfo(np.int16).min
-
-
-def _consensus(alike: NDArray[np.int16], row: int, place_row: int) -> NDArray[np.int16]:
-    """Add to each pair of features the pairs of their 8 neighbours in the same directions.
-
-    Those beside it on the grid are one row and one column away in `alike`; those above and below
-    a whole row of the grid.
-    """
-    return _with_diagonal(_with_diagonal(alike, 1, 1), row, place_row)
-
-
-def _with_diagonal(pairs: NDArray[np.int16], down: int, right: int) -> NDArray[np.int16]:
-    """Add to each entry those (down, right) before and after it."""
-    if pairs.shape[0] <= down or pairs.shape[1] <= right:
-        return pairs
-    first, last = pairs[:-down, :-right], pairs[down:, right:]
-    total = np.empty_like(pairs)
-    total[:down], total[:, :right] = pairs[:down], pairs[:, :right]
-    # Twice as fast as numpy's sums where rows do not begin at multiples of a register.
-    cv2.add(last, first, dst=total[down:, right:])
-    cv2.add(total[:-down, :-right], last, dst=total[:-down, :-right])
-    return total

@@ -1,6 +1,6 @@
 // What the page's address holds: everything that is asked but the photo.
 
-/** @import { Area, Settings } from './page-types.js' */
+/** @import { Area, Part, Settings } from './page-types.js' */
 
 /**
  * @typedef {object} Address
@@ -23,6 +23,7 @@ export function readAddress(search) {
       k: Number.isInteger(k) && k >= 1 && k <= 100 ? k : DEFAULT_K,
       verify: query.get('verify') !== 'false',
       area: readArea(query),
+      box: readBox(query.get('box')),
     },
     of: whole(query.get('of')),
     place: whole(query.get('place')),
@@ -30,7 +31,7 @@ export function readAddress(search) {
 }
 
 /** @param {Address} address */
-export function writeAddress({ settings: { k, verify, area }, of, place }) {
+export function writeAddress({ settings: { k, verify, area, box }, of, place }) {
   const query = new URLSearchParams();
   if (k !== DEFAULT_K) query.set('k', `${k}`);
   if (!verify) query.set('verify', 'false');
@@ -38,6 +39,7 @@ export function writeAddress({ settings: { k, verify, area }, of, place }) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
+  if (box) query.set('box', `${box}`);
   if (of !== null) query.set('of', `${of}`);
   if (place !== null) query.set('place', `${place}`);
   const text = query.toString().replaceAll('%2C', ',');
@@ -53,6 +55,15 @@ function readArea(query) {
   const radius = Number(query.get('radius_m'));
   const onEarth = Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180;
   return onEarth && radius > 0 && Number.isFinite(radius) ? { latitude, longitude, radius_m: radius } : null;
+}
+
+/**
+ * @param {string | null} text
+ * @returns {Part | null}
+ */
+function readBox(text) {
+  if (!/^\d{1,5}(,\d{1,5}){3}$/.test(text ?? '')) return null;
+  return /** @type {Part} */ (text?.split(',').map(Number));
 }
 
 /** @param {string | null} text */

@@ -2,7 +2,7 @@
 
 import { authorization, hasKey } from './key.js';
 
-/** @import { Problem, Settings } from './page-types.js' */
+/** @import { Part, Problem, Settings } from './page-types.js' */
 /** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
@@ -21,12 +21,13 @@ export class ApiError extends Error {
  * @param {Settings} settings
  * @param {Sending} sending
  */
-export async function searchPlaces(photo, { k, verify, area }, sending) {
+export async function searchPlaces(photo, { k, verify, area, box }, sending) {
   const query = new URLSearchParams({ k: `${k}`, verify: `${verify}` });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
+  if (box) query.set('box', `${box}`);
   const reply = /** @type {SearchReply} */ (await send(`v1/search?${query}`, { photo }, sending));
   return { ...reply, results: reply.results.map(seenFromHere) };
 }
@@ -35,9 +36,10 @@ export async function searchPlaces(photo, { k, verify, area }, sending) {
  * @param {File} image1
  * @param {File} image2
  * @param {Sending} sending
+ * @param {Part | null} [box] the part of the first that is compared
  */
-export async function comparePhotos(image1, image2, sending) {
-  return /** @type {CompareReply} */ (await send('v1/compare', { image1, image2 }, sending));
+export async function comparePhotos(image1, image2, sending, box = null) {
+  return /** @type {CompareReply} */ (await send(`v1/compare${box ? `?box=${box}` : ''}`, { image1, image2 }, sending));
 }
 
 /**

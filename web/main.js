@@ -7,6 +7,7 @@ import { served } from './served.js';
 import { formatSimilarity } from './format.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
+import { choosePart, showPart } from './part.js';
 import { persist } from './retry.js';
 import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
@@ -80,6 +81,7 @@ async function changePhoto(wanted) {
     hideResults();
     mapBox.hidden = true;
     await showPreview(file);
+    showPart(address.settings.box);
     document.body.dataset['view'] = 'query';
     find('choose', HTMLSpanElement).textContent = words.chooseAnother;
   } else {
@@ -175,10 +177,15 @@ function ask(changed) {
   go({ settings: { ...address.settings, ...changed } });
 }
 
+/** The settings for another photo, of which no part is chosen yet. */
+const ofWholePhoto = () => ({ ...address.settings, box: null });
+
 /** @param {{place_id: number}} place */
 function searchWith({ place_id }) {
-  go({ of: place_id, place: null }, { photo: null });
+  go({ of: place_id, place: null, settings: ofWholePhoto() }, { photo: null });
 }
+
+const searched = () => photo && { ...photo, box: address.settings.box };
 
 /** Open the place that the address names, or close what is open. */
 async function showPlace() {
@@ -195,10 +202,10 @@ async function showPlace() {
     onClose: closePlace,
     again: searchWith,
   };
-  if (at >= 0) return openViewer(results, at, photo, previewAddress(), handlers);
+  if (at >= 0) return openViewer(results, at, searched(), previewAddress(), handlers);
   try {
     const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place);
-    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, photo, previewAddress(), handlers);
+    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searched(), previewAddress(), handlers);
     if (!photo) intakeNote.textContent = words.photoNotInLink;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -217,11 +224,12 @@ function closePlace(at) {
 }
 
 function showSettings() {
-  const { k, verify, area } = address.settings;
+  const { k, verify, area, box } = address.settings;
   const options = [...kChoice.options].map((option) => Number(option.value));
   if (!options.includes(k)) kChoice.add(element('option', {}, `${k}`));
   kChoice.value = `${k}`;
   verifySwitch.checked = verify;
+  if (photo) showPart(box);
   areaNote.hidden = !area;
   if (!area) return;
   const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
@@ -233,10 +241,11 @@ function showSettings() {
 async function take([file]) {
   if (!file) return;
   const id = await keep(file);
-  go({ of: null, place: null }, { photo: id });
+  go({ of: null, place: null, settings: ofWholePhoto() }, { photo: id });
 }
 
 takeIn(['photo', 'camera'], 1, take);
+choosePart((box) => ask({ box }));
 void served.then(async ({ samples }) => {
   if (!samples) return;
   const { offerSamples } = await import('./samples.js');

@@ -3,12 +3,14 @@
 /** @import { LocationReply } from './types.js' */
 
 /** @typedef {LocationReply} Area a circle to search in */
+/** @typedef {[number, number, number, number]} Part of the photo: left, top, width, height in its pixels */
 
 /**
  * @typedef {object} Settings what a search is asked beside its photo
  * @property {number} k
  * @property {boolean} verify
  * @property {Area | null} area
+ * @property {Part | null} box
  */
 
 /**

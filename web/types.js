@@ -15,27 +15,6 @@
  */
 
 /**
- * @typedef {object} DotPropertiesReply The place at a dot, and for how many it stands
- * @property {number} place_id
- * @property {string} name
- * @property {number} count Places that the dot stands for, itself included
- */
-
-/**
- * @typedef {object} DotReply A place on the map
- * @property {'Feature'} type
- * @property {PointReply} geometry
- * @property {DotPropertiesReply} properties
- */
-
-/**
- * @typedef {object} DotsReply The places of a box of the map, as a GeoJSON FeatureCollection
- * @property {'FeatureCollection'} type
- * @property {number} places How many places lie in the box
- * @property {DotReply[]} features
- */
-
-/**
  * @typedef {object} ExplainReply What the model makes of a photo
  * @property {string} model The model's id
  * @property {SizeReply} photo The upright photo as sent
@@ -67,6 +46,8 @@
  * @property {string} created When the index was built, ISO 8601
  * @property {number} format_version
  * @property {SkippedReply} skipped
+ * @property {Record<string, string>} [fields] The index's own fields: text, number, boolean or date by name
+ * @property {Record<string, number>} [tags] Tags of places, with the number of places that have it
  */
 
 /**
@@ -118,19 +99,26 @@
  */
 
 /**
- * @typedef {object} PlaceReply One place: a database photo and where it was taken
+ * @typedef {object} PlaceDetailsReply One place, with what people have said of it
  * @property {number} place_id
  * @property {string} name The photo's path, relative to the indexed folder
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
  * @property {string} thumbnail_url A small JPEG, which may be cached for good
+ * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
+ * @property {string} [note] What people noted; empty for nothing
+ * @property {string[]} [tags]
+ * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
  */
 
 /**
- * @typedef {object} PointReply A point, as GeoJSON writes it
- * @property {'Point'} type
- * @property {[number, number]} coordinates Longitude, latitude in degrees
+ * @typedef {object} PlacesReply A page of the places of the index
+ * @property {string} index_id
+ * @property {number} total Places that fit, on all pages
+ * @property {PlaceDetailsReply[]} places
+ * @property {string | null} next_cursor For the next page; null on the last one
+ * @property {boolean} changed The cursor is of another version of the index: a place that was edited since may come twice or not at all, all others once
  */
 
 /**
@@ -180,7 +168,7 @@
  * @property {VerifiedReply | null} verified null where no verification was done
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
- * @property {SpotReply | null} group null where no other photo is known to show the same spot
+ * @property {SpotReply | null} [group] null where no other photo is known to show the same spot
  * @property {string} image_url
  * @property {string} thumbnail_url
  */
@@ -268,6 +256,58 @@
  * @typedef {object} VerifiedReply How well photo and place agree on one view
  * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number} score What the places are ranked by: agreement × similarity
+ */
+
+/**
+ * @typedef {object} DotPropertiesReply The place at a dot, and for how many it stands
+ * @property {number} place_id
+ * @property {string} name
+ * @property {number} count Places that the dot stands for, itself included
+ */
+
+/**
+ * @typedef {object} DotReply A place on the map
+ * @property {'Feature'} type
+ * @property {PointReply} geometry
+ * @property {DotPropertiesReply} properties
+ */
+
+/**
+ * @typedef {object} PointReply A point, as GeoJSON writes it
+ * @property {'Point'} type
+ * @property {[number, number]} coordinates Longitude, latitude in degrees
+ */
+
+/**
+ * @typedef {object} DotsReply The places of a box of the map, as a GeoJSON FeatureCollection
+ * @property {'FeatureCollection'} type
+ * @property {number} places How many places lie in the box
+ * @property {DotReply[]} features
+ */
+
+/**
+ * @typedef {object} PositionPatch A position to correct a place by
+ * @property {number} latitude Degrees north
+ * @property {number} longitude Degrees east
+ */
+
+/**
+ * @typedef {object} PlacePatch What to say of a place: what is left out stays, null takes back what was said (RFC 7396)
+ * @property {string | null} [name] At most 200 letters
+ * @property {string | null} [note] At most 4000 letters
+ * @property {string[] | null} [tags] All of them; at most 64
+ * @property {Record<string, string | number | boolean | null> | null} [fields] By name, merged with those that the place has
+ * @property {PositionPatch | null} [position] null for that of the photo
+ */
+
+/**
+ * @typedef {object} PlaceReply One place: a database photo and where it was taken
+ * @property {number} place_id
+ * @property {string} name The photo's path, relative to the indexed folder
+ * @property {PositionReply | null} position
+ * @property {UtmReply | null} utm
+ * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
+ * @property {string} thumbnail_url A small JPEG, which may be cached for good
  */
 
 /**

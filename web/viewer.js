@@ -9,14 +9,16 @@ import { evidenceLine, similarityLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
+/** @import { Part } from './page-types.js' */
 /** @import { CompareReply, PlaceReply, ResultReply } from './types.js' */
 
 /** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, again: (place: PlaceReply) => void}} Handlers */
+/** @typedef {{id: string, file: File, box: Part | null}} Searched the photo that was searched with */
 /** @typedef {PlaceReply & Partial<ResultReply>} Shown a result, or a place that was not searched for */
 
 const dialog = find('viewer', HTMLDialogElement);
 
-/** @type {{places: Shown[], at: number, photo: {id: string, file: File} | null} & Handlers | null} */
+/** @type {{places: Shown[], at: number, photo: Searched | null} & Handlers | null} */
 let shown = null;
 let linesOn = true;
 let comparing = new AbortController();
@@ -73,7 +75,7 @@ dialog.addEventListener('click', (event) => {
 /**
  * @param {Shown[]} places
  * @param {number} at the one to open
- * @param {{id: string, file: File} | null} photo the one searched with, if any
+ * @param {Searched | null} photo the one searched with, if any
  * @param {string | null} photoAddress where the browser can show it
  * @param {Handlers} handlers
  */
@@ -142,13 +144,13 @@ async function showShared() {
   shared.textContent = '';
   const place = shown?.places[shown.at];
   if (!linesOn || !shown?.photo || !place) return;
-  const key = `${shown.photo.id}/${place.place_id}`;
-  const { file } = shown.photo;
+  const { id, file, box } = shown.photo;
+  const key = `${id}/${box}/${place.place_id}`;
   try {
     let answer = compared.get(key);
     if (!answer) {
       shared.textContent = words.lookingForPoints;
-      answer = await comparePhotos(file, await readPhoto(place, signal), { signal });
+      answer = await comparePhotos(file, await readPhoto(place, signal), { signal }, box);
       compared.set(key, answer);
     }
     if (signal.aborted) return;

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in English.
 
-/** @import { Area, Problem } from './page-types.js' */
+/** @import { Area, Part, Problem } from './page-types.js' */
 /** @import { IndexReply } from './types.js' */
 
 export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -69,6 +69,7 @@ export const words = {
 
   choosePhoto: 'Choose a photo',
   chooseAnother: 'Another photo',
+  partLabel: (/** @type {Part} */ [x, y, w, h]) => `The part to search with: ${w} × ${h} pixels, ${x} from the left, ${y} from the top`,
   samples: /** @type {(each: number) => string} */ (each) => (each === 1 ? 'Or try one of these:' : 'Or try one of these pairs:'),
   sample: (/** @type {number} */ at, /** @type {number} */ each) => (each === 1 ? `Search with sample photo ${at}` : `Compare sample pair ${at}`),
   severalPhotos: (/** @type {string} */ names, /** @type {number} */ most) =>

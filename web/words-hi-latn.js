@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi as it is typed on phones.
 
-/** @import { Problem } from './page-types.js' */
+/** @import { Part, Problem } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('en-IN', { maximumFractionDigits: 0 });
 
@@ -68,6 +68,7 @@ export const words = {
 
   choosePhoto: 'Photo chunein',
   chooseAnother: 'Koi aur photo',
+  partLabel: (/** @type {Part} */ [x, y, w, h]) => `Khoj ka hissa: ${w} × ${h} pixel, baayein se ${x}, upar se ${y}`,
   samples: (each) => (each === 1 ? 'Ya inmein se kisi ek se aazmayein:' : 'Ya inmein se koi jodi aazmayein:'),
   sample: (at, each) => (each === 1 ? `Namoone ki photo ${at} se khojein` : `Namoone ki jodi ${at} ki tulna karein`),
   severalPhotos: (names, most) =>

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi.
 
-/** @import { Problem } from './page-types.js' */
+/** @import { Part, Problem } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
@@ -68,6 +68,7 @@ export const words = {
 
   choosePhoto: 'फ़ोटो चुनें',
   chooseAnother: 'कोई और फ़ोटो',
+  partLabel: (/** @type {Part} */ [x, y, w, h]) => `खोज का हिस्सा: ${w} × ${h} पिक्सेल, बाएँ से ${x}, ऊपर से ${y}`,
   samples: (each) => (each === 1 ? 'या इनमें से किसी एक से आज़माएँ:' : 'या इनमें से कोई जोड़ी आज़माएँ:'),
   sample: (at, each) => (each === 1 ? `नमूने की फ़ोटो ${at} से खोजें` : `नमूने की जोड़ी ${at} की तुलना करें`),
   severalPhotos: (names, most) =>

@@ -25,6 +25,8 @@ MENDS: Mapping[str, str] = {
     "forbidden": "Use a key with the role `write`, and not from a browser's password box.",
     "cross-site": "Name the page's site in `--cors`, or ask from the server's own pages.",
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
+    "edit-conflict": "Read the place again; send the change again, with its new ETag.",
+    "unfit-value": "Send a value of the declared type; `fields` of `GET /v1/index` has them.",
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",
     "wrong-host": "Ask by the server's own name, or add this one with `--allowed-hosts`.",

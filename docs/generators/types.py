@@ -22,6 +22,8 @@ CLIENT_NAMES: Mapping[str, str] = {
     "VerifiedReply": "Verified",
     "PlaceReply": "PlaceInfo",
     "SpotReply": "Spot",
+    "PlaceDetailsReply": "PlaceDetails",
+    "PlacesReply": "PlacesPage",
     "ResultReply": "Result",
     "QueryReply": "QueryInfo",
     "SearchReply": "SearchResult",
@@ -29,6 +31,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "SkippedReply": "Skipped",
     "IndexReply": "IndexInfo",
     "LocatedFrameReply": "LocatedFrame",
+    "CompareReply": "Comparison",
     "TrackReply": "TrackInfo",
     "TrackPathReply": "TrackPath",
     "TrackedFrameReply": "TrackedFrame",
@@ -65,7 +68,7 @@ def render_client() -> str:
         '"""Replies of the server. Fields that a newer server adds are left out.\n\n'
         "From docs/openapi.json; written by\n"
         "`python -m docs.generators.types`.\n"
-        '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass\n'
+        '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass, field\n'
     ]
     for name, ours in CLIENT_NAMES.items():
         fields = dict(schemas[name]["properties"])
@@ -75,7 +78,11 @@ def render_client() -> str:
             if name != other and shared.keys() <= fields.keys():
                 base = f"({CLIENT_NAMES[other]})"
                 fields = {field: kind for field, kind in fields.items() if field not in shared}
-        lines = [f"    {field}: {_python(kind)}" for field, kind in fields.items()]
+        needed = schemas[name].get("required", ())
+        lines = [
+            f"    {field}: {_python(kind)}{'' if field in needed else _default(kind)}"
+            for field, kind in fields.items()
+        ]
         parts.append(
             f"\n@dataclass(frozen=True, slots=True)\nclass {ours}{base}:\n"
             f'    """{schemas[name]["description"]}"""\n\n' + "\n".join(lines) + "\n"
@@ -106,7 +113,17 @@ def _python_one(schema: Mapping[str, Any]) -> str:
         return "Mapping[str, float]" if name == _TIMINGS else CLIENT_NAMES[name]
     if schema["type"] == "array":
         return f"list[{_python(schema['items'])}]"
+    if schema["type"] == "object":
+        return f"Mapping[str, {_python(schema['additionalProperties'])}]"
     return _PYTHON[schema["type"]]
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    """What a field is where an older server does not send it."""
+    kind = {"array": "list", "object": "dict"}.get(schema.get("type", ""))
+    default = schema.get("default")
+    shown = json.dumps(default) if isinstance(default, str) else repr(default)
+    return f" = {shown}" if kind is None else f" = field(default_factory={kind})"
 
 
 def _javascript(schema: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from place_search.core.files import FileStamp
 from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.version_builder import (
@@ -15,11 +16,13 @@ from place_search.indexer.changes.version_builder import (
     finish,
     first_free_number,
 )
-from place_search.indexer.pipeline import StageClock
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
+from place_search.indexer.storage.edits import edits_file, read_edits, write_edits
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -110,6 +113,7 @@ def build_index(
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
             draft = _draft(source, model, old, per_shard, request, local_features=local_features)
+            draft = replace(draft, edits=_edits_kept(out, old, source))
             if old is not None:
                 finalize_commit(out, old)
                 journal = Journal(out)
@@ -149,6 +153,28 @@ def _draft(
     )
 
 
+def _edits_kept(out: Path, old: Manifest | None, source: Source) -> dict[str, FileStamp]:
+    """What people have said of places of an index that is made again, by their photos' paths.
+
+    What cannot be read any more is given up, as the index is.
+    """
+    if old is None or not edits_file(old.files):
+        return {}
+    try:
+        edits = read_edits(out, old.files)
+        contents = Contents(old, old.paths(out), ("path",))
+    except IndexFormatError:
+        return {}
+    new = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
+    places = zip(contents.rows.place_ids.tolist(), contents.table["path"].tolist(), strict=True)
+    by_place = {
+        new[path.decode()]: edits.by_place[place_id]
+        for place_id, path in places
+        if place_id in edits.by_place and path.decode() in new
+    }
+    return write_edits(out, replace(edits, by_place=by_place))
+
+
 def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     """Whether a run of this same draft was interrupted after its commit, while tidying up."""
     header = journal.header
@@ -177,7 +203,7 @@ def _report(
         seconds=seconds,
         duplicates=duplicates,
         manifest=manifest,
-        positioned=contents.count_positions(),
+        positioned=contents.count_positions(read_edits(out, manifest.files)),
         notes=outcome.notes,
         intake=source.intake,
     )

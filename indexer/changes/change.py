@@ -25,8 +25,10 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Intake
-from place_search.indexer.storage.commit import finalize_commit, whole_paths
+from place_search.indexer.storage.commit import finalize_commit, is_stamped, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
+from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -105,6 +107,11 @@ class Change:
         return self._contents
 
     @property
+    def edits(self) -> Edits:
+        """What people have said of the places of the version."""
+        return read_edits(self.folder, self.manifest.files)
+
+    @property
     def card(self) -> StoreCard:
         """The card of the vector store."""
         return store_card(self.manifest)
@@ -127,6 +134,15 @@ class Change:
             model_entry=self.manifest.model,
             verifier_entry=self.manifest.verifier,
             forgotten=self.manifest.forgotten,
+            edits={
+                name: stamp for name, stamp in self.manifest.files.items() if is_edits_file(name)
+            },
+            # The ids of places stay, so groups do; a damaged file is left out by a repair.
+            groups={
+                name: stamp
+                for name, stamp in self.manifest.files.items()
+                if name == GROUPS and is_stamped(self.folder / name, stamp)
+            },
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
             store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
@@ -165,7 +181,7 @@ class Change:
         return ChangeReport(
             self.manifest.index_id,
             self.manifest.places,
-            positioned=contents.count_positions(),
+            positioned=contents.count_positions(self.edits),
             seconds={**self.clock.seconds(), "total": time.perf_counter() - self.started},
             **counts,  # type: ignore[arg-type]
         )
@@ -194,11 +210,12 @@ def changing(folder: Path, progress: Progress) -> Iterator[Change]:
         journal = Journal(folder)
         if journal.has_committed(manifest):
             finish(folder, manifest, journal)
-        KeptPhotos(folder).settle()
+        KeptPhotos(folder).settle(manifest)
         change = Change(folder, manifest, progress)
         yield change
         if not change.committed:
             finish(folder, change.manifest, journal)
+        KeptPhotos(folder).settle(change.manifest)
 
 
 def collect_leftovers(folder: Path) -> None:

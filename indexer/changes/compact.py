@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -56,6 +57,9 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     if not runs and not store and known == change.card.count == change.manifest.places:
         return False
     request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
+    edits = change.edits
+    there = set(contents.rows.place_ids.tolist())
+    left = {key: edit for key, edit in edits.by_place.items() if key in there}
     change.commit(
         replace(
             draft,
@@ -63,6 +67,7 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
             kept=[name for name in change.manifest.shards if name not in rewritten],
             removed=np.empty(0, np.int64),
             store=request,
+            edits=write_edits(change.folder, replace(edits, by_place=left)),
         )
     )
     return True

@@ -2,8 +2,8 @@
 
 A photo is written before the version of the index that names it, and deleted after the version that
 does not any more. A process that is killed between the two leaves a note of which photo that was,
-and the next change of the index settles it. Photos that no note names are never touched: the folder
-may be a user's own.
+and the next change of the index settles it. The photo of a removed place stays as long as the place
+can be restored. Photos that no note names are never touched: the folder may be a user's own.
 """
 
 import fcntl
@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from place_search.core.files import PART
+from place_search.core.files import PART, write_whole
 from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.manifest import read_manifest
+from place_search.indexer.storage.manifest import Manifest, read_manifest
 
 NOTE = ".changing"
+REMOVED = ".removed"
 _OWN = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
@@ -64,8 +65,28 @@ class KeptPhotos:
         except OSError:
             return False
 
-    def settle(self) -> None:
-        """Delete what killed processes have left; nothing while a living one is at work."""
+    def note_removed(self, name: str) -> None:
+        """Note that a photo goes once its place, which is to be removed, cannot be restored."""
+        with (self.folder / REMOVED).open("a", encoding="ascii") as note:
+            note.write(f"{name}\n")
+            note.flush()
+            os.fsync(note.fileno())
+
+    def settle(self, manifest: Manifest) -> None:
+        """Delete what killed processes and removed places have left, of a locked index.
+
+        What killed ones have left stays while a living one is at work, and photos of removed places
+        while the shards hold those.
+        """
+        removed = self.folder / REMOVED
+        if not manifest.removed and removed.exists() and removed.stat().st_size:
+            with removed.open(encoding="ascii") as note:
+                names = {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
+            left = {path.name for path in self._named(names)}
+            for name in names - left:
+                (self.folder / name).unlink(missing_ok=True)
+            # A process may have been killed between its note and the removal.
+            write_whole(removed, "".join(f"{name}\n" for name in sorted(left)).encode())
         if self.is_unsettled():
             with self._note.open("a+", encoding="ascii") as note:
                 if _locked(note):

@@ -11,19 +11,30 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
+from place_search.indexer.changes.edit import require_version
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexWriteError, UnknownPlaceError
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import encode_ids
 
 
 def remove_places(
-    folder: Path, places: Sequence[int | str], *, progress: Progress | None = None
+    folder: Path,
+    places: Sequence[int | str],
+    *,
+    version: int | None = None,
+    compact: bool = True,
+    progress: Progress | None = None,
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
     They stay out when the index is brought in line with its photos; to add them brings them back.
-    An id that was given to a place once and is one no more counts as removed already.
+    An id that was given to a place once and is one no more counts as removed already. With a
+    `version`, places that are there must have been edited so often. Unless it is to `compact` the
+    index where much of it is removed, they can be restored until another change does.
 
     Raises:
+        EditConflictError: a place is of another version.
         UnknownPlaceError: an id or name that no place has or had, or a name that several have.
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: no place would be left, a full disk, a read-only folder, or another
@@ -32,6 +43,8 @@ def remove_places(
     with changing(Path(folder), progress or silent) as change:
         ids = _ids(change, places)
         gone = ids[np.isin(ids, change.contents.rows.place_ids)]
+        for place_id in gone.tolist():
+            require_version(change, place_id, version)
         if len(gone) == change.manifest.places:
             raise IndexWriteError(
                 f"That would leave no place in {folder}; delete the folder if that is what you "
@@ -42,7 +55,64 @@ def remove_places(
             forgotten = {*change.manifest.forgotten, *_paths(change, gone)}
             draft = replace(change.draft("remove"), removed=removed, forgotten=sorted(forgotten))
             change.commit(draft)
-        return change.report(removed=len(gone), compacted=compact_if_due(change))
+        return change.report(removed=len(gone), compacted=compact and compact_if_due(change))
+
+
+def restore_places(
+    folder: Path, places: Sequence[int], *, progress: Progress | None = None
+) -> ChangeReport:
+    """Bring back removed places, by their ids, as they were. Those that are there stay.
+
+    Raises:
+        UnknownPlaceError: there never was such a place, or the index was compacted since.
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        IndexWriteError: a place of the same photo is there, a full disk, a read-only folder, or
+            another process that writes there.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        contents, removed = change.contents, change.manifest.removed_ids
+        wanted = np.array(sorted(set(places)), np.int64)
+        for place_id in wanted[~np.isin(wanted, contents.rows.stored_ids)].tolist():
+            raise UnknownPlaceError(
+                f"There is no place {place_id} to restore: it never was, or the index was "
+                "compacted since; add its photo again."
+            )
+        back = np.intersect1d(wanted, removed)
+        if len(back):
+            left = np.setdiff1d(removed, back)
+            paths = _restored_paths(change, left, back)
+            draft = replace(
+                change.draft("restore"),
+                removed=left,
+                forgotten=sorted({*change.manifest.forgotten} - paths),
+            )
+            if not _store_holds_all(change):
+                draft = replace(draft, store=replace(draft.store, old=None))
+            change.commit(draft)
+        return change.report(added=len(back))
+
+
+def _restored_paths(change: Change, left: NDArray[np.int64], back: NDArray[np.int64]) -> set[str]:
+    """The paths of the photos of restored places; raises where another place has such a photo."""
+    manifest = replace(change.manifest, tombstones=encode_ids(left))
+    after = Contents(manifest, change.manifest.paths(change.folder), ("path",))
+    paths = after.table["path"].tolist()
+    ids = after.rows.place_ids.tolist()
+    by_id = dict(zip(ids, paths, strict=True))
+    restored = {by_id[place_id] for place_id in back.tolist()}
+    for place_id, path in zip(ids, paths, strict=True):
+        if path in restored and place_id not in back:
+            raise IndexWriteError(
+                f"The photo of the place to restore is in the index again, as place {place_id}; "
+                "remove that one first."
+            )
+    return {path.decode() for path in restored}
+
+
+def _store_holds_all(change: Change) -> bool:
+    """Whether the vector store still holds all removed places that it should hold."""
+    stored = change.contents.rows.stored_ids
+    return int((stored <= change.card.max_place_id).sum()) == change.card.count
 
 
 def _paths(change: Change, ids: NDArray[np.int64]) -> list[str]:
@@ -63,10 +133,10 @@ def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:
     wanted = {place for place in places if isinstance(place, str)}
     if wanted:
         table = change.contents.table["name"].tolist()
+        edits = change.edits
         named: defaultdict[str, list[int]] = defaultdict(list)
         for place_id, name in zip(change.contents.rows.place_ids.tolist(), table, strict=True):
-            text = name.decode()
-            if text in wanted:
+            for text in {name.decode(), edits.of(place_id).name} & wanted:
                 named[text].append(place_id)
         for name in sorted(wanted):
             ids.add(_only(name, named[name], change))

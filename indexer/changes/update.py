@@ -21,6 +21,7 @@ from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.edits import given_on, write_edits
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
@@ -94,6 +95,7 @@ def _update(
     names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
+    heirs = {int(ids[row]): first + at for row, at in delta.heirs.items()}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
@@ -106,6 +108,8 @@ def _update(
             skipped=left_out,
             forgotten=sorted(forgotten),
         )
+        if not heirs.keys().isdisjoint(change.edits.by_place):
+            draft = replace(draft, edits=write_edits(change.folder, given_on(change.edits, heirs)))
         outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
@@ -158,13 +162,14 @@ class _Difference:
 
     `entries` are photos to make places of, each with the row of equal content, if there is one;
     `seen` rows are of photos that the source lists, and those of `outdated` get a new place under
-    a name of `replaced`.
+    a name of `replaced`; `heirs` has the number of its entry for each of these rows.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     outdated: list[int] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    heirs: dict[int, int] = field(default_factory=dict)
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
@@ -187,6 +192,7 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
             delta.entries.append((photo, row))
         else:
             delta.entries.append((photo, None))
+        delta.heirs[row] = len(delta.entries) - 1
         delta.outdated.append(row)
         delta.replaced.append(photo.name)
     return delta

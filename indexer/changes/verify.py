@@ -21,6 +21,7 @@ from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.edits import edits_file, salvage_edits, write_edits
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
@@ -226,6 +227,9 @@ def _repair(
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     whole = Change(folder, manifest, progress).draft("repair")
+    if bad & whole.edits.keys():
+        name = edits_file(whole.edits)
+        whole = replace(whole, edits=write_edits(folder, salvage_edits(folder / name)))
     rebuilt = broken or manifest.store_file in bad
     draft = replace(
         whole,

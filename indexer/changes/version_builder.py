@@ -26,7 +26,6 @@ from place_search.indexer.storage.commit import (
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -59,6 +58,8 @@ class VersionSpec:
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
     of `plan` are made, with or without `local_features`. `skipped` are photos that earlier runs
     left out. `request` says what was asked for; `base` is the id of the version that is changed.
+    `edits` is the file, written already, of what people have said of places, `groups` that of
+    the places that show one spot; each may be none.
     """
 
     request: str
@@ -74,6 +75,8 @@ class VersionSpec:
     local_features: bool = True
     verifier_entry: Mapping[str, Any] | None = None
     forgotten: Sequence[str] = ()
+    edits: Mapping[str, FileStamp] = field(default_factory=dict)
+    groups: Mapping[str, FileStamp] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -166,7 +169,7 @@ class VersionBuilder:
         keep = self._whole_shards()
         self.journal.start(self.draft.header, keep)
         kept = [name for done in keep for name in done.files]
-        collect_garbage(self.folder, [*self._old_files, *kept])
+        collect_garbage(self.folder, [*self._old_files, *kept, *self.draft.edits])
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
@@ -297,7 +300,7 @@ class VersionBuilder:
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""
         draft, finished = self.draft, self._finished()
-        files = self._kept_files()
+        files = self._kept_files() | dict(self.draft.edits) | dict(self.draft.groups)
         first_ids = self._kept_first_ids()
         for done in finished:
             files.update(done.files)
@@ -369,10 +372,6 @@ class VersionBuilder:
             for name in self.draft.kept
             for folder in (SHARDS, THUMBNAILS)
         ]
-        groups = self._old_files.get(GROUPS)
-        # The ids of places stay, so groups do; a damaged file is left out by a repair.
-        if self.draft.base and groups and is_stamped(self.folder / GROUPS, groups):
-            kept.append(GROUPS)
         return {name: self._old_files[name] for name in kept}
 
     def _kept_first_ids(self) -> dict[str, int]:

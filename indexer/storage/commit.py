@@ -10,6 +10,7 @@ from pathlib import Path
 
 from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
 from place_search.indexer.errors import IndexFormatError, IndexWriteError
+from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.indexer.storage.manifest import (
     JOURNAL,
@@ -113,6 +114,7 @@ def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
         pending = _PENDING.fullmatch(entry.name)
         name = pending[1] if pending else entry.name
         ours = is_fixed_name(name) and (pending or name not in kept)
+        ours = ours or (is_edits_file(name) and name not in kept)
         if ours or entry.name.endswith(PART):
             entry.unlink()
     for part in (SHARDS, THUMBNAILS):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.storage.commit import is_stamped
+from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS, Row
@@ -77,10 +78,11 @@ class Contents:
         self.table |= dict(zip(keys, both.T, strict=True))  # kept once
         return both
 
-    def count_positions(self) -> int:
-        """How many of the places have a position, in degrees or in metres."""
+    def count_positions(self, edits: Edits = NO_EDITS) -> int:
+        """How many of the places have a position, in degrees or in metres, or by an edit."""
         known = [~np.isnan(self.table[column]) for column in POSITION_COLUMNS]
-        return int(np.logical_or(*known).sum())
+        moved = [place_id for place_id, edit in edits.by_place.items() if edit.position]
+        return int((known[0] | known[1] | np.isin(self.rows.place_ids, moved)).sum())
 
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:

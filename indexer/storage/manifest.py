@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
+from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
@@ -276,7 +277,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
     for name in files:
         # Names come from a file that anybody may have written: none may lead out of the folder.
-        if not is_fixed_name(name) and number_of(name) is None:
+        if not (is_fixed_name(name) or is_edits_file(name) or number_of(name) is not None):
             raise ValueError(name)
     if "groups" in table:
         files[GROUPS] = FileStamp(**table["groups"])
@@ -305,7 +306,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
     _ = manifest.removed_ids
-    if sorted(manifest.shards) != sorted(numbered):
+    if sorted(manifest.shards) != sorted(numbered) or sum(map(is_edits_file, files)) > 1:
         raise ValueError(manifest.shards)
     for needed in (manifest.store_file, JOINED):
         files[needed]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.files import utf8_path
 from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
+from place_search.indexer.stores.snapshot_store import Among, Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors
 
@@ -57,22 +57,22 @@ class FaissStore(SnapshotStore):
         fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
-        self._live = self._bitmap(rows.place_ids) if self._known < card.count else None
+        stored = self._exists[: card.max_place_id + 1]
+        self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
 
     def _in_snapshot(
         self,
         query: NDArray[np.float32],
         wanted: int,
-        only: NDArray[np.int64] | None,
+        among: Among | None,
         box: Box | None,
     ) -> Found:
-        ids = self._rows.place_ids[: self._known] if only is None else only
-        there = int(np.searchsorted(ids, self._card.max_place_id, side="right"))
+        stored = (self._exists if among is None else among)[: self._card.max_place_id + 1]
+        there = self._known if among is None else int(np.count_nonzero(stored))
         if not there:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        bitmap = self._live if only is None else self._bitmap(only)
-        # Lists near the query may hold little that the filter lets pass: then all are probed.
-        probes = self._card.probes if only is None else self._card.lists
+        bitmap = self._live if among is None else np.packbits(stored, bitorder="little")
+        probes = self._probes(there)
         while True:
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
             candidates = self._candidates(wanted)
@@ -85,7 +85,7 @@ class FaissStore(SnapshotStore):
             if len(places) >= min(wanted, there):
                 break
             if probes == self._card.lists:  # a graph, in which the filter left islands
-                return self._exhaustive(query, ids[:there], wanted)
+                return self._exhaustive(query, np.flatnonzero(stored), wanted)
             probes = self._card.lists
         # Codes only estimate the cosines.
         return places, similarities if self._faiss_kind.is_exact else self._cosines(places, query)
@@ -93,11 +93,12 @@ class FaissStore(SnapshotStore):
     def _candidates(self, wanted: int) -> int:
         return wanted if self._faiss_kind.is_exact else super()._candidates(wanted)
 
-    def _bitmap(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """One bit for each place id up to the last in the file: whether it is among these."""
-        flags = np.zeros(self._card.max_place_id + 1, np.bool_)
-        flags[ids[: np.searchsorted(ids, len(flags))]] = True
-        return np.packbits(flags, bitorder="little")
+    def _probes(self, there: int) -> int:
+        """Lists to scan where so many vectors may be found: the fewer, the more lists.
+
+        Lists near the query may hold little that a filter lets pass.
+        """
+        return self._card.probes if 2 * there >= self._known else self._card.lists
 
     def _stored_ids(self) -> NDArray[np.int64]:
         return stored_ids(self._index)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
-from place_search.indexer.stores.snapshot_store import Found, SnapshotStore
+from place_search.indexer.stores.snapshot_store import Among, Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors
 
@@ -46,28 +46,30 @@ class MilvusStore(SnapshotStore):
         self,
         query: NDArray[np.float32],
         wanted: int,
-        only: NDArray[np.int64] | None,
+        among: Among | None,
         box: Box | None,
     ) -> Found:
-        ids = self._rows.place_ids[: self._known] if only is None else only
-        there = ids[: np.searchsorted(ids, self._card.max_place_id, side="right")]
-        if not len(there):
+        stored = (self._exists if among is None else among)[: self._card.max_place_id + 1]
+        there = int(np.count_nonzero(stored))
+        if not there:
             return np.empty(0, np.int64), np.empty(0, np.float32)
+        wish = "" if among is None or box is None else _inside(box)
+        if among is not None and there <= PAGE:
+            wish = f"place_id in {np.flatnonzero(stored).tolist()}"
         limit = self._candidates(wanted)
         while True:
             asked = min(limit, PAGE)
-            near = self._nearest(query, asked, None if only is None else box)
-            ours = near[there[np.minimum(np.searchsorted(there, near), len(there) - 1)] == near]
-            if len(ours) >= min(wanted, len(there)):
+            near = self._nearest(query, asked, wish)
+            ours = near[near < len(stored)]
+            ours = ours[stored[ours]]
+            if len(ours) >= min(wanted, there):
                 return ours, self._cosines(ours, query)
             if asked == PAGE or len(near) < asked:  # no more come: compare them all
-                return self._exhaustive(query, there, wanted)
+                return self._exhaustive(query, np.flatnonzero(stored), wanted)
             limit = 8 * asked
 
-    def _nearest(
-        self, query: NDArray[np.float32], limit: int, box: Box | None
-    ) -> NDArray[np.int64]:
-        """The ids of about `limit` of the nearest vectors, of places in the box if there is one."""
+    def _nearest(self, query: NDArray[np.float32], limit: int, wish: str) -> NDArray[np.int64]:
+        """The ids of about `limit` of the nearest vectors that fit a filter of Milvus."""
         settings = {"ef": limit} if self._searched == "HNSW" else {}
         (hits,) = self._link.call(
             "search",
@@ -75,7 +77,7 @@ class MilvusStore(SnapshotStore):
             data=[query],
             anns_field=VECTORS,
             limit=limit,
-            filter="" if box is None else _inside(box),
+            filter=wish,
             search_params={"metric_type": "IP", "params": settings},
             output_fields=["place_id"],
             consistency_level=SEARCHES,

@@ -16,6 +16,8 @@ from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""
+Among = NDArray[np.bool_]
+"""By place id, up to that of the last place there is: whether it may be found."""
 _SAMPLE = 64
 
 
@@ -28,6 +30,8 @@ class SnapshotStore(ABC):
         self._rows = rows
         self._known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
         """How many of the rows are in the snapshot."""
+        self._exists: Among = np.zeros(int(rows.place_ids.max(initial=-1)) + 1, np.bool_)
+        self._exists[rows.place_ids] = True
         late = list(rows.chunks(start=self._known))
         self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
 
@@ -41,31 +45,44 @@ class SnapshotStore(ABC):
     ) -> list[Hit]:
         """The k places most similar to a (D,) descriptor of norm 1, the best first."""
         ids = self._rows.place_ids
-        if only is not None:
-            only = np.intersect1d(only, ids)
-        wanted = min(k, len(ids) if only is None else len(only))
+        among = None if only is None else self._among(only)
+        count = len(ids) if among is None else int(np.count_nonzero(among))
+        wanted = min(k, count)
         if wanted < 1:
             return []
         query = np.ascontiguousarray(descriptor, np.float32)
-        if only is not None and len(only) <= self._candidates(wanted):
-            return best(only, self._cosines(only, query), wanted)
-        known, similarities = self._in_snapshot(query, wanted, only, box)
+        if among is not None and count <= self._candidates(wanted):
+            few = np.flatnonzero(among)
+            return best(few, self._cosines(few, query), wanted)
+        known, similarities = self._in_snapshot(query, wanted, among, box)
         late = ids[self._known :]
         fresh = np.vecdot(self._late, query)
-        if only is not None:
-            asked = np.isin(late, only)
+        if among is not None:
+            asked = among[late]
             late, fresh = late[asked], fresh[asked]
         return best(np.concatenate([known, late]), np.concatenate([similarities, fresh]), wanted)
+
+    def _among(self, only: NDArray[np.int64]) -> Among:
+        """Flags of these ids, where there are such places: sorting a million ids takes longer."""
+        flags = np.zeros_like(self._exists)
+        if len(only) and (only.min() < 0 or only.max() >= len(flags)):
+            only = only[(only >= 0) & (only < len(flags))]
+        flags[only] = True
+        flags &= self._exists
+        return flags
 
     @abstractmethod
     def _in_snapshot(
         self,
         query: NDArray[np.float32],
         wanted: int,
-        only: NDArray[np.int64] | None,
+        among: Among | None,
         box: Box | None,
     ) -> Found:
-        """At least the `wanted` best places that are in the snapshot, with their cosines."""
+        """At least the `wanted` best places that are in the snapshot, with their cosines.
+
+        All places there are count, or those `among` flags.
+        """
 
     @abstractmethod
     def _stored_ids(self) -> NDArray[np.int64]:

@@ -1,9 +1,7 @@
-"""Dot products between the local features of two photos, in int8 on the CPU."""
+"""Dot products between the local features of two photos, in bfloat16 where the CPU has it."""
 
-import os
 import threading
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import openvino
@@ -13,53 +11,44 @@ from numpy.typing import NDArray
 from place_search.core.forking import use_threads
 from place_search.models.local_features import CODE_BITS
 
-UNIT = 32
-"""Products are counted in units of 1/UNIT."""
-_LEVELS = 255
-# A projected feature of norm √112 has components of about 1; ±1 and the step must be exact in int8.
-_RANGE = np.float32(127 / UNIT)
-
 
 class FeatureProducts:
-    """(n, CODE_BITS) × (m, CODE_BITS) float32 to (n, m) int16, in units of 1/32. Thread-safe.
+    """(n, CODE_BITS) × (m, CODE_BITS) int8 to (n, m) float32. Thread-safe.
 
-    Values outside ±3.97 are cut, the others rounded to 1/32. Several times faster than float32,
-    and half the memory to go through afterwards. Of features of norm √112 the sum of nine products
-    fits in an int16.
+    8 bits fit bfloat16 and sums are float32's, so that products are exact on every CPU. Those with
+    matrix units take a quarter of the time that float32 takes.
     """
 
     def __init__(self) -> None:
+        core = openvino.Core()
+        short = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         one, other = (ops.parameter([-1, CODE_BITS], np.float32) for _ in range(2))
-        product = ops.matmul(_as_int8(one), _as_int8(other), False, True)
-        counted = ops.convert(ops.round(ops.multiply(product, np.float32(UNIT))), "i16")
-        model = openvino.Model([counted], [one, other], "feature_products")
-        # Callers bring the threads: a stream of one thread for each that the machine can run.
-        threads = os.cpu_count() or 1
-        options = {
-            "NUM_STREAMS": threads,
-            "INFERENCE_NUM_THREADS": threads,
+        model = openvino.Model([ops.matmul(one, other, False, True)], [one, other], "products")
+        # Of one thread, so that it computes in the thread that calls it: handing such small work to
+        # another one takes as long as the work does.
+        self._options = {
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
             "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if short else "f32",
         }
-        self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._core, self._model = core, model
         self._local = threading.local()
         # OpenVINO's first inference must have ended before another begins: its binding waits for
         # Python's lock while it initialises a static that another thread may wait for.
-        nothing = np.zeros((1, CODE_BITS), np.float32)
+        nothing = np.zeros((1, CODE_BITS), np.int8)
         self(nothing, nothing)
 
-    def __call__(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int16]:
+    def __call__(self, one: NDArray[np.int8], other: NDArray[np.int8]) -> NDArray[np.float32]:
         """The products; the result is overwritten by the same thread's next call."""
         request = getattr(self._local, "request", None)
         if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
-        request.infer({0: one, 1: other}, share_inputs=True, share_outputs=True)
-        result: NDArray[np.int16] = request.get_output_tensor(0).data
+            compiled = self._core.compile_model(self._model, "CPU", self._options)
+            request = self._local.request = compiled.create_infer_request()
+        inputs = {at: side.astype(np.float32) for at, side in enumerate((one, other))}
+        request.infer(inputs, share_inputs=True, share_outputs=True)
+        result: NDArray[np.float32] = request.get_output_tensor(0).data
         return result
-
-
-def _as_int8(values: Any) -> Any:
-    low, high = -_RANGE, _RANGE
-    return ops.fake_quantize(values, low, high, low, high, _LEVELS)
 
 
 _making = threading.Lock()

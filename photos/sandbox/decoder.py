@@ -12,15 +12,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
+from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import FORMATS, MAX_PIXELS
 from place_search.photos.errors import (
+    BoxError,
     OversizedPhotoError,
     PhotoError,
     UnreadablePhotoError,
@@ -50,7 +52,7 @@ T = TypeVar("T")
 
 _ERRORS: dict[str, type[PhotoError]] = {
     error.__name__: error
-    for error in (OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError)
+    for error in (BoxError, OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError)
 }
 
 
@@ -101,8 +103,9 @@ class Decoder:
         content: bytes,
         *preprocessings: Preprocessing,
         formats: Sequence[str] = FORMATS,
+        box: PhotoBox | None = None,
     ) -> Photo:
-        """Decode a photo; its `pixels` are resized already to what a model takes.
+        """Decode a photo or a box of it; its `pixels` are resized already to what a model takes.
 
         Where a second network takes it too, so is `second`. They are the same bit for bit as
         without the process.
@@ -113,8 +116,9 @@ class Decoder:
             DecoderError: the processes cannot be started any more.
         """
         asked = [asdict(preprocessing) for preprocessing in preprocessings]
-        job = {"preprocessings": asked, "formats": list(formats)}
-        return self._do(job, content, _take_photo)
+        job = {"preprocessings": asked, "formats": list(formats), "box": box}
+        photo = self._do(job, content, _take_photo)
+        return photo if box is None else replace(photo, box=box)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
         """A photo as a bare upright JPEG of at most `longest_side` pixels a side.

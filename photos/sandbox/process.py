@@ -25,10 +25,11 @@ from PIL import AvifImagePlugin
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.memory import keep_freed_memory
+from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
 from place_search.photos.photo import Photo, encode_jpeg, fit_within
-from place_search.photos.preprocessing import Preprocessing, largest_size, resize_photo
+from place_search.photos.preprocessing import Preprocessing, decode_for, resize_photo
 from place_search.photos.sandbox.job_state import (
     NOTHING,
     OUT_OF_MEMORY,
@@ -179,9 +180,10 @@ def _refused(error: PhotoError) -> dict[str, Any]:
 
 def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
     preprocessings = [Preprocessing(**asked) for asked in job["preprocessings"]]
-    photo = decode_photo(
+    photo = decode_for(
         content,
-        needed=partial(largest_size, preprocessings),
+        preprocessings,
+        job["box"] and PhotoBox(*job["box"]),
         max_pixels=job["max_pixels"],
         formats=job["formats"],
         before_pixels=slot.check_size,

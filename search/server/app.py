@@ -53,7 +53,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
-from place_search.search.server.schemas import ProblemReply
+from place_search.search.server.schemas import DotsReply, PlacePatch, PlaceReply, ProblemReply
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector
@@ -177,8 +177,11 @@ def create_app(
             CORSMiddleware,
             allow_origins=list(options.cors),
             allow_methods=methods_of(app),
-            allow_headers=["Authorization", "X-API-Key", "X-Request-ID"],
-            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "Idempotency-Key", "If-Match"),
+                *("X-API-Key", "X-Request-ID"),
+            ],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
     app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
@@ -241,9 +244,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas = schema["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
-        problem = ProblemReply.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(problem.pop("$defs"))
-        schemas["ProblemReply"] = problem
+        for model in (DotsReply, PlacePatch, PlaceReply, ProblemReply):
+            known = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(known.pop("$defs"))
+            schemas[model.__name__] = known
         schema["components"]["securitySchemes"] = _SECURITY
         closed = {
             route.path

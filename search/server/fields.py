@@ -1,8 +1,10 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Annotated, get_origin
 
-from fastapi import Depends, Request, UploadFile
+from fastapi import Depends, Query, Request, UploadFile
+from fastapi._compat import ModelField
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
@@ -21,12 +23,10 @@ async def check_fields(request: Request) -> None:
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
     known = route.dependant
-    wrong = _wrong(
-        request.query_params.multi_items(), [field.alias for field in known.query_params]
-    )
+    wrong = _wrong(request.query_params.multi_items(), known.query_params)
     if known.body_params:
         form = await request.form()  # read already
-        wrong += _wrong(form.multi_items(), [field.alias for field in known.body_params])
+        wrong += _wrong(form.multi_items(), known.body_params)
     if wrong:
         raise RequestValidationError(
             [
@@ -38,6 +38,15 @@ async def check_fields(request: Request) -> None:
 
 CHECKED_FIELDS = Depends(check_fields)
 
+Box = Annotated[
+    str | None,
+    Query(
+        description="Only this part of the photo: x,y,width,height in pixels, of the upright photo "
+        "as sent.",
+        examples=["120,80,400,300"],
+    ),
+]
+
 
 async def photo_in(field: str, upload: UploadFile) -> bytes:
     """The photo that came in a field. Raises `ParameterError` where it holds none."""
@@ -46,9 +55,13 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
 
 
-def _wrong(given: Iterable[tuple[str, object]], known: list[str]) -> list[tuple[str, str]]:
+def _wrong(
+    given: Sequence[tuple[str, object]], fields: Sequence[ModelField]
+) -> list[tuple[str, str]]:
+    many = {field.alias for field in fields if get_origin(field.field_info.annotation) is list}
+    known = [field.alias for field in fields]
     names = [name for name, _ in given]
     here = f"here are {', '.join(known)}" if known else "this address takes none"
     unknown = [(name, f"there is no such field; {here}") for name in names if name not in known]
-    twice = [name for name in known if names.count(name) > 1]
+    twice = [name for name in known if names.count(name) > 1 and name not in many]
     return [*dict(unknown).items(), *((name, "send it once, not twice") for name in twice)]

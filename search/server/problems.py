@@ -12,7 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError
 from place_search.models import VocabularyError
-from place_search.photos import OversizedPhotoError, UnreadablePhotoError, UnsupportedPhotoError
+from place_search.photos import (
+    BoxError,
+    OversizedPhotoError,
+    UnreadablePhotoError,
+    UnsupportedPhotoError,
+)
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
@@ -83,6 +88,8 @@ UNAUTHORIZED = Problem("unauthorized", 401, "An API key is needed")
 FORBIDDEN = Problem("forbidden", 403, "This API key may not do that")
 CROSS_SITE = Problem("cross-site", 403, "The request comes from another site's page")
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
+EDIT_CONFLICT = Problem("edit-conflict", 412, "Somebody else has changed the place")
+UNFIT_VALUE = Problem("unfit-value", 422, "A value does not fit")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
 WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
@@ -108,12 +115,13 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
+        *(EDIT_CONFLICT, UNFIT_VALUE, ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
     )
 }
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
+    BoxError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
     UnknownReportError: UNKNOWN_REPORT,
     UnknownTrackError: UNKNOWN_TRACK,
@@ -173,8 +181,21 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 
 async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
     # Loaded by now; importing it takes the server's start.
-    from place_search.indexer import IndexFormatError, StoreOutageError, UnknownPlaceError
+    from place_search.indexer import (
+        EditConflictError,
+        FieldError,
+        FilterError,
+        IndexFormatError,
+        StoreOutageError,
+        UnknownPlaceError,
+    )
 
+    if isinstance(error, EditConflictError):
+        return problem_response(EDIT_CONFLICT, str(error))
+    if isinstance(error, FieldError):
+        return problem_response(UNFIT_VALUE, str(error))
+    if isinstance(error, FilterError):
+        return problem_response(BAD_PARAMETER, str(error))
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
     if isinstance(error, StoreOutageError):
@@ -221,7 +242,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     where = item["loc"]
-    name = str(item["input"] if where[0] == "path" else where[-1])[:40]
+    # The last part may be the number of one of several values.
+    named = next(part for part in reversed(where) if isinstance(part, str))
+    name = str(item["input"] if where[0] == "path" else named)[:40]
     if item["type"] == FIELD_PROBLEM:
         reason = item["msg"]
     elif name == "photo":

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from place_search.photos import UPLOADS, Decoder, Photo, Preprocessing, read_photo
+from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import read_keys
@@ -76,10 +76,10 @@ class SandboxedDecode:
     decoder: Decoder
     preprocessings: Sequence[Preprocessing]
 
-    def __call__(self, photo: bytes | Path) -> Photo:
-        """Decode a photo. Raises as `Decoder.photo` does."""
+    def __call__(self, photo: bytes | Path, /, *, box: PhotoBox | None = None) -> Photo:
+        """Decode a photo or a box of it. Raises as `Decoder.photo` does."""
         content = photo if isinstance(photo, bytes) else read_photo(photo)
-        return self.decoder.photo(content, *self.preprocessings, formats=UPLOADS)
+        return self.decoder.photo(content, *self.preprocessings, formats=UPLOADS, box=box)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,16 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.photos import UPLOADS, Decoder, PhotoError
 from place_search.search.errors import CannotChangeError
+from place_search.search.server.content.matching import required_version
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -79,28 +80,70 @@ class Writer:
             index = self._changed(engine, stages).index
         return index.index_id, index.place(int(index.place_ids[-1])), True
 
-    def remove(self, place_id: int, *, stages: Stages) -> None:
-        """Remove a place, and its photo if it was added here.
+    def edit(
+        self, place_id: int, patch: Mapping[str, Any], if_match: str | None, *, stages: Stages
+    ) -> tuple[str, "Place"]:
+        """Say something of a place; see `place_search.indexer.edit_place`.
+
+        Returns: the index's id, and the place as it is now.
+
+        Raises:
+            UnknownPlaceError: there is no such place.
+            EditConflictError: it is not what `if_match` names.
+            FieldError: a value does not fit.
+            CannotChangeError: the index cannot be written.
+        """
+        from place_search.indexer import edit_place
+
+        engine = self._service.engine
+        version = required_version(engine.index.place(place_id), if_match)
+        with _plain_errors(f"There is no place {place_id}; somebody has removed it."):
+            with stages.timed("change"):
+                edit_place(self._index_folder, place_id, patch, version=version)
+            index = self._changed(engine, stages).index
+        return index.index_id, index.place(place_id)
+
+    def remove(self, place_id: int, if_match: str | None = None, *, stages: Stages) -> None:
+        """Remove a place. Its photo, if it was added here, goes when the index is compacted.
 
         Raises:
             UnknownPlaceError: there never was such a place.
+            EditConflictError: it is not what `if_match` names.
             CannotChangeError: the index cannot be written.
         """
         from place_search.indexer import UnknownPlaceError, remove_places
 
         engine = self._service.engine
-        try:
-            path: Path | None = engine.index.place(place_id).path.resolve()
-        except UnknownPlaceError:
-            path = None
-        kept = path is not None and path.parent == self._photos.folder
-        noted = self._photos.changing(path.name) if path is not None and kept else nullcontext()
-        with _plain_errors(place_id), noted:
+        version = None
+        with _plain_errors(f"There never was a place {place_id}."), suppress(UnknownPlaceError):
+            place = engine.index.place(place_id)
+            version = required_version(place, if_match)
+            path = place.path.resolve()
+            if path.parent == self._photos.folder:
+                self._photos.note_removed(path.name)
+        with _plain_errors(f"There never was a place {place_id}."):
             with stages.timed("change"):
-                remove_places(self._index_folder, [place_id])
+                remove_places(self._index_folder, [place_id], version=version, compact=False)
             self._changed(engine, stages)
-            if path is not None and kept:
-                path.unlink(missing_ok=True)
+
+    def restore(self, place_id: int, *, stages: Stages) -> tuple[str, "Place"]:
+        """Bring back a removed place, as it was.
+
+        Returns: the index's id, and the place.
+
+        Raises:
+            UnknownPlaceError: there never was such a place, or the index was compacted since.
+            CannotChangeError: the index cannot be written.
+        """
+        from place_search.indexer import restore_places
+
+        engine = self._service.engine
+        gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
+        with _plain_errors(gone):
+            with stages.timed("change"):
+                restore_places(self._index_folder, [place_id])
+            index = self._changed(engine, stages).index
+        return index.index_id, index.place(place_id)
 
     def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
         with stages.timed("reload"):
@@ -121,8 +164,9 @@ _CANNOT = "The index cannot be changed now; the server's log says why."
 class _plain_errors:  # noqa: N801 - used as a statement
     """What the indexer raises names folders, which only the log may."""
 
-    def __init__(self, place_id: int | None = None) -> None:
-        self._place_id = place_id
+    def __init__(self, unknown: str = "") -> None:
+        """`unknown` says that there is no such place."""
+        self._unknown = unknown
 
     def __enter__(self) -> None:
         return None
@@ -138,7 +182,7 @@ class _plain_errors:  # noqa: N801 - used as a statement
         from place_search.search.errors import BusyError
 
         if isinstance(error, UnknownPlaceError):
-            raise UnknownPlaceError(f"There never was a place {self._place_id}.") from None
+            raise UnknownPlaceError(self._unknown or str(error)) from None
         if isinstance(error, IndexBusyError):
             raise BusyError("The index is being changed by another program; try again later.")
         if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError, OSError)):

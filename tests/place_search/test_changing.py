@@ -50,6 +50,35 @@ def test_an_index_lives(town: Path, photos: Path, run: Run) -> None:
     assert run("verify", index).stdout.startswith(f"{index} is whole: 2 places, ")
 
 
+def test_a_place_is_tended(town: Path, run: Run, check_failure: CheckFailure) -> None:
+    index = town / "index"
+    assert run("fields", index).stdout == f"{index} has no own fields\n"
+    assert run("fields", index, "set", "floor:number", "open:boolean").stdout == (
+        "floor: number\nopen: boolean\n"
+    )
+    said = ("--name", "Gate", "--note", "n", "--tag", "a", "--tag", "b", "--position", "48.5,11.5")
+    edited = run("edit", index, "1", *said, "--field", "floor=3", "--field", "open=true")
+    assert edited.stdout == f"edited: Gate (place 1 in {index})\n"
+    told = json.loads(run("edit", index, "1", "--untag", "a", "--field", "open=", "--json").stdout)
+    assert (told["name"], told["note"], told["tags"]) == ("Gate", "n", ["b"])
+    assert told["fields"] == {"floor": 3}
+    assert told["position"] == {"latitude": 48.5, "longitude": 11.5}
+    run("edit", index, "1", "--name", "", "--position", "")
+    assert json.loads(run("edit", index, "1", "--note", "", "--json").stdout)["name"] == "1.jpg"
+    for arguments, said_so in (
+        (("edit", index, "1", "--field", "floor=high"), "takes a number"),
+        (("edit", index, "1", "--field", "height=3"), "no own field 'height'"),
+        (("edit", index, "9", "--note", "x"), "no place 9"),
+        (("fields", index, "set", "paint:size"), "cannot be of type 'size'"),
+        (("fields", index, "drop", "height"), "no own field 'height'"),
+        (("restore", index, "9"), "no place 9 to restore"),
+    ):
+        assert said_so in check_failure(run(*arguments))
+    assert run("edit", index, "1").exit_code == 2
+    assert run("fields", index, "set").exit_code == 2
+    assert json.loads(run("fields", index, "drop", "floor", "--json").stdout) == {"open": "boolean"}
+
+
 def test_verify_names_what_is_damaged_and_mends_it(town: Path, run: Run) -> None:
     index = town / "index"
     (index / "descriptors" / "00000.h5").write_bytes(b"oops")

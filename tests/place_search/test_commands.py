@@ -101,6 +101,36 @@ def test_search_json_has_the_shape_of_the_http_reply(run: Run, index: Path, phot
     assert result.stderr == ""
 
 
+def test_search_with_a_part_of_a_photo(
+    run: Run, index: Path, photos: Path, check_failure: CheckFailure
+) -> None:
+    query = photos / "queries" / "1.jpg"
+    whole = json.loads(run("search", index, query, "--json").stdout)
+    wide, high = whole["query"]["width"], whole["query"]["height"]
+    box = (wide // 4, high // 4, wide // 2, high // 2)
+    said = run("search", index, query, "--box", ",".join(map(str, box)), "--json")
+    part = json.loads(said.stdout)
+    assert part["results"] == place_search.search(index, query, box=box).to_dict()["results"]
+    assert part["results"][0]["similarity"] < whole["results"][0]["similarity"]
+    assert place_search.compare(query, query, box=box).inliers > 50
+    assert "is no box" in check_failure(run("search", index, query, "--box", "1,2"))
+    outside = run("search", index, query, "--box", f"{wide},0,90,90")
+    assert "does not lie within the photo" in check_failure(outside)
+
+
+def test_search_with_several_photos_together(
+    run: Run, index: Path, photos: Path, check_failure: CheckFailure
+) -> None:
+    queries = [photos / "queries" / name for name in ("1.jpg", "2.jpg")]
+    together = json.loads(run("search", index, *queries, "--together", "--json").stdout)
+    assert together["results"] == place_search.search(index, queries).to_dict()["results"]
+    assert run("search", index, queries[0], "--together").exit_code == 0
+    assert "1 to 16" in check_failure(run("search", index, *queries * 9, "--together"))
+    apart = run("search", index, *queries)
+    assert apart.exit_code == 2
+    assert "--together takes several photos of one spot" in apart.stderr
+
+
 def test_search_near_a_point(run: Run, index: Path, photos: Path) -> None:
     query = photos / "queries" / "1.jpg"
     near = run("search", index, query, "--near", "48.002,11.5", "--radius-m", "20", "--json")

@@ -53,10 +53,12 @@ def check(index: Path) -> int:
     assert verify_index(index).problems == []
     opened = open_index(index)
     named = {place.path for place in opened.places() if place.path.parent.name == "index-photos"}
-    kept = set((index.parent / "index-photos").glob("*.*")) - {
-        index.parent / "index-photos" / ".changing"
-    }
-    assert kept == named, (kept, named)
+    folder = index.parent / "index-photos"
+    kept = set(folder.glob("*.*")) - {folder / ".changing", folder / ".removed"}
+    removed = folder / ".removed"
+    names = removed.read_text().split() if removed.exists() else []
+    waiting = {folder / name for name in names if opened.manifest.removed}
+    assert kept - waiting == named - waiting, (kept, named)
     files = {path.relative_to(index).as_posix() for path in index.rglob("*") if path.is_file()}
     assert files == {"manifest.json", ".lock", *opened.manifest.files}, files
     return len(named)

@@ -96,7 +96,7 @@ PHOTO = ("photo", ("a.jpg", b"x"))
         ("POST", "/v1/search?top=3", [PHOTO], {"top"}),
         ("POST", "/v1/search?K=3&Verify=true", [PHOTO], {"K", "Verify"}),
         ("POST", "/v1/search?k=3&k=5", [PHOTO], {"k"}),
-        ("POST", "/v1/search", [PHOTO, PHOTO], {"photo"}),
+        ("POST", "/v1/explain", [PHOTO, PHOTO], {"photo"}),
         ("POST", "/v1/search", [PHOTO, ("k", (None, "3"))], {"k"}),
         ("POST", "/v1/search", [("image", ("a.jpg", b"x"))], {"image"}),
         ("POST", "/v1/compare?k=3", [("image1", b"x"), ("image2", b"x")], {"k"}),

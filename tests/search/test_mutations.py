@@ -45,7 +45,7 @@ def app(index: Index, model: Model) -> Iterator[FastAPI]:
     decoder = Decoder(workers=1)
     blind = Model(model.card, NoNetwork(index.dims))  # type: ignore[arg-type]
 
-    def decode(photo: object) -> object:
+    def decode(photo: object, *, box: None = None) -> object:
         assert isinstance(photo, bytes)
         return decoder.photo(photo, model.card.preprocessing, formats=UPLOADS)
 

@@ -15,7 +15,17 @@ from place_search.models import (
     encode_features,
     project_features,
 )
-from place_search.models.runtimes.products import UNIT, FeatureProducts
+from place_search.models.runtimes.products import FeatureProducts
+from place_search.search.matching import compiled
+from place_search.search.matching.compiled import NEVER
+from place_search.search.matching.mutual import Matches, mutual_matches, nearest, votes
+from place_search.search.matching.views import (
+    coarse_places,
+    coarse_view,
+    full_place,
+    full_view,
+    in_units,
+)
 from place_search.search.verification import (
     IN_FULL,
     Codes,
@@ -152,7 +162,15 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     assert sorted(ranking.order) == list(range(41))
     assert set(ranking.found) == set(ranking.order[:IN_FULL])
     assert len(rank_by_geometry(Query(places[0]), Grids(places), 30).found) == 30
-    assert len(rank_by_geometry(Query(places[0]), Grids(places * 2)).found) == 16
+
+
+def test_candidates_far_behind_the_best_are_not_matched_in_full() -> None:
+    places = [cells(seed, 13, 17) for seed in range(82)]
+    unlike = rank_by_geometry(Query(cells(90, 13, 17)), Grids(places))
+    assert len(unlike.found) == 16
+    alike = rank_by_geometry(Query(places[81]), Grids(places))
+    assert alike.order[0] == 81
+    assert len(alike.found) == IN_FULL
 
 
 def test_where_nothing_agrees_similarity_decides() -> None:
@@ -176,21 +194,106 @@ def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> Non
         assert ranking == Ranking(list(range(count)), {}, count)
 
 
-def test_int8_products_are_near_the_exact_ones() -> None:
-    one = project_features(cells(11)).reshape(-1, CODE_BITS) * CODE_BITS**0.5
-    other = decode_codes(encode_features(cells(12)))
-    exact = one.astype(np.float64) @ other.T.astype(np.float64)
-    found = FeatureProducts()(one, other) / UNIT
-    assert np.abs(found - exact).max() < 0.03 * np.abs(exact).max()
-    rounded = np.round(np.clip(one, -127 / 32, 127 / 32) * 32) / 32
-    np.testing.assert_allclose(found, rounded @ other.T, atol=0.1)
+def test_products_are_exact() -> None:
+    random = np.random.default_rng(11)
+    one, other = random.integers(-127, 128, (2, 300, CODE_BITS), np.int8)
+    found = FeatureProducts()(one, other)
+    np.testing.assert_array_equal(found, one.astype(np.int64) @ other.astype(np.int64).T)
 
 
 def test_nine_products_fit_whatever_the_cells_are() -> None:
-    signs = decode_codes(encode_features(cells(13)))
-    assert FeatureProducts()(signs, signs).max() * 9 < np.iinfo(np.int16).max
+    signs = np.ones((1, CODE_BITS), np.float32)
     flat = np.full((1, CODE_BITS), np.float32(1 + 1 / 64 - 1e-4))  # rounded up the most
-    assert FeatureProducts()(flat, np.ones_like(flat)).max() * 9 < np.iinfo(np.int16).max
+    for features in (signs, flat):
+        assert np.abs(in_units(features)).sum(dtype=int) * 9 < np.iinfo(np.int16).max
+
+
+@pytest.mark.parametrize("grids", [((13, 17), (9, 21)), ((3, 5), (30, 40)), ((1, 4), (4, 1))])
+def test_matches_are_those_of_all_pairs_and_their_neighbours(
+    grids: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    one, other = cells(20, *grids[0]), cells(21, *grids[1])
+    codes = encode_features(other)
+    found = mutual_matches(full_view(project_features(one)), full_place((codes, grids[1])))
+    pairs = set(map(tuple, np.hstack([found.query, found.other]).tolist()))
+    assert pairs == slow_matches(one, codes, grids[1])
+
+
+@pytest.mark.parametrize("grids", [((26, 46), (26, 46)), ((13, 17), (9, 21)), ((1, 1), (2, 1))])
+@pytest.mark.parametrize("coarse", [True, False])
+def test_what_is_compiled_finds_what_numpy_finds(
+    grids: tuple[tuple[int, int], tuple[int, int]], coarse: bool
+) -> None:
+    projected = project_features(cells(22, *grids[0]))
+    codes = [encode_features(cells(seed, *grids[1])) for seed in (22, 23, 24)]
+    if coarse:
+        query, places = coarse_view(projected), coarse_places(codes, grids[1])
+    else:
+        query, places = full_view(projected), full_place((codes[0], grids[1]))
+    fast, slow = compiled.nearest(query, places), nearest(query, places)
+    if fast is None:
+        pytest.skip("nothing is compiled here")
+    features = slow.query > NEVER
+    np.testing.assert_array_equal(fast.place[features], slow.place[features])
+    np.testing.assert_array_equal(fast.query, slow.query)
+    np.testing.assert_array_equal(fast.most, slow.most)
+
+
+def test_what_is_compiled_can_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = cells(25)
+    before = verify(Query(scene), coded(scene + cells(26)))
+    monkeypatch.setattr(compiled, "_library", lambda: None)
+    after = verify(Query(scene), coded(scene + cells(26)))
+    assert before[:3] == after[:3]
+    np.testing.assert_array_equal(before.matches, after.matches)
+
+
+def slow_matches(
+    one: Cells, codes: NDArray[np.uint8], grid: tuple[int, int]
+) -> set[tuple[int, ...]]:
+    """Mutual nearest neighbours by the definition: x, y in one photo and in the other."""
+    units = in_units(project_features(one) * np.float32(CODE_BITS**0.5)).astype(np.float64)
+    alike = np.einsum("abc,dec->abde", units, decode_codes(codes).reshape(*grid, CODE_BITS))
+    padded = np.pad(alike, 1)
+    sums = np.zeros_like(alike)
+    height, width, tall, wide = alike.shape
+    for down in range(3):
+        for right in range(3):
+            sums += padded[
+                down : down + height,
+                right : right + width,
+                down : down + tall,
+                right : right + wide,
+            ]
+    flat = sums.reshape(height * width, tall * wide)
+    nearest, back = flat.argmax(axis=1), flat.max(axis=0)
+    return {
+        (at % width, at // width, int(to) % wide, int(to) // wide)
+        for at, to in enumerate(nearest)
+        if flat[at, to] >= back[to] and flat[at, to] > 0
+    }
+
+
+def test_places_that_are_matched_together_do_not_touch() -> None:
+    query = coarse_view(project_features(cells(30)))
+    codes = [encode_features(cells(seed)) for seed in (31, 32, 33)]
+    together = mutual_matches(query, coarse_places(codes, (26, 46)))
+    for number, one in enumerate(codes):
+        alone = mutual_matches(query, coarse_places([one], (26, 46)))
+        own = together.place == number
+        np.testing.assert_array_equal(together.query[own], alone.query)
+        np.testing.assert_array_equal(together.other[own], alone.other)
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.0, 1.33])
+def test_a_view_from_nearer_or_farther_gets_votes(scale: float) -> None:
+    y, x = np.mgrid[:13, :23].reshape(2, -1)
+    query = np.stack([x, y], axis=1)
+    other = np.rint(query * scale + [3, -2]).astype(np.intp)
+    place = np.zeros(len(query), np.intp)
+    found = votes(Matches(2, place, query, other, np.ones(len(query), np.float32)), (13, 23))
+    assert found[0] > 0.95 * len(query)
+    assert found[1] == 0
 
 
 def test_a_fresh_process_verifies_in_many_threads_at_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.geodesy import Position
-from place_search.indexer import build_index, open_index, open_source
+from place_search.indexer import build_index, compact_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import new_key
@@ -72,6 +72,8 @@ def test_a_place_is_added_found_and_removed(
     assert writing.get(f"/v1/places/{place['place_id']}").json() == place
     for _ in range(2):
         assert writing.delete(f"/v1/places/{place['place_id']}").status_code == 204
+    assert kept.exists(), "it can be restored"
+    compact_index(folder)
     assert not kept.exists()
     assert writing.get(f"/v1/places/{place['place_id']}").status_code == 404
     assert best(writing, street.query(7))["place_id"] != place["place_id"]

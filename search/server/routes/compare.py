@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Request, UploadFile
 
+from place_search.photos import parse_box
 from place_search.search.compare import compare_photos
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.fields import CHECKED_FIELDS, Box, photo_in
 from place_search.search.server.problems import BUSY, NOT_READY, OF_PHOTOS, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import CompareReply
@@ -18,9 +19,12 @@ _PROBLEMS = documented(*OF_PHOTOS, BUSY, NOT_READY)
 @router.post("/v1/compare", summary="Do two photos show the same place?", responses=_PROBLEMS)
 @allows("read")
 async def compare(
-    service: CurrentState, request: Request, image1: UploadFile, image2: UploadFile
+    service: CurrentState, request: Request, image1: UploadFile, image2: UploadFile, box: Box = None
 ) -> CompareReply:
-    """Similarity, matched points, and the probability that both photos show one place."""
+    """Similarity, matched points, and the probability that both photos show one place.
+
+    With a box, only that part of the first photo is compared.
+    """
     engine = service.engine
     contents = [await photo_in("image1", image1), await photo_in("image2", image2)]
     compared = await service.run_search(
@@ -28,6 +32,7 @@ async def compare(
         compare_photos,
         engine.model,
         *contents,
+        box=None if box is None else parse_box(box),
         calibration=engine.calibration,
         decode=engine.decode,
     )

@@ -1,18 +1,26 @@
-"""GET /v1/places?bbox=: the places of a box of the map."""
+"""GET /v1/places: all places page by page, or those of a box of the map."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
+from place_search.indexer import Index, parse_filter
+from place_search.indexer.filters import SORTS
+from place_search.search.errors import ParameterError
+from place_search.search.results import place_dict
+from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import DotsReply
+from place_search.search.server.schemas import PlacesReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
+
+MAX_DOTS = 20000
+DOTS, PAGE = 4000, 100
 
 
 class GeoJsonResponse(JSONResponse):
@@ -23,30 +31,103 @@ class GeoJsonResponse(JSONResponse):
 
 @router.get(
     "/places",
-    summary="The places of a box of the map",
-    response_class=GeoJsonResponse,
-    response_model=DotsReply,
-    responses=documented(BAD_PARAMETER, NOT_READY),
+    summary="The places of the index, or of a box of the map",
+    response_model=PlacesReply,
+    responses={
+        200: {
+            "description": "A page of places; with bbox, dots on a map.",
+            "content": {
+                "application/geo+json": {"schema": {"$ref": "#/components/schemas/DotsReply"}}
+            },
+        },
+        **documented(BAD_PARAMETER, NOT_READY),
+    },
 )
 @allows("read")
-def places_in_box(
+def list_or_map_places(
     service: CurrentState,
-    bbox: Annotated[
-        str,
+    request: Request,
+    tag: Annotated[
+        list[str], Query(default_factory=list, description="A tag that places have; repeatable.")
+    ],
+    field: Annotated[
+        list[str],
         Query(
-            description="west,south,east,north in degrees; west > east crosses the date line.",
-            examples=["11.4,48.1,11.7,48.2"],
+            default_factory=list,
+            description="name:comparison:value with eq, lt, le, gt or ge; repeatable.",
+            examples=[["floor:ge:3"]],
         ),
     ],
+    bbox: Annotated[
+        str | None,
+        Query(
+            description="west,south,east,north in degrees; west > east crosses the date line. "
+            "Gives GeoJSON: dots on a map.",
+            examples=["11.4,48.1,11.7,48.2"],
+        ),
+    ] = None,
     limit: Annotated[
-        int,
-        Query(ge=1, le=20000, description="Dots at most; beyond, each stands for several."),
-    ] = 4000,
-) -> GeoJsonResponse:
-    """Places with a position in the box, as points; where they are many, one for each area."""
-    box = parse_box(bbox)
+        int | None,
+        Query(
+            ge=1,
+            le=MAX_DOTS,
+            description="Places of a page, at most 1000 (default: 100); or dots at most (default: "
+            "4000), of which each then stands for several places.",
+        ),
+    ] = None,
+    cursor: Annotated[
+        str | None, Query(description="next_cursor of the page before; the rest as there.")
+    ] = None,
+    sort: Annotated[str, Query(description=f"One of {', '.join(SORTS)}.")] = "id",
+    folder: Annotated[
+        str | None, Query(description="Only photos in this folder or below it.")
+    ] = None,
+    taken_from: Annotated[
+        str | None, Query(description="Only photos taken on this day or later: ISO 8601, UTC.")
+    ] = None,
+    taken_to: Annotated[
+        str | None, Query(description="Only photos taken on this day or earlier: ISO 8601, UTC.")
+    ] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, description="A text in name, note or a tag.")
+    ] = None,
+) -> Any:
+    """Places page by page; with `bbox` those that have a position there, as points.
+
+    A cursor stays good while places come and go.
+    """
     index = service.engine.index
-    rows, counts = cluster_places(index.positions, box, limit)
+    wanted = parse_filter(
+        index.edits,
+        folder=folder,
+        taken_from=taken_from,
+        taken_to=taken_to,
+        tag=tag,
+        field=field,
+        q=q,
+    )
+    if bbox is not None:
+        if cursor is not None or wanted or sort != "id":
+            raise ParameterError(
+                "The parameter bbox goes with limit only; leave out the others, or bbox."
+            )
+        return dots_response(index, bbox, limit or DOTS)
+    if limit is not None and limit > MAX_PAGE:
+        raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.")
+    page = list_places(index, wanted, sort=sort, limit=limit or PAGE, cursor=cursor)
+    told = {
+        "index_id": index.index_id,
+        "total": page.total,
+        "places": [place_dict(place, index.index_id) for place in page.places],
+        "next_cursor": page.next_cursor,
+        "changed": page.changed,
+    }
+    return PlacesReply.model_validate(told, context=request.scope["root_path"])
+
+
+def dots_response(index: Index, bbox: str, limit: int) -> GeoJsonResponse:
+    """Places with a position in the box, as points; where they are many, one for each area."""
+    rows, counts = cluster_places(index.positions, parse_box(bbox), limit)
     # Thousands of models would take ten times as long as these dictionaries.
     features = [
         {

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from place_search.search.results import place_dict
+from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.pictures import picture_tag, place_picture
 from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
@@ -19,7 +20,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import IndexReply, PlaceReply
+from place_search.search.server.schemas import IndexReply, PlaceDetailsReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
@@ -46,11 +47,19 @@ def about_index(service: CurrentState) -> IndexReply:
     responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY),
 )
 @allows("read")
-def one_place(service: CurrentState, request: Request, place_id: int) -> PlaceReply:
-    """Name and position of a place."""
+def one_place(
+    service: CurrentState, request: Request, response: Response, place_id: int
+) -> PlaceDetailsReply:
+    """Name and position of a place, and what people have said of it.
+
+    The ETag is what If-Match of a change takes.
+    """
     index = service.engine.index
-    place = place_dict(index.place(place_id), index.index_id)
-    return PlaceReply.model_validate(place, context=request.scope["root_path"])
+    place = index.place(place_id)
+    response.headers["ETag"] = place_tag(place)
+    response.headers["Cache-Control"] = ASK_AGAIN
+    told = place_dict(place, index.index_id)
+    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
 
 
 @router.get(

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, UploadFile
+from fastapi import APIRouter, File, Query, Request, UploadFile
 
+from place_search.photos import parse_box
 from place_search.search.positions import parse_position
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.fields import CHECKED_FIELDS, Box, photo_in
 from place_search.search.server.problems import (
     BUSY,
     ENGINE_DOWN,
@@ -17,6 +18,7 @@ from place_search.search.server.problems import (
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
+from place_search.search.together import require_few
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
@@ -28,12 +30,16 @@ _PROBLEMS = documented(*OF_PHOTOS, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY)
 async def search_places(
     service: CurrentState,
     request: Request,
-    photo: UploadFile,
+    photo: Annotated[
+        list[UploadFile],
+        File(description="The photo; or several of one spot, up to 16, each in a field `photo`."),
+    ],
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     verify: Annotated[
         bool | None,
         Query(description="Check the candidates spatially (default: where the index can)."),
     ] = None,
+    box: Box = None,
     near: Annotated[
         str | None,
         Query(
@@ -45,15 +51,20 @@ async def search_places(
         float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
     ] = None,
 ) -> SearchReply:
-    """The places of the index that look most like the photo, best first."""
+    """The places of the index that look most like the photo, best first.
+
+    Several photos of one spot are one query, with one answer; `query` is about the first of them.
+    """
     engine = service.engine
-    content = await photo_in("photo", photo)
+    require_few(len(photo))
+    contents = [await photo_in("photo", one) for one in photo]
     found = await service.run_search(
         request,
         engine.search,
-        content,
+        contents,
         k=k,
         verify=verify,
+        box=None if box is None else parse_box(box),
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
     )

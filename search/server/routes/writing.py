@@ -1,27 +1,31 @@
-"""POST /v1/places and DELETE /v1/places/{id}, where the server was started with --writable."""
+"""Adding, editing, removing and restoring places, where the server was started with --writable."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Header, Request, Response, UploadFile
 from starlette.exceptions import HTTPException
 
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
+from place_search.search.server.content.matching import place_tag
 from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
     CANNOT_CHANGE,
+    EDIT_CONFLICT,
     FORBIDDEN,
     METHOD_NOT_ALLOWED,
     NOT_READY,
     OF_PHOTOS,
+    UNFIT_VALUE,
     UNKNOWN_PLACE,
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import PlaceReply
+from place_search.search.server.schemas import PlaceDetailsReply
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
 
@@ -35,6 +39,11 @@ async def _writer_of(request: Request) -> Writer:
     return writer
 
 
+IfMatch = Annotated[
+    str | None, Header(description="ETag of GET /v1/places/{id}: change no other version.")
+]
+
+
 CurrentWriter = Annotated[Writer, Depends(_writer_of)]
 
 _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
@@ -45,7 +54,10 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
     status_code=201,
     summary="Add a place",
     responses={
-        200: {"model": PlaceReply, "description": "The photo is there already, as this place."},
+        200: {
+            "model": PlaceDetailsReply,
+            "description": "The photo is there already, as this place.",
+        },
         **documented(*OF_PHOTOS, *_PROBLEMS),
     },
 )
@@ -63,7 +75,7 @@ async def add_place(
         float | None, Form(ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
     ] = None,
     name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
-) -> PlaceReply:
+) -> PlaceDetailsReply:
     """Add a photo and where it was taken, by default what its Exif says; on disk before 201."""
     if (latitude is None) != (longitude is None):
         raise ParameterError("The fields latitude and longitude only work together; give both.")
@@ -79,18 +91,84 @@ async def add_place(
     if not is_new:
         response.status_code = 200
     response.headers["Location"] = f"{root_path}/v1/places/{place.place_id}"
-    return PlaceReply.model_validate(place_dict(place, index_id), context=root_path)
+    response.headers["ETag"] = place_tag(place)
+    return PlaceDetailsReply.model_validate(place_dict(place, index_id), context=root_path)
 
 
 @router.delete(
     "/places/{place_id}",
     status_code=204,
     summary="Remove a place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, *_PROBLEMS),
 )
 @allows("write")
 async def remove_place(
-    service: CurrentState, writer: CurrentWriter, request: Request, place_id: int
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    place_id: int,
+    if_match: IfMatch = None,
 ) -> None:
-    """Remove a place; one that is removed already stays so."""
-    await service.run_change(request, writer.remove, place_id)
+    """Remove a place; one that is removed already stays so. It can be restored for a while."""
+    await service.run_change(request, writer.remove, place_id, if_match)
+
+
+@router.post(
+    "/places/{place_id}/restore",
+    summary="Bring back a removed place",
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, *_PROBLEMS),
+)
+@allows("write")
+async def restore_place(
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    response: Response,
+    place_id: int,
+) -> PlaceDetailsReply:
+    """Bring back a removed place as it was, until the index is compacted."""
+    index_id, place = await service.run_change(request, writer.restore, place_id)
+    response.headers["ETag"] = place_tag(place)
+    told = place_dict(place, index_id)
+    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
+
+
+@router.patch(
+    "/places/{place_id}",
+    summary="Edit a place",
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, UNFIT_VALUE, *_PROBLEMS),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/PlacePatch"},
+                    "example": {"name": "North gate", "tags": ["gate"], "fields": {"floor": 3}},
+                }
+            },
+        }
+    },
+)
+@allows("write")
+async def edit_place(
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    response: Response,
+    place_id: int,
+    if_match: IfMatch = None,
+) -> PlaceDetailsReply:
+    """Name a place, note something, tag it, set its own fields, correct its position.
+
+    What the JSON object leaves out stays, and null takes back what was said.
+    """
+    try:
+        patch: Any = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        patch = None
+    if not isinstance(patch, dict):
+        raise ParameterError('The body is no JSON object; send one such as {"name": "North gate"}.')
+    index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
+    response.headers["ETag"] = place_tag(place)
+    told = place_dict(place, index_id)
+    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])

@@ -71,8 +71,8 @@ def command(
         print_json(report._asdict())
         return
     print_line(
-        f"{report.groups} {'group' if report.groups == 1 else 'groups'} of {report.grouped} photos, "
-        f"of {report.places} in {index} ({report.new} new)"
+        f"{report.groups} {'group' if report.groups == 1 else 'groups'} of {report.grouped} "
+        f"photos, of {report.places} in {index} ({report.new} new)"
     )
 
 

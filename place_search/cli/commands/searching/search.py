@@ -29,15 +29,22 @@ if TYPE_CHECKING:
     from place_search.search.results import SearchResult, Spot
 
 
+LISTS = (".csv", ".txt")
+
+
 def command(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
-    photo: Annotated[
-        Path,
+    photos: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="PHOTO",
-            help="Photo to find the place of; with --out a folder, or a list (.csv, .txt).",
+            metavar="PHOTO...",
+            help="Photo to find the place of; several with --together; with --out a folder, or a "
+            "list (.csv, .txt).",
         ),
     ],
+    together: Annotated[
+        bool, typer.Option("--together", help="Take several photos of one spot as one query.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -47,6 +54,13 @@ def command(
         ),
     ] = None,
     k: Annotated[int, K.option()] = K.default,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Only this part of the photo: pixels of the upright photo, from its top left.",
+        ),
+    ] = None,
     near: Annotated[
         str | None,
         typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -88,11 +102,19 @@ def command(
     """
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
+    photo = photos[0]
+    if len(photos) > 1 and (out is not None or not together):
+        raise typer.BadParameter(
+            "--out takes one folder or list; --together takes several photos of one spot."
+        )
     if standardize and out is None:
         raise typer.BadParameter("--standardize only works with --out.")
+    if box is not None and out is not None:
+        raise typer.BadParameter("--box is for one photo, and does not work with --out.")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model
+    from place_search.photos import parse_box
     from place_search.search.answers import Question
     from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
@@ -100,12 +122,14 @@ def command(
     require_order(index, photo, "search {index} {other}")
     if out is not None:
         require_row_file(out)
-    elif photo.is_dir() or photo.suffix.lower() in (".csv", ".txt"):
+    elif many := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
+        photo = many[0]
         raise PlaceSearchError(
             f"{photo} is no photo but may hold many; to search for each: `place-search search "
             f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
         )
     point = None if near is None else parse_position(near)
+    part = None if box is None else parse_box(box)
     opened = open_index(index)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
     described_by.max_pixels = max_megapixels * 10**6
@@ -114,7 +138,7 @@ def command(
         question = Question(k, verify, point, radius_m, standardize)
         _search_each(engine, photo, question, out, as_json)
         return
-    reply = engine.search(photo, k=k, verify=verify, near=point, radius_m=radius_m)
+    reply = engine.search(photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m)
     if as_json:
         print_json(reply.to_dict())
     else:

@@ -1,0 +1,198 @@
+"""Tending places: their name, note, tags, own fields and corrected position."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from place_search.core.files import FileStamp
+from place_search.core.geodesy import Position
+from place_search.core.progress import silent
+from place_search.indexer.changes.change import Change, changing
+from place_search.indexer.errors import EditConflictError, FieldError, UnknownPlaceError
+from place_search.indexer.storage.edits import (
+    MAX_NAME,
+    MAX_TEXT,
+    Edit,
+    Edits,
+    FieldType,
+    check_schema,
+    checked_position,
+    checked_tags,
+    checked_text,
+    field_value,
+    is_edits_file,
+    write_edits,
+)
+
+KEYS = ("name", "note", "tags", "fields", "position")
+"""What can be said of a place."""
+
+
+def edit_place(
+    folder: Path, place_id: int, patch: Mapping[str, Any], *, version: int | None = None
+) -> Edit:
+    """Say something of a place; what the patch does not name stays.
+
+    The patch is a JSON merge patch (RFC 7396) of `KEYS`: null takes back what was said, `fields`
+    are merged, `tags` replaced; `position` holds latitude and longitude. With a `version`, the
+    place must be of it, so that of two people who edit one place at once the second is told.
+
+    Returns: what is said of the place now, of a version one higher.
+
+    Raises:
+        UnknownPlaceError: there is no such place.
+        EditConflictError: the place is of another version.
+        FieldError: a value of the wrong type, or a field that the index does not declare.
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
+    with changing(Path(folder), silent) as change:
+        edits = change.edits
+        require_version(change, place_id, version)
+        edit = edited(edits.of(place_id), patch, edits.fields)
+        edit = replace(edit, version=edits.of(place_id).version + 1)
+        _keep(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
+        return edit
+
+
+def declare_fields(
+    folder: Path, declared: Mapping[str, str], *, drop: tuple[str, ...] = ()
+) -> dict[str, FieldType]:
+    """Declare own fields of an index, name by type, and drop others with all their values.
+
+    Returns: all fields that the index declares now.
+
+    Raises:
+        FieldError: no such type, a name that is none, a field to drop that is not there, or another
+            type for a field that places have already.
+        IndexFormatError, IndexWriteError: as `edit_place`.
+    """
+    with changing(Path(folder), silent) as change:
+        edits = change.edits
+        for name in drop:
+            if name not in edits.fields:
+                raise FieldError(f"{folder} has no own field '{name[:80]}', so it is not dropped.")
+        left = {name: kind for name, kind in edits.fields.items() if name not in drop}
+        for name, kind in declared.items():
+            if left.get(name, kind) != kind and _has_values(edits, name):
+                raise FieldError(
+                    f"The field {name} is of type {left[name]} and places have it already; drop it "
+                    "first, with all its values, or take another name."
+                )
+        fields = check_schema({**left, **declared})
+        by_place = dict(map(_without_fields, edits.by_place.items(), [drop] * len(edits.by_place)))
+        _keep(change, Edits(fields, by_place))
+        return fields
+
+
+def require_version(change: Change, place_id: int, version: int | None) -> None:
+    """Make sure that a place is there and, where a `version` is given, of it.
+
+    Raises:
+        UnknownPlaceError: there is no such place.
+        EditConflictError: it is of another version.
+    """
+    ids = change.contents.rows.place_ids
+    if not np.isin(place_id, ids):
+        raise UnknownPlaceError(
+            f"There is no place {place_id} in this index; it has {len(ids)} places."
+        )
+    now = change.edits.of(place_id).version
+    if version is not None and version != now:
+        raise EditConflictError(
+            f"Somebody has edited place {place_id} since (it is at version {now}, not {version}); "
+            "read it again, and repeat your edit if it is still wanted."
+        )
+
+
+def edited(edit: Edit, patch: Mapping[str, Any], declared: Mapping[str, FieldType]) -> Edit:
+    """An edit with a patch applied; see `edit_place`. Raises `FieldError`."""
+    for key in patch:
+        if key not in KEYS:
+            raise FieldError(f"A place has no '{key[:80]}' to edit; there are {', '.join(KEYS)}.")
+    return Edit(
+        version=edit.version,
+        name=_name(patch["name"]) if "name" in patch else edit.name,
+        note=_note(patch["note"]) if "note" in patch else edit.note,
+        tags=_tags(patch["tags"]) if "tags" in patch else edit.tags,
+        fields=_merged(edit.fields, patch.get("fields", {}), declared),
+        position=_position(patch["position"]) if "position" in patch else edit.position,
+    )
+
+
+def _name(value: object) -> str:
+    return checked_text("name", _text("name", value), MAX_NAME, lines=False).strip()
+
+
+def _note(value: object) -> str:
+    return checked_text("note", _text("note", value), MAX_TEXT)
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, (list, tuple)) or not all(isinstance(tag, str) for tag in value):
+        raise FieldError('The tags of a place are a list of text, such as ["gate", "night"].')
+    return checked_tags(value)
+
+
+def _position(value: object) -> Position | None:
+    if value is None:
+        return None
+    keys = {"latitude", "longitude"}
+    if isinstance(value, Mapping) and value.keys() == keys:
+        numbers = value["latitude"], value["longitude"]
+        if all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
+            return checked_position(float(numbers[0]), float(numbers[1]))
+    raise FieldError(
+        'The position of a place is {"latitude": DEGREES, "longitude": DEGREES}, or null for that '
+        "of its photo."
+    )
+
+
+def _text(what: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise FieldError(f"The {what} of a place is text, not {type(value).__name__}.")
+
+
+def _merged(
+    old: Mapping[str, Any], patch: object, declared: Mapping[str, FieldType]
+) -> dict[str, Any]:
+    if patch is None:
+        return {}
+    if not isinstance(patch, Mapping):
+        raise FieldError('The fields of a place are values by name, such as {"floor": 3}.')
+    new = dict(old)
+    for name, value in patch.items():
+        if value is None:
+            new.pop(name, None)
+        else:
+            new[name] = field_value(name, value, declared)
+    return new
+
+
+def _has_values(edits: Edits, name: str) -> bool:
+    return any(name in edit.fields for edit in edits.by_place.values())
+
+
+def _without_fields(item: tuple[int, Edit], names: tuple[str, ...]) -> tuple[int, Edit]:
+    place_id, edit = item
+    if not set(names) & edit.fields.keys():
+        return item
+    left = {name: value for name, value in edit.fields.items() if name not in names}
+    return place_id, replace(edit, fields=left, version=edit.version + 1)
+
+
+def _keep(change: Change, edits: Edits) -> None:
+    """Put edits in the place of those of an index that is locked for a change."""
+    others = {
+        name: stamp for name, stamp in change.manifest.files.items() if not is_edits_file(name)
+    }
+    written: dict[str, FileStamp] = write_edits(change.folder, edits)
+    change.rewrite(files={**others, **written})

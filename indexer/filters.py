@@ -1,0 +1,272 @@
+"""Filters of places by folder, date, tag and own fields, answered from columns in memory.
+
+A filter gives a mask over the rows of an index. Columns are made when they are first asked for:
+at a million places that takes about a second, and each filter afterwards a few milliseconds.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer.errors import FieldError, FilterError
+from place_search.indexer.storage.edits import Edits, FieldValue, parse_field_value
+
+COMPARISONS = ("eq", "lt", "le", "gt", "ge")
+MAX_CONDITIONS = 32
+"""Tags and fields that one filter may name."""
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    name: getattr(operator, name) for name in COMPARISONS
+}
+
+
+class FieldCondition(NamedTuple):
+    """What an own field must be: its name, one of `COMPARISONS`, and with which value."""
+
+    name: str
+    comparison: str
+    value: FieldValue
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What places must be, all of it.
+
+    Their photo's path lies in `folder`, below the indexed one; it was `taken` from the first time
+    up to the second, which is not included, in seconds since 1970; they have each of the `tags`,
+    their own fields fit all `conditions`, and name, note or a tag holds `text` in whatever case.
+    What is not known of a place never fits.
+    """
+
+    folder: str = ""
+    taken_from: float | None = None
+    taken_before: float | None = None
+    tags: tuple[str, ...] = ()
+    conditions: tuple[FieldCondition, ...] = ()
+    text: str = ""
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+def parse_filter(
+    edits: Edits,
+    *,
+    folder: str | None = None,
+    taken_from: str | None = None,
+    taken_to: str | None = None,
+    tag: Sequence[str] = (),
+    field: Sequence[str] = (),
+    q: str | None = None,
+) -> Filter:
+    """A filter from the texts of an address or a command line.
+
+    `taken_from` and `taken_to` are ISO dates, both included, or times, in UTC where they do not say
+    otherwise; each `field` is `name:comparison:value`. An index with these `edits` declares which
+    fields there are, and of which type.
+
+    Raises:
+        FilterError: a text that is none of that.
+    """
+    if len(tag) + len(field) > MAX_CONDITIONS:
+        raise FilterError(f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.")
+    first = None if taken_from is None else _seconds("taken_from", taken_from)
+    last = None if taken_to is None else _seconds("taken_to", taken_to, whole_day=True)
+    if first is not None and last is not None and last <= first:
+        raise FilterError("The parameter taken_to lies before taken_from; swap them.")
+    return Filter(
+        folder=(folder or "").strip("/"),
+        taken_from=first,
+        taken_before=last,
+        tags=tuple(tag),
+        conditions=tuple(_condition(text, edits) for text in field),
+        text=(q or "").strip().casefold(),
+    )
+
+
+def _seconds(name: str, text: str, *, whole_day: bool = False) -> float:
+    """The first moment of a date or time; with `whole_day` the first one after it."""
+    try:
+        if len(text) == len("2024-05-31"):
+            day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return (day + timedelta(days=whole_day)).timestamp()
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.timestamp() + (1e-6 if whole_day else 0.0)
+    except (ValueError, OverflowError):
+        raise FilterError(
+            f"The parameter {name} is no date or time; write it as 2024-05-31 or "
+            f"2024-05-31T14:30, not '{text[:40]}'."
+        ) from None
+
+
+def _condition(text: str, edits: Edits) -> FieldCondition:
+    name, _, rest = text.partition(":")
+    comparison, colon, value = rest.partition(":")
+    if comparison not in _OPERATORS or not colon:
+        raise FilterError(
+            "The parameter field is written name:comparison:value with one of "
+            f"{', '.join(COMPARISONS)}, as in floor:ge:3, not '{text[:60]}'."
+        )
+    try:
+        parsed = parse_field_value(name, value, edits.fields)
+    except FieldError as error:
+        raise FilterError(str(error)) from None
+    return FieldCondition(name, comparison, parsed)
+
+
+class SortedRows(NamedTuple):
+    """Rows in an order, and what they are ordered by, ascending: bytes of names, or numbers."""
+
+    rows: NDArray[np.intp]
+    keys: NDArray[Any]
+
+
+SORTS = ("id", "-id", "name", "-name", "taken", "-taken")
+"""What places are listed by; with - the last come first."""
+
+
+class FilterColumns:
+    """The columns of one version of an index that filters are answered from. Thread-safe."""
+
+    def __init__(
+        self,
+        place_ids: NDArray[np.int64],
+        names: NDArray[np.bytes_],
+        paths: NDArray[np.bytes_],
+        taken: NDArray[np.float64],
+        edits: Edits,
+    ) -> None:
+        """All by ascending place id, as rows are: names and paths as shards say them."""
+        self._place_ids, self._names, self._paths, self._taken = place_ids, names, paths, taken
+        self._edits = edits
+        self._orders: dict[str, SortedRows] = {}
+
+    def mask(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Which rows fit, (N,) bool."""
+        fits = np.ones(len(self._place_ids), np.bool_)
+        if wanted.folder:
+            fits &= self._in_folder(wanted.folder)
+        if wanted.taken_from is not None:
+            fits &= self._taken >= wanted.taken_from
+        if wanted.taken_before is not None:
+            fits &= self._taken < wanted.taken_before
+        for tag in wanted.tags:
+            fits &= self._only(self._tagged.get(tag, np.empty(0, np.intp)))
+        for name, comparison, value in wanted.conditions:
+            rows, values = self._values.get(name, _NOTHING)
+            fits &= self._only(rows[_OPERATORS[comparison](values, value)] if len(rows) else rows)
+        if wanted.text:
+            fits &= np.array([wanted.text in text for text in self._texts], np.bool_)
+        return fits
+
+    def order(self, sort: str) -> "SortedRows":
+        """All rows in the order of one of `SORTS`; of equal ones the lower id comes first."""
+        if sort not in self._orders:
+            self._orders[sort] = self._sorted(sort)
+        return self._orders[sort]
+
+    def _sorted(self, sort: str) -> "SortedRows":
+        rows = np.arange(len(self._place_ids))
+        if sort.endswith("id"):
+            return SortedRows(rows, self._place_ids)
+        keys: NDArray[Any] = self._shown_names
+        if sort.endswith("taken"):
+            unknown = -np.inf if sort.startswith("-") else np.inf  # comes last
+            keys = np.where(np.isnan(self._taken), unknown, self._taken)
+        rows = np.argsort(keys, kind="stable")
+        return SortedRows(rows, keys[rows])
+
+    @cached_property
+    def _shown_names(self) -> NDArray[np.bytes_]:
+        """The name of each row as people gave it, else as its shard says it."""
+        names = self._names.tolist()
+        for row, place_id in self._edited:
+            if name := self._edits.by_place[place_id].name:
+                names[row] = name.encode()
+        return np.array(names, np.bytes_)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """What `Filter.text` is looked for in, for each row."""
+        texts = [name.decode().casefold() for name in self._shown_names.tolist()]
+        for row, place_id in self._edited:
+            edit = self._edits.by_place[place_id]
+            said = (edit.note, *edit.tags)
+            texts[row] = "\n".join([texts[row], *map(str.casefold, said)])
+        return texts
+
+    def rows(self, wanted: Filter) -> NDArray[np.intp]:
+        """The rows that fit, ascending."""
+        return np.flatnonzero(self.mask(wanted))
+
+    def tags(self) -> dict[str, int]:
+        """Each tag there is, with the number of its places, by name."""
+        return {tag: len(self._tagged[tag]) for tag in sorted(self._tagged)}
+
+    def _only(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self._place_ids), np.bool_)
+        mask[rows] = True
+        return mask
+
+    def _in_folder(self, folder: str) -> NDArray[np.bool_]:
+        names, numbers = self._folders
+        wanted = folder.encode("utf-8", "surrogateescape")
+        below = wanted + b"/"
+        fits = np.array([name == wanted or name.startswith(below) for name in names], np.bool_)
+        return fits[numbers]
+
+    @cached_property
+    def _folders(self) -> tuple[list[bytes], NDArray[np.int32]]:
+        """All folders of photos, and for each row which of them is its own."""
+        numbers: dict[bytes, int] = {}
+        column = np.fromiter(
+            (
+                numbers.setdefault(path.rpartition(b"/")[0], len(numbers))
+                for path in self._paths.tolist()
+            ),
+            np.int32,
+            len(self._paths),
+        )
+        return list(numbers), column
+
+    @cached_property
+    def _edited(self) -> list[tuple[int, int]]:
+        """Row and id of each edited place that is still there, by ascending id."""
+        ids = np.array(sorted(self._edits.by_place), np.int64)
+        rows = np.searchsorted(self._place_ids, ids)
+        there = rows < len(self._place_ids)
+        there[there] = self._place_ids[rows[there]] == ids[there]
+        return list(zip(rows[there].tolist(), ids[there].tolist(), strict=True))
+
+    @cached_property
+    def _tagged(self) -> dict[str, NDArray[np.intp]]:
+        """The rows with each tag."""
+        found: dict[str, list[int]] = {}
+        for row, place_id in self._edited:
+            for tag in self._edits.by_place[place_id].tags:
+                found.setdefault(tag, []).append(row)
+        return {tag: np.array(rows, np.intp) for tag, rows in found.items()}
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[NDArray[np.intp], NDArray[Any]]]:
+        """For each own field the rows that have a value, and the values."""
+        found: dict[str, tuple[list[int], list[FieldValue]]] = {}
+        for row, place_id in self._edited:
+            for name, value in self._edits.by_place[place_id].fields.items():
+                rows, values = found.setdefault(name, ([], []))
+                rows.append(row)
+                values.append(value)
+        return {
+            name: (np.array(rows, np.intp), np.array(values))
+            for name, (rows, values) in found.items()
+        }
+
+
+_NOTHING: tuple[NDArray[np.intp], NDArray[Any]] = (np.empty(0, np.intp), np.empty(0))

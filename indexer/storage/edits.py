@@ -1,0 +1,262 @@
+"""What people have said of places since their photos were indexed, beside the immutable shards.
+
+One file holds it all: the first line declares the index's own fields, each further line is a place.
+It is named by its content, so that a new version of it never overwrites the one that is read.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
+from place_search.core.geodesy import Position, is_on_earth
+from place_search.indexer.errors import FieldError, IndexFormatError
+
+FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
+FieldValue: TypeAlias = str | float | bool
+"""A date is text such as 2024-05-31."""
+
+FIELD_TYPES: tuple[FieldType, ...] = get_args(FieldType)
+MAX_FIELDS = 64
+MAX_TAGS = 64
+MAX_TEXT = 4000
+MAX_NAME = 200
+MAX_TAG = 100
+
+_FILE = re.compile(r"edits-[0-9a-f]{16}\.jsonl")
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What was said of one place; `version` counts how often it was edited.
+
+    An empty `name` leaves that of the photo, no `position` that of the photo.
+    """
+
+    version: int = 0
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    position: Position | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The edit as its line says it, without what is empty."""
+        said: dict[str, Any] = {"version": self.version}
+        said |= {"name": self.name} if self.name else {}
+        said |= {"note": self.note} if self.note else {}
+        said |= {"tags": list(self.tags)} if self.tags else {}
+        said |= {"fields": dict(self.fields)} if self.fields else {}
+        return said | ({"position": list(self.position)} if self.position else {})
+
+
+NOT_EDITED = Edit()
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """All that was said of the places of an index: its own fields, and edits by place id."""
+
+    fields: Mapping[str, FieldType] = field(default_factory=dict)
+    by_place: Mapping[int, Edit] = field(default_factory=dict)
+
+    def of(self, place_id: int) -> Edit:
+        """The edit of a place, `NOT_EDITED` where there is none."""
+        return self.by_place.get(place_id, NOT_EDITED)
+
+    def content(self) -> bytes:
+        """The file: JSON lines by ascending place id. Equal edits give equal bytes."""
+        head = {"fields": dict(self.fields)}
+        lines = ({"place_id": key, **self.by_place[key].to_dict()} for key in sorted(self.by_place))
+        return b"".join(
+            json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            for line in (head, *lines)
+        )
+
+
+NO_EDITS = Edits()
+
+
+def is_edits_file(name: str) -> bool:
+    """Whether a file of an index holds its edits."""
+    return _FILE.fullmatch(name) is not None
+
+
+def edits_file(files: Iterable[str]) -> str:
+    """The one of an index's files that holds its edits, "" where none does."""
+    return next(filter(is_edits_file, files), "")
+
+
+def write_edits(folder: Path, edits: Edits) -> dict[str, FileStamp]:
+    """Write the file of some edits; its name and stamp, nothing where there is nothing to say."""
+    if not edits.fields and not edits.by_place:
+        return {}
+    content = edits.content()
+    name = f"edits-{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
+    return {name: write_whole(folder / name, content)}
+
+
+def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
+    """The edits of the version of an index that has these files.
+
+    Raises:
+        IndexFormatError: the file is missing or damaged.
+    """
+    name = edits_file(files)
+    if not name:
+        return NO_EDITS
+    try:
+        content = read_regular(folder / name)
+        if stamp_of(content) != files[name]:
+            raise ValueError(name)
+        head, *rows = json.loads(b"[" + content.strip().replace(b"\n", b",") + b"]")
+        return Edits(dict(head["fields"]), dict(map(_parse, rows)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise IndexFormatError(
+            f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
+            "what can be read of it."
+        ) from None
+
+
+def given_on(edits: Edits, heirs: Mapping[int, int]) -> Edits:
+    """Edits with those of some places given to others, by the ids of the old and the new."""
+    by_place = {heirs.get(key, key): edit for key, edit in edits.by_place.items()}
+    return replace(edits, by_place=by_place)
+
+
+def salvage_edits(path: Path) -> Edits:
+    """What can still be read of a damaged file of edits, line by line."""
+    fields: Mapping[str, FieldType] = {}
+    found: dict[int, Edit] = {}
+    try:
+        lines = read_regular(path).splitlines()
+    except OSError:
+        return NO_EDITS
+    for line in lines:
+        try:
+            row = json.loads(line)
+            if "fields" in row and "place_id" not in row:
+                fields = check_schema(row["fields"])
+            else:
+                place_id, edit = _parse(row)
+                found[place_id] = edit
+        except (ValueError, KeyError, TypeError, AttributeError, FieldError):
+            continue
+    return Edits(fields, found)
+
+
+def _parse(row: Mapping[str, Any]) -> tuple[int, Edit]:
+    where = row.get("position")
+    return int(row["place_id"]), Edit(
+        version=int(row["version"]),
+        name=row.get("name", ""),
+        note=row.get("note", ""),
+        tags=tuple(row.get("tags", ())),
+        fields=row.get("fields", {}),
+        position=None if where is None else Position(*where),
+    )
+
+
+def check_schema(fields: Mapping[str, Any]) -> dict[str, FieldType]:
+    """Declarations of own fields, checked. Raises `FieldError`."""
+    if len(fields) > MAX_FIELDS:
+        raise FieldError(f"An index has at most {MAX_FIELDS} own fields, not {len(fields)}.")
+    for name, kind in fields.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise FieldError(
+                f"'{name[:80]}' is no name for a field; use up to 64 letters, digits, _ and -, "
+                "beginning with a letter."
+            )
+        if kind not in FIELD_TYPES:
+            raise FieldError(
+                f"The field {name} cannot be of type '{str(kind)[:40]}'; the types are "
+                f"{', '.join(FIELD_TYPES)}."
+            )
+    return dict(fields)
+
+
+def field_value(name: str, value: object, declared: Mapping[str, FieldType]) -> FieldValue:
+    """A value of an own field as its declared type wants it. Raises `FieldError`."""
+    kind = type_of(name, declared)
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    if kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    if kind == "text" and isinstance(value, str):
+        return checked_text(f"field {name}", value, MAX_TEXT)
+    if kind == "date" and isinstance(value, str):
+        with suppress(ValueError):
+            return date.fromisoformat(value).isoformat()
+    wants = "a date such as 2024-05-31" if kind == "date" else f"a {kind}"
+    raise FieldError(f"The field {name} takes {wants}, not {json.dumps(value, default=str)[:60]}.")
+
+
+def parse_field_value(name: str, text: str, declared: Mapping[str, FieldType]) -> FieldValue:
+    """A value of an own field from text, as the command line and addresses give it.
+
+    Raises:
+        FieldError: no such field, or a value of another type.
+    """
+    value: object = text
+    kind = type_of(name, declared)
+    if kind == "boolean":
+        value = {"true": True, "false": False}.get(text.lower(), text)
+    elif kind == "number":
+        with suppress(ValueError):
+            value = float(text)
+    return field_value(name, value, declared)
+
+
+def type_of(name: str, declared: Mapping[str, FieldType]) -> FieldType:
+    """The type of an own field. Raises `FieldError` where the index declares none of that name."""
+    if name not in declared:
+        known = f"it has {', '.join(declared)}" if declared else "it has none"
+        raise FieldError(
+            f"The index has no own field '{name[:80]}' ({known}); `place-search fields INDEX set "
+            "NAME:TYPE` declares one."
+        )
+    return declared[name]
+
+
+def checked_text(what: str, text: str, longest: int, *, lines: bool = True) -> str:
+    """A text that people gave. Raises `FieldError` where it is too long or cannot be shown."""
+    if len(text) > longest:
+        raise FieldError(f"The {what} has {len(text)} letters; at most {longest} are kept.")
+    shown = text.replace("\n", "").replace("\t", "") if lines else text
+    if not all(letter.isprintable() for letter in shown):
+        raise FieldError(f"The {what} holds letters that cannot be printed; leave them out.")
+    return text
+
+
+def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in their order, each once. Raises `FieldError`."""
+    each = tuple(dict.fromkeys(tag.strip() for tag in tags))
+    if len(each) > MAX_TAGS:
+        raise FieldError(f"A place has at most {MAX_TAGS} tags, not {len(each)}.")
+    if "" in each:
+        raise FieldError("A tag is empty; leave it out.")
+    return tuple(checked_text("tag", tag, MAX_TAG, lines=False) for tag in each)
+
+
+def checked_position(latitude: float, longitude: float) -> Position:
+    """A position that people gave, in degrees. Raises `FieldError` where that is not on Earth."""
+    position = Position(latitude, longitude)
+    if not is_on_earth(position):
+        raise FieldError(
+            f"The position {latitude:g},{longitude:g} is not on Earth; latitude goes from -90 to "
+            "90, longitude from -180 to 180."
+        )
+    return position

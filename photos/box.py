@@ -1,0 +1,57 @@
+"""A box in a photo: the part of a query that is searched with."""
+
+import math
+from typing import NamedTuple
+
+from place_search.photos.errors import BoxError
+
+MIN_BOX_SIDE = 32
+"""Pixels; less holds too few local features to tell places apart by, however it is enlarged."""
+
+
+class PhotoBox(NamedTuple):
+    """A part of a photo, in pixels of the upright photo as sent: left, top, width, height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def __str__(self) -> str:
+        return ",".join(f"{value:g}" for value in self)
+
+    def require_inside(self, width: int, height: int) -> None:
+        """Make sure that it lies in a photo of this upright size.
+
+        Raises:
+            BoxError: a part of it lies outside, or it is too small to be searched with.
+        """
+        right, bottom = self.x + self.width, self.y + self.height
+        if min(self.width, self.height) < MIN_BOX_SIDE:
+            raise BoxError(
+                f"The box {self} is too small to search with; make both of its sides at least "
+                f"{MIN_BOX_SIDE} pixels long."
+            )
+        if min(self.x, self.y) < 0 or right > width or bottom > height:
+            raise BoxError(
+                f"The box {self} does not lie within the photo, which has {width} × {height} "
+                "pixels; give x,y,width,height of a part of it."
+            )
+
+
+def parse_box(text: str) -> PhotoBox:
+    """Read "x,y,width,height" in pixels.
+
+    Raises:
+        BoxError: not four numbers, or too small to be searched with.
+    """
+    try:
+        box = PhotoBox(*(float(part) for part in text.split(",")))
+    except (TypeError, ValueError):
+        box = PhotoBox(*[math.nan] * 4)
+    if not all(map(math.isfinite, box)):
+        raise BoxError(
+            f"'{text[:40]}' is no box; write x,y,width,height in pixels of the upright photo, as "
+            "in 120,80,400,300."
+        )
+    return box

@@ -1,0 +1,64 @@
+"""`place-search edit`: what people say of a place."""
+
+from typing import Annotated, Any
+
+import typer
+
+from place_search.cli.changing import AsJson, IndexFolder
+from place_search.cli.console import print_json, print_line
+
+PlaceId = Annotated[int, typer.Argument(metavar="ID", help="Id of a place.")]
+
+
+def command(
+    index: IndexFolder,
+    place: PlaceId,
+    name: Annotated[
+        str | None, typer.Option(help="What the place is called; '' for the name of its photo.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="A text about it; '' for none.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag to add; repeatable.")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="A tag to remove; repeatable.")] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An own field; no value removes it; repeatable."),
+    ] = None,
+    position: Annotated[
+        str | None,
+        typer.Option(metavar="LAT,LON", help="Where it is; '' for the position of its photo."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name a place, note something, tag it, set its own fields, or correct its position."""
+    from place_search.indexer import edit_place, open_index
+    from place_search.indexer.storage.edits import parse_field_value
+    from place_search.search.positions import parse_position
+
+    opened = open_index(index)
+    known = opened.place(place)
+    patch: dict[str, Any] = {}
+    if name is not None:
+        patch["name"] = name
+    if note is not None:
+        patch["note"] = note
+    if tag or untag:
+        left = [kept for kept in known.tags if kept not in (untag or ())]
+        patch["tags"] = [*left, *(tag or ())]
+    for pair in field or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--field is written NAME=VALUE, not '{pair}'.")
+        parsed = parse_field_value(key, value, opened.edits.fields) if value else None
+        patch.setdefault("fields", {})[key] = parsed
+    if position is not None:
+        patch["position"] = parse_position(position)._asdict() if position else None
+    if not patch:
+        raise typer.BadParameter("Say what to edit: --name, --note, --tag, --field or --position.")
+    edit_place(index, place, patch, version=known.version)
+    from place_search.search.results import place_dict
+
+    told = place_dict(open_index(index).place(place), opened.index_id)
+    if as_json:
+        print_json(told)
+        return
+    print_line(f"edited: {told['name']} (place {place} in {index})")

@@ -1,0 +1,102 @@
+"""Searching, as Python asks for it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from place_search.api import open_index
+from place_search.arguments import AnyModel, AnyPath, Photo, model_for, source_of
+
+if TYPE_CHECKING:
+    from place_search.core.geodesy import Position
+    from place_search.indexer import Index
+    from place_search.search.engine import Engine
+    from place_search.search.results import SearchResult, SearchTable
+
+
+def search(
+    index: "Index | AnyPath",
+    photo: Photo | Sequence[Photo],
+    *,
+    model: AnyModel = None,
+    k: int = 10,
+    verify: bool | None = None,
+    box: tuple[float, float, float, float] | None = None,
+    near: tuple[float, float] | None = None,
+    radius_m: float | None = None,
+) -> "SearchResult":
+    """Find the `k` places of an index that look most like a photo, best first.
+
+    Several photos of one spot, up to 16, are one query with one answer. `match` of the answer says
+    whether the photo's place is among them. `verify` ranks the most
+    similar places by how well their geometry agrees with the photo's; by default that is done where
+    the index holds local features. With a `box` (x, y, width, height in pixels of the upright
+    photo) only that part of it is searched with. `near` is (latitude, longitude) in degrees; with
+    `radius_m` it leaves only the places at most that many metres away. Without `model` the index's
+    own is opened, which takes most of a second: to search often, use `search_many`, or open it once
+    and pass it.
+
+    Raises:
+        PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
+    """
+    from place_search.photos import PhotoBox
+
+    return _engine(index, model).search(
+        [
+            source_of(one)
+            for one in ([photo] if isinstance(photo, str | bytes | PathLike) else photo)
+        ],
+        k=k,
+        verify=verify,
+        box=None if box is None else PhotoBox(*box),
+        near=_point(near),
+        radius_m=radius_m,
+    )
+
+
+def search_many(
+    index: "Index | AnyPath",
+    photos: Iterable[Photo],
+    *,
+    model: AnyModel = None,
+    k: int = 10,
+    verify: bool | None = None,
+    near: tuple[float, float] | None = None,
+    radius_m: float | None = None,
+    standardize: bool = False,
+) -> "Iterator[SearchResult]":
+    """Search for one photo after the other; the answers come in their order, each when it is there.
+
+    `standardize` reads all photos first, and chooses places by descriptors that are centred and
+    scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
+    night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
+    """
+    engine = _engine(index, model)
+    point = _point(near)
+    batch = None
+    if standardize:
+        photos = list(photos)
+        batch = engine.standards_of(map(source_of, photos))
+    for source in map(source_of, photos):
+        yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
+
+
+def table(answers: "Iterable[SearchResult]") -> "SearchTable":
+    """The answers of `search_many` as one table: a row a photo, with the verdict and the best."""
+    from place_search.search.results import SearchTable
+
+    return SearchTable(tuple(answers))
+
+
+def _engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
+    from place_search.indexer import Index
+    from place_search.search.engine import Engine
+
+    opened = index if isinstance(index, Index) else open_index(index)
+    return Engine(opened, model_for(opened, model))
+
+
+def _point(near: tuple[float, float] | None) -> "Position | None":
+    from place_search.core.geodesy import Position
+
+    return None if near is None else Position(*near)

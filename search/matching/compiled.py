@@ -1,0 +1,72 @@
+"""What nearest.c computes, where an installation has compiled it: `setup.py` says how."""
+
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.search.matching.views import Views
+
+
+class Nearest(NamedTuple):
+    """Of R features of a query and P places: how near they come to each other.
+
+    `place` is (R, P), the number of the nearest feature of each place; `query` is (R, P) int16, how
+    near it is; `most` is (P, S) int16, how near each feature of a place comes to any of the
+    query's. The zeros that stand between features are near to nothing: they have `NEVER`.
+    """
+
+    place: NDArray[np.int64]
+    query: NDArray[np.int16]
+    most: NDArray[np.int16]
+
+
+NEVER = np.iinfo(np.int16).min
+
+
+def nearest(query: Views, places: Views) -> Nearest | None:
+    """The nearest features, as `mutual.nearest` finds them; None where nothing is compiled."""
+    library = _library()
+    if library is None:
+        return None
+    rows, count = query.grid[0] * query.line, places.photos
+    found = Nearest(
+        np.empty((rows, count), np.int64),
+        np.empty((rows, count), np.int16),
+        np.empty((count, places.size), np.int16),
+    )
+    failed = library.place_search_match(
+        *(query.rows.ctypes.data, rows, query.line),
+        *(places.rows.ctypes.data, count, places.grid[0], places.line, places.unit),
+        *(part.ctypes.data for part in found),
+    )
+    if failed:
+        raise MemoryError
+    return found
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_nearest{suffix}")
+        if path.is_file():
+            return _opened(path)
+    return None
+
+
+def _opened(path: Path) -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError:  # of another machine or C library
+        return None
+    address, number = ctypes.c_void_p, ctypes.c_long
+    library.place_search_match.argtypes = [
+        *(address, number, number),
+        *(address, number, number, number, ctypes.c_int),
+        *(address, address, address),
+    ]
+    return library if library.place_search_can_match() else None

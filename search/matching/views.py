@@ -1,0 +1,105 @@
+"""Local features of photos, laid out so that neighbours on the grid are found by their distance."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.models import CODE_BITS
+
+Grid = tuple[int, int]
+Codes = tuple[NDArray[np.uint8], Grid]
+"""(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.codes` gives them."""
+
+UNIT = 32
+"""A query's features are counted in units of 1/UNIT."""
+MOST = 127
+"""The most units of a component, either way."""
+
+_SIGNS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.int8) * 2 - 1
+_WORDS = _SIGNS.view(np.int64).ravel()
+"""(256,): the signs in each byte, an int8 of ±1 for each bit, as one number."""
+
+
+class Views(NamedTuple):
+    """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), CODE_BITS) int8 rows.
+
+    Of places they are in units of 1/`unit`. A feature of zeros begins each row of the grid, and a
+    row of zeros ends each photo, so that nothing has neighbours beyond its grid.
+    """
+
+    grid: Grid
+    rows: NDArray[np.int8]
+    unit: int
+
+    @property
+    def line(self) -> int:
+        """From a feature to the one below it."""
+        return self.grid[1] + 1
+
+    @property
+    def size(self) -> int:
+        """From a photo to the next one."""
+        return (self.grid[0] + 1) * self.line
+
+    @property
+    def photos(self) -> int:
+        """How many photos these are."""
+        return len(self.rows) // self.size
+
+
+def full_view(local_features: NDArray[np.float32]) -> Views:
+    """A query's projected features, (h, w, CODE_BITS) float32 of norm 1, with norm √CODE_BITS."""
+    return _laid_out(in_units(local_features[None] * CODE_BITS**0.5), UNIT)
+
+
+def coarse_view(local_features: NDArray[np.float32]) -> Views:
+    """The same at half the resolution, again of norm √CODE_BITS."""
+    sums = _sums(local_features[None])
+    norms = np.sqrt(np.einsum("nhwb,nhwb->nhw", sums, sums)[..., None] / CODE_BITS)
+    np.divide(sums, norms, out=sums, where=norms > 0)
+    return _laid_out(in_units(sums), UNIT)
+
+
+def full_place(place: Codes) -> Views:
+    """A place of an index; products with its signs are cosines times CODE_BITS."""
+    codes, grid = place
+    return _laid_out(_signs(codes, (1, *grid)), 1)
+
+
+def coarse_places(places: list[NDArray[np.uint8]], grid: Grid) -> Views:
+    """Places of one grid at half its resolution, one after the other: means of 2 × 2 signs.
+
+    Where the four disagree they count for less.
+    """
+    return _laid_out(_sums(_signs(np.stack(places), (len(places), *grid))), 4)
+
+
+def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Features in whole units of 1/UNIT, at most MOST of them either way."""
+    units: NDArray[np.float32] = np.rint(features * np.float32(UNIT))
+    np.clip(units, -MOST, MOST, out=units)
+    return units.astype(np.int8)
+
+
+def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
+    signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
+    return signs.reshape(*shape, CODE_BITS)
+
+
+def _laid_out(features: NDArray[np.int8], unit: int) -> Views:
+    """(n, h, w, CODE_BITS) with the zeros that belong between them."""
+    count, height, width, bits = features.shape
+    rows = np.zeros((count, height + 1, width + 1, bits), np.int8)
+    rows[:, :height, 1:] = features
+    return Views((height, width), rows.reshape(-1, bits), unit)
+
+
+def _sums(features: NDArray[Any]) -> NDArray[Any]:
+    """Sums of 2 × 2 features, (n, h, w, B) to (n, ⌈h/2⌉, ⌈w/2⌉, B)."""
+    _, height, width, _ = features.shape
+    rows = features[:, ::2].copy()
+    rows[:, : height // 2] += features[:, 1::2]
+    sums = rows[:, :, ::2].copy()
+    sums[:, :, : width // 2] += rows[:, :, 1::2]
+    return sums

@@ -1,0 +1,85 @@
+"""Filters of places: what fits, what does not, and what a filter that cannot be understood says."""
+
+import numpy as np
+import pytest
+
+from place_search.indexer import Edit, Edits, FilterError, parse_filter
+from place_search.indexer.filters import FilterColumns
+
+PLACES = [
+    # id, path, taken, edit
+    (2, "old town/gate.jpg", 1714521600.0, Edit(1, tags=("gate", "night"), fields={"floor": 1.0})),
+    (3, "old town/inner/well.jpg", 1714608000.0, Edit(1, tags=("gate",), fields={"floor": 3.0})),
+    (5, "old towns/mill.jpg", np.nan, Edit(2, fields={"seen": "2024-05-31", "open": True})),
+    (8, "top.jpg", 1714608001.0, Edit(1, fields={"floor": -2.0, "label": "b"})),
+]
+EDITS = Edits(
+    {"floor": "number", "label": "text", "open": "boolean", "seen": "date"},
+    {place[0]: place[3] for place in PLACES} | {4: Edit(1, tags=("gate",))},  # 4 is removed
+)
+
+
+@pytest.fixture
+def columns() -> FilterColumns:
+    return FilterColumns(
+        np.array([place[0] for place in PLACES]),
+        np.array([place[1].encode() for place in PLACES]),
+        np.array([place[1].encode() for place in PLACES]),
+        np.array([place[2] for place in PLACES]),
+        EDITS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits"),
+    [
+        ({}, [2, 3, 5, 8]),
+        ({"folder": "old town"}, [2, 3]),
+        ({"folder": "/old town/inner/"}, [3]),
+        ({"folder": "old"}, []),
+        ({"taken_from": "2024-05-02"}, [3, 8]),
+        ({"taken_to": "2024-05-01"}, [2]),
+        ({"taken_from": "2024-05-01", "taken_to": "2024-05-02"}, [2, 3, 8]),
+        ({"taken_from": "2024-05-02T02:00:01+02:00"}, [8]),
+        ({"taken_to": "2024-05-02T00:00"}, [2, 3]),
+        ({"tag": ["gate"]}, [2, 3]),
+        ({"tag": ["gate", "night"]}, [2]),
+        ({"tag": ["none has this"]}, []),
+        ({"field": ["floor:ge:1"]}, [2, 3]),
+        ({"field": ["floor:gt:-3", "floor:lt:3"]}, [2, 8]),
+        ({"field": ["floor:le:-2"]}, [8]),
+        ({"field": ["seen:ge:2024-01-01"]}, [5]),
+        ({"field": ["open:eq:true"]}, [5]),
+        ({"field": ["open:eq:false"]}, []),
+        ({"field": ["label:eq:b"]}, [8]),
+        ({"folder": "old town", "tag": ["gate"], "field": ["floor:eq:3"]}, [3]),
+    ],
+)
+def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: list[int]) -> None:
+    wanted = parse_filter(EDITS, **asked)  # type: ignore[arg-type]
+    assert bool(wanted) == bool(asked)
+    assert [PLACES[row][0] for row in columns.rows(wanted)] == fits
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"taken_from": "May"}, "parameter taken_from is no date"),
+        ({"taken_to": "2024-13-01"}, "parameter taken_to is no date"),
+        ({"taken_from": "2024-05-02", "taken_to": "2024-05-01"}, "swap them"),
+        ({"field": ["floor=3"]}, "name:comparison:value"),
+        ({"field": ["floor:ne:3"]}, "eq, lt, le, gt, ge"),
+        ({"field": ["floor:eq:high"]}, "floor takes a number"),
+        ({"field": ["seen:eq:yesterday"]}, "a date such as 2024-05-31"),
+        ({"field": ["open:eq:1"]}, "open takes a boolean"),
+        ({"field": ["colour:eq:red"]}, "no own field 'colour'"),
+        ({"tag": ["a"] * 33}, "at most 32"),
+    ],
+)
+def test_what_cannot_be_understood(asked: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(FilterError, match=said):
+        parse_filter(EDITS, **asked)  # type: ignore[arg-type]
+
+
+def test_tags_are_counted_for_the_places_that_are_left(columns: FilterColumns) -> None:
+    assert columns.tags() == {"gate": 2, "night": 1}

@@ -1,0 +1,118 @@
+"""Searching with a part of a photo, and comparing it: in process and over HTTP."""
+
+import io
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from place_search.models import Model
+from place_search.photos import BoxError, PhotoBox, parse_box
+from place_search.search.compare import compare_photos
+from place_search.search.engine import Engine
+from tests.search.replies import problem, search
+
+PART = PhotoBox(200, 150, 370, 280)
+"""Where in a query the part of a place lies; in the place's own photo it begins at `OFFSET`."""
+OFFSET = 100, 60
+
+
+def pasted(street: Any, place: int, other: int, scale: int = 1) -> bytes:
+    """A third of a place, pasted into a photo of another one."""
+    photo = street.photo(other)
+    left, top = OFFSET
+    part = street.photo(place).crop((left, top, left + 370, top + 280))
+    photo.paste(part, (200, 150))
+    out = io.BytesIO()
+    photo.resize((640 * scale, 480 * scale)).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("place", [0, 3, 6, 9])
+def test_only_the_box_is_searched_with(engine: Engine, street: Any, place: int) -> None:
+    photo = pasted(street, place, 11)
+    assert engine.search(photo, k=1).results[0].name == "11.jpg"
+    found = engine.search(photo, k=1, box=PART)
+    assert found.results[0].name == f"{place:02d}.jpg"
+    assert (found.query.width, found.query.height) == (640, 480)
+    assert found.results[0].verified is not None
+    assert found.results[0].verified.inliers > 100
+
+
+def test_a_box_is_in_pixels_of_the_photo_as_sent(engine: Engine, street: Any) -> None:
+    """A large JPEG is decoded at a smaller scale."""
+    box = PhotoBox(*(4 * value for value in PART))
+    found = engine.search(pasted(street, 3, 11, scale=4), k=1, box=box)
+    assert found.results[0].name == "03.jpg"
+    assert (found.query.width, found.query.height) == (2560, 1920)
+
+
+def test_matches_of_a_box_are_pixels_of_the_whole_photo(model: Model, street: Any) -> None:
+    reply = compare_photos(model, pasted(street, 3, 11), street.folder / "03.jpg", box=PART)
+    assert reply.result == "same"
+    moves = sorted(x1 - x2 for x1, _, x2, _ in reply.matches)
+    assert moves[len(moves) // 2] == pytest.approx(200 - OFFSET[0], abs=12)
+    for x, y, _, _ in reply.matches:
+        assert PART.x <= x <= PART.x + PART.width
+        assert PART.y <= y <= PART.y + PART.height
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ("200,150", "'200,150' is no box"),
+        ("a,b,c,d", "is no box"),
+        ("0,0,nan,100", "is no box"),
+        ("600,0,100,100", "does not lie within the photo, which has 640 × 480 pixels"),
+        ("-1,0,100,100", "does not lie within"),
+        ("700,500,100,100", "does not lie within"),
+        ("10,10,20,200", "too small"),
+        ("10,10,-200,200", "too small"),
+    ],
+)
+def test_a_box_that_is_none_is_refused_in_a_sentence(
+    client: httpx.Client, street: Any, box: str, said: str
+) -> None:
+    photo = pasted(street, 3, 11)
+    detail = problem(search(client, photo, box=box), "bad-parameter")["detail"]
+    assert said in detail
+    files = {"image1": ("a", photo), "image2": ("b", photo)}
+    compared = client.post("/v1/compare", params={"box": box}, files=files)
+    assert problem(compared, "bad-parameter")["detail"] == detail
+
+
+def test_the_server_finds_in_a_box_what_the_engine_does(
+    client: httpx.Client, engine: Engine, street: Any
+) -> None:
+    photo = pasted(street, 6, 11)
+    body = search(client, photo, k=3, box="200,150,370,280").json()
+    assert body["results"] == engine.search(photo, k=3, box=PART).to_dict()["results"]
+    files = {"image1": ("a", photo), "image2": ("b", street.query(6))}
+    compared = client.post("/v1/compare", params={"box": "200,150,370,280"}, files=files)
+    expected = compare_photos(engine.model, photo, street.query(6), box=PART)
+    assert compared.json() == expected.to_dict()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (590, 32), (32, 440)])
+def test_narrow_and_small_boxes_are_answered(
+    engine: Engine, street: Any, size: tuple[int, int]
+) -> None:
+    found = engine.search(street.query(1), k=5, box=PhotoBox(5, 5, *size))
+    assert len(found.results) == 5
+
+
+def test_a_box_of_all_of_the_photo_is_the_photo(engine: Engine, street: Any) -> None:
+    whole = engine.search(street.folder / "05.jpg", k=3)
+    boxed = engine.search(street.folder / "05.jpg", k=3, box=parse_box("0,0,640,480"))
+    assert [result.name for result in boxed.results] == [result.name for result in whole.results]
+    assert boxed.results[0].similarity == pytest.approx(whole.results[0].similarity, abs=1e-3)
+
+
+def test_a_box_says_itself_in_its_errors(street: Any, engine: Engine) -> None:
+    with pytest.raises(BoxError, match="The box 0,0,641,480 does not lie within"):
+        engine.search(street.folder / "05.jpg", box=PhotoBox(0, 0, 641, 480))
+    blank = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(blank, "PNG")
+    with pytest.raises(BoxError, match="too small"):
+        engine.search(blank.getvalue(), box=PhotoBox(0, 0, 20, 20))

@@ -1,0 +1,225 @@
+"""Tending places over HTTP: editing, listing, removing with undo, and two people at once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from place_search.indexer import build_index, compact_index, declare_fields, open_index, open_source
+from place_search.models import Model
+from place_search.search.server.keys import new_key
+from tests.search.replies import problem
+
+NAMES = ["east/0.jpg", "east/1.jpg", "west/2.jpg", "west/3.jpg", "4.jpg", "5.jpg"]
+
+
+@pytest.fixture(scope="module")
+def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("tended")
+    for place, name in enumerate(NAMES):
+        (base / "photos" / name).parent.mkdir(exist_ok=True, parents=True)
+        (base / "photos" / name).write_bytes(street.query(place))
+    build_index(open_source(base / "photos"), base / "index", model)
+    declare_fields(base / "index", {"floor": "number", "seen": "date"})
+    return base / "index"
+
+
+@pytest.fixture(scope="module")
+def tending(start_server: Callable[..., Any], folder: Path) -> Iterator[httpx.Client]:
+    secret, key = new_key("me", "write")
+    reader = new_key("reader", "read")[1]
+    keys = folder.parent / "keys"
+    keys.write_text(f"{key.line}\n{reader.line}\n")
+    server = start_server(folder, "--writable", "--keys", str(keys))
+    headers = {"Authorization": f"Bearer {secret}"}
+    with httpx.Client(base_url=server.address, headers=headers, timeout=60) as client:
+        yield client
+    assert server.stop() == 0
+    assert "Traceback" not in server.text()
+
+
+def of_name(client: httpx.Client, name: str) -> str:
+    """The address of a place."""
+    (place,) = (p for p in client.get("/v1/places").json()["places"] if p["name"] == name)
+    return f"/v1/places/{place['place_id']}"
+
+
+def test_a_place_is_named_and_found_by_what_is_said_of_it(
+    tending: httpx.Client, street: Any
+) -> None:
+    place = of_name(tending, "4.jpg")
+    before = tending.get(place)
+    patch = {
+        "name": "Mill ü",
+        "note": "by the river",
+        "tags": ["water"],
+        "fields": {"floor": 2, "seen": "2024-05-31"},
+        "position": {"latitude": 48.7, "longitude": 11.7},
+    }
+    edited = tending.patch(place, json=patch)
+    assert edited.status_code == 200, edited.text
+    told = edited.json()
+    assert {key: told[key] for key in patch} == patch
+    after = tending.get(place)
+    assert after.json() == told
+    assert after.headers["etag"] == edited.headers["etag"] != before.headers["etag"]
+    about = tending.get("/v1/index").json()
+    assert about["fields"] == {"floor": "number", "seen": "date"}
+    assert about["tags"] == {"water": 1}
+    for query in ("tag=water", "field=floor:gt:1&field=seen:eq:2024-05-31", "q=RIVER", "q=mill+Ü"):
+        found = tending.get(f"/v1/places?{query}").json()
+        assert [p["name"] for p in found["places"]] == ["Mill ü"], query
+        assert (found["total"], found["next_cursor"]) == (1, None)
+    photo = {"photo": ("a", street.query(4))}
+    best = tending.post("/v1/search", files=photo).json()["results"][0]
+    assert (best["name"], best["position"]) == ("Mill ü", patch["position"])
+    dots = tending.get("/v1/places?bbox=11.6,48.6,11.8,48.8").json()
+    assert [dot["properties"]["name"] for dot in dots["features"]] == ["Mill ü"]
+    taken_back = tending.patch(place, json=dict.fromkeys(patch)).json()
+    assert taken_back == before.json()
+
+
+def test_of_two_who_change_one_place_the_second_is_told(tending: httpx.Client) -> None:
+    place = of_name(tending, "5.jpg")
+    read = {"If-Match": tending.get(place).headers["etag"]}
+    assert tending.patch(place, json={"note": "one"}, headers=read).status_code == 200
+    for late in (
+        tending.patch(place, json={"note": "two"}, headers=read),
+        tending.delete(place, headers=read),
+    ):
+        assert "read it again" in problem(late, "edit-conflict")["detail"]
+    assert tending.get(place).json()["note"] == "one"
+    now = {"If-Match": f'"x", {tending.get(place).headers["etag"]}'}
+    assert tending.patch(place, json={"note": ""}, headers=now).status_code == 200
+    anyway = {"If-Match": "*"}
+    assert tending.patch(place, json={"note": ""}, headers=anyway).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("patch", "name"),
+    [
+        ({"fields": {"floor": "two"}}, "unfit-value"),
+        ({"fields": {"colour": "red"}}, "unfit-value"),
+        ({"colour": "red"}, "unfit-value"),
+        ({"position": {"latitude": 91, "longitude": 0}}, "unfit-value"),
+        ([], "bad-parameter"),
+    ],
+)
+def test_what_cannot_be_said_of_a_place_is_refused(
+    tending: httpx.Client, patch: object, name: str
+) -> None:
+    problem(tending.patch("/v1/places/0", json=patch), name)
+
+
+def test_who_may_not_change_and_what_is_not_there(tending: httpx.Client) -> None:
+    problem(tending.patch("/v1/places/99", json={}), "unknown-place")
+    problem(tending.post("/v1/places/99/restore"), "unknown-place")
+    problem(tending.patch("/v1/places/0", content=b"{"), "bad-parameter")
+    problem(tending.patch("/v1/places/0", content=b"[" * 100_000), "bad-parameter")
+    none = {"Authorization": ""}
+    problem(tending.patch("/v1/places/0", json={}, headers=none), "unauthorized")
+
+
+def test_a_removed_place_is_restored(
+    tending: httpx.Client, folder: Path, encode_photo: Callable[..., bytes], street: Any
+) -> None:
+    photo = encode_photo(street.photo(9))
+    added = tending.post("/v1/places", files={"photo": ("a", photo)}, data={"name": "New"}).json()
+    place = f"/v1/places/{added['place_id']}"
+    tagged = tending.patch(place, json={"tags": ["kept"]}).json()
+    kept = open_index(folder).place(added["place_id"]).path
+    assert tending.delete(place).status_code == 204
+    problem(tending.get(place), "unknown-place")
+    assert tending.get("/v1/places?tag=kept").json()["total"] == 0
+    assert tending.post(f"{place}/restore").json() == tagged | {
+        "thumbnail_url": tending.get(place).json()["thumbnail_url"]
+    }
+    assert tending.post(f"{place}/restore").status_code == 200, "one that is there stays"
+    assert tending.get(f"{place}/image").status_code == 200
+    assert tending.delete(place).status_code == 204
+    assert kept.exists()
+    compact_index(folder)
+    assert not kept.exists()
+    problem(tending.post(f"{place}/restore"), "unknown-place")
+
+
+def pages(client: httpx.Client, **query: Any) -> list[str]:
+    """The names of all places of a listing, page by page."""
+    names: list[str] = []
+    while True:
+        page = client.get("/v1/places", params=query).json()
+        names += [place["name"] for place in page["places"]]
+        if page["next_cursor"] is None:
+            assert len(names) == page["total"]
+            return names
+        query["cursor"] = page["next_cursor"]
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({}, [4, 5, 0, 1, 2, 3]),
+        ({"sort": "-id"}, [3, 2, 1, 0, 5, 4]),
+        ({"sort": "name"}, [4, 5, 0, 1, 2, 3]),
+        ({"sort": "-name"}, [3, 2, 1, 0, 5, 4]),
+        ({"sort": "taken"}, [4, 5, 0, 1, 2, 3]),
+        ({"folder": "east"}, [0, 1]),
+        ({"folder": "west", "sort": "-name"}, [3, 2]),
+        ({"q": "WEST"}, [2, 3]),
+        ({"taken_from": "2024-01-01"}, []),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_pages_hold_each_place_once(
+    tending: httpx.Client, query: dict[str, Any], numbers: list[int], limit: int
+) -> None:
+    assert pages(tending, limit=limit, **query) == [NAMES[number] for number in numbers]
+
+
+@pytest.mark.parametrize("sort", ["id", "name", "-name"])
+def test_pages_stay_stable_while_places_come_and_go(
+    tending: httpx.Client, encode_photo: Callable[..., bytes], street: Any, sort: str
+) -> None:
+    first = tending.get("/v1/places", params={"limit": 3, "sort": sort}).json()
+    photo = {"photo": ("a", encode_photo(street.photo(10)))}
+    added = tending.post("/v1/places", files=photo, data={"name": "0 first"}).json()
+    gone = f"/v1/places/{first['places'][1]['place_id']}"
+    assert tending.delete(gone).status_code == 204
+    rest = tending.get(
+        "/v1/places", params={"limit": 100, "sort": sort, "cursor": first["next_cursor"]}
+    ).json()
+    assert rest["changed"], "the cursor is of an older version, and the reply says so"
+    ids = [place["place_id"] for page in (first, rest) for place in page["places"]]
+    assert len(ids) == len(set(ids))
+    assert len(set(ids) - {added["place_id"]}) == len(NAMES)
+    assert tending.post(f"{gone}/restore").status_code == 200
+    assert tending.delete(f"/v1/places/{added['place_id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("cursor=nonsense", "begin anew"),
+        ("cursor=W10", "begin anew"),
+        ("sort=size", "one of id, -id"),
+        ("limit=1001", "at most 1000"),
+        ("limit=0", "greater than or equal to 1"),
+        ("field=floor:is:3", "name:comparison:value"),
+        ("field=height:eq:3", "no own field 'height'"),
+        ("taken_from=may", "no date or time"),
+        ("bbox=1,1,2,2&tag=a", "bbox goes with limit only"),
+        ("tags=a", "no such field"),
+    ],
+)
+def test_a_listing_that_cannot_be_understood_is_refused(
+    tending: httpx.Client, query: str, said: str
+) -> None:
+    assert said in problem(tending.get(f"/v1/places?{query}"), "bad-parameter")["detail"]
+
+
+def test_a_cursor_of_another_listing_is_refused(tending: httpx.Client) -> None:
+    cursor = tending.get("/v1/places?limit=1").json()["next_cursor"]
+    refused = tending.get("/v1/places", params={"cursor": cursor, "sort": "name"})
+    assert "another sort or filter" in problem(refused, "bad-parameter")["detail"]
