@@ -39,6 +39,8 @@ function evidence(inliers) {
 
 export const words = {
   search: 'Search',
+  placesAlike: 'Find places like this',
+  placesLike: (/** @type {string} */ name) => `Find places like this: ${name}`,
   map: 'Map',
   compare: 'Compare',
   track: 'Track',

@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'Khoj',
+  placesAlike: 'Aisi jagahein khojein',
+  placesLike: (name) => `Aisi jagahein khojein: ${name}`,
   map: 'Map',
   compare: 'Tulna',
   track: 'Raasta',

@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'खोज',
+  placesAlike: 'ऐसी जगहें खोजें',
+  placesLike: (name) => `ऐसी जगहें खोजें: ${name}`,
   map: 'नक्शा',
   compare: 'तुलना',
   track: 'रास्ता',
