@@ -5,6 +5,7 @@ from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index, migrate_index
 from place_search.indexer.changes.edit import declare_fields, edit_place
 from place_search.indexer.changes.kept_photos import KeptPhotos
+from place_search.indexer.changes.regroup import change_groups
 from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
@@ -32,6 +33,7 @@ from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, read_split
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.edits import Edit, Edits, FieldType, FieldValue
+from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
 from place_search.indexer.stores.store_card import StoreCard, store_kinds
@@ -49,6 +51,7 @@ __all__ = [
     "Filter",
     "FilterError",
     "GivenModel",
+    "Groups",
     "Hit",
     "Index",
     "IndexBusyError",
@@ -73,6 +76,7 @@ __all__ = [
     "VideoRequest",
     "add_photos",
     "build_index",
+    "change_groups",
     "collect_leftovers",
     "compact_index",
     "declare_fields",

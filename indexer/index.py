@@ -15,6 +15,7 @@ from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
+from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
@@ -50,6 +51,9 @@ class Index:
         }
         self.positions: NDArray[np.float64] = self._corrected(contents.positions)
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
+        kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
+        self.groups: Groups = kept.only(self.place_ids)
+        """The places that show one spot; empty where they were never grouped."""
         self._filters = FilterColumns(
             self.place_ids,
             contents.table["name"],

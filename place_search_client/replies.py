@@ -64,6 +64,15 @@ class PlaceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """The group of photos that show the same spot."""
+
+    id: int
+    name: str | None
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceDetails(PlaceInfo):
     """One place, with what people have said of it."""
 
@@ -131,6 +140,7 @@ class Result(PlaceInfo):
     similarity: float
     probability: float
     verified: Verified | None
+    group: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from place_search.search.results import (
     Timings,
     Verified,
     index_info,
+    spot_of,
 )
 from place_search.search.several.batch import BatchStandards, batch_standards
 from place_search.search.several.together import (
@@ -241,6 +242,7 @@ class Engine:
             verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
             position=place.position,
             utm=place.utm,
+            group=spot_of(self.index, place.place_id),
         )
 
     def _verified(

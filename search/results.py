@@ -36,11 +36,20 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """The group that a place is in: how many `photos` of one spot it has, and its name if any."""
+
+    id: int
+    name: str | None
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A place that looks like the photo: rank 1 is the best, `similarity` a cosine.
 
     `probability` is that it shows the photo's place. `verified` is None where the place was not
-    verified.
+    verified, `group` where no other photo of the index shows the same spot, or none was looked for.
     """
 
     rank: int
@@ -51,6 +60,7 @@ class Result:
     verified: Verified | None
     position: Position | None
     utm: Utm | None
+    group: Spot | None = None
 
     def to_row(self) -> dict[str, Any]:
         """The values of `COLUMNS`."""
@@ -121,6 +131,7 @@ class SearchResult:
                     "verified": None if result.verified is None else asdict(result.verified),
                     "position": _degrees(result.position),
                     "utm": None if result.utm is None else result.utm._asdict(),
+                    "group": None if result.group is None else asdict(result.group),
                     **addresses(result.place_id, self.index_id),
                 }
                 for result in self.results
@@ -254,6 +265,16 @@ def index_info(index: Index, positions: int) -> IndexInfo:
         fields=index.edits.fields,
         tags=index.tags(),
     )
+
+
+def spot_of(index: Index, place_id: int) -> Spot | None:
+    """The group of a place, None where it is alone and has no name."""
+    groups = index.groups
+    group = groups.of(place_id)
+    if group is None:
+        return None
+    name, photos = groups.name(group), len(groups.members(group))
+    return Spot(group, name, photos) if photos > 1 or name else None
 
 
 def place_dict(place: Place, index_id: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import project_features
+from place_search.models import CODE_BITS, decode_codes, project_features
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import Codes as Codes
 from place_search.search.matching.views import (
@@ -59,6 +59,8 @@ BLANK = 0.6
 """The mean cosine of a photo's local features with each other, from which on it shows nothing: a
 photo of one colour has 0.85 to 0.91, of noise in the dark 0.66; places by day and night at most
 0.42."""
+BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
+"""The same of signs, by the arcsine law."""
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
 the same spot match at scale 1."""
@@ -92,7 +94,20 @@ class Query:
         """
         if local_features is None or _is_blank(local_features):
             local_features = np.zeros((0, 0, 1), np.float32)
-        projected = project_features(local_features)
+        self._take(project_features(local_features))
+
+    @classmethod
+    def of_codes(cls, place: Codes) -> "Query":
+        """A place of an index in the place of a query: its codes are all that is known of it."""
+        query = cls(None)
+        codes, grid = place
+        if all(grid):
+            unit = decode_codes(codes).reshape(*grid, CODE_BITS) / np.float32(CODE_BITS**0.5)
+            if np.square(unit.mean(axis=(0, 1))).sum() <= BLANK_SIGNS:
+                query._take(unit)
+        return query
+
+    def _take(self, projected: NDArray[np.float32]) -> None:
         self.full = full_view(projected)
         self.coarse = coarse_view(projected)
 

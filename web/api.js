@@ -3,7 +3,7 @@
 import { authorization, hasKey } from './key.js';
 
 /** @import { Part, Problem, Settings } from './page-types.js' */
-/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
+/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, PlacesReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -137,6 +137,20 @@ export async function readPlace(id) {
 export async function readPlaces(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
   return /** @type {DotsReply} */ (await read(`v1/places?bbox=${box}`, signal));
+}
+
+/**
+ * A page of the places of the index.
+ * @param {{q: string, folder: string, sort: string, cursor: string | null}} wanted
+ * @param {AbortSignal} signal
+ */
+export async function listPlaces({ q, folder, sort, cursor }, signal) {
+  const query = new URLSearchParams({ sort, limit: '500' });
+  if (q) query.set('q', q);
+  if (folder) query.set('folder', folder);
+  if (cursor) query.set('cursor', cursor);
+  const page = /** @type {PlacesReply} */ (await read(`v1/places?${query}`, signal));
+  return { ...page, places: page.places.map(seenFromHere) };
 }
 
 /** @param {AbortSignal} signal */

@@ -67,6 +67,17 @@ export const page = {
   stripOf: 'Frame aur unki jagahein',
   dropFrames: 'Raasta dekhne ke liye photo ya video yahan daalein',
 
+  placesTitle: 'Jagahein · place-search',
+  skipToPlaces: 'Seedhe jagahon par jaayein',
+  placesHeading: 'Saari jagahein',
+  placesSearch: 'Naam, note ya tag',
+  placesFolder: 'Folder',
+  placesSort: 'Kram',
+  sortAdded: 'Jaise jodi gayin',
+  sortName: 'Naam se',
+  sortNewest: 'Nayi pehle',
+  sortOldest: 'Purani pehle',
+
   mapTitle: 'Map par jagahein · place-search',
   skipMap: 'Map ke aage jayein',
   mapOfPlaces: 'Index ki jagahon ka map',

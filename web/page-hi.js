@@ -66,6 +66,17 @@ export const page = {
   stripOf: 'फ़्रेम और उनकी जगहें',
   dropFrames: 'रास्ता देखने के लिए फ़ोटो या वीडियो यहाँ डालें',
 
+  placesTitle: 'जगहें · place-search',
+  skipToPlaces: 'सीधे जगहों पर जाएँ',
+  placesHeading: 'सारी जगहें',
+  placesSearch: 'नाम, नोट या टैग',
+  placesFolder: 'फ़ोल्डर',
+  placesSort: 'क्रम',
+  sortAdded: 'जैसे जोड़ी गईं',
+  sortName: 'नाम से',
+  sortNewest: 'नई पहले',
+  sortOldest: 'पुरानी पहले',
+
   mapTitle: 'नक्शा · place-search',
   skipMap: 'नक्शे के आगे जाएँ',
   mapOfPlaces: 'इंडेक्स की जगहों का नक्शा',

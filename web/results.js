@@ -19,7 +19,7 @@ import { words } from './words.js';
 
 const GHOSTS = 10;
 let foundFrom = 1;
-/** @type {HTMLElement[]} the cards, in the order of the results */
+/** @type {HTMLElement[]} the card of each result; those of one spot share one */
 let shown = [];
 
 const section = find('results', HTMLDivElement);
@@ -46,10 +46,11 @@ export function showResults(reply, places, settings, handlers) {
   title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
   facts.textContent = words.facts(reply.results.length, places, ms);
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
-  shown = reply.results.map((result) => card(result, reply.location, handlers));
-  const here = new Set(candidatesOf(reply).map(({ rank }) => rank));
-  cards.replaceChildren(...shown.filter((_, at) => here.has(at + 1)));
-  showElsewhere(shown.filter((_, at) => !here.has(at + 1)));
+  shown = cardsOf(reply, handlers);
+  const ranks = new Set(candidatesOf(reply).map(({ rank }) => rank));
+  const here = new Set(shown.filter((_, at) => ranks.has(at + 1)));
+  cards.replaceChildren(...here);
+  showElsewhere([...new Set(shown)].filter((card) => !here.has(card)));
   remedyList.replaceChildren(...remedies(reply, settings, handlers.ask));
   remedyList.hidden = verdict === 'found';
   const checked = reply.results.some(({ verified }) => verified);
@@ -116,18 +117,48 @@ export function focusCard(at) {
 }
 
 /**
+ * The card of each result: photos of one spot are on that of the best of them.
+ * @param {SearchReply} reply
+ * @param {Handlers} handlers
+ */
+function cardsOf({ results, location }, handlers) {
+  /** @type {Map<number, HTMLElement>} */
+  const spots = new Map();
+  return results.map((result) => {
+    const { group } = result;
+    const known = group && spots.get(group.id);
+    if (known) {
+      known.querySelector('.spot')?.append(element('li', {}, frame(result, handlers)));
+      return known;
+    }
+    const made = card(result, location, handlers);
+    if (group) spots.set(group.id, made);
+    return made;
+  });
+}
+
+/**
+ * A photo that opens larger.
+ * @param {ResultReply} result
+ * @param {Handlers} handlers
+ */
+function frame(result, handlers) {
+  const label = words.openLarger(result.rank, result.name);
+  const image = result.rank === 1 ? sharpened(result) : thumbnail(result);
+  const photo = element('button', { type: 'button', class: 'frame', 'aria-label': label }, image);
+  photo.addEventListener('click', () => handlers.open(result));
+  return photo;
+}
+
+/**
  * @param {ResultReply} result
  * @param {PositionReply | null} location the estimate
  * @param {Handlers} handlers
  */
 function card(result, location, handlers) {
   const { leaf, folder } = splitName(result);
-  const photo = element(
-    'button',
-    { type: 'button', class: 'frame', 'aria-label': words.openLarger(result.rank, result.name) },
-    result.rank === 1 ? sharpened(result) : thumbnail(result),
-  );
-  photo.addEventListener('click', () => handlers.open(result));
+  const { group } = result;
+  const more = group ? group.photos - 1 : 0;
   const again = element(
     'button',
     { type: 'button', class: 'textual again', 'aria-label': words.searchAgainWith(result.rank, result.name) },
@@ -138,7 +169,7 @@ function card(result, location, handlers) {
   return element(
     'li',
     { class: 'card' },
-    photo,
+    frame(result, handlers),
     element(
       'div',
       { class: 'facts' },
@@ -147,6 +178,9 @@ function card(result, location, handlers) {
       element('h3', { class: 'name', title: result.name }, leaf),
       folder ? element('p', { class: 'folder', title: result.name }, folder) : null,
       whereabouts(result, location),
+      group?.name ? element('p', { class: 'folder' }, group.name) : null,
+      more ? element('p', { class: 'folder' }, words.morePhotos(more)) : null,
+      more ? element('ul', { class: 'spot', 'aria-label': words.morePhotos(more) }) : null,
       again,
     ),
   );

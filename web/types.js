@@ -190,6 +190,7 @@
  * @property {VerifiedReply | null} verified null where no verification was done
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
+ * @property {SpotReply | null} [group] null where no other photo is known to show the same spot
  * @property {string} image_url
  * @property {string} thumbnail_url
  */
@@ -230,6 +231,13 @@
  * @typedef {object} SkippedReply The photos that could not be indexed
  * @property {number} count
  * @property {SkippedPhotoReply[]} photos The first hundred
+ */
+
+/**
+ * @typedef {object} SpotReply The group of photos that show the same spot
+ * @property {number} id
+ * @property {string | null} name As people named it
+ * @property {number} photos How many photos of the index are in it
  */
 
 /**

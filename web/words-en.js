@@ -39,6 +39,8 @@ function evidence(inliers) {
 
 export const words = {
   search: 'Search',
+  placesAlike: 'Find places like this',
+  placesLike: (/** @type {string} */ name) => `Find places like this: ${name}`,
   map: 'Map',
   compare: 'Compare',
   track: 'Track',
@@ -92,6 +94,7 @@ export const words = {
     (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
     `, answered in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
 
+  morePhotos: (/** @type {number} */ count) => `and ${count} more ${count === 1 ? 'photo' : 'photos'} of it`,
   orderSimilar: 'Similarity puts these places in order; it is not a probability.',
   orderChecked: 'Places whose geometry agrees come first, then the most similar. Similarity is not a probability.',
   estimate: (/** @type {Area} */ { radius_m }) => `Probably taken within ${distance(radius_m)} of`,

@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'Khoj',
+  placesAlike: 'Aisi jagahein khojein',
+  placesLike: (name) => `Aisi jagahein khojein: ${name}`,
   map: 'Map',
   compare: 'Tulna',
   track: 'Raasta',
@@ -90,6 +92,7 @@ export const words = {
     (all === null ? places(shown) : `${whole.format(all)} mein se ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`} mein mili`,
 
+  morePhotos: (count) => `aur isi jagah ki ${count} photo`,
   orderSimilar: 'Jagahon ka kram similarity se hai; similarity ka matlab probability nahi hai.',
   orderChecked: 'Pehle woh jagahein jinke point sahi baithte hain, phir sabse milti-julti. Similarity ka matlab probability nahi hai.',
   estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar li gayi:`,

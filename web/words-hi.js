@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'खोज',
+  placesAlike: 'ऐसी जगहें खोजें',
+  placesLike: (name) => `ऐसी जगहें खोजें: ${name}`,
   map: 'नक्शा',
   compare: 'तुलना',
   track: 'रास्ता',
@@ -90,6 +92,7 @@ export const words = {
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
 
+  morePhotos: (count) => `और इसी जगह की ${count} फ़ोटो`,
   orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
   orderChecked: 'पहले वे जगहें हैं जिनके बिंदु सही बैठते हैं, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
   estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर ली गई:`,

@@ -21,6 +21,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "LocationReply": "Location",
     "VerifiedReply": "Verified",
     "PlaceReply": "PlaceInfo",
+    "SpotReply": "Spot",
     "PlaceDetailsReply": "PlaceDetails",
     "PlacesReply": "PlacesPage",
     "AddedPhotoReply": "AddedPhoto",

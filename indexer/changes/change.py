@@ -25,9 +25,10 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Intake
-from place_search.indexer.storage.commit import finalize_commit, whole_paths
+from place_search.indexer.storage.commit import finalize_commit, is_stamped, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import CHANGEABLE, Manifest, Skipped, read_manifest
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -135,6 +136,12 @@ class Change:
             forgotten=self.manifest.forgotten,
             edits={
                 name: stamp for name, stamp in self.manifest.files.items() if is_edits_file(name)
+            },
+            # The ids of places stay, so groups do; a damaged file is left out by a repair.
+            groups={
+                name: stamp
+                for name, stamp in self.manifest.files.items()
+                if name == GROUPS and is_stamped(self.folder / name, stamp)
             },
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),

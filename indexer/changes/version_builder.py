@@ -61,7 +61,7 @@ class VersionSpec:
     of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
     `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
     the id of the version that is changed. `edits` is the file, written already, of what people have
-    said of places; it may be none.
+    said of places, `groups` that of the places that show one spot; each may be none.
     """
 
     request: str
@@ -79,6 +79,7 @@ class VersionSpec:
     forgotten: Sequence[str] = ()
     descriptor_type: DescriptorType = INT8
     edits: Mapping[str, FileStamp] = field(default_factory=dict)
+    groups: Mapping[str, FileStamp] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -297,7 +298,7 @@ class VersionBuilder:
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""
         draft, finished = self.draft, self._finished()
-        files = self._kept_files() | dict(self.draft.edits)
+        files = self._kept_files() | dict(self.draft.edits) | dict(self.draft.groups)
         first_ids = self._kept_first_ids()
         for done in finished:
             files.update(done.files)

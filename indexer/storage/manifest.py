@@ -19,6 +19,7 @@ from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
 
@@ -144,7 +145,11 @@ class Manifest:
             **({"forgotten": list(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
-            "files": {name: asdict(stamp) for name, stamp in sorted(self.files.items())},
+            # Apart from the files: versions before 0.2 refuse those that they do not know.
+            **({"groups": asdict(self.files[GROUPS])} if GROUPS in self.files else {}),
+            "files": {
+                name: asdict(stamp) for name, stamp in sorted(self.files.items()) if name != GROUPS
+            },
         }
 
     def paths(self, folder: Path) -> dict[str, Path]:
@@ -164,7 +169,7 @@ def store_file(kind: str) -> str:
 
 def is_fixed_name(name: str) -> bool:
     """Whether a file keeps its name from one version of an index to the next."""
-    return name == JOINED or _STORE_FILE.fullmatch(name) is not None
+    return name in (JOINED, GROUPS) or _STORE_FILE.fullmatch(name) is not None
 
 
 def number_of(name: str) -> int | None:
@@ -290,6 +295,8 @@ def _parse(table: dict[str, Any]) -> Manifest:
         # Names come from a file that anybody may have written: none may lead out of the folder.
         if not (is_fixed_name(name) or is_edits_file(name) or number_of(name) is not None):
             raise ValueError(name)
+    if "groups" in table:
+        files[GROUPS] = FileStamp(**table["groups"])
     numbered = [name for name in files if name.startswith(f"{SHARDS}/")]
     manifest = Manifest(
         format_version=int(table["format_version"]),

@@ -17,6 +17,7 @@ STAGES = {
     "frames": "Taking frames",
     "embed": "Describing",
     "index": "Indexing",
+    "group": "Grouping",
     "verify": "Verifying",
     "calibrate": "Calibrating",
 }

@@ -72,6 +72,14 @@ class PlaceReply(Reply):
     thumbnail_url: Address = Field(description="A small JPEG, which may be cached for good.")
 
 
+class SpotReply(Reply):
+    """The group of photos that show the same spot."""
+
+    id: int
+    name: str | None = Field(description="As people named it.")
+    photos: int = Field(description="How many photos of the index are in it.")
+
+
 class ResultReply(Reply):
     """A place that looks like the photo."""
 
@@ -83,6 +91,9 @@ class ResultReply(Reply):
     verified: VerifiedReply | None = Field(description="null where no verification was done.")
     position: PositionReply | None
     utm: UtmReply | None
+    group: SpotReply | None = Field(
+        default=None, description="null where no other photo is known to show the same spot."
+    )
     image_url: Address
     thumbnail_url: Address
 

@@ -29,7 +29,8 @@ def test_one_place(client: httpx.Client) -> None:
     assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
     assert places[10]["position"] is places[10]["utm"] is None
     said = {"taken", "note", "tags", "fields"}
-    assert set(places[0]) - said == RESULT_KEYS - {"rank", "similarity", "probability", "verified"}
+    of_results = {"rank", "similarity", "probability", "verified", "group"}
+    assert set(places[0]) - said == RESULT_KEYS - of_results
 
 
 @pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from place_search.search.answers import Question
     from place_search.search.engine import Engine
-    from place_search.search.results import SearchResult
+    from place_search.search.results import SearchResult, Spot
 
 
 LISTS = (".csv", ".txt")
@@ -239,6 +239,15 @@ def _print_table(reply: "SearchResult") -> None:
     OUT.print(table)
 
 
+def _with_spot(name: str, spot: "Spot") -> str:
+    """A place's name, with that of its spot and what other photos there are of it."""
+    more = spot.photos - 1
+    named = name if spot.name is None else f"{spot.name}: {name}"
+    if not more:
+        return named
+    return f"{named} (and {more} more {'photo' if more == 1 else 'photos'} of it)"
+
+
 def _table(reply: "SearchResult", with_position: bool) -> "Table":
     from rich.table import Table
 
@@ -253,12 +262,17 @@ def _table(reply: "SearchResult", with_position: bool) -> "Table":
     if with_position:
         table.add_column("latitude", justify="right", no_wrap=True)
         table.add_column("longitude", justify="right", no_wrap=True)
+    seen: set[int] = set()
     for result in reply.results:
+        spot = result.group
+        if spot is not None and spot.id in seen:
+            continue
+        seen |= set() if spot is None else {spot.id}
         row = [
             str(result.rank),
             f"{result.probability:.3f}",
             f"{result.similarity:.3f}",
-            result.name,
+            result.name if spot is None else _with_spot(result.name, spot),
         ]
         if verified:
             row.append(str(result.verified.inliers) if result.verified else "")

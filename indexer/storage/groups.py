@@ -1,0 +1,110 @@
+"""The groups of places that show one spot, as an index keeps them: one file, whole or absent."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import read_regular
+from place_search.indexer.errors import IndexFormatError
+
+GROUPS = "groups.npz"
+_COLUMNS = ("place_id", "group", "held", "compared", "same")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which places belong together.
+
+    `place_id` (N,) int64, ascending, are the places that were grouped, `group` (N,) int64 the id of
+    the group of each, which is the id of one of its places, often its only one. `held` (N,) bool
+    marks places whose group was made by hand: grouping adds to it and never parts it. `compared`
+    (P, 2) int64 are pairs of places, the lower id first, of which `same` (P,) bool says whether
+    they show one spot. `names` are those given to groups.
+    """
+
+    place_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    group: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    held: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    compared: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    same: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self.group, kind="stable")
+
+    @cached_property
+    def _sorted(self) -> NDArray[np.int64]:
+        return self.group[self._order]
+
+    def of(self, place_id: int) -> int | None:
+        """The group of a place; None where it was not grouped yet."""
+        row = int(np.searchsorted(self.place_id, place_id))
+        if row == len(self.place_id) or self.place_id[row] != place_id:
+            return None
+        return int(self.group[row])
+
+    def members(self, group: int) -> NDArray[np.int64]:
+        """The ascending ids of the places of a group, none where there is no such group."""
+        start, end = np.searchsorted(self._sorted, [group, group + 1])
+        return self.place_id[self._order[start:end]]
+
+    def name(self, group: int) -> str | None:
+        """The name that a group was given."""
+        return self.names.get(group)
+
+    def only(self, place_ids: NDArray[np.int64]) -> "Groups":
+        """The same without the places that are not among these ids, which ascend."""
+        kept = np.isin(self.place_id, place_ids, assume_unique=True)
+        if kept.all():
+            return self
+        pairs = np.isin(self.compared, place_ids).all(axis=1)
+        groups: set[int] = set(np.unique(self.group[kept]).tolist())
+        return replace(
+            self,
+            place_id=self.place_id[kept],
+            group=self.group[kept],
+            held=self.held[kept],
+            compared=self.compared[pairs],
+            same=self.same[pairs],
+            names={group: name for group, name in self.names.items() if group in groups},
+        )
+
+    def to_bytes(self) -> bytes:
+        """The content of the file."""
+        out = io.BytesIO()
+        names = json.dumps({str(group): name for group, name in sorted(self.names.items())})
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        np.savez_compressed(out, names=np.frombuffer(names.encode(), np.uint8), **columns)
+        return out.getvalue()
+
+
+def read_groups(path: Path, *, compared: bool = True) -> Groups:
+    """Read the file of an index whose checksum holds; without what was `compared` it takes less.
+
+    Raises:
+        IndexFormatError: it is damaged.
+    """
+    try:
+        with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as table:
+            names = json.loads(table["names"].tobytes())
+            wanted = _COLUMNS if compared else _COLUMNS[:3]
+            columns = {name: table[name] for name in wanted}
+        groups = Groups(**columns, names={int(group): str(name) for group, name in names.items()})
+        if not len(groups.place_id) == len(groups.group) == len(groups.held):
+            raise ValueError(path)
+        if groups.compared.shape != (len(groups.same), 2):
+            raise ValueError(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise IndexFormatError(
+            f"{path} is damaged; `place-search verify {path.parent} --repair` leaves it out, then "
+            "group the photos again."
+        ) from error
+    return groups

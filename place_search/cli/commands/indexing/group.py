@@ -1,0 +1,103 @@
+"""`place-search group`: photos that show one spot, put together."""
+
+from typing import Annotated
+
+import typer
+
+from place_search.cli.changing import (
+    AsJson,
+    IndexFolder,
+    ModelOption,
+    Threads,
+    index_model,
+    running,
+)
+from place_search.cli.console import print_json, print_line
+from place_search.core.settings import THREADS
+
+
+def command(
+    index: IndexFolder,
+    spread_m: Annotated[
+        float,
+        typer.Option(
+            "--spread-m",
+            min=1.0,
+            metavar="METRES",
+            help="Photos with positions farther apart are never put together.",
+        ),
+    ] = 25.0,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Part all groups first, but for those named or made by hand."),
+    ] = False,
+    of: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Change the group of this place by hand, and no other."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help='With --of: name the group; "" for no name.')
+    ] = None,
+    add: Annotated[
+        list[int] | None,
+        typer.Option(metavar="ID", help="With --of: add the group of this place to it."),
+    ] = None,
+    remove: Annotated[
+        list[int] | None,
+        typer.Option(metavar="ID", help="With --of: take this place out of it."),
+    ] = None,
+    model: ModelOption = None,
+    threads: Threads = THREADS.default,
+    as_json: AsJson = False,
+) -> None:
+    """Put photos that show one spot together: those that came since the last time.
+
+    Photos are compared by their local features; nothing is described again. Groups named or changed
+    by hand stay as they are, but for new photos.
+    """
+    if of is None and (name is not None or add or remove):
+        raise typer.BadParameter("--name, --add and --remove need --of, a place of the group.")
+    if of is not None:
+        if name is None and not add and not remove:
+            raise typer.BadParameter("--of needs --name, --add or --remove.")
+        _change(index, of, name, add or [], remove or [], as_json)
+        return
+    from place_search.search.groups.grouping import group_places
+
+    with running(index) as advance:
+        opened = index_model(index, model, threads)
+        report = group_places(index, opened, spread_m=spread_m, anew=anew, progress=advance)
+    if as_json:
+        print_json(report._asdict())
+        return
+    print_line(
+        f"{report.groups} {'group' if report.groups == 1 else 'groups'} of {report.grouped} "
+        f"photos, of {report.places} in {index} ({report.new} new)"
+    )
+
+
+def _change(
+    index: IndexFolder,
+    of: int,
+    name: str | None,
+    add: list[int],
+    remove: list[int],
+    as_json: bool,
+) -> None:
+    """Change a group by hand, and print what it is now."""
+    from place_search.indexer import change_groups, open_index
+    from place_search.search.groups.by_hand import GroupEdit
+
+    edit = GroupEdit(of, name, add, remove)
+    edit.check(open_index(index).place_ids)
+    change_groups(index, edit.changed)
+    changed = open_index(index)
+    group = changed.groups.of(of)
+    assert group is not None  # noqa: S101 - the change has put it there
+    places = [changed.place(place) for place in changed.groups.members(group).tolist()]
+    if as_json:
+        ids = [place.place_id for place in places]
+        print_json({"id": group, "name": changed.groups.name(group), "places": ids})
+        return
+    title = changed.groups.name(group) or "The group"
+    print_line(f"{title}: {', '.join(f'{place.name} ({place.place_id})' for place in places)}")

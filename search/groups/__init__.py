@@ -1,0 +1,1 @@
+"""Places that show one spot, found in an index, and changed by hand."""

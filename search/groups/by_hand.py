@@ -1,0 +1,98 @@
+"""Changing groups by hand: naming them, putting places together, and parting them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.indexer import Groups, UnknownPlaceError
+from place_search.search.errors import ParameterError
+
+MAX_NAME = 200
+
+
+class GroupEdit(NamedTuple):
+    """What is to become of the group that the place `of` is in.
+
+    It gets the `name`, "" for none, None for that which it has. The groups of the places to `add`
+    become part of it; the places to `remove` become another group together. What is made so is
+    held: grouping adds photos to it, and never joins it with another one made by hand.
+    """
+
+    of: int
+    name: str | None = None
+    add: Sequence[int] = ()
+    remove: Sequence[int] = ()
+
+    def check(self, place_ids: NDArray[np.int64]) -> None:
+        """Make sure that an index with these ascending ids can be changed so.
+
+        Raises:
+            UnknownPlaceError: there is no such place.
+            ParameterError: the name is too long or cannot be printed, or nothing would be left.
+        """
+        for place in (self.of, *self.add, *self.remove):
+            if place not in place_ids:
+                raise UnknownPlaceError(f"There is no place {place} in this index.")
+        if self.name is not None and not (len(self.name) <= MAX_NAME and self.name.isprintable()):
+            raise ParameterError(
+                f"The name of a group has at most {MAX_NAME} letters, all of which can be printed."
+            )
+        if self.of in self.remove:
+            raise ParameterError(
+                f"Place {self.of} says which group is meant, so it cannot be removed from it; name "
+                "another place of the group."
+            )
+
+    def changed(self, groups: Groups) -> Groups:
+        """The groups after the change.
+
+        Raises:
+            ParameterError: a place to remove is in another group.
+        """
+        groups = _with(groups, (self.of, *self.add, *self.remove))
+        group, held = groups.group.copy(), groups.held.copy()
+        names = dict(groups.names)
+        target = groups.of(self.of)
+        assert target is not None  # noqa: S101 - just added
+        for place in self.add:
+            other = groups.of(place)
+            if other is not None and other != target:
+                group[groups.group == other] = target
+                name = names.pop(other, None)
+                if name is not None:
+                    names.setdefault(target, name)
+        parted = np.isin(groups.place_id, list(self.remove))
+        if (group[parted] != target).any():
+            raise ParameterError("A place to remove from the group is in another one.")
+        if parted.any():
+            stays = groups.place_id[(group == target) & ~parted]
+            # A group's id is that of one of its places: the part that has it keeps it.
+            mine = int(stays.min()) if target in self.remove else target
+            if mine != target:
+                group[group == target] = mine
+                if target in names:
+                    names[mine] = names.pop(target)
+            group[parted] = groups.place_id[parted].min()
+            held |= parted
+            target = mine
+        if self.name is not None:
+            names.pop(target, None)
+            names |= {target: self.name} if self.name else {}
+        held |= group == target
+        return replace(groups, group=group, held=held, names=names)
+
+
+def _with(groups: Groups, places: Iterable[int]) -> Groups:
+    """The groups, with places that were never grouped in groups of their own."""
+    new = np.setdiff1d(np.array(sorted(set(places)), np.int64), groups.place_id)
+    place_id = np.concatenate([groups.place_id, new])
+    order = np.argsort(place_id)
+    return replace(
+        groups,
+        place_id=place_id[order],
+        group=np.concatenate([groups.group, new])[order],
+        held=np.concatenate([groups.held, np.zeros(len(new), np.bool_)])[order],
+    )

@@ -1,0 +1,144 @@
+"""Grouping the places of an index that show one spot, those that came since the last time.
+
+A place is compared with those most similar to it; then groups are joined (see `merging`). What was
+compared is kept in the index, so that nothing is compared twice.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.indexer import Groups, change_groups, open_index
+from place_search.models import Model
+from place_search.search.groups.merging import Merging
+from place_search.search.groups.pairs import Pair, PairJudge
+from place_search.search.index_calibration import calibration_for
+
+SPREAD_M = 25.0
+"""The field's usual distance within which two photos count as of one place."""
+TOGETHER = 2000
+"""New places after which what was done is kept: an interrupted run goes on from there."""
+
+
+class GroupReport(NamedTuple):
+    """What the groups of an index are now: those of two places or more, and what was `new`."""
+
+    places: int
+    new: int
+    groups: int
+    grouped: int
+
+
+def group_places(
+    folder: Path,
+    model: Model,
+    *,
+    spread_m: float = SPREAD_M,
+    anew: bool = False,
+    progress: Progress = silent,
+) -> GroupReport:
+    """Group the places of an index that are in no group yet.
+
+    Places more than `spread_m` metres apart are never put together. `anew` parts all groups first,
+    but for those that were named or made by hand.
+
+    Raises:
+        IndexFormatError: no index, a damaged one, or one of an older format.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+        StoreOutageError: the engine that holds the vectors does not answer.
+    """
+    index = open_index(folder)
+    if anew:
+        change_groups(folder, only_held)
+        index = open_index(folder)
+    judge = PairJudge(index, calibration_for(index, model), spread_m)
+    new = np.setdiff1d(index.place_ids, index.groups.place_id)
+    for start in range(0, len(new), TOGETHER):
+        batch = new[start : start + TOGETHER]
+        compared = _compare_new(judge, batch, start, len(new), progress)
+        change_groups(folder, _Addition(judge, batch, compared).added)
+    groups = open_index(folder).groups
+    return _report(groups, len(new))
+
+
+def only_held(groups: Groups) -> Groups:
+    """The groups that were made by hand, without what was compared."""
+    held = groups.held
+    return replace(
+        Groups(),
+        place_id=groups.place_id[held],
+        group=groups.group[held],
+        held=held[held],
+        names=groups.names,
+    )
+
+
+def _report(groups: Groups, new: int) -> GroupReport:
+    _, sizes = np.unique(groups.group, return_counts=True)
+    several = sizes[sizes > 1]
+    return GroupReport(len(groups.place_id), new, len(several), int(several.sum()))
+
+
+def _compare_new(
+    judge: PairJudge, batch: NDArray[np.int64], done: int, total: int, progress: Progress
+) -> list[Pair]:
+    """Compare new places with those that are similar to them."""
+    pairs: list[Pair] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for at, found in enumerate(pool.map(_Neighbours(judge).compared, batch.tolist()), start=1):
+            pairs += found
+            progress("group", done + at, total)
+    return pairs
+
+
+class _Neighbours(NamedTuple):
+    judge: PairJudge
+
+    def compared(self, place_id: int) -> list[Pair]:
+        """A place with each of its neighbours."""
+        return self.judge.compare(place_id, self.judge.neighbours(place_id))
+
+
+class _Addition(NamedTuple):
+    """Places that come to the groups of an index, with the pairs that were compared for them."""
+
+    judge: PairJudge
+    places: NDArray[np.int64]
+    compared: list[Pair]
+
+    def added(self, groups: Groups) -> Groups:
+        """The groups with the places in them."""
+        groups = groups.only(self.judge.index.place_ids)
+        new = np.setdiff1d(self.places, groups.place_id).tolist()
+        members: dict[int, list[int]] = {}
+        for place, group in zip(groups.place_id.tolist(), groups.group.tolist(), strict=True):
+            members.setdefault(group, []).append(place)
+        members |= {place: [place] for place in new}
+        known = [
+            *zip(*groups.compared.T.tolist(), groups.same.tolist(), strict=True),
+            *self.compared,
+        ]
+        held = set(np.unique(groups.group[groups.held]).tolist())
+        merging = Merging(self.judge, members, held, known)
+        merging.join(new)
+        return _groups_of(merging, groups)
+
+
+def _groups_of(merging: Merging, old: Groups) -> Groups:
+    rows = sorted((place, group) for group, places in merging.members.items() for place in places)
+    place_id, group = np.array(rows, np.int64).reshape(-1, 2).T
+    pairs = merging.across()
+    return Groups(
+        place_id=place_id,
+        group=group,
+        held=np.isin(place_id, old.place_id[old.held]),
+        compared=np.array(pairs, np.int64).reshape(-1, 2),
+        same=np.array([merging.known[pair] for pair in pairs], np.bool_),
+        names=old.names,
+    )

@@ -1,0 +1,140 @@
+"""Joining groups of places whose photos show the same spot, with care.
+
+Agglomerative clustering by average linkage: of all groups that are connected those with the largest
+share of equal pairs are joined first, and only where a sample of pairs across the two, not chosen
+by how similar they are, is equal often enough. A chain of photos along a street so falls apart into
+what is seen together.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.search.groups.pairs import Pair
+
+SHARE = 0.25
+"""Of the sampled pairs across two groups; with as many equal ones they are joined."""
+SAMPLE = 16
+"""Pairs across two groups that are compared before they are joined."""
+
+
+class Judge(Protocol):
+    """Says whether two places show the same spot."""
+
+    @property
+    def spread_m(self) -> float:
+        """The largest distance of two places of a group, in metres."""
+        ...
+
+    def metres(self, place_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Geocentric metres of places, (n, 3) float64, NaN where there is no position."""
+        ...
+
+    def compare_all(self, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
+        """Compare pairs of places."""
+        ...
+
+
+class Merging:
+    """Groups that grow: group id → the places in it."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        members: dict[int, list[int]],
+        held: set[int],
+        known: Iterable[tuple[int, int, bool]],
+    ) -> None:
+        """`held` groups are never joined with each other; `known` are the pairs compared so far."""
+        self.members, self.held = members, held
+        self._judge = judge
+        self.known = {(first, second): same for first, second, same in known}
+        self._group_of = {place: group for group, places in members.items() for place in places}
+        self._links: dict[int, dict[int, int]] = {}
+        for pair, same in self.known.items():
+            if same:
+                self._link(*pair)
+
+    def _link(self, first: int, second: int) -> None:
+        one, two = self._group_of.get(first), self._group_of.get(second)
+        if one is None or two is None or one == two:
+            return
+        for here, there in ((one, two), (two, one)):
+            counts = self._links.setdefault(here, {})
+            counts[there] = counts.get(there, 0) + 1
+
+    def join(self, changed: Iterable[int]) -> None:
+        """Join what belongs together, as far as it touches the `changed` groups."""
+        heap: list[tuple[float, int, int, int]] = []
+        for group in changed:
+            self._push(heap, group)
+        while heap:
+            _, one, two, size = heapq.heappop(heap)
+            if one not in self.members or two not in self.members:
+                continue
+            if len(self.members[one]) * len(self.members[two]) != size:
+                continue  # one has grown, and was pushed again
+            if self._belong_together(one, two):
+                self._push(heap, self._unite(one, two))
+
+    def across(self) -> list[tuple[int, int]]:
+        """The compared pairs across groups: those inside of one are never asked again."""
+        of = self._group_of.get
+        return sorted(
+            pair for pair in self.known if of(pair[0]) is None or of(pair[0]) != of(pair[1])
+        )
+
+    def _push(self, heap: list[tuple[float, int, int, int]], group: int) -> None:
+        for other, links in self._links.get(group, {}).items():
+            size = len(self.members[group]) * len(self.members[other])
+            heapq.heappush(heap, (-links / size, min(group, other), max(group, other), size))
+
+    def _belong_together(self, one: int, two: int) -> bool:
+        if one in self.held and two in self.held:
+            return False
+        if not self._within_spread(self.members[one] + self.members[two]):
+            return False
+        sample = _sample(self.members[one], self.members[two])
+        unknown = [pair for pair in sample if pair not in self.known]
+        for first, second, same in self._judge.compare_all(unknown):
+            self.known[first, second] = same
+            if same:
+                self._link(first, second)
+        return sum(self.known[pair] for pair in sample) >= SHARE * len(sample)
+
+    def _within_spread(self, places: list[int]) -> bool:
+        metres = self._judge.metres(np.array(places, np.int64))
+        metres = metres[np.isfinite(metres).all(axis=1)]
+        # In blocks: the groups of an index at one spot may be large.
+        return all(
+            (np.linalg.norm(metres - point, axis=1) <= self._judge.spread_m).all()
+            for point in metres
+        )
+
+    def _unite(self, one: int, two: int) -> int:
+        """Put the groups together under the lower id, or under that of the held one."""
+        kept, gone = (two, one) if two in self.held else (one, two)
+        for place in self.members[gone]:
+            self._group_of[place] = kept
+        self.members[kept] += self.members.pop(gone)
+        links = self._links.setdefault(kept, {})
+        for other, count in self._links.pop(gone, {}).items():
+            counts = self._links[other]
+            del counts[gone]
+            if other != kept:
+                links[other] = links.get(other, 0) + count
+                counts[kept] = links[other]
+        return kept
+
+
+def _sample(one: Sequence[int], two: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs across two groups, spread evenly over all of them, the lower id first."""
+    size = len(one) * len(two)
+    picks = np.linspace(0, size - 1, min(size, SAMPLE)).round().astype(int).tolist()
+    one, two = sorted(one), sorted(two)
+    # Each step moves on in both, so that no place is asked more often than it must be.
+    pairs = [(one[at % len(one)], two[(at // len(one) + at % len(one)) % len(two)]) for at in picks]
+    return [(min(pair), max(pair)) for pair in pairs]

@@ -1,0 +1,98 @@
+"""Do two places of an index show the same spot? Asked of its descriptors and local features."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import geocentric
+from place_search.indexer import Index
+from place_search.models import Calibration
+from place_search.search.probability import candidate_probabilities, pair_probability
+from place_search.search.verification import Codes, Query, verify
+
+NEIGHBOURS = 10
+"""The most similar places that a new one is compared with."""
+LOOKS_ALIKE = 0.6
+"""The probability that similarity alone must give a pair. Cameras whose pictures all have the same
+black border agree in their geometry wherever they are."""
+
+
+class Pair(NamedTuple):
+    """Two places, the lower id first, and whether they show the same spot."""
+
+    first: int
+    second: int
+    same: bool
+
+
+class PairJudge:
+    """Compares places of one index. Thread-safe.
+
+    With local features two places are the same spot where the pair's probability reaches the
+    calibration's threshold, without them where that of the similarity alone does.
+    """
+
+    def __init__(self, index: Index, calibration: Calibration, spread_m: float) -> None:
+        """Places more than `spread_m` metres apart are never the same spot."""
+        self.index = index
+        self.calibration = calibration
+        self.spread_m = spread_m
+        self._verifies = index.has_local_features
+        self._metres: NDArray[np.float64] = geocentric(index.positions)
+        self._codes = lru_cache(maxsize=1024)(index.codes)
+        self._descriptor = lru_cache(maxsize=4096)(self._read_descriptor)
+
+    def _read_descriptor(self, place_id: int) -> NDArray[np.float32]:
+        row = np.array([self.index.row_of(place_id)])
+        taken: NDArray[np.float32] = self.index.descriptors().take(row)[0]
+        return taken
+
+    def metres(self, place_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Geocentric metres of places, (n, 3) float64, NaN where there is no position."""
+        return self._metres[np.searchsorted(self.index.place_ids, place_ids)]
+
+    def neighbours(self, place_id: int) -> list[int]:
+        """The places that may show the same spot as this one, the most similar first."""
+        hits = self.index.search(self._descriptor(place_id), NEIGHBOURS + 1)
+        return [hit.place_id for hit in hits if hit.place_id != place_id]
+
+    def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
+        """Compare a place with others."""
+        query: Query | None = None
+        pairs = []
+        for other in others:
+            similarity = float(self._descriptor(place_id) @ self._descriptor(other))
+            same = self._may_be(place_id, other, similarity)
+            if same and self._verifies:
+                query = query or Query.of_codes(self._codes(place_id))
+                same = self._agree(query, self._codes(other), similarity)
+            pairs.append(Pair(min(place_id, other), max(place_id, other), same))
+        return pairs
+
+    def compare_all(self, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
+        """Compare several pairs, at once where the processor can."""
+        return [found for [found] in _pool().map(self._one, pairs)]
+
+    def _one(self, pair: tuple[int, int]) -> list[Pair]:
+        return self.compare(pair[0], [pair[1]])
+
+    def _may_be(self, place_id: int, other: int, similarity: float) -> bool:
+        first, second = self.metres(np.array([place_id, other], np.int64))
+        if np.linalg.norm(first - second) > self.spread_m:  # not where one is NaN
+            return False
+        [alike] = candidate_probabilities(self.calibration, [similarity], [None], [])
+        return alike >= (LOOKS_ALIKE if self._verifies else self.calibration.threshold)
+
+    def _agree(self, query: Query, place: Codes, similarity: float) -> bool:
+        found = verify(query, place, similarity)
+        return pair_probability(self.calibration, similarity, found) >= self.calibration.threshold
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="group")

@@ -1,0 +1,113 @@
+"""The file that keeps the groups of an index: whole or absent, through all changes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from place_search.indexer import (
+    Groups,
+    IndexFormatError,
+    add_photos,
+    change_groups,
+    compact_index,
+    open_index,
+    open_source,
+    remove_places,
+    repair_index,
+    verify_index,
+)
+from place_search.indexer.storage.groups import GROUPS
+from place_search.indexer.storage.manifest import read_manifest
+from place_search.models import Model
+from tests.indexer.conftest import Render
+
+
+def pairs_of_two(groups: Groups) -> Groups:
+    ids = np.arange(11)
+    return replace(
+        groups,
+        place_id=ids,
+        group=ids // 2 * 2,
+        held=ids < 4,
+        compared=np.array([[0, 1], [8, 9]]),
+        same=np.array([True, True]),
+        names={4: "Brücke"},
+    )
+
+
+@pytest.fixture
+def grouped(built: Path) -> Path:
+    assert change_groups(built, pairs_of_two)
+    return built
+
+
+def test_groups_are_kept_and_read(grouped: Path) -> None:
+    index = open_index(grouped)
+    assert index.groups.of(5) == 4
+    assert index.groups.of(11) is None
+    assert index.groups.members(4).tolist() == [4, 5]
+    assert index.groups.members(10).tolist() == [10]
+    assert index.groups.members(3).tolist() == []
+    assert index.groups.name(4) == "Brücke"
+    assert index.groups.name(6) is None
+    assert not change_groups(grouped, lambda _groups: None)
+
+
+def test_an_index_without_groups_has_none(built: Path) -> None:
+    assert GROUPS not in read_manifest(built).files
+    assert len(open_index(built).groups.place_id) == 0
+
+
+def test_they_stand_apart_from_the_files_that_version_0_1_knows(grouped: Path) -> None:
+    table = json.loads((grouped / "manifest.json").read_text())
+    assert GROUPS not in table["files"]
+    assert table["groups"]["bytes"] == (grouped / GROUPS).stat().st_size
+
+
+def test_they_outlast_changes(grouped: Path, photos: Path, model: Model, render: Render) -> None:
+    render(photos / "new.jpg", 99)
+    add_photos(grouped, open_source(photos), model)
+    remove_places(grouped, [5, 8, 9])
+    compact_index(grouped)
+    groups = open_index(grouped).groups
+    assert groups.place_id.tolist() == [0, 1, 2, 3, 4, 6, 7, 10]
+    assert groups.members(4).tolist() == [4]
+    assert groups.name(4) == "Brücke"
+    assert verify_index(grouped).whole
+
+
+def test_damage_is_found_and_left_out_by_a_repair(grouped: Path, model: Model) -> None:
+    (grouped / GROUPS).write_bytes(b"oops")
+    with pytest.raises(IndexFormatError, match="missing or damaged"):
+        open_index(grouped)
+    assert [defect.file for defect in verify_index(grouped).problems] == [GROUPS]
+    repair_index(grouped, lambda: model)
+    assert len(open_index(grouped).groups.place_id) == 0
+    assert verify_index(grouped).whole
+
+
+def test_a_file_that_is_none_is_refused(built: Path) -> None:
+    class Nonsense(Groups):
+        def to_bytes(self) -> bytes:
+            return b"PK nonsense"
+
+    change_groups(built, lambda _groups: Nonsense())
+    with pytest.raises(IndexFormatError, match="is damaged"):
+        open_index(built)
+
+
+def test_the_old_groups_stay_until_the_manifest_names_the_new_ones(
+    grouped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("place_search.indexer.storage.manifest.Manifest.write", fail)
+        with pytest.raises(KeyboardInterrupt):
+            change_groups(grouped, lambda groups: replace(groups, names={}))
+    assert open_index(grouped).groups.name(4) == "Brücke"
+    assert verify_index(grouped).whole

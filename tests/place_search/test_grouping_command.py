@@ -1,0 +1,60 @@
+"""`place-search group`, and how `search` shows photos of one spot."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.place_search.conftest import Run
+
+
+@pytest.fixture
+def town(photos: Path, tmp_path: Path, run: Run) -> Path:
+    """An index of two places, one of them seen twice."""
+    (tmp_path / "photos").mkdir()
+    for name in ("0.jpg", "1.jpg"):
+        shutil.copy(photos / "places" / name, tmp_path / "photos")
+    shutil.copy(photos / "places" / "1.jpg", tmp_path / "photos" / "1-again.jpg")
+    assert run("index", tmp_path / "photos", "--out", tmp_path / "index").exit_code == 0
+    return tmp_path / "index"
+
+
+def test_a_spot_is_one_row(town: Path, photos: Path, run: Run) -> None:
+    grouped = run("group", town)
+    assert grouped.stdout.startswith(f"1 group of 2 photos, of 3 in {town} (3 new)")
+    found = run("search", town, photos / "queries" / "1.jpg").stdout
+    assert "(and 1 more photo of it)" in " ".join(found.split())
+    replies = json.loads(run("search", town, photos / "queries" / "1.jpg", "--json").stdout)
+    assert len(replies["results"]) == 3
+    assert json.loads(run("group", town, "--json").stdout) == {
+        "places": 3,
+        "new": 0,
+        "groups": 1,
+        "grouped": 2,
+    }
+
+
+def test_groups_are_changed_by_hand(town: Path, run: Run) -> None:
+    run("group", town)
+    merged = run("group", town, "--of", "0", "--name", "Gate", "--add", "2", "--json")
+    assert json.loads(merged.stdout) == {"id": 0, "name": "Gate", "places": [0, 1, 2]}
+    parted = run("group", town, "--of", "0", "--remove", "1", "--remove", "2")
+    assert parted.stdout == "Gate: 0.jpg (0)\n"
+    assert run("group", town, "--anew", "--json").exit_code == 0
+    again = run("group", town, "--of", "1", "--name", "", "--json")
+    assert len(json.loads(again.stdout)["places"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--name", "Gate"], "need --of"),
+        (["--of", "0"], "needs --name"),
+        (["--of", "77", "--name", "Gate"], "There is no place 77"),
+    ],
+)
+def test_what_cannot_be_is_said(town: Path, run: Run, options: list[str], says: str) -> None:
+    refused = run("group", town, *options)
+    assert refused.exit_code != 0
+    assert says in " ".join(refused.stderr.split())

@@ -1,0 +1,66 @@
+"""Names, merges and splits by hand."""
+
+import numpy as np
+import pytest
+
+from place_search.indexer import Groups, UnknownPlaceError
+from place_search.search.errors import ParameterError
+from place_search.search.groups.by_hand import GroupEdit
+
+IDS = np.arange(10)
+HELD_NONE = np.zeros(9, np.bool_)
+GROUPS = Groups(place_id=IDS[:9], group=IDS[:9] // 3 * 3, held=HELD_NONE, names={3: "Bridge"})
+
+
+def members(groups: Groups) -> dict[int, list[int]]:
+    return {int(group): groups.members(int(group)).tolist() for group in np.unique(groups.group)}
+
+
+def test_a_name_holds_the_group() -> None:
+    named = GroupEdit(1, "Town hall").changed(GROUPS)
+    assert named.name(0) == "Town hall"
+    assert named.held.tolist() == [True] * 3 + [False] * 6
+    assert GroupEdit(2, "").changed(named).name(0) is None
+
+
+def test_groups_are_put_together_with_all_their_places() -> None:
+    merged = GroupEdit(0, add=[4]).changed(GROUPS)
+    assert members(merged) == {0: [0, 1, 2, 3, 4, 5], 6: [6, 7, 8]}
+    assert merged.name(0) == "Bridge"
+    assert merged.held.tolist() == [True] * 6 + [False] * 3
+
+
+def test_places_are_taken_out_together() -> None:
+    parted = GroupEdit(5, remove=[3, 4]).changed(GROUPS)
+    assert members(parted) == {0: [0, 1, 2], 3: [3, 4], 5: [5], 6: [6, 7, 8]}
+    assert parted.name(5) == "Bridge"  # the name stays with the place that was named
+    assert parted.name(3) is None
+    assert parted.held[3:6].all()
+    back = GroupEdit(5, add=[3]).changed(parted)
+    assert back.members(5).tolist() == [3, 4, 5]
+
+
+def test_a_place_that_was_never_grouped_can_be_put_somewhere() -> None:
+    changed = GroupEdit(9, "Alone").changed(GROUPS)
+    assert (changed.of(9), changed.name(9)) == (9, "Alone")
+    assert members(GroupEdit(0, add=[9]).changed(GROUPS))[0] == [0, 1, 2, 9]
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (GroupEdit(1, "\n"), "can be printed"),
+        (GroupEdit(1, "x" * 201), "at most 200"),
+        (GroupEdit(1, remove=[1]), "says which group is meant"),
+    ],
+)
+def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        edit.check(IDS)
+
+
+def test_unknown_places_and_those_of_other_groups_are_refused() -> None:
+    with pytest.raises(UnknownPlaceError, match="no place 77"):
+        GroupEdit(1, add=[77]).check(IDS)
+    with pytest.raises(ParameterError, match="another one"):
+        GroupEdit(1, remove=[5]).changed(GROUPS)

@@ -1,0 +1,115 @@
+"""Groups of a real index: two views of each place, some added later."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from place_search.indexer import (
+    Groups,
+    Index,
+    add_photos,
+    build_index,
+    change_groups,
+    open_index,
+    open_source,
+    remove_places,
+)
+from place_search.models import Model
+from place_search.search.engine import Engine
+from place_search.search.groups.grouping import SPREAD_M, group_places
+from tests.search.conftest import Street, jpeg
+
+
+@pytest.fixture
+def town(street: Street, model: Model, tmp_path: Path) -> Path:
+    """An index of three places, two views of each."""
+    for place in range(3):
+        see(tmp_path, street, place)
+    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model)
+    return tmp_path / "index"
+
+
+def see(folder: Path, street: Street, place: int, again: str = "") -> Path:
+    """Write two views of a place."""
+    photos = folder / "photos"
+    photos.mkdir(exist_ok=True)
+    (photos / f"{place}{again}-a.jpg").write_bytes(jpeg(street.photo(place)))
+    (photos / f"{place}{again}-b.jpg").write_bytes(street.query(place))
+    return photos
+
+
+def by_name(index: Index) -> set[frozenset[str]]:
+    groups = index.groups
+    names = [groups.members(group) for group in np.unique(groups.group)]
+    return {frozenset(index.place(int(place)).name for place in places) for places in names}
+
+
+def test_views_of_one_place_are_one_group(town: Path, model: Model) -> None:
+    before = open_index(town)
+    assert before.groups.of(0) is None
+
+    report = group_places(town, model)
+    assert report == (6, 6, 3, 6)
+    index = open_index(town)
+    assert by_name(index) == {frozenset({f"{n}-a.jpg", f"{n}-b.jpg"}) for n in range(3)}
+    assert index.index_id == before.index_id
+    assert group_places(town, model).new == 0
+
+
+def test_new_photos_join_the_groups_there_are(town: Path, model: Model, street: Street) -> None:
+    group_places(town, model)
+    first = open_index(town).groups
+    photos = see(town.parent, street, 1, "-later")
+    see(town.parent, street, 5)
+    add_photos(town, open_source(photos), model)
+    added = open_index(town)
+    assert added.groups.of(0) == first.of(0)  # carried over to the new version
+    assert len(added.groups.place_id) == 6
+
+    assert group_places(town, model) == (10, 4, 4, 10)
+    assert {len(names) for names in by_name(open_index(town))} == {2, 4}
+
+
+def test_what_was_made_by_hand_survives(town: Path, model: Model) -> None:
+    group_places(town, model)
+
+    def by_hand(groups: Groups) -> Groups:
+        held = np.isin(groups.place_id, groups.members(0))
+        return replace(groups, held=held, names={0: "Fountain"})
+
+    assert change_groups(town, by_hand)
+    group_places(town, model, anew=True)
+    groups = open_index(town).groups
+    assert groups.name(0) == "Fountain"
+    assert len(groups.members(0)) == 2
+    assert len(np.unique(groups.group)) == 3
+
+    remove_places(town, [int(groups.members(0)[0])])
+    groups = open_index(town).groups
+    assert len(groups.members(0)) == 1
+    assert groups.name(0) == "Fountain"
+
+
+def test_photos_far_apart_are_never_one_spot(street: Street, model: Model, tmp_path: Path) -> None:
+    see(tmp_path, street, 0)
+    lines = ["path,latitude,longitude", "photos/0-a.jpg,48,11", "photos/0-b.jpg,48.001,11"]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    build_index(open_source(tmp_path / "list.csv"), tmp_path / "index", model)
+    assert group_places(tmp_path / "index", model).groups == 0
+    assert SPREAD_M < 111
+    report = group_places(tmp_path / "index", model, spread_m=150, anew=True)
+    assert report.groups == 1
+
+
+def test_results_say_what_spot_they_show(town: Path, model: Model, street: Street) -> None:
+    ungrouped = Engine(open_index(town), model).search(street.query(1), k=3)
+    assert [result.group for result in ungrouped.results] == [None] * 3
+
+    group_places(town, model)
+    found = Engine(open_index(town), model).search(street.query(1), k=3).to_dict()["results"]
+    index = open_index(town)
+    spot = {"id": index.groups.of(found[0]["place_id"]), "name": None, "photos": 2}
+    assert [found[0]["group"], found[1]["group"]] == [spot, spot]
+    assert found[2]["group"] != spot

@@ -1,0 +1,45 @@
+"""Photos of one spot share one card."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import expect
+
+from place_search.indexer import Groups, change_groups
+from tests.web.conftest import PLACES, serving
+from tests.web.test_pages import check_accessible
+
+
+def one_spot(_: Groups) -> Groups:
+    """Places 2, 5 and 6 are the fountain, all others alone."""
+    ids = np.arange(PLACES)
+    group = np.where(np.isin(ids, [2, 5, 6]), 2, ids)
+    return Groups(place_id=ids, group=group, held=np.zeros(PLACES, np.bool_), names={2: "Fountain"})
+
+
+def test_photos_of_one_spot_are_one_card(
+    open_page: Any, servers: Any, index_folder: Path, town: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(index_folder, folder)
+    change_groups(folder, one_spot)
+    _, address = servers.enter_context(serving(folder))
+    page = open_page(address)
+    page.set_input_files("#photo", town.query(2))
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
+    first = page.locator("#cards > .card").first
+    expect(first).to_contain_text("Fountain")
+    expect(first).to_contain_text("and 2 more photos of it")
+    others = first.locator(".spot .frame")
+    shown = others.count()
+    assert 1 <= shown <= 2
+    assert page.locator(".card").count() == 10 - shown
+
+    others.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    check_accessible(page)

@@ -1,0 +1,138 @@
+// All places of the index: a grid of which only the rows in view are in the document.
+
+import { listPlaces, showPicture } from './api.js';
+import { element, find } from './dom.js';
+import { splitName } from './format.js';
+import { persist } from './retry.js';
+import { serverReady } from './server.js';
+import { words } from './words.js';
+
+/** @import { PlaceDetailsReply } from './types.js' */
+
+const LEAST_WIDTH = 150;
+const WORDS_HEIGHT = 68;
+/** Rows above and below the window that are there already. */
+const SPARE = 3;
+
+const list = find('places', HTMLUListElement);
+const count = find('count', HTMLParagraphElement);
+const q = find('q', HTMLInputElement);
+const folder = find('folder', HTMLInputElement);
+const sort = find('sort', HTMLSelectElement);
+
+/** @type {PlaceDetailsReply[]} as far as they are read */
+let places = [];
+let total = 0;
+/** @type {string | null} */
+let cursor = null;
+/** @type {Map<number, HTMLLIElement>} the items that are in the document */
+const shown = new Map();
+let running = new AbortController();
+let reading = false;
+let typed = 0;
+
+for (const field of [q, folder]) {
+  field.addEventListener('input', () => {
+    clearTimeout(typed);
+    typed = setTimeout(begin, 250);
+  });
+}
+sort.addEventListener('change', begin);
+find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
+  event.preventDefault();
+  void begin();
+});
+addEventListener('scroll', draw, { passive: true });
+new ResizeObserver(draw).observe(list);
+void serverReady();
+await begin();
+
+/** Read from the first place on. */
+async function begin() {
+  running.abort();
+  running = new AbortController();
+  places = [];
+  cursor = null;
+  reading = false;
+  if (!(await readMore())) return;
+  for (const item of shown.values()) item.remove();
+  shown.clear();
+  count.textContent = words.places(total);
+  draw();
+}
+
+/** Read the next page; false where that was of no use any more. */
+async function readMore() {
+  const { signal } = running;
+  const wanted = { q: q.value.trim(), folder: folder.value.trim(), sort: sort.value, cursor };
+  reading = true;
+  const page = await persist(() => listPlaces(wanted, signal), { photos: [], signal, onProblem: () => {}, again: begin });
+  if (!page) return false;
+  reading = false;
+  places.push(...page.places);
+  total = page.total;
+  cursor = page.next_cursor;
+  return true;
+}
+
+/** Put the rows in view into the document, and read on where they are not known yet. */
+function draw() {
+  const columns = Math.max(2, Math.floor(list.clientWidth / LEAST_WIDTH));
+  const width = list.clientWidth / columns;
+  const height = Math.round(((width - 12) * 3) / 4 + WORDS_HEIGHT);
+  list.style.height = `${Math.ceil(total / columns) * height}px`;
+  const top = -list.getBoundingClientRect().top;
+  const first = Math.max(0, Math.floor(top / height) - SPARE) * columns;
+  const end = Math.min(total, (Math.ceil((top + innerHeight) / height) + SPARE) * columns);
+  for (const [at, item] of shown) {
+    // What has the focus stays, so that the keyboard goes on from there.
+    if ((at < first || at >= end) && !item.contains(document.activeElement)) {
+      item.remove();
+      shown.delete(at);
+    }
+  }
+  for (let at = first; at < Math.min(end, places.length); at++) {
+    const place = places[at];
+    if (!place) continue;
+    const item = shown.get(at) ?? add(place, at);
+    item.style.width = `${width}px`;
+    item.style.transform = `translate(${(at % columns) * width}px, ${Math.floor(at / columns) * height}px)`;
+  }
+  if (end > places.length && cursor && !reading) void readMore().then((more) => more && draw());
+}
+
+/**
+ * Put an item into the document, in the order of the places.
+ * @param {PlaceDetailsReply} place
+ * @param {number} at
+ */
+function add(place, at) {
+  const item = card(place, at);
+  let next = null;
+  for (const [other, there] of shown) {
+    if (other > at && (next === null || other < next.at)) next = { at: other, there };
+  }
+  list.insertBefore(item, next ? next.there : null);
+  shown.set(at, item);
+  return item;
+}
+
+/**
+ * @param {PlaceDetailsReply} place
+ * @param {number} at
+ */
+function card(place, at) {
+  const image = element('img', { alt: '', decoding: 'async' });
+  void showPicture(image, place.thumbnail_url);
+  return element(
+    'li',
+    { 'aria-setsize': total, 'aria-posinset': at + 1 },
+    element(
+      'a',
+      { href: `./?place=${place.place_id}`, title: place.name },
+      element('span', { class: 'frame' }, image),
+      element('span', { class: 'name' }, splitName(place).leaf),
+    ),
+    element('a', { class: 'textual', href: `./?of=${place.place_id}`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
+  );
+}
