@@ -21,6 +21,7 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.version_builder import VersionBuilder, VersionSpec
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.plan import Plan, shard_photos
 from place_search.indexer.storage.shards import (
@@ -115,7 +116,9 @@ def write_index(
         rows = [(row or generated_row)(first + at, vector) for at, vector in enumerate(vectors)]
         first += len(rows)
         start = time.perf_counter()
-        files[shard_name(number)] = write_whole(folder / shard_name(number), shard_image(rows))
+        files[shard_name(number)] = write_whole(
+            folder / shard_name(number), shard_image(rows, INT8)
+        )
         name = thumbnails_name(number)
         files[name] = write_whole(folder / name, thumbnails_image(rows))
         seconds += time.perf_counter() - start
@@ -132,6 +135,7 @@ def write_index(
         shards=shards,
         places=first,
         next_place_id=first,
+        descriptor_type=INT8,
     )
     clock = StageClock()
     VersionBuilder(

@@ -1,14 +1,16 @@
 """`make soak`: press one server for ten minutes, and say whether it bore that.
 
-python -m bench.soak [--seconds N] [--photos DIR] [--clients N]
+python -m bench.soak [--seconds N] [--photos DIR] [--clients N] [--memory MB]
 
 The server runs on the demo's index; all load comes from this process, over 127.0.0.1. A tenth of
-the time many clients search at once, four tenths damaged photos come in, the rest all of it
-together with slow clients, cancelled uploads and twenty reloads of the index.
+the time many clients search at once, three tenths they do so with photos of 500 shapes, a tenth
+damaged photos come in, the rest all of it together with slow clients, cancelled uploads and twenty
+reloads of the index.
 """
 
 import argparse
 import asyncio
+import io
 import json
 import random
 import socket
@@ -26,6 +28,7 @@ from typing import Any
 
 import httpx
 import psutil
+from PIL import Image
 
 from bench.table import OUT, Row, print_rows, write_rows
 from place_search.demo_photos import fetch_demo_photos
@@ -37,6 +40,9 @@ from tests.search.photos import bombs, mutated, valid_photos
 AFTER_429_S = 1.0
 """What the server asks for: the load itself must not take its cores."""
 RELOADS = 20
+SHAPES = 500
+ALLOWED_MB = 350
+"""What the server's memory may grow by for them, and for all else."""
 
 
 @dataclass
@@ -66,6 +72,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
     parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--memory", help="the server's own --memory, in MiB")
     asked = parser.parse_args()
     photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
     with tempfile.TemporaryDirectory() as scratch:
@@ -76,7 +83,7 @@ def main() -> None:
         queries = [photo.path.read_bytes() for photo in source.photos][:8]
         rate = _model_rate(model, queries)
         del model
-        server, address = _start(index)
+        server, address = _start(index, asked.memory)
         try:
             soak = Soak(address, server, index, queries, asked.seconds)
             rows, met = asyncio.run(soak.run(asked.clients, rate))
@@ -106,7 +113,19 @@ def _model_rate(model: Model, queries: Sequence[bytes], seconds: float = 5.0) ->
         return sum(pool.map(work, range(workers))) / seconds
 
 
-def _start(index: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _shaped(photos: Sequence[bytes]) -> list[bytes]:
+    """The photos, stretched to `SHAPES` sizes of which hardly two are alike."""
+    chance = random.Random(0)
+    made = []
+    for number in range(SHAPES):
+        size = chance.randint(300, 1600), chance.randint(300, 1600)
+        out = io.BytesIO()
+        Image.open(io.BytesIO(photos[number % len(photos)])).resize(size).save(out, "JPEG")
+        made.append(out.getvalue())
+    return made
+
+
+def _start(index: Path, memory: str | None) -> tuple[subprocess.Popen[bytes], str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [
@@ -118,7 +137,8 @@ def _start(index: Path) -> tuple[subprocess.Popen[bytes], str]:
         "--port",
         str(port),
     ]
-    server = subprocess.Popen([*command, "--read-seconds", "5"], stdout=subprocess.DEVNULL)
+    command += ["--read-seconds", "5", *([] if memory is None else ["--memory", memory])]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -189,6 +209,7 @@ class Soak:
         self.process = psutil.Process(server.pid)
         self.index = index
         self.queries = queries
+        self.shaped = _shaped(queries)
         self.seconds = seconds
         self.peak = 0
         self.live: list[float] = []
@@ -201,11 +222,11 @@ class Soak:
         base, files = self._memory(), self.process.num_fds()
         watch = asyncio.create_task(self._watch())
         crowd = await self._for(0.1, [self._good] * clients)
-        odd = await self._for(0.4, [self._odd] * 16)
+        shaped = await self._for(0.3, [self._in_shapes] * clients)
+        odd = await self._for(0.1, [self._odd] * 16)
         warm = self._memory()
-        mixed = await self._for(
-            0.5, [self._good] * 8 + [self._odd] * 8 + [self._slow, self._cancelled] * 4, RELOADS
-        )
+        kinds = [self._good, self._in_shapes, self._odd] * 6 + [self._slow, self._cancelled] * 4
+        mixed = await self._for(0.5, kinds, RELOADS)
         await asyncio.sleep(6)
         watch.cancel()
         after = await self._results()
@@ -215,7 +236,8 @@ class Soak:
         p95 = _p95(crowd.of(200))
         taken = len(crowd.of(200)) / (self.seconds * 0.1)
         grown = (self._memory() - warm) / 2**20
-        stages = (crowd, odd, mixed)
+        taken_in_shapes = len(shaped.of(200)) / (self.seconds * 0.3)
+        stages = (crowd, shaped, odd, mixed)
         faults = sum((stage.faults for stage in stages), Counter[str]())
         total = sum(len(s) for stage in stages for s in stage.seconds.values())
         slowest = max(max(stage.of(*stage.seconds)) for stage in stages)
@@ -224,6 +246,7 @@ class Soak:
         over = (self.peak - base) / 2**20
         files = self.process.num_fds() - files
         errors = sum(stage.errors for stage in stages)
+        least = 0.92 * rate
         live, refused = max(self.live), _p95(crowd.of(429))
         goals: list[tuple[str, str, float, str, bool]] = [
             ("requests", "", total, "≥ 10000", total >= 10_000 or self.seconds < 600),
@@ -232,9 +255,10 @@ class Soak:
             ("search alone, p50", "ms", service * 1000, "", True),
             ("accepted in a crowd, p95", "ms", p95 * 1000, f"≤ {bound * 1000:.0f}", p95 <= bound),
             ("refused in a crowd, p95", "ms", refused * 1000, "", True),
-            ("searches in a crowd", "1/s", taken, f"≥ {0.9 * rate:.1f}", taken >= 0.9 * rate),
+            ("searches in a crowd", "1/s", taken, f"≥ {least:.1f}", taken >= least),
+            ("the same of 500 shapes", "1/s", taken_in_shapes, "", True),
             ("/livez at any time, slowest", "s", live, "≤ 1", live <= 1),
-            ("peak memory over the base", "MB", over, "≤ 600", over <= 600),
+            ("peak memory over the base", "MB", over, f"≤ {ALLOWED_MB}", over <= ALLOWED_MB),
             ("memory grown in the last half", "MB", grown, "≤ 50", grown <= 50),
             ("files grown", "", files, "≤ 10", files <= 10),
             ("good query's results unchanged", "", float(before == after), "1", before == after),
@@ -284,6 +308,9 @@ class Soak:
 
     async def _good(self, link: "Link", answers: Answers, chance: random.Random) -> None:
         await self._send(link, answers, chance.choice(self.queries))
+
+    async def _in_shapes(self, link: "Link", answers: Answers, chance: random.Random) -> None:
+        await self._send(link, answers, chance.choice(self.shaped))
 
     async def _odd(self, link: "Link", answers: Answers, chance: random.Random) -> None:
         if chance.random() < 0.01:

@@ -57,6 +57,13 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
         Row(f"{size} open", "s", [ours["open"]], "≤ 2"),
         *_engine_rows(size, "place-search", ours, milliseconds, megabytes),
     ]
+    among = _child("filtered", generated, scratch, store)
+    for percent in (1, 10, 90):
+        left = f"{size} filter leaves {percent} %"
+        rows += [
+            Row(f"{left}, p50", "ms", [among[f"p50 {percent}"]], "≤ 8"),
+            Row(f"{left}, recall@10", "%", [100 * among[f"recall {percent}"]], "≥ 98"),
+        ]
     changed = _child("change", generated, scratch, store)
     rows += [
         Row(f"{size} add 1000 but embedding", "s", [changed["add"]]),

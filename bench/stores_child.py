@@ -1,6 +1,8 @@
 """One measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
 
-python -m bench.stores_child build|search|change|numpy|flat|hnswlib|usearch COUNT DIMS FOLDER STORE
+python -m bench.stores_child WHAT COUNT DIMS FOLDER STORE
+
+WHAT is build, search, filtered, change, numpy, flat, hnswlib or usearch.
 """
 
 import gc
@@ -19,6 +21,7 @@ from PIL import Image
 
 from bench.generated import MODEL, Generated, write_index
 from place_search.indexer import (
+    Index,
     add_photos,
     compact_index,
     open_index,
@@ -33,6 +36,8 @@ from place_search.photos import Photo
 Vectors = NDArray[np.float32]
 Found = NDArray[np.int64]
 QUERIES = 200
+FILTERED = 50
+"""Queries with filters."""
 K = 10
 RECALL = 0.98
 ADDED, REMOVED = 1000, 10_000
@@ -47,6 +52,8 @@ def main() -> None:
         told = build(generated, scratch, store)
     elif what == "search":
         told = search(generated, scratch)
+    elif what == "filtered":
+        told = filtered(generated, scratch)
     elif what == "change":
         told = change(generated, scratch)
     else:
@@ -75,6 +82,42 @@ def search(generated: Generated, scratch: Path) -> dict[str, float]:
     memory = resident_mb()
     told |= recall(told, np.load(scratch / "exact.npy"))
     return {"open": opened, "mb": memory, **told}
+
+
+def filtered(generated: Generated, scratch: Path) -> dict[str, float]:
+    """Search among a share of the places, drawn by chance: milliseconds and recall by per cent."""
+    queries = generated.queries(FILTERED)
+    index = open_index(scratch / "index")
+    told = {}
+    for percent in (1, 10, 90):
+        fits = np.random.default_rng(percent).random(index.count) < percent / 100
+        exact = _exact_among(index, fits, queries)
+
+        def find(query: Vectors, fits: NDArray[np.bool_] = fits) -> Any:
+            only = index.place_ids[np.flatnonzero(fits)]
+            return [hit.place_id for hit in index.search(query, K, only=only)]
+
+        measured = timed(find, queries)
+        told[f"p50 {percent}"] = measured["p50"]
+        told[f"recall {percent}"] = recall(measured, exact)["recall"]
+    return told
+
+
+def _exact_among(index: Index, fits: NDArray[np.bool_], queries: Vectors) -> Found:
+    """The exact neighbours of (Q, D) queries among the places that fit: (Q, K) place ids."""
+    similarities = np.empty((len(queries), 0), np.float32)
+    ids = np.empty((len(queries), 0), np.int64)
+    start = 0
+    for chunk in index.descriptors().chunks():
+        rows = np.flatnonzero(fits[start : start + len(chunk)])
+        some = np.tile(index.place_ids[start + rows], (len(queries), 1))
+        start += len(chunk)
+        similarities = np.concatenate([similarities, queries @ chunk[rows].T], axis=1)
+        ids = np.concatenate([ids, some], axis=1)
+        order = np.argsort(-similarities, axis=1)[:, :K]
+        similarities = np.take_along_axis(similarities, order, axis=1)
+        ids = np.take_along_axis(ids, order, axis=1)
+    return ids
 
 
 def change(generated: Generated, scratch: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from place_search.indexer.changes.build import BuildReport, build_index
 from place_search.indexer.changes.change import ChangeReport, collect_leftovers
-from place_search.indexer.changes.compact import compact_index
+from place_search.indexer.changes.compact import compact_index, migrate_index
 from place_search.indexer.changes.edit import declare_fields, edit_place
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.remove import remove_places, restore_places
@@ -80,6 +80,7 @@ __all__ = [
     "fit_model",
     "given_model",
     "holds_index",
+    "migrate_index",
     "open_descriptor_file",
     "open_index",
     "open_index_model",

@@ -59,9 +59,8 @@ class Index:
         )
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
-        self._store: VectorStore = open_store(
-            self.store_card, paths[manifest.store_file], self._rows
-        )
+        stored = paths.get(manifest.store_file, folder / manifest.store_file)
+        self._store: VectorStore = open_store(self.store_card, stored, self._rows)
         return_freed_memory()  # that of the shards' own columns
 
     @property

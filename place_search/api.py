@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from place_search.arguments import (
     AnyModel,
@@ -90,6 +90,7 @@ def index(
     store: str = "auto",
     local_features: bool = True,
     verify_with: AnyPath | None = None,
+    descriptor_type: Literal["int8", "float32"] | None = None,
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
@@ -99,8 +100,8 @@ def index(
     `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
     it is that model's. Without `local_features` the index is smaller, and its results cannot be
     verified; `verify_with` names the model that gives them in place of the model itself, or of the
-    included one where that gives none. A run that was interrupted goes on when it is called again;
-    an index that is there already stays as it is until the new one is whole.
+    included one where that gives none. `descriptor_type` is int8, a quarter of the bytes, unless
+    they are given. Called again it goes on from an interrupted run; an older index stays till then.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
@@ -126,6 +127,7 @@ def index(
             opened,
             store=store,
             local_features=local_features,
+            descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
             progress=report,
         )
         if descriptors is None:

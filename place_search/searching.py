@@ -24,6 +24,11 @@ def search(
     box: tuple[float, float, float, float] | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
+    folder: str | None = None,
+    taken_from: str | None = None,
+    taken_to: str | None = None,
+    tag: Sequence[str] = (),
+    field: Sequence[str] = (),
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
@@ -32,16 +37,27 @@ def search(
     similar places by how well their geometry agrees with the photo's; by default that is done where
     the index holds local features. With a `box` (x, y, width, height in pixels of the upright
     photo) only that part of it is searched with. `near` is (latitude, longitude) in degrees; with
-    `radius_m` it leaves only the places at most that many metres away. Without `model` the index's
-    own is opened, which takes most of a second: to search often, use `search_many`, or open it once
-    and pass it.
+    `radius_m` it leaves only the places at most that many metres away. `folder`, days such as
+    2024-05-31, each `tag` and each `field` (an own one, as "floor:ge:3") leave only the places that
+    fit them all. Without `model` the index's own is opened, which takes most of a second: to search
+    often, use `search_many`, or open it once and pass it.
 
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
     """
+    from place_search.indexer import parse_filter
     from place_search.photos import PhotoBox
 
-    return _engine(index, model).search(
+    engine = _engine(index, model)
+    wanted = parse_filter(
+        engine.index.edits,
+        folder=folder,
+        taken_from=taken_from,
+        taken_to=taken_to,
+        tag=tag,
+        field=field,
+    )
+    return engine.search(
         [
             source_of(one)
             for one in ([photo] if isinstance(photo, str | bytes | PathLike) else photo)
@@ -51,6 +67,7 @@ def search(
         box=None if box is None else PhotoBox(*box),
         near=_point(near),
         radius_m=radius_m,
+        wanted=wanted,
     )
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -14,15 +14,14 @@ from place_search_client.reading import read
 from place_search_client.replies import (
     IndexInfo,
     LocatedFrame,
+    PlaceDetails,
     PlaceInfo,
     SearchResult,
     TrackedFrame,
     TrackInfo,
     TrackPath,
 )
-
-Photo = str | Path | bytes
-"""A file's path, or a photo's bytes."""
+from place_search_client.tending import AsyncTending, Photo, Tending, content_of
 
 RETRIED = (429, 503)
 LONGEST_WAIT_S = 30.0
@@ -30,6 +29,20 @@ UNKNOWN_TRACK = "/problems/unknown-track"
 
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class Filters(TypedDict, total=False):
+    """What places must be to be found: all that is given.
+
+    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
+    each `tag`, and each own `field` is so, as in "floor:ge:3".
+    """
+
+    folder: str
+    taken_from: str
+    taken_to: str
+    tag: Sequence[str]
+    field: Sequence[str]
 
 
 class _Base(Generic[Http]):
@@ -55,7 +68,7 @@ class _Base(Generic[Http]):
         self._http: Http = self._open(base_url=server, timeout=timeout, headers=headers)
 
 
-class Client(_Base[httpx.Client]):
+class Client(Tending, _Base[httpx.Client]):
     """A blocking client; thread-safe, to be closed or used in a `with` block."""
 
     _open = httpx.Client
@@ -69,30 +82,31 @@ class Client(_Base[httpx.Client]):
         box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
         Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
         says whether its place is among them. `verify` checks the geometry; by default that is done
         where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
-        sent) only that part of it is searched with.
-        `near` (latitude, longitude in degrees) and `radius_m` together leave only the places there.
+        sent) only that part of it is searched with. `near` (latitude, longitude in degrees) and
+        `radius_m` together leave only the places there, and `filters` those that fit them.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
         files = _files(photo)
-        query = _query(k, verify, box, near, radius_m)
-        return read(SearchResult, self._ask("POST", "/v1/search", query, files).json())
+        query = _query(k, verify, box, near, radius_m, filters)
+        return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
     def index(self) -> IndexInfo:
         """What the server searches in. Raises as `search` does."""
         return read(IndexInfo, self._ask("GET", "/v1/index").json())
 
-    def place(self, place_id: int) -> PlaceInfo:
+    def place(self, place_id: int) -> PlaceDetails:
         """A place. Raises as `search` does."""
-        return read(PlaceInfo, self._ask("GET", f"/v1/places/{int(place_id)}").json())
+        return read(PlaceDetails, self._ask("GET", f"/v1/places/{int(place_id)}").json())
 
     def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
         """A place's photo as a JPEG. Raises as `search` does."""
@@ -102,9 +116,9 @@ class Client(_Base[httpx.Client]):
         """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
         return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks").json()))
 
-    def _ask(self, method: str, path: str, query: Any = None, files: Any = None) -> httpx.Response:
+    def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for left in range(self.retries, -1, -1):
-            response = self._http.request(method, path, params=query, files=files)
+            response = self._http.request(method, path, params=query, **more)
             wait = _wait(response)
             if wait is None or not left:
                 break
@@ -122,7 +136,7 @@ class Client(_Base[httpx.Client]):
         self.close()
 
 
-class AsyncClient(_Base[httpx.AsyncClient]):
+class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     """A client for asyncio, to be closed or used in an `async with` block."""
 
     _open = httpx.AsyncClient
@@ -136,19 +150,22 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         box: tuple[float, float, float, float] | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SearchResult:
         """As `Client.search`."""
         files = await asyncio.to_thread(_files, photo)
-        query = _query(k, verify, box, near, radius_m)
-        return read(SearchResult, (await self._ask("POST", "/v1/search", query, files)).json())
+        query = _query(k, verify, box, near, radius_m, filters)
+        return read(
+            SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
+        )
 
     async def index(self) -> IndexInfo:
         """As `Client.index`."""
         return read(IndexInfo, (await self._ask("GET", "/v1/index")).json())
 
-    async def place(self, place_id: int) -> PlaceInfo:
+    async def place(self, place_id: int) -> PlaceDetails:
         """As `Client.place`."""
-        return read(PlaceInfo, (await self._ask("GET", f"/v1/places/{int(place_id)}")).json())
+        return read(PlaceDetails, (await self._ask("GET", f"/v1/places/{int(place_id)}")).json())
 
     async def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
         """As `Client.image`."""
@@ -158,11 +175,9 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         """As `Client.track`: `async with await client.track() as track`."""
         return AsyncTrack(self, read(TrackInfo, (await self._ask("POST", "/v1/tracks")).json()))
 
-    async def _ask(
-        self, method: str, path: str, query: Any = None, files: Any = None
-    ) -> httpx.Response:
+    async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for left in range(self.retries, -1, -1):
-            response = await self._http.request(method, path, params=query, files=files)
+            response = await self._http.request(method, path, params=query, **more)
             wait = _wait(response)
             if wait is None or not left:
                 break
@@ -193,7 +208,7 @@ class Track:
 
     def add(self, photo: Photo) -> LocatedFrame:
         """Send the next frame; says where the camera is now. Raises as `Client.search`."""
-        files = {"photo": ("photo", _content(photo))}
+        files = {"photo": ("photo", content_of(photo))}
         reply = self._client._ask("POST", f"{self._path}/frames", files=files)
         return read(TrackedFrame, reply.json()).frame
 
@@ -228,7 +243,7 @@ class AsyncTrack:
 
     async def add(self, photo: Photo) -> LocatedFrame:
         """As `Track.add`; send a frame when the one before is answered."""
-        files = {"photo": ("photo", await asyncio.to_thread(_content, photo))}
+        files = {"photo": ("photo", await asyncio.to_thread(content_of, photo))}
         reply = await self._client._ask("POST", f"{self._path}/frames", files=files)
         return read(TrackedFrame, reply.json()).frame
 
@@ -254,11 +269,7 @@ class AsyncTrack:
 
 def _files(photo: Photo | Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
     photos = [photo] if isinstance(photo, str | Path | bytes) else photo
-    return [("photo", ("photo", _content(one))) for one in photos]
-
-
-def _content(photo: Photo) -> bytes:
-    return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+    return [("photo", ("photo", content_of(one))) for one in photos]
 
 
 def _image_path(place: PlaceInfo, thumbnail: bool) -> str:
@@ -273,8 +284,9 @@ def _query(
     box: tuple[float, float, float, float] | None,
     near: tuple[float, float] | None,
     radius_m: float | None,
-) -> dict[str, str | int | float]:
-    query: dict[str, str | int | float] = {"k": k}
+    filters: Filters,
+) -> dict[str, Any]:
+    query: dict[str, Any] = {"k": k, **filters}
     if verify is not None:
         query["verify"] = str(verify).lower()
     if box is not None:

@@ -85,6 +85,45 @@ class PlacesPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedPhoto:
+    """What became of one of several photos."""
+
+    file: str
+    status: int
+    place: PlaceDetails | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedPhotos:
+    """What became of several photos, which one change of the index has taken in."""
+
+    index_id: str
+    added: int
+    known: int
+    refused: int
+    photos: list[AddedPhoto]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedIndex:
+    """One of the server's indexes."""
+
+    name: str
+    status: str
+    index_id: str | None
+    places: int | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexList:
+    """The server's indexes, the first one first."""
+
+    indexes: list[ServedIndex]
+
+
+@dataclass(frozen=True, slots=True)
 class Result(PlaceInfo):
     """A place that looks like the photo."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from place_search.core.geodesy import Position
 from place_search.core.progress import Progress, silent
-from place_search.indexer import PlacePhoto
+from place_search.indexer import Filter, PlacePhoto
 from place_search.photos import PhotoError
 from place_search.search.engine import Engine
 from place_search.search.results import SearchResult
@@ -24,6 +24,7 @@ class Question(NamedTuple):
     near: Position | None = None
     radius_m: float | None = None
     standardize: bool = False
+    wanted: Filter | None = None
 
 
 class Answer(NamedTuple):
@@ -48,14 +49,19 @@ def answer_photos(
         ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
         StoreOutageError: the engine that holds the vectors does not answer.
     """
-    k, verify, near, radius_m, standardize = question
-    batch = engine.standards_of(_paths(photos, progress)) if standardize else None
+    batch = engine.standards_of(_paths(photos, progress)) if question.standardize else None
     for row, photo in enumerate(photos):
         if row in skip:
             continue
         try:
             found = engine.search(
-                photo.path, k=k, verify=verify, near=near, radius_m=radius_m, batch=batch
+                photo.path,
+                k=question.k,
+                verify=question.verify,
+                near=question.near,
+                radius_m=question.radius_m,
+                wanted=question.wanted,
+                batch=batch,
             )
         except PhotoError as error:
             yield Answer(photo, None, str(error))

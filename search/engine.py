@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
-from place_search.indexer import Hit, Index, StoreOutageError
+from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
-from place_search.search.batch import BatchStandards, batch_standards
 from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import calibration_for, is_calibrated
 from place_search.search.location import estimate_location
@@ -35,8 +34,8 @@ from place_search.search.results import (
     Verified,
     index_info,
 )
-from place_search.search.stages import Stages
-from place_search.search.together import (
+from place_search.search.several.batch import BatchStandards, batch_standards
+from place_search.search.several.together import (
     View,
     candidates_together,
     fused_order,
@@ -46,6 +45,7 @@ from place_search.search.together import (
     strongest,
     unit,
 )
+from place_search.search.stages import Stages
 from place_search.search.verification import (
     CANDIDATES,
     Codes,
@@ -126,6 +126,7 @@ class Engine:
         box: PhotoBox | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
+        wanted: Filter | None = None,
         batch: BatchStandards | None = None,
         stages: Stages | None = None,
     ) -> SearchResult:
@@ -136,8 +137,9 @@ class Engine:
         with the photo's, and estimates where it was taken; by default that is done where the index
         can. With a `box` only that part of the photo is searched with. `near` and `radius_m`
         together leave only the places at most that many metres from a point; places without a
-        position are then left out. `batch` chooses places by what `standards_of` measured of the
-        photo and others. `stages` goes on where a request has begun already.
+        position are then left out. Only places that fit the filter `wanted` count. `batch` chooses
+        places by what `standards_of` measured of the photo and others. `stages` goes on where a
+        request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, only one of `near` and `radius_m`, no photo, more than
@@ -163,9 +165,9 @@ class Engine:
             notes.append(f"The index keeps {which}, so the results are unverified.")
         with stages.timed("search"):
             checked = candidates_together(self.candidates, len(photos)) if checking else 0
-            wanted = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
+            count = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
-            hits = self._hits(fused, wanted, near, radius_m, notes, batch)
+            hits = self._hits(fused, count, near, radius_m, wanted, notes, batch)
             views = self._views(embeddings, hits)
         order: Sequence[int] = range(len(hits))
         if checking:
@@ -268,6 +270,7 @@ class Engine:
         k: int,
         near: Position | None,
         radius_m: float | None,
+        wanted: Filter | None,
         notes: list[str],
         batch: BatchStandards | None,
     ) -> Sequence[Hit]:
@@ -281,10 +284,25 @@ class Engine:
                 )
                 return []
             box = self.positions.box(near, radius_m)
+        if wanted:
+            only = self._fitting(wanted, only)
+            if not len(only):
+                notes.append("No place fits all filters; leave one of them out.")
+                return []
         if batch is None:
             return self.index.search(descriptor, k, only=only, box=box)
         notes.append(batch.note)
         return batch.ranked(self.index, descriptor, k, only=only, box=box)
+
+    def _fitting(self, wanted: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The ids of the places that fit a filter, of these ids if they are given."""
+        rows = self.index.matching(wanted)
+        if among is None:
+            return self.index.place_ids[rows]
+        # Without sorting, which takes most of the time of a search of a million places.
+        fits = np.zeros(self.index.count, np.bool_)
+        fits[rows] = True
+        return among[fits[np.searchsorted(self.index.place_ids, among)]]
 
 
 class _Candidates:

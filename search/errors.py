@@ -15,6 +15,10 @@ class UnknownReportError(PlaceSearchError):
     """There is no such evaluation report."""
 
 
+class UnknownIndexError(PlaceSearchError):
+    """The server has no index of that name."""
+
+
 class UnknownTrackError(PlaceSearchError):
     """There is no such open track."""
 
@@ -33,6 +37,10 @@ class TimedOutError(PlaceSearchError):
 
 class CannotChangeError(PlaceSearchError):
     """The index of the server cannot be changed."""
+
+
+class KeyReusedError(PlaceSearchError):
+    """An idempotency key that another request was sent with."""
 
 
 class ServerError(PlaceSearchError):

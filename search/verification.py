@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
 from place_search.models import project_features
 from place_search.search.matching.mutual import mutual_matches, votes
@@ -150,6 +151,7 @@ def rank_by_geometry(
     of its similarity. After `budget_s` seconds nothing more is begun; what was not matched comes
     last.
     """
+    use_threads()
     deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
     matcher = _Matcher(query, candidates, deadline)
     rows = list(range(len(candidates.similarities)))

@@ -34,6 +34,7 @@ COMMANDS = {
     "calibrate": "calibrate {index}",
     "cluster": "cluster {places} --clusters 2 --backbone-weights {model} --out {out}",
     "compact": "compact {index}",
+    "migrate": "migrate {index}",
     "compare": "compare {photo} {photo} --json",
     "describe": "describe {photo} --out {out}.npy",
     "doctor": "doctor --truth {truth} --root {root}",

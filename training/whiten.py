@@ -76,8 +76,11 @@ def whiten(
         require_samples(len(source.photos), "photos", dims)
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-            build_index(source, Path(scratch) / "index", opened, progress=progress)
-            fit = fit_whitening(open_index(Path(scratch) / "index").descriptors(), dims, seed=seed)
+            folder_of_index = Path(scratch) / "index"
+            build_index(
+                source, folder_of_index, opened, progress=progress, descriptor_type="float32"
+            )
+            fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
     return write_model(network, _card(card, fit, method, out, dims), out)
 

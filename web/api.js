@@ -17,18 +17,18 @@ export class ApiError extends Error {
 }
 
 /**
- * @param {File} photo
+ * @param {File[]} photos of one spot
  * @param {Settings} settings
  * @param {Sending} sending
  */
-export async function searchPlaces(photo, { k, verify, area, box }, sending) {
+export async function searchPlaces(photos, { k, verify, area, box }, sending) {
   const query = new URLSearchParams({ k: `${k}`, verify: `${verify}` });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
   if (box) query.set('box', `${box}`);
-  const reply = /** @type {SearchReply} */ (await send(`v1/search?${query}`, { photo }, sending));
+  const reply = /** @type {SearchReply} */ (await send(`v1/search?${query}`, { photo: photos }, sending));
   return { ...reply, results: reply.results.map(seenFromHere) };
 }
 
@@ -75,7 +75,7 @@ export function closeTrack(track) {
 /**
  * Post photos. The promise rejects with ApiError, or with the signal's reason.
  * @param {string} address
- * @param {Record<string, File>} photos by form field
+ * @param {Record<string, File | File[]>} photos by form field
  * @param {Sending} sending
  * @returns {Promise<unknown>}
  */
@@ -84,7 +84,9 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
     // fetch() cannot tell how much of an upload is sent.
     const request = new XMLHttpRequest();
     const form = new FormData();
-    for (const [field, photo] of Object.entries(photos)) form.append(field, photo, photo.name);
+    for (const [field, sent] of Object.entries(photos)) {
+      for (const photo of [sent].flat()) form.append(field, photo, photo.name);
+    }
 
     request.open('POST', address);
     for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);

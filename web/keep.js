@@ -2,7 +2,7 @@
 
 const STORE = 'photos';
 const LONGEST_MS = 3_600_000;
-const MOST = 8;
+const MOST = 24;
 
 /** @typedef {{id: string, at: number, photo: File}} Kept */
 

@@ -28,9 +28,14 @@ const areaNote = find('area', HTMLParagraphElement);
 const mapBox = find('map-box', HTMLElement);
 const intakeNote = find('intake-note', HTMLParagraphElement);
 
+/** Photos that the server takes as one query. */
+const MOST_TOGETHER = 16;
+/** Between the ids of photos that are one query. */
+const TOGETHER = '+';
+
 /** @type {Address} */
 let address = readAddress(location.search);
-/** @type {{id: string, file: File} | null} */
+/** @type {{id: string, file: File, files: File[]} | null} `files` of one spot, of which `file` is shown */
 let photo = null;
 /** @type {{asked: string, reply: SearchReply} | null} */
 let answer = null;
@@ -73,15 +78,17 @@ async function changePhoto(wanted) {
   running.abort();
   answer = null;
   const { of } = address;
-  const file = (wanted && (await kept(wanted))) || (of === null ? null : await photoOf(of));
+  const together = wanted ? await allKept(wanted) : null;
+  const file = together?.[0] ?? (of === null ? null : await photoOf(of));
   if (file) {
-    photo = { id: wanted ?? (await keep(file)), file };
+    const files = together ?? [file];
+    photo = { id: wanted ?? (await keep(file)), file, files };
     history.replaceState({ ...history.state, ...entry() }, '');
     closeViewer();
     hideResults();
     mapBox.hidden = true;
-    await showPreview(file);
-    showPart(address.settings.box);
+    await showPreview(file, files.length);
+    showPart(address.settings.box, files.length === 1);
     document.body.dataset['view'] = 'query';
     find('choose', HTMLSpanElement).textContent = words.chooseAnother;
   } else {
@@ -94,6 +101,15 @@ async function changePhoto(wanted) {
     intakeNote.textContent = wanted ? words.photoForgotten : '';
   }
   scrollTo({ top: 0 });
+}
+
+/**
+ * The photos that were kept together, null where one of them is not kept any more.
+ * @param {string} ids
+ */
+async function allKept(ids) {
+  const files = await Promise.all(ids.split(TOGETHER).map(kept));
+  return files.includes(null) ? null : /** @type {File[]} */ (files);
 }
 
 /**
@@ -116,14 +132,14 @@ async function search() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  const { file } = photo;
+  const { files } = photo;
   const key = asked();
   const { settings } = address;
   const send = () => {
     const places = currentIndex()?.places;
     expectResults(settings.k);
     announceProgress(words.uploadingStarted);
-    return searchPlaces(file, settings, {
+    return searchPlaces(files, settings, {
       signal,
       onUpload: (share) => showProgress(words.uploading(share), share),
       onUploaded: () => announceProgress(places ? words.searchingIn(places) : words.searching),
@@ -134,7 +150,7 @@ async function search() {
     hideResults();
     mapBox.hidden = true;
   };
-  const reply = await persist(send, { photos: [file], signal, onProblem, again: search });
+  const reply = await persist(send, { photos: files, signal, onProblem, again: search });
   if (!reply) return;
   hideProgress();
   answer = { asked: key, reply };
@@ -229,7 +245,7 @@ function showSettings() {
   if (!options.includes(k)) kChoice.add(element('option', {}, `${k}`));
   kChoice.value = `${k}`;
   verifySwitch.checked = verify;
-  if (photo) showPart(box);
+  if (photo) showPart(box, photo.files.length === 1);
   areaNote.hidden = !area;
   if (!area) return;
   const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
@@ -237,14 +253,16 @@ function showSettings() {
   areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
 }
 
-/** @param {File[]} photos of which the first is searched for */
-async function take([file]) {
-  if (!file) return;
-  const id = await keep(file);
+/** @param {File[]} photos of one spot */
+async function take(photos) {
+  if (!photos.length) return;
+  const ids = [];
+  for (const file of photos) ids.push(await keep(file));
+  const id = ids.join(TOGETHER);
   go({ of: null, place: null, settings: ofWholePhoto() }, { photo: id });
 }
 
-takeIn(['photo', 'camera'], 1, take);
+takeIn(['photo', 'camera'], MOST_TOGETHER, take);
 choosePart((box) => ask({ box }));
 void served.then(async ({ samples }) => {
   if (!samples) return;

@@ -52,13 +52,14 @@ export function choosePart(onChange) {
 /**
  * Show the part that is searched with.
  * @param {Part | null} wanted
+ * @param {boolean} [alone] whether one photo is the query, of which a part can be chosen
  */
-export function showPart(wanted) {
+export function showPart(wanted, alone = true) {
   clearTimeout(pause);
   part = wanted;
   figure.classList.toggle('drawing', part !== null);
   for (const shown of [box, whole, hint]) shown.hidden = part === null;
-  choose.hidden = part !== null || image.hidden;
+  choose.hidden = part !== null || image.hidden || !alone;
   lay();
 }
 

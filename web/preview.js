@@ -20,13 +20,14 @@ const progressBar = find('progress-bar', HTMLProgressElement);
 /**
  * Show a photo, upright, as soon as the browser has decoded it.
  * @param {File} photo
+ * @param {number} [together] photos that are one query, of which this is the first
  */
-export async function showPreview(photo) {
+export async function showPreview(photo, together = 1) {
   URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(photo);
   image.hidden = false;
   missing.hidden = true;
-  caption.textContent = words.caption(photo.name, photo.size);
+  caption.textContent = words.caption(photo.name, photo.size) + (together > 1 ? words.together(together) : '');
   facts.replaceChildren();
 
   const address = image.src;

@@ -2,6 +2,23 @@
 // `python -m docs.generators.types`.
 
 /**
+ * @typedef {object} AddedPhotoReply What became of one of several photos
+ * @property {string} file As it was sent, in an archive or by itself
+ * @property {number} status 201 for a new place, 200 for one that was there, else 422
+ * @property {PlaceDetailsReply | null} place
+ * @property {string | null} problem Why it could not be added; null where it was
+ */
+
+/**
+ * @typedef {object} AddedPhotosReply What became of several photos, which one change of the index has taken in
+ * @property {string} index_id
+ * @property {number} added
+ * @property {number} known Photos that the index had already
+ * @property {number} refused
+ * @property {AddedPhotoReply[]} photos One for each photo, in their order
+ */
+
+/**
  * @typedef {object} CompareReply Whether two photos show the same place
  * @property {number} similarity Cosine of the two descriptors, at most 1
  * @property {number} probability That both show the same place
@@ -48,6 +65,11 @@
  * @property {SkippedReply} skipped
  * @property {Record<string, string>} [fields] The index's own fields: text, number, boolean or date by name
  * @property {Record<string, number>} [tags] Tags of places, with the number of places that have it
+ */
+
+/**
+ * @typedef {object} IndexesReply The server's indexes, the first one first
+ * @property {ServedIndexReply[]} indexes
  */
 
 /**
@@ -181,6 +203,15 @@
  * @property {MatchReply} match
  * @property {ResultReply[]} results
  * @property {LocationReply | null} location
+ */
+
+/**
+ * @typedef {object} ServedIndexReply One of the server's indexes
+ * @property {string} name All of /v1 is below /v1/indexes/NAME too
+ * @property {string} status loading, ready, removed (its folder has gone; it answers from what it has open) or outdated (a newer version cannot be opened)
+ * @property {string | null} index_id
+ * @property {number | null} places
+ * @property {string | null} model
  */
 
 /**

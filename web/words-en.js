@@ -69,11 +69,12 @@ export const words = {
 
   choosePhoto: 'Choose a photo',
   chooseAnother: 'Another photo',
+  together: (/** @type {number} */ more) => ` (with ${counted(more - 1, 'other photo', 'other photos')} of the spot)`,
   partLabel: (/** @type {Part} */ [x, y, w, h]) => `The part to search with: ${w} × ${h} pixels, ${x} from the left, ${y} from the top`,
   samples: /** @type {(each: number) => string} */ (each) => (each === 1 ? 'Or try one of these:' : 'Or try one of these pairs:'),
   sample: (/** @type {number} */ at, /** @type {number} */ each) => (each === 1 ? `Search with sample photo ${at}` : `Compare sample pair ${at}`),
   severalPhotos: (/** @type {string} */ names, /** @type {number} */ most) =>
-    most === 1 ? `One photo at a time: this is ${names}.` : `Two photos at a time: these are ${names}.`,
+    most === 1 ? `One photo at a time: this is ${names}.` : most === 2 ? `Two photos at a time: these are ${names}.` : `At most ${most} photos at a time: these are ${names}.`,
   nothingDropped: 'That was not a photo file. Save the photo first, then drop the file here.',
   nothingPasted: 'The clipboard holds no photo. Copy a photo first, not its address.',
   noPreview: 'This browser cannot show this file.',

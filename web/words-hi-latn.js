@@ -68,11 +68,12 @@ export const words = {
 
   choosePhoto: 'Photo chunein',
   chooseAnother: 'Koi aur photo',
+  together: (/** @type {number} */ more) => ` (saath mein usi jagah ki ${whole.format(more - 1)} aur photo)`,
   partLabel: (/** @type {Part} */ [x, y, w, h]) => `Khoj ka hissa: ${w} × ${h} pixel, baayein se ${x}, upar se ${y}`,
   samples: (each) => (each === 1 ? 'Ya inmein se kisi ek se aazmayein:' : 'Ya inmein se koi jodi aazmayein:'),
   sample: (at, each) => (each === 1 ? `Namoone ki photo ${at} se khojein` : `Namoone ki jodi ${at} ki tulna karein`),
   severalPhotos: (names, most) =>
-    most === 1 ? `Ek baar mein ek hi photo: yeh ${names} hai.` : `Ek baar mein do hi photo: ye ${names} hain.`,
+    most === 1 ? `Ek baar mein ek hi photo: yeh ${names} hai.` : most === 2 ? `Ek baar mein do hi photo: ye ${names} hain.` : `Ek baar mein ${most} se zyada photo nahi: ye ${names} hain.`,
   nothingDropped: 'Yeh photo ki file nahi thi. Pehle photo save karein, phir woh file yahan daalein.',
   nothingPasted: 'Clipboard mein koi photo nahi hai. Photo ko copy karein, uske link ko nahi.',
   noPreview: 'Yeh browser is file ko nahi dikha sakta.',

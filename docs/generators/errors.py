@@ -17,6 +17,7 @@ MENDS: Mapping[str, str] = {
     "not-found": "Look the address up in `/docs`.",
     "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
     "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
+    "unknown-index": "Take a name from `GET /v1/indexes`; the server is started with them.",
     "unknown-track": "Open another with `POST /v1/tracks`; ten minutes without a frame close it.",
     "unknown-report": "Take the name of a report from `/v1/reports`.",
     "photo-gone": "Show the thumbnail, which is kept in the index.",
@@ -26,6 +27,7 @@ MENDS: Mapping[str, str] = {
     "cross-site": "Name the page's site in `--cors`, or ask from the server's own pages.",
     "slow-request": "Send it again over a faster connection, or a smaller photo.",
     "edit-conflict": "Read the place again; send the change again, with its new ETag.",
+    "key-reused": "Make a new `Idempotency-Key` for each request; repeat one only with the same.",
     "unfit-value": "Send a value of the declared type; `fields` of `GET /v1/index` has them.",
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",

@@ -8,9 +8,9 @@ from typing import Any
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
     Outcome,
-    ShardWorkers,
     VersionBuilder,
     VersionSpec,
     finish,
@@ -22,6 +22,7 @@ from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
+from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.edits import edits_file, read_edits, write_edits
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
@@ -85,6 +86,7 @@ def build_index(
     workers: ShardWorkers | None = None,
     exact_bytes: int = EXACT_BYTES,
     local_features: bool = True,
+    descriptor_type: DescriptorType = INT8,
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
@@ -92,7 +94,8 @@ def build_index(
     that is already there stays as it is until the new one is whole. `store` is a kind of vector
     store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
     `workers` embed the photos in place of this process. Without `local_features` the index is
-    smaller and nothing in it can be verified.
+    smaller and nothing in it can be verified. With `descriptor_type` "float32" the descriptors are
+    kept as the model gave them, in four times the bytes.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
@@ -112,7 +115,15 @@ def build_index(
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
-            draft = _draft(source, model, old, per_shard, request, local_features=local_features)
+            draft = _draft(
+                source,
+                model,
+                old,
+                per_shard,
+                request,
+                local_features=local_features,
+                descriptor_type=descriptor_type,
+            )
             draft = replace(draft, edits=_edits_kept(out, old, source))
             if old is not None:
                 finalize_commit(out, old)
@@ -135,6 +146,7 @@ def _draft(
     store: StoreRequest,
     *,
     local_features: bool,
+    descriptor_type: DescriptorType,
 ) -> VersionSpec:
     photos = source.photos
     parts = cut(range(len(photos)), per_shard)
@@ -142,7 +154,8 @@ def _draft(
     verifier = model.verifier if local_features else None
     verified = "" if verifier is None else f" verified by {verifier.fingerprint}"
     return VersionSpec(
-        request=f"index {store.requested}{without}{verified}{model.limit_in_words}",
+        request=f"index {store.requested} {descriptor_type}{without}{verified}"
+        f"{model.limit_in_words}",
         plan=Plan(first_free_number(old), parts, photos),
         model_entry=model_entry(model),
         verifier_entry=None if verifier is None else model_entry(verifier),
@@ -150,6 +163,7 @@ def _draft(
         next_place_id=len(photos),
         store=store,
         local_features=local_features,
+        descriptor_type=descriptor_type,
     )
 
 

@@ -29,7 +29,7 @@ from place_search.indexer.storage.commit import finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
 from place_search.indexer.storage.lock import lock, plain_write_errors
-from place_search.indexer.storage.manifest import FORMAT_VERSION, Manifest, Skipped, read_manifest
+from place_search.indexer.storage.manifest import CHANGEABLE, Manifest, Skipped, read_manifest
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
@@ -144,6 +144,7 @@ class Change:
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
             local_features=self.manifest.local_features,
+            descriptor_type=self.manifest.descriptor_type,
         )
 
     def commit(self, draft: VersionSpec, model: Model | None = None) -> Outcome:
@@ -194,7 +195,7 @@ def changing(folder: Path, progress: Progress) -> Iterator[Change]:
     read_manifest(folder)  # before anything is written: the folder may hold something else
     with plain_write_errors(folder), lock(folder):
         manifest = read_manifest(folder)
-        if manifest.format_version < FORMAT_VERSION:
+        if manifest.format_version < CHANGEABLE:
             raise IndexFormatError(
                 f"{folder} was made by an older place-search and cannot be changed by this one; "
                 "make it again with `place-search index`."

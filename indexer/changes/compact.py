@@ -1,6 +1,6 @@
 """Compaction: shards without removed rows, few of them small, and a vector store to match."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
@@ -37,6 +39,35 @@ def compact_index(
         return change.report(compacted=_compact(change, store, uri))
 
 
+def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeReport:
+    """Make an older index as small as one that is made today, without its photos.
+
+    Its descriptors become int8 codes, and those of an exact store are kept once. Ids, names and
+    positions stay; removed places leave nothing. An index that is so already stays as it is.
+
+    Raises: as `compact_index`.
+    """
+    with changing(Path(folder), progress or silent) as change:
+        manifest, draft = change.manifest, change.draft("migrate")
+        has_copy = manifest.store["kind"] == "exact" and not manifest.has_no_store_file
+        if manifest.descriptor_type == INT8 and not has_copy:
+            return change.report()
+        ids = change.contents.rows.place_ids.tolist()
+        parts = cut(ids, shard_photos(len(ids), int(manifest.model["dims"])))
+        change.commit(
+            replace(
+                draft,
+                plan=replace(draft.plan, parts=parts),
+                kept=(),
+                removed=np.empty(0, np.int64),
+                store=replace(draft.store, fold=True),
+                descriptor_type=INT8,
+                edits=_edits_left(change),
+            )
+        )
+        return change.report(compacted=True)
+
+
 def compact_if_due(change: Change) -> bool:
     """Compact an index in which much is removed or that is in very many pieces."""
     manifest = change.manifest
@@ -57,9 +88,6 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     if not runs and not store and known == change.card.count == change.manifest.places:
         return False
     request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
-    edits = change.edits
-    there = set(contents.rows.place_ids.tolist())
-    left = {key: edit for key, edit in edits.by_place.items() if key in there}
     change.commit(
         replace(
             draft,
@@ -67,10 +95,17 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
             kept=[name for name in change.manifest.shards if name not in rewritten],
             removed=np.empty(0, np.int64),
             store=request,
-            edits=write_edits(change.folder, replace(edits, by_place=left)),
+            edits=_edits_left(change),
         )
     )
     return True
+
+
+def _edits_left(change: Change) -> Mapping[str, FileStamp]:
+    """The file, now written, of what people have said of the places that are not removed."""
+    there = set(change.contents.rows.place_ids.tolist())
+    left = {key: edit for key, edit in change.edits.by_place.items() if key in there}
+    return write_edits(change.folder, replace(change.edits, by_place=left))
 
 
 def _runs(change: Change, per_shard: int) -> list[list[int]]:

@@ -34,8 +34,10 @@ class KeptPhotos:
         self._note = self.folder / NOTE
 
     @contextmanager
-    def changing(self, name: str) -> Iterator[Path]:
-        """Note that a photo comes or goes until a version of the index is there that fits.
+    def changing(self, *names: str) -> Iterator[Path]:
+        """Note that photos come until a version of the index is there that fits.
+
+        Gives the folder of them.
 
         Raises:
             IndexBusyError: another process changes one.
@@ -48,11 +50,11 @@ class KeptPhotos:
                     f"{self.folder} is being changed by another server; wait until that is done."
                 )
             self._settle(note)
-            note.write(f"{name}\n")
+            note.writelines(f"{name}\n" for name in names)
             note.flush()
             os.fsync(note.fileno())
             try:
-                yield self.folder / name
+                yield self.folder
             except BaseException:
                 self._settle(note)
                 raise

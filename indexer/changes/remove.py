@@ -70,14 +70,13 @@ def restore_places(
             another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
-        contents, removed = change.contents, change.manifest.removed_ids
-        wanted = np.array(sorted(set(places)), np.int64)
-        for place_id in wanted[~np.isin(wanted, contents.rows.stored_ids)].tolist():
+        stored, removed = change.contents.rows.stored_ids, change.manifest.removed_ids
+        for place_id in sorted(set(places) - set(stored.tolist())):
             raise UnknownPlaceError(
                 f"There is no place {place_id} to restore: it never was, or the index was "
                 "compacted since; add its photo again."
             )
-        back = np.intersect1d(wanted, removed)
+        back = np.intersect1d(np.array(places, np.int64), removed)
         if len(back):
             left = np.setdiff1d(removed, back)
             paths = _restored_paths(change, left, back)

@@ -24,14 +24,14 @@ from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import edits_file, salvage_edits, write_edits
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
-    FORMAT_VERSION,
+    CHANGEABLE,
     MANIFEST,
     Manifest,
     Skipped,
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
 from place_search.models import Model
 
@@ -82,7 +82,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
                 manifest.index_id,
                 manifest.places,
                 len(manifest.files),
-                sum(stamp.bytes for stamp in manifest.files.values()),
+                manifest.bytes,
                 problems,
             )
         tried = manifest
@@ -110,7 +110,7 @@ def repair_index(
         report = verify_index(folder, progress=progress)
         if not report.problems:
             return report
-        if manifest.format_version < FORMAT_VERSION:
+        if manifest.format_version < CHANGEABLE:
             raise IndexFormatError(
                 f"{folder} was made by an older place-search and cannot be repaired by this one; "
                 "index the photos again."
@@ -129,7 +129,7 @@ def repair_index(
 def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
     """Everything that is wrong; what follows from something else is not listed."""
     broken = False
-    done, total = 0, sum(stamp.bytes for stamp in manifest.files.values())
+    done, total = 0, manifest.bytes
     progress("verify", 0, total)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)
@@ -168,10 +168,9 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
     for name, shard, pack in zip(
         manifest.shards, contents.shards, contents.thumbnails, strict=True
     ):
-        count, dims = shard.shape("descriptors")
-        rows = np.empty((count, dims), np.float32)
-        shard.read_into(rows, "descriptors", 0)
-        norms = np.linalg.norm(rows, axis=1)
+        count = shard.shape("descriptors")[0]
+        rows = ShardRows([shard]).chunks()
+        norms = np.concatenate([np.linalg.norm(some, axis=1) for some in rows])
         if not (np.abs(norms - 1) < 1e-3).all():
             yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.tables["offset"]

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
+from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from place_search.indexer.pipeline import GONE, StageClock, embed_photos, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -26,6 +27,7 @@ from place_search.indexer.storage.commit import (
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -56,9 +58,10 @@ class VersionSpec:
     """What the next version is to hold.
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made, with or without `local_features`. `skipped` are photos that earlier runs
-    left out. `request` says what was asked for; `base` is the id of the version that is changed.
-    `edits` is the file, written already, of what people have said of places; it may be none.
+    of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
+    `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
+    the id of the version that is changed. `edits` is the file, written already, of what people have
+    said of places; it may be none.
     """
 
     request: str
@@ -74,6 +77,7 @@ class VersionSpec:
     local_features: bool = True
     verifier_entry: Mapping[str, Any] | None = None
     forgotten: Sequence[str] = ()
+    descriptor_type: DescriptorType = INT8
     edits: Mapping[str, FileStamp] = field(default_factory=dict)
 
     @property
@@ -127,15 +131,6 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
             f"{folder} keeps local features of '{kept}' and cannot take those of '{given}'; leave "
             "out --verify-with, or index the photos again."
         )
-
-
-class ShardWorkers(Protocol):
-    """Other processes that make shards of photos, each exactly as it would be made here."""
-
-    def make(
-        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, local_features: bool
-    ) -> Iterator[Finished]:
-        """Make these shards, in any order; each is in the index folder when it comes."""
 
 
 class VersionBuilder:
@@ -249,7 +244,11 @@ class VersionBuilder:
         root = Path(self.draft.source["root"])
         shards = [self.draft.plan.shard(index) for index in missing]
         for finished in workers.make(
-            self.folder, root, shards, local_features=self.draft.local_features
+            self.folder,
+            root,
+            shards,
+            local_features=self.draft.local_features,
+            descriptor_type=self.draft.descriptor_type,
         ):
             self.journal.add(finished)
             done += finished.places + len(finished.skipped)
@@ -290,7 +289,7 @@ class VersionBuilder:
         with self.clock.stage("write"):
             files = {
                 name: write_whole(self.folder / name, content)
-                for name, content in shard_files(shard.number, rows)
+                for name, content in shard_files(shard.number, rows, self.draft.descriptor_type)
             }
             made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
             self.journal.add(Finished(*made))
@@ -336,9 +335,11 @@ class VersionBuilder:
             if plan.action == "keep":
                 files[name] = self._old_files[name]
             else:
-                card, files[name] = write_store(
+                card, stamp = write_store(
                     plan, self.folder / name, rows, self.folder / pending_name(name, index_id)
                 )
+                if stamp is not None:
+                    files[name] = stamp
         self.progress("index", len(rows), len(rows))
         return Manifest(
             index_id=index_id,
@@ -355,6 +356,7 @@ class VersionBuilder:
             local_features=draft.local_features,
             verifier=draft.verifier_entry,
             forgotten=draft.forgotten,
+            descriptor_type=draft.descriptor_type,
         )
 
     def _joined(self) -> Path | None:

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from place_search.indexer.distributed.ray_worker import (
 )
 from place_search.indexer.distributed.staging import ObjectStoreStaging, photo_name
 from place_search.indexer.errors import ClusterError, SourceError
+from place_search.indexer.storage.descriptor_codes import DescriptorType
 from place_search.indexer.storage.plan import Finished, ShardPlan
 from place_search.models import Model
 
@@ -70,7 +72,13 @@ class RayWorkers:
         self._stall_seconds = stall_seconds
 
     def make(
-        self, folder: Path, root: Path, shards: Sequence[ShardPlan], *, local_features: bool
+        self,
+        folder: Path,
+        root: Path,
+        shards: Sequence[ShardPlan],
+        *,
+        local_features: bool,
+        descriptor_type: DescriptorType,
     ) -> Iterator[Finished]:
         """Make these shards, in any order; each is in the index folder when it comes.
 
@@ -79,9 +87,18 @@ class RayWorkers:
             ClusterError: the cluster or the exchange fails; what was finished is kept.
         """
         named = self._exchange is not None
-        jobs = [_job(shard, root, named=named, local_features=local_features) for shard in shards]
+        jobs = [
+            replace(
+                _job(shard, root, named=named),
+                local_features=local_features,
+                descriptor_type=descriptor_type,
+            )
+            for shard in shards
+        ]
         # Under this the exchange keeps shards of interrupted runs.
-        kind = self._fingerprint if local_features else f"{self._fingerprint}-without-cells"
+        kind = f"{self._fingerprint}-{descriptor_type}"
+        if not local_features:
+            kind += "-without-cells"
         if local_features and self._verifier is not None:
             kind += f"-verified-by-{self._verifier}"
         if self._exchange is not None:
@@ -132,7 +149,7 @@ class RayWorkers:
                 yield pickle.loads(item["done"])  # noqa: S301 - an actor's own
 
 
-def _job(shard: ShardPlan, root: Path, *, named: bool, local_features: bool) -> Job:
+def _job(shard: ShardPlan, root: Path, *, named: bool) -> Job:
     # Before the photos are read: one that changes while they are is then noticed.
     inputs = shard.inputs()
     tasks = []
@@ -144,7 +161,7 @@ def _job(shard: ShardPlan, root: Path, *, named: bool, local_features: bool) -> 
             mtime_ns = 0
         name = photo_name(entry.photo.path, root) if named else ""
         tasks.append(Task(entry.place_id, entry.photo, name, mtime_ns))
-    return Job(shard.number, inputs, root, tuple(tasks), local_features)
+    return Job(shard.number, inputs, root, tuple(tasks))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from place_search.indexer.distributed.staging import ObjectStoreStaging
 from place_search.indexer.errors import ModelMismatchError
 from place_search.indexer.pipeline import StageClock, embed_photos, stored_path
 from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.plan import Finished
 from place_search.indexer.storage.shards import Row, notes_of, shard_files
@@ -44,7 +45,8 @@ class Job:
     inputs: str
     root: Path
     tasks: tuple[Task, ...]
-    local_features: bool
+    local_features: bool = True
+    descriptor_type: DescriptorType = INT8
 
 
 class EmbedShard:
@@ -66,7 +68,8 @@ class EmbedShard:
             rows, skipped = self._embed(job)
         except PlaceSearchError as error:
             return {"error": str(error), "done": b"", "files": b""}
-        files = {name: bytes(content) for name, content in shard_files(job.number, rows)}
+        made = shard_files(job.number, rows, job.descriptor_type)
+        files = {name: bytes(content) for name, content in made}
         stamps = {name: stamp_of(content) for name, content in files.items()}
         done = job.number, job.inputs, len(rows), stamps, tuple(skipped), notes_of(rows)
         return {

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
+from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
 from place_search.models import Model
@@ -24,7 +25,9 @@ from place_search.models import Model
 MANIFEST = "manifest.json"
 JOURNAL = "building.jsonl"
 FORMAT = "place-search index"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+CHANGEABLE = 2
+"""The oldest format version of an index that can be changed; older ones can be searched."""
 
 FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
 """Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
@@ -53,6 +56,7 @@ class Manifest:
     place ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
     `next_place_id` on have never been given to a place. `forgotten` are the paths, as shards hold
     them, of photos whose places were removed by hand, so that `sync` leaves them out.
+    `descriptor_type` is that of the numbers in the shards.
     """
 
     index_id: str
@@ -69,6 +73,7 @@ class Manifest:
     local_features: bool = True
     verifier: Mapping[str, Any] | None = None
     forgotten: Sequence[str] = ()
+    descriptor_type: DescriptorType = FLOAT32
     format_version: int = FORMAT_VERSION
 
     @cached_property
@@ -102,6 +107,16 @@ class Manifest:
         return store_file(str(self.store["kind"]))
 
     @property
+    def has_no_store_file(self) -> bool:
+        """Whether the vector store compares the shards' own rows."""
+        return self.store["kind"] == "exact" and self.store_file not in self.files
+
+    @property
+    def bytes(self) -> int:
+        """What all files take on disk."""
+        return sum(stamp.bytes for stamp in self.files.values())
+
+    @property
     def removed(self) -> int:
         """How many removed places the shards still hold."""
         return len(self.removed_ids)
@@ -122,6 +137,7 @@ class Manifest:
             "next_place_id": self.next_place_id,
             "source": dict(self.source),
             "store": dict(self.store),
+            "descriptor_type": self.descriptor_type,
             "cells": self.local_features,
             **({} if self.verifier is None else {"verifier": dict(self.verifier)}),
             "skipped": [skipped._asdict() for skipped in self.skipped],
@@ -295,13 +311,14 @@ def _parse(table: dict[str, Any]) -> Manifest:
         local_features=bool(table.get("cells", True)),
         verifier=dict(table["verifier"]) if "verifier" in table else None,
         forgotten=tuple(map(str, table.get("forgotten", ()))),
+        descriptor_type=INT8 if table.get("descriptor_type") == INT8 else FLOAT32,
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:
         raise ValueError(manifest.index_id)
     _ = manifest.removed_ids
     if sorted(manifest.shards) != sorted(numbered) or sum(map(is_edits_file, files)) > 1:
         raise ValueError(manifest.shards)
-    for needed in (manifest.store_file, JOINED):
+    for needed in (JOINED,) if manifest.has_no_store_file else (manifest.store_file, JOINED):
         files[needed]
     for name in manifest.shards:
         files[name.replace(SHARDS, THUMBNAILS)]

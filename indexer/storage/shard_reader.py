@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, sum_of
 
 
@@ -57,13 +58,17 @@ class ArrayFile:
         shape: tuple[int, ...] = self._places[key][1]
         return shape
 
+    def dtype(self, key: str) -> np.dtype[Any]:
+        """The type of an array's numbers."""
+        return self._places[key][3]
+
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on.
 
         Raises:
             IndexFormatError: the file is shorter than it was, or cannot be read.
         """
-        offset, _, stride = self._places[key]
+        offset, _, stride, _ = self._places[key]
         if not out.size:  # as the local features of an index without them
             return
         # One call reads at most 2 GiB; no single read here comes near that.
@@ -121,12 +126,13 @@ def _read(dataset: Any) -> NDArray[Any]:
     return out
 
 
-def _place(dataset: Any) -> tuple[int, tuple[int, ...], int]:
-    """Where a dataset starts in its file, its shape, and the bytes of one row."""
+def _place(dataset: Any) -> tuple[int, tuple[int, ...], int, np.dtype[Any]]:
+    """Where a dataset starts in its file, its shape, the bytes of one row, and its type."""
     offset = dataset.get_offset()
     if offset is None and np.prod(dataset.shape):
         raise ValueError("it is not stored contiguously")
-    return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize
+    kind = dataset.dtype
+    return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * kind.itemsize, kind
 
 
 class ShardRows:
@@ -154,6 +160,7 @@ class ShardRows:
         self.place_ids = self.live(self.stored_ids)
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
+        self._stored_type = shards[0].dtype("descriptors")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -170,14 +177,14 @@ class ShardRows:
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
-        out = np.empty((len(rows), self.shape[1]), np.float32)
+        out = np.empty((len(rows), self.shape[1]), self._stored_type)
         stored = rows if self._live is None else self._live[rows]
         shards = np.searchsorted(self._starts, stored, side="right") - 1
         local = stored - self._starts[shards]
         for target, shard, row in zip(out, shards.tolist(), local.tolist(), strict=True):
             self._shards[shard].read_into(target, "descriptors", row)
             self._shards[shard].check("descriptors", row, [target])
-        return out
+        return decode(out)
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on, read from the files by their names."""
@@ -186,6 +193,12 @@ class ShardRows:
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
+        return map(decode, self.stored_chunks(rows, start=start))
+
+    def stored_chunks(
+        self, rows: int = 1024, *, start: int = 0
+    ) -> Iterator[NDArray[np.int8] | NDArray[np.float32]]:
+        """The same as they are stored: int8 codes or float32."""
         if start >= len(self):
             return
         stored = start if self._live is None else int(self._live[start])
@@ -193,7 +206,7 @@ class ShardRows:
             count, dims = shard.shape("descriptors")
             first = int(self._starts[number])
             for at in range(max(stored - first, 0), count, rows):
-                out = np.empty((min(rows, count - at), dims), np.float32)
+                out = np.empty((min(rows, count - at), dims), self._stored_type)
                 shard.read_into(out, "descriptors", at)
                 shard.check("descriptors", at, out)
                 if self._live is not None:

@@ -18,6 +18,13 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PhotoNote
+from place_search.indexer.storage.descriptor_codes import (
+    FLOAT32,
+    INT8,
+    MEANING,
+    DescriptorType,
+    encode,
+)
 
 SHARDS = "descriptors"
 THUMBNAILS = "thumbnails"
@@ -98,28 +105,31 @@ def thumbnails_name(number: int) -> str:
     return f"{THUMBNAILS}/{number:05d}.h5"
 
 
-def shard_files(number: int, rows: Sequence[Row]) -> Iterator[tuple[str, memoryview]]:
+def shard_files(
+    number: int, rows: Sequence[Row], kind: DescriptorType
+) -> Iterator[tuple[str, memoryview]]:
     """The files of a shard with these rows, one after the other: name and content."""
     if rows:
-        yield shard_name(number), shard_image(rows)
+        yield shard_name(number), shard_image(rows, kind)
         yield thumbnails_name(number), thumbnails_image(rows)
 
 
-def shard_image(rows: Sequence[Row]) -> memoryview:
+def shard_image(rows: Sequence[Row], kind: DescriptorType) -> memoryview:
     """The bytes of the HDF5 file that holds these rows.
 
-    Datasets, one row a place: `descriptors` (n, D) float32; `cells` (n, h·w, bytes) uint8, the
-    codes of local features, with zeros after the place's own; `grid` (n, 2) int32, their rows ×
-    columns; `content` (n, 32) uint8, the sha256 of the photo; `TEXTS` as UTF-8 ('' for no sequence
-    and no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position and no time; and
-    `SUMS`.
+    Datasets, one row a place: `descriptors` (n, D), int8 codes or float32 by `kind`; `cells` (n,
+    h·w, bytes) uint8, the codes of local features, with zeros after the place's own; `grid` (n, 2)
+    int32, their rows × columns; `content` (n, 32) uint8, the sha256 of the photo; `TEXTS` as UTF-8
+    ('' for no sequence and no zone, else as `17T`); and `NUMBERS`, where NaN stands for no position
+    and no time; and `SUMS`.
     """
     codes = np.zeros(
         (len(rows), max(len(row.codes) for row in rows), rows[0].codes.shape[1]), np.uint8
     )
     for stored, row in zip(codes, rows, strict=True):
         stored[: len(row.codes)] = row.codes
-    descriptors = np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False)
+    given = np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False)
+    descriptors = encode(given) if kind == INT8 else given
     return _hdf5(
         {
             "descriptors": descriptors,
@@ -191,6 +201,8 @@ def joined_image(
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, sources in sorted(parts.items()):
             _join(file, key, sources)
+        joined = file["descriptors"]
+        joined.attrs["meaning"] = MEANING[INT8 if joined.dtype == np.int8 else FLOAT32]
         file.create_dataset("removed", data=removed.astype(np.uint8), track_times=False)
     return out.getbuffer()
 

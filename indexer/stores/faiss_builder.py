@@ -22,6 +22,7 @@ TRAINING_ROWS = 4096
 class FaissBuilder(FaissKind):
     """What all kinds of FAISS store share."""
 
+    is_exact = False
     drops_removed = True
     removes = True
     """Whether vectors can be taken out of its index."""
@@ -31,8 +32,7 @@ class FaissBuilder(FaissKind):
         index = self.empty(card, rows)
         _add(index, rows, 0)
         stamp = _write(index, path)
-        card = card.built_of(rows.place_ids)
-        return (card if self.is_exact else tuned(self, card, rows, path)), stamp
+        return tuned(self, card.built_of(rows.place_ids), rows, path), stamp
 
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from place_search.core.files import utf8_path
 from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.stores.snapshot_store import Among, Found, SnapshotStore
+from place_search.indexer.stores.snapshot_store import (
+    FILTERED_CANDIDATES,
+    Among,
+    Found,
+    SnapshotStore,
+)
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors
 
@@ -23,8 +28,6 @@ QUERY_BITS = 4
 
 class FaissKind(ABC):
     """A kind of FAISS index."""
-
-    is_exact = False
 
     @abstractmethod
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
@@ -72,33 +75,28 @@ class FaissStore(SnapshotStore):
         if not there:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         bitmap = self._live if among is None else np.packbits(stored, bitorder="little")
-        probes = self._probes(there)
+        # Lists near the query may hold little that a filter lets pass: then all are probed. And
+        # what is left lies further from the query, where codes tell vectors apart less well.
+        few = 2 * there < self._known
+        probes = self._card.lists if few else self._card.probes
         while True:
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
             candidates = self._candidates(wanted)
-            (similarities,), (places,) = self._index.search(
+            if few:
+                candidates = max(candidates, FILTERED_CANDIDATES)
+            _, (places,) = self._index.search(
                 query[None],
                 min(candidates, there),
                 params=self._faiss_kind.parameters(options, probes, candidates),
             )
-            places, similarities = places[places >= 0], similarities[places >= 0]
+            places = places[places >= 0]
             if len(places) >= min(wanted, there):
                 break
             if probes == self._card.lists:  # a graph, in which the filter left islands
                 return self._exhaustive(query, np.flatnonzero(stored), wanted)
             probes = self._card.lists
         # Codes only estimate the cosines.
-        return places, similarities if self._faiss_kind.is_exact else self._cosines(places, query)
-
-    def _candidates(self, wanted: int) -> int:
-        return wanted if self._faiss_kind.is_exact else super()._candidates(wanted)
-
-    def _probes(self, there: int) -> int:
-        """Lists to scan where so many vectors may be found: the fewer, the more lists.
-
-        Lists near the query may hold little that a filter lets pass.
-        """
-        return self._card.probes if 2 * there >= self._known else self._card.lists
+        return places, self._cosines(places, query)
 
     def _stored_ids(self) -> NDArray[np.int64]:
         return stored_ids(self._index)

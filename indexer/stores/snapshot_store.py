@@ -18,6 +18,8 @@ Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""
 Among = NDArray[np.bool_]
 """By place id, up to that of the last place there is: whether it may be found."""
+FILTERED_CANDIDATES = 1000
+"""At least so many are compared exactly where a filter leaves few places."""
 _SAMPLE = 64
 
 
@@ -51,7 +53,7 @@ class SnapshotStore(ABC):
         if wanted < 1:
             return []
         query = np.ascontiguousarray(descriptor, np.float32)
-        if among is not None and count <= self._candidates(wanted):
+        if among is not None and count <= max(FILTERED_CANDIDATES, self._candidates(wanted)):
             few = np.flatnonzero(among)
             return best(few, self._cosines(few, query), wanted)
         known, similarities = self._in_snapshot(query, wanted, among, box)

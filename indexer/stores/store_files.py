@@ -63,7 +63,7 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
     )
     last = int(ids[-1])
     old = request.old
-    if old is None:
+    if old is None or old.kind == "exact":  # which has no file
         return StorePlan("build", fresh, last)
     known = int(np.searchsorted(ids, old.max_place_id, side="right"))
     late, dead = len(ids) - known, old.count - known
@@ -83,8 +83,11 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
 
 def write_store(
     plan: StorePlan, old: Path, rows: Descriptors, path: Path
-) -> tuple[StoreCard, FileStamp]:
-    """Carry out a plan that does not keep the file; the checksum of `old` holds."""
+) -> tuple[StoreCard, FileStamp | None]:
+    """Carry out a plan that does not keep the file; the checksum of `old` holds.
+
+    There is no stamp where the store has no file.
+    """
     builder = _builder(plan.card.kind)
     if plan.action == "build":
         return builder.build(plan.card, rows, path)

@@ -36,6 +36,11 @@ class Descriptors(Protocol):
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time."""
 
+    def stored_chunks(
+        self, rows: int = 1024, *, start: int = 0
+    ) -> Iterator[NDArray[np.int8] | NDArray[np.float32]]:
+        """The same as they are stored: float32, or int8 codes that norm 1 makes descriptors of."""
+
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on: `name`, `latitude`, …"""
 
@@ -86,12 +91,17 @@ class StoreBuilder(Protocol):
     def drops_removed(self) -> bool:
         """Whether `update` can take vectors out of its file."""
 
-    def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
-        """Write a file for these rows; the card comes back with what the file holds."""
+    def build(
+        self, card: StoreCard, rows: Descriptors, path: Path
+    ) -> tuple[StoreCard, FileStamp | None]:
+        """Write a file for these rows; the card comes back with what the file holds.
+
+        A store that compares the rows themselves writes none.
+        """
 
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
-    ) -> tuple[StoreCard, FileStamp]:
+    ) -> tuple[StoreCard, FileStamp | None]:
         """Write the successor of a file whose checksum holds, for the rows there are now."""
 
     def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:

@@ -4,8 +4,10 @@ import math
 import os
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,16 @@ from numpy.typing import NDArray
 from place_search.core.forking import use_threads
 from place_search.models.errors import ModelError
 from place_search.models.runtimes.base import Embedding, Key, Mode
+from place_search.models.runtimes.compiled_graphs import CompiledGraphs, Graph, Shape
 
-# One compiled graph a photo shape and mode: about 10 % faster than one graph with free shapes.
-# Each holds what it computes, 35 MB in int8 and 50 in float32, once for each photo at a time.
+# One compiled graph a photo shape and mode: a graph with free shapes is a third slower, and some
+# of int8 crash. Each takes 35 MB in int8 and 50 in float32, half of which is its workspace.
 MAX_SHAPES = 8
 # A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
 MAX_LARGE_SHAPES = 2
 # Callers that embed side by side pause to decode: so long they still count as several.
 COMPANY_SECONDS = 0.2
-
-
-class _Requests:
-    """The graph compiled for one photo shape and one mode, and its idle inference requests."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
-        self._idle: list[Any] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> Any:
-        with self._lock:
-            return self._idle.pop() if self._idle else self._compiled.create_infer_request()
-
-    def give(self, request: Any) -> None:
-        with self._lock:
-            self._idle.append(request)
 
 
 class OpenVinoRuntime:
@@ -70,17 +56,20 @@ class OpenVinoRuntime:
         self._mode = mode
         parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
         large = sum(part.stat().st_size for part in parts if part.is_file()) > LARGE_GRAPH_BYTES
+        self._is_large = large
         self._mode_in_company: Mode = mode if large else "throughput"
         cores = threads or os.cpu_count() or 1
-        self._photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
+        photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
         shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
-        alone, in_company = (self._photos[kind] for kind in (mode, self._mode_in_company))
-        self._max_photos = max(shapes * alone, shapes // 2 * in_company)
-        self._compiled: OrderedDict[tuple[Mode, tuple[int, ...]], _Requests] = OrderedDict()
+        alone, in_company = (photos[kind] for kind in (mode, self._mode_in_company))
+        self.graphs = CompiledGraphs(
+            self._compile, photos, max(shapes * alone, shapes // 2 * in_company)
+        )
+        self.graphs.ceiling.holders.add(self.graphs)
         self._callers = 0
         self._company = -math.inf
         self._lock = threading.Lock()
-        self.parallel = self._photos[mode]
+        self.parallel = photos[mode]
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Embed one photo: (h, w, 3) uint8 RGB at the size the card asks for."""
@@ -92,15 +81,14 @@ class OpenVinoRuntime:
     ) -> Iterator[tuple[Key, Embedding]]:
         """Embed many photos, several at once; results come in the order of `photos`."""
         use_threads()
-        running: deque[tuple[Key, _Requests, Any]] = deque()
+        running: deque[tuple[Key, Graph, Any]] = deque()
         with self._lock:
             self._callers += 1
         try:
             for key, pixels in photos:
-                requests = self._requests(pixels.shape)
-                request = requests.take()
+                graph, request = self._take(pixels.shape)
                 request.start_async({0: pixels[None]}, share_inputs=False)
-                running.append((key, requests, request))
+                running.append((key, graph, request))
                 if len(running) > self.parallel:
                     yield self._finish(*running.popleft())
             while running:
@@ -108,44 +96,39 @@ class OpenVinoRuntime:
         finally:
             with self._lock:
                 self._callers -= 1
-            for _, requests, request in running:
+            for _, graph, request in running:
                 request.wait()
-                requests.give(request)
+                self.graphs.give(graph, request)
 
-    def _finish(self, key: Key, requests: _Requests, request: Any) -> tuple[Key, Embedding]:
-        request.wait()
-        outputs = [np.array(tensor.data[0]) for tensor in request.output_tensors]
-        requests.give(request)
+    def _finish(self, key: Key, graph: Graph, request: Any) -> tuple[Key, Embedding]:
+        try:
+            request.wait()
+            outputs = [np.array(tensor.data[0]) for tensor in request.output_tensors]
+        finally:
+            self.graphs.give(graph, request)
         return key, Embedding(*outputs)
 
-    def _requests(self, shape: tuple[int, ...]) -> _Requests:
+    def _take(self, shape: Shape) -> tuple[Graph, Any]:
         with self._lock:
             now = time.monotonic()
             if self._callers > 1:
                 self._company = now
-            mode = self._mode_in_company
-            if now - self._company >= COMPANY_SECONDS or not self._can_add(mode, shape):
-                mode = self._mode
-            requests = self._compiled.get((mode, shape))
-            if requests is None:
-                requests = self._compiled[mode, shape] = _Requests(self._compile(shape, mode))
-                while self._photos_in_flight() > self._max_photos and len(self._compiled) > 1:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end((mode, shape))
-            return requests
+            in_company = now - self._company < COMPANY_SECONDS
+        if in_company:
+            return self.graphs.take(self._mode_in_company, self._mode, shape)
+        return self.graphs.take(self._mode, self._mode_in_company, shape)
 
-    def _can_add(self, mode: Mode, shape: tuple[int, ...]) -> bool:
-        """Whether a graph is compiled already, or fits in while all others stay."""
-        total = self._photos_in_flight() + self._photos[mode]
-        return (mode, shape) in self._compiled or total <= self._max_photos
+    @cached_property
+    def _small_model(self) -> Any:
+        """The graph as it was read: those of all shapes share its weights, and its open file."""
+        return self._read()
 
-    def _photos_in_flight(self) -> int:
-        """How many photos at a time the compiled graphs hold memory for."""
-        return sum(self._photos[mode] for mode, _ in self._compiled)
+    def _read(self) -> Any:
+        return self._core.read_model(self._graph)
 
-    def _compile(self, shape: tuple[int, ...], mode: Mode) -> Any:
+    def _compile(self, mode: Mode, shape: Shape) -> Any:
         try:
-            model = self._core.read_model(self._graph)
+            model = self._read() if self._is_large else deepcopy(self._small_model)
             model.reshape({0: [1, *shape]})
             return self._core.compile_model(
                 model, "CPU", self._options | {"PERFORMANCE_HINT": mode.upper()}

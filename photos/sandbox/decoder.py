@@ -19,6 +19,7 @@ import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
+from place_search.core.memory import unshared_bytes
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import FORMATS, MAX_PIXELS
 from place_search.photos.errors import (
@@ -129,6 +130,10 @@ class Decoder:
             DecoderError: the processes cannot be started any more.
         """
         return self._do({"longest_side": longest_side}, content, _take_picture)
+
+    def memory(self) -> int:
+        """Bytes that the processes hold."""
+        return sum(map(unshared_bytes, self._processes.pids))
 
     def close(self) -> None:
         """End the processes."""
@@ -327,6 +332,12 @@ class _Processes:
 
         # Called, or left to the end of this object or program: none is left running.
         self.end = weakref.finalize(self, _end, self._process)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process that forks, and the decoders that it has."""
+        found = (self._process.pid, *(slot.state["pid"] for slot in self.slots))
+        return [pid for pid in found if pid]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,9 +1,17 @@
 """Memory: how much there must be, and what a process keeps that takes one photo after another."""
 
 import ctypes
+import math
+import mmap
+import os
 import resource
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
+from typing import Protocol
+from weakref import WeakSet
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.text import free_bytes, needed_bytes
@@ -15,6 +23,107 @@ LARGEST_KEPT_BYTES = 8 << 20
 KEPT_IN_TRAINING_BYTES = 1 << 30
 ADDRESS_SPACE = 1_900_000_000
 """Bytes below which FAISS and OpenVINO crash or hang; they use a fraction of them."""
+
+
+OTHERS_SECONDS = 0.5
+"""How long what other processes hold is taken to be what it was."""
+TRIM_SECONDS = 1.0
+"""How often freed memory is given back at most: looking for it takes milliseconds."""
+
+
+class Holder(Protocol):
+    """What can do with less memory, and be slower for it; its length says how much it holds."""
+
+    made: int
+    """How much it has made so far, what it has let go among it."""
+
+    def __len__(self) -> int: ...
+
+    def shrink(self) -> bool:
+        """Let the next thing go that is not in use; False where there is none."""
+
+
+class MemoryCeiling:
+    """How much this process and those that it starts may hold; without a limit at first.
+
+    What can do with less is in `holders`. It asks for `room` before it grows; `enforce` makes it
+    smaller where anything else has grown. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.limit = math.inf
+        """Bytes; infinite where there is no limit."""
+        self.others: Callable[[], int] | None = None
+        """Bytes that the processes hold that this one has started."""
+        self.holders: WeakSet[Holder] = WeakSet()
+        self._others = 0
+        self._asked = self._trimmed = -math.inf
+
+    def lift(self) -> None:
+        """Have no limit again."""
+        self.limit, self.others, self._others = math.inf, None, 0
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a limit."""
+        return self.limit < math.inf
+
+    def used(self) -> int:
+        """Bytes that these processes hold now, mapped files not among them."""
+        return private_bytes() + self.used_by_others()
+
+    def used_by_others(self) -> int:
+        """Bytes that the other processes held a moment ago."""
+        now = time.monotonic()
+        if self.others is not None and now - self._asked >= OTHERS_SECONDS:
+            self._asked = now
+            self._others = self.others()
+        return self._others
+
+    def room(self, wanted: float = 0) -> bool:
+        """Whether so many bytes more stay below the limit, freed ones being given back first."""
+        if not self.is_set or self.used() + wanted <= self.limit:
+            return True
+        now = time.monotonic()
+        if now - self._trimmed < TRIM_SECONDS:
+            return False
+        self._trimmed = now
+        return_freed_memory()
+        return self.used() + wanted <= self.limit
+
+    def enforce(self) -> None:
+        """Let holders shrink for as long as the limit is exceeded."""
+        for holder in list(self.holders):
+            while not self.room() and holder.shrink():
+                pass
+
+
+CEILING = MemoryCeiling()
+"""That of this process: memory belongs to all of it."""
+
+
+def private_bytes(pid: int | None = None) -> int:
+    """Bytes of memory that a process holds and no file backs; by default this one's."""
+    statm = Path(f"/proc/{pid or os.getpid()}/statm").read_text("ascii").split()
+    return (int(statm[1]) - int(statm[2])) * mmap.PAGESIZE
+
+
+def unshared_bytes(pid: int) -> int:
+    """Bytes that a process holds and no other does, as forks do; 0 where it is gone."""
+    try:
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_Dirty"))
+
+
+def machine_bytes() -> int:
+    """Bytes of memory that the machine has, or those that its container may use."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # no such control group, or "max"
+            found = min(found, int(Path("/sys/fs/cgroup", file).read_text("ascii")))
+    return found
 
 
 def require_address_space() -> None:

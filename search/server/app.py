@@ -1,9 +1,10 @@
 """The web application: routes, limits, problems and the page, around one engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from place_search.core.memory import CEILING
 from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
@@ -21,13 +23,16 @@ from place_search.search.server.content.page import (
     tiles_elsewhere,
     tiles_origin,
 )
+from place_search.search.server.content.place_schemas import PlacePatch
 from place_search.search.server.content.samples import Samples
+from place_search.search.server.content.served import LoadBeside, ServedIndex
 from place_search.search.server.keys import ApiKey
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
+from place_search.search.server.middleware.indexes import Indexes
 from place_search.search.server.middleware.origins import Origins
 from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
@@ -47,13 +52,14 @@ from place_search.search.server.roles import access_of
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
 from place_search.search.server.routes import health as routes_health
+from place_search.search.server.routes import indexes as routes_indexes
 from place_search.search.server.routes import map as routes_map
 from place_search.search.server.routes import places as routes_places
 from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
-from place_search.search.server.schemas import DotsReply, PlacePatch, PlaceReply, ProblemReply
+from place_search.search.server.schemas import DotsReply, PlaceReply, ProblemReply
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector
@@ -65,6 +71,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 TITLE = "place-search"
+MEMORY_SECONDS = 1.0
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
 
@@ -86,6 +93,7 @@ ROUTERS = (
     routes_search.router,
     routes_compare.router,
     routes_explain.router,
+    routes_indexes.router,
     routes_map.router,
     routes_places.router,
     routes_tracks.router,
@@ -116,6 +124,8 @@ def create_app(
     keys: Sequence[ApiKey] = (),
     index_folder: Path | None = None,
     poll_seconds: float = POLL_SECONDS,
+    name: str = "index",
+    others: Mapping[str, tuple[Path, EngineLoader]] = MappingProxyType({}),
     on_loaded: Callable[[ServerState], None] | None = None,
     traces: "TracerProvider | None" = None,
     samples: Samples | None = None,
@@ -126,8 +136,9 @@ def create_app(
     needs the index answer 503. `decoder` decodes the places' photos and is closed with the
     application; without it that happens in this process. With an `index_folder` the loader is
     called again, with the engine to replace, for each new version that is found there, and for
-    those that the server makes itself where it may. `on_loaded` is called once the first engine is
-    loaded or could not be; `traces` takes the spans of requests; the pages offer `samples` to try.
+    those that the server makes itself where it may. `others` are further indexes by name, folder
+    and loader; the first is called `name`. `on_loaded` is called once all engines are loaded, or
+    one could not be; `traces` takes the spans of requests; the pages offer `samples` to try.
     """
     options = options or ServerSettings()
     app = FastAPI(
@@ -141,13 +152,25 @@ def create_app(
         lifespan=_lifespan,
         telemetry=_NO_TELEMETRY,
     )
-    service = ServerState(engine, options, decoder=decoder, on_loaded=on_loaded)
+    service = ServerState(engine, options, decoder=decoder)
     service.metrics.register(StateCollector(service))
     app.state.service, app.state.reloader, app.state.writer = service, None, None
     if index_folder is not None and callable(engine):
         app.state.reloader = Reloader(service, index_folder, engine, poll_seconds=poll_seconds)
         if options.writable and decoder is not None:
             app.state.writer = Writer(service, index_folder, decoder, engine)
+    state = app.state
+    state.on_loaded = on_loaded
+    state.indexes = indexes = {
+        name: ServedIndex(name, index_folder, service, state.reloader, state.writer)
+    }
+    for other, (folder, load) in others.items():
+        beside = LoadBeside(folder, load, indexes)
+        own = ServerState(beside, options, decoder=decoder, shared=service)
+        reloader = Reloader(own, folder, beside, poll_seconds=poll_seconds)
+        writable = options.writable and decoder is not None
+        writer = Writer(own, folder, decoder, beside) if writable and decoder else None
+        indexes[other] = ServedIndex(other, folder, own, reloader, writer)
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)
@@ -163,6 +186,7 @@ def create_app(
         public=options.public,
         rate=options.rate,
     )
+    app.add_middleware(Indexes, indexes=indexes)
     if options.allowed_hosts:
         app.add_middleware(Hosts, names=options.allowed_hosts)
     app.add_middleware(
@@ -220,15 +244,36 @@ def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    service: ServerState = app.state.service
-    loading = asyncio.create_task(service.load())
-    reloader: Reloader | None = app.state.reloader
-    watching = reloader and asyncio.create_task(reloader.run())
+    indexes: Mapping[str, ServedIndex] = app.state.indexes
+    loading = asyncio.create_task(_load(app, list(indexes.values())))
+    watching = [
+        asyncio.create_task(served.reloader.run()) for served in indexes.values() if served.reloader
+    ]
+    bounding = asyncio.create_task(_watch_memory())
     yield
-    if watching:
-        watching.cancel()
-    loading.cancel()
-    service.close()
+    for task in (bounding, *watching, loading):
+        task.cancel()
+    for served in indexes.values():
+        served.service.close()
+
+
+async def _load(app: FastAPI, indexes: Sequence[ServedIndex]) -> None:
+    """Load one index after the other, so that those of one model share it."""
+    told = indexes[0].service
+    for served in indexes:
+        await served.service.load()
+        if served.service.failure is not None:
+            told = served.service
+            break
+    if app.state.on_loaded is not None:
+        app.state.on_loaded(told)
+
+
+async def _watch_memory() -> None:
+    """Hold to the ceiling on memory until cancelled: answers grow too, not only graphs."""
+    while True:
+        await asyncio.sleep(MEMORY_SECONDS)
+        await asyncio.to_thread(CEILING.enforce)
 
 
 def _documented(*problems: Problem) -> dict[str, Any]:

@@ -47,6 +47,28 @@ Box = Annotated[
     ),
 ]
 
+Folder = Annotated[
+    str | None, Query(description="Only places with photos in this folder or below it.")
+]
+TakenFrom = Annotated[
+    str | None, Query(description="Only photos taken on this day or later: ISO 8601, UTC.")
+]
+TakenTo = Annotated[
+    str | None, Query(description="Only photos taken on this day or earlier: ISO 8601, UTC.")
+]
+Tags = Annotated[
+    list[str], Query(default_factory=list, description="Only places with this tag; repeatable.")
+]
+Fields = Annotated[
+    list[str],
+    Query(
+        default_factory=list,
+        description="Only places with such an own field: name:comparison:value with eq, lt, le, gt "
+        "or ge; repeatable.",
+        examples=[["floor:ge:3"]],
+    ),
+]
+
 
 async def photo_in(field: str, upload: UploadFile) -> bytes:
     """The photo that came in a field. Raises `ParameterError` where it holds none."""

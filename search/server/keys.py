@@ -15,12 +15,13 @@ from place_search.search.errors import ServerError
 Role = Literal["read", "write"]
 
 _PREFIX = "ps_"
-_LINE = re.compile(r"([A-Za-z0-9._-]{1,64})\s+(\w+)\s+sha256:([0-9a-f]{64})")
+_NAME = r"[A-Za-z0-9._-]{1,64}"
+_LINE = re.compile(rf"({_NAME})\s+(\w+)(?:\s+({_NAME}))?\s+sha256:([0-9a-f]{{64}})")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key's name, what it may do, and the SHA-256 of it.
+    """A key's name, what it may do, the SHA-256 of it, and the one `index` that it may see, if any.
 
     Keys are 256 random bits, which no search will find: a slow hash would protect no better.
     """
@@ -28,21 +29,23 @@ class ApiKey:
     name: str
     role: Role
     digest: bytes
+    index: str = ""
 
     @property
     def line(self) -> str:
         """The key as a keys file lists it."""
-        return f"{self.name} {self.role} sha256:{self.digest.hex()}"
+        only = f" {self.index}" if self.index else ""
+        return f"{self.name} {self.role}{only} sha256:{self.digest.hex()}"
 
 
-def new_key(name: str, role: Role) -> tuple[str, ApiKey]:
-    """A new random key, and what to keep of it."""
+def new_key(name: str, role: Role, index: str = "") -> tuple[str, ApiKey]:
+    """A new random key, and what to keep of it; with an `index` it sees that one only."""
     secret = _PREFIX + secrets.token_urlsafe(32)
-    return secret, ApiKey(name, role, _digest(secret))
+    return secret, ApiKey(name, role, _digest(secret), index)
 
 
 def parse_keys(text: str, where: str) -> list[ApiKey]:
-    """Read keys, one a line: name, role and hash; # starts a comment.
+    """Read keys, one a line: name, role, the one index if any, and hash; # starts a comment.
 
     Raises:
         ServerError: a line is no key, or two have one name.
@@ -59,7 +62,7 @@ def parse_keys(text: str, where: str) -> list[ApiKey]:
                 "`place-search key NAME` prints them."
             )
         role: Role = "write" if found[2] == "write" else "read"
-        keys[found[1]] = ApiKey(found[1], role, bytes.fromhex(found[3]))
+        keys[found[1]] = ApiKey(found[1], role, bytes.fromhex(found[4]), found[3] or "")
     return list(keys.values())
 
 

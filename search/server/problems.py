@@ -22,10 +22,12 @@ from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.errors import (
     BusyError,
     CannotChangeError,
+    KeyReusedError,
     NotReadyError,
     ParameterError,
     PhotoGoneError,
     TimedOutError,
+    UnknownIndexError,
     UnknownReportError,
     UnknownTrackError,
 )
@@ -80,6 +82,7 @@ BAD_PARAMETER = Problem("bad-parameter", 400, "A parameter is wrong")
 BAD_REQUEST = Problem("bad-request", 400, "The request is malformed")
 NOT_FOUND = Problem("not-found", 404, "Nothing is here")
 UNKNOWN_PLACE = Problem("unknown-place", 404, "No such place")
+UNKNOWN_INDEX = Problem("unknown-index", 404, "No such index")
 UNKNOWN_REPORT = Problem("unknown-report", 404, "No such report")
 UNKNOWN_TRACK = Problem("unknown-track", 404, "No such open track")
 PHOTO_GONE = Problem("photo-gone", 404, "The place's photo has gone")
@@ -90,6 +93,7 @@ CROSS_SITE = Problem("cross-site", 403, "The request comes from another site's p
 SLOW_REQUEST = Problem("slow-request", 408, "The request arrived too slowly")
 EDIT_CONFLICT = Problem("edit-conflict", 412, "Somebody else has changed the place")
 UNFIT_VALUE = Problem("unfit-value", 422, "A value does not fit")
+KEY_REUSED = Problem("key-reused", 422, "The idempotency key belongs to another request")
 CANNOT_CHANGE = Problem("cannot-change", 409, "The index cannot be changed now")
 WRONG_HOST = Problem("wrong-host", 421, "The server has another name")
 BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
@@ -115,7 +119,8 @@ PROBLEMS = {
         *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
         *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
         *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(EDIT_CONFLICT, UNFIT_VALUE, ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
+        *(EDIT_CONFLICT, UNFIT_VALUE, KEY_REUSED, UNKNOWN_INDEX),
+        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
     )
 }
 
@@ -123,6 +128,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     ParameterError: BAD_PARAMETER,
     BoxError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
+    UnknownIndexError: UNKNOWN_INDEX,
     UnknownReportError: UNKNOWN_REPORT,
     UnknownTrackError: UNKNOWN_TRACK,
     OversizedPhotoError: OVERSIZED_PHOTO,
@@ -131,6 +137,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     VocabularyError: NO_VOCABULARY,
     BusyError: BUSY,
     CannotChangeError: CANNOT_CHANGE,
+    KeyReusedError: KEY_REUSED,
     DecoderBusyError: BUSY,
     TimedOutError: TIMED_OUT,
     NotReadyError: NOT_READY,
@@ -205,7 +212,9 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
             "The engine that holds the index's vectors does not answer; try again soon.",
         )
     if isinstance(error, IndexFormatError):
-        request.app.state.service.tell_damage(error)
+        served = request.scope.get("served")
+        service = served.service if served else request.app.state.service
+        service.tell_damage(error)
         return problem_response(
             INDEX_DAMAGED,
             "A file of the index is damaged, and the answer needs what was in it; the server's log "

@@ -72,51 +72,6 @@ class PlaceReply(Reply):
     thumbnail_url: Address = Field(description="A small JPEG, which may be cached for good.")
 
 
-class PlaceDetailsReply(PlaceReply):
-    """One place, with what people have said of it."""
-
-    taken: str | None = Field(
-        default=None, description="When the photo was taken, ISO 8601 in UTC."
-    )
-    note: str = Field(default="", description="What people noted; empty for nothing.")
-    tags: list[str] = Field(default_factory=list)
-    fields: dict[str, str | float | bool] = Field(
-        default_factory=dict, description="The index's own fields, as GET /v1/index declares them."
-    )
-
-
-class PlacesReply(Reply):
-    """A page of the places of the index."""
-
-    index_id: str
-    total: int = Field(description="Places that fit, on all pages.")
-    places: list[PlaceDetailsReply]
-    next_cursor: str | None = Field(description="For the next page; null on the last one.")
-    changed: bool = Field(
-        description="The cursor is of another version of the index: a place that was edited "
-        "since may come twice or not at all, all others once."
-    )
-
-
-class PositionPatch(Reply):
-    """A position to correct a place by."""
-
-    latitude: float = Field(description="Degrees north.", ge=-90, le=90)
-    longitude: float = Field(description="Degrees east.", ge=-180, le=180)
-
-
-class PlacePatch(Reply):
-    """What to say of a place: what is left out stays, null takes back what was said (RFC 7396)."""
-
-    name: str | None = Field(default=None, description="At most 200 letters.")
-    note: str | None = Field(default=None, description="At most 4000 letters.")
-    tags: list[str] | None = Field(default=None, description="All of them; at most 64.")
-    fields: dict[str, str | float | bool | None] | None = Field(
-        default=None, description="By name, merged with those that the place has."
-    )
-    position: PositionPatch | None = Field(default=None, description="null for that of the photo.")
-
-
 class ResultReply(Reply):
     """A place that looks like the photo."""
 
@@ -210,6 +165,25 @@ class IndexReply(Reply):
     tags: dict[str, int] = Field(
         default_factory=dict, description="Tags of places, with the number of places that have it."
     )
+
+
+class ServedIndexReply(Reply):
+    """One of the server's indexes."""
+
+    name: str = Field(description="All of /v1 is below /v1/indexes/NAME too.")
+    status: str = Field(
+        description="loading, ready, removed (its folder has gone; it answers from what it has "
+        "open) or outdated (a newer version cannot be opened)."
+    )
+    index_id: str | None
+    places: int | None
+    model: str | None
+
+
+class IndexesReply(Reply):
+    """The server's indexes, the first one first."""
+
+    indexes: list[ServedIndexReply]
 
 
 class PointReply(Reply):

@@ -2,16 +2,18 @@
 
 import errno
 import ipaddress
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING
 
+from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from place_search.search.server.state import ServerState
 
 SHUTDOWN_SECONDS = 10
+MIB = 1 << 20
+LEAST_BYTES = 64 * MIB
+"""What answering takes beyond what a server holds once it is ready: the graph of one shape."""
+ALLOWED_BYTES = 150 * MIB
+ALLOWED_BYTES_A_CORE = 100 * MIB
 
 
 def open_engine(
@@ -94,7 +101,33 @@ class EngineOpener:
         """The engine; `served` is the one that it is to replace."""
         engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
         engine.warm_up()
+        if served is None:
+            _bound_memory(self.options.memory, self.decoder)
         return engine
+
+
+def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
+    """Bound what this process and its decoders hold, now that it has opened what it needs.
+
+    Raises:
+        ServerError: the limit is below that.
+    """
+    keep_freed_memory()  # what is large goes back to the system at once
+    return_freed_memory()  # opening takes more than it keeps
+    CEILING.others = decoder.memory
+    ready = CEILING.used()
+    least = ready + LEAST_BYTES
+    if limit_mb is None:
+        cores = len(os.sched_getaffinity(0))
+        allowed = ready + ALLOWED_BYTES + ALLOWED_BYTES_A_CORE * cores
+        CEILING.limit = max(least, min(allowed, machine_bytes() // 2))
+    elif limit_mb * MIB < least:
+        raise ServerError(
+            f"This index and its model take {ready // MIB} MiB, so {limit_mb} are too few; give "
+            f"--memory at least {least // MIB + 1}."
+        )
+    else:
+        CEILING.limit = limit_mb * MIB
 
 
 class _Run:
@@ -122,10 +155,12 @@ def serve(
     index_folder: Path,
     options: ServerSettings | None = None,
     *,
+    name: str = "index",
+    others: Mapping[str, Path] = MappingProxyType({}),
     on_ready: Callable[[str, "Engine"], None] | None = None,
     samples: Samples | None = None,
 ) -> None:
-    """Serve an index until SIGINT or SIGTERM.
+    """Serve an index, and `others` by their names, until SIGINT or SIGTERM.
 
     The server answers as soon as it listens; `on_ready` is called with its address and engine once
     it can search. The pages offer `samples` to try.
@@ -171,6 +206,11 @@ def serve(
             decoder=decoder,
             keys=keys,
             index_folder=index_folder,
+            name=name,
+            others={
+                other: (folder, EngineOpener(folder, options, decoder))
+                for other, folder in others.items()
+            },
             on_loaded=run.loaded,
             traces=traces,
             samples=samples,
@@ -196,20 +236,21 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
-    service = app.state.service
     # uvicorn hands a signal that stopped it on to the handlers it found.
     found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         with logging_to_stderr():
             server.run(sockets=[listener])
     finally:
+        CEILING.lift()
         decoder.close()
         if traces is not None:
             traces.shutdown()
         for signum, handler in found.items():
             signal.signal(signum, handler)
-    if service.failure is not None:
-        raise service.failure
+    for served in app.state.indexes.values():
+        if served.service.failure is not None:
+            raise served.service.failure
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -111,6 +111,13 @@ class ServerSettings(BaseSettings):
     decode_mb: int = Field(
         default=512, ge=64, description="Memory that one photo may take to decode, in MiB."
     )
+    memory: int | None = Field(
+        default=None,
+        ge=64,
+        description="Memory that the server and its decoders may hold, in MiB, mapped files not "
+        "among it (default: 150 more than once it is ready and 100 for each core, at most half of "
+        "the machine's).",
+    )
     read_seconds: float = Field(
         default=30.0,
         ge=0.1,

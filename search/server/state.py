@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from place_search.photos import Decoder
 from place_search.photos.sandbox.deadline import decoding_until
-from place_search.search.errors import NotReadyError
+from place_search.search.errors import NotReadyError, UnknownIndexError
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
 from place_search.search.server.middleware.access import client_of
@@ -46,33 +46,46 @@ class ServerState:
         options: ServerSettings,
         *,
         decoder: Decoder | None = None,
-        on_loaded: "Callable[[ServerState], None] | None" = None,
+        shared: "ServerState | None" = None,
     ) -> None:
-        """`on_loaded` is called once the engine is loaded, or could not be."""
-        self.searches = WorkQueue(
-            "search",
-            workers=options.workers,
-            waiting=options.queue,
-            spare=1,
-            seconds=options.search_seconds,
-            patience=options.queue_seconds,
+        """The work of a state that is given as `shared` waits in the same queues."""
+        self.searches: WorkQueue = (
+            shared.searches
+            if shared
+            else WorkQueue(
+                "search",
+                workers=options.workers,
+                waiting=options.queue,
+                spare=1,
+                seconds=options.search_seconds,
+                patience=options.queue_seconds,
+            )
         )
-        self.images = WorkQueue(
-            "image",
-            workers=options.workers,
-            waiting=max(IMAGES_WAITING, 8 * options.queue),
-            spare=1,
-            seconds=options.search_seconds,
-            patience=options.queue_seconds,
+        self.images: WorkQueue = (
+            shared.images
+            if shared
+            else WorkQueue(
+                "image",
+                workers=options.workers,
+                waiting=max(IMAGES_WAITING, 8 * options.queue),
+                spare=1,
+                seconds=options.search_seconds,
+                patience=options.queue_seconds,
+            )
         )
-        self._decode_seconds = options.decode.seconds
+        self.max_body_bytes = options.max_body_bytes
+        self.decode_seconds = options.decode.seconds
         # One at a time: each makes a new version of the index.
-        self.changes = WorkQueue(
-            "change",
-            workers=1,
-            waiting=options.queue,
-            seconds=CHANGE_SECONDS,
-            patience=CHANGE_SECONDS,
+        self.changes: WorkQueue = (
+            shared.changes
+            if shared
+            else WorkQueue(
+                "change",
+                workers=1,
+                waiting=options.queue,
+                seconds=CHANGE_SECONDS,
+                patience=CHANGE_SECONDS,
+            )
         )
         self.reports = Reports(options.reports)
         self.tracks = OpenTracks()
@@ -82,10 +95,9 @@ class ServerState:
         """Why the version of the index that is on disk is not the one that is served."""
         self.damage: set[str] = set()
         """Which files of the version that is served were found to be damaged, a sentence each."""
-        self._on_loaded = on_loaded
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
-        self.metrics = Metrics()
+        self.metrics: Metrics = shared.metrics if shared else Metrics()
 
     async def load(self) -> None:
         """Load the engine in a thread; what went wrong is left in `failure`."""
@@ -94,8 +106,6 @@ class ServerState:
                 self._engine = await asyncio.to_thread(self._loader)
             except Exception as error:
                 self.failure = error
-        if self._on_loaded is not None:
-            self._on_loaded(self)
 
     @property
     def engine(self) -> "Engine":
@@ -151,7 +161,7 @@ class ServerState:
 
     def _decoded_by(self) -> float:
         """When the photos of a request that comes now must be decoded."""
-        return time.monotonic() + self._decode_seconds
+        return time.monotonic() + self.decode_seconds
 
     def replace(self, engine: "Engine") -> None:
         """Answer from another engine from now on; what runs ends with its own."""
@@ -187,7 +197,19 @@ def _in_time(job: Callable[[], T], decoded_by: float) -> T:
 
 
 async def _state_of(request: Request) -> ServerState:
+    return state_of(request)
+
+
+def state_of(request: Request) -> ServerState:
+    """The state of the index that a request is for. Raises `UnknownIndexError`."""
     service = request.app.state.service
+    if "served" in request.scope:
+        if request.scope["served"] is None:
+            raise UnknownIndexError(
+                f"The server has no index '{request.scope['index_name'][:64]}'; GET /v1/indexes "
+                "lists those that it has."
+            )
+        service = request.scope["served"].service
     assert isinstance(service, ServerState)  # noqa: S101 - create_app put it there
     return service
 

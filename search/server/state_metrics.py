@@ -10,6 +10,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from place_search.core.memory import CEILING, private_bytes
 from place_search.search.server.state import ServerState
 
 
@@ -55,6 +56,27 @@ class StateCollector(Collector):
             "1 once a file of the index was found damaged, until a whole version is served.",
             int(bool(service.damage)),
         )
+        memory = GaugeMetricFamily(
+            "place_search_memory_bytes", "Memory that is held, mapped files not.", labels=["by"]
+        )
+        memory.add_metric(["server"], private_bytes())
+        memory.add_metric(["decoders"], CEILING.used_by_others())
+        yield memory
+        if CEILING.is_set:
+            yield GaugeMetricFamily(
+                "place_search_memory_limit_bytes", "What all may hold (--memory).", CEILING.limit
+            )
+        holders = list(CEILING.holders)
+        yield GaugeMetricFamily(
+            "place_search_graphs",
+            "Graphs that are compiled, each for one shape of photos.",
+            sum(len(holder) for holder in holders),
+        )
+        compiled = CounterMetricFamily(
+            "place_search_graphs_compiled", "Graphs that were compiled; many: give more --memory."
+        )
+        compiled.add_metric([], sum(holder.made for holder in holders))
+        yield compiled
         if service.decoder is not None:
             deaths = CounterMetricFamily(
                 "place_search_decoder_deaths", "Photos that ended their decoding process."

@@ -2,26 +2,34 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
-from place_search.photos import UPLOADS, Decoder, PhotoError
-from place_search.search.errors import CannotChangeError
-from place_search.search.server.content.matching import required_version
+from place_search.indexer import KeptPhotos
+from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
+from place_search.photos.sandbox.deadline import decoding_until
+from place_search.search.errors import CannotChangeError, ParameterError
+from place_search.search.results import place_dict
+from place_search.search.server.content.archives import MOST, SentPhoto, photos_in
+from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
+from place_search.search.server.content.matching import place_tag, required_version
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
-    from place_search.indexer import KeptPhotos, Place
+    from place_search.indexer import Index, Place
     from place_search.search.engine import Engine
     from place_search.search.server.state import ServerState
 
 log = logging.getLogger("place_search.index")
 
 LONGEST_SIDE = 2048
+LONGEST_NAME = 200
 
 
 class Writer:
@@ -43,42 +51,135 @@ class Writer:
         self._index_folder = index_folder
         self._decoder = decoder
         self._load = load
+        self._answers = KeptAnswers(self._photos.folder)
 
     def add(
-        self, content: bytes, position: Position | None, name: str, *, stages: Stages
-    ) -> tuple[str, "Place", bool]:
+        self,
+        content: bytes,
+        position: Position | None,
+        name: str,
+        *,
+        asked: RequestKey | None = None,
+        stages: Stages,
+    ) -> Answer:
         """Add a place, on disk and in the index when this returns.
 
         Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
-        A photo that is there already keeps its place, whatever it is called this time.
-
-        Returns: the index's id, the place, and whether it is new.
+        A photo that is there already keeps its place, whatever it is called this time. A request
+        that was `asked` before is answered as then, and changes nothing.
 
         Raises:
             PhotoError: the photo cannot be read.
+            KeyReusedError: another request was asked under this key.
             CannotChangeError: the index cannot be written.
         """
+        known = asked and self._answers.find(asked)
+        if known:
+            return known
+        (taken,) = self._take([SentPhoto("", content)], stages)
+        if isinstance(taken, PhotoError):
+            raise taken
+        taken = taken._replace(position=position or taken.position, name=name)
+        index, before = self._add([taken], stages)
+        place = _by_file(index, {taken.file})[taken.file]
+        told = {**place_dict(place, index.index_id), "etag": place_tag(place)}
+        return self._answer(Answer(200 if before else 201, told), asked)
+
+    def add_many(
+        self,
+        uploads: Sequence[tuple[str, bytes]],
+        *,
+        asked: RequestKey | None = None,
+        stages: Stages,
+    ) -> Answer:
+        """Add the places of photos by one change of the index; those that cannot be read are told.
+
+        `uploads` are names and contents of files, photos and archives of them. Places are called by
+        their files.
+
+        Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
+            too many.
+        """
+        known = asked and self._answers.find(asked)
+        if known:
+            return known
+        most = self._service.max_body_bytes
+        sent = [each for file, content in uploads for each in photos_in(file, content, most)]
+        if not 0 < len(sent) <= MOST:
+            raise ParameterError(
+                f"The request brings {len(sent)} photos; send from 1 to {MOST}, and the others in "
+                "further requests."
+            )
+        taken = self._take(sent, stages)
+        added = [photo for photo in taken if not isinstance(photo, PhotoError)]
+        index, before = self._add(added, stages)
+        places = _by_file(index, {photo.file for photo in added})
+        told: list[dict[str, Any]] = []
+        for photo, made in zip(sent, taken, strict=True):
+            if isinstance(made, PhotoError):
+                told.append({"status": 422, "place": None, "problem": str(made)})
+            else:
+                status = 200 if made.file in before else 201
+                place = place_dict(places[made.file], index.index_id)
+                told.append({"status": status, "place": place, "problem": None})
+                before = before | {made.file}  # the same photo may be among them twice
+            told[-1]["file"] = photo.file
+        counts = Counter(photo["status"] for photo in told)
+        body = {
+            "index_id": index.index_id,
+            "added": counts[201],
+            "known": counts[200],
+            "refused": counts[422],
+            "photos": told,
+        }
+        return self._answer(Answer(200, body), asked)
+
+    def _take(self, photos: Sequence[SentPhoto], stages: Stages) -> list["_Taken | PhotoError"]:
+        """What is to be kept of photos, or why they cannot be read."""
+        card = self._service.engine.model.card
+        taken: list[_Taken | PhotoError] = []
+        each = self._service.decode_seconds
+        for file, content, problem in photos:
+            # The time that a request's photos may take is for one photo.
+            with stages.timed("decode"), decoding_until(time.monotonic() + each):
+                try:
+                    if problem:
+                        raise UnreadablePhotoError(problem)
+                    seen = self._decoder.photo(content, card.preprocessing, formats=UPLOADS)
+                    jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
+                except PhotoError as error:
+                    taken.append(error)
+                    continue
+            name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
+            kept_as = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
+            taken.append(_Taken(kept_as, jpeg, seen.position, name))
+        return taken
+
+    def _add(self, photos: Sequence["_Taken"], stages: Stages) -> tuple["Index", frozenset[str]]:
+        """Add photos by one change; the index afterwards, and which of them it had before."""
         from place_search.indexer import PhotoList, Source, add_photos
 
-        engine = self._service.engine
-        with stages.timed("decode"):
-            seen = self._decoder.photo(content, engine.model.card.preprocessing, formats=UPLOADS)
-            jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
-        kept = self._photos
-        file_name = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-        if (kept.folder / file_name).exists():
-            for known in engine.index.places():
-                if known.path.resolve() == kept.folder / file_name:
-                    return engine.index.index_id, known, False
-        photos = PhotoList(kept.folder)
-        photos.append(file_name, name=name, position=position or seen.position)
-        source = Source(kept.folder, photos, "csv")
-        with _plain_errors(), kept.changing(file_name) as path:
+        engine, kept = self._service.engine, self._photos
+        there = {photo.file for photo in photos if (kept.folder / photo.file).exists()}
+        before = frozenset(there & _by_file(engine.index, there).keys())
+        new = {photo.file: photo for photo in photos if photo.file not in before}
+        if not new:
+            return engine.index, before
+        listed = PhotoList(kept.folder)
+        for photo in new.values():
+            listed.append(photo.file, name=photo.name, position=photo.position)
+        source = Source(kept.folder, listed, "csv")
+        with _plain_errors(), kept.changing(*new) as folder:
             with stages.timed("change"):
-                write_whole(path, jpeg)
+                for photo in new.values():
+                    write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
-            index = self._changed(engine, stages).index
-        return index.index_id, index.place(int(index.place_ids[-1])), True
+            return self._changed(engine, stages).index, before
+
+    def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
+        if asked is not None:
+            self._answers.keep(asked, answer)
+        return answer
 
     def edit(
         self, place_id: int, patch: Mapping[str, Any], if_match: str | None, *, stages: Stages
@@ -153,9 +254,26 @@ class Writer:
 
     @property
     def _photos(self) -> "KeptPhotos":
-        from place_search.indexer import KeptPhotos
-
         return KeptPhotos(self._index_folder)
+
+
+class _Taken(NamedTuple):
+    """What is kept of a photo: the file's name, its JPEG, and what is said of it."""
+
+    file: str
+    jpeg: bytes
+    position: Position | None
+    name: str
+
+
+def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
+    """The places whose kept photos these are, by the names of the files."""
+    kept = KeptPhotos(index.folder).folder
+    return {
+        place.path.name: place
+        for place in index.places()
+        if place.path.name in files and place.path.resolve() == kept / place.path.name
+    }
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."

@@ -190,7 +190,7 @@ def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat)
     other = {**manifest.model, "fingerprint": "0" * 32}
     replace(manifest, model=other).write(tmp_path / "index")
     assert "model-disagrees" in kinds(examine(TruthFiles(), index=tmp_path / "index"))
-    (tmp_path / "index" / "index.faiss").write_bytes(b"")
+    (tmp_path / "index" / "descriptors.h5").write_bytes(b"")
     assert kinds(examine(TruthFiles(), index=tmp_path / "index"))["index"] == 1
 
 

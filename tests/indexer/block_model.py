@@ -1,8 +1,8 @@
 """A tiny deterministic model, for tests of order and of crashes; and a script that builds with it.
 
 python block_model.py DATA OUT [--per-shard N] [--exact-bytes N] [--limit BYTES] [--seconds S]
-python block_model.py DATA OUT --crash-everywhere [--old DATA] [--change add|sync|remove|compact]
-python block_model.py DATA OUT --kills N [--old DATA] [--change …]
+python block_model.py DATA OUT --crash-everywhere [--old DATA] [--change …]
+python block_model.py DATA OUT --kills N [--old DATA] [--change add|sync|remove|compact|migrate]
 """
 
 import argparse
@@ -26,6 +26,7 @@ from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
+    migrate_index,
     open_index,
     open_source,
     remove_places,
@@ -111,6 +112,8 @@ def change(data: Path, out: Path, options: argparse.Namespace) -> None:
         remove_places(out, REMOVED)
     elif options.change == "compact":
         compact_index(out)
+    elif options.change == "migrate":
+        migrate_index(out)
     else:
         build(data, out, options)
 
@@ -127,6 +130,7 @@ def build(data: Path, out: Path, options: argparse.Namespace) -> None:
         progress=progress,
         photos_per_shard=options.per_shard,
         exact_bytes=options.exact_bytes,
+        descriptor_type=options.descriptor_type,
     )
 
 
@@ -192,9 +196,11 @@ def prepare(data: Path, out: Path, options: argparse.Namespace) -> tuple[Path, P
     start, whole = out / "start", out / "whole"
     start.mkdir(parents=True)
     before = argparse.Namespace(**{**vars(options), "change": "index"})
+    if options.change == "migrate":
+        before.descriptor_type = "float32"
     if options.old:
         assert in_child(options.old, start, before)
-    if options.change in ("remove", "compact"):
+    if options.change in ("remove", "compact", "migrate"):
         assert in_child(data, start, before)
     if options.change == "compact":
         remove_places(start, REMOVED[:2])
@@ -276,6 +282,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int)
     parser.add_argument("--old", type=Path)
     parser.add_argument("--change", default="index")
+    parser.add_argument("--descriptor-type", default="int8")
     options = parser.parse_args()
     if options.kills:
         json.dump(kill_randomly(options.data, options.out, options), sys.stdout)

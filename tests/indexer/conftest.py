@@ -89,7 +89,8 @@ def index(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Index:
     for number in range(40):
         position = Position(47.0, number / 10) if number % 4 else None
         render(folder / "photos" / f"{number:02d}.jpg", number, position=position)
-    build_index(open_source(folder / "photos"), folder / "index", model, photos_per_shard=8)
+    source = open_source(folder / "photos")
+    build_index(source, folder / "index", model, photos_per_shard=8, store="hnsw-sq8")
     return open_index(folder / "index")
 
 

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 import h5py
 import pytest
 
+from place_search.core.files import write_whole
 from place_search.indexer import (
     ChangeReport,
     IndexFormatError,
@@ -41,12 +43,13 @@ def test_an_older_format_is_read_but_not_changed(built: Path, photos: Path, mode
     del table["sha256"], table["shards"], table["counts"]["removed"]
     table["format_version"] = 1
     table["store"] = {"kind": "flat", "dims": 96, "candidates": 200}
+    table["files"]["index.faiss"] = asdict(write_whole(built / "index.faiss", b"a copy"))
     (built / "manifest.json").write_text(json.dumps(table, indent=1))
     assert open_index(built).count == 11
     with pytest.raises(IndexFormatError, match="made by an older place-search and cannot be ch"):
         remove_places(built, [1])
     build_index(open_source(photos), built, model)
-    assert whole(built).manifest.format_version == 2
+    assert whole(built).manifest.format_version == 3
 
 
 def test_what_is_no_index_is_left_alone(tmp_path: Path, photos: Path, model: Model) -> None:
@@ -81,7 +84,7 @@ def test_a_read_only_index_stays_as_it_is(unprivileged: Path, model: Model, rend
 def test_damage_is_not_copied_into_a_new_shard(built: Path) -> None:
     shard = built / "descriptors" / "00001.h5"
     with h5py.File(shard) as file:
-        offset = file["descriptors"].id.get_offset()
+        offset = file["cells"].id.get_offset()
     content = bytearray(shard.read_bytes())
     content[offset] ^= 1
     shard.write_bytes(content)
@@ -157,6 +160,6 @@ def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model:
             sync_photos(built, open_source(photos), model)
     table = json.loads(content)
     del table["sha256"]
-    (built / "manifest.json").write_bytes(signed({**table, "format_version": 3}))
+    (built / "manifest.json").write_bytes(signed({**table, "format_version": 4}))
     with pytest.raises(IndexFormatError, match="made by a newer place-search"):
         compact_index(built)

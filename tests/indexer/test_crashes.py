@@ -73,7 +73,7 @@ def test_killed_before_each_step_of_a_rebuild_that_changes_nothing(
     assert report["unequal"] == []
 
 
-@pytest.mark.parametrize("change", ["add", "remove"])
+@pytest.mark.parametrize("change", ["add", "remove", "migrate"])
 def test_killed_before_each_step_of_a_change(
     photos: Path, tmp_path: Path, blocks: ModuleType, change: str
 ) -> None:
@@ -84,7 +84,7 @@ def test_killed_before_each_step_of_a_change(
     states = list(dict.fromkeys(report["seen"]))
     # What is removed is much: a compaction follows, a version of its own.
     assert (states[0], states[-1]) == (report["old"], report["new"])
-    assert len(states) == (2 if change == "add" else 3)
+    assert len(states) == (3 if change == "remove" else 2)
     assert report["seen"] == sorted(report["seen"], key=states.index)
     assert report["unequal"] == []
 

@@ -155,8 +155,8 @@ def _cut(name: str) -> Callable[[Path], None]:
         (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
         (_manifest(lambda m: m.update(format="something")), "holds no place-search index"),
         (
-            _manifest(lambda m: m.update(format_version=3)),
-            r"newer place-search \(format 3, this one reads up to 2\); upgrade",
+            _manifest(lambda m: m.update(format_version=4)),
+            r"newer place-search \(format 4, this one reads up to 3\); upgrade",
         ),
         (_manifest(lambda m: m.pop("files")), "is damaged"),
         (_manifest(lambda m: m["files"].pop("index.faiss")), "is damaged"),

@@ -10,6 +10,7 @@ import pytest
 from place_search.indexer import (
     add_photos,
     compact_index,
+    migrate_index,
     open_index,
     open_index_model,
     open_source,
@@ -67,3 +68,26 @@ def test_an_index_of_0_1_is_changed_as_one_of_today(made: Path, kind: str) -> No
     remove_places(folder, ["0.jpg"])
     assert verify_index(folder).whole
     assert open_index(folder).count == len(places) - 1
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_an_index_of_0_1_becomes_small_without_its_photos(made: Path, kind: str) -> None:
+    folder = made / kind
+    before = open_index(folder)
+    rows = before.descriptors().take(np.arange(before.count))
+    size = before.manifest.bytes
+    shutil.rmtree(made / "photos")
+
+    report = migrate_index(folder)
+
+    after = open_index(folder)
+    assert (report.compacted, report.places) == (True, before.count)
+    assert list(after.places()) == list(before.places())
+    assert after.place_ids.tolist() == before.place_ids.tolist()
+    assert (np.vecdot(after.descriptors().take(np.arange(after.count)), rows) > 0.9998).all()
+    assert (after.manifest.descriptor_type, after.manifest.removed) == ("int8", 0)
+    assert after.manifest.bytes < (0.6 if kind == "exact" else 0.75) * size
+    assert not (kind == "exact" and (folder / "index.faiss").exists())
+    assert verify_index(folder).whole
+    assert not migrate_index(folder).compacted
+    assert open_index(folder).index_id == after.index_id

@@ -48,7 +48,7 @@ def test_a_shard_holds_its_rows(tmp_path: Path) -> None:
     placed = _row(7, (3, 3), name="Zürich 湖", position=Position(47.3, 8.5), utm=utm)
     bare = _row(9)
 
-    with h5py.File(_write(tmp_path / "s.h5", shard_image([placed, bare])), "r") as file:
+    with h5py.File(_write(tmp_path / "s.h5", shard_image([placed, bare], "float32")), "r") as file:
         assert file["descriptors"].dtype == np.float32
         np.testing.assert_array_equal(
             file["descriptors"], np.stack([placed.descriptor, bare.descriptor])
@@ -74,9 +74,9 @@ def test_a_shard_holds_its_rows(tmp_path: Path) -> None:
 def test_the_same_rows_give_the_same_bytes() -> None:
     first, again = ([_row(1), _row(2, (4, 1))] for _ in range(2))
 
-    assert shard_image(first) == shard_image(again)
+    assert shard_image(first, "float32") == shard_image(again, "float32")
     assert thumbnails_image(first) == thumbnails_image(again)
-    assert shard_image(first) != shard_image([_row(1), _row(3, (4, 1))])
+    assert shard_image(first, "float32") != shard_image([_row(1), _row(3, (4, 1))], "float32")
 
 
 @settings(max_examples=30, deadline=None)
@@ -105,7 +105,7 @@ def test_what_is_written_is_read(
         ]
         rows += part
         names.append(f"descriptors/{number}.h5")
-        _write(folder / names[-1], shard_image(part))
+        _write(folder / names[-1], shard_image(part, "float32"))
     files = [ArrayFile(folder / name, ["descriptors", "cells"], ["place_id"]) for name in names]
     read = ShardRows(files)
     everything = np.stack([row.descriptor for row in rows])
@@ -128,7 +128,7 @@ def test_what_is_written_is_read(
 
 
 def test_a_shard_cut_short_is_an_error_not_a_crash(tmp_path: Path) -> None:
-    path = _write(tmp_path / "s.h5", shard_image([_row(number) for number in range(50)]))
+    path = _write(tmp_path / "s.h5", shard_image([_row(number) for number in range(50)], "float32"))
     rows = ShardRows([ArrayFile(path, ["descriptors", "cells"], ["place_id"])])
     with path.open("r+b") as stream:
         stream.truncate(1000)

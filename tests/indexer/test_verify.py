@@ -39,7 +39,13 @@ def sound(
     folder = tmp_path_factory.mktemp("sound")
     for number in range(11):
         render(folder / "photos" / f"{number:02d}.jpg", number)
-    build_index(open_source(folder / "photos"), folder / "index", model, photos_per_shard=4)
+    build_index(
+        open_source(folder / "photos"),
+        folder / "index",
+        model,
+        photos_per_shard=4,
+        store="rabitq",
+    )
     remove_places(folder / "index", [5])
     return folder / "index"
 
@@ -198,9 +204,11 @@ def test_files_that_do_not_belong_together_are_found(
     photos = _photos(index)
     others = tmp_path / "others"
     others.mkdir()
-    for number, photo in enumerate(sorted(photos.iterdir(), reverse=True)):
-        shutil.copy(photo, others / f"{number:02d}.jpg")
-    build_index(open_source(others), tmp_path / "other", model, photos_per_shard=4)
+    for photo in photos.iterdir():
+        shutil.copy(photo, others)
+    shutil.copy(photos / "00.jpg", others / "11.jpg")
+    (others / "03.jpg").write_bytes(b"no photo")  # so there is no place 3
+    build_index(open_source(others), tmp_path / "other", model, photos_per_shard=4, store="rabitq")
     shutil.copy(tmp_path / "other" / "index.faiss", index / "index.faiss")
     manifest = read_manifest(index)
     stamp = FileStamp(sha256_of(index / "index.faiss"), (index / "index.faiss").stat().st_size)

@@ -9,6 +9,7 @@ from place_search.indexer import (
     Index,
     open_index,
 )
+from place_search.indexer.storage.descriptor_codes import decode
 
 
 def whole(folder: Path) -> Index:
@@ -28,7 +29,7 @@ def whole(folder: Path) -> Index:
     with h5py.File(folder / "descriptors.h5") as joined:
         live = ~joined["removed"][()].astype(bool)
         np.testing.assert_array_equal(joined["place_id"][()][live], index.place_ids)
-        np.testing.assert_array_equal(joined["descriptors"][()][live], rows)
+        np.testing.assert_array_equal(decode(joined["descriptors"][()][live]), rows)
     assert sorted(index.manifest.files) == sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

@@ -16,7 +16,7 @@ Run = Callable[..., Result]
 
 COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
 COMMANDS += ["weights", "cluster", "whiten"]
-COMMANDS += ["edit", "fields", "restore", "add", "remove", "sync", "compact", "verify"]
+COMMANDS += ["edit", "fields", "restore", "add", "remove", "sync", "compact", "migrate", "verify"]
 
 
 def test_help_lists_the_commands(run: Run) -> None:

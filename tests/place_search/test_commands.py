@@ -118,6 +118,21 @@ def test_search_with_a_part_of_a_photo(
     assert "does not lie within the photo" in check_failure(outside)
 
 
+def test_search_among_places_that_fit_filters(
+    run: Run, index: Path, photos: Path, check_failure: CheckFailure
+) -> None:
+    query = photos / "queries" / "1.jpg"
+    inside = json.loads(run("search", index, query, "--folder", "places", "--json").stdout)
+    assert inside["results"] == json.loads(run("search", index, query, "--json").stdout)["results"]
+    nothing = run("search", index, query, "--folder", "elsewhere", "--tag", "gate")
+    assert nothing.exit_code == 0
+    assert "No place fits all filters" in nothing.stderr
+    assert "Not among these places that fit the filters" in nothing.stdout
+    assert place_search.search(index, query, taken_from="2024-01-01").results == ()
+    wrong = check_failure(run("search", index, query, "--field", "floor:ge:3"))
+    assert "no own field 'floor'" in wrong
+
+
 def test_search_with_several_photos_together(
     run: Run, index: Path, photos: Path, check_failure: CheckFailure
 ) -> None:

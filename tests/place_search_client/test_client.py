@@ -122,6 +122,7 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
     with Client(address, key="ps_k") as client:
         found = client.search(photo, k=3, near=(48.0, 11.5), radius_m=50)
         client.search([photo, b"another"], box=(1, 2, 30.5, 40))
+        client.search(photo, folder="a b", tag=["x", "y"], field=["floor:ge:3"])
         assert found.results[0].position is not None
         assert found.results[0].position.latitude == 48.0
         assert found.results[0].verified is not None
@@ -133,6 +134,7 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
     assert {key for _, key in Server.seen} == {"Bearer ps_k"}
     assert Server.seen[0][0] == "/v1/search?k=3&near=48.0%2C11.5&radius_m=50"
     assert Server.seen[1][0] == "/v1/search?k=10&box=1%2C2%2C30.5%2C40"
+    assert Server.seen[2][0] == "/v1/search?k=10&folder=a+b&tag=x&tag=y&field=floor%3Age%3A3"
 
 
 def test_a_busy_server_is_asked_again(address: str) -> None:

@@ -43,7 +43,7 @@ def writer_of(index: Path) -> Writer:
     def load(*_: object) -> Any:
         return SimpleNamespace(index=open_index(index), model=MODEL)
 
-    service: Any = SimpleNamespace(engine=load(), replace=lambda engine: None)
+    service: Any = SimpleNamespace(engine=load(), replace=lambda engine: None, decode_seconds=5.0)
     decoder: Any = Decoder()
     return Writer(service, index, decoder, load)
 

@@ -94,13 +94,25 @@ ACCESS = {
     },
     "read": {
         *("POST /v1/search", "POST /v1/compare", "POST /compare", "POST /v1/explain"),
-        *("GET /v1/index", "GET /v1/model", "GET /v1/places", "GET /v1/places/{place_id}"),
+        *(
+            "GET /v1/index",
+            "GET /v1/indexes",
+            "GET /v1/model",
+            "GET /v1/places",
+            "GET /v1/places/{place_id}",
+        ),
         *("GET /v1/places/{place_id}/image", "GET /v1/places/{place_id}/thumbnail"),
         *("POST /v1/tracks", "POST /v1/tracks/{track_id}/frames"),
         *("GET /v1/tracks/{track_id}", "DELETE /v1/tracks/{track_id}"),
         *("GET /v1/reports", "GET /reports/{name}/", "GET /reports/{name}/{file}", "GET /metrics"),
     },
-    "write": {"POST /v1/places", "DELETE /v1/places/{place_id}"},
+    "write": {
+        "POST /v1/places",
+        "POST /v1/places/bulk",
+        "POST /v1/places/{place_id}/restore",
+        "PATCH /v1/places/{place_id}",
+        "DELETE /v1/places/{place_id}",
+    },
 }
 """Who may ask what, apart from the pages' files, which are open."""
 

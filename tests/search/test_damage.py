@@ -30,7 +30,8 @@ def test_damage_is_a_problem_until_it_is_mended(
 
         whole = search().json()
         assert "damaged" not in client.get("/readyz").json()
-        (folder / "index.faiss").write_bytes(b"")  # mapped, it would end the server
+        # Mapped, it would end the server.
+        (folder / "descriptors.h5").write_bytes(b"")
         for name, array in ("descriptors/00000.h5", "cells"), ("thumbnails/00001.h5", "jpeg"):
             with h5py.File(folder / name, "r+") as file:
                 file[array][...] = ~file[array][...]

@@ -74,8 +74,12 @@ OPERATIONS = [
     for path, operations in json.loads(render_openapi())["paths"].items()
     for method in operations
 ]
-CHANGES = [label for label in OPERATIONS if label.startswith(("POST /v1/places", "DELETE"))]
-WITH_PHOTOS = [label for label in OPERATIONS if label.startswith("POST")]
+CHANGES = [
+    label for label in OPERATIONS if label.startswith(("POST /v1/places", "PATCH", "DELETE"))
+]
+WITH_PHOTOS = [
+    label for label in OPERATIONS if label.startswith("POST") and not label.endswith("/restore")
+]
 
 
 def ask_as_documented(app: FastAPI, label: str, photos: Sequence[bytes], examples: int) -> set[int]:
@@ -103,7 +107,8 @@ def ask_as_documented(app: FastAPI, label: str, photos: Sequence[bytes], example
         if photos and isinstance(case.body, dict):
             for field in {"photo", "image1", "image2"} & set(case.body):
                 photo: Any = data.draw(st.sampled_from(photos), field)
-                case.body[field] = photo
+                many = isinstance(case.body[field], list)
+                case.body[field] = [photo] if many else photo
         statuses.add(case.call_and_validate(checks=CHECKS).status_code)
 
     ask()

@@ -136,7 +136,7 @@ def test_what_cannot_be_opened_is_said_before_it_serves(
     assert "/index/manifest.json is damaged" in sentence(
         lambda index, model: (index / "manifest.json").write_text("{")
     )
-    for name in ("index.faiss", "descriptors.h5", "descriptors/00000.h5"):
+    for name in ("descriptors.h5", "descriptors/00000.h5"):
         told = sentence(lambda index, model, name=name: (index / name).write_bytes(b"x"))  # type: ignore[misc]
         assert f"/index/{name} is missing or damaged" in told
         assert f"/index/{name}" in sentence(

@@ -1,5 +1,6 @@
 """Tending places over HTTP: editing, listing, removing with undo, and two people at once."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from place_search.indexer import build_index, compact_index, declare_fields, open_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
+from place_search_client import AsyncClient, Client, ProblemError
 from tests.search.replies import problem
 
 NAMES = ["east/0.jpg", "east/1.jpg", "west/2.jpg", "west/3.jpg", "4.jpg", "5.jpg"]
@@ -223,3 +225,60 @@ def test_a_cursor_of_another_listing_is_refused(tending: httpx.Client) -> None:
     cursor = tending.get("/v1/places?limit=1").json()["next_cursor"]
     refused = tending.get("/v1/places", params={"cursor": cursor, "sort": "name"})
     assert "another sort or filter" in problem(refused, "bad-parameter")["detail"]
+
+
+def test_the_client_tends_places(
+    tending: httpx.Client, street: Any, encode_photo: Callable[..., bytes], tmp_path: Path
+) -> None:
+    key = tending.headers["authorization"].removeprefix("Bearer ")
+    photo = tmp_path / "one.jpg"
+    photo.write_bytes(encode_photo(street.photo(14)))
+    with Client(str(tending.base_url), key=key) as client:
+        assert client.compare(photo, street.query(14)).result == "same"
+        added = client.add(photo, position=(48.25, 11.25), name="One")
+        assert added.position is not None
+        assert (added.name, added.position.latitude) == ("One", 48.25)
+        place, etag = client.place_with_etag(added.place_id)
+        assert place == client.place(added.place_id) == added
+        said = client.edit(added.place_id, etag=etag, tags=["client"], position=(48.5, 11.5))
+        assert said.tags == ["client"]
+        assert said.position is not None
+        assert said.position.longitude == 11.5
+        with pytest.raises(ProblemError) as late:
+            client.remove(added.place_id, etag=etag)
+        assert late.value.type == "/problems/edit-conflict"
+        assert [p.place_id for p in client.places(tag=["client"])] == [added.place_id]
+        every = list(client.places(page=2, sort="-id"))
+        assert len(every) == len({p.place_id for p in every}) == len(NAMES) + 1
+        client.remove(added.place_id)
+        assert client.restore(added.place_id).tags == ["client"]
+        many = client.add_many([photo, street.query(0)[:2000]])
+        assert [p.status for p in many.photos] == [200, 422]
+        assert many.photos[0].place is not None
+        assert many.photos[0].place.place_id == added.place_id
+        assert [index.status for index in client.indexes()] == ["ready"]
+        client.remove(added.place_id)
+
+
+def test_the_client_tends_places_for_asyncio(
+    tending: httpx.Client, street: Any, encode_photo: Callable[..., bytes]
+) -> None:
+    key = tending.headers["authorization"].removeprefix("Bearer ")
+    photo = encode_photo(street.photo(15))
+
+    async def tend() -> None:
+        async with AsyncClient(str(tending.base_url), key=key) as client:
+            assert (await client.compare(photo, street.query(15))).result == "same"
+            added = await client.add(photo, name="Two")
+            _, etag = await client.place_with_etag(added.place_id)
+            said = await client.edit(added.place_id, etag=etag, note="n", fields={"floor": 1})
+            assert (said.note, said.fields) == ("n", {"floor": 1})
+            found = [p.name async for p in client.places(page=2, q="two")]
+            assert found == ["Two"]
+            await client.remove(added.place_id)
+            assert (await client.restore(added.place_id)).note == "n"
+            assert (await client.add_many([photo])).known == 1
+            assert (await client.indexes())[0].places == len(NAMES) + 1
+            await client.remove(added.place_id)
+
+    asyncio.run(tend())

@@ -89,6 +89,13 @@ class ApiKeyMiddleware:
                     "Bearer KEY.",
                 )
             scope["key"] = key and key.name
+            scope["key_index"] = key.index if key else None
+            if key and key.index and scope.get("index_name") not in (None, key.index):
+                return problem_response(
+                    FORBIDDEN,
+                    f"This API key is for the index {key.index} only; ask below "
+                    f"/v1/indexes/{key.index}.",
+                )
         if asks and self.rate is not None:
             wait = self.rate.take(client_of(scope))
             if wait:

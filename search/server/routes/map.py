@@ -11,10 +11,10 @@ from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
+from place_search.search.server.content.place_schemas import PlacesReply
 from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import PlacesReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])

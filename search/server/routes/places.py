@@ -9,6 +9,7 @@ from starlette.responses import Response
 from place_search.search.results import place_dict
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.pictures import picture_tag, place_picture
+from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -20,7 +21,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import IndexReply, PlaceDetailsReply
+from place_search.search.server.schemas import IndexReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])

@@ -4,9 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 
+from place_search.indexer import parse_filter
 from place_search.photos import parse_box
 from place_search.search.positions import parse_position
-from place_search.search.server.fields import CHECKED_FIELDS, Box, photo_in
+from place_search.search.server.fields import (
+    CHECKED_FIELDS,
+    Box,
+    Fields,
+    Folder,
+    Tags,
+    TakenFrom,
+    TakenTo,
+    photo_in,
+)
 from place_search.search.server.problems import (
     BUSY,
     ENGINE_DOWN,
@@ -18,7 +28,7 @@ from place_search.search.server.problems import (
 from place_search.search.server.roles import allows
 from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
-from place_search.search.together import require_few
+from place_search.search.several.together import require_few
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
@@ -34,6 +44,8 @@ async def search_places(
         list[UploadFile],
         File(description="The photo; or several of one spot, up to 16, each in a field `photo`."),
     ],
+    tag: Tags,
+    field: Fields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     verify: Annotated[
         bool | None,
@@ -50,6 +62,9 @@ async def search_places(
     radius_m: Annotated[
         float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
     ] = None,
+    folder: Folder = None,
+    taken_from: TakenFrom = None,
+    taken_to: TakenTo = None,
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 
@@ -57,6 +72,14 @@ async def search_places(
     """
     engine = service.engine
     require_few(len(photo))
+    wanted = parse_filter(
+        engine.index.edits,
+        folder=folder,
+        taken_from=taken_from,
+        taken_to=taken_to,
+        tag=tag,
+        field=field,
+    )
     contents = [await photo_in("photo", one) for one in photo]
     found = await service.run_search(
         request,
@@ -67,5 +90,6 @@ async def search_places(
         box=None if box is None else parse_box(box),
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
+        wanted=wanted,
     )
     return SearchReply.model_validate(found.to_dict(), context=request.scope["root_path"])

@@ -1,22 +1,30 @@
 """Adding, editing, removing and restoring places, where the server was started with --writable."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Header, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
 from starlette.exceptions import HTTPException
 
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
+from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
+from place_search.search.server.content.place_schemas import AddedPhotosReply, PlaceDetailsReply
+from place_search.search.server.content.served import ServedIndex
 from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import (
     BAD_PARAMETER,
+    BODY_TOO_LARGE,
     BUSY,
     CANNOT_CHANGE,
     EDIT_CONFLICT,
     FORBIDDEN,
+    KEY_REUSED,
     METHOD_NOT_ALLOWED,
     NOT_READY,
     OF_PHOTOS,
@@ -25,20 +33,25 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import PlaceDetailsReply
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 
-async def _writer_of(request: Request) -> Writer:
-    writer: Writer | None = request.app.state.writer
+async def _writer_of(request: Request, _: CurrentState) -> Writer:
+    served: ServedIndex | None = request.scope.get("served")
+    writer: Writer | None = served.writer if served else request.app.state.writer
     if writer is None:
         raise HTTPException(405, headers={"Allow": "GET"})
     return writer
 
 
+MAX_KEY = 255
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="A new one for each request: a repeat is answered alike, and adds nothing."),
+]
 IfMatch = Annotated[
     str | None, Header(description="ETag of GET /v1/places/{id}: change no other version.")
 ]
@@ -58,7 +71,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
             "model": PlaceDetailsReply,
             "description": "The photo is there already, as this place.",
         },
-        **documented(*OF_PHOTOS, *_PROBLEMS),
+        **documented(*OF_PHOTOS, KEY_REUSED, *_PROBLEMS),
     },
 )
 @allows("write")
@@ -75,6 +88,7 @@ async def add_place(
         float | None, Form(ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
     ] = None,
     name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> PlaceDetailsReply:
     """Add a photo and where it was taken, by default what its Exif says; on disk before 201."""
     if (latitude is None) != (longitude is None):
@@ -86,13 +100,55 @@ async def add_place(
     if latitude is not None and longitude is not None:
         given = Position(latitude, longitude)
         position = None if is_null_island(given) else given
-    index_id, place, is_new = await service.run_change(request, writer.add, content, position, name)
+    asked = request_key(request, idempotency_key, content, [str(position), name])
+    answer = await service.run_change(request, writer.add, content, position, name, asked=asked)
     root_path = request.scope["root_path"]
-    if not is_new:
-        response.status_code = 200
-    response.headers["Location"] = f"{root_path}/v1/places/{place.place_id}"
-    response.headers["ETag"] = place_tag(place)
-    return PlaceDetailsReply.model_validate(place_dict(place, index_id), context=root_path)
+    body = dict(answer.body)
+    response.status_code = answer.status
+    response.headers["Location"] = f"{root_path}/v1/places/{body['place_id']}"
+    response.headers["ETag"] = body.pop("etag")
+    return PlaceDetailsReply.model_validate(body, context=root_path)
+
+
+@router.post(
+    "/places/bulk",
+    summary="Add several places",
+    responses=documented(BAD_PARAMETER, BODY_TOO_LARGE, KEY_REUSED, *_PROBLEMS),
+)
+@allows("write")
+async def add_places(
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    photo: Annotated[
+        list[UploadFile], File(description="Photos, and zip or tar archives of photos.")
+    ],
+    idempotency_key: IdempotencyKey = None,
+) -> AddedPhotosReply:
+    """Add photos by one change of the index: all that can be read, each with its own answer.
+
+    They lie where their Exif says, and are called by their files.
+    """
+    uploads = [(upload.filename or "", await upload.read()) for upload in photo]
+    every = b"".join(hashlib.sha256(content).digest() for _, content in uploads)
+    asked = request_key(request, idempotency_key, every, [file for file, _ in uploads])
+    answer = await service.run_change(request, writer.add_many, uploads, asked=asked)
+    return AddedPhotosReply.model_validate(answer.body, context=request.scope["root_path"])
+
+
+def request_key(
+    request: Request, key: str | None, content: bytes, said: Sequence[str]
+) -> RequestKey | None:
+    """What an Idempotency-Key stands for, None without one. Raises `ParameterError`."""
+    if key is None:
+        return None
+    if not (key.isascii() and key.isprintable() and 0 < len(key) <= MAX_KEY):
+        raise ParameterError(
+            f"The Idempotency-Key must be 1 to {MAX_KEY} letters of ASCII, such as a UUID."
+        )
+    asked = [request.url.path, hashlib.sha256(content).hexdigest(), *said]
+    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    return RequestKey(client_of(request.scope), key, digest)
 
 
 @router.delete(

@@ -21,7 +21,7 @@ from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, Source, StoreCard
-    from place_search.indexer.changes.version_builder import ShardWorkers
+    from place_search.indexer.changes.shard_workers import ShardWorkers
     from place_search.models import Model
 
 
@@ -78,6 +78,14 @@ def command(
             help="Keep what verification needs, at most 17 kB a photo.",
         ),
     ] = True,
+    descriptor_type: Annotated[
+        Literal["int8", "float32"] | None,
+        typer.Option(
+            "--descriptor-type",
+            help="Numbers that descriptors are stored as: int8 takes a quarter of the bytes "
+            "(default: int8, and float32 with --descriptors).",
+        ),
+    ] = None,
     verify_with: Annotated[str | None, VERIFY_WITH.option()] = VERIFY_WITH.default,
     gpx: Gpx = None,
     every: Every = None,
@@ -129,6 +137,7 @@ def command(
                 store=store,
                 uri=where,
                 local_features=local_features,
+                descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )

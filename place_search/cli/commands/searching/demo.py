@@ -66,7 +66,9 @@ def command(
         from place_search.search.server.content.samples import Samples
         from place_search.search.server.server import serve as serve_index
 
-        chosen = {"model": model, "threads": threads, "reports": reports}
+        # The demo's photos are public: pages of one's own, such as examples/page.html, may ask.
+        cors = settings.cors or ("*",)
+        chosen = {"model": model, "threads": threads, "reports": reports, "cors": cors}
         announcing = partial(_announce, found.query(), settings.host)
         serve_index(
             out,

@@ -12,13 +12,16 @@ def command(
     role: Annotated[
         str, typer.Option("--role", help="read: search; write: change the index too.")
     ] = "read",
+    index: Annotated[
+        str, typer.Option("--index", help="Name of the one index that it may see (default: all).")
+    ] = "",
 ) -> None:
     """Make an API key for `serve --keys FILE`."""
     from place_search.search.server.keys import new_key, parse_keys
 
     if role not in ("read", "write"):
         raise typer.BadParameter(f"'{role}' is no role; use read or write.")
-    secret, made = new_key(name, "write" if role == "write" else "read")
+    secret, made = new_key(name, "write" if role == "write" else "read", index)
     parse_keys(made.line, f"the name '{name}'")
     print_line(f"The key, shown only now:      {secret}")
     print_line(f"The line for the keys file:   {made.line}")

@@ -68,6 +68,25 @@ def command(
     radius_m: Annotated[
         float | None, typer.Option("--radius-m", help="Metres around --near.")
     ] = None,
+    folder: Annotated[
+        str | None, typer.Option(help="Only places with photos in this folder of the indexed one.")
+    ] = None,
+    taken_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only photos taken on this day or later.")
+    ] = None,
+    taken_to: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only photos taken on this day or earlier.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only places with this tag; repeatable.")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:OP:VALUE",
+            help="Only places with such an own field; eq, lt, le, gt or ge; repeatable.",
+        ),
+    ] = None,
     verify: Annotated[
         bool | None,
         typer.Option(
@@ -113,7 +132,7 @@ def command(
         raise typer.BadParameter("--box is for one photo, and does not work with --out.")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
-    from place_search.indexer import open_index, open_index_model
+    from place_search.indexer import open_index, open_index_model, parse_filter
     from place_search.photos import parse_box
     from place_search.search.answers import Question
     from place_search.search.engine import Engine
@@ -131,20 +150,31 @@ def command(
     point = None if near is None else parse_position(near)
     part = None if box is None else parse_box(box)
     opened = open_index(index)
+    wanted = parse_filter(
+        opened.edits,
+        folder=folder,
+        taken_from=taken_from,
+        taken_to=taken_to,
+        tag=tag or (),
+        field=field or (),
+    )
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
     described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
-        question = Question(k, verify, point, radius_m, standardize)
+        question = Question(k, verify, point, radius_m, standardize, wanted)
         _search_each(engine, photo, question, out, as_json)
         return
-    reply = engine.search(photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m)
+    reply = engine.search(
+        photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m, wanted=wanted
+    )
     if as_json:
         print_json(reply.to_dict())
     else:
         for note in reply.query.notes:
             say(f"Note: {note}")
-        _print_match(reply, f"{len(opened):,} places" if near is None else "places in the circle")
+        everywhere = f"{len(opened):,} places" if near is None else "places in the circle"
+        _print_match(reply, "places that fit the filters" if wanted else everywhere)
         _print_table(reply)
 
 

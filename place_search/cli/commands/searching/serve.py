@@ -18,13 +18,47 @@ if TYPE_CHECKING:
 
 @takes_settings
 def command(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    index: Annotated[
+        list[str],
+        typer.Argument(metavar="[NAME=]INDEX…", help="Folder of an index; several have names."),
+    ],
     settings: ServerSettings,
 ) -> None:
-    """Serve an index: the search page and the HTTP API."""
+    """Serve indexes: the search page and the HTTP API."""
     from place_search.search.server.server import serve
 
-    serve(index, settings, on_ready=partial(announce, settings.host))
+    named = named_indexes(index)
+    (name, first), *_ = named.items()
+    others = {other: folder for other, folder in named.items() if other != name}
+    ready = partial(announce, settings.host)
+    serve(first, settings, name=name, others=others, on_ready=ready)
+
+
+def named_indexes(arguments: list[str]) -> dict[str, Path]:
+    """Folders by the names that they are served under, in their order.
+
+    Raises:
+        BadParameter: several without a name, a name that is none, or twice the same.
+    """
+    from place_search.search.server.content.served import NAME
+
+    named: dict[str, Path] = {}
+    for argument in arguments:
+        name, equals, folder = argument.partition("=")
+        if not equals or Path(argument).exists():
+            if len(arguments) > 1:
+                raise typer.BadParameter(
+                    f"Several indexes have names: write NAME={argument} for each of them."
+                )
+            own = Path(argument).resolve().name
+            return {own if NAME.fullmatch(own) else "index": Path(argument)}
+        if not NAME.fullmatch(name) or not folder or name in named:
+            raise typer.BadParameter(
+                f"'{argument}' is no new NAME=INDEX; a name has letters, digits, ., _ and -, and "
+                "comes once."
+            )
+        named[name] = Path(folder)
+    return named
 
 
 def announce(host: str, address: str, engine: "Engine") -> None:

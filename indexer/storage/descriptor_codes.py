@@ -1,0 +1,45 @@
+"""Descriptors in 8 bits a number: a quarter of the bytes, at no measurable loss of recall.
+
+A code is round(127·x / max|x|) of each number x of a descriptor. The descriptor that it stands for
+is code / ‖code‖: all descriptors are of norm 1, so no scale is stored.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+DescriptorType = Literal["int8", "float32"]
+INT8: DescriptorType = "int8"
+FLOAT32: DescriptorType = "float32"
+
+MEANING = {
+    INT8: "codes of descriptors of norm 1: divide each row by its Euclidean norm",
+    FLOAT32: "descriptors of norm 1",
+}
+"""What the numbers of the dataset `descriptors` are, as the joined file says it."""
+
+_LARGEST = 127
+
+
+def encode(descriptors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """The codes of descriptors, (n, D) int8. Those of decoded codes are the same codes again."""
+    largest = np.abs(descriptors).max(axis=1, keepdims=True, initial=0)
+    scale = np.divide(_LARGEST, largest, out=np.zeros_like(largest), where=largest > 0)
+    codes: NDArray[np.int8] = np.rint(descriptors * scale).astype(np.int8)
+    return codes
+
+
+def decode(stored: NDArray[np.int8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """The descriptors of (n, D) rows as they are stored: float32 as they are, codes by norm 1."""
+    if stored.dtype == np.float32:
+        return stored.astype(np.float32, copy=False)
+    descriptors = stored.astype(np.float32)
+    descriptors /= norms(descriptors)[:, None]
+    return descriptors
+
+
+def norms(codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The Euclidean norm of each row, 1 where it is zero."""
+    lengths = np.sqrt(np.vecdot(codes, codes))
+    return np.where(lengths > 0, lengths, np.float32(1))

@@ -1,0 +1,19 @@
+"""`place-search migrate`: the small form of an older index."""
+
+from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli.console import say
+
+
+def command(index: IndexFolder, as_json: AsJson = False) -> None:
+    """Make an older index as small as a new one, without its photos. Ids and places stay.
+
+    Descriptors become numbers of 8 bits, and are kept once. Meanwhile the disk holds both versions.
+    """
+    from place_search.core.text import needed_bytes
+    from place_search.indexer import migrate_index, read_manifest
+
+    before = read_manifest(index).bytes
+    with running(index) as advance:
+        report = migrate_index(index, progress=advance)
+    say(f"{needed_bytes(before)} before, {needed_bytes(read_manifest(index).bytes)} now.")
+    print_change(report, index, as_json)

@@ -1,0 +1,210 @@
+"""Comparing, listing, adding, editing and removing, once blocking and once for asyncio."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import httpx
+
+from place_search_client.reading import read
+from place_search_client.replies import (
+    AddedPhotos,
+    Comparison,
+    IndexList,
+    PlaceDetails,
+    PlacesPage,
+    ServedIndex,
+)
+
+Photo = str | Path | bytes
+"""A file's path, or a photo's bytes."""
+
+
+class Said(TypedDict, total=False):
+    """What to say of a place: what is left out stays, None takes back what was said."""
+
+    name: str | None
+    note: str | None
+    tags: list[str] | None
+    fields: Mapping[str, str | float | bool | None] | None
+    position: tuple[float, float] | None
+
+
+class Wanted(TypedDict, total=False):
+    """Which places to list, and in which order; see GET /v1/places."""
+
+    folder: str
+    tag: list[str]
+    field: list[str]
+    taken_from: str
+    taken_to: str
+    q: str
+    sort: str
+
+
+def content_of(photo: Photo) -> bytes:
+    """The bytes of a photo."""
+    return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+
+
+def _path(place_id: int) -> str:
+    return f"/v1/places/{int(place_id)}"
+
+
+def _matching(etag: str | None) -> dict[str, str]:
+    return {} if etag is None else {"If-Match": etag}
+
+
+def _once() -> dict[str, str]:
+    """A key by which the retries of one request add nothing twice."""
+    return {"Idempotency-Key": uuid.uuid4().hex}
+
+
+def _form(position: tuple[float, float] | None, name: str) -> dict[str, str]:
+    form = {"name": name} if name else {}
+    if position is not None:
+        form |= {"latitude": repr(position[0]), "longitude": repr(position[1])}
+    return form
+
+
+def _patch(said: Said) -> dict[str, Any]:
+    patch: dict[str, Any] = dict(said)
+    if position := said.get("position"):
+        patch["position"] = {"latitude": position[0], "longitude": position[1]}
+    return patch
+
+
+def _files(photos: Iterable[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [
+        (
+            "photo",
+            (f"{number}" if isinstance(photo, bytes) else Path(photo).name, content_of(photo)),
+        )
+        for number, photo in enumerate(photos)
+    ]
+
+
+class Tending:
+    """What `Client` has of it; methods raise as `Client.search` does."""
+
+    def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
+        raise NotImplementedError
+
+    def compare(self, one: Photo, other: Photo) -> Comparison:
+        """Whether two photos show the same place."""
+        files = {"image1": ("1", content_of(one)), "image2": ("2", content_of(other))}
+        return read(Comparison, self._ask("POST", "/v1/compare", files=files).json())
+
+    def indexes(self) -> list[ServedIndex]:
+        """The server's indexes; a client of one has `SERVER/v1/indexes/NAME` for its server."""
+        return read(IndexList, self._ask("GET", "/v1/indexes").json()).indexes
+
+    def places(self, *, page: int = 100, **wanted: Unpack[Wanted]) -> Iterator[PlaceDetails]:
+        """The places that fit, in their order; they are asked for a `page` at a time."""
+        query: dict[str, Any] = {"limit": page, **wanted}
+        while True:
+            found = read(PlacesPage, self._ask("GET", "/v1/places", query).json())
+            yield from found.places
+            if found.next_cursor is None:
+                return
+            query["cursor"] = found.next_cursor
+
+    def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
+        """A place, and the ETag by which a change of it is refused if somebody else was faster."""
+        reply = self._ask("GET", _path(place_id))
+        return read(PlaceDetails, reply.json()), reply.headers["etag"]
+
+    def add(
+        self, photo: Photo, *, position: tuple[float, float] | None = None, name: str = ""
+    ) -> PlaceDetails:
+        """Add a photo, by default where its Exif says; one that is there already stays as it is."""
+        files, form = {"photo": ("photo", content_of(photo))}, _form(position, name)
+        reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
+        return read(PlaceDetails, reply.json())
+
+    def add_many(self, photos: Iterable[Photo]) -> AddedPhotos:
+        """Add photos, and zip or tar archives of photos, by one change of the index."""
+        reply = self._ask("POST", "/v1/places/bulk", files=_files(photos), headers=_once())
+        return read(AddedPhotos, reply.json())
+
+    def edit(self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]) -> PlaceDetails:
+        """Say something of a place: `name`, `note`, `tags`, `fields`, `position`."""
+        headers = _matching(etag)
+        reply = self._ask("PATCH", _path(place_id), json=_patch(said), headers=headers)
+        return read(PlaceDetails, reply.json())
+
+    def remove(self, place_id: int, *, etag: str | None = None) -> None:
+        """Remove a place; one that is removed already stays so."""
+        self._ask("DELETE", _path(place_id), headers=_matching(etag))
+
+    def restore(self, place_id: int) -> PlaceDetails:
+        """Bring back a removed place, as long as the index has not been compacted since."""
+        return read(PlaceDetails, self._ask("POST", f"{_path(place_id)}/restore").json())
+
+
+class AsyncTending:
+    """As `Tending`."""
+
+    async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
+        raise NotImplementedError
+
+    async def compare(self, one: Photo, other: Photo) -> Comparison:
+        """As `Client.compare`."""
+        first, second = [await asyncio.to_thread(content_of, photo) for photo in (one, other)]
+        files = {"image1": ("1", first), "image2": ("2", second)}
+        return read(Comparison, (await self._ask("POST", "/v1/compare", files=files)).json())
+
+    async def indexes(self) -> list[ServedIndex]:
+        """As `Client.indexes`."""
+        return read(IndexList, (await self._ask("GET", "/v1/indexes")).json()).indexes
+
+    async def places(
+        self, *, page: int = 100, **wanted: Unpack[Wanted]
+    ) -> AsyncIterator[PlaceDetails]:
+        """As `Client.places`: `async for place in client.places()`."""
+        query: dict[str, Any] = {"limit": page, **wanted}
+        while True:
+            found = read(PlacesPage, (await self._ask("GET", "/v1/places", query)).json())
+            for place in found.places:
+                yield place
+            if found.next_cursor is None:
+                return
+            query["cursor"] = found.next_cursor
+
+    async def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
+        """As `Client.place_with_etag`."""
+        reply = await self._ask("GET", _path(place_id))
+        return read(PlaceDetails, reply.json()), reply.headers["etag"]
+
+    async def add(
+        self, photo: Photo, *, position: tuple[float, float] | None = None, name: str = ""
+    ) -> PlaceDetails:
+        """As `Client.add`."""
+        content = await asyncio.to_thread(content_of, photo)
+        files, form = {"photo": ("photo", content)}, _form(position, name)
+        reply = await self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
+        return read(PlaceDetails, reply.json())
+
+    async def add_many(self, photos: Iterable[Photo]) -> AddedPhotos:
+        """As `Client.add_many`."""
+        files = await asyncio.to_thread(_files, photos)
+        reply = await self._ask("POST", "/v1/places/bulk", files=files, headers=_once())
+        return read(AddedPhotos, reply.json())
+
+    async def edit(
+        self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]
+    ) -> PlaceDetails:
+        """As `Client.edit`."""
+        headers = _matching(etag)
+        reply = await self._ask("PATCH", _path(place_id), json=_patch(said), headers=headers)
+        return read(PlaceDetails, reply.json())
+
+    async def remove(self, place_id: int, *, etag: str | None = None) -> None:
+        """As `Client.remove`."""
+        await self._ask("DELETE", _path(place_id), headers=_matching(etag))
+
+    async def restore(self, place_id: int) -> PlaceDetails:
+        """As `Client.restore`."""
+        return read(PlaceDetails, (await self._ask("POST", f"{_path(place_id)}/restore")).json())

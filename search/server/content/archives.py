@@ -1,0 +1,83 @@
+"""The photos of an upload: photos as they are, and those of zip and tar archives, one by one."""
+
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from place_search.search.errors import ParameterError
+
+MOST = 500
+"""Photos that one request may bring."""
+
+
+class SentPhoto(NamedTuple):
+    """A photo by its file's name; no `content` where it could not be taken out, with the reason."""
+
+    file: str
+    content: bytes
+    problem: str = ""
+
+
+def photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+    """The photos of one uploaded file, none of which may have more than so many bytes.
+
+    Archives are not unpacked to disk. Folders and what hidden files hold are left out.
+
+    Raises:
+        ParameterError: an archive that is damaged.
+    """
+    try:
+        if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            yield from _zipped(content, most_bytes)
+        elif content[257:262] == b"ustar":
+            yield from _tarred(content, most_bytes)
+        else:
+            yield SentPhoto(file, content)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError):
+        raise ParameterError(
+            f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
+            "uncompressed tar."
+        ) from None
+
+
+def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for info in archive.infolist():
+            if info.is_dir() or _is_hidden(info.filename):
+                continue
+            if info.flag_bits & 1:
+                yield SentPhoto(info.filename, b"", "It is encrypted; send it without a password.")
+            elif info.file_size > most_bytes:
+                yield SentPhoto(info.filename, b"", _too_large(most_bytes))
+            else:
+                with archive.open(info) as member:
+                    # A header may tell less than there is.
+                    unpacked = member.read(most_bytes + 1)
+                large = len(unpacked) > most_bytes
+                yield SentPhoto(
+                    info.filename, b"" if large else unpacked, _too_large(most_bytes) * large
+                )
+
+
+def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+        for info in archive:
+            if not info.isreg() or _is_hidden(info.name):
+                continue
+            member = archive.extractfile(info) if info.size <= most_bytes else None
+            if member is None:
+                yield SentPhoto(info.name, b"", _too_large(most_bytes))
+            else:
+                yield SentPhoto(info.name, member.read())
+
+
+def _is_hidden(name: str) -> bool:
+    parts = name.split("/")
+    return "__MACOSX" in parts or any(part.startswith(".") for part in parts if part != ".")
+
+
+def _too_large(most_bytes: int) -> str:
+    return f"It has more than {most_bytes // 2**20} MB; send a smaller photo."

@@ -1,0 +1,69 @@
+"""What is told of places that people tend, and what they say of them."""
+
+from pydantic import Field
+
+from place_search.search.server.schemas import PlaceReply, Reply
+
+
+class PlaceDetailsReply(PlaceReply):
+    """One place, with what people have said of it."""
+
+    taken: str | None = Field(
+        default=None, description="When the photo was taken, ISO 8601 in UTC."
+    )
+    note: str = Field(default="", description="What people noted; empty for nothing.")
+    tags: list[str] = Field(default_factory=list)
+    fields: dict[str, str | float | bool] = Field(
+        default_factory=dict, description="The index's own fields, as GET /v1/index declares them."
+    )
+
+
+class PlacesReply(Reply):
+    """A page of the places of the index."""
+
+    index_id: str
+    total: int = Field(description="Places that fit, on all pages.")
+    places: list[PlaceDetailsReply]
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+    changed: bool = Field(
+        description="The cursor is of another version of the index: a place that was edited "
+        "since may come twice or not at all, all others once."
+    )
+
+
+class AddedPhotoReply(Reply):
+    """What became of one of several photos."""
+
+    file: str = Field(description="As it was sent, in an archive or by itself.")
+    status: int = Field(description="201 for a new place, 200 for one that was there, else 422.")
+    place: PlaceDetailsReply | None
+    problem: str | None = Field(description="Why it could not be added; null where it was.")
+
+
+class AddedPhotosReply(Reply):
+    """What became of several photos, which one change of the index has taken in."""
+
+    index_id: str
+    added: int
+    known: int = Field(description="Photos that the index had already.")
+    refused: int
+    photos: list[AddedPhotoReply] = Field(description="One for each photo, in their order.")
+
+
+class PositionPatch(Reply):
+    """A position to correct a place by."""
+
+    latitude: float = Field(description="Degrees north.", ge=-90, le=90)
+    longitude: float = Field(description="Degrees east.", ge=-180, le=180)
+
+
+class PlacePatch(Reply):
+    """What to say of a place: what is left out stays, null takes back what was said (RFC 7396)."""
+
+    name: str | None = Field(default=None, description="At most 200 letters.")
+    note: str | None = Field(default=None, description="At most 4000 letters.")
+    tags: list[str] | None = Field(default=None, description="All of them; at most 64.")
+    fields: dict[str, str | float | bool | None] | None = Field(
+        default=None, description="By name, merged with those that the place has."
+    )
+    position: PositionPatch | None = Field(default=None, description="null for that of the photo.")

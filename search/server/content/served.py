@@ -1,0 +1,58 @@
+"""The indexes of one server, by name: the first is what addresses without a name lead to."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from place_search.search.server.reload import Reloader
+from place_search.search.server.state import EngineLoader, ServerState
+from place_search.search.server.writer import Writer
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedIndex:
+    """One index of a server, with what answers from it and what changes it."""
+
+    name: str
+    folder: Path | None
+    service: ServerState
+    reloader: Reloader | None = None
+    writer: Writer | None = None
+
+    @property
+    def status(self) -> str:
+        """`loading`, `ready`, `removed` where its folder has gone, `outdated` for a newer one.
+
+        An index whose folder was removed answers from what it has open, as long as the server runs.
+        """
+        if self.service.loaded is None:
+            return "loading"
+        if self.folder is not None and not self.folder.is_dir():
+            return "removed"
+        return "ready" if self.service.refused is None else "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBeside:
+    """Opens an index of a server that has others, by the model of one of those where it fits."""
+
+    folder: Path
+    load: EngineLoader
+    others: Mapping[str, ServedIndex]
+
+    def __call__(self, served: "Engine | None" = None) -> "Engine":
+        """The engine; `served` is the one that it is to replace."""
+        from place_search.indexer import read_manifest
+
+        if served is None:
+            fingerprint = read_manifest(self.folder).model["fingerprint"]
+            engines = [other.service.loaded for other in self.others.values()]
+            served = next((e for e in engines if e and e.index.fingerprint == fingerprint), None)
+        return self.load(served)

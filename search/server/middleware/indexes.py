@@ -1,0 +1,37 @@
+"""Which index a request is for: `/v1/indexes/NAME/…` serves all that `/v1/…` does."""
+
+import re
+from collections.abc import Mapping
+
+from starlette._utils import get_route_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from place_search.search.server.content.served import ServedIndex
+
+_BELOW = re.compile(r"(/v1/indexes/([^/]+))(?:/v1)?(/.*)?")
+LISTING = "/v1/indexes"
+
+
+class Indexes:
+    """ASGI middleware that takes an index's name off a request's path, and leaves it in the scope.
+
+    The name becomes part of the root path, so that addresses in the answers lead to the same index.
+    `served` is None in the scope where there is no index of that name; without a name it is absent.
+    """
+
+    def __init__(self, app: ASGIApp, indexes: Mapping[str, ServedIndex]) -> None:
+        self.app = app
+        self.indexes = indexes
+        self.first = next(iter(indexes))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            path = get_route_path(scope)
+            scope["index_name"] = None if path == LISTING else self.first
+            if found := _BELOW.fullmatch(path):
+                prefix, name, rest = found.groups()
+                scope["index_name"], scope["served"] = name, self.indexes.get(name)
+                scope["root_path"] = scope.get("root_path", "") + prefix
+                scope["path"] = f"{scope['root_path']}/v1{rest or '/index'}"
+        await self.app(scope, receive, send)

@@ -1,0 +1,36 @@
+"""GET /v1/indexes: which indexes the server has."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+
+from place_search.search.server.content.served import ServedIndex
+from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.problems import BAD_PARAMETER, documented
+from place_search.search.server.roles import allows
+from place_search.search.server.schemas import IndexesReply, ServedIndexReply
+
+router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
+
+
+@router.get("/indexes", summary="The server's indexes", responses=documented(BAD_PARAMETER))
+@allows("read")
+def list_indexes(request: Request) -> IndexesReply:
+    """The indexes that the key may see; all of /v1 is also below `/v1/indexes/NAME` for each.
+
+    The first is what addresses without a name lead to.
+    """
+    indexes: Mapping[str, ServedIndex] = request.app.state.indexes
+    only = request.scope.get("key_index")
+    return IndexesReply(indexes=[_told(i) for i in indexes.values() if only in (None, "", i.name)])
+
+
+def _told(served: ServedIndex) -> ServedIndexReply:
+    index = None if served.service.loaded is None else served.service.loaded.index
+    return ServedIndexReply(
+        name=served.name,
+        status=served.status,
+        index_id=None if index is None else index.index_id,
+        places=None if index is None else index.count,
+        model=None if index is None else index.model_id,
+    )

@@ -1,0 +1,1 @@
+"""Searches with several photos: of one spot, or of one drive."""

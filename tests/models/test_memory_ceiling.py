@@ -1,0 +1,72 @@
+"""Compiled graphs stay within the memory that they may take, and answer the same."""
+
+import math
+
+import numpy as np
+
+from place_search.core.memory import MemoryCeiling, return_freed_memory
+from place_search.models import Model, open_model
+from place_search.models.runtimes.compiled_graphs import CompiledGraphs
+from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+from tests.models.test_runtimes import scene
+
+ALLOWANCE = 60 << 20
+SLACK = 60 << 20
+"""What compiling takes for a moment."""
+
+
+def graphs_of(model: Model) -> CompiledGraphs:
+    assert isinstance(model.runtime, OpenVinoRuntime)
+    return model.runtime.graphs
+
+
+def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
+    """Each graph takes some 45 MB: without a ceiling so many shapes would take 360."""
+    model = open_model()
+    graphs = graphs_of(model)
+    graphs.ceiling = ceiling = MemoryCeiling()
+    first = model.runtime.embed(scene(320, 320)).descriptor
+    shapes = [(320 + 32 * step, 320) for step in range(9)]
+    return_freed_memory()
+    ceiling.limit = ceiling.used() + ALLOWANCE
+    for shape in shapes * 2:
+        model.runtime.embed(scene(*shape))
+        assert ceiling.used() < ceiling.limit + SLACK
+    assert len(graphs) < graphs.made
+    assert graphs.made > len(shapes)  # some had to be compiled again
+    np.testing.assert_array_equal(model.runtime.embed(scene(320, 320)).descriptor, first)
+
+
+def test_a_workspace_is_given_back_before_a_graph_is() -> None:
+    model = open_model()
+    graphs = graphs_of(model)
+    before = [model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)]
+    while graphs.shrink() and len(graphs) == 2:
+        pass
+    assert len(graphs) == 1
+    assert not any(graph.has_workspace for graph in graphs._graphs.values())
+    after = [model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)]
+    np.testing.assert_array_equal(before, after)
+    assert graphs.made == 3
+
+
+def test_a_graph_in_use_is_not_taken_away() -> None:
+    graphs = graphs_of(open_model())
+    graph, request = graphs.take("latency", "throughput", (320, 320, 3))
+    assert not graphs.shrink()
+    graphs.give(graph, request)
+    assert graphs.shrink()
+    assert graphs.shrink()
+    assert len(graphs) == 0
+
+
+def test_photos_in_company_use_what_is_compiled_where_there_is_no_room_for_more() -> None:
+    graphs = graphs_of(open_model(threads=2))
+    graphs.ceiling = MemoryCeiling()
+    graphs.give(*graphs.take("latency", "throughput", (320, 320, 3)))
+    graphs.ceiling.limit = 1
+    graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
+    assert graphs.made == 1
+    graphs.ceiling.limit = math.inf
+    graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
+    assert graphs.made == 2

@@ -1,0 +1,171 @@
+"""Adding places once: repeats under an Idempotency-Key, and many photos by one change."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from place_search.core.geodesy import Position
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.server.keys import new_key
+from tests.search.replies import problem
+
+Photos = Callable[..., bytes]
+
+
+@pytest.fixture(scope="module")
+def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("once")
+    (base / "photos").mkdir()
+    for place in range(3):
+        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
+    build_index(open_source(base / "photos"), base / "index", model)
+    return base / "index"
+
+
+@pytest.fixture(scope="module")
+def start(start_server: Callable[..., Any], folder: Path) -> Iterator[Callable[[], httpx.Client]]:
+    """Starts the server, in place of the one that it started before."""
+    keys = folder.parent / "keys"
+    secret, key = new_key("me", "write")
+    keys.write_text(key.line)
+    running: list[Any] = []
+
+    def begin() -> httpx.Client:
+        if running:
+            running[-1].stop()
+        running.append(start_server(folder, "--writable", "--keys", str(keys)))
+        headers = {"Authorization": f"Bearer {secret}"}
+        return httpx.Client(base_url=running[-1].address, headers=headers, timeout=60)
+
+    yield begin
+    assert running[-1].stop() == 0
+    assert all("Traceback" not in server.text() for server in running)
+
+
+@pytest.fixture(scope="module")
+def adding(start: Callable[[], httpx.Client]) -> Iterator[httpx.Client]:
+    with start() as client:
+        yield client
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_many_photos_are_added_by_one_change(
+    adding: httpx.Client,
+    folder: Path,
+    street: Any,
+    encode_photo: Photos,
+    pack: Callable[[dict[str, bytes]], bytes],
+) -> None:
+    first = 4 if pack is zipped else 7
+    one, two, three = (
+        encode_photo(street.photo(first + n), position=Position(48.5, 11.0 + n)) for n in range(3)
+    )
+    packed = pack(
+        {"a/two.jpg": two, "twin.jpg": one, "__MACOSX/._a": b"x", "note.txt": b"no photo"}
+    )
+    files = [("photo", ("one.jpg", one)), ("photo", ("p", packed)), ("photo", ("x", three[:2000]))]
+    before = len((folder / "manifest.json").read_text().split('"descriptors/'))
+    reply = adding.post("/v1/places/bulk", files=files)
+    assert reply.status_code == 200, reply.text
+    body = reply.json()
+    assert [photo["file"] for photo in body["photos"]] == [
+        *("one.jpg", "a/two.jpg", "twin.jpg", "note.txt", "x")
+    ]
+    assert [photo["status"] for photo in body["photos"]] == [201, 201, 200, 422, 422]
+    assert (body["added"], body["known"], body["refused"]) == (2, 1, 2)
+    assert body["photos"][0]["place"] == body["photos"][2]["place"]
+    assert body["photos"][1]["place"]["name"] == "a/two.jpg"
+    assert body["photos"][1]["place"]["position"] == {"latitude": 48.5, "longitude": 12.0}
+    assert all(photo["problem"] for photo in body["photos"][3:])
+    shards = len((folder / "manifest.json").read_text().split('"descriptors/'))
+    assert shards == before + 2, "one shard, named twice in the manifest"
+    found = adding.post("/v1/search", files={"photo": street.query(first)}).json()["results"][0]
+    assert found["place_id"] == body["photos"][0]["place"]["place_id"]
+    again = adding.post("/v1/places/bulk", files=files).json()
+    assert (again["added"], again["known"], again["index_id"]) == (0, 3, body["index_id"])
+
+
+def test_an_upload_without_photos_is_refused(adding: httpx.Client) -> None:
+    whole = zipped({"a.jpg": b"x" * 5000})
+    for content in (
+        zipped({}),
+        zipped({".hidden": b"x"}),
+        whole[:-40],
+        whole[:60] + b"!" + whole[61:],
+    ):
+        refused = adding.post("/v1/places/bulk", files=[("photo", ("a.zip", content))])
+        if refused.status_code != 200:
+            problem(refused, "bad-parameter")
+        else:
+            assert refused.json()["added"] == 0
+    problem(adding.post("/v1/places/bulk"), "bad-parameter")
+    many = zipped({f"{number}.jpg": b"x" for number in range(501)})
+    said = problem(
+        adding.post("/v1/places/bulk", files={"photo": ("a.zip", many)}), "bad-parameter"
+    )
+    assert "from 1 to 500" in said["detail"]
+
+
+def test_what_unpacks_to_too_much_is_refused(adding: httpx.Client) -> None:
+    bomb = zipped({"bomb.jpg": bytes(40 * 2**20), "b.jpg": b"x"})
+    photos = adding.post("/v1/places/bulk", files={"photo": ("a.zip", bomb)}).json()["photos"]
+    assert [photo["status"] for photo in photos] == [422, 422]
+    assert "MB; send a smaller photo" in photos[0]["problem"]
+
+
+def test_a_repeat_is_answered_alike_and_adds_nothing(
+    adding: httpx.Client,
+    start: Callable[[], httpx.Client],
+    folder: Path,
+    street: Any,
+    encode_photo: Photos,
+) -> None:
+    photo = encode_photo(street.photo(30))
+    sent: dict[str, Any] = {"files": {"photo": ("a", photo)}, "data": {"name": "Once"}}
+    key = {"Idempotency-Key": "6b1a"}
+    many: dict[str, Any] = {"files": [("photo", ("b", encode_photo(street.photo(31))))]}
+    first = adding.post("/v1/places", **sent, headers=key)
+    bulk = adding.post("/v1/places/bulk", **many, headers={"Idempotency-Key": "bulk"})
+    assert (first.status_code, bulk.json()["added"]) == (201, 1)
+    place = first.headers["location"]
+    assert adding.patch(place, json={"name": "Renamed"}).status_code == 200
+    assert adding.delete(place).status_code == 204
+    count = open_index(folder).count
+    with start() as restarted:
+        for _ in range(2):
+            again = restarted.post("/v1/places", **sent, headers=key)
+            assert (again.status_code, again.json()) == (201, first.json())
+            assert again.headers["location"] == place
+            repeat = restarted.post("/v1/places/bulk", **many, headers={"Idempotency-Key": "bulk"})
+            assert repeat.json() == bulk.json()
+        assert open_index(folder).count == count
+        other: dict[str, Any] = {"files": {"photo": ("a", photo)}, "data": {"name": "Twice"}}
+        problem(restarted.post("/v1/places", **other, headers=key), "key-reused")
+        for wrong in ("", "a" * 256):
+            refused = restarted.post("/v1/places", **sent, headers={"Idempotency-Key": wrong})
+            assert "Idempotency-Key" in problem(refused, "bad-parameter")["detail"]

@@ -1,0 +1,35 @@
+"""Several photos of one spot, chosen together, as one query."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+RECORD = """
+window.sent = [];
+const { append } = FormData.prototype;
+FormData.prototype.append = function (...given) {
+    sent.push(given[0]);
+    append.apply(this, given);
+};
+"""
+
+
+def test_photos_chosen_together_are_one_query(open_page: Any, town: Any) -> None:
+    page = open_page()
+    page.evaluate(f"() => {{ {RECORD} }}")
+    page.set_input_files("#photo", [town.query(3), town.query(2)])
+    first = page.locator("#results:not([aria-busy]) .card .name").first
+    expect(first).to_have_text(re.compile(r"street-[23]/"))
+    # Both are sent once, as one query, with one answer.
+    assert page.evaluate("sent") == ["photo", "photo"]
+    expect(page.locator("#preview-caption")).to_contain_text("with 1 other photo of the spot")
+    expect(page.locator("#choose-part")).to_be_hidden()
+    # They outlast a change of page, like one photo does.
+    page.reload()
+    expect(first).to_have_text(re.compile(r"street-[23]/"))
+    expect(page.locator("#preview-caption")).to_contain_text("with 1 other photo of the spot")
+    page.set_input_files("#photo", town.query(5))
+    expect(first).to_have_text("street-5/05.jpg")
+    expect(page.locator("#preview-caption")).not_to_contain_text("other photo")
+    expect(page.locator("#choose-part")).to_be_visible()
