@@ -127,7 +127,8 @@ def build_network(card: ModelCard, weights: Mapping[str, Tensor] | None = None) 
     }
     layer = load_aggregation(card.aggregation.name)
     pool = layer.build(backbone.channels, card.aggregation.parameters, of_pool)
-    whitening = Whitening(pool.dims, card.dims) if card.whitened else None
+    in_bytes = "whitening.projection.scale" in (weights or {})
+    whitening = Whitening(pool.dims, card.dims, in_bytes=in_bytes) if card.whitened else None
     local = card.local_features
     step = 1 if local is None else local.stride // backbone.stride
     return Network(backbone, pool, whitening, cell_step=step, gives_local=local is not None)

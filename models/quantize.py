@@ -12,6 +12,7 @@ import nncf
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino import opset13 as opset
 from openvino.passes import ConstantFolding, Manager
 
 from place_search.core.files import sha256_of
@@ -24,6 +25,8 @@ NORMS = ("ReduceL2", "NormalizeL2")
 FIRST_LAYERS = (0, 1, 3, 6)
 """How many of the first convolutions to leave in float32, as long as too much is lost."""
 ENOUGH_COSINE = 0.99
+LARGE_MATRIX = 1 << 20
+"""Numbers from which a matrix may be a `ByteLinear`'s."""
 JUDGES = 32
 """Photos that a graph is judged by."""
 
@@ -120,7 +123,24 @@ def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> 
             model_type=nncf.ModelType.TRANSFORMER if _is_transformer(operations) else None,
             ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
         )
+    _keep_bytes(made)
     openvino.save_model(made, out, compress_to_fp16=False)
+
+
+def _keep_bytes(graph: Any) -> None:
+    """Put matrices back into 8 bits that were so before their constants were folded."""
+    for op in graph.get_ordered_ops():
+        if op.get_type_name() != "MatMul":
+            continue
+        matrix = op.input(1).get_source_output().get_node()
+        if matrix.get_type_name() != "Constant" or matrix.data.size < LARGE_MATRIX:
+            continue
+        scale = np.abs(matrix.data).max(axis=1, keepdims=True) / np.float32(127)
+        numbers = np.round(matrix.data / scale)
+        if np.allclose(numbers * scale, matrix.data, rtol=1e-5, atol=0):
+            kept = opset.convert(opset.constant(numbers.astype(np.int8)), np.float32)
+            scaled = opset.multiply(kept, opset.constant(scale))
+            op.input(1).replace_source_output(scaled.output(0))
 
 
 def _read(source: Path) -> Any:

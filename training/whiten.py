@@ -6,15 +6,21 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
 from place_search.models import ModelCard, find_model, open_model, read_card
 from place_search.models.folder import write_model
-from place_search.models.layers import Whitening
+from place_search.models.layers import ByteLinear, Whitening
 from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.errors import TrainingError
+from place_search.training.view_whitening import (
+    describe_views,
+    fit_view_whitening,
+    read_viewed_photos,
+    views_of,
+)
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 
@@ -23,6 +29,8 @@ def whiten(
     out: Path,
     *,
     dims: int,
+    views: bool = False,
+    root: Path | None = None,
     model: str | Path | None = None,
     threads: int | None = None,
     seed: int = 0,
@@ -32,8 +40,9 @@ def whiten(
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
     `data` is an index, whose own model is then the default, or a source of photos, which are
-    described into a temporary index beside `out`. Cropping the new model's descriptors is
-    legitimate: their numbers come by falling variance.
+    described into a temporary index beside `out`. With `views` it is a CSV of photos under `root`
+    (`read_viewed_photos`), and the whitening is fitted on views of them (`fit_view_whitening`).
+    Cropping the new model's descriptors is legitimate: their numbers come by falling variance.
 
     Raises:
         TrainingError: too few photos, or a model that is whitened already.
@@ -41,7 +50,19 @@ def whiten(
         PlaceSearchError: `data` is no index and no source of photos, or of another model.
     """
     require_free(out)
-    if holds_index(data):
+    if root is not None and not views:
+        raise TrainingError("--root is the folder of a CSV's photos; give --views with it.")
+    method = "PCA whitening (Jégou & Chum 2012)"
+    if views:
+        photos = read_viewed_photos(data, root or data.parent)
+        require_samples(views_of(photos), "views of these photos", dims)
+        opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
+        opened.max_pixels = max_pixels
+        card = _plain(opened.card)
+        described = describe_views(photos, opened, seed=seed, progress=progress or silent)
+        fit = fit_view_whitening(described, dims)
+        method = f"views of {len(photos)} photos, within-class covariance normalisation"
+    elif holds_index(data):
         index = open_index(data)
         folder = find_model(model or index.model_id)
         card = _plain(read_card(folder))
@@ -60,7 +81,8 @@ def whiten(
                 source, folder_of_index, opened, progress=progress, descriptor_type="float32"
             )
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
-    return write_model(_whitened(load_network(folder, card), fit), _card(card, fit, out, dims), out)
+    network = _whitened(load_network(folder, card), fit, in_bytes=views)
+    return write_model(network, _card(card, fit, method, out, dims), out)
 
 
 def _plain(card: ModelCard) -> ModelCard:
@@ -69,18 +91,20 @@ def _plain(card: ModelCard) -> ModelCard:
     return card
 
 
-def _whitened(network: Network, fit: WhiteningFit) -> Network:
-    layer = Whitening(network.pool.dims, len(fit.matrix))
-    with torch.no_grad():
-        layer.projection.weight.copy_(torch.from_numpy(fit.matrix))
-        layer.projection.bias.copy_(torch.from_numpy(fit.offset))
+def _whitened(network: Network, fit: WhiteningFit, *, in_bytes: bool) -> Network:
+    layer = Whitening(network.pool.dims, len(fit.matrix), in_bytes=in_bytes)
+    matrix, offset = torch.from_numpy(fit.matrix), torch.from_numpy(fit.offset)
+    if in_bytes:
+        layer.projection = ByteLinear.of(matrix, offset)
+    else:
+        layer.projection.load_state_dict({"weight": matrix, "bias": offset})
     network.whitening = layer
     return network.eval()
 
 
-def _card(card: ModelCard, fit: WhiteningFit, out: Path, dims: int) -> ModelCard:
+def _card(card: ModelCard, fit: WhiteningFit, method: str, out: Path, dims: int) -> ModelCard:
     whitening = {
-        "what": "PCA whitening (Jégou & Chum 2012)",
+        "what": method,
         "samples": fit.samples,
         "variance_kept": round(fit.variance_kept, 4),
         "model": card.id,

@@ -44,8 +44,12 @@ class OpenVinoRuntime:
     def __init__(self, graph: Path, *, mode: Mode = "latency", threads: int | None = None) -> None:
         use_threads()
         self._core = openvino.Core()
-        # Without this, processors with bfloat16 would silently compute in it.
-        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+        # Without these, processors with bfloat16 would silently compute in it, and descriptors be
+        # rounded to 8 bits before a matrix that is kept in 8 bits.
+        self._options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+        }
         if threads is not None:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._graph = graph

@@ -52,7 +52,7 @@ def import_weights(
         backbone=weights.backbone,
         aggregation=Aggregation(pool.name, pool.parameters_of_card),
         local_features=weights.network.local_features,
-        dims=pool.dims if whitening is None else whitening.projection.out_features,
+        dims=pool.dims if whitening is None else whitening.dims,
         licence=licence,
         preprocessing=weights.preprocessing,
         files={},

@@ -170,8 +170,7 @@ def assemble(
         if bias is not None and pool.assignment.bias is not None:
             pool.assignment.bias.copy_(bias)
         if last is not None and whitening is not None:
-            last.projection.weight.copy_(whitening[0])
-            last.projection.bias.copy_(whitening[1])
+            last.projection.load_state_dict({"weight": whitening[0], "bias": whitening[1]})
         network.pixel_mean.copy_(torch.tensor(pixel_mean))
         network.pixel_scale.copy_(torch.tensor(pixel_scale))
         network.cell_mean.copy_(centroids.mean(dim=0))

@@ -24,6 +24,18 @@ def command(
     dims: Annotated[
         int, typer.Option("--dims", min=1, help="Dimensions of the new model's descriptors.")
     ] = 4096,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views",
+            help="Learn from altered views of each photo of a CSV image[,crops], by night, from "
+            "another spot, of low resolution, what does not tell places apart.",
+        ),
+    ] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", metavar="DIR", help="Folder of the photos of --views' CSV."),
+    ] = None,
     model: Annotated[
         str | None,
         MODEL.option(help="Model to whiten: an id or a folder (default: the index's own)."),
@@ -32,10 +44,11 @@ def command(
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
 ) -> None:
-    """Fit a PCA whitening on descriptors, and write the model with it.
+    """Fit a PCA whitening on descriptors, or one on views of photos, and write the model with it.
 
-    It needs two photos a dimension, and at least 1000. Descriptors of a whitened model can be
-    cropped: --dims of `index`, `describe` and `eval`.
+    It needs two photos a dimension, and at least 1000; of --views, five are drawn of each photo and
+    of each of its crops. Descriptors of a whitened model can be cropped: --dims of `index`,
+    `describe` and `eval`.
     """
     try:
         from place_search.training.whiten import whiten as fit
@@ -49,13 +62,15 @@ def command(
     from place_search.models import DEFAULT_MODEL
 
     chosen = model
-    if chosen is None and not holds_index(data):
+    if chosen is None and (views or not holds_index(data)):
         chosen = DEFAULT_MODEL
     with progress() as advance:
         card = fit(
             data,
             out,
             dims=dims,
+            views=views,
+            root=root,
             model=chosen,
             threads=threads,
             seed=seed,

@@ -1,0 +1,190 @@
+"""A whitening of views: against its formula, on real photos, and in 8 bits."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+import torch
+from numpy.typing import NDArray
+from openvino import opset13 as opset
+from PIL import Image
+from typer.testing import CliRunner
+
+from place_search.cli.app import app
+from place_search.models import open_model, read_card
+from place_search.models.layers import ByteLinear
+from place_search.models.quantize import _keep_bytes
+from place_search.training import TrainingError, whiten, whitening
+from place_search.training.view_whitening import (
+    FLOOR,
+    SPREAD_POWER,
+    VIEWS,
+    WITHIN_POWER,
+    ViewedPhoto,
+    describe_views,
+    fit_view_whitening,
+    read_viewed_photos,
+    views_of,
+)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "MIN_SAMPLES", 8)
+
+
+def drawn(photos: int, width: int) -> NDArray[np.float16]:
+    """Descriptors whose views differ along few directions."""
+    random = np.random.default_rng(photos)
+    places = random.normal(size=(photos, 1, width))
+    light = random.normal(size=(photos, VIEWS, 3)) @ random.normal(size=(3, width)) * 2
+    return (0.1 * (places + light + 0.2 * random.normal(size=light.shape))).astype(np.float16)
+
+
+def test_the_fit_follows_its_formula() -> None:
+    descriptors = drawn(300, 24)
+    fit = fit_view_whitening(descriptors, 10)
+    x = descriptors.reshape(-1, 24).astype(float)
+    mean = x.mean(axis=0)
+    spread = (x - mean).T @ (x - mean) / len(x)
+    apart = (descriptors - descriptors.astype(float).mean(axis=1, keepdims=True)).reshape(-1, 24)
+    within = apart.T @ apart / (300 * (VIEWS - 1))
+    values, vectors = np.linalg.eigh(within)
+    calmed = vectors * (values + FLOOR * values.mean()) ** -WITHIN_POWER
+    left, chosen = np.linalg.eigh(calmed.T @ spread @ calmed)
+    matrix = (calmed @ (chosen * left**-SPREAD_POWER)).T[::-1][:10]
+    matrix /= np.linalg.norm(matrix, axis=1).mean()
+    # Eigenvectors are unique up to their sign.
+    np.testing.assert_allclose(
+        np.abs((fit.matrix * matrix).sum(axis=1)), (matrix**2).sum(axis=1), rtol=1e-5
+    )
+    np.testing.assert_allclose(fit.offset, -fit.matrix @ mean, atol=1e-6)
+    assert (fit.samples, fit.matrix.shape) == (300 * VIEWS, (10, 24))
+
+
+def test_what_views_share_counts_for_more_than_what_they_do_not() -> None:
+    descriptors = drawn(300, 24)
+    fit = fit_view_whitening(descriptors, 24)
+    before, after = (
+        np.square(values - values.mean(axis=1, keepdims=True)).sum() / np.square(values).sum()
+        for values in (
+            descriptors.astype(float),
+            descriptors.astype(float) @ fit.matrix.T + fit.offset,
+        )
+    )
+    assert after < 0.75 * before
+
+
+def test_too_few_views_and_too_many_dimensions_are_refused(few: None) -> None:
+    with pytest.raises(TrainingError, match=r"15 views are too few .* 8 .* need 16"):
+        fit_view_whitening(drawn(3, 24), 8)
+    with pytest.raises(TrainingError, match="have 24 dimensions"):
+        fit_view_whitening(drawn(30, 24), 25)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small photos and the table that names them."""
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(3)
+    for number in range(3):
+        blocks = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        picture = Image.fromarray(blocks).resize((160, 120), Image.Resampling.NEAREST)
+        picture.save(folder / f"{number}.png")
+    (folder / "photos.csv").write_text("image,crops\n0.png,1\n1.png,0\n2.png,\n")
+    return folder
+
+
+def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, few: None) -> None:
+    table = photos / "photos.csv"
+    listed = read_viewed_photos(table, photos)
+    assert listed == [ViewedPhoto(photos / f"{n}.png", crops) for n, crops in enumerate((1, 0, 0))]
+    assert views_of(listed) == 4 * VIEWS
+    plain = open_model()
+    described = describe_views(listed, plain)
+    assert described.shape == (4, VIEWS, plain.card.dims)
+    np.testing.assert_array_equal(described, describe_views(listed, plain))
+    whole = plain.embed(plain.read(photos / "1.png")).descriptor
+    np.testing.assert_allclose(described[2, 0], whole, atol=1e-3)
+
+    card = whiten(table, tmp_path / "white", dims=6, model="lite0-netvlad", views=True)
+    assert card == read_card(tmp_path / "white")
+    assert (card.whitened, card.dims) == (True, 6)
+    assert card.fitting["whitening"]["what"].startswith("views of 3 photos")
+    fit = fit_view_whitening(described, 6)
+    photo = plain.read(photos / "2.png")
+    expected = fit.matrix @ plain.embed(photo).descriptor + fit.offset
+    expected /= np.linalg.norm(expected)
+    by_openvino = open_model(tmp_path / "white").embed(photo)
+    assert by_openvino.descriptor @ expected > 0.999
+    by_torch = open_model(tmp_path / "white", runtime="torch").embed(photo)
+    np.testing.assert_allclose(by_openvino.descriptor, by_torch.descriptor, atol=1e-4)
+    assert (tmp_path / "white" / "weights.safetensors").stat().st_size < 3_200_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--views", "--dims", "600"], "20 views of these photos are too few"),
+        (["--root", "."], "give --views with it"),
+    ],
+)
+def test_the_command_says_what_does_not_go_together(
+    photos: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    table = str(photos / "photos.csv")
+    done = CliRunner().invoke(app, ["whiten", table, "--out", str(tmp_path / "white"), *arguments])
+    assert done.exit_code == 1
+    assert sentence in " ".join(str(done.exception or done.output).split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_crops_are_whole_numbers(tmp_path: Path) -> None:
+    (tmp_path / "photos.csv").write_text("image,crops\na.jpg,-1\n")
+    with pytest.raises(TrainingError, match="says '-1' under crops in row 2"):
+        read_viewed_photos(tmp_path / "photos.csv", tmp_path)
+
+
+def test_a_layer_of_bytes_is_as_near_as_eight_bits_can_be() -> None:
+    torch.manual_seed(0)
+    matrix, bias = torch.randn(20, 50), torch.randn(20)
+    layer = ByteLinear.of(matrix, bias)
+    assert layer.weight.dtype == torch.int8
+    kept = layer.weight.float() * layer.scale
+    assert ((kept - matrix).abs() <= layer.scale / 2 * 1.0001).all()
+    rows = torch.randn(3, 50)
+    torch.testing.assert_close(layer(rows), rows @ kept.T + bias)
+
+
+def test_a_folded_matrix_of_bytes_is_kept_in_bytes_again() -> None:
+    random = np.random.default_rng(0)
+    numbers = random.integers(-127, 128, (1024, 1024)).astype(np.int8)
+    numbers[:, 0] = 127
+    scale = random.uniform(0.01, 1, (1024, 1)).astype(np.float32)
+    rows = opset.parameter([1, 1024], np.float32)
+    row = random.normal(size=(1, 1024)).astype(np.float32)
+
+    def graph(matrix: NDArray[np.float32]) -> Any:
+        product = opset.matmul(rows, opset.constant(matrix), False, True)
+        return openvino.Model([product], [rows])
+
+    def kinds(model: Any) -> set[str]:
+        return {
+            str(op.get_element_type())
+            for op in model.get_ordered_ops()
+            if op.get_type_name() == "Constant"
+        }
+
+    folded = graph(numbers * scale)
+    _keep_bytes(folded)
+    assert any("int8" in kind for kind in kinds(folded))
+    options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+    made = openvino.Core().compile_model(folded, "CPU", options)(row)[0]
+    expected = row.astype(float) @ (numbers * scale).astype(float).T
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-2)
+
+    other = graph(random.normal(size=(1024, 1024)).astype(np.float32))
+    _keep_bytes(other)
+    assert not any("int8" in kind for kind in kinds(other))

@@ -1,0 +1,185 @@
+"""Fit a whitening on views of photos: what differs between views of one place is made small.
+
+Within-class covariance normalisation (Hatch, Kajarekar & Stolcke, Interspeech 2006) with each photo
+as a class of its own, its members drawn by `photos.altered_views`. Whitening in full makes much of
+directions that few photos support, so both steps stop short of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from place_search.core.progress import Progress, silent
+from place_search.core.tables import open_table
+from place_search.models import Model
+from place_search.photos.altered_views import Pixels, change_day, make_night, move
+from place_search.photos.decoding import decode_photo
+from place_search.photos.photo import Photo
+from place_search.training.errors import TrainingError
+from place_search.training.whitening import WhiteningFit, require_samples
+
+VIEWS = 5
+"""As it is, two by night, one by another day, one of low resolution."""
+KEPT = 4096
+"""Principal directions that the covariances are compared in; the others are mostly noise."""
+WITHIN_POWER = 0.125
+"""Directions are divided by the variance between views of one photo to this power."""
+SPREAD_POWER = 0.15
+"""And then by the variance that is left to this one; ½ would be a whitening in full."""
+FLOOR = 0.1
+"""Added to the variances between views, as a share of their mean: few photos say little of some."""
+LONG_SIDE = 1600
+"""Pixels; photos are decoded at about this size, so that crops of them are sharp."""
+
+
+class ViewedPhoto(NamedTuple):
+    """A photo, and of how many of its parts views are drawn beside those of the whole."""
+
+    path: Path
+    crops: int
+
+
+def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
+    """Read a CSV with the column `image`, under `root`, and `crops` where there are any.
+
+    Raises:
+        TrainingError: no such table, or `crops` that is not a whole number of at least 0.
+    """
+    photos = []
+    with open_table(file, ("path",), error=TrainingError) as table:
+        for number, row in table:
+            text = row.get("crops") or "0"
+            if not text.isdecimal():
+                raise TrainingError(
+                    f"{file} says '{text}' under crops in row {number}; write 0 or more."
+                )
+            photos.append(ViewedPhoto(root / row["path"], int(text)))
+    return photos
+
+
+def views_of(photos: Sequence[ViewedPhoto]) -> int:
+    """How many views are drawn of photos and their crops."""
+    return sum(1 + photo.crops for photo in photos) * VIEWS
+
+
+def describe_views(
+    photos: Sequence[ViewedPhoto], model: Model, *, seed: int = 0, progress: Progress = silent
+) -> NDArray[np.float16]:
+    """Descriptors of views of photos and of parts of them: (P, `VIEWS`, D).
+
+    Raises:
+        PhotoError: a photo is missing or cannot be read.
+    """
+    count = views_of(photos)
+    described = np.empty((count, model.card.dims), np.float16)
+    views = ((row, view) for row, view in enumerate(_draw_all(photos, model, seed)))
+    for row, embedding in model.stream(views):
+        described[row] = embedding.descriptor
+        progress("embed", row + 1, count)
+    return described.reshape(-1, VIEWS, model.card.dims)
+
+
+def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> WhiteningFit:
+    """Fit on (P, V, D) descriptors of V views of each of P photos or parts of photos.
+
+    With the covariance S of all, and W of the deviations from each photo's mean, both in the
+    strongest `KEPT` eigenvectors B of S: M = B U (w + floor)^-`WITHIN_POWER` for W = U w Uᵀ; then
+    the strongest `dims` eigenvectors of Mᵀ S M, each divided by λ^`SPREAD_POWER`.
+
+    Raises:
+        TrainingError: too few samples, or fewer dimensions than asked for.
+    """
+    photos, views, width = descriptors.shape
+    samples = photos * views
+    if dims > min(width, KEPT):
+        raise TrainingError(
+            f"The descriptors have {width} dimensions, so they cannot be whitened to {dims} by "
+            f"views; choose --dims {min(width, KEPT)} or fewer."
+        )
+    require_samples(samples, "views", dims)
+    rows = descriptors.reshape(-1, width).astype(np.float32)
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    rows -= mean
+    spread = rows.T @ rows / np.float32(samples)
+    total = float(np.trace(spread))
+    grouped = rows.reshape(photos, views, width)
+    grouped -= grouped.mean(axis=1, keepdims=True)
+    within = rows.T @ rows / np.float32(photos * (views - 1))
+    del rows, grouped
+    values, basis = _strongest(spread, min(KEPT, width))
+    within_values, directions = _strongest(basis.T @ within @ basis, basis.shape[1])
+    floor = FLOOR * float(within_values.mean())
+    calmed = directions * (within_values + floor) ** -WITHIN_POWER
+    left, chosen = _strongest((calmed.T * values) @ calmed, dims)
+    matrix = (basis @ (calmed @ (chosen * left**-SPREAD_POWER))).T
+    # Rows are of length 1 on average, whatever the descriptors' own scale.
+    matrix /= np.linalg.norm(matrix, axis=1).mean()
+    return WhiteningFit(
+        matrix=np.ascontiguousarray(matrix, np.float32),
+        offset=(-matrix @ mean.astype(np.float64)).astype(np.float32),
+        samples=samples,
+        variance_kept=float(values.sum()) / total,
+    )
+
+
+def _strongest(
+    covariance: NDArray[np.floating], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues, falling, and their eigenvectors (D, count), of fixed signs."""
+    side = len(covariance)
+    values, vectors = eigh(
+        covariance.astype(np.float64), subset_by_index=(side - count, side - 1), check_finite=False
+    )
+    values, vectors = np.maximum(values[::-1], 1e-12), vectors[:, ::-1]
+    return values, vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(count)])
+
+
+def _draw_all(photos: Sequence[ViewedPhoto], model: Model, seed: int) -> Iterator[Pixels]:
+    """The views of each photo and of its crops, `VIEWS` at a time, as the model takes them."""
+    for number, (path, crops) in enumerate(photos):
+        random = np.random.default_rng((seed, number))
+        photo = decode_photo(path, needed=_sharp, max_pixels=model.max_pixels)
+        for part in range(1 + crops):
+            pixels = photo.pixels if part == 0 else _crop(photo.pixels, random)
+            yield from _draw(model.prepare(Photo(pixels, pixels.shape[1], pixels.shape[0])), random)
+
+
+def _sharp(width: int, height: int) -> tuple[int, int]:
+    """The size, in pixels, at which a photo is decoded."""
+    scale = min(1.0, LONG_SIDE / max(width, height))
+    return round(width * scale), round(height * scale)
+
+
+def _crop(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A part of a photo, a third to four fifths of its height; half of them mirrored."""
+    rows, columns = pixels.shape[:2]
+    high = int(rows * random.uniform(0.35, 0.8))
+    wide = min(columns, int(high * random.uniform(1.1, 1.6)))
+    top, left = random.integers(0, rows - high + 1), random.integers(0, columns - wide + 1)
+    part = pixels[top : top + high, left : left + wide]
+    return np.ascontiguousarray(part[:, ::-1] if random.random() < 0.5 else part)
+
+
+def _draw(pixels: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
+    """The `VIEWS` views of one photo at its size."""
+    height, width = pixels.shape[:2]
+    size = width, height
+    yield pixels
+    yield make_night(move(pixels, size, random), random)
+    yield make_night(pixels, random)
+    yield change_day(move(pixels, size, random), random)
+    yield _low_resolution(move(pixels, size, random, least=0.8), random)
+
+
+def _low_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """The photo as a camera of a quarter to half its width would give it."""
+    height, width = pixels.shape[:2]
+    share = random.uniform(0.25, 0.5)
+    small = (max(64, int(width * share)), max(64, int(height * share)))
+    shrunk = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
