@@ -92,9 +92,9 @@ def test_whitening_equals_matrix_product_and_normalisation() -> None:
     random = np.random.default_rng(3)
     layer = Whitening(12, 5).double()
     matrix, offset = random.normal(size=(5, 12)), random.normal(size=5)
-    with torch.no_grad():
-        layer.projection.weight.copy_(torch.from_numpy(matrix))
-        layer.projection.bias.copy_(torch.from_numpy(offset))
+    layer.projection.load_state_dict(
+        {"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)}
+    )
     descriptors = unit_rows(random, 4, 12)
     expected = descriptors @ matrix.T + offset
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
