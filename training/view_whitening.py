@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import eigh, svd
 
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import open_table
@@ -105,14 +105,14 @@ def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> Whitening
     rows = descriptors.reshape(-1, width).astype(np.float32)
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows -= mean
-    spread = rows.T @ rows / np.float32(samples)
-    total = float(np.trace(spread))
-    grouped = rows.reshape(photos, views, width)
-    grouped -= grouped.mean(axis=1, keepdims=True)
-    within = rows.T @ rows / np.float32(photos * (views - 1))
-    del rows, grouped
-    values, basis = _strongest(spread, min(KEPT, width))
-    within_values, directions = _strongest(basis.T @ within @ basis, basis.shape[1])
+    values, basis = _principal(rows, min(KEPT, width, samples - 1))
+    total = float(np.square(rows).sum(dtype=np.float64)) / samples
+    inside = (rows @ basis.astype(np.float32)).astype(np.float64)
+    del rows
+    apart = inside.reshape(photos, views, -1)
+    apart = (apart - apart.mean(axis=1, keepdims=True)).reshape(inside.shape)
+    within = apart.T @ apart / (photos * (views - 1))
+    within_values, directions = _strongest(within, len(within))
     floor = FLOOR * float(within_values.mean())
     calmed = directions * (within_values + floor) ** -WITHIN_POWER
     left, chosen = _strongest((calmed.T * values) @ calmed, dims)
@@ -125,6 +125,16 @@ def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> Whitening
         samples=samples,
         variance_kept=float(values.sum()) / total,
     )
+
+
+def _principal(
+    rows: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues of the covariance of centred rows, and their eigenvectors."""
+    if len(rows) >= rows.shape[1]:
+        return _strongest(rows.T @ rows / np.float32(len(rows)), count)
+    _, singular, directions = svd(rows.astype(np.float64), full_matrices=False, check_finite=False)
+    return np.square(singular[:count]) / len(rows), directions[:count].T
 
 
 def _strongest(
