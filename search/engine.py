@@ -148,7 +148,7 @@ class Engine:
             PhotoError: a photo is not one that can be read, or the box is not one of it.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
-        photos = [photo] if isinstance(photo, bytes | Path) else photo
+        photos = [photo] if isinstance(photo, bytes | Path | str) else photo
         _check_parameters(k, near, radius_m, len(photos), box)
         stages = stages or Stages()
         decoded = []

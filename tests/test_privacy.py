@@ -41,6 +41,7 @@ COMMANDS = {
     "edit": "edit {index} 0 --note seen",
     "eval": "eval --truth {truth} --root {root} --verify --json",
     "fields": "fields {index}",
+    "group": "group {index}",
     "index": "index {places} --out {out} --json",
     "key": "key ann",
     "pairs": "pairs {index} {places} --k 2 --out {out}.txt",

@@ -30,6 +30,51 @@ MAX_LARGE_SHAPES = 2
 COMPANY_SECONDS = 0.2
 
 
+class _Compiler:
+    """Compiles one graph file for photo shapes.
+
+    It knows nothing of what runs them: whatever OpenVINO has made must be gone before Python ends,
+    and a circle of references would live on until then.
+    """
+
+    def __init__(self, graph: Path, threads: int | None) -> None:
+        self._core = openvino.Core()
+        # Without these, processors with bfloat16 would silently compute in it, and descriptors be
+        # rounded to 8 bits before a matrix that is kept in 8 bits.
+        self._options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+        }
+        if threads is not None:
+            self._options["INFERENCE_NUM_THREADS"] = threads
+        self._graph = graph
+        parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
+        size = sum(part.stat().st_size for part in parts if part.is_file())
+        self.is_large = size > LARGE_GRAPH_BYTES
+
+    @cached_property
+    def _small_model(self) -> Any:
+        """The graph as it was read: those of all shapes share its weights, and its open file."""
+        return self._read()
+
+    def _read(self) -> Any:
+        return self._core.read_model(self._graph)
+
+    def compile(self, mode: Mode, shape: Shape) -> Any:
+        """The graph for photos of one shape. Raises `ModelError` where it takes none of it."""
+        try:
+            model = self._read() if self.is_large else deepcopy(self._small_model)
+            model.reshape({0: [1, *shape]})
+            return self._core.compile_model(
+                model, "CPU", self._options | {"PERFORMANCE_HINT": mode.upper()}
+            )
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ModelError(
+                f"{self._graph} cannot run on a photo of {shape[1]} × {shape[0]} ({reason})."
+            ) from error
+
+
 class OpenVinoRuntime:
     """Runs a graph on the CPU in float32. Thread-safe.
 
@@ -43,27 +88,16 @@ class OpenVinoRuntime:
 
     def __init__(self, graph: Path, *, mode: Mode = "latency", threads: int | None = None) -> None:
         use_threads()
-        self._core = openvino.Core()
-        # Without these, processors with bfloat16 would silently compute in it, and descriptors be
-        # rounded to 8 bits before a matrix that is kept in 8 bits.
-        self._options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-        }
-        if threads is not None:
-            self._options["INFERENCE_NUM_THREADS"] = threads
-        self._graph = graph
+        compiler = _Compiler(graph, threads)
+        large = compiler.is_large
         self._mode = mode
-        parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
-        large = sum(part.stat().st_size for part in parts if part.is_file()) > LARGE_GRAPH_BYTES
-        self._is_large = large
         self._mode_in_company: Mode = mode if large else "throughput"
         cores = threads or os.cpu_count() or 1
         photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
         shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
         alone, in_company = (photos[kind] for kind in (mode, self._mode_in_company))
         self.graphs = CompiledGraphs(
-            self._compile, photos, max(shapes * alone, shapes // 2 * in_company)
+            compiler.compile, photos, max(shapes * alone, shapes // 2 * in_company)
         )
         self.graphs.ceiling.holders.add(self.graphs)
         self._callers = 0
@@ -117,24 +151,3 @@ class OpenVinoRuntime:
         if in_company:
             return self.graphs.take(self._mode_in_company, self._mode, shape)
         return self.graphs.take(self._mode, self._mode_in_company, shape)
-
-    @cached_property
-    def _small_model(self) -> Any:
-        """The graph as it was read: those of all shapes share its weights, and its open file."""
-        return self._read()
-
-    def _read(self) -> Any:
-        return self._core.read_model(self._graph)
-
-    def _compile(self, mode: Mode, shape: Shape) -> Any:
-        try:
-            model = self._read() if self._is_large else deepcopy(self._small_model)
-            model.reshape({0: [1, *shape]})
-            return self._core.compile_model(
-                model, "CPU", self._options | {"PERFORMANCE_HINT": mode.upper()}
-            )
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ModelError(
-                f"{self._graph} cannot run on a photo of {shape[1]} × {shape[0]} ({reason})."
-            ) from error

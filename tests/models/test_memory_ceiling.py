@@ -1,6 +1,8 @@
 """Compiled graphs stay within the memory that they may take, and answer the same."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 
@@ -70,3 +72,16 @@ def test_photos_in_company_use_what_is_compiled_where_there_is_no_room_for_more(
     graphs.ceiling.limit = math.inf
     graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
     assert graphs.made == 2
+
+
+def test_what_is_compiled_goes_with_its_model() -> None:
+    """In a circle of references it would outlive OpenVINO at the end, which is a crash."""
+    model = open_model()
+    model.runtime.embed(scene(320, 320))
+    compiled = weakref.ref(graphs_of(model))
+    gc.disable()
+    try:
+        del model
+        assert compiled() is None
+    finally:
+        gc.enable()

@@ -190,7 +190,7 @@ def test_a_search_in_an_empty_circle_says_so(open_page: Any, town: Any) -> None:
     found(page, "street-6/06.jpg")
 
 
-UNSPECIFIC = {"method-not-allowed", "cannot-change", "wrong-host", "internal"}
+UNSPECIFIC = {"edit-conflict", "method-not-allowed", "cannot-change", "wrong-host", "internal"}
 """Problems that a search from the page does not meet, or whose cause nobody can name."""
 
 
