@@ -23,7 +23,12 @@ from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
-from place_search.indexer.storage.edits import edits_file, read_edits, write_edits
+from place_search.indexer.storage.edits import (
+    edits_file,
+    read_edits,
+    salvage_edits,
+    write_edits,
+)
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -170,15 +175,19 @@ def _draft(
 def _edits_kept(out: Path, old: Manifest | None, source: Source) -> dict[str, FileStamp]:
     """What people have said of places of an index that is made again, by their photos' paths.
 
-    What cannot be read any more is given up, as the index is.
+    Of a damaged file what can still be read is kept; where shards cannot be read, so that nobody
+    knows which photo an edit was about, only which fields there are.
     """
     if old is None or not edits_file(old.files):
         return {}
     try:
         edits = read_edits(out, old.files)
+    except IndexFormatError:
+        edits = salvage_edits(out / edits_file(old.files))
+    try:
         contents = Contents(old, old.paths(out), ("path",))
     except IndexFormatError:
-        return {}
+        return write_edits(out, replace(edits, by_place={}))
     new = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
     places = zip(contents.rows.place_ids.tolist(), contents.table["path"].tolist(), strict=True)
     by_place = {

@@ -1,6 +1,7 @@
 """Tending places: their name, note, tags, own fields and corrected position."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from place_search.indexer.storage.edits import (
     is_edits_file,
     write_edits,
 )
+from place_search.indexer.storage.manifest import FORMAT_VERSION
 
 KEYS = ("name", "note", "tags", "fields", "position")
 """What can be said of a place."""
@@ -146,7 +148,8 @@ def _position(value: object) -> Position | None:
     if isinstance(value, Mapping) and value.keys() == keys:
         numbers = value["latitude"], value["longitude"]
         if all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
-            return checked_position(float(numbers[0]), float(numbers[1]))
+            with suppress(OverflowError):
+                return checked_position(float(numbers[0]), float(numbers[1]))
     raise FieldError(
         'The position of a place is {"latitude": DEGREES, "longitude": DEGREES}, or null for that '
         "of its photo."
@@ -195,4 +198,5 @@ def _keep(change: Change, edits: Edits) -> None:
         name: stamp for name, stamp in change.manifest.files.items() if not is_edits_file(name)
     }
     written: dict[str, FileStamp] = write_edits(change.folder, edits)
-    change.rewrite(files={**others, **written})
+    # Version 2 knows nothing of edits, and would call the index damaged.
+    change.rewrite(files={**others, **written}, format_version=FORMAT_VERSION)

@@ -69,6 +69,7 @@ class KeptPhotos:
 
     def note_removed(self, name: str) -> None:
         """Note that a photo goes once its place, which is to be removed, cannot be restored."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / REMOVED).open("a", encoding="ascii") as note:
             note.write(f"{name}\n")
             note.flush()

@@ -66,15 +66,20 @@ class Groups:
         if kept.all():
             return self
         pairs = np.isin(self.compared, place_ids).all(axis=1)
-        groups: set[int] = set(np.unique(self.group[kept]).tolist())
+        # A group whose place of that id is gone takes the id of another: the first may come back.
+        left, group = self.place_id[kept], self.group[kept]
+        old, first, member = np.unique(group, return_index=True, return_inverse=True)
+        stays = np.isin(old, left[self.group[kept] == left], assume_unique=True)
+        new = np.where(stays, old, left[first])
+        ids = dict(zip(old.tolist(), new.tolist(), strict=True))
         return replace(
             self,
-            place_id=self.place_id[kept],
-            group=self.group[kept],
+            place_id=left,
+            group=new[member],
             held=self.held[kept],
             compared=self.compared[pairs],
             same=self.same[pairs],
-            names={group: name for group, name in self.names.items() if group in groups},
+            names={ids[group]: name for group, name in self.names.items() if group in ids},
         )
 
     def to_bytes(self) -> bytes:

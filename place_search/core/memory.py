@@ -93,7 +93,11 @@ class MemoryCeiling:
 
     def enforce(self) -> None:
         """Let holders shrink for as long as the limit is exceeded."""
-        for holder in list(self.holders):
+        try:
+            holders = list(self.holders)
+        except RuntimeError:  # one is being added in another thread: soon it is asked again
+            return
+        for holder in holders:
             while not self.room() and holder.shrink():
                 pass
 

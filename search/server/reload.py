@@ -74,6 +74,9 @@ class Reloader:
                 self._service.metrics.reloaded("refused")
                 _tell("index refused", served.index.index_id, reason=reason)
             return
+        if self._service.loaded is not served:
+            self._seen = None  # a change of the server's own was faster: look again
+            return
         self._service.replace(engine)
         self._service.metrics.reloaded("served")
         _tell("index replaced", engine.index.index_id, was=served.index.index_id)

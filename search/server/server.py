@@ -58,7 +58,11 @@ def open_engine(
     )
     from place_search.search.engine import Engine
 
-    if options.writable and served is None and KeptPhotos(index_folder).is_unsettled():
+    if (
+        options.writable
+        and not _is_of(served, index_folder)
+        and KeptPhotos(index_folder).is_unsettled()
+    ):
         with suppress(IndexWriteError):  # the first change says what is wrong
             collect_leftovers(index_folder)
     index = open_index(index_folder)
@@ -101,9 +105,14 @@ class EngineOpener:
         """The engine; `served` is the one that it is to replace."""
         engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
         engine.warm_up()
-        if served is None:
+        if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
         return engine
+
+
+def _is_of(served: "Engine | None", index_folder: Path) -> bool:
+    """Whether an engine is of this index; that of another one only shares its model."""
+    return served is not None and served.index.folder.resolve() == index_folder.resolve()
 
 
 def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:

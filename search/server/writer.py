@@ -14,9 +14,9 @@ from place_search.core.geodesy import Position
 from place_search.indexer import KeptPhotos
 from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.sandbox.deadline import decoding_until
-from place_search.search.errors import CannotChangeError, ParameterError
+from place_search.search.errors import CannotChangeError
 from place_search.search.results import place_dict
-from place_search.search.server.content.archives import MOST, SentPhoto, photos_in
+from place_search.search.server.content.archives import SentPhoto, photos_of
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from place_search.search.server.content.matching import place_tag, required_version
 from place_search.search.stages import Stages
@@ -103,13 +103,7 @@ class Writer:
         known = asked and self._answers.find(asked)
         if known:
             return known
-        most = self._service.max_body_bytes
-        sent = [each for file, content in uploads for each in photos_in(file, content, most)]
-        if not 0 < len(sent) <= MOST:
-            raise ParameterError(
-                f"The request brings {len(sent)} photos; send from 1 to {MOST}, and the others in "
-                "further requests."
-            )
+        sent = photos_of(uploads, self._service.max_body_bytes)
         taken = self._take(sent, stages)
         added = [photo for photo in taken if not isinstance(photo, PhotoError)]
         index, before = self._add(added, stages)
@@ -169,7 +163,7 @@ class Writer:
         for photo in new.values():
             listed.append(photo.file, name=photo.name, position=photo.position)
         source = Source(kept.folder, listed, "csv")
-        with _plain_errors(), kept.changing(*new) as folder:
+        with _plain_errors(), kept.changing(*(new.keys() - there)) as folder:
             with stages.timed("change"):
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from place_search.core.geodesy import Position
+from place_search.core.progress import silent
 from place_search.indexer import (
     EditConflictError,
     FieldError,
@@ -27,7 +28,9 @@ from place_search.indexer import (
     sync_photos,
     verify_index,
 )
+from place_search.indexer.changes.change import changing
 from place_search.indexer.storage.edits import Edit, edits_file
+from place_search.indexer.storage.manifest import FORMAT_VERSION, read_manifest
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import whole
@@ -172,6 +175,27 @@ def test_a_damaged_file_of_edits_is_said_and_what_can_be_read_is_kept(
     assert index.edits.fields == FIELDS
     assert index.place(7).note == "seven"
     assert index.place(4).name == "p01.jpg"
+
+
+def test_indexing_anew_keeps_what_can_be_read_of_damaged_edits(
+    edited: Path, photos: Path, model: Model
+) -> None:
+    edit_place(edited, 7, {"note": "seven"})
+    path = edited / edits_file(open_index(edited).manifest.files)
+    path.write_bytes(path.read_bytes().replace(b"North gate", b"North \xff\xff\xff\xff"))
+    build_index(open_source(photos), edited, model)
+    index = whole(edited)
+    assert index.edits.fields == FIELDS
+    assert [edit.note for edit in index.edits.by_place.values()] == ["seven"]
+
+
+def test_an_older_index_that_is_edited_is_one_of_today(built: Path) -> None:
+    """Older programs know no edits, and would call it damaged."""
+    with changing(built, silent) as change:
+        change.rewrite(format_version=2)
+    assert read_manifest(built).format_version == 2
+    edit_place(built, 4, {"note": "four"})
+    assert read_manifest(built).format_version == FORMAT_VERSION
 
 
 @pytest.mark.parametrize("store", ["exact", "rabitq"])

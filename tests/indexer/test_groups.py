@@ -111,3 +111,18 @@ def test_the_old_groups_stay_until_the_manifest_names_the_new_ones(
             change_groups(grouped, lambda groups: replace(groups, names={}))
     assert open_index(grouped).groups.name(4) == "Brücke"
     assert verify_index(grouped).whole
+
+
+def test_a_group_outlives_the_place_of_its_id() -> None:
+    """A place that comes back must not find a group of its id, which others have now."""
+    groups = Groups(
+        place_id=np.array([0, 1, 2, 7]),
+        group=np.array([0, 0, 0, 7]),
+        held=np.array([True, True, True, False]),
+        names={0: "gate"},
+    )
+    left = groups.only(np.array([1, 2, 7]))
+    assert left.group.tolist() == [1, 1, 7]
+    assert left.names == {1: "gate"}
+    assert left.held.tolist() == [True, True, False]
+    assert groups.only(np.array([0, 2])).group.tolist() == [0, 0]

@@ -128,7 +128,7 @@ def test_an_upload_without_photos_is_refused(adding: httpx.Client) -> None:
     said = problem(
         adding.post("/v1/places/bulk", files={"photo": ("a.zip", many)}), "bad-parameter"
     )
-    assert "from 1 to 500" in said["detail"]
+    assert "more than 500 photos" in said["detail"]
 
 
 def test_what_unpacks_to_too_much_is_refused(adding: httpx.Client) -> None:

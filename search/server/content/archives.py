@@ -1,16 +1,27 @@
 """The photos of an upload: photos as they are, and those of zip and tar archives, one by one."""
 
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from place_search.search.errors import ParameterError
 
 MOST = 500
 """Photos that one request may bring."""
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    NotImplementedError,
+)
 
 
 class SentPhoto(NamedTuple):
@@ -21,7 +32,32 @@ class SentPhoto(NamedTuple):
     problem: str = ""
 
 
-def photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[SentPhoto]:
+    """The photos of uploaded files, names and contents.
+
+    None may have more than `most_bytes`, nor all together more than twice as many: photos are
+    packed already, and what unpacks to far more is made to fill the memory.
+
+    Raises:
+        ParameterError: an archive that is damaged, no photo, too many, or too much in all.
+    """
+    sent: list[SentPhoto] = []
+    total = 0
+    for file, content in uploads:
+        for photo in _photos_in(file, content, most_bytes):
+            sent.append(photo)
+            total += len(photo.content)
+            if len(sent) > MOST or total > 2 * most_bytes:
+                raise ParameterError(
+                    f"The request brings more than {MOST} photos, or more than "
+                    f"{2 * most_bytes // 2**20} MB unpacked; send the others in further requests."
+                )
+    if not sent:
+        raise ParameterError(f"The request brings no photo; send from 1 to {MOST}.")
+    return sent
+
+
+def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
     """The photos of one uploaded file, none of which may have more than so many bytes.
 
     Archives are not unpacked to disk. Folders and what hidden files hold are left out.
@@ -36,7 +72,7 @@ def photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]
             yield from _tarred(content, most_bytes)
         else:
             yield SentPhoto(file, content)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError):
+    except _DAMAGED:
         raise ParameterError(
             f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
             "uncompressed tar."
@@ -67,11 +103,12 @@ def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
         for info in archive:
             if not info.isreg() or _is_hidden(info.name):
                 continue
-            member = archive.extractfile(info) if info.size <= most_bytes else None
-            if member is None:
-                yield SentPhoto(info.name, b"", _too_large(most_bytes))
-            else:
-                yield SentPhoto(info.name, member.read())
+            name = info.name.encode("utf-8", "replace").decode()
+            # A sparse file's holes would take memory that was never sent.
+            if info.size > most_bytes or info.issparse():
+                yield SentPhoto(name, b"", _too_large(most_bytes))
+            elif (member := archive.extractfile(info)) is not None:
+                yield SentPhoto(name, member.read())
 
 
 def _is_hidden(name: str) -> bool:

@@ -60,9 +60,12 @@ class KeptAnswers:
         """Keep an answer; on disk when this returns."""
         known = self._all()
         now = time.time()
+        expired = [key for key, kept in known.items() if kept[0] < now - KEPT_SECONDS]
         known[asked.client, asked.key] = now, asked.digest, answer
         if len(known) > MOST:
-            for key in [key for key, _ in sorted(known.items(), key=_when)][: MOST // 2]:
+            expired = [key for key, _ in sorted(known.items(), key=_when)][: MOST // 2]
+        if expired:
+            for key in expired:
                 del known[key]
             lines = (_line(*key, when, digest, kept) for key, (when, digest, kept) in known.items())
             write_whole(self._path, "".join(lines).encode())

@@ -94,7 +94,12 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
 def _position(order: SortedRows, index: Index, key: str, place_id: int, backwards: bool) -> int:
     """Where in a listing the places begin that come after one of this key and id."""
     kind = order.keys.dtype.kind
-    value: Any = key.encode() if kind == "S" else (int(key) if kind == "i" else float(key))
+    try:
+        value: Any = key.encode() if kind == "S" else (int(key) if kind == "i" else float(key))
+    except ValueError:
+        raise ParameterError(
+            "The parameter cursor is none that this server gave; leave it out to begin anew."
+        ) from None
     left = int(np.searchsorted(order.keys, value, "left"))
     right = int(np.searchsorted(order.keys, value, "right"))
     ids = index.place_ids[order.rows[left:right]]
