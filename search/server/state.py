@@ -87,7 +87,8 @@ class ServerState:
                 patience=CHANGE_SECONDS,
             )
         )
-        self.reports = Reports(options.reports)
+        # They tell of the first index; who may see another may not see these.
+        self.reports = Reports(None if shared else options.reports)
         self.tracks = OpenTracks()
         self.decoder = decoder
         self.failure: Exception | None = None

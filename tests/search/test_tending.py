@@ -180,6 +180,16 @@ def test_pages_hold_each_place_once(
     assert pages(tending, limit=limit, **query) == [NAMES[number] for number in numbers]
 
 
+def test_a_page_says_that_names_have_changed_since(tending: httpx.Client) -> None:
+    first = tending.get("/v1/places", params={"limit": 1, "sort": "name"}).json()
+    onward = {"limit": 1, "sort": "name", "cursor": first["next_cursor"]}
+    assert not tending.get("/v1/places", params=onward).json()["changed"]
+    place = f"/v1/places/{first['places'][0]['place_id']}"
+    assert tending.patch(place, json={"name": "zz"}).status_code == 200
+    assert tending.get("/v1/places", params=onward).json()["changed"]
+    assert tending.patch(place, json={"name": None}).status_code == 200
+
+
 @pytest.mark.parametrize("sort", ["id", "name", "-name"])
 def test_pages_stay_stable_while_places_come_and_go(
     tending: httpx.Client, encode_photo: Callable[..., bytes], street: Any, sort: str

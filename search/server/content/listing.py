@@ -16,6 +16,7 @@ import numpy as np
 
 from place_search.indexer import Filter, Index, Place
 from place_search.indexer.filters import SORTS, SortedRows
+from place_search.indexer.storage.edits import edits_file
 from place_search.search.errors import ParameterError
 
 MAX_PAGE = 1000
@@ -46,7 +47,7 @@ def list_places(
         raise ParameterError(f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.")
     asked = hashlib.sha256(repr((sort, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
     order = index.ordered(sort, wanted)
-    start, made_for = 0, index.index_id
+    start, made_for = 0, _version(index)
     if cursor is not None:
         made_for, key, place_id = _read(cursor, asked)
         start = _position(order, index, key, place_id, sort.startswith("-"))
@@ -56,7 +57,12 @@ def list_places(
     if start + limit < len(rows):
         following = _cursor(index, order, sort, asked, start + limit - 1)
     places = [index.place(int(place_id)) for place_id in index.place_ids[shown]]
-    return Page(places, len(rows), following, made_for != index.index_id)
+    return Page(places, len(rows), following, made_for != _version(index))
+
+
+def _version(index: Index) -> str:
+    """What tells this version of an index from those before: names that are said order it too."""
+    return f"{index.index_id} {edits_file(index.manifest.files)}"
 
 
 def _cursor(index: Index, order: SortedRows, sort: str, asked: str, at: int) -> str:
@@ -64,7 +70,7 @@ def _cursor(index: Index, order: SortedRows, sort: str, asked: str, at: int) -> 
     at = len(order.rows) - 1 - at if sort.startswith("-") else at
     key = order.keys[at].item()
     said = [
-        index.index_id,
+        _version(index),
         asked,
         key.decode() if isinstance(key, bytes) else repr(key),
         int(index.place_ids[order.rows[at]]),
@@ -75,9 +81,9 @@ def _cursor(index: Index, order: SortedRows, sort: str, asked: str, at: int) -> 
 def _read(cursor: str, asked: str) -> tuple[str, str, int]:
     try:
         said: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
-        index_id, made_for, key, place_id = said
+        version, made_for, key, place_id = said
         if not isinstance(place_id, int) or not all(
-            isinstance(text, str) for text in (index_id, made_for, key)
+            isinstance(text, str) for text in (version, made_for, key)
         ):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error):
@@ -88,7 +94,7 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
         raise ParameterError(
             "The cursor belongs to another sort or filter; leave it out to begin anew."
         )
-    return index_id, key, place_id
+    return version, key, place_id
 
 
 def _position(order: SortedRows, index: Index, key: str, place_id: int, backwards: bool) -> int:
