@@ -88,8 +88,10 @@ def test_what_was_made_by_hand_survives(town: Path, model: Model) -> None:
 
     remove_places(town, [int(groups.members(0)[0])])
     groups = open_index(town).groups
-    assert len(groups.members(0)) == 1
-    assert groups.name(0) == "Fountain"
+    left = groups.of(1)  # a group has the id of one of its places
+    assert left == 1
+    assert groups.members(left).tolist() == [1]
+    assert groups.name(left) == "Fountain"
 
 
 def test_photos_far_apart_are_never_one_spot(street: Street, model: Model, tmp_path: Path) -> None:
