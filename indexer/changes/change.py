@@ -96,6 +96,7 @@ class Change:
         self.started = time.perf_counter()
         self.clock = StageClock()
         self._contents: Contents | None = None
+        self._edits: Edits | None = None
         self.committed = False
 
     @property
@@ -108,8 +109,10 @@ class Change:
 
     @property
     def edits(self) -> Edits:
-        """What people have said of the places of the version."""
-        return read_edits(self.folder, self.manifest.files)
+        """What people have said of the places of the version, read when it is first asked for."""
+        if self._edits is None:
+            self._edits = read_edits(self.folder, self.manifest.files)
+        return self._edits
 
     @property
     def card(self) -> StoreCard:
@@ -166,7 +169,7 @@ class Change:
             clock=self.clock,
         ).run()
         self.manifest, self.committed = outcome.manifest, True
-        self._contents = None
+        self._contents = self._edits = None
         return outcome
 
     def rewrite(self, **fields: object) -> None:
@@ -174,7 +177,7 @@ class Change:
         manifest = replace(self.manifest, **fields)  # type: ignore[arg-type]
         if manifest != self.manifest:
             manifest.write(self.folder)
-            self.manifest = manifest
+            self.manifest, self._edits = manifest, None
 
     def report(self, **counts: object) -> ChangeReport:
         """What has come of it."""
