@@ -12,7 +12,14 @@ from place_search.search.results import place_dict
 from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.content.place_schemas import PlacesReply
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import (
+    CHECKED_FIELDS,
+    Fields,
+    Folder,
+    Tags,
+    TakenFrom,
+    TakenTo,
+)
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.state import CurrentState
@@ -47,17 +54,8 @@ class GeoJsonResponse(JSONResponse):
 def list_or_map_places(
     service: CurrentState,
     request: Request,
-    tag: Annotated[
-        list[str], Query(default_factory=list, description="A tag that places have; repeatable.")
-    ],
-    field: Annotated[
-        list[str],
-        Query(
-            default_factory=list,
-            description="name:comparison:value with eq, lt, le, gt or ge; repeatable.",
-            examples=[["floor:ge:3"]],
-        ),
-    ],
+    tag: Tags,
+    field: Fields,
     bbox: Annotated[
         str | None,
         Query(
@@ -79,15 +77,9 @@ def list_or_map_places(
         str | None, Query(description="next_cursor of the page before; the rest as there.")
     ] = None,
     sort: Annotated[str, Query(description=f"One of {', '.join(SORTS)}.")] = "id",
-    folder: Annotated[
-        str | None, Query(description="Only photos in this folder or below it.")
-    ] = None,
-    taken_from: Annotated[
-        str | None, Query(description="Only photos taken on this day or later: ISO 8601, UTC.")
-    ] = None,
-    taken_to: Annotated[
-        str | None, Query(description="Only photos taken on this day or earlier: ISO 8601, UTC.")
-    ] = None,
+    folder: Folder = None,
+    taken_from: TakenFrom = None,
+    taken_to: TakenTo = None,
     q: Annotated[
         str | None, Query(max_length=200, description="A text in name, note or a tag.")
     ] = None,
