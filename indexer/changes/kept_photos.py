@@ -84,7 +84,7 @@ class KeptPhotos:
         removed = self.folder / REMOVED
         if not manifest.removed and removed.exists() and removed.stat().st_size:
             with removed.open(encoding="ascii") as note:
-                names = {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
+                names = _names(note)
             left = {path.name for path in self._named(names)}
             for name in names - left:
                 (self.folder / name).unlink(missing_ok=True)
@@ -97,7 +97,7 @@ class KeptPhotos:
 
     def _settle(self, note: TextIO) -> None:
         note.seek(0)
-        names = {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
+        names = _names(note)
         for name in names:
             (self.folder / f"{name}{PART}").unlink(missing_ok=True)
         for path in {self.folder / name for name in names} - self._named(names):
@@ -113,6 +113,11 @@ class KeptPhotos:
         root = Path(manifest.source["root"])
         texts = (path.decode() for path in paths)
         return {(root / text).resolve() for text in texts if text.rpartition("/")[2] in names}
+
+
+def _names(note: TextIO) -> set[str]:
+    """The photos that a note names."""
+    return {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
 
 
 def _locked(note: TextIO) -> bool:

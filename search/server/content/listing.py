@@ -20,6 +20,7 @@ from place_search.indexer.storage.edits import edits_file
 from place_search.search.errors import ParameterError
 
 MAX_PAGE = 1000
+_NO_CURSOR = "The parameter cursor is none that this server gave; leave it out to begin anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,7 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
         ):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error):
-        raise ParameterError(
-            "The parameter cursor is none that this server gave; leave it out to begin anew."
-        ) from None
+        raise ParameterError(_NO_CURSOR) from None
     if made_for != asked:
         raise ParameterError(
             "The cursor belongs to another sort or filter; leave it out to begin anew."
@@ -103,9 +102,7 @@ def _position(order: SortedRows, index: Index, key: str, place_id: int, backward
     try:
         value: Any = key.encode() if kind == "S" else (int(key) if kind == "i" else float(key))
     except ValueError:
-        raise ParameterError(
-            "The parameter cursor is none that this server gave; leave it out to begin anew."
-        ) from None
+        raise ParameterError(_NO_CURSOR) from None
     left = int(np.searchsorted(order.keys, value, "left"))
     right = int(np.searchsorted(order.keys, value, "right"))
     ids = index.place_ids[order.rows[left:right]]
