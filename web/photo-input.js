@@ -38,11 +38,14 @@ export function filesIn(inputs, onFiles) {
 
   for (const id of inputs) {
     const input = find(id, HTMLInputElement);
-    input.addEventListener('change', () => {
+    const chosen = () => {
       take(input.files, input);
       // Otherwise choosing the same file twice is no change.
       input.value = '';
-    });
+    };
+    input.addEventListener('change', chosen);
+    // On a slow line a file can be chosen before there is a script to hear of it.
+    if (input.files?.length) queueMicrotask(chosen);
   }
 
   const dragging = (/** @type {boolean} */ on) => document.body.toggleAttribute('data-dragging', on);

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 BEST = "#results:not([aria-busy]) .card"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
@@ -55,6 +55,28 @@ def sent(page: Page, content: bytes) -> bytes:
     with page.expect_request("**/v1/search?*"):
         page.set_input_files("#photo", [file])
     return base64.b64decode(page.evaluate(READ_WHAT_WAS_SENT))
+
+
+@pytest.mark.parametrize(
+    ("address", "chosen", "shown"),
+    [
+        ("", "#photo", BEST),
+        ("compare", "#photo-0", ".slot img"),
+        ("track", "#files", "#track .frame"),
+    ],
+)
+def test_a_photo_chosen_before_the_script_has_come_is_taken(
+    open_page: Any, server: str, town: Any, address: str, chosen: str, shown: str
+) -> None:
+    page = open_page(locale="hi-Latn")
+    held: list[Route] = []
+    page.route("**/words-hi-latn.js", lambda route: held.append(route))
+    with page.expect_request("**/words-hi-latn.js"):
+        page.goto(f"{server}{address}", wait_until="commit")
+    page.set_input_files(chosen, town.query(3))
+    for route in held:
+        route.continue_()
+    expect(page.locator(shown).first).to_be_visible()
 
 
 @pytest.mark.parametrize("sideways", [False, True])
