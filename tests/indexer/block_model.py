@@ -193,8 +193,10 @@ def opens_as(out: Path) -> str | None:
 
 def prepare(data: Path, out: Path, options: argparse.Namespace) -> tuple[Path, Path]:
     """The index that a change starts from, and the one that it comes to when nothing happens."""
+    # What a change loads is loaded here, once for all children.
+    build_index(open_source(data), out / "loaded", block_model())
     start, whole = out / "start", out / "whole"
-    start.mkdir(parents=True)
+    start.mkdir()
     before = argparse.Namespace(**{**vars(options), "change": "index"})
     if options.change == "migrate":
         before.descriptor_type = "float32"
