@@ -17,10 +17,10 @@ from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
-    VersionSpec,
     finish,
     first_free_number,
 )
+from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto

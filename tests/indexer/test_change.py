@@ -81,7 +81,7 @@ def test_sync_brings_an_index_in_line(
     assert [skipped.name for skipped in report.skipped] == ["p05.jpg"]
     assert list(index.manifest.skipped) == report.skipped
     left = {0: "more/p08.jpg", 1: "more/p09.jpg", 2: "more/p10.jpg", 3: "p00.jpg"}
-    left |= {6: "p03.jpg", 9: "p06.jpg", 10: "p07.jpg"}
+    left |= {6: "p03.jpg", 8: "p05.jpg", 9: "p06.jpg", 10: "p07.jpg"}  # p05 until it can be read
     assert names(index) == left | {11: "new.jpg", 12: "p02.jpg", 14: "renamed.jpg"}
     again = sync_photos(built, open_source(photos), model)
     assert (again.added, again.changed, again.removed, again.unchanged) == (0, 0, 0, 10)
@@ -116,7 +116,7 @@ def test_another_folder_can_be_added(
 
     report = add_photos(built, open_source(other), model)
 
-    assert (report.added, report.copied, counting.embedded) == (2, 1, 1)
+    assert (report.added, report.copied, counting.embedded) == (2, 1, 2)
     assert report.duplicates == [Duplicate("twin.jpg", "p01.jpg")]
     index = whole(built)
     assert {place.path for place in index.places()} >= {other / "p00.jpg", photos / "p00.jpg"}
