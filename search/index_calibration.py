@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
+from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
 
@@ -58,13 +59,18 @@ def _made_by(index: Index) -> dict[str, str | None]:
 
 
 def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
-    """Keep a calibration beside the index's manifest."""
+    """Keep a calibration beside the index's manifest.
+
+    Raises:
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
     content = {
         "format": _FORMAT,
         **_made_by(index),
         **asdict(measured),
     }
-    write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
+    with plain_write_errors(index.folder), lock(index.folder):
+        write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
 
 
 def is_calibrated(index: Index | None, model: Model) -> bool:

@@ -15,6 +15,7 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
@@ -53,7 +54,7 @@ def sync_photos(
     forget: bool = False,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Make an index hold the photos of a source and no others.
+    """Make an index hold the photos of a source, and no others but those added over HTTP.
 
     As `add_photos`, and places whose photo the source does not list are removed. A source that
     has moved as a whole is recognised by the paths below it. Photos whose places were removed by
@@ -86,7 +87,7 @@ def _update(
         forgotten.difference_update(stored_path(photo.path, root) for photo in source.photos)
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
-    gone = np.setdiff1d(np.arange(len(ids)), delta.seen) if sync else np.empty(0, np.int64)
+    gone = _gone(change, delta) if sync else np.empty(0, np.int64)
     heirs = delta.heirs | (delta.moved() if sync else {})
     first = manifest.next_place_id
     photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
@@ -131,6 +132,14 @@ def _update(
         notes=notes,
         intake=source.intake,
     )
+
+
+def _gone(change: Change, delta: "_Difference") -> NDArray[np.int64]:
+    """The rows of photos that the source does not list, but for those that a server keeps."""
+    rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), delta.seen)
+    kept = KeptPhotos(change.folder)
+    paths = change.paths(change.contents.rows.place_ids[rows])
+    return rows[[not kept.holds(path) for path in paths]]
 
 
 def _without(source: Source, paths: Container[str]) -> Source:

@@ -211,11 +211,7 @@ class Writer:
         engine = self._service.engine
         version = None
         with _plain_errors(f"There never was a place {place_id}."), suppress(UnknownPlaceError):
-            place = engine.index.place(place_id)
-            version = required_version(place, if_match)
-            path = place.path.resolve()
-            if path.parent == self._photos.folder:
-                self._photos.note_removed(path.name)
+            version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There never was a place {place_id}."):
             with stages.timed("change"):
                 remove_places(self._index_folder, [place_id], version=version, compact=False)

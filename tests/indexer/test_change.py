@@ -8,6 +8,9 @@ import pytest
 
 from place_search.indexer import (
     IndexWriteError,
+    KeptPhotos,
+    PhotoList,
+    Source,
     UnknownPlaceError,
     add_photos,
     build_index,
@@ -116,12 +119,28 @@ def test_another_folder_can_be_added(
 
     report = add_photos(built, open_source(other), model)
 
-    assert (report.added, report.copied, counting.embedded) == (2, 1, 2)
+    assert (report.added, report.copied, counting.embedded) == (2, 1, 1)
     assert report.duplicates == [Duplicate("twin.jpg", "p01.jpg")]
     index = whole(built)
     assert {place.path for place in index.places()} >= {other / "p00.jpg", photos / "p00.jpg"}
     with pytest.raises(UnknownPlaceError, match=r"'p00.jpg' is the name of 2 places .* \(3, 11\)"):
         remove_places(built, ["p00.jpg"])
+
+
+def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
+    built: Path, photos: Path, model: Model, render: Render
+) -> None:
+    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(kept.parent)
+    listed.append(kept.name, name="from a phone")
+    add_photos(built, Source(kept.parent, listed, "csv"), model)
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.removed, report.places) == (0, 12)
+    remove_places(built, ["from a phone"])  # by the command line, not over HTTP
+    assert open_index(built).manifest.forgotten == ()
+    assert kept.exists()
+    compact_index(built)
+    assert not kept.exists()
 
 
 def test_positions_that_change_move_a_place(
