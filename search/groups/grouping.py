@@ -57,7 +57,7 @@ def group_places(
     if anew:
         change_groups(folder, only_held)
         index = open_index(folder)
-    judge = PairJudge(index, calibration_for(index, model), spread_m)
+    judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
     for start in range(0, len(new), TOGETHER):
         batch = new[start : start + TOGETHER]
