@@ -15,45 +15,27 @@ from PIL import ExifTags, Image
 from place_search.core.geodesy import Position
 from place_search.indexer import add_photos, build_index, open_index, open_source, sync_photos
 from place_search.models import Model
-from place_search.search.server.keys import new_key
 from tests.search.replies import problem
+from tests.search.writable import WritableServer, index_of_street, writable_server
 
 Photos = Callable[..., bytes]
 
 
 @pytest.fixture(scope="module")
 def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("once")
-    (base / "photos").mkdir()
-    for place in range(3):
-        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
-    build_index(open_source(base / "photos"), base / "index", model)
-    return base / "index"
+    names = ("0.jpg", "1.jpg", "2.jpg")
+    return index_of_street(tmp_path_factory.mktemp("once"), street, model, names)
 
 
 @pytest.fixture(scope="module")
-def start(start_server: Callable[..., Any], folder: Path) -> Iterator[Callable[[], httpx.Client]]:
-    """Starts the server, in place of the one that it started before."""
-    keys = folder.parent / "keys"
-    secret, key = new_key("me", "write")
-    keys.write_text(key.line)
-    running: list[Any] = []
-
-    def begin() -> httpx.Client:
-        if running:
-            running[-1].stop()
-        running.append(start_server(folder, "--writable", "--keys", str(keys)))
-        headers = {"Authorization": f"Bearer {secret}"}
-        return httpx.Client(base_url=running[-1].address, headers=headers, timeout=60)
-
-    yield begin
-    assert running[-1].stop() == 0
-    assert all("Traceback" not in server.text() for server in running)
+def server(start_server: Callable[..., Any], folder: Path) -> Iterator[WritableServer]:
+    with writable_server(start_server, folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def adding(start: Callable[[], httpx.Client]) -> Iterator[httpx.Client]:
-    with start() as client:
+def adding(server: WritableServer) -> Iterator[httpx.Client]:
+    with server.client() as client:
         yield client
 
 
@@ -196,7 +178,7 @@ def test_what_unpacks_to_too_much_is_refused(adding: httpx.Client) -> None:
 
 def test_a_repeat_is_answered_alike_and_adds_nothing(
     adding: httpx.Client,
-    start: Callable[[], httpx.Client],
+    server: WritableServer,
     folder: Path,
     street: Any,
     encode_photo: Photos,
@@ -212,7 +194,7 @@ def test_a_repeat_is_answered_alike_and_adds_nothing(
     assert adding.patch(place, json={"name": "Renamed"}).status_code == 200
     assert adding.delete(place).status_code == 204
     count = open_index(folder).count
-    with start() as restarted:
+    with server.client() as restarted:
         for _ in range(2):
             again = restarted.post("/v1/places", **sent, headers=key)
             assert (again.status_code, again.json()) == (201, first.json())
