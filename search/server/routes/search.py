@@ -4,17 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 
-from place_search.indexer import parse_filter
 from place_search.photos import parse_box
 from place_search.search.positions import parse_position
 from place_search.search.server.fields import (
     CHECKED_FIELDS,
     Box,
-    Fields,
-    Folder,
-    Tags,
-    TakenFrom,
-    TakenTo,
+    FilterFields,
     photo_in,
 )
 from place_search.search.server.problems import (
@@ -44,8 +39,7 @@ async def search_places(
         list[UploadFile],
         File(description="The photo; or several of one spot, up to 16, each in a field `photo`."),
     ],
-    tag: Tags,
-    field: Fields,
+    filters: FilterFields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     verify: Annotated[
         bool | None,
@@ -62,9 +56,6 @@ async def search_places(
     radius_m: Annotated[
         float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
     ] = None,
-    folder: Folder = None,
-    taken_from: TakenFrom = None,
-    taken_to: TakenTo = None,
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 
@@ -72,14 +63,7 @@ async def search_places(
     """
     engine = service.engine
     require_few(len(photo))
-    wanted = parse_filter(
-        engine.index.edits,
-        folder=folder,
-        taken_from=taken_from,
-        taken_to=taken_to,
-        tag=tag,
-        field=field,
-    )
+    wanted = filters.of(engine.index)
     contents = [await photo_in("photo", one) for one in photo]
     found = await service.run_search(
         request,
