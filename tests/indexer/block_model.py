@@ -292,12 +292,15 @@ def main() -> None:
     if options.crash_everywhere:
         json.dump(crash_everywhere(options.data, options.out, options), sys.stdout)
         return
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     if options.limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, options.limit))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, most))
     try:
         change(options.data, options.out, options)
     except PlaceSearchError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    finally:  # what coverage has measured is written at the end
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 if __name__ == "__main__":
