@@ -25,7 +25,7 @@ from place_search.photos import (
 )
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.photos.sandbox.process import RENEW_JOBS
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 AREA = Preprocessing("area")
 MIB = 1 << 20
@@ -116,7 +116,7 @@ def test_a_decoder_is_renewed_by_count(decoder: Decoder) -> None:
     assert forks(decoder) == [first]
     for _ in range(RENEW_JOBS - 2):
         decoder.photo(content, AREA)
-    assert first.wait(20) is None or not first.is_running()
+    assert first.wait(SECONDS) is None or not first.is_running()
     decoder.photo(content, AREA)
     assert forks(decoder) != [first]
 
@@ -169,7 +169,7 @@ def test_a_large_photo_that_finds_no_turn_is_told_to_come_again() -> None:
                     decoder.photo(large, AREA)
             finally:
                 os.kill(holder, signal.SIGCONT)
-            assert first.result(20).width == 5500
+            assert first.result(SECONDS).width == 5500
     finally:
         decoder.close()
 
