@@ -1,10 +1,8 @@
 """The photos of an upload: photos as they are, and those of zip and tar archives, one by one."""
 
 import io
-import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,16 +10,6 @@ from place_search.search.errors import ParameterError
 
 MOST = 500
 """Photos that one request may bring."""
-_DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    OSError,
-    EOFError,
-    UnicodeDecodeError,
-    NotImplementedError,
-)
 
 
 class SentPhoto(NamedTuple):
@@ -72,7 +60,7 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
             yield from _tarred(content, most_bytes)
         else:
             yield SentPhoto(file, content)
-    except _DAMAGED:
+    except Exception:  # of many kinds: what others have packed may say anything of itself
         raise ParameterError(
             f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
             "uncompressed tar."
