@@ -115,7 +115,10 @@ class _Addition(NamedTuple):
     def added(self, groups: Groups) -> Groups:
         """The groups with the places in them."""
         index = self.judge.index
-        groups = groups.only(index.descriptors().stored_ids)
+        stored = index.descriptors().stored_ids
+        # Others may have grouped by hand what came since the index was opened.
+        newer = groups.place_id[groups.place_id > stored[-1]]
+        groups = groups.only(np.concatenate([stored, newer]))
         live = groups.only(index.place_ids)
         new = np.setdiff1d(self.places, groups.place_id).tolist()
         members: dict[int, list[int]] = {}

@@ -153,7 +153,9 @@ class Writer:
         """Add photos by one change; the index afterwards, and which of them it had before."""
         from place_search.indexer import PhotoList, Source, add_photos
 
-        engine, kept = self._service.engine, self._photos
+        kept = self._photos
+        with _plain_errors():
+            engine = self._current(stages)
         there = {photo.file for photo in photos if (kept.folder / photo.file).exists()}
         before = frozenset(there & _by_file(engine.index, there).keys())
         new = {photo.file: photo for photo in photos if photo.file not in before}
@@ -190,9 +192,9 @@ class Writer:
         """
         from place_search.indexer import edit_place
 
-        engine = self._service.engine
-        version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There is no place {place_id}; somebody has removed it."):
+            engine = self._current(stages)
+            version = required_version(engine.index.place(place_id), if_match)
             with stages.timed("change"):
                 edit_place(self._index_folder, place_id, patch, version=version)
             index = self._changed(engine, stages).index
@@ -208,11 +210,11 @@ class Writer:
         """
         from place_search.indexer import UnknownPlaceError, remove_places
 
-        engine = self._service.engine
         version = None
-        with _plain_errors(f"There never was a place {place_id}."), suppress(UnknownPlaceError):
-            version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There never was a place {place_id}."):
+            engine = self._current(stages)
+            with suppress(UnknownPlaceError):
+                version = required_version(engine.index.place(place_id), if_match)
             with stages.timed("change"):
                 remove_places(self._index_folder, [place_id], version=version, compact=False)
             self._changed(engine, stages)
@@ -228,13 +230,25 @@ class Writer:
         """
         from place_search.indexer import restore_places
 
-        engine = self._service.engine
         gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
         with _plain_errors(gone):
+            engine = self._current(stages)
             with stages.timed("change"):
                 restore_places(self._index_folder, [place_id])
             index = self._changed(engine, stages).index
         return index.index_id, index.place(place_id)
+
+    def _current(self, stages: Stages) -> "Engine":
+        """The engine of the version on disk, which another program may just have made.
+
+        What was read of places of that version must not be said of those of another.
+        """
+        from place_search.indexer import read_manifest
+
+        engine = self._service.engine
+        if read_manifest(self._index_folder) == engine.index.manifest:
+            return engine
+        return self._changed(engine, stages)
 
     def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
         with stages.timed("reload"):
@@ -260,11 +274,8 @@ class _Taken(NamedTuple):
 def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
     """The places whose kept photos these are, by the names of the files."""
     kept = KeptPhotos(index.folder).folder
-    return {
-        place.path.name: place
-        for place in index.places()
-        if place.path.name in files and place.path.resolve() == kept / place.path.name
-    }
+    places = index.places_of(kept / file for file in files)
+    return {path.name: place for path, place in places.items()}
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."
@@ -282,9 +293,11 @@ class _plain_errors:  # noqa: N801 - used as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from place_search.indexer import (
+            ChangeRefusedError,
             IndexBusyError,
             IndexFormatError,
             IndexWriteError,
+            ModelMismatchError,
             SourceError,
             UnknownPlaceError,
         )
@@ -294,6 +307,9 @@ class _plain_errors:  # noqa: N801 - used as a statement
             raise UnknownPlaceError(self._unknown or str(error)) from None
         if isinstance(error, IndexBusyError):
             raise BusyError("The index is being changed by another program; try again later.")
-        if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError, OSError)):
+        if isinstance(error, ChangeRefusedError):
+            raise CannotChangeError(str(error)) from None
+        kinds = (IndexWriteError, IndexFormatError, ModelMismatchError, SourceError)
+        if isinstance(error, (*kinds, PhotoError, OSError)):
             log.warning("%s", error)
             raise CannotChangeError(_CANNOT) from None
