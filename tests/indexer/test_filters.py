@@ -76,6 +76,8 @@ def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: li
         ({"field": ["floor=3"]}, "name:comparison:value"),
         ({"field": ["floor:ne:3"]}, "eq, lt, le, gt, ge"),
         ({"field": ["floor:eq:high"]}, "floor takes a number"),
+        ({"field": ["floor:eq:1_0"]}, "floor takes a number"),
+        ({"field": ["floor:eq:nan"]}, "floor takes a number"),
         ({"field": ["seen:eq:yesterday"]}, "a date such as 2024-05-31"),
         ({"field": ["open:eq:1"]}, "open takes a boolean"),
         ({"field": ["colour:eq:red"]}, "no own field 'colour'"),

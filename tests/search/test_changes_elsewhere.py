@@ -1,11 +1,14 @@
 """Changes over HTTP of an index that another program has just changed."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from place_search.indexer import (
     EditConflictError,
@@ -17,10 +20,12 @@ from place_search.indexer import (
     remove_places,
 )
 from place_search.models import Model
+from place_search.photos import UnreadablePhotoError
 from place_search.search.errors import CannotChangeError
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.writer import Writer
 from place_search.search.stages import Stages
+from tests.search.conftest import jpeg
 from tests.search.writable import index_of_street
 
 
@@ -92,17 +97,54 @@ def test_what_cannot_be_is_said_without_the_log(writer: Writer, index: Path, mod
         writer.remove(6, stages=Stages())
 
 
-def test_an_index_of_another_model_is_not_added_to(
-    service: Service, writer: Writer, index: Path
-) -> None:
-    card = service.model.card
-    card = replace(card, files=dict.fromkeys(card.files, "another"))
-    service.engine.model = Model(card, service.model.runtime)
+@pytest.fixture
+def taking(writer: Writer) -> Writer:
+    """A writer that keeps photos as they are."""
     decoder: Any = SimpleNamespace(
         photo=lambda *_, **__: SimpleNamespace(position=None, taken=None),
         picture=lambda content, **_: content,
     )
     writer._decoder = decoder
+    return writer
+
+
+def test_an_index_of_another_model_is_not_added_to(
+    service: Service, taking: Writer, index: Path
+) -> None:
+    card = service.model.card
+    card = replace(card, files=dict.fromkeys(card.files, "another"))
+    service.engine.model = Model(card, service.model.runtime)
     with pytest.raises(CannotChangeError, match="log says why"):
-        writer.add((index.parent / "photos" / "0.jpg").read_bytes(), None, "", stages=Stages())
+        taking.add((index.parent / "photos" / "0.jpg").read_bytes(), None, "", stages=Stages())
     assert list(index.with_name("index-photos").glob("*.jpg")) == []
+
+
+def test_a_photo_that_the_model_can_tell_nothing_of_is_refused(
+    service: Any, taking: Writer, index: Path, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves no place and no file, and the photos beside it are taken."""
+    service.max_body_bytes = 1 << 20
+    blank, good = jpeg(Image.new("RGB", (640, 480))), street.query(7)
+    stream = Model.stream_all
+
+    def blind(model: Model, photos: Any) -> Iterator[Any]:
+        for row, made in stream(model, photos):
+            dark = row.size == len(blank)
+            nothing = np.full_like(made.descriptor, np.nan)
+            yield row, made._replace(descriptor=nothing) if dark else made
+
+    monkeypatch.setattr(Model, "stream_all", blind)
+    with pytest.raises(UnreadablePhotoError, match="can tell nothing of this photo"):
+        taking.add(blank, None, "", stages=Stages())
+    uploads = [("blank.jpg", blank), ("good.jpg", good)]
+    answer = taking.add_many(uploads, stages=Stages()).body
+    assert [photo["status"] for photo in answer["photos"]] == [422, 201]
+    assert open_index(index).count == 7
+    assert len(list(index.with_name("index-photos").glob("*.jpg"))) == 1
+
+
+def test_a_tag_that_a_proxy_made_weak_is_known(service: Service, writer: Writer) -> None:
+    tag = place_tag(service.engine.index.place(0))
+    writer.edit(0, {"note": "one"}, f"W/{tag}", stages=Stages())
+    with pytest.raises(EditConflictError):
+        writer.edit(0, {"note": "two"}, f"W/{tag}", stages=Stages())

@@ -10,6 +10,8 @@ from place_search.search.errors import ParameterError
 
 MOST = 500
 """Photos that one request may bring."""
+LONGEST_FILE = 1000
+"""Letters of a file's name that are told."""
 
 
 class SentPhoto(NamedTuple):
@@ -33,7 +35,7 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
     total = 0
     for file, content in uploads:
         for photo in _photos_in(file, content, most_bytes):
-            sent.append(photo)
+            sent.append(photo._replace(file=photo.file[:LONGEST_FILE]))
             total += len(photo.content)
             if len(sent) > MOST or total > 2 * most_bytes:
                 raise ParameterError(
