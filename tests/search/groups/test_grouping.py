@@ -96,6 +96,7 @@ def test_what_was_made_by_hand_survives(town: Path, model: Model) -> None:
     assert groups.name(0) == "Fountain"
 
 
+@pytest.mark.slow
 def test_a_restored_place_is_in_its_group_again(town: Path, model: Model, street: Street) -> None:
     group_places(town, model)
     change_groups(town, GroupEdit(0, "Fountain", add=[2]).changed)
