@@ -73,9 +73,9 @@ def test_cells_stay_on_the_ground_while_the_map_moves() -> None:
 
 def test_a_hundred_thousand_places_are_thinned_at_once() -> None:
     positions = scattered(100_000)
-    started = time.perf_counter()
+    started = time.thread_time()
     dots = cluster_places(positions, WORLD, 4000)
-    assert time.perf_counter() - started < 1  # some 60 ms on a quiet machine
+    assert time.thread_time() - started < 1  # some 60 ms on a quiet machine
     assert dots.counts.sum() == 100_000
 
 
