@@ -21,7 +21,8 @@ def required_version(place: Place, if_match: str | None) -> int | None:
     """
     if if_match is None:
         return None
-    tags = {tag.strip() for tag in if_match.split(",")}
+    # A proxy that compresses makes a tag weak, but it is of what is told, not of its bytes.
+    tags = {tag.strip().removeprefix("W/") for tag in if_match.split(",")}
     if "*" in tags or place_tag(place) in tags:
         return place.version
     raise EditConflictError(
