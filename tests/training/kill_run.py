@@ -20,6 +20,8 @@ from place_search.training.loop import train as run_module
 
 LOADED = (torch.utils.tensorboard, backend_agg)
 """What a run imports late, here once for all processes."""
+MEAN_PHOTOS = 3
+"""Of the photos of a run, 36, whose mean takes longer than the run."""
 
 
 def write_plainly(network: Network, card: ModelCard, out: Path) -> ModelCard:
@@ -36,6 +38,7 @@ def main() -> None:
     data, validation, out, changes, *moments = sys.argv[1:]
     torch.set_num_threads(1)
     setattr(run_module, "write_model", write_plainly)  # noqa: B010 - not exported
+    setattr(run_module, "MEAN_PHOTOS", MEAN_PHOTOS)  # noqa: B010
     config = preset("cpu-smoke", json.loads(changes))
 
     def run(*, resume: bool, until: str) -> None:

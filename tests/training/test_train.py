@@ -41,8 +41,9 @@ def data(render: Render) -> TrainingData:
 
 @pytest.fixture
 def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are written without their graphs."""
+    """Models are written without their graphs, and with a mean of few photos."""
     monkeypatch.setattr("place_search.training.loop.train.write_model", kill_run.write_plainly)
+    monkeypatch.setattr("place_search.training.loop.train.MEAN_PHOTOS", kill_run.MEAN_PHOTOS)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,9 @@ def smoke(
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("models") / "smoke"
     places = TrainingData(render(24), render(40, 3, first=500))
-    return places, out, train(places, out, config=preset("cpu-smoke", {}), model=START)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("place_search.training.loop.train.MEAN_PHOTOS", 24)
+        return places, out, train(places, out, config=preset("cpu-smoke", {}), model=START)
 
 
 def test_cpu_smoke_raises_recall_on_places_it_has_not_seen(
