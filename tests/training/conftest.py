@@ -1,6 +1,7 @@
 """Rendered places: flat scenes of shapes, seen from a few standpoints under changing light."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+
+from tests.training import kill_run
 
 Render = Callable[..., Path]
 
@@ -67,3 +70,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are written without their graphs, and with a mean of few photos."""
+    for room in ("loop.train", "cluster"):
+        module = import_module(f"place_search.training.{room}")
+        monkeypatch.setattr(module, "write_model", kill_run.write_plainly)
+    monkeypatch.setattr("place_search.training.loop.train.MEAN_PHOTOS", kill_run.MEAN_PHOTOS)

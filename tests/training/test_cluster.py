@@ -72,6 +72,7 @@ def test_too_few_photos_say_how_many_cells_are_needed(photos: Path, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("plainly")
 def test_photos_may_be_listed_as_for_training(photos: Path, tmp_path: Path) -> None:
     listing = tmp_path / "frames.csv"
     listing.write_text("image,video,frame\n0.jpg,walk,1\n1.jpg,walk,2\n", "utf-8")

@@ -39,13 +39,6 @@ def data(render: Render) -> TrainingData:
     return TrainingData(render(12, 3), render(6, 2, first=500))
 
 
-@pytest.fixture
-def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are written without their graphs, and with a mean of few photos."""
-    monkeypatch.setattr("place_search.training.loop.train.write_model", kill_run.write_plainly)
-    monkeypatch.setattr("place_search.training.loop.train.MEAN_PHOTOS", kill_run.MEAN_PHOTOS)
-
-
 @pytest.fixture(scope="module")
 def smoke(
     render: Render, tmp_path_factory: pytest.TempPathFactory
