@@ -46,7 +46,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    decoder = Decoder(workers=2, limits=DecodeLimits(cpu_seconds=2.0))
+    decoder = Decoder(workers=2, limits=DecodeLimits(cpu_seconds=2.0, seconds=SECONDS))
     yield decoder
     decoder.close()
 

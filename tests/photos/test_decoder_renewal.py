@@ -42,7 +42,7 @@ def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    decoder = Decoder(workers=1)
+    decoder = Decoder(workers=1, limits=DecodeLimits(seconds=SECONDS))
     yield decoder
     decoder.close()
 
@@ -74,7 +74,7 @@ def resident(decoder: Decoder) -> int:
     ],
 )
 def test_out_of_memory_is_never_called_corrupt(kind: str, options: dict[str, object]) -> None:
-    decoder = Decoder(workers=1, limits=DecodeLimits(memory_bytes=48 * MIB))
+    decoder = Decoder(workers=1, limits=DecodeLimits(memory_bytes=48 * MIB, seconds=SECONDS))
     try:
         content = encoded((5000, 4400), kind, **options)
         for _ in range(2):

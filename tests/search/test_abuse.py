@@ -124,11 +124,11 @@ def test_connections_have_a_limit(guarded: Any, ask: httpx.Client) -> None:
     links = [connect(guarded) for _ in range(100)]
     refused: list[bytes] = []
     waiting = set(links)
-    deadline = time.monotonic() + READ_SECONDS
-    while len(refused) < 40 and time.monotonic() < deadline:
-        for link in select.select(list(waiting), [], [], 0.1)[0]:
-            refused.append(link.recv(1 << 12))
+    while len(refused) < 40 and waiting:  # those that were let in are cut off without a word
+        for link in select.select(list(waiting), [], [])[0]:
             waiting.discard(link)
+            if answer := link.recv(1 << 12):
+                refused.append(answer)
     for link in links:
         link.close()
     assert len(refused) >= 40
