@@ -299,7 +299,9 @@ document.addEventListener('securitypolicyviolation', (event) =>
 
 @pytest.fixture
 def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[OpenPage]:
-    """Opens the page; `expected` names the failed requests that the browser may log.
+    """Opens the page, or the one `at` another address of the same server.
+
+    `expected` names the failed requests that the browser may log.
 
     A page may still load its map when the test ends, so all servers outlive it.
 
@@ -308,7 +310,9 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
     """
     opened: list[tuple[Page, Watch]] = []
 
-    def start(address: str = server, expected: tuple[str, ...] = (), **options: Any) -> Page:
+    def start(
+        address: str = server, expected: tuple[str, ...] = (), at: str = "", **options: Any
+    ) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(TELL_VIOLATIONS)
@@ -318,7 +322,7 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
         page.on("request", watch.on_request)
         opened.append((page, watch))
-        page.goto(address)
+        page.goto(address + at)
         return page
 
     yield start

@@ -9,11 +9,8 @@ from playwright.sync_api import expect
 from tests.web.test_pages import check_accessible
 
 
-def test_the_model_is_shown_on_the_reader_s_own_photo(
-    open_page: Any, server: str, town: Any
-) -> None:
-    page = open_page()
-    page.goto(f"{server}about")
+def test_the_model_is_shown_on_the_reader_s_own_photo(open_page: Any, town: Any) -> None:
+    page = open_page(at="about")
     expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
     expect(page.locator("#serving")).to_contain_text("64 × 112 = 7,168")
     # There is a photo of the index to see before the reader's own.
@@ -29,9 +26,8 @@ def test_the_model_is_shown_on_the_reader_s_own_photo(
         expect(page.locator("main")).to_contain_text(number)
 
 
-def test_one_cluster_is_seen_alone(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
-    page.goto(f"{server}about")
+def test_one_cluster_is_seen_alone(open_page: Any, town: Any) -> None:
+    page = open_page(at="about")
     page.set_input_files("#photo", town.query(3))
     expect(page.locator("#photo-name")).to_have_text("query-3.jpg")
     expect(page.locator("#cluster-note")).to_contain_text("of 64 clusters occur in this photo")
@@ -59,9 +55,10 @@ def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: An
 
 
 @pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
-def test_every_question_opens_by_keyboard(open_page: Any, server: str, language: str) -> None:
-    page = open_page(locale=language, color_scheme="dark" if language == "hi" else "light")
-    page.goto(f"{server}about")
+def test_every_question_opens_by_keyboard(open_page: Any, language: str) -> None:
+    page = open_page(
+        locale=language, color_scheme="dark" if language == "hi" else "light", at="about"
+    )
     expect(page.locator("#cells")).to_be_visible()
     questions = page.locator(".asks details")
     expect(questions).to_have_count(8)

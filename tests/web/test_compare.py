@@ -36,9 +36,8 @@ def alpha(page: Page, canvas: str) -> Any:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).getchannel("A"))
 
 
-def test_two_photos_get_one_verdict_from_the_server(open_page: Any, server: str, town: Any) -> None:
-    page = open_page(f"{server}")
-    page.goto(f"{server}compare")
+def test_two_photos_get_one_verdict_from_the_server(open_page: Any, town: Any) -> None:
+    page = open_page(at="compare")
     page.set_input_files("#photo-0", town.query(3))
     expect(page.locator("#working")).to_have_text("Now the other photo.")
     page.set_input_files("#photo-1", town.folder / town.name(3))
@@ -67,10 +66,9 @@ def test_two_photos_get_one_verdict_from_the_server(open_page: Any, server: str,
     ],
 )
 def test_the_verdict_is_in_words(
-    open_page: Any, server: str, town: Any, changes: Any, title: str, words: str
+    open_page: Any, town: Any, changes: Any, title: str, words: str
 ) -> None:
-    page = open_page()
-    page.goto(f"{server}compare")
+    page = open_page(at="compare")
     grey = "One photo is grey."
     answer(page, notes=[grey, "There is no calibration."], photo_notes=[grey], **changes)
     page.set_input_files("#photo-0", town.query(3))
@@ -82,9 +80,8 @@ def test_the_verdict_is_in_words(
     expect(page.locator("#live")).to_have_text(title)
 
 
-def test_lines_join_the_points(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
-    page.goto(f"{server}compare")
+def test_lines_join_the_points(open_page: Any, town: Any) -> None:
+    page = open_page(at="compare")
     answer(page, matches=[[0, 0, 596, 447]], inliers=1)
     page.set_input_files("#photo-0", town.query(3))
     page.set_input_files("#photo-1", town.query(3))
@@ -108,10 +105,9 @@ def test_lines_join_the_points(open_page: Any, server: str, town: Any) -> None:
 
 
 def test_photos_are_dropped_and_pasted(
-    open_page: Any, server: str, town: Any, png_of: Callable[[Path], bytes]
+    open_page: Any, town: Any, png_of: Callable[[Path], bytes]
 ) -> None:
-    page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    page.goto(f"{server}compare")
+    page = open_page(permissions=["clipboard-read", "clipboard-write"], at="compare")
     answer(page)
     frame = page.locator("[data-slot='1'] .frame").bounding_box()
     assert frame is not None
@@ -157,9 +153,8 @@ def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: An
     expect(alert).to_have_count(0)
 
 
-def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
-    page.goto(f"{server}compare")
+def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, town: Any) -> None:
+    page = open_page(at="compare")
     answer(page)
     page.on("filechooser", lambda _: None)  # from now on the browser hands its dialogs over
     expect(page.locator("#status")).to_contain_text("12 places")

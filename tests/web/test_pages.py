@@ -43,10 +43,9 @@ def test_every_page_is_reached_from_the_head(open_page: Any, server: str, addres
 
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
-def test_every_page_is_accessible(open_page: Any, server: str, address: str, language: str) -> None:
+def test_every_page_is_accessible(open_page: Any, address: str, language: str) -> None:
     dark = language == "hi"  # every page once in each language, and in each set of colours
-    page = open_page(server, color_scheme="dark" if dark else "light", locale=language)
-    page.goto(f"{server}{address}")
+    page = open_page(color_scheme="dark" if dark else "light", locale=language, at=address)
     expect(page.locator("html")).to_have_attribute("lang", language)
     finalize_commit(page)
     if address == "about":
@@ -163,7 +162,7 @@ def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
     assert sum(sizes.values()) < (120_000 if address == "map" else 60_000)
 
 
-def test_results_with_their_map_are_light_too(open_page: Any, server: str, town: Any) -> None:
+def test_results_with_their_map_are_light_too(open_page: Any, town: Any) -> None:
     sizes: dict[str, int] = {}
     page = open_page()
 
@@ -182,9 +181,10 @@ def test_results_with_their_map_are_light_too(open_page: Any, server: str, town:
 
 
 @pytest.mark.parametrize("address", ["map", "compare", "track", "about", "reports"])
-def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, address: str) -> None:
-    page = open_page(viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True)
-    page.goto(f"{server}{address}")
+def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, address: str) -> None:
+    page = open_page(
+        viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True, at=address
+    )
     finalize_commit(page)
     check_accessible(page)
     for width in (390, 320):
@@ -192,9 +192,8 @@ def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, server: str, addres
         assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width] * 2
 
 
-def test_the_documentation_works_without_the_internet(open_page: Any, server: str) -> None:
-    page = open_page()
-    page.goto(f"{server}docs")
+def test_the_documentation_works_without_the_internet(open_page: Any) -> None:
+    page = open_page(at="docs")
     search = page.locator("#operations-search-search_places")
     expect(search).to_contain_text("/v1/search")
     search.get_by_role("button").first.click()

@@ -10,9 +10,8 @@ from tests.web.test_samples import SHIFT
 
 
 @pytest.fixture
-def gallery(open_page: Any, server: str) -> Any:
-    page = open_page()
-    page.goto(f"{server}places")
+def gallery(open_page: Any) -> Any:
+    page = open_page(at="places")
     expect(page.locator("#places > li")).to_have_count(PLACES)
     return page
 

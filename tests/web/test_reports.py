@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, expect
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) -> None:
-    page = open_page(color_scheme=scheme)
-    page.goto(f"{server}reports")
+    page = open_page(color_scheme=scheme, at="reports")
     expect(page.locator(".report")).to_have_count(1)
     (card,) = page.locator(".report").all()
     expect(card).to_contain_text("town: 4 queries among 4 photos, protocol truth-csv")
@@ -36,9 +35,8 @@ def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) 
     expect(page.locator(".report")).to_have_count(1)
 
 
-def test_a_report_has_the_colours_of_the_pages(open_page: Any, server: str) -> None:
-    page = open_page()
-    page.goto(f"{server}reports")
+def test_a_report_has_the_colours_of_the_pages(open_page: Any) -> None:
+    page = open_page(at="reports")
 
     def colours() -> Any:
         return page.evaluate(

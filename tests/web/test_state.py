@@ -41,9 +41,8 @@ def test_the_address_holds_what_is_asked(open_page: Any, server: str, town: Any)
     expect(page.locator(".card")).to_have_count(5)
 
 
-def test_a_link_says_that_it_holds_no_photo(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
-    page.goto(f"{server}?k=5&place=3")
+def test_a_link_says_that_it_holds_no_photo(open_page: Any, town: Any) -> None:
+    page = open_page(at="?k=5&place=3")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("street-3/03.jpg")
     expect(dialog.get_by_role("switch")).to_be_hidden()
@@ -53,9 +52,7 @@ def test_a_link_says_that_it_holds_no_photo(open_page: Any, server: str, town: A
     expect(page.locator(".card")).to_have_count(5)
 
 
-def test_a_found_photo_is_searched_with_and_back_again(
-    open_page: Any, server: str, town: Any
-) -> None:
+def test_a_found_photo_is_searched_with_and_back_again(open_page: Any, town: Any) -> None:
     page = open_page()
     page.set_input_files("#photo", town.query(3))
     expect(first_card(page)).to_contain_text("03.jpg")

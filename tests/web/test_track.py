@@ -94,9 +94,8 @@ def test_a_file_that_is_no_photo_is_left_out(open_page: Any, server: str, town: 
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_video_without_frames_names_the_way_out(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
-    page.goto(f"{server}track")
+def test_a_video_without_frames_names_the_way_out(open_page: Any, town: Any) -> None:
+    page = open_page(at="track")
     page.set_input_files("#files", town.write("walk.mp4", b"no video at all"))
     note = page.locator("#intake-note")
     expect(note).to_contain_text("finds no frames in walk.mp4; run `place-search track INDEX")
@@ -138,9 +137,8 @@ def test_a_track_is_closed_with_its_page(open_page: Any, server: str, town: Any)
     wait_until(lambda: page.request.get(address).status == 404, "the track stayed open")
 
 
-def test_three_keys_lead_to_the_choice(open_page: Any, server: str) -> None:
-    page = open_page()
-    page.goto(f"{server}track")
+def test_three_keys_lead_to_the_choice(open_page: Any) -> None:
+    page = open_page(at="track")
     expect(page.get_by_role("navigation")).to_be_visible()
     for key in ("Tab", "Enter", "Tab"):
         page.keyboard.press(key)
@@ -203,7 +201,7 @@ def test_a_busy_server_is_waited_for(open_page: Any, server: str, town: Any, whe
     expect(page.locator("#strip li")).to_have_count(2)
 
 
-def test_a_video_gives_a_frame_a_second(open_page: Any, server: str, town: Any) -> None:
+def test_a_video_gives_a_frame_a_second(open_page: Any, town: Any) -> None:
     av = pytest.importorskip("av")
     path = town.folder / "walk.webm"
     with av.open(str(path), "w") as video:
@@ -213,17 +211,15 @@ def test_a_video_gives_a_frame_a_second(open_page: Any, server: str, town: Any) 
             view = Image.open(town.query(place)).resize((640, 480))
             video.mux(stream.encode(av.VideoFrame.from_image(view)))
         video.mux(stream.encode())
-    page = open_page()
-    page.goto(f"{server}track")
+    page = open_page(at="track")
     page.set_input_files("#files", path)
     expect(page.locator("#intake-note")).to_have_text("3 frames located.")
     expect(page.locator("#pair-name")).to_have_text("walk.webm-00002.jpg")
     expect(page.locator("#pair-frame img")).to_have_js_property("naturalWidth", 640)
 
 
-def test_the_camera_is_followed_until_it_is_stopped(open_page: Any, server: str) -> None:
-    page = open_page()
-    page.goto(f"{server}track")
+def test_the_camera_is_followed_until_it_is_stopped(open_page: Any) -> None:
+    page = open_page(at="track")
     page.get_by_role("button", name="Use the camera").click()
     # This browser has no camera.
     expect(page.locator("#intake-note")).to_contain_text("The camera is not there")

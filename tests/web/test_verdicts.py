@@ -99,8 +99,7 @@ def test_few_candidates_have_photos_of_a_photo_s_shape(
 def test_the_search_is_made_wider_where_it_is_said(
     open_page: Any, server: str, elsewhere: Path
 ) -> None:
-    page = open_page()
-    page.goto(f"{server}?verify=false&near=48.003,11.5&radius_m=300")
+    page = open_page(at="?verify=false&near=48.003,11.5&radius_m=300")
     answer_with(page, server, elsewhere, (0.02,))
     page.set_input_files("#photo", elsewhere)
     expect(page.locator("h2.not_found")).to_have_text("Not among the places in this circle")
