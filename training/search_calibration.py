@@ -323,7 +323,7 @@ def _evenly(right: Labels, sides: NDArray[np.int64]) -> Floats:
     weights = np.zeros(len(right))
     for side in np.unique(sides):
         weights[sides == side] = class_weights(right[sides == side])
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def _probability(fitted: Calibration, candidate: _Seen) -> float:
