@@ -11,7 +11,7 @@ from tests.web.test_pages import check_accessible
 
 def test_the_model_is_shown_on_the_reader_s_own_photo(open_page: Any, town: Any) -> None:
     page = open_page(at="about")
-    expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
+    expect(page.locator("#serving")).to_contain_text("lite0-netvlad-1024")
     expect(page.locator("#serving")).to_contain_text("64 × 112 = 7,168")
     # There is a photo of the index to see before the reader's own.
     expect(page.locator("#photo-name")).to_have_text(re.compile(r"street-\d+/\d+\.jpg"))
