@@ -79,6 +79,16 @@ class PlaceSearch {
   }
 
   /**
+   * The places that look most like one of the index.
+   * @param {number} id
+   * @param {Record<string, any>} [options] those of GET /v1/places/{id}/similar, such as k
+   * @returns {Promise<any>} a SimilarReply
+   */
+  similar(id, options = {}) {
+    return this.ask('GET', `/v1/places/${id}/similar`, { query: options });
+  }
+
+  /**
    * Add a photo; needs a key that may write.
    * @param {Blob} photo
    * @param {{latitude?: number, longitude?: number, name?: string}} [said]

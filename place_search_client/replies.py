@@ -167,6 +167,17 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarPlaces:
+    """The places that look most like a place of the index, best first; verified by nothing."""
+
+    index_id: str
+    model: str
+    place_id: int
+    notes: list[str]
+    results: list[Result]
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedPhoto:
     """A photo that could not be indexed."""
 

@@ -216,6 +216,15 @@
  */
 
 /**
+ * @typedef {object} SimilarReply The places that look most like a place of the index, best first; verified by nothing
+ * @property {string} index_id
+ * @property {string} model The model's id
+ * @property {number} place_id The place that they look like
+ * @property {string[]} notes Sentences about what was odd in the request
+ * @property {ResultReply[]} results
+ */
+
+/**
  * @typedef {object} SizeReply Pixels of a photo
  * @property {number} width
  * @property {number} height

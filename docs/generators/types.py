@@ -31,6 +31,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "ResultReply": "Result",
     "QueryReply": "QueryInfo",
     "SearchReply": "SearchResult",
+    "SimilarReply": "SimilarPlaces",
     "SkippedPhotoReply": "SkippedPhoto",
     "SkippedReply": "Skipped",
     "IndexReply": "IndexInfo",

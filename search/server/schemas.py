@@ -126,6 +126,16 @@ class SearchReply(Reply):
     location: LocationReply | None
 
 
+class SimilarReply(Reply):
+    """The places that look most like a place of the index, best first; verified by nothing."""
+
+    index_id: str
+    model: str = Field(description="The model's id.")
+    place_id: int = Field(description="The place that they look like.")
+    notes: list[str] = Field(description="Sentences about what was odd in the request.")
+    results: list[ResultReply]
+
+
 class CompareReply(Reply):
     """Whether two photos show the same place."""
 

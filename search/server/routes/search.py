@@ -12,6 +12,8 @@ from place_search.search.server.fields import (
     Box,
     Fields,
     Folder,
+    Near,
+    RadiusM,
     Tags,
     TakenFrom,
     TakenTo,
@@ -52,16 +54,8 @@ async def search_places(
         Query(description="Check the candidates spatially (default: where the index can)."),
     ] = None,
     box: Box = None,
-    near: Annotated[
-        str | None,
-        Query(
-            description="Only places near this latitude,longitude; needs radius_m.",
-            examples=["48.137,11.575"],
-        ),
-    ] = None,
-    radius_m: Annotated[
-        float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
-    ] = None,
+    near: Near = None,
+    radius_m: RadiusM = None,
     folder: Folder = None,
     taken_from: TakenFrom = None,
     taken_to: TakenTo = None,
