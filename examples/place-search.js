@@ -112,6 +112,26 @@ class PlaceSearch {
     return this.ask('PATCH', `/v1/places/${id}`, { headers, body: JSON.stringify(said) });
   }
 
+  /**
+   * The group of photos that show the same spot as a place.
+   * @param {number} id
+   * @returns {Promise<any>} a PlaceGroupReply
+   */
+  group(id) {
+    return this.ask('GET', `/v1/places/${id}/group`);
+  }
+
+  /**
+   * Change the group that a place is in.
+   * @param {number} id
+   * @param {{name?: string | null, add?: number[], remove?: number[]}} said
+   * @returns {Promise<any>} a PlaceGroupReply
+   */
+  changeGroup(id, said) {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.ask('PATCH', `/v1/places/${id}/group`, { headers, body: JSON.stringify(said) });
+  }
+
   /** @param {number} id */
   remove(id) {
     return this.ask('DELETE', `/v1/places/${id}`);

@@ -199,6 +199,11 @@ class ServedIndexReply(Reply):
     index_id: str | None
     places: int | None
     model: str | None
+    changes: Literal["allowed", "needs_key", "never"] = Field(
+        default="never",
+        description="Whether you may change it: allowed, needs_key of the role write, or never as "
+        "the server was started without --writable.",
+    )
 
 
 class IndexesReply(Reply):
