@@ -6,6 +6,7 @@ import { language, remember, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
   ['./', words.search],
+  ['places', words.allPlaces],
   ['map', words.map],
   ['compare', words.compare],
   ['track', words.track],

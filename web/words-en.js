@@ -39,6 +39,7 @@ function evidence(inliers) {
 
 export const words = {
   search: 'Search',
+  allPlaces: 'Places',
   placesAlike: 'Find places like this',
   placesLike: (/** @type {string} */ name) => `Find places like this: ${name}`,
   map: 'Map',

@@ -39,6 +39,7 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'Khoj',
+  allPlaces: 'Jagahein',
   placesAlike: 'Aisi jagahein khojein',
   placesLike: (name) => `Aisi jagahein khojein: ${name}`,
   map: 'Map',

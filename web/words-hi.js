@@ -39,6 +39,7 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'खोज',
+  allPlaces: 'जगहें',
   placesAlike: 'ऐसी जगहें खोजें',
   placesLike: (name) => `ऐसी जगहें खोजें: ${name}`,
   map: 'नक्शा',
