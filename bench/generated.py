@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from place_search.core.files import write_whole
 from place_search.core.progress import Progress, silent
-from place_search.indexer.changes.version_builder import VersionBuilder, VersionSpec
+from place_search.indexer.changes.version_builder import VersionBuilder
+from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.descriptor_codes import INT8

@@ -34,7 +34,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.index_calibration import calibration_for, is_calibrated
+from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import BACKGROUND
 
 RECALL_KS = (1, 5, 10)
@@ -137,9 +137,9 @@ def evaluate(
         ]
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
-    opened = None
+    opened, borrowed = None, False
     if open_set:
-        calibration = calibration_for(index, model)
+        calibration, borrowed = calibration_for(index, model)
         if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)
@@ -166,7 +166,7 @@ def evaluate(
             *truth.warnings,
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(truth, recall, candidates, right, ks[0]),
-            *(_borrowed(model, index) if open_set else []),
+            *([_borrowed_note(model)] if borrowed else []),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
@@ -349,13 +349,11 @@ def _unreadable(photos: int, queries: int) -> list[str]:
     ]
 
 
-def _borrowed(model: Model, index: Index | None) -> list[str]:
-    if is_calibrated(index, model):
-        return []
-    return [
+def _borrowed_note(model: Model) -> str:
+    return (
         f"The model '{model.card.id}' has no calibration, so its probabilities are by that of the "
         "included model; index the database and give --index, which has one of its own."
-    ]
+    )
 
 
 def _chance_level(

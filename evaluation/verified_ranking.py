@@ -28,7 +28,7 @@ class GeometryReranker:
         candidates: int = CANDIDATES,
     ) -> None:
         self.depth = candidates
-        self.calibration = calibration_for(index, model)
+        self.calibration = calibration_for(index, model).calibration
         self._k = k
         self._index = index
         self._places = {} if index is None else {p.name: p.place_id for p in index.places()}

@@ -1,4 +1,4 @@
-"""A model's vocabulary, read without torch: which cluster has each local feature?"""
+"""A model's NetVLAD layer, read without torch: what becomes of each local feature?"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,24 +12,38 @@ from place_search.models.errors import VocabularyError
 WEIGHTS_NAME = "weights.safetensors"
 
 
-class SoftAssignment(NamedTuple):
-    """The soft assignment of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3).
+class Vocabulary(NamedTuple):
+    """The layer of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3 and 4).
 
-    `directions` is (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1; `cell_mean` (C,)
-    float32 is what a model subtracts from the local features that it gives.
+    `directions` and `centroids` are (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1;
+    `cell_mean` (C,) float32 is what a model subtracts from the local features that it gives.
     """
 
     directions: NDArray[np.float32]
     bias: NDArray[np.float32]
+    centroids: NDArray[np.float32]
     cell_mean: NDArray[np.float32]
 
     def assign(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
         """The cluster with the largest share in each: (h, w, C) centred features to (h, w)."""
+        return np.asarray(np.argmax(self._scores(features), axis=-1), dtype=np.int64)
+
+    def sums(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What each cluster sums up of (h, w, C) centred features: (K, C), of length 1 in all."""
+        rows = (features + self.cell_mean).reshape(-1, features.shape[-1])
+        scores = self._scores(features).reshape(len(rows), -1)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        residuals = shares.T @ rows - shares.sum(axis=0)[:, None] * self.centroids
+        residuals /= np.maximum(np.linalg.norm(residuals, axis=1, keepdims=True), 1e-12)
+        return np.asarray(residuals / np.linalg.norm(residuals), np.float32)
+
+    def _scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         scores = (features + self.cell_mean) @ self.directions.T + self.bias
-        return np.asarray(np.argmax(scores, axis=-1), dtype=np.int64)
+        return np.asarray(scores, np.float32)
 
 
-def read_vocabulary(folder: Path | None) -> SoftAssignment:
+def read_vocabulary(folder: Path | None) -> Vocabulary:
     """The vocabulary of a model folder.
 
     Raises:
@@ -47,6 +61,7 @@ def read_vocabulary(folder: Path | None) -> SoftAssignment:
                 if "pool.assignment.bias" in names
                 else np.zeros(clusters)
             )
+            centroids = weights.get_tensor("pool.centroids")
             mean = weights.get_tensor("cell_mean")
     except (OSError, SafetensorError):
         where = "This model" if folder is None else f"{folder.name}"
@@ -54,8 +69,9 @@ def read_vocabulary(folder: Path | None) -> SoftAssignment:
             f"{where} holds no NetVLAD vocabulary that could be shown; serve an index of a NetVLAD "
             "model."
         ) from None
-    return SoftAssignment(
+    return Vocabulary(
         directions.reshape(clusters, channels).astype(np.float32),
         bias.astype(np.float32),
+        centroids.astype(np.float32),
         mean.astype(np.float32),
     )

@@ -44,7 +44,8 @@ class PrecisionRecall:
 class Quantization:
     """How a model's int8 graph was made, and what it was measured to lose.
 
-    `photos` calibrated the ranges of the activations; `photos_sha256` hashes their contents.
+    `photos` calibrated the ranges of the activations, most of them as `views` by night or another
+    day; `photos_sha256` hashes their contents.
     `f32_layers` names what was left in float32. `cosine` is the mean over the photos of `measured`,
     or else over those, between a descriptor in float32 and the same photo's in int8.
     """
@@ -54,6 +55,7 @@ class Quantization:
     f32_layers: str
     cosine: float
     measured: Sequence[PrecisionRecall] = ()
+    views: bool = False
 
     @property
     def loss(self) -> float | None:

@@ -39,11 +39,13 @@ def quantize_model(
     photos_sha256: str,
     *,
     first: int | None = None,
+    views: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ModelCard:
     """Put an int8 graph beside the float32 one, and say so on the card; returns the card.
 
-    `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations.
+    `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations;
+    the card says whether they are altered `views`.
     The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
     products and a normalisation of small sums make much of small errors. So do sums of residuals,
     whose errors would add up from block to block, and the `first` convolutions, by default as few
@@ -81,6 +83,7 @@ def quantize_model(
         photos_sha256=photos_sha256,
         f32_layers=_in_words(-kept, source, card),
         cosine=round(cosine, 5),
+        views=views,
     )
     files = {**card.files, **{name: sha256_of(folder / name) for name in GRAPHS["int8"]}}
     card = replace(card, files=files, quantization=quantization)

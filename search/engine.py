@@ -17,7 +17,7 @@ from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.errors import ParameterError
-from place_search.search.index_calibration import calibration_for, is_calibrated
+from place_search.search.index_calibration import calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
@@ -96,8 +96,8 @@ class Engine:
             and model.local_features is not None
             and index.manifest.keeps_features_of(model, index.folder)
         )
-        self.calibration = calibration_for(index, model)
-        self._notes = [] if is_calibrated(index, model) else [_borrowed_note(index)]
+        self.calibration, is_borrowed = calibration_for(index, model)
+        self._notes = [_borrowed_note(index)] if is_borrowed else []
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models.netvlad_vocabulary import SoftAssignment, read_vocabulary
+from place_search.models.netvlad_vocabulary import Vocabulary, read_vocabulary
 from place_search.photos import Photo
 from place_search.photos.photo import Size
 from place_search.search.stages import Stages
@@ -25,30 +25,33 @@ class Explanation:
 
     `photo` and `seen` are (width, height) in pixels, upright as given and as the network took it;
     `assignment` (h, w) is the cluster with the largest share in each local feature;
-    `cluster_norms` (K,) the length of each cluster's part of the `descriptor` (D,).
+    `sums` (K, C) are what each cluster sums up, and `descriptor` (D,) is what the model makes of
+    them: the same numbers, or fewer where it whitens them.
     """
 
     model: str
     photo: Size
     seen: Size
     assignment: NDArray[np.int64]
-    cluster_norms: NDArray[np.float64]
+    sums: NDArray[np.float32]
     descriptor: NDArray[np.float32]
-    channels: int
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of POST /v1/explain."""
         rows, columns = self.assignment.shape
+        clusters, channels = self.sums.shape
+        norms = np.linalg.norm(self.sums, axis=1)
         return {
             "model": self.model,
             "photo": dict(zip(("width", "height"), self.photo, strict=True)),
             "seen": dict(zip(("width", "height"), self.seen, strict=True)),
             "grid": {"columns": columns, "rows": rows},
-            "clusters": len(self.cluster_norms),
-            "channels": self.channels,
+            "clusters": clusters,
+            "channels": channels,
             "dims": self.descriptor.size,
             "assignment": self.assignment.tolist(),
-            "cluster_norms": np.round(self.cluster_norms.astype(float), DIGITS).tolist(),
+            "cluster_norms": np.round(norms.astype(float), DIGITS).tolist(),
+            "sums": np.round(self.sums.astype(float), DIGITS).tolist(),
             "descriptor": np.round(self.descriptor.astype(float), DIGITS).tolist(),
         }
 
@@ -64,25 +67,16 @@ def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Expla
     with (stages or Stages()).timed("embed"):
         embedding = model.alone().embed(photo)
     descriptor, features = embedding.descriptor, embedding.require_local_features()
-    channels = features.shape[2]
-    clusters = len(vocabulary.directions)
-    # A whitened descriptor has no part a cluster; then none is said to add more than another.
-    norms = (
-        np.linalg.norm(descriptor.reshape(clusters, channels), axis=1)
-        if descriptor.size == clusters * channels and not model.card.whitened
-        else np.full(clusters, clusters**-0.5)
-    )
     return Explanation(
         model=model.card.id,
         photo=(photo.width, photo.height),
         seen=(width, height),
         assignment=vocabulary.assign(features),
-        cluster_norms=norms,
+        sums=vocabulary.sums(features),
         descriptor=descriptor,
-        channels=channels,
     )
 
 
 @lru_cache(maxsize=2)
-def _vocabulary(folder: Path | None) -> SoftAssignment:
+def _vocabulary(folder: Path | None) -> Vocabulary:
     return read_vocabulary(folder)

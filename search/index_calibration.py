@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
+from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
 
@@ -58,23 +60,34 @@ def _made_by(index: Index) -> dict[str, str | None]:
 
 
 def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
-    """Keep a calibration beside the index's manifest."""
+    """Keep a calibration beside the index's manifest.
+
+    Raises:
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
     content = {
         "format": _FORMAT,
         **_made_by(index),
         **asdict(measured),
     }
-    write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
+    with plain_write_errors(index.folder), lock(index.folder):
+        write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
 
 
-def is_calibrated(index: Index | None, model: Model) -> bool:
-    """Whether the index or the model has a calibration, so that none is borrowed."""
-    if model.card.calibration is not None:
-        return True
-    return index is not None and read_index_calibration(index) is not None
+class ChosenCalibration(NamedTuple):
+    """The calibration that probabilities are by, and whether that of the included model is lent."""
+
+    calibration: Calibration
+    is_borrowed: bool
 
 
-def calibration_for(index: Index | None, model: Model) -> Calibration:
-    """The calibration of an index, else that of its model, else that of the included model."""
+def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
+    """The calibration of an index, else that of its model, else that of the included model.
+
+    Raises:
+        IndexFormatError: the index's own is damaged, or a newer version wrote it.
+    """
     kept = None if index is None else read_index_calibration(index)
-    return calibration_of(model) if kept is None else kept.calibration
+    if kept is not None:
+        return ChosenCalibration(kept.calibration, is_borrowed=False)
+    return ChosenCalibration(calibration_of(model), model.card.calibration is None)

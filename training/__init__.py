@@ -6,6 +6,7 @@ from place_search.training.data.open_places import Range, TrainingData, open_pla
 from place_search.training.errors import TrainingError
 from place_search.training.export import export_checkpoint
 from place_search.training.loop.train import train
+from place_search.training.search_calibration import calibrate_on_searches
 from place_search.training.whiten import whiten
 from place_search.training.whitening import fit_whitening
 
@@ -14,6 +15,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingData",
     "TrainingError",
+    "calibrate_on_searches",
     "cluster",
     "export_checkpoint",
     "fit_whitening",

@@ -2,7 +2,7 @@
 
 import { explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
-import { clusterColour, drawCells, drawDescriptor, drawPhoto, halvings } from './figures.js';
+import { clusterColour, drawCells, drawSums, drawPhoto, halvings } from './figures.js';
 import { takeIn } from './photo-input.js';
 import { keep, latest } from './keep.js';
 import { persist } from './retry.js';
@@ -50,10 +50,10 @@ function showNumbers(explained) {
   const { seen, grid, clusters, channels } = explained;
   find('seen-size', HTMLElement).textContent = words.seenAs(seen.width, seen.height);
   find('cells-count', HTMLElement).textContent = words.gridOf(grid.columns, grid.rows);
-  find('product', HTMLElement).textContent = words.productOf(clusters, channels);
+  find('product', HTMLElement).textContent = words.productOf(clusters, channels, explained.dims);
   const canvas = find('descriptor', HTMLCanvasElement);
-  canvas.setAttribute('aria-label', words.descriptorOf(explained.dims));
-  reveal(canvas, drawDescriptor(canvas, explained));
+  canvas.setAttribute('aria-label', words.descriptorOf(clusters * channels));
+  reveal(canvas, drawSums(canvas, explained));
 }
 
 /**
@@ -113,11 +113,11 @@ function reveal(part, on) {
 }
 
 async function showModel() {
-  const { id, title, backbone, clusters, channels, dims, whitened, licence, fitted } = await readModel();
+  const { id, title, backbone, clusters, channels, dims, licence, fitted } = await readModel();
   const facts = [
     [words.modelName, `${id} (${title})`],
     [words.backbone, backbone],
-    [words.descriptorLength, clusters === null || channels === null || whitened ? words.dims(dims) : words.productOf(clusters, channels)],
+    [words.descriptorLength, clusters === null || channels === null ? words.dims(dims) : words.productOf(clusters, channels, dims)],
     ...(fitted ? [[words.fitted, fitted]] : []),
     [words.licence, licence],
   ];

@@ -77,16 +77,15 @@ export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
  * @param {ExplainReply} explained
  * @returns {boolean} false where the descriptor has no such rows
  */
-export function drawDescriptor(canvas, { clusters, channels, descriptor }) {
-  if (descriptor.length !== clusters * channels) return false;
+export function drawSums(canvas, { clusters, channels, sums }) {
   canvas.width = channels;
   canvas.height = clusters;
   const context = canvas.getContext('2d');
   const picture = context?.createImageData(channels, clusters);
   if (!context || !picture) return false;
   // The few largest would leave all others pale.
-  const strong = 2.5 / Math.sqrt(descriptor.length);
-  descriptor.forEach((value, at) => {
+  const strong = 2.5 / Math.sqrt(clusters * channels);
+  sums.flat().forEach((value, at) => {
     const strength = Math.min(1, Math.abs(value) / strong);
     const [red, green, blue] = value > 0 ? [15, 106, 91] : [178, 60, 40];
     picture.data.set([red, green, blue, 255 * strength], at * 4);

@@ -41,7 +41,8 @@
  * @property {number} channels Numbers in a cell
  * @property {number} dims Numbers in the descriptor
  * @property {number[][]} assignment The cluster that has the largest share in each cell, row by row from the top
- * @property {number[]} cluster_norms The length of each cluster's part of the descriptor
+ * @property {number[]} cluster_norms The length of each cluster's part of the sums
+ * @property {number[][]} sums What each cluster sums up of the cells, of length 1 in all. The descriptor is the same numbers one after another, or what a whitening makes of them
  * @property {number[]} descriptor
  */
 

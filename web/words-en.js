@@ -200,9 +200,9 @@ export const words = {
     `Cluster ${cluster}: ${counted(cells, 'cell', 'cells')}`,
   allClusters: (/** @type {number} */ used, /** @type {number} */ clusters) =>
     `${used} of ${clusters} clusters occur in this photo. Choose one to see its cells alone.`,
-  productOf: (/** @type {number} */ clusters, /** @type {number} */ channels) =>
-    `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
-  descriptorOf: (/** @type {number} */ dims) => `The descriptor as a picture: ${whole.format(dims)} numbers`,
+  productOf: (/** @type {number} */ clusters, /** @type {number} */ channels, /** @type {number} */ dims) =>
+    `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}${dims === clusters * channels ? '' : `, whitened to ${whole.format(dims)}`}`,
+  descriptorOf: (/** @type {number} */ dims) => `What the clusters sum up, as a picture: ${whole.format(dims)} numbers`,
   cellsOf: 'The photo with every cell in the colour of its cluster',
   servingNow: 'The model that serves now',
   backbone: 'Backbone',

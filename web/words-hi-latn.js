@@ -183,8 +183,9 @@ export const words = {
   clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} khaane`,
   allClusters: (used, clusters) =>
     `Is photo mein ${clusters} mein se ${used} cluster hain. Kisi ek ko chunein, to sirf uske khaane dikhenge.`,
-  productOf: (clusters, channels) => `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
-  descriptorOf: (dims) => `Descriptor ki tasveer: ${whole.format(dims)} number`,
+  productOf: (clusters, channels, dims) =>
+    `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}${dims === clusters * channels ? '' : `, whitening ke baad ${whole.format(dims)}`}`,
+  descriptorOf: (dims) => `Clusters ke jod ki tasveer: ${whole.format(dims)} number`,
   cellsOf: 'Photo, jismein har khaana apne cluster ke rang mein hai',
   servingNow: 'Abhi kaun-sa model kaam kar raha hai',
   backbone: 'Backbone',

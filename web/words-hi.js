@@ -182,8 +182,9 @@ export const words = {
   seenAs: (width, height) => `${width} × ${height} पिक्सेल`,
   clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} खाने`,
   allClusters: (used, clusters) => `इस फ़ोटो में ${clusters} में से ${used} क्लस्टर हैं। किसी एक को चुनें, तो केवल उसके खाने दिखेंगे।`,
-  productOf: (clusters, channels) => `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}`,
-  descriptorOf: (dims) => `डिस्क्रिप्टर का चित्र: ${whole.format(dims)} संख्याएँ`,
+  productOf: (clusters, channels, dims) =>
+    `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}${dims === clusters * channels ? '' : `, whitening के बाद ${whole.format(dims)}`}`,
+  descriptorOf: (dims) => `क्लस्टरों के जोड़ का चित्र: ${whole.format(dims)} संख्याएँ`,
   cellsOf: 'फ़ोटो, जिसमें हर खाना अपने क्लस्टर के रंग में है',
   servingNow: 'अभी कौन-सा मॉडल काम कर रहा है',
   backbone: 'आधार-नेटवर्क (backbone)',

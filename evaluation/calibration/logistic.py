@@ -11,14 +11,16 @@ _RIDGE = 1e-3
 """Keeps the weights finite where the pairs can be told apart without error."""
 
 
-def fit_logistic(evidence: Floats, same: Labels) -> tuple[Floats, float]:
+def fit_logistic(
+    evidence: Floats, same: Labels, weights: Floats | None = None
+) -> tuple[Floats, float]:
     """Weights (F,) and intercept by Newton's method; both classes count alike.
 
     `evidence` is (N, F), `same` (N,). Equal weight makes the probability one for a pair of which
-    nothing is known beforehand.
+    nothing is known beforehand. `weights` (N,) are those of the pairs, where they differ.
     """
     rows = np.column_stack([evidence, np.ones(len(evidence))])
-    weights = class_weights(same)
+    weights = class_weights(same) if weights is None else weights
     solution = np.zeros(rows.shape[1])
     for _ in range(100):
         chance = sigmoid(rows @ solution)

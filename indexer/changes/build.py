@@ -12,10 +12,10 @@ from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
-    VersionSpec,
     finish,
     first_free_number,
 )
+from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote

@@ -11,16 +11,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
-    VersionSpec,
     finish,
     first_free_number,
 )
+from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -114,6 +117,12 @@ class Change:
             self._edits = read_edits(self.folder, self.manifest.files)
         return self._edits
 
+    def paths(self, place_ids: NDArray[np.int64]) -> list[Path]:
+        """The paths of the photos of places."""
+        root = Path(self.manifest.source["root"])
+        rows = np.searchsorted(self.contents.rows.place_ids, place_ids).tolist()
+        return [root / self.contents.text("path", row) for row in rows]
+
     @property
     def card(self) -> StoreCard:
         """The card of the vector store."""
@@ -159,6 +168,9 @@ class Change:
 
     def commit(self, draft: VersionSpec, model: Model | None = None) -> Outcome:
         """Make the next version, and go on from there."""
+        kept = KeptPhotos(self.folder)
+        gone = np.setdiff1d(draft.removed, self.manifest.removed_ids)
+        kept.note_removed(path for path in self.paths(gone) if kept.holds(path))
         outcome = VersionBuilder(
             self.folder,
             draft,

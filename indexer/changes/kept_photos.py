@@ -9,7 +9,7 @@ can be restored. Photos that no note names are never touched: the folder may be 
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -67,13 +67,22 @@ class KeptPhotos:
         except OSError:
             return False
 
-    def note_removed(self, name: str) -> None:
-        """Note that a photo goes once its place, which is to be removed, cannot be restored."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / REMOVED).open("a", encoding="ascii") as note:
-            note.write(f"{name}\n")
-            note.flush()
-            os.fsync(note.fileno())
+    def holds(self, path: Path) -> bool:
+        """Whether the photo at this path is one that a server keeps."""
+        return _OWN.fullmatch(path.name) is not None and path.parent.resolve() == self.folder
+
+    def note_removed(self, photos: Iterable[Path]) -> None:
+        """Note that photos go once their places, which are to be removed, cannot be restored.
+
+        The index is locked by whoever removes them.
+        """
+        names = "".join(f"{photo.name}\n" for photo in photos)
+        if names:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / REMOVED).open("a", encoding="ascii") as note:
+                note.write(names)
+                note.flush()
+                os.fsync(note.fileno())
 
     def settle(self, manifest: Manifest) -> None:
         """Delete what killed processes and removed places have left, of a locked index.

@@ -14,6 +14,7 @@ from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.edit import require_version
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexWriteError, UnknownPlaceError
+from place_search.indexer.pipeline import stored_path
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import encode_ids
 
@@ -52,7 +53,9 @@ def remove_places(
             )
         if len(gone):
             removed = np.union1d(change.manifest.removed_ids, gone)
-            forgotten = {*change.manifest.forgotten, *_paths(change, gone)}
+            kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
+            others = (path for path in change.paths(gone) if not kept.holds(path))
+            forgotten = {*change.manifest.forgotten, *(stored_path(path, root) for path in others)}
             draft = replace(change.draft("remove"), removed=removed, forgotten=sorted(forgotten))
             change.commit(draft)
         return change.report(removed=len(gone), compacted=compact and compact_if_due(change))
@@ -112,14 +115,6 @@ def _store_holds_all(change: Change) -> bool:
     """Whether the vector store still holds all removed places that it should hold."""
     stored = change.contents.rows.stored_ids
     return int((stored <= change.card.max_place_id).sum()) == change.card.count
-
-
-def _paths(change: Change, ids: NDArray[np.int64]) -> list[str]:
-    """The paths of places' photos, but for those that a server keeps and deletes itself."""
-    root, kept = Path(change.manifest.source["root"]), KeptPhotos(change.folder).folder
-    rows = np.searchsorted(change.contents.rows.place_ids, ids)
-    paths = [change.contents.text("path", row) for row in rows.tolist()]
-    return [path for path in paths if (root / path).parent != kept]
 
 
 def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:

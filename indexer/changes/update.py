@@ -15,13 +15,13 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.edits import given_on, write_edits
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
@@ -33,7 +33,8 @@ def add_photos(
     """Add the photos of a source that an index lacks, and take up those that have changed.
 
     A photo is known by its path; one of a changed size, or of a changed time and content, gets a
-    new place. A photo whose content the index has under another path is not embedded again.
+    new place. Where it cannot be read, as when it is half written, its old place stays until it
+    can. A photo whose content the index has under another path is not embedded again.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -53,11 +54,12 @@ def sync_photos(
     forget: bool = False,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Make an index hold the photos of a source and no others.
+    """Make an index hold the photos of a source, and no others but those added over HTTP.
 
     As `add_photos`, and places whose photo the source does not list are removed. A source that
     has moved as a whole is recognised by the paths below it. Photos whose places were removed by
-    hand stay out, unless it is to `forget` that they were.
+    hand stay out, unless it is to `forget` that they were. What was said of a place, and its group,
+    go to the new place of a photo that has another content or path now.
 
     Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
         places of its photos would be removed.
@@ -85,8 +87,8 @@ def _update(
         forgotten.difference_update(stored_path(photo.path, root) for photo in source.photos)
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
-    gone = np.setdiff1d(np.arange(len(ids)), delta.seen) if sync else np.empty(0, np.int64)
-    outdated = np.array(delta.outdated, np.int64)
+    gone = _gone(change, delta) if sync else np.empty(0, np.int64)
+    heirs = delta.heirs | (delta.moved() if sync else {})
     first = manifest.next_place_id
     photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
     copied = {
@@ -95,7 +97,6 @@ def _update(
     names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
-    heirs = {int(ids[row]): first + at for row, at in delta.heirs.items()}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
@@ -104,12 +105,11 @@ def _update(
         draft = replace(
             change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", photos, copied),
             source=where,
-            removed=np.union1d(change.manifest.removed_ids, ids[np.concatenate([gone, outdated])]),
+            removed=np.union1d(manifest.removed_ids, ids[gone]),
+            heirs={int(ids[row]): first + at for row, at in heirs.items()},
             skipped=left_out,
             forgotten=sorted(forgotten),
         )
-        if not heirs.keys().isdisjoint(change.edits.by_place):
-            draft = replace(draft, edits=write_edits(change.folder, given_on(change.edits, heirs)))
         outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
@@ -123,7 +123,7 @@ def _update(
         changed=len(delta.replaced) - not_changed,
         removed=len(gone),
         copied=len(copied),
-        unchanged=len(delta.seen) - len(delta.outdated),
+        unchanged=len(delta.seen) - len(delta.heirs),
         reused=reused,
         compacted=compact_if_due(change),
         forgotten=left_out_again,
@@ -132,6 +132,14 @@ def _update(
         notes=notes,
         intake=source.intake,
     )
+
+
+def _gone(change: Change, delta: "_Difference") -> NDArray[np.int64]:
+    """The rows of photos that the source does not list, but for those that a server keeps."""
+    rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), delta.seen)
+    kept = KeptPhotos(change.folder)
+    paths = change.paths(change.contents.rows.place_ids[rows])
+    return rows[[not kept.holds(path) for path in paths]]
 
 
 def _without(source: Source, paths: Container[str]) -> Source:
@@ -160,16 +168,31 @@ def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]
 class _Difference:
     """What a source has that an index has not.
 
-    `entries` are photos to make places of, each with the row of equal content, if there is one;
-    `seen` rows are of photos that the source lists, and those of `outdated` get a new place under
-    a name of `replaced`; `heirs` has the number of its entry for each of these rows.
+    `entries` are photos to make places of, each with a row of equal content, if there is one;
+    `seen` rows are of photos that the source lists. Those of them with one of `heirs`, the number
+    of its entry, get a new place under a name of `replaced`. `alike` has all rows of equal content
+    for entries whose path is new.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
-    outdated: list[int] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     heirs: dict[int, int] = field(default_factory=dict)
+    alike: dict[int, list[int]] = field(default_factory=dict)
+
+    def moved(self) -> dict[int, int]:
+        """Rows of photos that the source lists under another path now, with the numbers of those.
+
+        A sync removes these places; what was said of them goes to the new ones.
+        """
+        left = {row for rows in self.alike.values() for row in rows}.difference(self.seen)
+        found: dict[int, int] = {}
+        for at, rows in self.alike.items():
+            row = next((row for row in rows if row in left), None)
+            if row is not None:
+                left.remove(row)
+                found[row] = at
+        return found
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
@@ -183,7 +206,9 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     for photo, path in zip(source.photos, paths, strict=True):
         row = by_path.get(path)
         if row is None:
-            delta.entries.append((photo, _same_content(photo, table["content"], sizes, by_size)))
+            alike = _same_content(photo, table["content"], sizes, by_size)
+            delta.alike[len(delta.entries)] = alike
+            delta.entries.append((photo, alike[0] if alike else None))
             continue
         delta.seen.append(row)
         if _is_content(contents, row, photo):
@@ -193,7 +218,6 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
         else:
             delta.entries.append((photo, None))
         delta.heirs[row] = len(delta.entries) - 1
-        delta.outdated.append(row)
         delta.replaced.append(photo.name)
     return delta
 
@@ -235,8 +259,8 @@ def _same_content(
     content: NDArray[np.uint8],
     sizes: NDArray[np.int64],
     by_size: NDArray[np.int64],
-) -> int | None:
-    """A row with the content of a photo, which is read only if a row has its size.
+) -> list[int]:
+    """The rows with the content of a photo, which is read only if a row has its size.
 
     `sizes` are those of the rows in ascending order, which is `by_size`.
     """
@@ -245,13 +269,13 @@ def _same_content(
         size = photo.path.stat().st_size
         start, end = np.searchsorted(sizes, [size, size + 1])
         if start == end:
-            return None
+            return []
         key = np.frombuffer(_hash(photo.path), np.uint8)
     except (OSError, UnicodeEncodeError):
-        return None
+        return []
     same = by_size[start:end]
-    same = same[(content[same] == key).all(axis=1)]
-    return int(same[0]) if len(same) else None
+    rows: list[int] = same[(content[same] == key).all(axis=1)].tolist()
+    return rows
 
 
 def _hash(path: Path) -> bytes:

@@ -3,20 +3,19 @@
 Whatever changes an index drafts what the next version is to hold; here it is made and committed.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.shard_workers import ShardWorkers
+from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
 from place_search.indexer.pipeline import GONE, StageClock, embed_photos, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
@@ -27,9 +26,8 @@ from place_search.indexer.storage.commit import (
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
+from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.manifest import (
-    FORMAT_VERSION,
     Manifest,
     Skipped,
     content_id,
@@ -37,7 +35,7 @@ from place_search.indexer.storage.manifest import (
     number_of,
     store_file,
 )
-from place_search.indexer.storage.plan import Entry, Finished, Header, Journal, Plan, ShardPlan
+from place_search.indexer.storage.plan import Entry, Finished, Journal, ShardPlan
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import (
     JOINED,
@@ -49,51 +47,8 @@ from place_search.indexer.storage.shards import (
     shard_files,
     shard_name,
 )
-from place_search.indexer.stores.store_files import StoreRequest, plan_store, write_store
+from place_search.indexer.stores.store_files import plan_store, write_store
 from place_search.models import Model
-
-
-@dataclass(frozen=True, slots=True)
-class VersionSpec:
-    """What the next version is to hold.
-
-    The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
-    of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
-    `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
-    the id of the version that is changed. `edits` is the file, written already, of what people have
-    said of places, `groups` that of the places that show one spot; each may be none.
-    """
-
-    request: str
-    plan: Plan
-    model_entry: Mapping[str, Any]
-    source: Mapping[str, str]
-    next_place_id: int
-    store: StoreRequest
-    kept: Sequence[str] = ()
-    removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    skipped: Sequence[Skipped] = ()
-    base: str = ""
-    local_features: bool = True
-    verifier_entry: Mapping[str, Any] | None = None
-    forgotten: Sequence[str] = ()
-    descriptor_type: DescriptorType = INT8
-    edits: Mapping[str, FileStamp] = field(default_factory=dict)
-    groups: Mapping[str, FileStamp] = field(default_factory=dict)
-
-    @property
-    def header(self) -> Header:
-        """What must be equal for an interrupted run to go on."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "request": self.request,
-            "fingerprint": str(self.model_entry["fingerprint"]),
-            "base": self.base,
-            "root": self.source["root"],
-            "places": self.plan.places,
-            "parts": len(self.plan),
-            "first_number": self.plan.first_number,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +253,7 @@ class VersionBuilder:
     def _manifest(self) -> Manifest:
         """Join the shards, see to the vector store, and say what the new version is made of."""
         draft, finished = self.draft, self._finished()
-        files = self._kept_files() | dict(self.draft.edits) | dict(self.draft.groups)
+        files = self._kept_files() | dict(draft.groups)
         first_ids = self._kept_first_ids()
         for done in finished:
             files.update(done.files)
@@ -312,7 +267,10 @@ class VersionBuilder:
                 f"None of the {len(skipped)} photos in {draft.source['root']} can be read: "
                 f"{skipped[0].name}: {skipped[0].reason}."
             )
-        rows = self._rows(names)
+        shards = self._shards(names)
+        draft = self.draft.replacing(self.folder, ShardRows(shards).stored_ids)
+        files |= dict(draft.edits)
+        rows = ShardRows(shards, draft.removed)
         if not len(rows):
             raise IndexWriteError(
                 f"No place would be left in {self.folder}; delete the folder if that is what you "
@@ -341,6 +299,10 @@ class VersionBuilder:
                 )
                 if stamp is not None:
                     files[name] = stamp
+        groups = draft.inherited_groups(self.folder)
+        if groups is not None:
+            pending = self.folder / pending_name(GROUPS, index_id)
+            files[GROUPS] = write_whole(pending, groups.to_bytes())
         self.progress("index", len(rows), len(rows))
         return Manifest(
             index_id=index_id,
@@ -351,7 +313,7 @@ class VersionBuilder:
             files=files,
             shards=names,
             places=len(rows),
-            tombstones=encode_ids(self.draft.removed),
+            tombstones=encode_ids(draft.removed),
             next_place_id=draft.next_place_id,
             skipped=[*draft.skipped, *skipped],
             local_features=draft.local_features,
@@ -381,15 +343,14 @@ class VersionBuilder:
         first = self.contents.first_ids()
         return {name: first[name] for name in self.draft.kept}
 
-    def _rows(self, names: Sequence[str]) -> ShardRows:
-        """The rows of the new version."""
+    def _shards(self, names: Sequence[str]) -> list[ArrayFile]:
+        """The shards of the new version, opened."""
         old = self.contents
         known = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
-        shards = [
+        return [
             known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
             for name in names
         ]
-        return ShardRows(shards, self.draft.removed)
 
 
 def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:

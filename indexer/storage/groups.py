@@ -23,7 +23,7 @@ class Groups:
     """Which places belong together.
 
     `place_id` (N,) int64, ascending, are the places that were grouped, `group` (N,) int64 the id of
-    the group of each, which is the id of one of its places, often its only one. `held` (N,) bool
+    the group of each: that of a place which is or was in it, and in no other one. `held` (N,) bool
     marks places whose group was made by hand: grouping adds to it and never parts it. `compared`
     (P, 2) int64 are pairs of places, the lower id first, of which `same` (P,) bool says whether
     they show one spot. `names` are those given to groups.
@@ -72,20 +72,32 @@ class Groups:
         if kept.all():
             return self
         pairs = np.isin(self.compared, place_ids).all(axis=1)
-        # A group whose place of that id is gone takes the id of another: the first may come back.
-        left, group = self.place_id[kept], self.group[kept]
-        old, first, member = np.unique(group, return_index=True, return_inverse=True)
-        stays = np.isin(old, left[self.group[kept] == left], assume_unique=True)
-        new = np.where(stays, old, left[first])
-        ids = dict(zip(old.tolist(), new.tolist(), strict=True))
+        left = set(self.group[kept].tolist())
         return replace(
             self,
-            place_id=left,
-            group=new[member],
+            place_id=self.place_id[kept],
+            group=self.group[kept],
             held=self.held[kept],
             compared=self.compared[pairs],
             same=self.same[pairs],
-            names={ids[group]: name for group, name in self.names.items() if group in ids},
+            names={group: name for group, name in self.names.items() if group in left},
+        )
+
+    def given_on(self, heirs: Mapping[int, int]) -> "Groups":
+        """The same with new places in the stead of others, by the ids of the old and the new.
+
+        What the photos of the old ones were compared with is dropped.
+        """
+        ids = np.array([heirs.get(place, place) for place in self.place_id.tolist()], np.int64)
+        order = np.argsort(ids)
+        pairs = ~np.isin(self.compared, list(heirs)).any(axis=1)
+        return replace(
+            self,
+            place_id=ids[order],
+            group=self.group[order],
+            held=self.held[order],
+            compared=self.compared[pairs],
+            same=self.same[pairs],
         )
 
     def to_bytes(self) -> bytes:

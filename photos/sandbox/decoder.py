@@ -374,6 +374,7 @@ def _take_photo(reply: dict[str, Any], memory: int) -> Photo:
         about["height"],
         position,
         tuple(about["notes"]),
+        about["taken"],
         second=views[1] if len(views) > 1 else None,
     )
 

@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,7 +27,7 @@ from place_search.core.memory import keep_freed_memory
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
-from place_search.photos.photo import Photo, encode_jpeg, fit_within
+from place_search.photos.photo import encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, decode_for, resize_photo
 from place_search.photos.sandbox.job_state import (
     NOTHING,
@@ -42,6 +41,8 @@ LARGE_PIXELS = 12_000_000
 """Photos above this are decoded one at a time, so that memory is bounded for all together."""
 RENEW_JOBS = 200
 ADDRESS_SPACE = 1 << 30
+TOLD = ("width", "height", "position", "notes", "taken")
+"""What is told of a photo beside its pixels."""
 """What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
 libraries call a good photo corrupt, so that must come after the limit on what is used."""
 
@@ -193,13 +194,8 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         pixels = resize_photo(photo, preprocessing)
         start += os.pwrite(slot.memory, pixels.data, start)
         shapes.append(pixels.shape)
-    about = {key: value for key, value in asdict(_bare(photo)).items() if key != "pixels"}
+    about = {key: getattr(photo, key) for key in TOLD}
     return {"photo": about, "shapes": shapes}
-
-
-def _bare(photo: Photo) -> Photo:
-    """A photo without its pixels, which `asdict` would copy."""
-    return Photo(photo.pixels[:0, :0], photo.width, photo.height, photo.position, photo.notes)
 
 
 def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:

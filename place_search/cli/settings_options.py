@@ -1,20 +1,25 @@
 """The server's settings as options of a command."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from place_search.search.server.settings import ServerSettings, server_settings
 
 
 def takes_settings(
-    command: Callable[..., None], *, only: Collection[str] | None = None
+    command: Callable[..., None],
+    *,
+    only: Collection[str] | None = None,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[..., None]:
     """Give a command an option for each setting instead of its last parameter, `settings`.
 
-    `only` names the settings that get an option; the others come from their variables. Typer reads
-    the variables of options, and checks bounds, so that an error names the option.
+    `only` names the settings that get an option; the others come from their variables. `defaults`
+    are those of the command where they are not the server's. Typer reads the variables of options,
+    and checks bounds, so that an error names the option.
     """
     given = [
         setting
@@ -34,7 +39,7 @@ def takes_settings(
         inspect.Parameter(
             setting.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=setting.default,
+            default=defaults.get(setting.name, setting.default),
             annotation=Annotated[setting.type, setting.option()],
         )
         for setting in given

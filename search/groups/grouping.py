@@ -57,7 +57,7 @@ def group_places(
     if anew:
         change_groups(folder, only_held)
         index = open_index(folder)
-    judge = PairJudge(index, calibration_for(index, model), spread_m)
+    judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
     for start in range(0, len(new), TOGETHER):
         batch = new[start : start + TOGETHER]
@@ -114,14 +114,17 @@ class _Addition(NamedTuple):
 
     def added(self, groups: Groups) -> Groups:
         """The groups with the places in them."""
-        groups = groups.only(self.judge.index.place_ids)
+        index = self.judge.index
+        groups = groups.only(index.descriptors().stored_ids)
+        live = groups.only(index.place_ids)
         new = np.setdiff1d(self.places, groups.place_id).tolist()
         members: dict[int, list[int]] = {}
-        for place, group in zip(groups.place_id.tolist(), groups.group.tolist(), strict=True):
+        for place, group in zip(live.place_id.tolist(), live.group.tolist(), strict=True):
             members.setdefault(group, []).append(place)
-        members |= {place: [place] for place in new}
+        for place in new:
+            members.setdefault(place, []).append(place)  # with others if a group has its id
         known = [
-            *zip(*groups.compared.T.tolist(), groups.same.tolist(), strict=True),
+            *zip(*live.compared.T.tolist(), live.same.tolist(), strict=True),
             *self.compared,
         ]
         held = set(np.unique(groups.group[groups.held]).tolist())
@@ -131,12 +134,16 @@ class _Addition(NamedTuple):
 
 
 def _groups_of(merging: Merging, old: Groups) -> Groups:
-    rows = sorted((place, group) for group, places in merging.members.items() for place in places)
-    place_id, group = np.array(rows, np.int64).reshape(-1, 2).T
+    """What merging has come to; removed places, which may be restored, stay with the others."""
+    rows = {place: group for group, places in merging.members.items() for place in places}
+    before = list(zip(old.place_id.tolist(), old.group.tolist(), strict=True))
+    became = {group: rows[place] for place, group in before if place in rows}
+    rows |= {place: became.get(group, group) for place, group in before if place not in rows}
+    place_id = np.array(sorted(rows), np.int64)
     pairs = merging.across()
     return Groups(
         place_id=place_id,
-        group=group,
+        group=np.array([rows[place] for place in place_id.tolist()], np.int64),
         held=np.isin(place_id, old.place_id[old.held]),
         compared=np.array(pairs, np.int64).reshape(-1, 2),
         same=np.array([merging.known[pair] for pair in pairs], np.bool_),

@@ -1,13 +1,16 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, get_origin
 
 from fastapi import Depends, Query, Request, UploadFile
 from fastapi._compat import ModelField
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
 
 FIELD_PROBLEM = "field"
@@ -23,7 +26,7 @@ async def check_fields(request: Request) -> None:
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
     known = route.dependant
-    wrong = _wrong(request.query_params.multi_items(), known.query_params)
+    wrong = _wrong(request.query_params.multi_items(), _query_fields(known))
     if known.body_params:
         form = await request.form()  # read already
         wrong += _wrong(form.multi_items(), known.body_params)
@@ -80,11 +83,49 @@ Fields = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFilter:
+    """What places must be, as an address says it; see `Filter`."""
+
+    tag: Tags
+    field: Fields
+    folder: Folder = None
+    taken_from: TakenFrom = None
+    taken_to: TakenTo = None
+
+    def of(self, index: Index, *, q: str | None = None) -> Filter:
+        """The filter of the places of an index, which declares its own fields.
+
+        Raises:
+            FilterError: a text that is no date, no condition, or of no such field.
+        """
+        return parse_filter(
+            index.edits,
+            folder=self.folder,
+            taken_from=self.taken_from,
+            taken_to=self.taken_to,
+            tag=self.tag,
+            field=self.field,
+            q=q,
+        )
+
+
+FilterFields = Annotated[AskedFilter, Depends()]
+
+
 async def photo_in(field: str, upload: UploadFile) -> bytes:
     """The photo that came in a field. Raises `ParameterError` where it holds none."""
     if content := await upload.read():
         return content
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
+
+
+def _query_fields(dependant: Dependant) -> list[ModelField]:
+    """The fields of the query that a route takes, itself or by what it depends on."""
+    fields = list(dependant.query_params)
+    for other in dependant.dependencies:
+        fields += _query_fields(other)
+    return fields
 
 
 def _wrong(

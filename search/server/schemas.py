@@ -270,8 +270,10 @@ class ExplainReply(Reply):
     assignment: list[list[int]] = Field(
         description="The cluster that has the largest share in each cell, row by row from the top."
     )
-    cluster_norms: list[float] = Field(
-        description="The length of each cluster's part of the descriptor."
+    cluster_norms: list[float] = Field(description="The length of each cluster's part of the sums.")
+    sums: list[list[float]] = Field(
+        description="What each cluster sums up of the cells, of length 1 in all. The descriptor is "
+        "the same numbers one after another, or what a whitening makes of them."
     )
     descriptor: list[float]
 

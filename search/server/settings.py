@@ -152,7 +152,8 @@ class ServerSettings(BaseSettings):
     )
     cors: Names = Field(
         default=(),
-        description="Sites whose pages may ask, such as https://a.example, with commas between.",
+        description="Sites whose pages may ask, such as https://a.example, with commas between; * "
+        "for any, as the demo has it by default, '' for none.",
         json_schema_extra={"metavar": "ORIGINS"},
     )
     allowed_hosts: Names = Field(

@@ -147,7 +147,7 @@ class Writer:
                     continue
             name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
             kept_as = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-            taken.append(_Taken(kept_as, jpeg, seen.position, name))
+            taken.append(_Taken(kept_as, jpeg, seen.position, seen.taken, name))
         return taken
 
     def _add(self, photos: Sequence["_Taken"], stages: Stages) -> tuple["Index", frozenset[str]]:
@@ -162,7 +162,7 @@ class Writer:
             return engine.index, before
         listed = PhotoList(kept.folder)
         for photo in new.values():
-            listed.append(photo.file, name=photo.name, position=photo.position)
+            listed.append(photo.file, name=photo.name, position=photo.position, taken=photo.taken)
         source = Source(kept.folder, listed, "csv")
         with _plain_errors(), kept.changing(*(new.keys() - there)) as folder:
             with stages.timed("change"):
@@ -235,11 +235,7 @@ class Writer:
         engine = self._service.engine
         version = None
         with _plain_errors(f"There never was a place {place_id}."), suppress(UnknownPlaceError):
-            place = engine.index.place(place_id)
-            version = required_version(place, if_match)
-            path = place.path.resolve()
-            if path.parent == self._photos.folder:
-                self._photos.note_removed(path.name)
+            version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There never was a place {place_id}."):
             with stages.timed("change"):
                 remove_places(self._index_folder, [place_id], version=version, compact=False)
@@ -281,6 +277,7 @@ class _Taken(NamedTuple):
     file: str
     jpeg: bytes
     position: Position | None
+    taken: float | None
     name: str
 
 

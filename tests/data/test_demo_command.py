@@ -4,15 +4,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 import place_search
+from place_search.cli.app import app
 from place_search.demo_photos import fetch_demo_photos
+from place_search.search.server import server as server_module
+from place_search.search.server.settings import ServerSettings
 from tests.waiting import wait_until
 
 DATA = Path(place_search.__file__).resolve().parent.parent / "data"
+DEMO_MODULE = "place_search.cli.commands.searching.demo"
 DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 
 
@@ -72,6 +78,33 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     assert len(results) == 3
     assert results[0]["verified"]["inliers"] > 0
     assert results[0]["name"] in positives
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        ([], ("*",)),
+        (["--cors", ""], ()),
+        (["--cors", "https://a.example"], ("https://a.example",)),
+    ],
+)
+def test_pages_that_may_ask_the_demo_can_be_chosen(
+    options: list[str],
+    allowed: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[ServerSettings] = []
+    for name in ("place_search.demo_photos.fetch_demo_photos", f"{DEMO_MODULE}.indexing.command"):
+        monkeypatch.setattr(name, MagicMock())
+    monkeypatch.setattr(f"{DEMO_MODULE}.evaluating.command", MagicMock())
+    monkeypatch.setattr(f"{DEMO_MODULE}.shlex", MagicMock())
+    monkeypatch.setattr(
+        server_module, "serve", lambda _index, settings, **_: served.append(settings)
+    )
+    done = CliRunner().invoke(app, ["demo", *options])
+    assert done.exit_code == 0, done.output
+    assert [tuple(settings.cors) for settings in served] == [allowed]
 
 
 def line_after(start: str, file: Path, seconds: float = 60.0) -> str:

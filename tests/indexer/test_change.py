@@ -8,6 +8,9 @@ import pytest
 
 from place_search.indexer import (
     IndexWriteError,
+    KeptPhotos,
+    PhotoList,
+    Source,
     UnknownPlaceError,
     add_photos,
     build_index,
@@ -81,7 +84,7 @@ def test_sync_brings_an_index_in_line(
     assert [skipped.name for skipped in report.skipped] == ["p05.jpg"]
     assert list(index.manifest.skipped) == report.skipped
     left = {0: "more/p08.jpg", 1: "more/p09.jpg", 2: "more/p10.jpg", 3: "p00.jpg"}
-    left |= {6: "p03.jpg", 9: "p06.jpg", 10: "p07.jpg"}
+    left |= {6: "p03.jpg", 8: "p05.jpg", 9: "p06.jpg", 10: "p07.jpg"}  # p05 until it can be read
     assert names(index) == left | {11: "new.jpg", 12: "p02.jpg", 14: "renamed.jpg"}
     again = sync_photos(built, open_source(photos), model)
     assert (again.added, again.changed, again.removed, again.unchanged) == (0, 0, 0, 10)
@@ -122,6 +125,22 @@ def test_another_folder_can_be_added(
     assert {place.path for place in index.places()} >= {other / "p00.jpg", photos / "p00.jpg"}
     with pytest.raises(UnknownPlaceError, match=r"'p00.jpg' is the name of 2 places .* \(3, 11\)"):
         remove_places(built, ["p00.jpg"])
+
+
+def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
+    built: Path, photos: Path, model: Model, render: Render
+) -> None:
+    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(kept.parent)
+    listed.append(kept.name, name="from a phone")
+    add_photos(built, Source(kept.parent, listed, "csv"), model)
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.removed, report.places) == (0, 12)
+    remove_places(built, ["from a phone"])  # by the command line, not over HTTP
+    assert open_index(built).manifest.forgotten == ()
+    assert kept.exists()
+    compact_index(built)
+    assert not kept.exists()
 
 
 def test_positions_that_change_move_a_place(

@@ -148,6 +148,36 @@ def test_edits_outlive_every_change(
     assert open_index(tmp_path / "moved").edits.fields == FIELDS
 
 
+def test_edits_stay_with_the_place_of_a_photo_that_is_half_written(
+    edited: Path, photos: Path, model: Model, render: Render
+) -> None:
+    said = whole(edited).edits.by_place
+    render(photos / "new.jpg", 51)
+    half = (photos / "new.jpg").read_bytes()[:900]
+    for update in (sync_photos, add_photos):
+        (photos / "p01.jpg").write_bytes(half)
+        report = update(edited, open_source(photos), model)
+        assert [photo.name for photo in report.skipped] == ["p01.jpg"]
+        assert whole(edited).edits.by_place == said
+        assert whole(edited).place(4).note == ALL["note"]
+    render(photos / "p01.jpg", 51)  # now all of it is there
+    assert sync_photos(edited, open_source(photos), model).changed == 1
+    (heir,) = whole(edited).edits.by_place
+    assert whole(edited).place(heir).name == "North gate"
+    assert heir > 11
+
+
+def test_edits_follow_a_photo_that_is_renamed(edited: Path, photos: Path, model: Model) -> None:
+    copy = shutil.copy(photos / "p01.jpg", photos / "copy.jpg")
+    sync_photos(edited, open_source(photos), model)
+    assert set(whole(edited).edits.by_place) == {4}  # a copy is a place of its own
+    (photos / "p01.jpg").rename(photos / "renamed.jpg")
+    Path(copy).rename(photos / "another.jpg")
+    sync_photos(edited, open_source(photos), model)
+    (heir,) = whole(edited).edits.by_place
+    assert whole(edited).place(heir).path.name in ("renamed.jpg", "another.jpg")
+
+
 def test_fields_are_declared_and_dropped(edited: Path) -> None:
     with pytest.raises(FieldError, match="floor is of type number and places have it"):
         declare_fields(edited, {"floor": "text"})

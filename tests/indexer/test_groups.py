@@ -17,9 +17,10 @@ from place_search.indexer import (
     open_source,
     remove_places,
     repair_index,
+    sync_photos,
     verify_index,
 )
-from place_search.indexer.storage.groups import GROUPS
+from place_search.indexer.storage.groups import GROUPS, read_groups
 from place_search.indexer.storage.manifest import read_manifest
 from place_search.models import Model
 from tests.indexer.conftest import Render
@@ -113,16 +114,47 @@ def test_the_old_groups_stay_until_the_manifest_names_the_new_ones(
     assert verify_index(grouped).whole
 
 
-def test_a_group_outlives_the_place_of_its_id() -> None:
-    """A place that comes back must not find a group of its id, which others have now."""
+def test_a_group_keeps_its_id_without_the_place_of_that_id() -> None:
+    """Links to it go on working."""
     groups = Groups(
         place_id=np.array([0, 1, 2, 7]),
         group=np.array([0, 0, 0, 7]),
         held=np.array([True, True, True, False]),
-        names={0: "gate"},
+        names={0: "gate", 7: "bridge"},
     )
-    left = groups.only(np.array([1, 2, 7]))
-    assert left.group.tolist() == [1, 1, 7]
-    assert left.names == {1: "gate"}
-    assert left.held.tolist() == [True, True, False]
-    assert groups.only(np.array([0, 2])).group.tolist() == [0, 0]
+    left = groups.only(np.array([1, 2]))
+    assert left.group.tolist() == [0, 0]
+    assert left.names == {0: "gate"}
+    assert left.held.tolist() == [True, True]
+
+
+def test_a_place_that_replaces_another_takes_over_its_group(
+    grouped: Path, photos: Path, model: Model, render: Render
+) -> None:
+    render(photos / "p01.jpg", 51)
+    (photos / "p00.jpg").rename(photos / "renamed.jpg")
+    before = {place.path.name: place.place_id for place in open_index(grouped).places()}
+    sync_photos(grouped, open_source(photos), model)
+    index = open_index(grouped)
+    after = {place.path.name: place.place_id for place in index.places()}
+    changed, moved = after["p01.jpg"], after["renamed.jpg"]
+    assert min(changed, moved) > 10
+    group = before["p01.jpg"] // 2 * 2
+    assert index.groups.of(changed) == group == 4
+    assert index.groups.members(group).tolist() == [before["p02.jpg"], changed]
+    assert index.groups.name(group) == "Brücke"
+    assert index.groups.of(moved) == before["p00.jpg"] // 2 * 2
+    assert index.groups.held.tolist() == [True] * 3 + [False] * 7 + [True]
+    stored = read_groups(grouped / GROUPS)
+    assert stored.compared.tolist() == [[0, 1], [8, 9]]
+    assert verify_index(grouped).whole
+
+
+def test_a_half_written_photo_keeps_its_place_and_group(
+    grouped: Path, photos: Path, model: Model
+) -> None:
+    whole_photo = (photos / "p01.jpg").read_bytes()
+    (photos / "p01.jpg").write_bytes(whole_photo[:900])
+    report = sync_photos(grouped, open_source(photos), model)
+    assert (report.changed, report.removed, report.places) == (0, 0, 11)
+    assert open_index(grouped).groups.members(4).tolist() == [4, 5]

@@ -33,7 +33,7 @@ class Decoder:
     """Takes photos as they are."""
 
     def photo(self, *_: object, **__: object) -> Any:
-        return SimpleNamespace(position=None)
+        return SimpleNamespace(position=None, taken=None)
 
     def picture(self, content: bytes, **_: object) -> bytes:
         return content

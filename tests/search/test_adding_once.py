@@ -4,54 +4,38 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from PIL import ExifTags, Image
 
 from place_search.core.geodesy import Position
-from place_search.indexer import build_index, open_index, open_source
+from place_search.indexer import add_photos, build_index, open_index, open_source, sync_photos
 from place_search.models import Model
-from place_search.search.server.keys import new_key
 from tests.search.replies import problem
+from tests.search.writable import WritableServer, index_of_street, writable_server
 
 Photos = Callable[..., bytes]
 
 
 @pytest.fixture(scope="module")
 def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("once")
-    (base / "photos").mkdir()
-    for place in range(3):
-        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
-    build_index(open_source(base / "photos"), base / "index", model)
-    return base / "index"
+    names = ("0.jpg", "1.jpg", "2.jpg")
+    return index_of_street(tmp_path_factory.mktemp("once"), street, model, names)
 
 
 @pytest.fixture(scope="module")
-def start(start_server: Callable[..., Any], folder: Path) -> Iterator[Callable[[], httpx.Client]]:
-    """Starts the server, in place of the one that it started before."""
-    keys = folder.parent / "keys"
-    secret, key = new_key("me", "write")
-    keys.write_text(key.line)
-    running: list[Any] = []
-
-    def begin() -> httpx.Client:
-        if running:
-            running[-1].stop()
-        running.append(start_server(folder, "--writable", "--keys", str(keys)))
-        headers = {"Authorization": f"Bearer {secret}"}
-        return httpx.Client(base_url=running[-1].address, headers=headers, timeout=60)
-
-    yield begin
-    assert running[-1].stop() == 0
-    assert all("Traceback" not in server.text() for server in running)
+def server(start_server: Callable[..., Any], folder: Path) -> Iterator[WritableServer]:
+    with writable_server(start_server, folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def adding(start: Callable[[], httpx.Client]) -> Iterator[httpx.Client]:
-    with start() as client:
+def adding(server: WritableServer) -> Iterator[httpx.Client]:
+    with server.client() as client:
         yield client
 
 
@@ -110,6 +94,60 @@ def test_many_photos_are_added_by_one_change(
     assert (again["added"], again["known"], again["index_id"]) == (0, 3, body["index_id"])
 
 
+def test_a_photo_is_the_same_place_by_every_way_in(
+    adding: httpx.Client, folder: Path, street: Any, model: Model, tmp_path: Path
+) -> None:
+    ways = ("index", "add", "sync", "place", "bulk", "archive")
+    photos = {way: dated(street.photo(70 + at)) for at, way in enumerate(ways)}
+    source = tmp_path / "photos"
+    source.mkdir()
+    places = []
+    for way in ("index", "add", "sync"):
+        (source / f"{way}.jpg").write_bytes(photos[way])
+        if way == "index":
+            build_index(open_source(source), tmp_path / "index", model)
+        elif way == "add":
+            add_photos(tmp_path / "index", open_source(source), model)
+        else:
+            sync_photos(tmp_path / "index", open_source(source), model)
+        places.append(list(open_index(tmp_path / "index").places())[-1])
+    sent = [
+        adding.post("/v1/places", files={"photo": photos["place"]}),
+        adding.post("/v1/places/bulk", files={"photo": ("bulk.jpg", photos["bulk"])}),
+        adding.post("/v1/places/bulk", files={"photo": zipped({"a.jpg": photos["archive"]})}),
+    ]
+    told = [reply.json() for reply in sent]
+    told[1:] = [reply["photos"][0]["place"] for reply in told[1:]]
+    places += [open_index(folder).place(place["place_id"]) for place in told]
+    # All that there is to know of a photo but what it is called.
+    alike = {replace(place, place_id=0, name="", path=Path()) for place in places}
+    assert len(alike) == 1, places
+    assert [place["taken"] for place in told] == ["2024-05-31T12:30:00.250000+00:00"] * 3
+    found = adding.get("/v1/places?taken_from=2024-05-31&taken_to=2024-05-31").json()
+    assert found["total"] == 3
+    for place in told:
+        adding.delete(f"/v1/places/{place['place_id']}")
+
+
+def dated(image: Image.Image) -> bytes:
+    """A JPEG with time and position in its Exif."""
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.DateTimeOriginal: "2024:05:31 14:30:00",
+        ExifTags.Base.OffsetTimeOriginal: "+02:00",
+        ExifTags.Base.SubsecTimeOriginal: "25",
+    }
+    exif[ExifTags.IFD.GPSInfo] = {
+        ExifTags.GPS.GPSLatitudeRef: "S",
+        ExifTags.GPS.GPSLatitude: (33.0, 30.0, 0.0),
+        ExifTags.GPS.GPSLongitudeRef: "W",
+        ExifTags.GPS.GPSLongitude: (70.0, 15.0, 0.0),
+    }
+    out = io.BytesIO()
+    image.save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
 def test_an_upload_without_photos_is_refused(adding: httpx.Client) -> None:
     whole = zipped({"a.jpg": b"x" * 5000})
     for content in (
@@ -140,7 +178,7 @@ def test_what_unpacks_to_too_much_is_refused(adding: httpx.Client) -> None:
 
 def test_a_repeat_is_answered_alike_and_adds_nothing(
     adding: httpx.Client,
-    start: Callable[[], httpx.Client],
+    server: WritableServer,
     folder: Path,
     street: Any,
     encode_photo: Photos,
@@ -156,7 +194,7 @@ def test_a_repeat_is_answered_alike_and_adds_nothing(
     assert adding.patch(place, json={"name": "Renamed"}).status_code == 200
     assert adding.delete(place).status_code == 204
     count = open_index(folder).count
-    with start() as restarted:
+    with server.client() as restarted:
         for _ in range(2):
             again = restarted.post("/v1/places", **sent, headers=key)
             assert (again.status_code, again.json()) == (201, first.json())

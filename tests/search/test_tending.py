@@ -8,38 +8,26 @@ from typing import Any
 import httpx
 import pytest
 
-from place_search.indexer import build_index, compact_index, declare_fields, open_index, open_source
+from place_search.indexer import compact_index, declare_fields, open_index
 from place_search.models import Model
-from place_search.search.server.keys import new_key
 from place_search_client import AsyncClient, Client, ProblemError
 from tests.search.replies import problem
+from tests.search.writable import index_of_street, writable_server
 
 NAMES = ["east/0.jpg", "east/1.jpg", "west/2.jpg", "west/3.jpg", "4.jpg", "5.jpg"]
 
 
 @pytest.fixture(scope="module")
 def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("tended")
-    for place, name in enumerate(NAMES):
-        (base / "photos" / name).parent.mkdir(exist_ok=True, parents=True)
-        (base / "photos" / name).write_bytes(street.query(place))
-    build_index(open_source(base / "photos"), base / "index", model)
-    declare_fields(base / "index", {"floor": "number", "seen": "date"})
-    return base / "index"
+    index = index_of_street(tmp_path_factory.mktemp("tended"), street, model, NAMES)
+    declare_fields(index, {"floor": "number", "seen": "date"})
+    return index
 
 
 @pytest.fixture(scope="module")
 def tending(start_server: Callable[..., Any], folder: Path) -> Iterator[httpx.Client]:
-    secret, key = new_key("me", "write")
-    reader = new_key("reader", "read")[1]
-    keys = folder.parent / "keys"
-    keys.write_text(f"{key.line}\n{reader.line}\n")
-    server = start_server(folder, "--writable", "--keys", str(keys))
-    headers = {"Authorization": f"Bearer {secret}"}
-    with httpx.Client(base_url=server.address, headers=headers, timeout=60) as client:
+    with writable_server(start_server, folder) as server, server.client() as client:
         yield client
-    assert server.stop() == 0
-    assert "Traceback" not in server.text()
 
 
 def of_name(client: httpx.Client, name: str) -> str:

@@ -10,35 +10,25 @@ import pytest
 from PIL import Image
 
 from place_search.core.geodesy import Position
-from place_search.indexer import build_index, compact_index, open_index, open_source
+from place_search.indexer import compact_index, open_index
 from place_search.models import Model
 from place_search.search.errors import ServerError
 from place_search.search.server.keys import new_key
 from place_search.search.server.server import serve
 from place_search.search.server.settings import ServerSettings
+from tests.search.writable import index_of_street, writable_server
 
 
 @pytest.fixture(scope="module")
 def folder(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("writable")
-    (base / "photos").mkdir()
-    for place in range(3):
-        (base / "photos" / f"{place}.jpg").write_bytes(street.query(place))
-    build_index(open_source(base / "photos"), base / "index", model)
-    return base / "index"
+    names = ("0.jpg", "1.jpg", "2.jpg")
+    return index_of_street(tmp_path_factory.mktemp("writable"), street, model, names)
 
 
 @pytest.fixture(scope="module")
 def writing(start_server: Callable[..., Any], folder: Path) -> Iterator[httpx.Client]:
-    secret, key = new_key("me", "write")
-    keys = folder.parent / "keys"
-    keys.write_text(key.line)
-    server = start_server(folder, "--writable", "--keys", str(keys))
-    headers = {"Authorization": f"Bearer {secret}"}
-    with httpx.Client(base_url=server.address, headers=headers, timeout=60) as client:
+    with writable_server(start_server, folder) as server, server.client() as client:
         yield client
-    assert server.stop() == 0
-    assert "Traceback" not in server.text()
 
 
 def best(client: httpx.Client, photo: bytes) -> dict[str, Any]:

@@ -5,21 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
-from place_search.indexer import Index, parse_filter
+from place_search.indexer import Index
 from place_search.indexer.filters import SORTS
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.content.place_schemas import PlacesReply
-from place_search.search.server.fields import (
-    CHECKED_FIELDS,
-    Fields,
-    Folder,
-    Tags,
-    TakenFrom,
-    TakenTo,
-)
+from place_search.search.server.fields import CHECKED_FIELDS, FilterFields
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.state import CurrentState
@@ -54,8 +47,7 @@ class GeoJsonResponse(JSONResponse):
 def list_or_map_places(
     service: CurrentState,
     request: Request,
-    tag: Tags,
-    field: Fields,
+    filters: FilterFields,
     bbox: Annotated[
         str | None,
         Query(
@@ -77,9 +69,6 @@ def list_or_map_places(
         str | None, Query(description="next_cursor of the page before; the rest as there.")
     ] = None,
     sort: Annotated[str, Query(description=f"One of {', '.join(SORTS)}.")] = "id",
-    folder: Folder = None,
-    taken_from: TakenFrom = None,
-    taken_to: TakenTo = None,
     q: Annotated[
         str | None, Query(max_length=200, description="A text in name, note or a tag.")
     ] = None,
@@ -89,15 +78,7 @@ def list_or_map_places(
     A cursor stays good while places come and go.
     """
     index = service.engine.index
-    wanted = parse_filter(
-        index.edits,
-        folder=folder,
-        taken_from=taken_from,
-        taken_to=taken_to,
-        tag=tag,
-        field=field,
-        q=q,
-    )
+    wanted = filters.of(index, q=q)
     if bbox is not None:
         if cursor is not None or wanted or sort != "id":
             raise ParameterError(

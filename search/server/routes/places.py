@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from place_search.indexer import parse_filter
 from place_search.search.positions import parse_position
 from place_search.search.results import place_dict
 from place_search.search.server.content.matching import place_tag
@@ -15,13 +14,9 @@ from place_search.search.server.content.pictures import picture_tag, place_pictu
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.fields import (
     CHECKED_FIELDS,
-    Fields,
-    Folder,
+    FilterFields,
     Near,
     RadiusM,
-    Tags,
-    TakenFrom,
-    TakenTo,
 )
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -87,31 +82,20 @@ async def places_like(
     service: CurrentState,
     request: Request,
     place_id: int,
-    tag: Tags,
-    field: Fields,
+    filters: FilterFields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     same_spot: Annotated[
         bool, Query(description="The other photos of the place's own group too.")
     ] = False,
     near: Near = None,
     radius_m: RadiusM = None,
-    folder: Folder = None,
-    taken_from: TakenFrom = None,
-    taken_to: TakenTo = None,
 ) -> SimilarReply:
     """The places that look most like this one, by the descriptor that the index keeps of it.
 
     Neither the place itself nor other photos of its group are among them. No geometry is compared.
     """
     engine = service.engine
-    wanted = parse_filter(
-        engine.index.edits,
-        folder=folder,
-        taken_from=taken_from,
-        taken_to=taken_to,
-        tag=tag,
-        field=field,
-    )
+    wanted = filters.of(engine.index)
     found = await service.run_search(
         request,
         partial(similar_places, engine, place_id),

@@ -4,19 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 
-from place_search.indexer import parse_filter
 from place_search.photos import parse_box
 from place_search.search.positions import parse_position
 from place_search.search.server.fields import (
     CHECKED_FIELDS,
     Box,
-    Fields,
-    Folder,
+    FilterFields,
     Near,
     RadiusM,
-    Tags,
-    TakenFrom,
-    TakenTo,
     photo_in,
 )
 from place_search.search.server.problems import (
@@ -46,8 +41,7 @@ async def search_places(
         list[UploadFile],
         File(description="The photo; or several of one spot, up to 16, each in a field `photo`."),
     ],
-    tag: Tags,
-    field: Fields,
+    filters: FilterFields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     verify: Annotated[
         bool | None,
@@ -56,9 +50,6 @@ async def search_places(
     box: Box = None,
     near: Near = None,
     radius_m: RadiusM = None,
-    folder: Folder = None,
-    taken_from: TakenFrom = None,
-    taken_to: TakenTo = None,
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 
@@ -66,14 +57,7 @@ async def search_places(
     """
     engine = service.engine
     require_few(len(photo))
-    wanted = parse_filter(
-        engine.index.edits,
-        folder=folder,
-        taken_from=taken_from,
-        taken_to=taken_to,
-        tag=tag,
-        field=field,
-    )
+    wanted = filters.of(engine.index)
     contents = [await photo_in("photo", one) for one in photo]
     found = await service.run_search(
         request,

@@ -15,9 +15,11 @@ from place_search.indexer import (
     open_index,
     open_source,
     remove_places,
+    restore_places,
 )
 from place_search.models import Model
 from place_search.search.engine import Engine
+from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.groups.grouping import SPREAD_M, group_places
 from tests.search.conftest import Street, jpeg
 
@@ -88,10 +90,35 @@ def test_what_was_made_by_hand_survives(town: Path, model: Model) -> None:
 
     remove_places(town, [int(groups.members(0)[0])])
     groups = open_index(town).groups
-    left = groups.of(1)  # a group has the id of one of its places
-    assert left == 1
-    assert groups.members(left).tolist() == [1]
-    assert groups.name(left) == "Fountain"
+    assert groups.members(0).tolist() == [1]
+    assert groups.name(0) == "Fountain"
+
+
+def test_a_restored_place_is_in_its_group_again(town: Path, model: Model, street: Street) -> None:
+    group_places(town, model)
+    change_groups(town, GroupEdit(0, "Fountain", add=[2]).changed)
+    assert open_index(town).groups.members(0).tolist() == [0, 1, 2, 3]
+    photos = see(town.parent, street, 5)
+    add_photos(town, open_source(photos), model)
+    remove_places(town, [0, 1], compact=False)
+    group_places(town, model)
+    assert open_index(town).groups.members(0).tolist() == [2, 3]
+    restore_places(town, [0, 1])
+    assert open_index(town).groups.members(0).tolist() == [0, 1, 2, 3]
+    remove_places(town, [0, 1, 2, 3], compact=False)
+    group_places(town, model, anew=True)
+    restore_places(town, [0, 3])
+    groups = open_index(town).groups
+    assert (groups.members(0).tolist(), groups.name(0)) == ([0, 3], "Fountain")
+
+
+def test_a_place_that_was_never_grouped_joins_the_group_of_its_id(town: Path, model: Model) -> None:
+    """As when it was replaced by another one, which was removed, and is restored."""
+    group_places(town, model)
+    change_groups(town, lambda groups: groups.only(np.arange(1, 6)))
+    assert open_index(town).groups.members(0).tolist() == [1]
+    assert group_places(town, model).new == 1
+    assert open_index(town).groups.members(0).tolist() == [0, 1]
 
 
 def test_photos_far_apart_are_never_one_spot(street: Street, model: Model, tmp_path: Path) -> None:

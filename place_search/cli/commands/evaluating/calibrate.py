@@ -9,11 +9,13 @@ from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
 from place_search.cli.indexes import staged
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
+    from place_search.models import Calibration
 
 ENOUGH = 100
 """Fewer places show only some of what photos of other places look like."""
@@ -23,8 +25,9 @@ def command(
     data: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INDEX | PAIRS...",
-            help="An index, or CSV files with the columns photo1,photo2,same.",
+            metavar="INDEX | PAIRS... | PLACES",
+            help="An index, CSV files with the columns photo1,photo2,same, or one with "
+            "image,place or image,video,frame.",
         ),
     ],
     roots: Annotated[
@@ -49,7 +52,9 @@ def command(
     """Measure how probable the same place is, from similarity and geometry.
 
     With an INDEX, on altered copies of its own photos; the index keeps the result. `index` does so
-    by itself for a model without a calibration. With PAIRS, on labelled pairs of photos.
+    by itself for a model without a calibration. With PAIRS, on labelled pairs of photos. With
+    PLACES, on searches among photos of known places, in at least two top-level folders: each is
+    searched with photos of the others too, whose places are not there.
     """
     for path in data:
         if not path.exists():
@@ -58,6 +63,13 @@ def command(
         if roots or about or report or keep:
             raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
         _calibrate_index(data[0], model, max_megapixels, as_json)
+    elif len(data) == 1 and _lists_places(data[0]):
+        if report or len(roots or ()) > 1:
+            raise typer.BadParameter("With PLACES, give one --root, and no --report.")
+        root = roots[0] if roots else data[0].parent
+        _calibrate_searches(
+            data[0], root, model or MODEL.default, max_megapixels, about, keep, as_json
+        )
     else:
         if len(roots or ()) not in (1, len(data)):
             raise typer.BadParameter("Give --root once, or once for each CSV.")
@@ -71,6 +83,15 @@ def command(
             keep,
             as_json,
         )
+
+
+def _lists_places(file: Path) -> bool:
+    from place_search.core.tables import open_table
+    from place_search.evaluation.calibration.calibrate import COLUMNS
+    from place_search.evaluation.errors import TruthError
+
+    with open_table(file, error=TruthError) as table:
+        return not set(COLUMNS) & set(table.columns)
 
 
 def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_json: bool) -> None:
@@ -96,6 +117,45 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     )
 
 
+def _calibrate_searches(
+    photos: Path,
+    root: Path,
+    model: str,
+    max_megapixels: int,
+    about: str,
+    keep: bool,
+    as_json: bool,
+) -> None:
+    from dataclasses import asdict
+
+    from place_search.models import open_model
+
+    training = training_room("Calibrating on searches")
+    opened = open_model(model, verify=True, mode="throughput")
+    opened.max_pixels = max_megapixels * 10**6
+    with progress() as advance:
+        found = training.calibrate_on_searches(
+            opened, photos, root, data=about or photos.stem, progress=staged(advance)
+        )
+    if keep:
+        _keep(found, model)
+    if as_json:
+        print_json(asdict(found))
+        return
+    OUT.print(f"{found.same_pairs} candidates of the query's place, {found.different_pairs} of")
+    OUT.print("others; of the first ones, each collection judged by the others:")
+    _print_figures(found)
+
+
+def _keep(found: "Calibration", model: str) -> None:
+    from dataclasses import replace
+
+    from place_search.models import find_model, read_card, write_card
+
+    folder = find_model(model)
+    write_card(replace(read_card(folder), calibration=found), folder)
+
+
 def _calibrate_pairs(
     pairs: list[Path],
     roots: list[Path],
@@ -106,11 +166,11 @@ def _calibrate_pairs(
     keep: bool,
     as_json: bool,
 ) -> None:
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from place_search.evaluation import calibrate as fit
     from place_search.evaluation import read_pairs, write_calibration_report
-    from place_search.models import find_model, open_model, read_card, write_card
+    from place_search.models import open_model
 
     opened = open_model(model, verify=True)
     opened.max_pixels = max_megapixels * 10**6
@@ -122,8 +182,7 @@ def _calibrate_pairs(
     if report is not None:
         write_calibration_report(fitted, report)
     if keep:
-        folder = find_model(model)
-        write_card(replace(read_card(folder), calibration=fitted.calibration), folder)
+        _keep(fitted.calibration, model)
     if as_json:
         print_json(asdict(fitted.calibration))
     else:
@@ -134,7 +193,13 @@ def _print(fitted: "Fitted") -> None:
     found = fitted.calibration
     OUT.print(
         f"{found.same_pairs} pairs of the same place, {found.different_pairs} of different ones; "
-        f"on the {len(fitted.same)} held back:\n"
+        f"on the {len(fitted.same)} held back:"
+    )
+    _print_figures(found)
+
+
+def _print_figures(found: "Calibration") -> None:
+    OUT.print(
         f"  ROC AUC            {found.auc:.4f}\n"
         f"  threshold          {found.threshold:.3f}\n"
         f"  precision, recall  {100 * found.precision:.1f} %, {100 * found.recall:.1f} %\n"

@@ -58,6 +58,14 @@ def command(
     verify: Annotated[
         bool, typer.Option(help="Measure verified searches too, which takes most of the time.")
     ] = True,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views",
+            help="Calibrate on the photos as they may look by night (half of them) and by another "
+            "day (a quarter).",
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
@@ -93,7 +101,7 @@ def command(
             raise typer.BadParameter(reason)
         known.append(replace(open_truth(files), name=path.stem))
         known[-1].require_photos()
-    pixels, digest = _prepared(folder, photos, count, max_megapixels * 10**6)
+    pixels, digest = _prepared(folder, photos, count, max_megapixels * 10**6, views)
     folder = folder if name is None else _copied(folder, name)
     with progress("graphs") as advance:
         card = quantize_model(
@@ -101,6 +109,7 @@ def command(
             pixels,
             digest,
             first=first,
+            views=views,
             progress=lambda done, total: advance("Quantising", done, total),
         )
     if known:
@@ -131,7 +140,9 @@ def _copied(folder: Path, name: str) -> Path:
     return out
 
 
-def _prepared(folder: Path, photos: Path, count: int, max_pixels: int) -> "tuple[list[Any], str]":
+def _prepared(
+    folder: Path, photos: Path, count: int, max_pixels: int, views: bool
+) -> "tuple[list[Any], str]":
     """Photos for calibration, evenly from the source, and the hash of their contents."""
     from place_search.indexer import open_source
     from place_search.models import open_model
@@ -148,12 +159,23 @@ def _prepared(folder: Path, photos: Path, count: int, max_pixels: int) -> "tuple
         path = source[number * len(source) // min(count, len(source))].path
         try:
             content = read_photo(path)
-            pixels.append(opened.prepare(opened.read(content)))
+            prepared = opened.prepare(opened.read(content))
+            pixels.append(_altered(prepared, number) if views else prepared)
         except (PhotoError, OSError) as error:
             say(f"Skipped: {error}")
             continue
         digest.update(hashlib.sha256(content).digest())
     return pixels, digest.hexdigest()
+
+
+def _altered(pixels: Any, number: int) -> Any:
+    """A photo by night, by another day, by night, and the next one as it is."""
+    import numpy as np
+
+    from place_search.photos.altered_views import change_day, make_night
+
+    alter = (make_night, change_day, make_night, None)[number % 4]
+    return pixels if alter is None else alter(pixels, np.random.default_rng(number))
 
 
 def _measured(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-@partial(takes_settings, only=("host", "port", "max_megapixels"))
+# The demo's photos are public: pages of one's own, such as examples/page.html, may ask.
+@partial(takes_settings, only=("host", "port", "max_megapixels", "cors"), defaults={"cors": "*"})
 def command(
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
@@ -66,9 +67,7 @@ def command(
         from place_search.search.server.content.samples import Samples
         from place_search.search.server.server import serve as serve_index
 
-        # The demo's photos are public: pages of one's own, such as examples/page.html, may ask.
-        cors = settings.cors or ("*",)
-        chosen = {"model": model, "threads": threads, "reports": reports, "cors": cors}
+        chosen = {"model": model, "threads": threads, "reports": reports}
         announcing = partial(_announce, found.query(), settings.host)
         serve_index(
             out,

@@ -1,0 +1,84 @@
+"""What the next version of an index is to hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import FileStamp
+from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
+from place_search.indexer.storage.edits import given_on, read_edits, write_edits
+from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
+from place_search.indexer.storage.manifest import FORMAT_VERSION, Skipped
+from place_search.indexer.storage.plan import Header, Plan
+from place_search.indexer.stores.store_files import StoreRequest
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSpec:
+    """What the next version is to hold.
+
+    The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
+    of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
+    `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
+    the id of the version that is changed. `edits` is the file, written already, of what people have
+    said of places, `groups` that of the places that show one spot; each may be none. `heirs` are
+    new places by the ids of those that they replace, with all that was said of them: an old place
+    goes only if the new one could be made.
+    """
+
+    request: str
+    plan: Plan
+    model_entry: Mapping[str, Any]
+    source: Mapping[str, str]
+    next_place_id: int
+    store: StoreRequest
+    kept: Sequence[str] = ()
+    removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    skipped: Sequence[Skipped] = ()
+    base: str = ""
+    local_features: bool = True
+    verifier_entry: Mapping[str, Any] | None = None
+    forgotten: Sequence[str] = ()
+    descriptor_type: DescriptorType = INT8
+    edits: Mapping[str, FileStamp] = field(default_factory=dict)
+    groups: Mapping[str, FileStamp] = field(default_factory=dict)
+    heirs: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def header(self) -> Header:
+        """What must be equal for an interrupted run to go on."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "request": self.request,
+            "fingerprint": str(self.model_entry["fingerprint"]),
+            "base": self.base,
+            "root": self.source["root"],
+            "places": self.plan.places,
+            "parts": len(self.plan),
+            "first_number": self.plan.first_number,
+        }
+
+    def replacing(self, folder: Path, made: NDArray[np.int64]) -> "VersionSpec":
+        """The same when it is known which places could be made: those that have an heir go.
+
+        The heirs have the edits, in a file that is now written. Their groups are `inherited`.
+
+        Raises:
+            IndexFormatError: the file of edits is damaged.
+        """
+        heirs = {old: new for old, new in self.heirs.items() if new in made}
+        removed = np.union1d(self.removed, np.array(list(heirs), np.int64))
+        edits = self.edits
+        if heirs and edits:
+            edits = write_edits(folder, given_on(read_edits(folder, edits), heirs))
+        return replace(self, heirs=heirs, removed=removed, edits=edits)
+
+    def inherited_groups(self, folder: Path) -> Groups | None:
+        """The groups with heirs in the stead of the places that they replace; None without any."""
+        if not self.heirs or not self.groups:
+            return None
+        return read_groups(folder / GROUPS).given_on(self.heirs)

@@ -1,0 +1,311 @@
+"""Fit a model's calibration on searches among labelled photos.
+
+Each collection, the photos of one top-level folder, is searched by its own photos and by those of
+the other collections, whose places are not there: as they are, and as views altered by another day
+or night. What is usual for a pair of photos is learnt from the same candidates.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.evaluation.calibration.logistic import (
+    Floats,
+    Labels,
+    area_under_roc,
+    calibration_error,
+    class_weights,
+    fit_logistic,
+)
+from place_search.models import Calibration, Model, encode_grid
+from place_search.photos.altered_views import draw_view
+from place_search.search.probability import (
+    EQUAL_SAY,
+    agreement,
+    candidate_probabilities,
+)
+from place_search.search.verification import (
+    CANDIDATES,
+    Codes,
+    Query,
+    Verification,
+    rank_by_geometry,
+)
+from place_search.training.data.label_lists import read_labels
+from place_search.training.data.places import Places
+from place_search.training.errors import TrainingError
+
+KNOWN, UNKNOWN = 150, 100
+"""Photos of a collection, and of all others, that it is searched with, and as many views."""
+LEAST_PHOTOS = 20
+"""Of a collection that is searched: among fewer, nothing is usual."""
+MIN_AGREEMENT = 0.3
+"""Views of one place whose matches agree less share nothing that geometry could tell."""
+THRESHOLD = 0.95
+"""The probability from which a place is found."""
+WINDOW = 5
+
+
+class _Job(NamedTuple):
+    """A photo of the list, as it is or as an altered view."""
+
+    row: int
+    altered: bool
+
+
+class _Candidates(NamedTuple):
+    similarities: Sequence[float]
+    rows: NDArray[np.int64]
+    photos: Sequence[Codes]
+
+    def codes(self, row: int) -> Codes:
+        """The codes of a candidate."""
+        return self.photos[int(self.rows[row])]
+
+
+class _Seen(NamedTuple):
+    """A candidate that was matched in full, beside the similarities of all of its search."""
+
+    similarity: float
+    found: Verification
+    others: Sequence[float]
+    right: bool
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """Photos of the list: descriptors (N, D), codes, and the local features of some queries."""
+
+    descriptors: NDArray[np.float32]
+    codes: list[Codes]
+    collections: Mapping[str, NDArray[np.int64]]
+    places: Places
+    asked: dict[_Job, tuple[NDArray[np.float32], Query]]
+
+
+def calibrate_on_searches(
+    model: Model,
+    file: Path,
+    root: Path,
+    *,
+    data: str,
+    window: int = WINDOW,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Calibration:
+    """Fit a calibration on a CSV of photos with places, or videos and frames (`read_labels`).
+
+    Its figures are those of the searches' first results, each collection judged by a fit on the
+    others.
+
+    Raises:
+        TrainingError: a list that cannot be read, or one of fewer than two collections.
+        PhotoError: a photo cannot be read.
+    """
+    places = read_labels(file, root, window)
+    collections = _collections(places.photos)
+    names = [name for name, rows in collections.items() if len(rows) >= LEAST_PHOTOS]
+    if len(names) < 2:
+        count = "1 collection" if names else "no collection"
+        raise TrainingError(
+            f"{file} has {count} of {LEAST_PHOTOS} photos or more; a collection "
+            "is a top-level folder, and each is searched with the photos of the others: list two."
+        )
+    described = _describe(model, places, collections, seed, progress)
+    seen = {}
+    for done, name in enumerate(names, start=1):
+        seen[name] = list(_search(described, name, np.random.default_rng(seed)))
+        progress("verify", done, len(names))
+    labels = [candidate.right for candidates in seen.values() for candidate in candidates]
+    if min(sum(labels), len(labels) - sum(labels)) < LEAST_PHOTOS:
+        raise TrainingError(
+            f"The searches of {file} bring {sum(labels)} photos of the query's place and "
+            f"{len(labels) - sum(labels)} of others, too few to learn from; list more photos."
+        )
+    judged: list[tuple[float, bool]] = []
+    for name in names:
+        fitted = _fit([seen[other] for other in names if other != name], data)
+        judged += [
+            (_probability(fitted, candidate), candidate.right)
+            for candidate in seen[name]
+            if candidate.first
+        ]
+    chance, right = np.array(judged).T
+    return _measured(_fit(list(seen.values()), data), chance, right > 0)
+
+
+def _describe(
+    model: Model,
+    places: Places,
+    collections: Mapping[str, NDArray[np.int64]],
+    seed: int,
+    progress: Progress,
+) -> _Described:
+    random = np.random.default_rng(seed)
+    queries = {
+        _Job(row, altered)
+        for altered in (False, True)
+        for rows in collections.values()
+        for row in random.permutation(rows)[:KNOWN].tolist()
+    }
+    jobs = [_Job(row, altered=False) for row in range(len(places.photos))]
+    jobs += sorted(job for job in queries if job.altered)
+    descriptors = np.empty((len(places.photos), model.card.dims), np.float32)
+    codes: list[Codes] = []
+    asked = {}
+    embedded = model.stream((job, _prepare(model, places, job, seed)) for job in jobs)
+    for done, (job, (descriptor, local)) in enumerate(embedded, start=1):
+        if not job.altered:
+            descriptors[job.row] = descriptor
+            codes.append(encode_grid(local))
+        if job in queries:
+            asked[job] = descriptor, Query(local)
+        progress("embed", done, len(jobs))
+    return _Described(descriptors, codes, collections, places, asked)
+
+
+def _collections(photos: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    """The rows of each collection."""
+    tops = np.array([name.split("/", 1)[0] for name in photos])
+    return {str(top): np.flatnonzero(tops == top) for top in np.unique(tops)}
+
+
+def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.uint8]:
+    pixels = model.prepare(model.read(places.path(job.row)))
+    if not job.altered:
+        return pixels
+    height, width = pixels.shape[:2]
+    return draw_view(pixels, (width, height), np.random.default_rng((seed, job.row)))
+
+
+def _search(described: _Described, name: str, random: np.random.Generator) -> Iterator[_Seen]:
+    """What a collection's searches by its own photos and by those of the others bring."""
+    inside = described.collections[name]
+    own = set(inside.tolist())
+    for job in described.asked:
+        if job.row in own:
+            yield from _ask(described, job, inside, known=True)
+    others = [rows for other, rows in described.collections.items() if other != name]
+    for rows in others:
+        jobs = [job for job in described.asked if job.row in set(rows.tolist())]
+        for chosen in random.permutation(len(jobs))[: 2 * UNKNOWN // len(others)].tolist():
+            yield from _ask(described, jobs[chosen], inside, known=False)
+
+
+def _ask(
+    described: _Described, job: _Job, inside: NDArray[np.int64], *, known: bool
+) -> Iterator[_Seen]:
+    descriptor, query = described.asked[job]
+    searched = inside if job.altered else inside[inside != job.row]
+    similarities = described.descriptors[searched] @ descriptor
+    nearest = np.argsort(-similarities, kind="stable")[:CANDIDATES]
+    candidates = _Candidates(
+        similarities[nearest].astype(float).tolist(), searched[nearest], described.codes
+    )
+    ranking = rank_by_geometry(query, candidates)
+    labels = _Labels.of(described.places, job) if known else None
+    wrong_is_there = False
+    for rank, candidate in enumerate(ranking.order):
+        if (found := ranking.found.get(candidate)) is None:
+            continue
+        right = False if labels is None else labels.right(int(candidates.rows[candidate]), found)
+        if right is None or (not right and (wrong_is_there or (rank and labels is None))):
+            continue
+        wrong_is_there |= not right
+        yield _Seen(
+            candidates.similarities[candidate], found, candidates.similarities, right, rank == 0
+        )
+
+
+class _Labels(NamedTuple):
+    """What is known of the candidates of a photo whose place is there."""
+
+    positives: NDArray[np.int64]
+    not_negatives: NDArray[np.int64]
+    is_landmark: bool
+    others_are_wrong: bool
+
+    @classmethod
+    def of(cls, places: Places, job: _Job) -> "_Labels":
+        """Those of a photo of the list; a view shows what its photo does."""
+        positives = places.positives[job.row]
+        is_landmark = not len(positives)
+        return cls(
+            np.append(positives, job.row),
+            places.not_negatives[job.row],
+            is_landmark,
+            is_landmark or places.kind == "places",
+        )
+
+    def right(self, row: int, found: Verification) -> bool | None:
+        """Whether a candidate shows the query's place; None where that is not known.
+
+        Videos may pass a place twice, so of theirs no candidate is surely wrong. Photos of one
+        landmark show the same part of it where they agree.
+        """
+        if row in self.positives:
+            return True
+        if row in self.not_negatives:
+            return True if self.is_landmark and agreement(found) >= MIN_AGREEMENT else None
+        return False if self.others_are_wrong else None
+
+
+def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
+    """Three logistic functions, in which each set and both classes count alike."""
+    seen = [candidate for candidates in sets for candidate in candidates]
+    right = np.array([candidate.right for candidate in seen])
+    weights = np.concatenate(
+        [class_weights(np.array([c.right for c in candidates])) / len(sets) for candidates in sets]
+    )
+    agrees = np.array([agreement(candidate.found) for candidate in seen])
+    telling = ~right | (agrees >= MIN_AGREEMENT)
+    similarity = np.array([candidate.similarity for candidate in seen])
+    contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
+    others = np.array([len(candidate.others) - 1 for candidate in seen])
+    say = others / (others + EQUAL_SAY)
+    pair, intercept = fit_logistic(
+        np.column_stack([similarity, agrees])[telling], right[telling], weights[telling]
+    )
+    among = fit_logistic(
+        np.column_stack([agrees, contrast])[telling], right[telling], weights[telling]
+    )
+    unverified = fit_logistic(np.column_stack([similarity, contrast * say]), right, weights)
+    return Calibration(
+        intercept=intercept,
+        weights=(float(pair[0]), 0.0, 0.0, float(pair[1])),
+        threshold=THRESHOLD,
+        data=data,
+        same_pairs=int(right.sum()),
+        different_pairs=int((~right).sum()),
+        precision=math.nan,
+        recall=math.nan,
+        auc=math.nan,
+        calibration_error=math.nan,
+        among=(*map(float, among[0]), among[1]),
+        unverified=(*map(float, unverified[0]), unverified[1]),
+    )
+
+
+def _probability(fitted: Calibration, candidate: _Seen) -> float:
+    [probability] = candidate_probabilities(
+        fitted, [candidate.similarity], [candidate.found], candidate.others
+    )
+    return probability
+
+
+def _measured(fitted: Calibration, chance: Floats, right: Labels) -> Calibration:
+    called = chance >= fitted.threshold
+    return replace(
+        fitted,
+        precision=int((called & right).sum()) / max(int(called.sum()), 1),
+        recall=int((called & right).sum()) / max(int(right.sum()), 1),
+        auc=area_under_roc(chance, right),
+        calibration_error=calibration_error(chance, right),
+    )
