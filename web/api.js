@@ -21,8 +21,8 @@ export class ApiError extends Error {
  * @param {Settings} settings
  * @param {Sending} sending
  */
-export async function searchPlaces(photos, { k, verify, area, box }, sending) {
-  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}` });
+export async function searchPlaces(photos, { k, verify, area, box, only }, sending) {
+  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}`, ...only });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);

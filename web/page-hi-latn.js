@@ -14,6 +14,8 @@ export const page = {
   partHint: 'Jis cheez se khojna hai, uske chaaron or khaana kheenchein. Keyboard par teer ki kunjiyaan use khiskaati hain, Shift ke saath uska aakaar badalti hain.',
   placesToShow: 'Kitni jagahein dikhayein',
   checkGeometry: 'Point milakar jaanchein',
+  narrowDown: 'Aur chhaantein',
+  onlyTag: 'Kis tag ki',
   privacy: 'Photo sirf is server ko jaati hai, aur kahin nahi.',
   onTheMap: 'Map par',
   largeMap: 'Bada map kholein',
