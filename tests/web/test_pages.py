@@ -169,7 +169,7 @@ def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
 @pytest.mark.parametrize("address", [*PAGES, "place?id=3"])
 def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
     sizes: dict[str, int] = {}
-    page = open_page(server, service_workers="block")
+    page = open_page(server)
 
     def weigh(response: Any) -> None:
         # Answers and photos are not the page.
