@@ -12,6 +12,7 @@ from place_search.indexer.changes.verify import VerifyReport, repair_index, veri
 from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
 from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
+    ChangeRefusedError,
     EditConflictError,
     FieldError,
     FilterError,
@@ -41,6 +42,7 @@ from place_search.indexer.stores.vectors import Hit, VectorStore
 
 __all__ = [
     "BuildReport",
+    "ChangeRefusedError",
     "ChangeReport",
     "Edit",
     "EditConflictError",

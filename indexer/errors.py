@@ -27,6 +27,10 @@ class ClusterError(PlaceSearchError):
     """The machines that share the work of a run, or what they exchange things by, fail."""
 
 
+class ChangeRefusedError(IndexWriteError):
+    """A change that what the index holds does not allow. The message names no folder."""
+
+
 class IndexBusyError(IndexWriteError):
     """Another process is writing the same index."""
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.text import composed, folded
 from place_search.indexer.errors import FieldError, FilterError
 from place_search.indexer.storage.edits import Edits, FieldValue, parse_field_value
 
@@ -86,7 +87,7 @@ def parse_filter(
         taken_before=last,
         tags=tuple(tag),
         conditions=tuple(_condition(text, edits) for text in field),
-        text=(q or "").strip().casefold(),
+        text=folded((q or "").strip()),
     )
 
 
@@ -195,11 +196,11 @@ class FilterColumns:
     @cached_property
     def _texts(self) -> list[str]:
         """What `Filter.text` is looked for in, for each row."""
-        texts = [name.decode().casefold() for name in self._shown_names.tolist()]
+        texts = [folded(name.decode()) for name in self._shown_names.tolist()]
         for row, place_id in self._edited:
             edit = self._edits.by_place[place_id]
             said = (edit.note, *edit.tags)
-            texts[row] = "\n".join([texts[row], *map(str.casefold, said)])
+            texts[row] = "\n".join([texts[row], *map(folded, said)])
         return texts
 
     def rows(self, wanted: Filter) -> NDArray[np.intp]:
@@ -217,13 +218,12 @@ class FilterColumns:
 
     def _in_folder(self, folder: str) -> NDArray[np.bool_]:
         names, numbers = self._folders
-        wanted = folder.encode("utf-8", "surrogateescape")
-        below = wanted + b"/"
-        fits = np.array([name == wanted or name.startswith(below) for name in names], np.bool_)
+        wanted = f"{composed(folder)}/"
+        fits = np.array([f"{name}/".startswith(wanted) for name in names], np.bool_)
         return fits[numbers]
 
     @cached_property
-    def _folders(self) -> tuple[list[bytes], NDArray[np.int32]]:
+    def _folders(self) -> tuple[list[str], NDArray[np.int32]]:
         """All folders of photos, and for each row which of them is its own."""
         numbers: dict[bytes, int] = {}
         column = np.fromiter(
@@ -234,7 +234,8 @@ class FilterColumns:
             np.int32,
             len(self._paths),
         )
-        return list(numbers), column
+        names = [composed(name.decode("utf-8", "surrogateescape")) for name in numbers]
+        return names, column
 
     @cached_property
     def _edited(self) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """An index opened for reading."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
+from place_search.indexer.pipeline import stored_path
 from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
@@ -145,6 +147,15 @@ class Index:
     def places(self) -> Iterator[Place]:
         """All places by ascending id."""
         return (self._place(row) for row in range(self.count))
+
+    def places_of(self, photos: Iterable[Path]) -> dict[Path, Place]:
+        """The places of those of these photos that the index has, by the paths as given."""
+        root = Path(self.manifest.source["root"])
+        asked = {os.fsencode(stored_path(photo, root)): photo for photo in photos}
+        if not asked:
+            return {}
+        paths = self._contents.table["path"].tolist()
+        return {asked[path]: self._place(row) for row, path in enumerate(paths) if path in asked}
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from place_search.core.tables import parse_number
 from place_search.photos.errors import BoxError
 
 MIN_BOX_SIDE = 32
@@ -46,8 +47,8 @@ def parse_box(text: str) -> PhotoBox:
         BoxError: not four numbers, or too small to be searched with.
     """
     try:
-        box = PhotoBox(*(float(part) for part in text.split(",")))
-    except (TypeError, ValueError):
+        box = PhotoBox(*(parse_number(part.strip()) for part in text.split(",")))
+    except TypeError:
         box = PhotoBox(*[math.nan] * 4)
     if not all(map(math.isfinite, box)):
         raise BoxError(

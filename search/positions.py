@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box, Position, distances_m, geocentric
+from place_search.core.tables import parse_number
 from place_search.search.errors import ParameterError
 
 MIN_RADIUS_OF_CURVATURE_M = 6_335_439.0
@@ -68,7 +69,7 @@ def parse_position(text: str) -> Position:
         ParameterError: not two numbers, or not a point on Earth.
     """
     try:
-        latitude, longitude = (float(part) for part in text.split(","))
+        latitude, longitude = (parse_number(part.strip()) for part in text.split(","))
     except ValueError:
         latitude = longitude = np.nan
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):

@@ -23,6 +23,7 @@ from PIL import Image
 from place_search.cli.commands import command_groups
 from place_search.models import find_model, read_card, write_card
 from tests import watched
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).parents[1]
 WORDS = (b"telemetry", b"google-analytics", b"posthog", b"sentry_sdk", b"mixpanel", b"usage_stats")
@@ -148,7 +149,7 @@ def test_a_server_asks_nothing_of_the_network(photos: Path, index: Path, tmp_pat
     started = watched.start(tmp_path / "run", command, environment)
     photo = (photos / "places" / "0.jpg").read_bytes()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as client:
             while started.process.poll() is None:
                 try:
                     ready = client.get("/readyz").is_success

@@ -69,7 +69,6 @@ def run(folder: Path, *command: str, **environment: str) -> "subprocess.Complete
         env={**unmeasured(), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
         preexec_fn=heed_interrupts,
     )

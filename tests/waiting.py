@@ -7,7 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 30
+SECONDS = 120
+"""On a busy machine all takes many times as long, and nobody waits for what does come true."""
 EVERY_SECONDS = 0.005
 
 

@@ -20,7 +20,7 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
-from place_search.indexer.storage.commit import check_folder, current, finalize_commit
+from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
 from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.edits import (
@@ -29,6 +29,7 @@ from place_search.indexer.storage.edits import (
     salvage_edits,
     write_edits,
 )
+from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -129,7 +130,8 @@ def build_index(
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
-            draft = replace(draft, edits=_edits_kept(out, old, source))
+            edits, groups = _edits_kept(out, old, source), _groups_kept(out, old, source)
+            draft = replace(draft, edits=edits, new_groups=groups)
             if old is not None:
                 finalize_commit(out, old)
                 journal = Journal(out)
@@ -185,17 +187,35 @@ def _edits_kept(out: Path, old: Manifest | None, source: Source) -> dict[str, Fi
     except IndexFormatError:
         edits = salvage_edits(out / edits_file(old.files))
     try:
-        contents = Contents(old, old.paths(out), ("path",))
+        new = _new_ids(out, old, source)
     except IndexFormatError:
         return write_edits(out, replace(edits, by_place={}))
+    kept = {new[place]: edit for place, edit in edits.by_place.items() if place in new}
+    return write_edits(out, replace(edits, by_place=kept))
+
+
+def _groups_kept(out: Path, old: Manifest | None, source: Source) -> Groups | None:
+    """The groups that were made by hand in an index that is made again, where they can be read."""
+    if old is None or GROUPS not in old.files:
+        return None
+    try:
+        groups = read_groups(whole_paths(out, old)[GROUPS]).only_held()
+        kept = groups.renumbered(_new_ids(out, old, source))
+    except IndexFormatError:
+        return None
+    return kept if len(kept.place_id) else None
+
+
+def _new_ids(out: Path, old: Manifest, source: Source) -> dict[int, int]:
+    """The ids that places of the old version get, by the paths of their photos.
+
+    Raises:
+        IndexFormatError: a shard of the old version cannot be read.
+    """
+    contents = Contents(old, old.paths(out), ("path",))
     new = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
     places = zip(contents.rows.place_ids.tolist(), contents.table["path"].tolist(), strict=True)
-    by_place = {
-        new[path.decode()]: edits.by_place[place_id]
-        for place_id, path in places
-        if place_id in edits.by_place and path.decode() in new
-    }
-    return write_edits(out, replace(edits, by_place=by_place))
+    return {place: new[path.decode()] for place, path in places if path.decode() in new}
 
 
 def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:

@@ -19,6 +19,7 @@ from place_search.indexer.storage.edits import (
     Edit,
     Edits,
     FieldType,
+    FieldValue,
     check_schema,
     checked_position,
     checked_tags,
@@ -78,13 +79,16 @@ def declare_fields(
             if name not in edits.fields:
                 raise FieldError(f"{folder} has no own field '{name[:80]}', so it is not dropped.")
         left = {name: kind for name, kind in edits.fields.items() if name not in drop}
+        fields = check_schema({**left, **declared})
         for name, kind in declared.items():
-            if left.get(name, kind) != kind and _has_values(edits, name):
+            if left.get(name, kind) != kind and _values(edits, name):
                 raise FieldError(
                     f"The field {name} is of type {left[name]} and places have it already; drop it "
                     "first, with all its values, or take another name."
                 )
-        fields = check_schema({**left, **declared})
+            if name not in edits.fields:  # where only places were left of a damaged file
+                for value in _values(edits, name):
+                    field_value(name, value, fields)
         by_place = dict(map(_without_fields, edits.by_place.items(), [drop] * len(edits.by_place)))
         _keep(change, Edits(fields, by_place))
         return fields
@@ -180,8 +184,8 @@ def _merged(
     return new
 
 
-def _has_values(edits: Edits, name: str) -> bool:
-    return any(name in edit.fields for edit in edits.by_place.values())
+def _values(edits: Edits, name: str) -> list[FieldValue]:
+    return [edit.fields[name] for edit in edits.by_place.values() if name in edit.fields]
 
 
 def _without_fields(item: tuple[int, Edit], names: tuple[str, ...]) -> tuple[int, Edit]:

@@ -13,7 +13,7 @@ from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.edit import require_version
 from place_search.indexer.changes.kept_photos import KeptPhotos
-from place_search.indexer.errors import IndexWriteError, UnknownPlaceError
+from place_search.indexer.errors import ChangeRefusedError, UnknownPlaceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import encode_ids
@@ -38,8 +38,8 @@ def remove_places(
         EditConflictError: a place is of another version.
         UnknownPlaceError: an id or name that no place has or had, or a name that several have.
         IndexFormatError: no index, a damaged one, or one of an older format.
-        IndexWriteError: no place would be left, a full disk, a read-only folder, or another
-            process that writes there.
+        ChangeRefusedError: no place would be left.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
         ids = _ids(change, places)
@@ -47,8 +47,8 @@ def remove_places(
         for place_id in gone.tolist():
             require_version(change, place_id, version)
         if len(gone) == change.manifest.places:
-            raise IndexWriteError(
-                f"That would leave no place in {folder}; delete the folder if that is what you "
+            raise ChangeRefusedError(
+                "That would leave no place in the index; delete its folder if that is what you "
                 "want."
             )
         if len(gone):
@@ -69,8 +69,8 @@ def restore_places(
     Raises:
         UnknownPlaceError: there never was such a place, or the index was compacted since.
         IndexFormatError: no index, a damaged one, or one of an older format.
-        IndexWriteError: a place of the same photo is there, a full disk, a read-only folder, or
-            another process that writes there.
+        ChangeRefusedError: a place of the same photo is there.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress or silent) as change:
         stored, removed = change.contents.rows.stored_ids, change.manifest.removed_ids
@@ -104,7 +104,7 @@ def _restored_paths(change: Change, left: NDArray[np.int64], back: NDArray[np.in
     restored = {by_id[place_id] for place_id in back.tolist()}
     for place_id, path in zip(ids, paths, strict=True):
         if path in restored and place_id not in back:
-            raise IndexWriteError(
+            raise ChangeRefusedError(
                 f"The photo of the place to restore is in the index again, as place {place_id}; "
                 "remove that one first."
             )

@@ -88,7 +88,7 @@ def _update(
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
     gone = _gone(change, delta) if sync else np.empty(0, np.int64)
-    heirs = delta.heirs | (delta.moved() if sync else {})
+    heirs = delta.heirs | delta.moved(gone)
     first = manifest.next_place_id
     photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
     copied = {
@@ -170,29 +170,27 @@ class _Difference:
 
     `entries` are photos to make places of, each with a row of equal content, if there is one;
     `seen` rows are of photos that the source lists. Those of them with one of `heirs`, the number
-    of its entry, get a new place under a name of `replaced`. `alike` has all rows of equal content
-    for entries whose path is new.
+    of its entry, get a new place under a name of `replaced`. `alike` has, by the hash of a content,
+    its rows and the entries of it whose path is new.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     heirs: dict[int, int] = field(default_factory=dict)
-    alike: dict[int, list[int]] = field(default_factory=dict)
+    alike: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
 
-    def moved(self) -> dict[int, int]:
-        """Rows of photos that the source lists under another path now, with the numbers of those.
+    def moved(self, gone: NDArray[np.int64]) -> dict[int, int]:
+        """Which of the rows that are to go the source lists under another path, by its entry.
 
-        A sync removes these places; what was said of them goes to the new ones.
+        What was said of their places goes to the new ones.
         """
-        left = {row for rows in self.alike.values() for row in rows}.difference(self.seen)
-        found: dict[int, int] = {}
-        for at, rows in self.alike.items():
-            row = next((row for row in rows if row in left), None)
-            if row is not None:
-                left.remove(row)
-                found[row] = at
-        return found
+        left = set(gone.tolist())
+        return {
+            row: at
+            for rows, entries in self.alike.values()
+            for row, at in zip((row for row in rows if row in left), entries, strict=False)
+        }
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
@@ -206,9 +204,10 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     for photo, path in zip(source.photos, paths, strict=True):
         row = by_path.get(path)
         if row is None:
-            alike = _same_content(photo, table["content"], sizes, by_size)
-            delta.alike[len(delta.entries)] = alike
-            delta.entries.append((photo, alike[0] if alike else None))
+            content, rows = _same_content(photo, table["content"], sizes, by_size)
+            if rows:
+                delta.alike.setdefault(content, (rows, []))[1].append(len(delta.entries))
+            delta.entries.append((photo, rows[0] if rows else None))
             continue
         delta.seen.append(row)
         if _is_content(contents, row, photo):
@@ -259,8 +258,8 @@ def _same_content(
     content: NDArray[np.uint8],
     sizes: NDArray[np.int64],
     by_size: NDArray[np.int64],
-) -> list[int]:
-    """The rows with the content of a photo, which is read only if a row has its size.
+) -> tuple[bytes, list[int]]:
+    """The hash of a photo and the rows of its content; it is read only if a row has its size.
 
     `sizes` are those of the rows in ascending order, which is `by_size`.
     """
@@ -269,13 +268,13 @@ def _same_content(
         size = photo.path.stat().st_size
         start, end = np.searchsorted(sizes, [size, size + 1])
         if start == end:
-            return []
-        key = np.frombuffer(_hash(photo.path), np.uint8)
+            return b"", []
+        key = _hash(photo.path)
     except (OSError, UnicodeEncodeError):
-        return []
+        return b"", []
     same = by_size[start:end]
-    rows: list[int] = same[(content[same] == key).all(axis=1)].tolist()
-    return rows
+    alike = (content[same] == np.frombuffer(key, np.uint8)).all(axis=1)
+    return key, same[alike].tolist()
 
 
 def _hash(path: Path) -> bytes:

@@ -299,7 +299,7 @@ class VersionBuilder:
                 )
                 if stamp is not None:
                     files[name] = stamp
-        groups = draft.inherited_groups(self.folder)
+        groups = draft.groups_to_write(self.folder)
         if groups is not None:
             pending = self.folder / pending_name(GROUPS, index_id)
             files[GROUPS] = write_whole(pending, groups.to_bytes())

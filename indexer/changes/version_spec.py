@@ -25,7 +25,8 @@ class VersionSpec:
     of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
     `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
     the id of the version that is changed. `edits` is the file, written already, of what people have
-    said of places, `groups` that of the places that show one spot; each may be none. `heirs` are
+    said of places, `groups` that of the places that show one spot; each may be none. `new_groups`
+    are to be written in place of that file. `heirs` are
     new places by the ids of those that they replace, with all that was said of them: an old place
     goes only if the new one could be made.
     """
@@ -46,6 +47,7 @@ class VersionSpec:
     descriptor_type: DescriptorType = INT8
     edits: Mapping[str, FileStamp] = field(default_factory=dict)
     groups: Mapping[str, FileStamp] = field(default_factory=dict)
+    new_groups: Groups | None = None
     heirs: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -65,7 +67,7 @@ class VersionSpec:
     def replacing(self, folder: Path, made: NDArray[np.int64]) -> "VersionSpec":
         """The same when it is known which places could be made: those that have an heir go.
 
-        The heirs have the edits, in a file that is now written. Their groups are `inherited`.
+        The heirs have the edits, in a file that is now written. `groups_to_write` has them too.
 
         Raises:
             IndexFormatError: the file of edits is damaged.
@@ -77,8 +79,8 @@ class VersionSpec:
             edits = write_edits(folder, given_on(read_edits(folder, edits), heirs))
         return replace(self, heirs=heirs, removed=removed, edits=edits)
 
-    def inherited_groups(self, folder: Path) -> Groups | None:
-        """The groups with heirs in the stead of the places that they replace; None without any."""
+    def groups_to_write(self, folder: Path) -> Groups | None:
+        """The new groups, or those with heirs in the stead of others; None to leave the file."""
         if not self.heirs or not self.groups:
-            return None
+            return self.new_groups
         return read_groups(folder / GROUPS).given_on(self.heirs)

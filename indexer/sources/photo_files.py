@@ -1,17 +1,17 @@
 """Finding photos that a list names, which may spell them otherwise than the disk does."""
 
 import os
-import unicodedata
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
+from place_search.core.text import folded
 from place_search.photos import EXTENSIONS
 
 
 @dataclass(slots=True)
 class _Folder:
-    """The names in a folder: its files, and files, stems of photos and folders by `_key`."""
+    """The names in a folder: its files, and files, stems of photos and folders by `folded`."""
 
     files: set[str] = field(default_factory=set)
     by_key: dict[str, str] = field(default_factory=dict)
@@ -40,8 +40,8 @@ class PhotoFiles:
         plain = PurePosixPath(name.replace("\\", "/").strip())
         folder = self._find_folder(plain.parent)
         listed = self._list(folder)
-        file = plain.name if plain.name in listed.files else listed.by_key.get(_key(plain.name))
-        file = file or listed.by_stem.get(plain.stem) or listed.by_stem.get(_key(plain.stem))
+        file = plain.name if plain.name in listed.files else listed.by_key.get(folded(plain.name))
+        file = file or listed.by_stem.get(plain.stem) or listed.by_stem.get(folded(plain.stem))
         return None if file is None else PurePosixPath(folder, file).as_posix()
 
     def _find_folder(self, path: PurePosixPath) -> str:
@@ -51,7 +51,7 @@ class PhotoFiles:
         folder = PurePosixPath()
         for part in path.parts:
             known = self._list(folder.as_posix()).folders
-            folder /= part if part in known.values() else known.get(_key(part), part)
+            folder /= part if part in known.values() else known.get(folded(part), part)
         return folder.as_posix()
 
     def _list(self, folder: str) -> _Folder:
@@ -65,18 +65,13 @@ class PhotoFiles:
                 entries = []
             for entry in sorted(entries, key=attrgetter("name"), reverse=True):
                 if entry.is_dir():
-                    listed.folders[_key(entry.name)] = entry.name
+                    listed.folders[folded(entry.name)] = entry.name
                 if not entry.is_file():
                     continue
                 listed.files.add(entry.name)
-                listed.by_key[_key(entry.name)] = entry.name
+                listed.by_key[folded(entry.name)] = entry.name
                 stem, ending = os.path.splitext(entry.name)  # noqa: PTH122 - 90,000 times
                 if ending.lower() in EXTENSIONS:
-                    listed.by_stem[_key(stem)] = entry.name
+                    listed.by_stem[folded(stem)] = entry.name
                     listed.by_stem[stem] = entry.name
         return self._folders[folder]
-
-
-def _key(name: str) -> str:
-    """What two spellings of one name have in common."""
-    return unicodedata.normalize("NFC", name).casefold()

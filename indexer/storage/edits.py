@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import Position, is_on_earth
+from place_search.core.tables import parse_number
 from place_search.indexer.errors import FieldError, IndexFormatError
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
@@ -215,8 +216,8 @@ def parse_field_value(name: str, text: str, declared: Mapping[str, FieldType]) -
     if kind == "boolean":
         value = {"true": True, "false": False}.get(text.lower(), text)
     elif kind == "number":
-        with suppress(ValueError):
-            value = float(text)
+        number = parse_number(text.strip())
+        value = text if math.isnan(number) else number
     return field_value(name, value, declared)
 
 

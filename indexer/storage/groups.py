@@ -83,6 +83,30 @@ class Groups:
             names={group: name for group, name in self.names.items() if group in left},
         )
 
+    def only_held(self) -> "Groups":
+        """The groups that were made by hand, without what was compared."""
+        of_hand = Groups(self.place_id, self.group, self.held, names=self.names)
+        return of_hand.only(self.place_id[self.held])
+
+    def renumbered(self, ids: Mapping[int, int]) -> "Groups":
+        """The same places in an index that is made anew, by their ids there; the others go."""
+        kept = self.only(np.array(sorted(ids), np.int64))
+        place_id = np.array([ids[place] for place in kept.place_id.tolist()], np.int64)
+        members: dict[int, list[int]] = {}
+        for group, place in zip(kept.group.tolist(), place_id.tolist(), strict=True):
+            members.setdefault(group, []).append(place)
+        now = {
+            group: ids[group] if ids.get(group) in places else min(places)
+            for group, places in members.items()
+        }
+        order = np.argsort(place_id)
+        return Groups(
+            place_id[order],
+            np.array([now[group] for group in kept.group[order].tolist()], np.int64),
+            kept.held[order],
+            names={now[group]: name for group, name in kept.names.items()},
+        )
+
     def given_on(self, heirs: Mapping[int, int]) -> "Groups":
         """The same with new places in the stead of others, by the ids of the old and the new.
 

@@ -1,7 +1,8 @@
-"""Text of others, made fit to show; and sizes in words."""
+"""Text of others, made fit to show and to compare; and sizes in words."""
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 
 # What a terminal obeys in place of showing: control characters but tab and new line, line
@@ -19,6 +20,16 @@ def printable(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
+
+
+def composed(text: str) -> str:
+    """Text with accents in one piece: file names of macOS have them in two, keyboards in one."""
+    return unicodedata.normalize("NFC", text)
+
+
+def folded(text: str) -> str:
+    """What spellings of one text have in common, whatever their case and the pieces of accents."""
+    return composed(composed(text).casefold())
 
 
 def needed_bytes(count: int) -> str:

@@ -6,7 +6,6 @@ compared is kept in the index, so that nothing is compared twice.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +54,7 @@ def group_places(
     """
     index = open_index(folder)
     if anew:
-        change_groups(folder, only_held)
+        change_groups(folder, Groups.only_held)
         index = open_index(folder)
     judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
@@ -65,18 +64,6 @@ def group_places(
         change_groups(folder, _Addition(judge, batch, compared).added)
     groups = open_index(folder).groups
     return _report(groups, len(new))
-
-
-def only_held(groups: Groups) -> Groups:
-    """The groups that were made by hand, without what was compared."""
-    held = groups.held
-    return replace(
-        Groups(),
-        place_id=groups.place_id[held],
-        group=groups.group[held],
-        held=held[held],
-        names=groups.names,
-    )
 
 
 def _report(groups: Groups, new: int) -> GroupReport:
@@ -115,7 +102,10 @@ class _Addition(NamedTuple):
     def added(self, groups: Groups) -> Groups:
         """The groups with the places in them."""
         index = self.judge.index
-        groups = groups.only(index.descriptors().stored_ids)
+        stored = index.descriptors().stored_ids
+        # Others may have grouped by hand what came since the index was opened.
+        newer = groups.place_id[groups.place_id > stored[-1]]
+        groups = groups.only(np.concatenate([stored, newer]))
         live = groups.only(index.place_ids)
         new = np.setdiff1d(self.places, groups.place_id).tolist()
         members: dict[int, list[int]] = {}

@@ -31,6 +31,7 @@ log = logging.getLogger("place_search.index")
 
 LONGEST_SIDE = 2048
 LONGEST_NAME = 200
+NO_DESCRIPTOR = "the model can tell nothing of this photo; send one that shows a place."
 
 
 class Writer:
@@ -81,9 +82,11 @@ class Writer:
         if isinstance(taken, PhotoError):
             raise taken
         taken = taken._replace(position=position or taken.position, name=name)
-        index, before = self._add([taken], stages)
-        place = _by_file(index, {taken.file})[taken.file]
-        told = {**place_dict(place, index.index_id), "etag": place_tag(place)}
+        index_id, places, before = self._add([taken], stages)
+        place = places.get(taken.file)
+        if place is None:
+            raise UnreadablePhotoError(NO_DESCRIPTOR)
+        told = {**place_dict(place, index_id), "etag": place_tag(place)}
         return self._answer(Answer(200 if before else 201, told), asked)
 
     def add_many(
@@ -107,21 +110,21 @@ class Writer:
         sent = photos_of(uploads, self._service.max_body_bytes)
         taken = self._take(sent, stages)
         added = [photo for photo in taken if not isinstance(photo, PhotoError)]
-        index, before = self._add(added, stages)
-        places = _by_file(index, {photo.file for photo in added})
+        index_id, places, before = self._add(added, stages)
         told: list[dict[str, Any]] = []
         for photo, made in zip(sent, taken, strict=True):
-            if isinstance(made, PhotoError):
-                told.append({"status": 422, "place": None, "problem": str(made)})
+            if isinstance(made, PhotoError) or made.file not in places:
+                problem = str(made) if isinstance(made, PhotoError) else NO_DESCRIPTOR
+                told.append({"status": 422, "place": None, "problem": problem})
             else:
                 status = 200 if made.file in before else 201
-                place = place_dict(places[made.file], index.index_id)
+                place = place_dict(places[made.file], index_id)
                 told.append({"status": status, "place": place, "problem": None})
                 before = before | {made.file}  # the same photo may be among them twice
             told[-1]["file"] = photo.file
         counts = Counter(photo["status"] for photo in told)
         body = {
-            "index_id": index.index_id,
+            "index_id": index_id,
             "added": counts[201],
             "known": counts[200],
             "refused": counts[422],
@@ -150,16 +153,19 @@ class Writer:
             taken.append(_Taken(kept_as, jpeg, seen.position, seen.taken, name))
         return taken
 
-    def _add(self, photos: Sequence["_Taken"], stages: Stages) -> tuple["Index", frozenset[str]]:
-        """Add photos by one change; the index afterwards, and which of them it had before."""
+    def _add(self, photos: Sequence["_Taken"], stages: Stages) -> "_Added":
+        """Add photos by one change."""
         from place_search.indexer import PhotoList, Source, add_photos
 
-        engine, kept = self._service.engine, self._photos
-        there = {photo.file for photo in photos if (kept.folder / photo.file).exists()}
-        before = frozenset(there & _by_file(engine.index, there).keys())
-        new = {photo.file: photo for photo in photos if photo.file not in before}
+        kept = self._photos
+        with _plain_errors():
+            engine = self._current(stages)
+        files = {photo.file for photo in photos}
+        there = {file for file in files if (kept.folder / file).exists()}
+        known = _by_file(engine.index, there)
+        new = {photo.file: photo for photo in photos if photo.file not in known}
         if not new:
-            return engine.index, before
+            return _Added(engine.index.index_id, known, frozenset(known))
         listed = PhotoList(kept.folder)
         for photo in new.values():
             listed.append(photo.file, name=photo.name, position=photo.position, taken=photo.taken)
@@ -169,7 +175,11 @@ class Writer:
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
-            return self._changed(engine, stages).index, before
+            index = self._changed(engine, stages).index
+            places = _by_file(index, files)
+            for skipped in new.keys() - places.keys():
+                (folder / skipped).unlink()
+        return _Added(index.index_id, places, frozenset(known))
 
     def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
         if asked is not None:
@@ -191,9 +201,9 @@ class Writer:
         """
         from place_search.indexer import edit_place
 
-        engine = self._service.engine
-        version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There is no place {place_id}; somebody has removed it."):
+            engine = self._current(stages)
+            version = required_version(engine.index.place(place_id), if_match)
             with stages.timed("change"):
                 edit_place(self._index_folder, place_id, patch, version=version)
             index = self._changed(engine, stages).index
@@ -212,12 +222,12 @@ class Writer:
         """
         from place_search.indexer import change_groups
 
-        engine = self._service.engine
-        require_group(engine.index, place_id, if_match)
-        edit = group_edit(engine.index, place_id, patch)
-        if edit is None:
-            return engine.index
         with _plain_errors():
+            engine = self._current(stages)
+            require_group(engine.index, place_id, if_match)
+            edit = group_edit(engine.index, place_id, patch)
+            if edit is None:
+                return engine.index
             with stages.timed("change"):
                 change_groups(self._index_folder, edit.changed)
             return self._changed(engine, stages).index
@@ -232,11 +242,11 @@ class Writer:
         """
         from place_search.indexer import UnknownPlaceError, remove_places
 
-        engine = self._service.engine
         version = None
-        with _plain_errors(f"There never was a place {place_id}."), suppress(UnknownPlaceError):
-            version = required_version(engine.index.place(place_id), if_match)
         with _plain_errors(f"There never was a place {place_id}."):
+            engine = self._current(stages)
+            with suppress(UnknownPlaceError):
+                version = required_version(engine.index.place(place_id), if_match)
             with stages.timed("change"):
                 remove_places(self._index_folder, [place_id], version=version, compact=False)
             self._changed(engine, stages)
@@ -252,13 +262,25 @@ class Writer:
         """
         from place_search.indexer import restore_places
 
-        engine = self._service.engine
         gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
         with _plain_errors(gone):
+            engine = self._current(stages)
             with stages.timed("change"):
                 restore_places(self._index_folder, [place_id])
             index = self._changed(engine, stages).index
         return index.index_id, index.place(place_id)
+
+    def _current(self, stages: Stages) -> "Engine":
+        """The engine of the version on disk, which another program may just have made.
+
+        What was read of places of that version must not be said of those of another.
+        """
+        from place_search.indexer import read_manifest
+
+        engine = self._service.engine
+        if read_manifest(self._index_folder) == engine.index.manifest:
+            return engine
+        return self._changed(engine, stages)
 
     def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
         with stages.timed("reload"):
@@ -281,14 +303,19 @@ class _Taken(NamedTuple):
     name: str
 
 
+class _Added(NamedTuple):
+    """What the index has of photos afterwards: places by file, and the files it had `before`."""
+
+    index_id: str
+    places: Mapping[str, "Place"]
+    before: frozenset[str]
+
+
 def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
     """The places whose kept photos these are, by the names of the files."""
     kept = KeptPhotos(index.folder).folder
-    return {
-        place.path.name: place
-        for place in index.places()
-        if place.path.name in files and place.path.resolve() == kept / place.path.name
-    }
+    places = index.places_of(kept / file for file in files)
+    return {path.name: place for path, place in places.items()}
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."
@@ -306,9 +333,11 @@ class _plain_errors:  # noqa: N801 - used as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from place_search.indexer import (
+            ChangeRefusedError,
             IndexBusyError,
             IndexFormatError,
             IndexWriteError,
+            ModelMismatchError,
             SourceError,
             UnknownPlaceError,
         )
@@ -318,6 +347,9 @@ class _plain_errors:  # noqa: N801 - used as a statement
             raise UnknownPlaceError(self._unknown or str(error)) from None
         if isinstance(error, IndexBusyError):
             raise BusyError("The index is being changed by another program; try again later.")
-        if isinstance(error, (IndexWriteError, IndexFormatError, SourceError, PhotoError, OSError)):
+        if isinstance(error, ChangeRefusedError):
+            raise CannotChangeError(str(error)) from None
+        kinds = (IndexWriteError, IndexFormatError, ModelMismatchError, SourceError)
+        if isinstance(error, (*kinds, PhotoError, OSError)):
             log.warning("%s", error)
             raise CannotChangeError(_CANNOT) from None

@@ -101,7 +101,6 @@ def test_no_command_waits_for_a_pipe(pipe: Path, tmp_path: Path, command: tuple[
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
         stdin=subprocess.DEVNULL,
     )
     assert "Traceback" not in done.stderr

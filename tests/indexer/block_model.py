@@ -193,8 +193,10 @@ def opens_as(out: Path) -> str | None:
 
 def prepare(data: Path, out: Path, options: argparse.Namespace) -> tuple[Path, Path]:
     """The index that a change starts from, and the one that it comes to when nothing happens."""
+    # What a change loads is loaded here, once for all children.
+    build_index(open_source(data), out / "loaded", block_model())
     start, whole = out / "start", out / "whole"
-    start.mkdir(parents=True)
+    start.mkdir()
     before = argparse.Namespace(**{**vars(options), "change": "index"})
     if options.change == "migrate":
         before.descriptor_type = "float32"
@@ -290,12 +292,15 @@ def main() -> None:
     if options.crash_everywhere:
         json.dump(crash_everywhere(options.data, options.out, options), sys.stdout)
         return
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     if options.limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, options.limit))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.limit, most))
     try:
         change(options.data, options.out, options)
     except PlaceSearchError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    finally:  # what coverage has measured is written at the end
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 if __name__ == "__main__":

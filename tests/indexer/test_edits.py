@@ -22,6 +22,7 @@ from place_search.indexer import (
     edit_place,
     open_index,
     open_source,
+    parse_filter,
     remove_places,
     repair_index,
     restore_places,
@@ -205,6 +206,19 @@ def test_a_damaged_file_of_edits_is_said_and_what_can_be_read_is_kept(
     assert index.edits.fields == FIELDS
     assert index.place(7).note == "seven"
     assert index.place(4).name == "p01.jpg"
+
+
+def test_values_whose_declaration_was_damaged_are_declared_as_they_are(
+    edited: Path, model: Model
+) -> None:
+    path = edited / edits_file(open_index(edited).manifest.files)
+    path.write_bytes(path.read_bytes().replace(b'{"fields"', b'"fields"', 1))
+    repair_index(edited, lambda: model)
+    assert whole(edited).edits.fields == {}
+    with pytest.raises(FieldError, match="floor takes a boolean"):
+        declare_fields(edited, {"floor": "boolean"})
+    declare_fields(edited, {"floor": "number"})
+    assert whole(edited).matching(parse_filter(whole(edited).edits, field=["floor:ge:3"])).size == 1
 
 
 def test_indexing_anew_keeps_what_can_be_read_of_damaged_edits(

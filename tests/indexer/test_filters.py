@@ -11,6 +11,7 @@ PLACES = [
     (2, "old town/gate.jpg", 1714521600.0, Edit(1, tags=("gate", "night"), fields={"floor": 1.0})),
     (3, "old town/inner/well.jpg", 1714608000.0, Edit(1, tags=("gate",), fields={"floor": 3.0})),
     (5, "old towns/mill.jpg", np.nan, Edit(2, fields={"seen": "2024-05-31", "open": True})),
+    (7, "cafe\u0301/Grüße.jpg", np.nan, Edit(1, note="der A\u0308rger")),
     (8, "top.jpg", 1714608001.0, Edit(1, fields={"floor": -2.0, "label": "b"})),
 ]
 EDITS = Edits(
@@ -33,7 +34,7 @@ def columns() -> FilterColumns:
 @pytest.mark.parametrize(
     ("asked", "fits"),
     [
-        ({}, [2, 3, 5, 8]),
+        ({}, [2, 3, 5, 7, 8]),
         ({"folder": "old town"}, [2, 3]),
         ({"folder": "/old town/inner/"}, [3]),
         ({"folder": "old"}, []),
@@ -52,6 +53,11 @@ def columns() -> FilterColumns:
         ({"field": ["open:eq:true"]}, [5]),
         ({"field": ["open:eq:false"]}, []),
         ({"field": ["label:eq:b"]}, [8]),
+        ({"folder": "café"}, [7]),  # as it is typed; macOS writes it in two pieces
+        ({"folder": "cafe\u0301"}, [7]),
+        ({"q": "CAFÉ"}, [7]),
+        ({"q": " GRÜSSE"}, [7]),
+        ({"q": "Ärger"}, [7]),
         ({"folder": "old town", "tag": ["gate"], "field": ["floor:eq:3"]}, [3]),
     ],
 )
@@ -70,6 +76,8 @@ def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: li
         ({"field": ["floor=3"]}, "name:comparison:value"),
         ({"field": ["floor:ne:3"]}, "eq, lt, le, gt, ge"),
         ({"field": ["floor:eq:high"]}, "floor takes a number"),
+        ({"field": ["floor:eq:1_0"]}, "floor takes a number"),
+        ({"field": ["floor:eq:nan"]}, "floor takes a number"),
         ({"field": ["seen:eq:yesterday"]}, "a date such as 2024-05-31"),
         ({"field": ["open:eq:1"]}, "open takes a boolean"),
         ({"field": ["colour:eq:red"]}, "no own field 'colour'"),

@@ -11,6 +11,7 @@ from place_search.indexer import (
     Groups,
     IndexFormatError,
     add_photos,
+    build_index,
     change_groups,
     compact_index,
     open_index,
@@ -147,6 +148,25 @@ def test_a_place_that_replaces_another_takes_over_its_group(
     assert index.groups.held.tolist() == [True] * 3 + [False] * 7 + [True]
     stored = read_groups(grouped / GROUPS)
     assert stored.compared.tolist() == [[0, 1], [8, 9]]
+    assert verify_index(grouped).whole
+
+
+def test_groups_made_by_hand_outlast_indexing_anew(
+    grouped: Path, photos: Path, model: Model, render: Render
+) -> None:
+    def by_hand(groups: Groups) -> Groups:
+        return replace(groups, held=groups.group == 4)
+
+    assert change_groups(grouped, by_hand)
+    members = [open_index(grouped).place(place).name for place in (4, 5)]
+    (photos / "more" / "p08.jpg").unlink()  # ids are others now
+    build_index(open_source(photos), grouped, model)
+    index = open_index(grouped)
+    group = index.groups.of(3)
+    assert group == 3
+    assert [index.place(int(place)).name for place in index.groups.members(group)] == members
+    assert index.groups.name(group) == "Brücke"
+    assert len(index.groups.place_id) == 2, "the others are to be found anew"
     assert verify_index(grouped).whole
 
 

@@ -90,15 +90,16 @@ def test_threads_get_the_answer_that_one_gets_alone(fast: Model) -> None:
 @pytest.mark.slow
 def test_a_crowd_with_photos_of_many_shapes_gets_the_answers_of_each_alone() -> None:
     model = open_model()
-    pictures = [scene(320 + 32 * step, 320, step) for step in range(MAX_SHAPES + 3)] * 3
+    pictures = [scene(320 + 32 * step, 320, step) for step in range(MAX_SHAPES + 3)]
+
+    def cells(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return model.runtime.embed(picture).require_local_features()
+
     with ThreadPoolExecutor(4) as pool:
-        together = list(
-            pool.map(
-                lambda picture: model.runtime.embed(picture).require_local_features(), pictures
-            )
-        )
-    for picture, found in zip(pictures, together, strict=True):
-        np.testing.assert_array_equal(model.runtime.embed(picture).require_local_features(), found)
+        together = list(pool.map(cells, pictures * 3))
+    alone = [cells(picture) for picture in pictures]
+    for found, expected in zip(together, alone * 3, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from place_search.photos import (
 from place_search.photos.preprocessing import resize_photo
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.photos.sandbox.decoder import DecoderBusyError
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 AREA = Preprocessing("area")
 
@@ -106,8 +106,8 @@ def test_a_death_costs_one_photo(decoder: Decoder) -> None:
             busiest = _wait_for_work(decoder)
             os.kill(busiest.pid, signal.SIGKILL)
             with pytest.raises(UnreadablePhotoError, match="stopped the decoder"):
-                doomed.result(20)
-            assert len(spared.result(20)) == 20
+                doomed.result(SECONDS)
+            assert len(spared.result(SECONDS)) == 20
         assert decoder.deaths == deaths + 1
     assert decoder.photo(content, AREA).pixels.shape[2] == 3
 
@@ -128,7 +128,7 @@ def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
     idle = forks(decoder)
     for process in idle:
         process.kill()
-    assert psutil.wait_procs(idle, timeout=20)[1] == [], "they are not reaped"
+    assert psutil.wait_procs(idle, timeout=SECONDS)[1] == [], "they are not reaped"
     decoder.photo(content, AREA)
     assert decoder.deaths == deaths
 

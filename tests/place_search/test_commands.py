@@ -20,7 +20,7 @@ from place_search.cli.console import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
 from place_search.search.server.schemas import SearchReply
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
@@ -278,7 +278,7 @@ def test_a_terminal_shows_rate_and_progress(photos: Path, tmp_path: Path) -> Non
             break
         shown += chunk
     os.close(terminal)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert output.startswith(b"4 places")
     assert b"Describing" in shown
@@ -301,7 +301,7 @@ def test_an_interrupted_index_goes_on_later(
     wait_until(lambda: process.poll() or (out / "descriptors").exists(), "nothing is written")
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, stderr
     assert stdout == ""
     assert stderr.startswith("Interrupted; ")

@@ -195,7 +195,6 @@ def test_the_examples_run(address: str, name: str, tmp_path: Path) -> None:
         [program, str(EXAMPLES / name), str(photo)],
         capture_output=True,
         text=True,
-        timeout=30,
         env={
             **os.environ,
             "PYTHONPATH": str(EXAMPLES.parent),

@@ -20,7 +20,7 @@ from place_search.indexer import Index, build_index, open_index, open_source
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from tests.search.guarded import READ_SECONDS
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
 PLACES = 12
@@ -130,7 +130,7 @@ class RunningServer:
         """Stop it; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signum)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=SECONDS)
 
     def text(self) -> str:
         """What it has printed so far, on both streams."""
@@ -157,9 +157,9 @@ def start_server() -> Iterator[StartServer]:
         started.append(server)
         reader = threading.Thread(target=_collect, args=(server,), daemon=True)
         reader.start()
-        wait_until(lambda: server.address or process.poll() is not None, "no server", seconds=60)
+        wait_until(lambda: server.address or process.poll() is not None, "no server")
         if not server.address:
-            reader.join(5)
+            reader.join(SECONDS)
             pytest.fail(f"the server did not get ready:\n{server.text()}")
         return server
 
@@ -186,7 +186,7 @@ def server(start_server: StartServer, index_folder: Path) -> RunningServer:
 
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.address, timeout=30) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         yield client
     if server.process.poll() is not None:
         pytest.fail(f"the server died:\n{server.text()}")
@@ -207,7 +207,7 @@ def guarded(start_server: StartServer, index_folder: Path) -> RunningServer:
 @pytest.fixture
 def ask(guarded: RunningServer) -> Iterator[httpx.Client]:
     """Asks the guarded server, which must be well afterwards."""
-    with httpx.Client(base_url=guarded.address, timeout=30) as client:
+    with httpx.Client(base_url=guarded.address, timeout=SECONDS) as client:
         yield client
         assert client.get("/livez", timeout=5).status_code == 200
     assert guarded.process.poll() is None, guarded.text()

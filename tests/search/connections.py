@@ -5,13 +5,15 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.waiting import SECONDS
+
 
 def connect(server: Any, *, source: str = "127.0.0.1") -> socket.socket:
     """A connection to a server, from an address of this machine."""
     address = urlsplit(server.address)
     assert address.hostname is not None
     return socket.create_connection(
-        (address.hostname, address.port or 80), timeout=20, source_address=(source, 0)
+        (address.hostname, address.port or 80), timeout=SECONDS, source_address=(source, 0)
     )
 
 

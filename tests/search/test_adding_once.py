@@ -94,6 +94,7 @@ def test_many_photos_are_added_by_one_change(
     assert (again["added"], again["known"], again["index_id"]) == (0, 3, body["index_id"])
 
 
+@pytest.mark.slow
 def test_a_photo_is_the_same_place_by_every_way_in(
     adding: httpx.Client, folder: Path, street: Any, model: Model, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from place_search.search.errors import ParameterError
+from place_search.search.server.content import kept_answers
 from place_search.search.server.content.archives import MOST, photos_of
 from place_search.search.server.content.kept_answers import (
     FILE,
@@ -68,6 +69,42 @@ def test_a_damaged_archive_is_told_whatever_packed_it(how: int) -> None:
     content[start : start + 40] = b"\xff" * 40
     with pytest.raises(ParameterError, match=r"a\.zip is damaged"):
         photos_of([("a.zip", bytes(content))], MOST_BYTES)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_whatever_an_archive_says_of_itself_is_no_fault_of_the_server(kind: str) -> None:
+    """What reads archives raises errors of many kinds where their numbers make no sense."""
+    content = b"x" * 240
+    if kind == "zip":
+        whole = zipped({"a/é.jpg": content, "b.jpg": content}, zipfile.ZIP_STORED)
+    else:
+        whole = tarred([tarfile.TarInfo("a.jpg"), tarfile.TarInfo("b.jpg")], content)
+    refused = 0
+    for at in range(4, min(len(whole), 1200)):
+        for value in (0, 255, whole[at] ^ 64):
+            damaged = bytearray(whole)
+            damaged[at] = value
+            try:
+                photos_of([("a", bytes(damaged))], MOST_BYTES)
+            except ParameterError:
+                refused += 1
+    assert refused > 100
+
+
+def test_long_answers_are_kept_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answers, "MOST_BYTES", 100_000)
+    answers = KeptAnswers(tmp_path)
+    keys = [RequestKey("me", str(number), "a") for number in range(40)]
+    for key in keys:
+        answers.keep(key, Answer(200, {"key": key.key, "photos": "x" * 10_000}))
+        assert (tmp_path / FILE).stat().st_size < 120_000
+        for seen in (answers, KeptAnswers(tmp_path)):
+            found = seen.find(key)
+            assert found is not None
+            assert found.body["key"] == key.key
+    assert [answers.find(key) is not None for key in keys[:30]] == [False] * 30
 
 
 def test_answers_are_forgotten_after_a_week(

@@ -64,6 +64,7 @@ def test_matches_of_a_box_are_pixels_of_the_whole_photo(model: Model, street: An
         ("200,150", "'200,150' is no box"),
         ("a,b,c,d", "is no box"),
         ("0,0,nan,100", "is no box"),
+        ("0,0,1_0,100", "is no box"),
         ("600,0,100,100", "does not lie within the photo, which has 640 × 480 pixels"),
         ("-1,0,100,100", "does not lie within"),
         ("700,500,100,100", "does not lie within"),

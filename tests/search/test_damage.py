@@ -11,7 +11,7 @@ import httpx
 
 from place_search.indexer import build_index, open_source, repair_index
 from place_search.models import Model
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 
 def test_damage_is_a_problem_until_it_is_mended(
@@ -23,7 +23,7 @@ def test_damage_is_a_problem_until_it_is_mended(
     folder = tmp_path / "index"
     build_index(open_source(tmp_path / "photos"), folder, model, photos_per_shard=2)
     server = start_server(folder)
-    with httpx.Client(base_url=server.address, timeout=30) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
 
         def search(**options: Any) -> httpx.Response:
             return client.post("/v1/search", files={"photo": street.query(2)}, params=options)

@@ -16,6 +16,7 @@ import yaml
 
 from place_search.settings import all_settings
 from tests.nginx import running_nginx
+from tests.waiting import SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -155,7 +156,6 @@ def test_the_systemd_unit_gives_up_what_it_does_not_need() -> None:
         ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
         capture_output=True,
         text=True,
-        timeout=30,
     )
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert exposure, done.stderr
@@ -168,7 +168,6 @@ def test_the_systemd_unit_is_well_formed() -> None:
         ["systemd-analyze", "verify", str(DEPLOY / "place-search.service")],
         capture_output=True,
         text=True,
-        timeout=30,
     )
     odd = [line for line in done.stderr.splitlines() if "place-search.service" in line]
     assert all("is not executable" in line for line in odd), done.stderr
@@ -209,7 +208,7 @@ def proxy(start_server: Callable[..., Any], index_folder: Path, tmp_path: Path) 
 def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None:
     trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
     named = {"host": "places.example"}
-    with httpx.Client(base_url=proxy, verify=trust, timeout=30, headers=named) as client:
+    with httpx.Client(base_url=proxy, verify=trust, timeout=SECONDS, headers=named) as client:
         assert client.get("/livez").status_code == 200
         found = client.post("/v1/search", files={"photo": ("a", street.query(3))})
         assert found.json()["results"][0]["name"] == "03.jpg"

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.waiting import SECONDS
+
 BUSY_SECONDS = 15
 """Three times the bound of an answer: the machine may be busy with other tests."""
 
@@ -23,7 +25,7 @@ def slow_photo() -> bytes:
 
 def client_at(server: Any, source: str) -> httpx.Client:
     transport = httpx.HTTPTransport(local_address=source)
-    return httpx.Client(base_url=server.address, timeout=60, transport=transport)
+    return httpx.Client(base_url=server.address, timeout=SECONDS, transport=transport)
 
 
 @pytest.mark.slow
@@ -51,7 +53,7 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
         thread.start()
     try:
         for _ in threads:
-            assert under_way.acquire(timeout=30)
+            assert under_way.acquire(timeout=SECONDS)
         with client_at(server, "127.0.0.2") as client:
             for _ in range(6):
                 for _ in range(4):

@@ -14,7 +14,7 @@ import pytest
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 SCRIPT = Path(__file__).with_name("killed_writer.py")
 
@@ -54,7 +54,9 @@ def test_a_killed_server_starts_without_what_it_left(
 
     def post() -> httpx.Response:
         headers = {"Authorization": f"Bearer {secret}"}
-        return httpx.post(f"{server.address}v1/places", files=photo, headers=headers, timeout=60)
+        return httpx.post(
+            f"{server.address}v1/places", files=photo, headers=headers, timeout=SECONDS
+        )
 
     with ThreadPoolExecutor() as pool:
         posted = pool.submit(post)

@@ -73,14 +73,15 @@ def test_cells_stay_on_the_ground_while_the_map_moves() -> None:
 
 def test_a_hundred_thousand_places_are_thinned_at_once() -> None:
     positions = scattered(100_000)
-    started = time.perf_counter()
+    started = time.thread_time()
     dots = cluster_places(positions, WORLD, 4000)
-    assert time.perf_counter() - started < 1  # some 60 ms on a quiet machine
+    assert time.thread_time() - started < 1  # some 60 ms on a quiet machine
     assert dots.counts.sum() == 100_000
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,2,3", "a,b,c,d", "0,50,1,40", "0,-91,1,0", "-181,0,0,1", "0,0,nan,1"]
+    "text",
+    ["", "1,2,3", "a,b,c,d", "0,50,1,40", "0,-91,1,0", "-181,0,0,1", "0,0,nan,1", "0,0,1_0,1"],
 )
 def test_a_bad_box_is_told_with_an_example(text: str) -> None:
     with pytest.raises(ParameterError, match=r"bbox=11\.4,48\.1,11\.7,48\.2"):

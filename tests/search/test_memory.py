@@ -7,6 +7,7 @@ import httpx
 import psutil
 
 from tests.search.conftest import PROGRAM, StartServer, Street, jpeg
+from tests.waiting import SECONDS
 
 SHAPES = 8
 SLACK_BYTES = 60 << 20
@@ -29,7 +30,7 @@ def test_photos_of_many_shapes_stay_below_the_limit(
     start_server: StartServer, index_folder: Path, street: Street
 ) -> None:
     server = start_server(index_folder)
-    with httpx.Client(base_url=server.address, timeout=60) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         ready = figures(client)
     server.stop()
     held = ready['memory_bytes{by="server"}'] + ready['memory_bytes{by="decoders"}']
@@ -38,7 +39,7 @@ def test_photos_of_many_shapes_stay_below_the_limit(
 
     limit_mb = int(held) // 2**20 + 90
     server = start_server(index_folder, "--memory", str(limit_mb))
-    with httpx.Client(base_url=server.address, timeout=60) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         assert figures(client)["memory_limit_bytes"] == limit_mb << 20
         for shape in range(SHAPES):
             photo = jpeg(street.photo(0).resize((300 + 60 * shape, 400)))
@@ -57,7 +58,7 @@ def private_memory(pid: int) -> int:
 
 def test_a_limit_below_what_the_server_takes_is_refused(index_folder: Path) -> None:
     command = [*PROGRAM, "serve", str(index_folder), "--port", "0", "--memory", "64"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "so 64 are too few; give --memory at least" in done.stderr
     assert "Traceback" not in done.stderr

@@ -31,7 +31,7 @@ from place_search.indexer.stores.milvus_client import milvus_connection
 from place_search.models import Model
 from place_search.search import engine as engine_module
 from place_search.search.engine import Engine
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 ENGINES = ["lite", pytest.param("server", marks=pytest.mark.milvus_server)]
 
@@ -193,7 +193,7 @@ def test_an_outage_is_a_503_with_a_reason(
     unreachable: Path, street: Any, start_server: Callable[..., Any]
 ) -> None:
     running = start_server(unreachable)
-    with httpx.Client(base_url=running.address, timeout=30) as client:
+    with httpx.Client(base_url=running.address, timeout=SECONDS) as client:
         for _ in range(2):
             reply = client.post("/v1/search", files={"photo": street.query(1)})
             assert (reply.status_code, reply.json()["type"]) == (503, "/problems/engine-down")
@@ -219,7 +219,7 @@ def test_service_comes_back_with_the_server(
     folder = tmp_path / "index"
     build_index(open_source(photos), folder, model, store="milvus", uri=milvus_server.uri)
     running = start_server(folder)
-    with httpx.Client(base_url=running.address, timeout=40) as client:
+    with httpx.Client(base_url=running.address, timeout=SECONDS) as client:
 
         def ask() -> httpx.Response:
             return client.post("/v1/search", files={"photo": street.query(1)})

@@ -10,6 +10,7 @@ from PIL import Image
 
 from place_search.indexer import build_index, open_source
 from place_search.models import Model
+from tests.waiting import SECONDS
 
 
 def test_a_photo_that_became_a_pipe_has_gone(
@@ -23,7 +24,7 @@ def test_a_photo_that_became_a_pipe_has_gone(
     (photos / "a.jpg").unlink()
     os.mkfifo(photos / "a.jpg")
     server = start_server(tmp_path / "index")
-    with httpx.Client(base_url=server.address, timeout=10) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         for _ in range(8):  # more than work on images at once
             gone = client.get("/v1/places/0/image")
             assert gone.status_code == 404

@@ -104,7 +104,7 @@ def test_a_position_is_read_as_latitude_and_longitude() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "48.1", "48.1,11.5,3", "a,b", "91,0", "0,181", "nan,0", "inf,0"]
+    "text", ["", "48.1", "48.1,11.5,3", "a,b", "91,0", "0,181", "nan,0", "inf,0", "48_1,11"]
 )
 def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="latitude,longitude"):

@@ -20,7 +20,7 @@ from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_versions_follow_each_other_under_load(
     seen: list[str] = []
 
     def press(number: int) -> None:
-        with httpx.Client(base_url=server.address, timeout=30) as client:
+        with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
             while not stop.is_set():
                 files = {"photo": ("a", street.query(number))}
                 response = client.post("/v1/search", params={"k": 3}, files=files)
@@ -99,7 +99,7 @@ def test_versions_follow_each_other_under_load(
                     assert result["thumbnail_url"].endswith(body["index_id"])
 
     with (
-        httpx.Client(base_url=server.address, timeout=30) as client,
+        httpx.Client(base_url=server.address, timeout=SECONDS) as client,
         ThreadPoolExecutor(3) as pool,
     ):
         pressed = [pool.submit(press, number) for number in range(3, 6)]
@@ -170,7 +170,7 @@ def test_a_broken_version_is_refused_and_said(
     folder = tmp_path / "index"
     shutil.copytree(versions[0], folder)
     server = start_server(folder)
-    with httpx.Client(base_url=server.address, timeout=30) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
 
         def results() -> Any:
             return client.post("/v1/search", files={"photo": ("a", street.query(4))}).json()
@@ -208,7 +208,7 @@ def test_an_index_built_again_in_place_is_served(
         shutil.copy(street.folder / f"{place:02d}.jpg", photos)
     build_index(open_source(photos), folder, model)
     server = start_server(folder)
-    with httpx.Client(base_url=server.address, timeout=30) as client:
+    with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         shutil.copy(street.folder / "05.jpg", photos)
         build_index(open_source(photos), folder, model)
         body = wait_for(client, lambda body: body["places"] == 4)

@@ -94,6 +94,21 @@ def test_names_lead_nowhere_else(engine: Engine, folder: Path, path: str) -> Non
     assert "secret" not in response.text
 
 
+def test_links_do_not_lead_out_of_the_folder(engine: Engine, folder: Path, tmp_path: Path) -> None:
+    inside, secret = folder / "one", tmp_path / "secret"
+    secret.mkdir()
+    (secret / "report.json").write_bytes((inside / "report.json").read_bytes())
+    (secret / "index.html").write_text("secret")
+    (inside / "recall.md").unlink(missing_ok=True)
+    (inside / "recall.md").symlink_to(secret / "index.html")
+    (folder / "linked").symlink_to(secret)
+    paths = ("/reports/one/recall.md", "/reports/linked/", "/v1/reports", "/reports/one/")
+    *refused, listed, page = ask(engine, folder, *paths)
+    assert [response.status_code for response in refused] == [404, 404]
+    assert "linked" not in listed.text
+    assert page.status_code == 200
+
+
 def test_reports_hold_photos_and_so_need_a_key(engine: Engine, folder: Path) -> None:
     paths = ("/v1/reports", "/reports/one/", "/reports/one/queries.csv", "/reports")
     *refused, page = ask(engine, folder, *paths, keys=[new_key("me", "read")[1]])

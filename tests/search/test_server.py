@@ -27,15 +27,14 @@ from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
 from place_search.search.server.server import open_engine, serve
 from place_search.search.server.settings import ServerSettings
+from tests.waiting import SECONDS
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
 
 def fails(*arguments: str | Path) -> str:
     """Run the program, which must fail with one sentence; returns that."""
-    done = subprocess.run(
-        [*PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([*PROGRAM, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -74,7 +73,7 @@ def test_it_stops_while_it_loads(index_folder: Path) -> None:
         except httpx.ConnectError:
             continue
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, output
     assert "Traceback" not in output
 
@@ -173,7 +172,7 @@ def test_until_it_is_loaded_it_is_alive_but_not_ready(engine: Engine) -> None:
     go_on = threading.Event()
 
     def load() -> Engine:
-        go_on.wait(20)
+        go_on.wait(SECONDS)
         return engine
 
     async def ask() -> None:
@@ -212,7 +211,7 @@ def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
         loaded = asyncio.Event()
         app = create_app(load, on_loaded=lambda _: loaded.set())
         async with app.router.lifespan_context(app):
-            await asyncio.wait_for(loaded.wait(), 20)
+            await asyncio.wait_for(loaded.wait(), SECONDS)
         assert isinstance(app.state.service.failure, ModelError)
 
     asyncio.run(run())
@@ -273,7 +272,7 @@ def test_more_searches_than_it_can_queue_are_shed(
 
     def ask(_: int) -> httpx.Response:
         files = {"photo": ("slow.png", photo)}
-        return httpx.post(f"{server.address}v1/search", files=files, timeout=60)
+        return httpx.post(f"{server.address}v1/search", files=files, timeout=SECONDS)
 
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(ask, range(8)))
@@ -285,7 +284,9 @@ def test_more_searches_than_it_can_queue_are_shed(
             assert int(response.headers["retry-after"]) >= 1
     waits = [r.json()["timings_ms"]["queue"] for r in responses if r.status_code == 200]
     assert max(waits) > 10
-    calm = httpx.post(f"{server.address}v1/search", files={"photo": street.query(3)}, timeout=60)
+    calm = httpx.post(
+        f"{server.address}v1/search", files={"photo": street.query(3)}, timeout=SECONDS
+    )
     assert calm.json()["results"][0]["name"] == "03.jpg"
 
 
@@ -306,7 +307,6 @@ def test_the_serving_path_imports_no_torch(index_folder: Path, street: Any) -> N
         [sys.executable, "-c", code, str(index_folder), str(street.folder / "03.jpg")],
         capture_output=True,
         text=True,
-        timeout=60,
         check=True,
     )
     assert done.stdout.strip() == "[]"

@@ -18,7 +18,7 @@ from place_search.search.server.server import EngineOpener
 from place_search.search.server.settings import ServerSettings
 from place_search_client import Client
 from tests.search.replies import problem
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def address(start_server: Callable[..., Any], base: Path, secrets: dict[str, str
 
 @pytest.fixture
 def ask(address: str, secrets: dict[str, str]) -> Iterator[Callable[..., httpx.Response]]:
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=SECONDS) as client:
 
         def asked(key: str, method: str, path: str, **more: Any) -> httpx.Response:
             headers = {"Authorization": f"Bearer {secrets[key]}"} if key else {}

@@ -15,14 +15,14 @@ from place_search.search.server.app import create_app
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 
 def test_it_takes_as_many_as_it_may_and_refuses_the_rest() -> None:
     async def run() -> None:
         queue = WorkQueue("t", workers=1, waiting=1)
         go_on = threading.Event()
-        running = [asyncio.create_task(queue.run(lambda: go_on.wait(10))) for _ in range(2)]
+        running = [asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS))) for _ in range(2)]
         await until(lambda: queue.depth == 2, "they do not come")
         assert queue.places == 2
         held = time.monotonic()
@@ -43,7 +43,7 @@ def test_clients_take_turns_whoever_came_first() -> None:
         queue = WorkQueue("t", workers=1, waiting=9)
         go_on = threading.Event()
         order: list[str] = []
-        first = asyncio.create_task(queue.run(lambda: go_on.wait(10), client="a"))
+        first = asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS), client="a"))
         tasks = [
             asyncio.create_task(queue.run(partial(order.append, client), client=client))
             for client in ("a", "a", "a", "b", "c")
@@ -63,7 +63,8 @@ def test_a_client_that_keeps_all_workers_leaves_the_spare_one() -> None:
         queue = WorkQueue("t", workers=2, waiting=9, spare=1)
         go_on = threading.Event()
         hogs = [
-            asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(5)
+            asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS), client="hog"))
+            for _ in range(5)
         ]
         await until(lambda: queue.depth == 5, "they do not come")
         result, _ = await queue.run(lambda: 7, client="other")
@@ -81,7 +82,8 @@ def test_who_has_the_most_places_gives_one_to_others() -> None:
         queue = WorkQueue("t", workers=1, waiting=3)
         go_on = threading.Event()
         hogs = [
-            asyncio.create_task(queue.run(lambda: go_on.wait(10), client="hog")) for _ in range(4)
+            asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS), client="hog"))
+            for _ in range(4)
         ]
         await until(lambda: queue.depth == 4, "they do not come")
         with pytest.raises(BusyError):
@@ -129,7 +131,7 @@ def test_who_gives_up_waiting_frees_the_place_at_once() -> None:
         queue = WorkQueue("t", workers=1, waiting=1)
         go_on = threading.Event()
         done = []
-        running = asyncio.create_task(queue.run(lambda: go_on.wait(10)))
+        running = asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS)))
         await until(lambda: queue.depth == 1, "it does not run")
         waiting = asyncio.create_task(queue.run(lambda: done.append(1)))
         await until(lambda: queue.depth == 2, "it does not wait")
@@ -152,8 +154,8 @@ def test_time_is_bounded_waiting_and_working() -> None:
         queue = WorkQueue("t", workers=1, waiting=1, seconds=0.1)
         go_on = threading.Event()
         answers = await asyncio.gather(
-            queue.run(lambda: go_on.wait(10)),
-            queue.run(lambda: go_on.wait(10)),
+            queue.run(lambda: go_on.wait(SECONDS)),
+            queue.run(lambda: go_on.wait(SECONDS)),
             return_exceptions=True,
         )
         assert [type(answer) for answer in answers] == [TimedOutError, BusyError]
@@ -173,7 +175,7 @@ def test_who_waits_too_long_is_refused_and_who_works_is_not() -> None:
     async def run() -> None:
         queue = WorkQueue("t", workers=1, waiting=1, patience=0.1)
         go_on = threading.Event()
-        works = asyncio.create_task(queue.run(lambda: go_on.wait(10)))
+        works = asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS)))
         await asyncio.sleep(0)  # submits it
         with pytest.raises(BusyError, match="too busy to begin"):
             await queue.run(lambda: True)

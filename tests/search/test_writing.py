@@ -110,6 +110,7 @@ def test_a_place_that_never_was_and_the_last_one_cannot_be_removed(
         assert writing.delete(f"/v1/places/{place_id}").status_code == 204
     last = writing.delete(f"/v1/places/{ids[0]}")
     assert (last.status_code, last.json()["type"]) == (409, "/problems/cannot-change")
+    assert "would leave no place" in last.json()["detail"]
     assert str(folder) not in last.text
     assert (folder.parent / "photos" / "1.jpg").exists(), "photos of the folder are left alone"
 

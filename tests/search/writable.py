@@ -10,6 +10,7 @@ import httpx
 from place_search.indexer import build_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
+from tests.waiting import SECONDS
 
 
 def index_of_street(base: Path, street: Any, model: Model, names: Iterable[str]) -> Path:
@@ -40,7 +41,7 @@ class WritableServer:
         server = self._start(self._folder, "--writable", "--keys", str(self._keys))
         self.started.append(server)
         headers = {"Authorization": f"Bearer {self._secret}"}
-        return httpx.Client(base_url=server.address, headers=headers, timeout=60)
+        return httpx.Client(base_url=server.address, headers=headers, timeout=SECONDS)
 
 
 @contextmanager

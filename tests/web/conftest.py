@@ -30,7 +30,7 @@ from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.settings import ServerSettings
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -41,7 +41,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 30_000
+PATIENCE_MS = 1000 * SECONDS
 """How long a page may take: a busy machine's pauses say nothing about it."""
 PLACES = 12
 PORTRAIT = 1
@@ -140,7 +140,7 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
         assert ready is not None, f"the server ended with code {process.wait()}"
         yield process, ready.split("ready at ")[1].strip()
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +195,7 @@ class Gate:
     def wait(self) -> None:
         """Wait until the gate is open."""
         self.reached.set()
-        assert self._open.wait(timeout=30), "the gate was never opened"
+        assert self._open.wait(timeout=SECONDS), "the gate was never opened"
 
 
 class SlowEngine(Engine):
@@ -245,7 +245,7 @@ def hold_server(index_folder: Path, model: Model, servers: ExitStack) -> HoldSer
         def stop() -> None:
             gate.open()
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=SECONDS)
 
         servers.callback(stop)
         wait_until(lambda: server.started, "the server did not start")

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from place_search.search.server.problems import PROBLEMS
+from tests.waiting import SECONDS
 from tests.web.test_pages import check_accessible
 
 
@@ -94,7 +95,7 @@ def test_a_busy_server_is_asked_again_after_a_wait(
 
     def occupy() -> None:
         photo = {"photo": town.query(0).read_bytes()}
-        answer = httpx.post(f"{held.address}v1/search", files=photo, timeout=30)
+        answer = httpx.post(f"{held.address}v1/search", files=photo, timeout=SECONDS)
         answers.append(answer.status_code)
 
     page = open_page(held.address, expected=("429",))
@@ -102,14 +103,14 @@ def test_a_busy_server_is_asked_again_after_a_wait(
     other = threading.Thread(target=occupy)
     other.start()
     try:
-        assert held.gate.reached.wait(timeout=20)
+        assert held.gate.reached.wait(timeout=SECONDS)
         page.set_input_files("#photo", town.query(2))
         expect(page.get_by_role("alert")).to_contain_text("The server is busy")
         expect(page.get_by_role("timer")).to_have_text("Trying again in 1 second.")
         expect(page.get_by_role("button", name="Try now")).to_be_visible()
     finally:
         held.gate.open()
-        other.join(timeout=20)
+        other.join(timeout=SECONDS)
     assert answers == [200]
     found(page, "street-2/02.jpg")
 
@@ -170,7 +171,7 @@ def test_a_server_stopped_mid_upload_is_told(open_page: Any, own_server: Any, to
     page.set_input_files("#photo", town.query(6))
     expect(page.locator("#progress")).to_be_visible()
     process.kill()
-    process.wait(timeout=20)
+    process.wait(timeout=SECONDS)
     slow["uploadThroughput"] = -1
     devtools.send("Network.emulateNetworkConditions", slow)
     expect(page.get_by_role("alert")).to_contain_text("The connection to the server is lost")

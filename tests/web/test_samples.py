@@ -15,7 +15,7 @@ from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.content.samples import Samples
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 from tests.web.test_pages import check_accessible, finalize_commit
 
 SHIFT = """() => new Promise((resolve) => {
@@ -39,7 +39,7 @@ def offering(town: Any, index_folder: Path, model: Model) -> Iterator[str]:
     with ExitStack() as stack:
         thread = threading.Thread(target=server.run)
         thread.start()
-        stack.callback(thread.join, timeout=20)
+        stack.callback(thread.join, timeout=SECONDS)
         stack.callback(setattr, server, "should_exit", True)
         wait_until(lambda: server.started, "the server did not start")
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests.waiting import SECONDS
+
 
 def first_card(page: Page) -> Any:
     return page.locator("#results:not([aria-busy]) .card").first
@@ -90,7 +92,7 @@ def test_verified_places_and_the_estimate_are_in_words(
 ) -> None:
     page = open_page()
     files = {"photo": town.query(3).read_bytes()}
-    body = httpx.post(f"{server}v1/search", files=files, timeout=30).json()
+    body = httpx.post(f"{server}v1/search", files=files, timeout=SECONDS).json()
     for result, inliers in zip(body["results"], (430, 21, 0), strict=False):
         result["verified"] = {"inliers": inliers, "score": inliers / 100}
     for result, probability in zip(body["results"], (0.97, 0.7, 0.02, 0.001), strict=False):

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.waiting import SECONDS
 from tests.web.test_pages import check_accessible
 
 PHONE = {"viewport": {"width": 320, "height": 800}, "is_mobile": True, "has_touch": True}
@@ -27,7 +28,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def answer_with(page: Page, server: str, photo: Path, probabilities: tuple[float, ...]) -> None:
     """Let the next searches answer with these probabilities, and 0 for the other results."""
     files = {"photo": photo.read_bytes()}
-    body = httpx.post(f"{server}v1/search", files=files, timeout=30).json()
+    body = httpx.post(f"{server}v1/search", files=files, timeout=SECONDS).json()
     for rank, result in enumerate(body["results"]):
         result["probability"] = probabilities[rank] if rank < len(probabilities) else 0.0
     best = probabilities[0]

@@ -16,6 +16,8 @@ from place_search.search.errors import KeyReusedError
 FILE = ".answers.jsonl"
 KEPT_SECONDS = 7 * 86400.0
 MOST = 2000
+MOST_BYTES = 32 << 20
+"""Of all answers, some of which tell of hundreds of places; beyond one or the other half go."""
 
 
 class RequestKey(NamedTuple):
@@ -33,12 +35,21 @@ class Answer(NamedTuple):
     body: Mapping[str, Any]
 
 
+class _Kept(NamedTuple):
+    """An answer as its line in the file: parsed it would take several times as much memory."""
+
+    when: float
+    digest: str
+    line: bytes
+
+
 class KeptAnswers:
     """The answers of one index's server; to be used by one change at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        self._known: dict[tuple[str, str], tuple[float, str, Answer]] | None = None
+        self._known: dict[tuple[str, str], _Kept] | None = None
+        self._bytes = 0
 
     def find(self, asked: RequestKey) -> Answer | None:
         """The answer that this request was given before, None where it is new.
@@ -47,55 +58,67 @@ class KeptAnswers:
             KeyReusedError: another request was sent under this key.
         """
         found = self._all().get((asked.client, asked.key))
-        if found is None or found[0] < time.time() - KEPT_SECONDS:
+        if found is None or found.when < time.time() - KEPT_SECONDS:
             return None
-        if found[1] != asked.digest:
+        if found.digest != asked.digest:
             raise KeyReusedError(
                 "This Idempotency-Key was sent with another request before; take a new one for "
                 "each request, and the same one only to repeat it."
             )
-        return found[2]
+        *_, status, body = json.loads(found.line)
+        return Answer(status, body)
 
     def keep(self, asked: RequestKey, answer: Answer) -> None:
         """Keep an answer; on disk when this returns."""
         known = self._all()
         now = time.time()
-        expired = [key for key, kept in known.items() if kept[0] < now - KEPT_SECONDS]
-        known[asked.client, asked.key] = now, asked.digest, answer
-        if len(known) > MOST:
-            expired = [key for key, _ in sorted(known.items(), key=_when)][: MOST // 2]
-        if expired:
-            for key in expired:
-                del known[key]
-            lines = (_line(*key, when, digest, kept) for key, (when, digest, kept) in known.items())
-            write_whole(self._path, "".join(lines).encode())
+        line = json.dumps([asked.client, asked.key, now, asked.digest, *answer]).encode()
+        self._add((asked.client, asked.key), _Kept(now, asked.digest, line))
+        if len(known) > MOST or self._bytes > MOST_BYTES or self._oldest < now - KEPT_SECONDS:
+            self._forget(now)
+            write_whole(self._path, b"".join(kept.line + b"\n" for kept in known.values()))
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
-            # A line before it may have been cut short.
-            file.write(b"\n" + _line(asked.client, asked.key, now, asked.digest, answer).encode())
+            file.write(b"\n" + line + b"\n")  # the line before it may have been cut short
             file.flush()
             os.fsync(file.fileno())
 
-    def _all(self) -> dict[tuple[str, str], tuple[float, str, Answer]]:
+    @property
+    def _oldest(self) -> float:
+        return next(iter(self._all().values())).when  # they stand in the order of their times
+
+    def _add(self, key: tuple[str, str], kept: _Kept) -> None:
+        known = self._all()
+        before = known.pop(key, None)
+        self._bytes += len(kept.line) - (len(before.line) if before else 0)
+        known[key] = kept
+
+    def _forget(self, now: float) -> None:
+        """Drop what is expired, and where there is too much the older half."""
+        known = self._all()
+        much = len(known) > MOST or self._bytes > MOST_BYTES
+        for key, kept in list(known.items()):
+            half = len(known) <= MOST // 2 and self._bytes <= MOST_BYTES // 2
+            if kept.when >= now - KEPT_SECONDS and (half or not much):
+                return
+            del known[key]
+            self._bytes -= len(kept.line)
+
+    def _all(self) -> dict[tuple[str, str], _Kept]:
         if self._known is None:
             self._known = {}
             try:
-                lines = self._path.read_bytes().splitlines()
+                with self._path.open("rb") as file:
+                    for line in file:
+                        self._read(line.strip())
             except FileNotFoundError:
-                lines = []
-            for line in lines:
-                try:
-                    client, key, when, digest, status, body = json.loads(line)
-                except ValueError:
-                    continue
-                self._known[client, key] = when, digest, Answer(status, body)
+                pass
         return self._known
 
-
-def _when(item: tuple[tuple[str, str], tuple[float, str, Answer]]) -> float:
-    return item[1][0]
-
-
-def _line(client: str, key: str, when: float, digest: str, answer: Answer) -> str:
-    return json.dumps([client, key, when, digest, *answer]) + "\n"
+    def _read(self, line: bytes) -> None:
+        try:
+            client, key, when, digest, *_ = json.loads(line)
+        except (ValueError, TypeError):  # cut short, or empty
+            return
+        self._add((client, key), _Kept(when, digest, line))

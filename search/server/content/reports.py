@@ -48,8 +48,9 @@ class Reports:
         Raises:
             UnknownReportError: no such report, or no such file of one.
         """
-        path = self._folders().get(report, Path()) / name
-        if name not in FILES or report not in self._folders() or not path.is_file():
+        folder = self._folders().get(report)
+        path = Path() if folder is None else folder / name
+        if folder is None or name not in FILES or not self._holds(path):
             raise UnknownReportError("There is no such report; /v1/reports lists them.")
         return path
 
@@ -57,13 +58,18 @@ class Reports:
         """Where reports are, by name; names come from here only, never from a request."""
         if self._folder is None:
             return {}
-        if (self._folder / ABOUT).is_file():
+        if self._holds(self._folder / ABOUT):
             return {self._folder.name: self._folder}
         try:
             children = sorted(self._folder.iterdir())
         except OSError:
             return {}
-        return {child.name: child for child in children if (child / ABOUT).is_file()}
+        return {child.name: child for child in children if self._holds(child / ABOUT)}
+
+    def _holds(self, path: Path) -> bool:
+        """Whether a file is there, and no link leads out of the folder to it."""
+        assert self._folder is not None  # noqa: S101 - it has files
+        return path.is_file() and path.resolve().is_relative_to(self._folder)
 
 
 def _read(name: str, folder: Path) -> ReportReply | None:

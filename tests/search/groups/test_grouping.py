@@ -20,7 +20,9 @@ from place_search.indexer import (
 from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.groups.by_hand import GroupEdit
-from place_search.search.groups.grouping import SPREAD_M, group_places
+from place_search.search.groups.grouping import SPREAD_M, _Addition, group_places
+from place_search.search.groups.pairs import PairJudge
+from place_search.search.index_calibration import calibration_for
 from tests.search.conftest import Street, jpeg
 
 
@@ -94,6 +96,7 @@ def test_what_was_made_by_hand_survives(town: Path, model: Model) -> None:
     assert groups.name(0) == "Fountain"
 
 
+@pytest.mark.slow
 def test_a_restored_place_is_in_its_group_again(town: Path, model: Model, street: Street) -> None:
     group_places(town, model)
     change_groups(town, GroupEdit(0, "Fountain", add=[2]).changed)
@@ -119,6 +122,21 @@ def test_a_place_that_was_never_grouped_joins_the_group_of_its_id(town: Path, mo
     assert open_index(town).groups.members(0).tolist() == [1]
     assert group_places(town, model).new == 1
     assert open_index(town).groups.members(0).tolist() == [0, 1]
+
+
+def test_what_is_grouped_by_hand_while_grouping_runs_stays(
+    town: Path, model: Model, street: Street
+) -> None:
+    before = open_index(town)
+    judge = PairJudge(before, calibration_for(before, model).calibration, SPREAD_M)
+    add_photos(town, open_source(see(town.parent, street, 5)), model)
+    change_groups(town, GroupEdit(6, "New", add=[7]).changed)
+    pairs = judge.compare_all([(0, 1)])
+    change_groups(town, _Addition(judge, before.place_ids, pairs).added)
+    groups = open_index(town).groups
+    assert groups.members(0).tolist() == [0, 1]
+    assert (groups.members(6).tolist(), groups.name(6)) == ([6, 7], "New")
+    assert groups.held.tolist() == [False] * 6 + [True] * 2
 
 
 def test_photos_far_apart_are_never_one_spot(street: Street, model: Model, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Changes over HTTP of an index that another program has just changed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from place_search.indexer import (
+    EditConflictError,
+    UnknownPlaceError,
+    add_photos,
+    build_index,
+    open_index,
+    open_source,
+    remove_places,
+)
+from place_search.models import Model
+from place_search.photos import UnreadablePhotoError
+from place_search.search.errors import CannotChangeError
+from place_search.search.server.content.matching import place_tag
+from place_search.search.server.writer import Writer
+from place_search.search.stages import Stages
+from tests.search.conftest import jpeg
+from tests.search.writable import index_of_street
+
+
+class Service:
+    """A server's state that nobody tells of new versions."""
+
+    decode_seconds = 5.0
+
+    def __init__(self, index: Path, model: Model) -> None:
+        self.folder, self.model = index, model
+        self.engine = self.load()
+
+    def load(self, *_: object) -> Any:
+        return SimpleNamespace(index=open_index(self.folder), model=self.model)
+
+    def replace(self, engine: Any) -> None:
+        self.engine = engine
+
+
+@pytest.fixture
+def index(street: Any, model: Model, tmp_path: Path) -> Path:
+    return index_of_street(tmp_path, street, model, [f"{n}.jpg" for n in range(6)])
+
+
+@pytest.fixture
+def service(index: Path, model: Model) -> Service:
+    return Service(index, model)
+
+
+@pytest.fixture
+def writer(service: Service, index: Path) -> Writer:
+    served: Any = service
+    unused: Any = None
+    return Writer(served, index, unused, service.load)
+
+
+def test_what_is_said_of_a_place_is_not_said_of_another_with_its_id(
+    writer: Writer, service: Service, index: Path, model: Model
+) -> None:
+    read = place_tag(service.engine.index.place(0))
+    photos = index.parent / "photos"
+    (photos / "0.jpg").rename(photos / "z.jpg")
+    build_index(open_source(photos), index, model)  # made again: ids begin at 0
+    with pytest.raises(EditConflictError, match="not as you have read it"):
+        writer.edit(0, {"note": "the gate"}, read, stages=Stages())
+    with pytest.raises(EditConflictError):
+        writer.remove(0, read, stages=Stages())
+    assert open_index(index).count == 6
+    assert service.engine.index.place(5).name == "z.jpg", "the new version is served"
+
+
+def test_a_place_that_is_gone_is_not_edited(writer: Writer, service: Service, index: Path) -> None:
+    read = place_tag(service.engine.index.place(1))
+    remove_places(index, [1])
+    with pytest.raises(UnknownPlaceError, match="somebody has removed it"):
+        writer.edit(1, {"note": "x"}, read, stages=Stages())
+    writer.remove(1, read, stages=Stages())  # it is, as was asked
+
+
+def test_what_cannot_be_is_said_without_the_log(writer: Writer, index: Path, model: Model) -> None:
+    remove_places(index, [0], compact=False)
+    (index.parent / "list.csv").write_text("path\nphotos/0.jpg\n")
+    add_photos(index, open_source(index.parent / "list.csv"), model)
+    with pytest.raises(CannotChangeError, match="in the index again, as place 6"):
+        writer.restore(0, stages=Stages())
+    for place in range(1, 6):
+        writer.remove(place, stages=Stages())
+    with pytest.raises(CannotChangeError, match="leave no place"):
+        writer.remove(6, stages=Stages())
+
+
+@pytest.fixture
+def taking(writer: Writer) -> Writer:
+    """A writer that keeps photos as they are."""
+    decoder: Any = SimpleNamespace(
+        photo=lambda *_, **__: SimpleNamespace(position=None, taken=None),
+        picture=lambda content, **_: content,
+    )
+    writer._decoder = decoder
+    return writer
+
+
+def test_an_index_of_another_model_is_not_added_to(
+    service: Service, taking: Writer, index: Path
+) -> None:
+    card = service.model.card
+    card = replace(card, files=dict.fromkeys(card.files, "another"))
+    service.engine.model = Model(card, service.model.runtime)
+    with pytest.raises(CannotChangeError, match="log says why"):
+        taking.add((index.parent / "photos" / "0.jpg").read_bytes(), None, "", stages=Stages())
+    assert list(index.with_name("index-photos").glob("*.jpg")) == []
+
+
+def test_a_photo_that_the_model_can_tell_nothing_of_is_refused(
+    service: Any, taking: Writer, index: Path, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves no place and no file, and the photos beside it are taken."""
+    service.max_body_bytes = 1 << 20
+    blank, good = jpeg(Image.new("RGB", (640, 480))), street.query(7)
+    stream = Model.stream_all
+
+    def blind(model: Model, photos: Any) -> Iterator[Any]:
+        for row, made in stream(model, photos):
+            dark = row.size == len(blank)
+            nothing = np.full_like(made.descriptor, np.nan)
+            yield row, made._replace(descriptor=nothing) if dark else made
+
+    monkeypatch.setattr(Model, "stream_all", blind)
+    with pytest.raises(UnreadablePhotoError, match="can tell nothing of this photo"):
+        taking.add(blank, None, "", stages=Stages())
+    uploads = [("blank.jpg", blank), ("good.jpg", good)]
+    answer = taking.add_many(uploads, stages=Stages()).body
+    assert [photo["status"] for photo in answer["photos"]] == [422, 201]
+    assert open_index(index).count == 7
+    assert len(list(index.with_name("index-photos").glob("*.jpg"))) == 1
+
+
+def test_a_tag_that_a_proxy_made_weak_is_known(service: Service, writer: Writer) -> None:
+    tag = place_tag(service.engine.index.place(0))
+    writer.edit(0, {"note": "one"}, f"W/{tag}", stages=Stages())
+    with pytest.raises(EditConflictError):
+        writer.edit(0, {"note": "two"}, f"W/{tag}", stages=Stages())
