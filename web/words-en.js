@@ -40,6 +40,7 @@ function evidence(inliers) {
 export const words = {
   search: 'Search',
   allPlaces: 'Places',
+  placePage: 'The page of this place',
   placesAlike: 'Find places like this',
   placesLike: (/** @type {string} */ name) => `Find places like this: ${name}`,
   map: 'Map',

@@ -40,6 +40,7 @@ function evidence(inliers) {
 export const words = {
   search: 'Khoj',
   allPlaces: 'Jagahein',
+  placePage: 'Is jagah ka page',
   placesAlike: 'Aisi jagahein khojein',
   placesLike: (name) => `Aisi jagahein khojein: ${name}`,
   map: 'Map',

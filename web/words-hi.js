@@ -40,6 +40,7 @@ function evidence(inliers) {
 export const words = {
   search: 'खोज',
   allPlaces: 'जगहें',
+  placePage: 'इस जगह का पन्ना',
   placesAlike: 'ऐसी जगहें खोजें',
   placesLike: (name) => `ऐसी जगहें खोजें: ${name}`,
   map: 'नक्शा',

@@ -6,7 +6,6 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.web.test_pages import check_accessible
-from tests.web.test_samples import SHIFT
 
 
 def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town: Any) -> None:
@@ -36,11 +35,14 @@ def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town
     expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_filters_take_no_room_until_they_are_wanted(open_page: Any) -> None:
+def test_filters_take_no_room_until_they_are_wanted(open_page: Any, server: str, town: Any) -> None:
     page = open_page(viewport={"width": 320, "height": 700})
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate(SHIFT) < 0.005
+    expect(page.locator("#narrow")).to_be_hidden()
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
     expect(page.get_by_label("Folder")).to_be_hidden()
     page.locator("#narrow summary").click()
     expect(page.get_by_label("Taken until")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.goto(f"{server}?folder=places/street-5")
+    expect(page.get_by_label("Folder")).to_have_value("places/street-5")

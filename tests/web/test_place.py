@@ -75,6 +75,15 @@ def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended
     expect(page.get_by_role("heading", level=1)).to_have_text("street-5/05.jpg")
 
 
+def test_a_result_of_a_search_leads_to_its_page(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(server)
+    page.set_input_files("#photo", town.query(2))
+    page.locator("#results:not([aria-busy]) .card button.frame").first.click()
+    page.get_by_role("dialog").get_by_role("link", name="The page of this place").click()
+    expect(page).to_have_url(f"{server}place?id=2")
+    expect(page.get_by_role("heading", level=1)).to_have_text("street-2/02.jpg")
+
+
 def test_places_like_it_are_found_by_keyboard_without_its_spot(
     open_place: Callable[..., Page],
 ) -> None:
