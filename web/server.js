@@ -61,8 +61,7 @@ async function ask(firstAfterMs) {
 
 /** @param {'loading' | 'lost' | 'closed'} state */
 function showWaiting(state) {
-  const lost = navigator.onLine ? words.statusLost : words.statusOffline;
-  const said = { loading: words.statusLoading, lost, closed: words.statusClosed }[state];
+  const said = { loading: words.statusLoading, lost: words.statusLost, closed: words.statusClosed }[state];
   // The same words again would be spoken again.
   if (status.textContent !== said) status.replaceChildren(element('p', { class: state }, said));
 }

@@ -230,7 +230,6 @@ export const words = {
   statusClosed: 'The server asks for a key',
   statusLoading: 'The server is loading its index…',
   statusLost: 'No answer from the server; asking again…',
-  statusOffline: 'Offline: searches and photos wait for the server',
   emptyTitle: 'This index holds no places yet',
   emptyMend: 'Fill it with a folder of photos, then start the server again:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',

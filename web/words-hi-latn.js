@@ -209,7 +209,6 @@ export const words = {
   statusClosed: 'Server key maangta hai',
   statusLoading: 'Server apna index khol raha hai…',
   statusLost: 'Server se jawab nahi mila; phir pooch rahe hain…',
-  statusOffline: 'Offline: khoj aur photo server ke aane tak ruki hain',
   emptyTitle: 'Is index mein abhi koi jagah nahi hai',
   emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',

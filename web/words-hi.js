@@ -208,7 +208,6 @@ export const words = {
   statusClosed: 'सर्वर कुंजी माँगता है',
   statusLoading: 'सर्वर अपना इंडेक्स खोल रहा है…',
   statusLost: 'सर्वर से जवाब नहीं मिला; फिर पूछ रहे हैं…',
-  statusOffline: 'ऑफ़लाइन: खोज और फ़ोटो सर्वर के आने तक रुकी हैं',
   emptyTitle: 'इस इंडेक्स में अभी कोई जगह नहीं है',
   emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',

@@ -47,7 +47,7 @@ def test_pages_open_without_a_connection_and_say_what_waits(visited: Page, serve
     visited.context.set_offline(True)
     visited.goto(server)
     expect(visited.get_by_role("heading", level=1)).to_be_attached()
-    expect(visited.locator("#status")).to_contain_text("Offline: searches and photos wait")
+    expect(visited.locator("#status")).to_contain_text("No answer from the server")
     visited.goto(f"{server}compare")
     expect(visited.get_by_role("heading", level=1)).to_have_text("No connection to the server")
     expect(visited.locator("section[lang=en]")).to_contain_text("still open")

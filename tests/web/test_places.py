@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import PLACES
-from tests.web.test_pages import check_accessible
 from tests.web.test_samples import SHIFT
 
 
@@ -115,9 +114,3 @@ def test_a_hundred_thousand_places_scroll_with_few_of_them_in_the_document(
     assert gallery.evaluate(SHIFT) < 0.005
     gallery.evaluate("scrollTo(0, 0)")
     expect(gallery.locator("#places > li[aria-posinset='1']")).to_be_visible()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_gallery_is_accessible(gallery: Any, theme: str) -> None:
-    gallery.emulate_media(color_scheme=theme)
-    check_accessible(gallery)
