@@ -3,13 +3,16 @@
 #   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
 #   INDEX   folder of the index            MODEL  id under weights/, or a model folder
 #   SPLIT   truth to evaluate on (.csv, .mat, .npz), its photos under DATA   PORT  of the server
+#   PHOTOS  of which the default model is made   OUT  where `make model` writes it
 #   DATABASE  with SPLIT=….csv: the photos to search, a folder or CSV (all of DATA)
 DATA ?=
 INDEX ?= indexes/places
-MODEL ?= lite0-netvlad
+MODEL ?= lite0-netvlad-1024
 SPLIT ?=
 DATABASE ?= $(DATA)
 PORT ?= 8000
+PHOTOS ?=
+OUT ?= build/lite0-netvlad-1024
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +31,7 @@ COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
 .PHONY: help setup demo say-demo index serve eval doctor check check-lint check-types check-tests
 .PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
-.PHONY: soak fuzz screenshots weights clean
+.PHONY: soak fuzz screenshots model weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,6 +50,7 @@ help:
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
 	@echo 'make bench-pages      measure the pages in Chromium, and a map of 100,000 places'
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
+	@echo 'make model PHOTOS=DIR make the default model again, from the photos of data/README.md'
 	@echo 'make weights          list the models          make clean   remove what make made'
 	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
 
@@ -150,6 +154,15 @@ screenshots: $(ALL)
 	  echo 'Without a font for Hindi, such as fonts-noto-core, its words are boxes.' >&2
 	@$(RUN) demo --no-serve
 	@exec $(BIN)/python docs/screenshots.py
+
+# The default model from the one without its whitening: as its card says, and with the same bytes on
+# the same machine. PHOTOS holds the folders that data/README.md names; takes about an hour.
+model: $(ALL)
+	@test -n '$(PHOTOS)' || { echo 'Say where the photos of data/README.md are: make model PHOTOS=DIR' >&2; exit 2; }
+	@$(PIP) --editable '.[quantize]'
+	@$(RUN) whiten data/lite0_photos.csv --views --root '$(PHOTOS)' --dims 1024 --out '$(OUT)'
+	@$(RUN) quantize '$(OUT)' --photos '$(PHOTOS)/vocabulary_photos' --first 3
+	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --keep
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

@@ -1,7 +1,7 @@
 """An index opened for reading."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
+from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
-from place_search.indexer.pipeline import stored_path
 from place_search.indexer.places import Place
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
@@ -39,6 +39,7 @@ class Index:
         self.folder = folder
         self.manifest = manifest
         paths = whole_paths(folder, manifest)
+        self._kept = KeptPhotos(folder)
         self._contents = contents = Contents(manifest, paths, _COLUMNS)
         contents.check()
         # Opened now: a newer version may delete them.
@@ -148,14 +149,12 @@ class Index:
         """All places by ascending id."""
         return (self._place(row) for row in range(self.count))
 
-    def places_of(self, photos: Iterable[Path]) -> dict[Path, Place]:
-        """The places of those of these photos that the index has, by the paths as given."""
-        root = Path(self.manifest.source["root"])
-        asked = {os.fsencode(stored_path(photo, root)): photo for photo in photos}
-        if not asked:
-            return {}
-        paths = self._contents.table["path"].tolist()
-        return {asked[path]: self._place(row) for row, path in enumerate(paths) if path in asked}
+    def places_of(self, files: Collection[str]) -> list[Place]:
+        """The places of photos whose files have these names, in whichever folder."""
+        asked = {os.fsencode(file) for file in files}
+        paths = self._contents.table["path"].tolist() if asked else []
+        rows = [row for row, path in enumerate(paths) if path.rpartition(b"/")[2] in asked]
+        return [self._place(row) for row in rows]
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
@@ -198,7 +197,7 @@ class Index:
         return Place(
             place_id=place_id,
             name=edit.name or contents.text("name", row),
-            path=Path(self.manifest.source["root"]) / contents.text("path", row),
+            path=self._kept.found(Path(self.manifest.source["root"]) / contents.text("path", row)),
             position=moved or contents.position(row),
             utm=contents.utm(row) if moved is None else to_utm(moved),
             taken=contents.taken(row),

@@ -24,6 +24,7 @@ from place_search.models.local_features import (
 )
 from place_search.models.model import (
     DEFAULT_MODEL,
+    UNWHITENED_MODEL,
     Model,
     find_card,
     find_model,
@@ -37,6 +38,7 @@ __all__ = [
     "CODE_BITS",
     "CODE_BYTES",
     "DEFAULT_MODEL",
+    "UNWHITENED_MODEL",
     "Aggregation",
     "AskedPrecision",
     "Calibration",

@@ -6,8 +6,8 @@ from place_search.models.card import ModelCard
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS, AskedPrecision, Precision
 
-MAX_LOSS = 0.5
-"""Points of Recall@1 that int8 may lose for `auto` to take it."""
+MAX_LOSS = 1.0
+"""Points of Recall@1 that int8 may lose on average for `auto` to take it."""
 
 
 class Choice(NamedTuple):
@@ -40,8 +40,8 @@ def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: st
     if loss is None:
         return Choice("f32", "nobody has measured what int8 loses with this model")
     if loss > MAX_LOSS:
-        return Choice("f32", f"int8 was measured to lose {loss:.1f} points of Recall@1")
+        return Choice("f32", f"int8 was measured to lose {loss:.1f} points of Recall@1 on average")
     if instructions is None:
         return Choice("f32", "this processor has no instructions that make int8 quicker")
-    lost = f"loses at most {loss:.1f} points" if loss > 0 else "loses nothing"
-    return Choice("int8", f"this processor has {instructions}, and int8 {lost} of Recall@1")
+    lost = f"loses {loss:.1f} points of Recall@1 on average" if loss > 0 else "loses nothing"
+    return Choice("int8", f"this processor has {instructions}, and int8 {lost}")

@@ -25,6 +25,8 @@ from place_search.photos.decoding import MAX_PIXELS
 from place_search.photos.preprocessing import decode_for, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
+UNWHITENED_MODEL = "lite0-netvlad"
+"""What the default model was before its whitening, for another one to be fitted on."""
 
 Views: TypeAlias = tuple[NDArray[np.uint8], ...]
 """A photo as each of a model's networks takes it: (h, w, 3) uint8 RGB, another size for each."""

@@ -59,8 +59,16 @@ class Quantization:
 
     @property
     def loss(self) -> float | None:
-        """The most points of Recall@1 that int8 lost in any measurement, or None without one."""
-        return max((row.f32 - row.int8 for row in self.measured), default=None)
+        """The points of Recall@1 that int8 lost, or None where nothing was measured.
+
+        It is the mean over the sets, plain or verified, whichever lost more: on one set of 200
+        queries recall moves by 1.5 points with any small change of the numbers.
+        """
+        kinds = [
+            [row.f32 - row.int8 for row in self.measured if row.verified is verified]
+            for verified in (False, True)
+        ]
+        return max((sum(lost) / len(lost) for lost in kinds if lost), default=None)
 
 
 def int8_instructions(flags: Iterable[str] | None = None) -> str | None:

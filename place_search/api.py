@@ -47,8 +47,8 @@ def open_model(
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
     `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
-    "auto" is int8 where the model's card has measured a loss of at most 0.5 points of Recall@1 and
-    the processor has instructions for it; `Model.in_words` says which it is and why. A model
+    "auto" is int8 where the model's card has measured a mean loss of at most 1 point of Recall@1
+    and the processor has instructions for it; `Model.in_words` says which it is and why. A model
     without local features comes with a second one for them: `verify_with`, else the one that its
     card names, else the included one.
 

@@ -59,7 +59,7 @@ COMMANDS = {
     "verify": "verify {index}",
     "version": "--version",
     "weights list": "weights list --json",
-    "weights verify": "weights verify lite0-netvlad",
+    "weights verify": "weights verify lite0-netvlad-1024",
 }
 OTHERS = {"demo", "serve", "export", "whiten"}
 """Commands that are not run here: two have tests of their own, and the others, which load what

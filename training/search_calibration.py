@@ -50,6 +50,8 @@ MIN_AGREEMENT = 0.3
 THRESHOLD = 0.95
 """The probability from which a place is found."""
 WINDOW = 5
+RIDGE = 1e-5
+"""Of what geometry says, which tells nearly all apart; similarity alone is never so sure."""
 
 
 class _Job(NamedTuple):
@@ -76,7 +78,9 @@ class _Seen(NamedTuple):
     found: Verification
     others: Sequence[float]
     right: bool
-    first: bool
+    first: bool = False
+    by_geometry: bool = False
+    """Known to be wrong because its matches do not agree, so that it says nothing of matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,24 @@ def _ask(
         yield _Seen(
             candidates.similarities[candidate], found, candidates.similarities, right, rank == 0
         )
+    if labels is not None:
+        yield from _without_its_place(candidates, ranking.found, labels)
+
+
+def _without_its_place(
+    candidates: _Candidates, found: Mapping[int, Verification], labels: "_Labels"
+) -> Iterator[_Seen]:
+    """What a query would get first if its place were not there."""
+    elsewhere = [
+        (row, similarity)
+        for row, similarity in enumerate(candidates.similarities)
+        if not labels.near(int(candidates.rows[row]))
+    ]
+    for row, similarity in elsewhere:
+        if row in found and agreement(found[row]) < MIN_AGREEMENT:
+            others = [other for _, other in elsewhere]
+            yield _Seen(similarity, found[row], others, right=False, by_geometry=True)
+            return
 
 
 class _Labels(NamedTuple):
@@ -244,6 +266,10 @@ class _Labels(NamedTuple):
             is_landmark or places.kind == "places",
         )
 
+    def near(self, row: int) -> bool:
+        """Whether a candidate may show the query's place, as far as the list says."""
+        return row in self.positives or row in self.not_negatives
+
     def right(self, row: int, found: Verification) -> bool | None:
         """Whether a candidate shows the query's place; None where that is not known.
 
@@ -260,23 +286,22 @@ class _Labels(NamedTuple):
 def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
     """Three logistic functions, in which each set and both classes count alike."""
     seen = [candidate for candidates in sets for candidate in candidates]
+    sides = np.repeat(np.arange(len(sets)), [len(candidates) for candidates in sets])
     right = np.array([candidate.right for candidate in seen])
-    weights = np.concatenate(
-        [class_weights(np.array([c.right for c in candidates])) / len(sets) for candidates in sets]
-    )
     agrees = np.array([agreement(candidate.found) for candidate in seen])
-    telling = ~right | (agrees >= MIN_AGREEMENT)
     similarity = np.array([candidate.similarity for candidate in seen])
     contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
     others = np.array([len(candidate.others) - 1 for candidate in seen])
     say = others / (others + EQUAL_SAY)
-    pair, intercept = fit_logistic(
-        np.column_stack([similarity, agrees])[telling], right[telling], weights[telling]
+    matched = ~np.array([candidate.by_geometry for candidate in seen])
+    telling = matched & (~right | (agrees >= MIN_AGREEMENT))
+    of_pair, of_others = np.column_stack([similarity, agrees]), np.column_stack([agrees, contrast])
+    told, side = right[telling], sides[telling]
+    pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)
+    among = fit_logistic(of_others[telling], told, _evenly(told, side), RIDGE)
+    unverified = fit_logistic(
+        np.column_stack([similarity, contrast * say]), right, _evenly(right, sides)
     )
-    among = fit_logistic(
-        np.column_stack([agrees, contrast])[telling], right[telling], weights[telling]
-    )
-    unverified = fit_logistic(np.column_stack([similarity, contrast * say]), right, weights)
     return Calibration(
         intercept=intercept,
         weights=(float(pair[0]), 0.0, 0.0, float(pair[1])),
@@ -291,6 +316,14 @@ def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
         among=(*map(float, among[0]), among[1]),
         unverified=(*map(float, unverified[0]), unverified[1]),
     )
+
+
+def _evenly(right: Labels, sides: NDArray[np.int64]) -> Floats:
+    """Weights (N,) by which each set counts alike, and in it right and wrong candidates."""
+    weights = np.zeros(len(right))
+    for side in np.unique(sides):
+        weights[sides == side] = class_weights(right[sides == side])
+    return np.asarray(weights / weights.sum())
 
 
 def _probability(fitted: Calibration, candidate: _Seen) -> float:

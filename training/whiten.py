@@ -87,7 +87,11 @@ def whiten(
 
 def _plain(card: ModelCard) -> ModelCard:
     if card.whitened:
-        raise TrainingError(f"'{card.id}' is whitened already; whiten the model it was made from.")
+        made_from = card.fitting.get("whitening", {}).get("model")
+        raise TrainingError(
+            f"'{card.id}' is whitened already; whiten "
+            + (f"'{made_from}', which it was made from." if made_from else "what it was made from.")
+        )
     return card
 
 

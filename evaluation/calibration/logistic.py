@@ -7,26 +7,27 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
 BINS = 10
-_RIDGE = 1e-3
-"""Keeps the weights finite where the pairs can be told apart without error."""
+RIDGE = 1e-3
 
 
 def fit_logistic(
-    evidence: Floats, same: Labels, weights: Floats | None = None
+    evidence: Floats, same: Labels, weights: Floats | None = None, ridge: float = RIDGE
 ) -> tuple[Floats, float]:
     """Weights (F,) and intercept by Newton's method; both classes count alike.
 
     `evidence` is (N, F), `same` (N,). Equal weight makes the probability one for a pair of which
-    nothing is known beforehand. `weights` (N,) are those of the pairs, where they differ.
+    nothing is known beforehand. `weights` (N,) are those of the pairs, where they differ. `ridge`
+    holds the weights back, which would otherwise grow without end on pairs that can be told apart
+    without error.
     """
     rows = np.column_stack([evidence, np.ones(len(evidence))])
     weights = class_weights(same) if weights is None else weights
     solution = np.zeros(rows.shape[1])
     for _ in range(100):
         chance = sigmoid(rows @ solution)
-        gradient = rows.T @ (weights * (chance - same)) + _RIDGE * solution
+        gradient = rows.T @ (weights * (chance - same)) + ridge * solution
         curvature = (rows * (weights * chance * (1 - chance))[:, None]).T @ rows
-        step = np.linalg.solve(curvature + _RIDGE * np.eye(len(solution)), gradient)
+        step = np.linalg.solve(curvature + ridge * np.eye(len(solution)), gradient)
         solution -= step
         if np.abs(step).max() < 1e-9:
             break

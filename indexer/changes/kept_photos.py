@@ -67,9 +67,19 @@ class KeptPhotos:
         except OSError:
             return False
 
+    def found(self, path: Path) -> Path:
+        """Where a photo is: one of these is here, though the index was moved since, or lies
+        elsewhere in a container.
+        """
+        if not _OWN.fullmatch(path.name):
+            return path
+        here = self.folder / path.name
+        return here if path != here and here.is_file() else path
+
     def holds(self, path: Path) -> bool:
         """Whether the photo at this path is one that a server keeps."""
-        return _OWN.fullmatch(path.name) is not None and path.parent.resolve() == self.folder
+        here = self.found(path)
+        return _OWN.fullmatch(here.name) is not None and here.parent.resolve() == self.folder
 
     def note_removed(self, photos: Iterable[Path]) -> None:
         """Note that photos go once their places, which are to be removed, cannot be restored.
@@ -94,7 +104,7 @@ class KeptPhotos:
         if not manifest.removed and removed.exists() and removed.stat().st_size:
             with removed.open(encoding="ascii") as note:
                 names = _names(note)
-            left = {path.name for path in self._named(names)}
+            left = self._named(names)
             for name in names - left:
                 (self.folder / name).unlink(missing_ok=True)
             # A process may have been killed between its note and the removal.
@@ -109,19 +119,17 @@ class KeptPhotos:
         names = _names(note)
         for name in names:
             (self.folder / f"{name}{PART}").unlink(missing_ok=True)
-        for path in {self.folder / name for name in names} - self._named(names):
-            path.unlink(missing_ok=True)
+        for name in names - self._named(names):
+            (self.folder / name).unlink(missing_ok=True)
         note.truncate(0)
 
-    def _named(self, names: set[str]) -> set[Path]:
+    def _named(self, names: set[str]) -> set[str]:
         """Those of these photos that places of the index have."""
         if not names:
             return set()
         manifest = read_manifest(self._index)
         paths = Contents(manifest, manifest.paths(self._index), ("path",)).table["path"].tolist()
-        root = Path(manifest.source["root"])
-        texts = (path.decode() for path in paths)
-        return {(root / text).resolve() for text in texts if text.rpartition("/")[2] in names}
+        return names & {path.decode().rpartition("/")[2] for path in paths}
 
 
 def _names(note: TextIO) -> set[str]:

@@ -65,7 +65,7 @@ class Setting:
         return Field(**given)
 
 
-MODEL = Setting("model", str, "lite0-netvlad", "Model: an id under weights/, or a folder.")
+MODEL = Setting("model", str, "lite0-netvlad-1024", "Model: an id under weights/, or a folder.")
 VERIFY_WITH = Setting(
     "verify_with",
     str,
@@ -80,7 +80,7 @@ PRECISION = Setting(
     str,
     "auto",
     "f32, int8, or auto: that of the index, or for a new one int8 where the model's card has "
-    "measured a loss of at most 0.5 points and the processor has instructions for it.",
+    "measured a mean loss of at most 1 point and the processor has instructions for it.",
 )
 CANDIDATES = Setting(
     "candidates",

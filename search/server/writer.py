@@ -313,9 +313,8 @@ class _Added(NamedTuple):
 
 def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
     """The places whose kept photos these are, by the names of the files."""
-    kept = KeptPhotos(index.folder).folder
-    places = index.places_of(kept / file for file in files)
-    return {path.name: place for path, place in places.items()}
+    kept = KeptPhotos(index.folder)
+    return {place.path.name: place for place in index.places_of(files) if kept.holds(place.path)}
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."

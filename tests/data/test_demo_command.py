@@ -69,8 +69,8 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     assert command[:2] == ["curl", "-F"]
     asked = photo.relative_to("data/demo").as_posix()
     positives = next(row["positives"] for row in truth if row["query"] == asked).split(";")
-    assert (report["name"], report["recall"]["1"]) == ("lite0-netvlad", 100.0)
-    assert "lite0-netvlad on truth" in page.text
+    assert (report["name"], report["recall"]["1"]) == ("lite0-netvlad-1024", 100.0)
+    assert "lite0-netvlad-1024 on truth" in page.text
     assert [sample.status_code for sample in samples] == [200] * 4
     assert samples[-1].content == (DATA / "elsewhere.jpg").read_bytes()
     assert [len(pair) for pair in offered["pairs"]] == [2, 2]

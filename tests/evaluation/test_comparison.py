@@ -137,19 +137,19 @@ def test_the_page_shows_where_models_differ(
 
 def test_what_cannot_be_compared_is_refused_before_any_work(tmp_path: Path) -> None:
     files = TruthFiles(data=tmp_path)
-    for models in (["lite0-netvlad"], ["lite0-netvlad", "lite0-netvlad"]):
+    for models in (["lite0-netvlad-1024"], ["lite0-netvlad-1024", "lite0-netvlad-1024"]):
         with pytest.raises(TruthError, match="Two or more models"):
             evaluate_models(files, models)
     with pytest.raises(Exception, match="There is no model 'other'"):
-        evaluate_models(files, ["lite0-netvlad", "other"])
+        evaluate_models(files, ["lite0-netvlad-1024", "other"])
     (tmp_path / "mine.txt").write_text("x")
-    twice: list[str | Path] = ["lite0-netvlad", find_model()]
+    twice: list[str | Path] = ["lite0-netvlad-1024", find_model()]
     with pytest.raises(TruthError, match="Two or more models"):
         evaluate_models(files, twice)  # the same one, by id and by folder
     copy = tmp_path / "copy"
     shutil.copytree(find_model(), copy)
     with pytest.raises(TruthError, match="holds other files"):
-        evaluate_models(files, ["lite0-netvlad", copy], report_dir=tmp_path)
+        evaluate_models(files, ["lite0-netvlad-1024", copy], report_dir=tmp_path)
 
 
 def test_an_interrupted_comparison_is_repeated_into_the_same_folder(
@@ -162,9 +162,9 @@ def test_an_interrupted_comparison_is_repeated_into_the_same_folder(
     files = TruthFiles(truth=town.root / "truth.csv", root=town.root)
     copy, out = tmp_path / "copy", tmp_path / "out"
     shutil.copytree(find_model(), copy)
-    models: list[str | Path] = ["lite0-netvlad", copy]
+    models: list[str | Path] = ["lite0-netvlad-1024", copy]
     with pytest.raises(KeyboardInterrupt):
         evaluate_models(files, models, report_dir=out, progress=stop)
-    assert (out / "lite0-netvlad" / "index.html").is_file()
+    assert (out / "lite0-netvlad-1024" / "index.html").is_file()
     evaluate_models(files, models, report_dir=out)
     assert (out / "index.html").is_file()

@@ -67,14 +67,14 @@ def test_a_healthy_split_has_no_problems(root: Path, tmp_path: Path, write_mat: 
         *("protocol", "model", "database", "queries", "queries_without_positives"),
         *("recall", "chance", "seconds", "problems"),
     ]
-    assert (body["protocol"], body["model"]) == ("raw", "lite0-netvlad")
+    assert (body["protocol"], body["model"]) == ("raw", "lite0-netvlad-1024")
     assert (body["database"], body["queries"]) == (SCENES, SCENES)
     assert body["recall"] is None
     assert body["chance"]["1"] == pytest.approx(100 / SCENES, abs=0.01)
     assert body["sample"]["recall"]["1"] == 100.0
     assert set(body["seconds"]) == {"embed", "search", "verify"}
     assert body["plan"]["photos"] == 2 * SCENES
-    assert body["plan"]["disk_bytes"]["eval"] == 2 * SCENES * 7168 * 4
+    assert body["plan"]["disk_bytes"]["eval"] == 2 * SCENES * 1024 * 4
 
 
 def test_photos_and_truth_out_of_step(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
@@ -185,7 +185,7 @@ def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat)
     (photos / "000" / "3.jpg").unlink()
     alone = examine(TruthFiles(), index=tmp_path / "index")
     assert kinds(alone) == {"missing": 1}
-    assert (alone.database, alone.model) == (4, "lite0-netvlad")
+    assert (alone.database, alone.model) == (4, "lite0-netvlad-1024")
     manifest = read_manifest(tmp_path / "index")
     other = {**manifest.model, "fingerprint": "0" * 32}
     replace(manifest, model=other).write(tmp_path / "index")

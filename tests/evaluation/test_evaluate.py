@@ -60,7 +60,7 @@ def test_scenes_are_found_again(root: Path, model: Model) -> None:
 
     printed = json.loads(json.dumps(report.to_dict()))
     assert list(printed)[: len(KEYS)] == KEYS
-    assert printed["model"] == "lite0-netvlad"
+    assert printed["model"] == "lite0-netvlad-1024"
     assert (printed["database"], printed["queries"]) == (SCENES, SCENES)
     assert printed["recall"] == {"1": 100.0, "5": 100.0, "10": 100.0}
     assert printed["chance"]["1"] == 12.5

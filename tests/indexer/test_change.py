@@ -128,7 +128,7 @@ def test_another_folder_can_be_added(
 
 
 def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
-    built: Path, photos: Path, model: Model, render: Render
+    built: Path, photos: Path, tmp_path: Path, model: Model, render: Render
 ) -> None:
     kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
     listed = PhotoList(kept.parent)
@@ -136,6 +136,13 @@ def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
     add_photos(built, Source(kept.parent, listed, "csv"), model)
     report = sync_photos(built, open_source(photos), model)
     assert (report.removed, report.places) == (0, 12)
+    for folder in (built, kept.parent):
+        folder.rename(tmp_path / f"moved-{folder.name}")
+    built = tmp_path / f"moved-{built.name}"
+    kept = KeptPhotos(built).folder / kept.name
+    assert sync_photos(built, open_source(photos), model).removed == 0
+    (place,) = open_index(built).places_of([kept.name])
+    assert (place.name, place.path) == ("from a phone", kept)
     remove_places(built, ["from a phone"])  # by the command line, not over HTTP
     assert open_index(built).manifest.forgotten == ()
     assert kept.exists()

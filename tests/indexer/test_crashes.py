@@ -25,6 +25,7 @@ from place_search.indexer import (
     sync_photos,
 )
 from place_search.models import Model
+from tests.indexer.conftest import Render
 
 
 def _run(blocks: ModuleType, *arguments: object) -> Any:
@@ -87,6 +88,24 @@ def test_killed_before_each_step_of_a_change(
     assert len(states) == (3 if change == "remove" else 2)
     assert report["seen"] == sorted(report["seen"], key=states.index)
     assert report["unequal"] == []
+
+
+def test_killed_before_each_step_of_a_sync_that_gives_on_what_was_said(
+    photos: Path, tmp_path: Path, blocks: ModuleType, render: Render
+) -> None:
+    """Edits and groups are those of the old version or of the new one, too."""
+    old = shutil.copytree(photos, tmp_path / "old")
+    render(photos / "p01.jpg", 51)
+    (photos / "p02.jpg").rename(photos / "renamed.jpg")
+    options = ("--crash-everywhere", "--change=sync", f"--old={old}", "--per-shard=11")
+    report = json.loads(_run(blocks, photos, tmp_path / "out", *options))
+    assert list(dict.fromkeys(report["seen"])) == [report["old"], report["new"]]
+    assert report["unequal"] == []
+    index = open_index(tmp_path / "out" / "whole")
+    said = {place.path.name: place.note for place in index.places()}
+    assert (said["p01.jpg"], said["renamed.jpg"]) == ("of place 4", "of place 5")
+    members = [index.place(int(place)).path.name for place in index.groups.members(3)]
+    assert members == ["p00.jpg", "p01.jpg", "renamed.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from place_search.models.network import Network, load_network, save_network
 
 
 def test_weights_survive_saving_with_a_whitening_layer(tmp_path: Path) -> None:
-    folder, card = find_model(), read_card(find_model())
+    folder = find_model("lite0-netvlad")
+    card = read_card(folder)
     plain = load_network(folder, card)
     whitened = Network(plain.backbone, plain.pool, Whitening(card.dims, 8)).eval()
     save_network(whitened, tmp_path)
@@ -23,7 +24,7 @@ def test_weights_survive_saving_with_a_whitening_layer(tmp_path: Path) -> None:
 
 def test_weights_that_do_not_fit_the_card(tmp_path: Path) -> None:
     card = read_card(find_model())
-    with pytest.raises(ModelError, match="does not hold the weights of 'lite0-netvlad'"):
+    with pytest.raises(ModelError, match="does not hold the weights of 'lite0-netvlad-1024'"):
         load_network(
             find_model(), replace(card, aggregation=Aggregation("netvlad", {"clusters": 32}))
         )

@@ -28,16 +28,21 @@ def card(*rows: PrecisionRecall, graph: bool = True) -> ModelCard:
 
 
 SMALL = PrecisionRecall("day", verified=False, f32=90.0, int8=89.5)
-LARGE = PrecisionRecall("night", verified=True, f32=90.0, int8=89.4)
+LARGE = PrecisionRecall("night", verified=False, f32=90.0, int8=88.0)
+VERIFIED = PrecisionRecall("night", verified=True, f32=90.0, int8=88.9)
 
 
 @pytest.mark.parametrize(
     ("model", "instructions", "precision", "reason"),
     [
-        (card(SMALL), "AVX-VNNI", "int8", r"processor has AVX-VNNI.*at most 0\.5 points"),
+        (card(SMALL), "AVX-VNNI", "int8", r"processor has AVX-VNNI.*loses 0\.5 points"),
+        # One set of two moves by chance; what counts is the mean.
+        (card(SMALL, replace(LARGE, int8=89.0)), "AMX", "int8", r"loses 0\.8 points"),
         (card(replace(SMALL, int8=91.0)), "AMX", "int8", "int8 loses nothing"),
         (card(SMALL), None, "f32", "no instructions"),
-        (card(SMALL, LARGE), "AMX", "f32", r"lose 0\.6 points"),
+        (card(SMALL, LARGE), "AMX", "f32", r"lose 1\.2 points"),
+        # Neither kind of search hides what the other loses.
+        (card(SMALL, VERIFIED), "AMX", "f32", r"lose 1\.1 points"),
         (card(), "AMX", "f32", "nobody has measured"),
         (card(graph=False), "AMX", "f32", "no int8 graph"),
     ],

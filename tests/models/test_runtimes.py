@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from place_search.models import Model, ModelError, find_model, open_model, read_card, write_card
 from place_search.models.runtimes.openvino_runtime import MAX_SHAPES
 
-GOLDEN = Path(__file__).with_name("golden_default_model.json")
+GOLDEN = Path(__file__).with_name("golden_shipped_models.json")
 
 
 def scene(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -44,11 +44,13 @@ def test_openvino_agrees_with_torch(fast: Model, width: int, height: int) -> Non
     )
 
 
-def test_default_model_golden_vector(fast: Model) -> None:
-    """Pins the shipped weights and the whole graph: regenerate only when the model changes."""
-    embedding = fast.runtime.embed(scene(640, 480))
-    golden = json.loads(GOLDEN.read_text())
-    assert fast.fingerprint == golden["fingerprint"]
+@pytest.mark.parametrize("name", ["lite0-netvlad", "lite0-netvlad-1024"])
+def test_shipped_models_golden_vectors(name: str) -> None:
+    """Pins the shipped weights and the whole graph: indexes were made with these."""
+    opened = open_model(name)
+    embedding = opened.runtime.embed(scene(640, 480))
+    golden = json.loads(GOLDEN.read_text())[name]
+    assert opened.fingerprint == golden["fingerprint"]
     assert np.linalg.norm(embedding.descriptor) == pytest.approx(1, abs=1e-5)
     found = embedding.descriptor[:: golden["every"]]
     np.testing.assert_allclose(found, golden["descriptor"], atol=2e-5)
@@ -116,12 +118,14 @@ def test_an_altered_graph_is_refused(tmp_path: Path) -> None:
     graph = bytearray((shipped / "f32.onnx").read_bytes())
     graph[len(graph) // 2] ^= 1
     (tmp_path / "f32.onnx").write_bytes(graph)
-    with pytest.raises(ModelError, match=r"missing or altered; fetch model 'lite0-netvlad' again"):
+    with pytest.raises(
+        ModelError, match=r"missing or altered; fetch model 'lite0-netvlad-1024' again"
+    ):
         open_model(tmp_path)
 
 
 def test_an_unknown_model_names_those_there_are() -> None:
-    with pytest.raises(ModelError, match=r"no model 'nope'.*lite0-netvlad"):
+    with pytest.raises(ModelError, match=r"no model 'nope'.*lite0-netvlad-1024"):
         open_model("nope")
 
 

@@ -202,9 +202,9 @@ def test_describe_writes_one_row_a_photo(run: Run, photos: Path, tmp_path: Path)
     result = run("describe", *files, "--out", tmp_path / "d.npy")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert "3 descriptors of 7168 numbers" in result.stderr
+    assert "3 descriptors of 1024 numbers" in result.stderr
     descriptors = np.load(tmp_path / "d.npy")
-    assert (descriptors.shape, descriptors.dtype) == ((3, 7168), np.float32)
+    assert (descriptors.shape, descriptors.dtype) == ((3, 1024), np.float32)
     np.testing.assert_allclose(descriptors, place_search.describe(files), atol=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["d.npy"]
 
@@ -213,9 +213,9 @@ def test_describe_writes_hdf5_with_names_and_model(run: Run, photos: Path, tmp_p
     files = [photos / "places" / "1.jpg", photos / "queries" / "1.jpg"]
     assert run("describe", *files, "--out", tmp_path / "d.h5").exit_code == 0
     with h5py.File(tmp_path / "d.h5") as file:
-        assert file["descriptors"].shape == (2, 7168)
+        assert file["descriptors"].shape == (2, 1024)
         assert [name.decode() for name in file["name"]] == [str(path) for path in files]
-        assert file.attrs["model"] == "lite0-netvlad"
+        assert file.attrs["model"] == "lite0-netvlad-1024"
         assert len(file.attrs["fingerprint"]) == 32
 
 
@@ -241,20 +241,20 @@ def test_eval_json_has_the_agreed_keys(run: Run, photos: Path) -> None:
 def test_eval_prints_a_table(run: Run, photos: Path) -> None:
     result = run("eval", "--root", photos, "--truth", photos / "truth.csv", "--at", "2")
     lines = result.stdout.splitlines()
-    assert lines[0] == "2 queries, 2 database photos, model lite0-netvlad"
+    assert lines[0] == "2 queries, 2 database photos, model lite0-netvlad-1024"
     assert lines[-1].split() == ["2", "100.0", "%", "100.0", "%"]
 
 
 def test_weights_are_listed(run: Run) -> None:
     table = run("weights", "list", env={"COLUMNS": "80"})
-    assert "lite0-netvlad  7168" in table.stdout
+    assert "lite0-netvlad-1024  1024" in table.stdout
     assert max(map(len, table.stdout.splitlines())) <= 80
     assert "…" not in table.stdout
     for model in published():
         assert model.id in table.stdout
     cards = json.loads(run("weights", "list", "--json").stdout)
-    card = next(card for card in cards if card["id"] == "lite0-netvlad")
-    assert (card["dims"], card["licence"]) == (7168, "Apache-2.0")
+    card = next(card for card in cards if card["id"] == "lite0-netvlad-1024")
+    assert (card["dims"], card["licence"]) == (1024, "Apache-2.0")
     assert Path(card["folder"]).is_dir()
     assert len(card["fingerprint"]) == 32
 
@@ -321,7 +321,7 @@ def test_the_python_interface_searches_and_describes(index: Path, photos: Path) 
     near = place_search.search(opened, query, model=model, near=(48.0, 11.5), radius_m=20)
     assert [result.name for result in near.results] == ["places/0.jpg"]
     rows = place_search.describe([query, query.read_bytes()], model=model)
-    assert rows.shape == (2, 7168)
+    assert rows.shape == (2, 1024)
     assert float(rows[0] @ rows[1]) == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(PlaceSearchError, match=r"none\.jpg"):
         place_search.search(opened, photos / "none.jpg", model=model)
@@ -362,7 +362,7 @@ def test_arguments_in_each_other_s_place_are_recognised(
 
 def test_the_processor_is_no_news(run: Run, photos: Path, tmp_path: Path) -> None:
     told = run("index", photos / "places.csv", "--out", tmp_path / "ix", "--precision", "int8")
-    assert "Described by lite0-netvlad in int8.\n" in told.stderr
+    assert "Described by lite0-netvlad-1024 in int8.\n" in told.stderr
     examined = run("doctor", photos / "places", "--sample", "0")
     assert "The model runs in " in examined.stdout
     assert " Recall@1" in examined.stdout or "this processor" in examined.stdout

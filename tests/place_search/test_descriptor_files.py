@@ -67,13 +67,13 @@ def test_what_describe_writes_is_indexed_as_if_described_here(
     result = run("describe", photos / "places", "--out", file, *chosen)
     assert result.exit_code == 0, result.output
     assert "  half.jpg: " in result.stderr  # left out
-    assert "4 descriptors of 7168 numbers" in result.stderr
+    assert "4 descriptors of 1024 numbers" in result.stderr
     sources = tmp_path / "photos"
     sources.mkdir()
     for each in NAMES:
         (sources / each).hardlink_to(photos / "places" / each)
     # kapture's files name the type, but no fingerprint.
-    made_by = ("--model", "lite0-netvlad") if form == "kapture" else ()
+    made_by = ("--model", "lite0-netvlad-1024") if form == "kapture" else ()
     result = run("index", sources, "--out", index, "--descriptors", file, *made_by)
     assert result.exit_code == 0, result.output
     exact = ("--no-local-features", "--descriptor-type", "float32")
@@ -81,7 +81,7 @@ def test_what_describe_writes_is_indexed_as_if_described_here(
     query = photos / "queries" / "1.jpg"
     assert similarities(index, query) == pytest.approx(similarities(again, query), abs=1e-5)
     opened = place_search.open_index(index)
-    assert opened.model_id == "lite0-netvlad"
+    assert opened.model_id == "lite0-netvlad-1024"
     assert not opened.has_local_features
     np.testing.assert_allclose(opened.descriptors().take(np.arange(4)), own, atol=1e-6)
 
@@ -109,10 +109,10 @@ def test_kapture_has_one_file_a_photo_beside_its_list(
     )
     records = (folder / "sensors" / "records_camera.txt").read_text().splitlines()
     assert records[2:] == [f"{row}, camera0, {name}" for row, name in enumerate(NAMES)]
-    features = folder / "reconstruction" / "global_features" / "lite0-netvlad"
+    features = folder / "reconstruction" / "global_features" / "lite0-netvlad-1024"
     assert (features / "global_features.txt").read_text() == (
         "# kapture format: 1.1\n# name, dtype, dsize, metric_type\n"
-        "lite0-netvlad, float32, 7168, L2\n"
+        "lite0-netvlad-1024, float32, 1024, L2\n"
     )
     read = np.stack([np.fromfile(features / f"{name}.gfeat", np.float32) for name in NAMES])
     np.testing.assert_allclose(read, own, atol=1e-6)
@@ -147,7 +147,7 @@ def test_vectors_made_elsewhere_are_searched_by_vectors(
     file = write_hloc(tmp_path / "netvlad.h5", foreign)
     index = tmp_path / "index"
     # A model that is set for all commands is not said to have made them.
-    set_once = {"PLACE_SEARCH_MODEL": "lite0-netvlad"}
+    set_once = {"PLACE_SEARCH_MODEL": "lite0-netvlad-1024"}
     result = run("index", images, "--out", index, "--descriptors", file, env=set_once)
     assert result.exit_code == 0, result.output
     assert "made by netvlad.h5." in result.stderr
@@ -221,8 +221,8 @@ def test_broken_files_of_descriptors_are_one_sentence(
     assert "no global features of kapture" in refused(images)
     assert "does not exist" in refused(tmp_path / "none.h5")
     assert "no file of descriptors" in refused(images / "0.jpg")
-    assert "7168 are needed" in refused(
-        write_hloc(tmp_path / "good.h5", foreign), "--model", "lite0-netvlad"
+    assert "1024 are needed" in refused(
+        write_hloc(tmp_path / "good.h5", foreign), "--model", "lite0-netvlad-1024"
     )
 
 
@@ -231,9 +231,12 @@ def test_a_model_that_did_not_make_them_is_refused(
 ) -> None:
     wrong = dict(zip(NAMES, np.roll(own, 1, axis=0), strict=True))
     file = write_hloc(tmp_path / "wrong.h5", wrong)
-    given = ("index", images, "--out", tmp_path / "ix", "--model", "lite0-netvlad")
+    given = ("index", images, "--out", tmp_path / "ix", "--model", "lite0-netvlad-1024")
     told = check_failure(run(*given, "--descriptors", file))
-    assert "was not made by lite0-netvlad: of '0.jpg' the two descriptors have a cosine of" in told
+    assert (
+        "was not made by lite0-netvlad-1024: of '0.jpg' the two descriptors have a cosine of"
+        in told
+    )
     right = write_hloc(tmp_path / "right.h5", dict(zip(NAMES, own, strict=True)))
     assert run(*given, "--descriptors", right).exit_code == 0
     found = place_search.search(tmp_path / "ix", images / "3.jpg", k=1)

@@ -42,7 +42,7 @@ def test_eval_says_what_it_counts(run: Run, photos: Path, split: Path, tmp_path:
     )
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0] == "2 queries, 4 database photos, model lite0-netvlad"
+    assert lines[0] == "2 queries, 4 database photos, model lite0-netvlad-1024"
     assert lines[1].startswith("Protocol tokyo-12: of the 12·N nearest photos")
     assert lines[2].startswith("Shares are of all 2 queries, 2 of them without")
     assert lines[4].split() == ["1", "0.0", "%", "0.0", "%"]
@@ -90,18 +90,18 @@ def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path
     copy = tmp_path / "copy"
     shutil.copytree(find_model(), copy)
     given = ("eval", "--split", split, "--root", photos, "--at", "1,4")
-    models = ("--models", f"lite0-netvlad,{copy}")
+    models = ("--models", f"lite0-netvlad-1024,{copy}")
     result = run(*given, *models, "--report", tmp_path / "out")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == "2 queries, 4 database photos"
     head, *rows = (line.split() for line in lines[2:6])
     assert " ".join(head) == "model R@1 % R@4 % ms a photo bytes a photo precision"
-    assert [row[0] for row in rows] == ["lite0-netvlad", "copy", "chance"]
+    assert [row[0] for row in rows] == ["lite0-netvlad-1024", "copy", "chance"]
     assert rows[0][1:3] == rows[1][1:3]
     assert rows[2][1:] == ["25.0", "100.0"]
-    assert lines[6].startswith("Recall@1: lite0-netvlad and copy are equal (95 % interval ")
-    for page in ("index.html", "copy/index.html", "lite0-netvlad/index.html"):
+    assert lines[6].startswith("Recall@1: lite0-netvlad-1024 and copy are equal (95 % interval ")
+    for page in ("index.html", "copy/index.html", "lite0-netvlad-1024/index.html"):
         assert (tmp_path / "out" / page).is_file()
     set_once = {"PLACE_SEARCH_MODEL": str(copy)}
     told = json.loads(run(*given, *models, "--json", env=set_once).stdout)

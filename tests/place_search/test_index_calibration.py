@@ -37,7 +37,7 @@ levels = st.builds(Level, st.floats(-0.2, 0.8), st.floats(0.05, 0.9))
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The included model without its calibration, as an imported one is."""
     folder = tmp_path_factory.mktemp("models") / "plain"
-    shutil.copytree(find_model("lite0-netvlad"), folder)
+    shutil.copytree(find_model("lite0-netvlad-1024"), folder)
     write_card(replace(read_card(folder), id="plain", calibration=None), folder)
     return folder
 

@@ -35,7 +35,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("verifiers") / "weights"
     file = write_graph(folder.parent / "a.onnx")
     import_onnx(file, folder / "mine", Asked())
-    shutil.copytree(find_model("lite0-netvlad"), folder / "other")
+    shutil.copytree(find_model("lite0-netvlad-1024"), folder / "other")
     card = read_card(folder / "other")
     smaller = replace(card.preprocessing, width=480, height=352)
     write_card(replace(card, id="other", preprocessing=smaller), folder / "other")
@@ -67,7 +67,7 @@ def index(run: Run, streets: Path, env: dict[str, str], weights: Path) -> Path:
     made = run("index", streets / "places", "--out", out, "--model", "mine", env=env)
     assert made.exit_code == 0, made.output
     assert "Described by mine in f32" in made.stderr
-    assert "local features by lite0-netvlad." in made.stderr
+    assert "local features by lite0-netvlad-1024." in made.stderr
     return out
 
 
@@ -78,7 +78,7 @@ def test_the_index_keeps_what_the_included_model_sees(
     assert made.exit_code == 0, made.output
     ours, theirs = open_index(index), open_index(tmp_path / "lite0")
     assert ours.manifest.verifier is not None
-    assert ours.manifest.verifier["id"] == "lite0-netvlad"
+    assert ours.manifest.verifier["id"] == "lite0-netvlad-1024"
     assert ours.manifest.verifier["fingerprint"] == theirs.fingerprint
     assert theirs.manifest.verifier is None
     for place in range(PLACES):
@@ -147,14 +147,14 @@ def test_added_photos_get_the_same_local_features(
     (tmp_path / "more").mkdir()
     photo(20).save(tmp_path / "more" / "20.jpg")
     for wrong, sentence in (
-        ("other", "keeps local features of 'lite0-netvlad' and cannot take those of 'other'"),
+        ("other", "keeps local features of 'lite0-netvlad-1024' and cannot take those of 'other'"),
         ("mine", "'mine' gives no local features, so that it can verify nothing"),
         ("none", "There is no model 'none'"),
     ):
         said = run("add", tmp_path / "i", tmp_path / "more", "--verify-with", wrong, env=env)
         assert said.exit_code == 1
         assert sentence in said.stderr
-    flags = ("--verify-with", str(find_model("lite0-netvlad")))
+    flags = ("--verify-with", str(find_model("lite0-netvlad-1024")))
     said = run("add", tmp_path / "i", tmp_path / "more", *flags, env=env)
     assert said.exit_code == 0, said.output
     assert open_index(tmp_path / "i").manifest.verifier == read_manifest(index).verifier
@@ -201,11 +201,14 @@ def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     (tmp_path / "i" / "calibration.json").write_text(json.dumps(told | {"verifier": "x"}))
     assert read_index_calibration(open_index(tmp_path / "i")) is None
 
-    assert run(*make, "lite0-netvlad", "--verify-with", "other", env=env).exit_code == 0
+    assert run(*make, "lite0-netvlad-1024", "--verify-with", "other", env=env).exit_code == 0
     assert (read_manifest(tmp_path / "i").verifier or {})["id"] == "other"
-    assert run(*make, "lite0-netvlad", "--verify-with", "lite0-netvlad", env=env).exit_code == 0
+    assert (
+        run(*make, "lite0-netvlad-1024", "--verify-with", "lite0-netvlad-1024", env=env).exit_code
+        == 0
+    )
     assert read_manifest(tmp_path / "i").verifier is None
-    said = run(*make, "lite0-netvlad", "--verify-with", "mine", env=env)
+    said = run(*make, "lite0-netvlad-1024", "--verify-with", "mine", env=env)
     assert "'mine' gives no local features, so that it can verify nothing" in said.stderr
 
     shutil.copytree(weights / "mine", tmp_path / "carded")

@@ -27,7 +27,7 @@ def test_a_place_seen_again_is_found_first(engine: Engine, street: Any, place: i
 def test_the_reply_tells_everything_about_the_results(engine: Engine, street: Any) -> None:
     reply = engine.search(street.query(3), verify=False)
     assert reply.index_id == engine.index.index_id
-    assert reply.model == "lite0-netvlad"
+    assert reply.model == "lite0-netvlad-1024"
     assert reply.location is None
     assert [result.rank for result in reply.results] == list(range(1, 11))
     similarities = [result.similarity for result in reply.results]

@@ -175,7 +175,7 @@ def test_health(client: httpx.Client, engine: Engine) -> None:
     assert client.get("/readyz").json() == {
         "status": "ready",
         "index_id": engine.index.index_id,
-        "model": "lite0-netvlad",
+        "model": "lite0-netvlad-1024",
         "places": 12,
     }
 

@@ -14,9 +14,9 @@ from tests.search.replies import RESULT_KEYS, check_security, problem
 def test_about_the_index(client: httpx.Client, engine: Engine) -> None:
     body = client.get("/v1/index").json()
     assert body["index_id"] == engine.index.index_id
-    assert body["model"] == "lite0-netvlad"
+    assert body["model"] == "lite0-netvlad-1024"
     assert body["fingerprint"] == engine.model.fingerprint
-    assert (body["places"], body["positions"], body["dims"]) == (12, 10, 7168)
+    assert (body["places"], body["positions"], body["dims"]) == (12, 10, 1024)
     assert body["skipped"]["count"] == 1
     (skipped,) = body["skipped"]["photos"]
     assert skipped["name"] == "half.jpg"

@@ -50,8 +50,8 @@ def test_a_bad_box_is_a_problem(client: httpx.Client, query: str) -> None:
 
 def test_the_model_is_described(client: httpx.Client) -> None:
     body = client.get("/v1/model").json()
-    assert (body["id"], body["clusters"], body["channels"]) == ("lite0-netvlad", 64, 112)
-    assert body["dims"] == 7168
+    assert (body["id"], body["clusters"], body["channels"]) == ("lite0-netvlad-1024", 64, 112)
+    assert body["dims"] == 1024
     assert "then trained on places" in body["fitted"]
 
 

@@ -16,7 +16,7 @@ from place_search.search.server.settings import ServerSettings
 
 ABOUT = {
     "protocol": "raw",
-    "model": "lite0-netvlad",
+    "model": "lite0-netvlad-1024",
     "truth": "town_test",
     "database": 4,
     "queries": 5,

@@ -159,7 +159,7 @@ def test_names_that_nobody_asks_by_are_refused(site: str) -> None:
 
 def test_an_index_of_another_model_is_refused(index_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    shutil.copytree(find_model("lite0-netvlad"), other)
+    shutil.copytree(find_model("lite0-netvlad-1024"), other)
     card = other / "card.toml"
     changed = card.read_text("utf-8").replace('resize = "area"', 'resize = "exact"')
     assert changed != card.read_text("utf-8")

@@ -14,7 +14,7 @@ def test_the_model_is_shown_on_the_reader_s_own_photo(
 ) -> None:
     page = open_page()
     page.goto(f"{server}about")
-    expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
+    expect(page.locator("#serving")).to_contain_text("lite0-netvlad-1024")
     expect(page.locator("#serving")).to_contain_text("64 × 112 = 7,168")
     # There is a photo of the index to see before the reader's own.
     expect(page.locator("#photo-name")).to_have_text(re.compile(r"street-\d+/\d+\.jpg"))

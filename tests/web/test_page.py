@@ -29,10 +29,10 @@ def test_the_empty_page_says_what_to_do_and_what_is_searched(open_page: Any) -> 
     expect(page.locator(".drop")).to_contain_text("drop it anywhere on this page, or paste it")
     status = page.locator("#status")
     expect(status).to_contain_text("12 places")
-    expect(status).to_contain_text("model lite0-netvlad")
+    expect(status).to_contain_text("model lite0-netvlad-1024")
     status.locator("summary").click()
     expect(status.locator(".panel")).to_be_visible()
-    for fact in ("Places", "12", "with a position", "11", "7,168", "Photos skipped"):
+    for fact in ("Places", "12", "with a position", "11", "1,024", "Photos skipped"):
         expect(status).to_contain_text(fact)
     expect(status).to_contain_text("places/broken.jpg")
     page.keyboard.press("Escape")

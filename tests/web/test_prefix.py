@@ -130,7 +130,7 @@ def use_all_pages(open_page: Any, address: str, town: Any) -> None:
             page.set_input_files("#files", town.query(3))
             expect(page.locator("#told")).to_contain_text("Frame 1: ")
         if name == "About":
-            expect(page.locator("#serving")).to_contain_text("lite0-netvlad")
+            expect(page.locator("#serving")).to_contain_text("lite0-netvlad-1024")
         if name == "Reports":
             page.locator(".report a").click()
             expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -22,9 +22,9 @@ def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) 
         "bar => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth"
     )
     assert bar == pytest.approx(1 / 2, abs=0.01)
-    page.get_by_role("link", name="lite0-netvlad on truth").click()
+    page.get_by_role("link", name="lite0-netvlad-1024 on truth").click()
     expect(page).to_have_url(f"{server}reports/town/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("lite0-netvlad on truth")
+    expect(page.get_by_role("heading", level=1)).to_have_text("lite0-netvlad-1024 on truth")
     shown = page.locator("#cards > article:visible")
     expect(shown).to_have_count(4)
     page.get_by_role("button", name="Only wrong (2)").press("Enter")
@@ -50,7 +50,7 @@ def test_a_report_has_the_colours_of_the_pages(open_page: Any, server: str) -> N
 
     page.get_by_role("button", name="Dark colours").click()
     dark = colours()
-    page.get_by_role("link", name="lite0-netvlad on truth").click()
+    page.get_by_role("link", name="lite0-netvlad-1024 on truth").click()
     expect(page).to_have_url(re.compile(r"town/\?theme=dark$"))
     assert colours() == dark
 

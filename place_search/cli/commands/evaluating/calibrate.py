@@ -131,7 +131,7 @@ def _calibrate_searches(
     from place_search.models import open_model
 
     training = training_room("Calibrating on searches")
-    opened = open_model(model, verify=True, mode="throughput")
+    opened = open_model(model, verify=True, mode="throughput", precision="auto")
     opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
         found = training.calibrate_on_searches(
@@ -172,7 +172,7 @@ def _calibrate_pairs(
     from place_search.evaluation import read_pairs, write_calibration_report
     from place_search.models import open_model
 
-    opened = open_model(model, verify=True)
+    opened = open_model(model, verify=True, precision="auto")
     opened.max_pixels = max_megapixels * 10**6
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]

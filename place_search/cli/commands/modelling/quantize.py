@@ -77,7 +77,7 @@ def command(
 
     A graph that is there already is never replaced: indexes may have been made with it.
 
-    The card keeps the loss: --precision auto takes int8 where it is at most 0.5 points of Recall@1,
+    The card keeps the loss: --precision auto takes int8 where it is at most 1 point of Recall@1,
     and the processor is quicker with it. Without --truth nothing is measured, so that only
     --precision int8 takes it.
     """
@@ -211,4 +211,4 @@ def _print(card: "ModelCard") -> None:
         how = "verified" if row.verified else "plain"
         table.add_row(row.dataset, how, f"{row.f32:.1f} %", f"{row.int8:.1f} %")
     OUT.print(table)
-    say(f"The loss is {max(made.loss, 0.0):.1f} points.")
+    say(f"The mean loss is {max(made.loss, 0.0):.1f} points.")

@@ -38,7 +38,9 @@ def command(
     ] = None,
     model: Annotated[
         str | None,
-        MODEL.option(help="Model to whiten: an id or a folder (default: the index's own)."),
+        MODEL.option(
+            help="Model to whiten: an id or a folder (default: the index's own, or lite0-netvlad)."
+        ),
     ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
@@ -59,11 +61,11 @@ def command(
             f"Fitting a whitening needs {error.name}; run: pip install 'place-search[train]'."
         ) from None
     from place_search.indexer import holds_index
-    from place_search.models import DEFAULT_MODEL
+    from place_search.models import UNWHITENED_MODEL
 
     chosen = model
     if chosen is None and (views or not holds_index(data)):
-        chosen = DEFAULT_MODEL
+        chosen = UNWHITENED_MODEL
     with progress() as advance:
         card = fit(
             data,
