@@ -79,6 +79,16 @@ class PlaceSearch {
   }
 
   /**
+   * The places that look most like one of the index.
+   * @param {number} id
+   * @param {Record<string, any>} [options] those of GET /v1/places/{id}/similar, such as k
+   * @returns {Promise<any>} a SimilarReply
+   */
+  similar(id, options = {}) {
+    return this.ask('GET', `/v1/places/${id}/similar`, { query: options });
+  }
+
+  /**
    * Add a photo; needs a key that may write.
    * @param {Blob} photo
    * @param {{latitude?: number, longitude?: number, name?: string}} [said]
@@ -100,6 +110,26 @@ class PlaceSearch {
   edit(id, said) {
     const headers = { 'Content-Type': 'application/json' };
     return this.ask('PATCH', `/v1/places/${id}`, { headers, body: JSON.stringify(said) });
+  }
+
+  /**
+   * The group of photos that show the same spot as a place.
+   * @param {number} id
+   * @returns {Promise<any>} a PlaceGroupReply
+   */
+  group(id) {
+    return this.ask('GET', `/v1/places/${id}/group`);
+  }
+
+  /**
+   * Change the group that a place is in.
+   * @param {number} id
+   * @param {{name?: string | null, add?: number[], remove?: number[]}} said
+   * @returns {Promise<any>} a PlaceGroupReply
+   */
+  changeGroup(id, said) {
+    const headers = { 'Content-Type': 'application/json' };
+    return this.ask('PATCH', `/v1/places/${id}/group`, { headers, body: JSON.stringify(said) });
   }
 
   /** @param {number} id */

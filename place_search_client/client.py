@@ -17,6 +17,7 @@ from place_search_client.replies import (
     PlaceDetails,
     PlaceInfo,
     SearchResult,
+    SimilarPlaces,
     TrackedFrame,
     TrackInfo,
     TrackPath,
@@ -100,6 +101,15 @@ class Client(Tending, _Base[httpx.Client]):
         query = _query(k, verify, box, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
+    def similar(
+        self, place_id: int, *, k: int = 10, same_spot: bool = False, **filters: Unpack[Filters]
+    ) -> SimilarPlaces:
+        """The `k` places that look most like a place of the index, without itself.
+
+        Other photos of its group are left out too, unless `same_spot`. Raises as `search` does.
+        """
+        return read(SimilarPlaces, self._ask(*_similar(place_id, k, same_spot, filters)).json())
+
     def index(self) -> IndexInfo:
         """What the server searches in. Raises as `search` does."""
         return read(IndexInfo, self._ask("GET", "/v1/index").json())
@@ -158,6 +168,13 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
         )
+
+    async def similar(
+        self, place_id: int, *, k: int = 10, same_spot: bool = False, **filters: Unpack[Filters]
+    ) -> SimilarPlaces:
+        """As `Client.similar`."""
+        reply = await self._ask(*_similar(place_id, k, same_spot, filters))
+        return read(SimilarPlaces, reply.json())
 
     async def index(self) -> IndexInfo:
         """As `Client.index`."""
@@ -296,6 +313,13 @@ def _query(
     if radius_m is not None:
         query["radius_m"] = radius_m
     return query
+
+
+def _similar(
+    place_id: int, k: int, same_spot: bool, filters: Filters
+) -> tuple[str, str, dict[str, Any]]:
+    query = {"k": k, "same_spot": str(same_spot).lower(), **filters}
+    return "GET", f"/v1/places/{int(place_id)}/similar", query
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -94,6 +94,40 @@ class PlacesPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A group of photos that show the same spot."""
+
+    id: int
+    name: str | None
+    photos: int
+    held: bool
+    place_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsPage:
+    """A page of the groups of several photos, and of those with a name."""
+
+    index_id: str
+    total: int
+    groups: list[Group]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceGroup:
+    """The group that a place is in; a place that was never grouped is in one of its own."""
+
+    id: int
+    name: str | None
+    photos: int
+    held: bool
+    place_ids: list[int]
+    index_id: str
+    places: list[PlaceDetails]
+
+
+@dataclass(frozen=True, slots=True)
 class AddedPhoto:
     """What became of one of several photos."""
 
@@ -123,6 +157,7 @@ class ServedIndex:
     index_id: str | None
     places: int | None
     model: str | None
+    changes: str = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +199,17 @@ class SearchResult:
     match: Match
     results: list[Result]
     location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPlaces:
+    """The places that look most like a place of the index, best first; verified by nothing."""
+
+    index_id: str
+    model: str
+    place_id: int
+    notes: list[str]
+    results: list[Result]
 
 
 @dataclass(frozen=True, slots=True)

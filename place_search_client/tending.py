@@ -12,8 +12,11 @@ from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
     Comparison,
+    Group,
+    GroupsPage,
     IndexList,
     PlaceDetails,
+    PlaceGroup,
     PlacesPage,
     ServedIndex,
 )
@@ -30,6 +33,15 @@ class Said(TypedDict, total=False):
     tags: list[str] | None
     fields: Mapping[str, str | float | bool | None] | None
     position: tuple[float, float] | None
+
+
+class SaidOfGroup(TypedDict, total=False):
+    """What to change of a group: a `name` of None is none, the groups of the places to `add` join
+    it, those to `remove` become another one."""
+
+    name: str | None
+    add: Iterable[int]
+    remove: Iterable[int]
 
 
 class Wanted(TypedDict, total=False):
@@ -74,6 +86,11 @@ def _patch(said: Said) -> dict[str, Any]:
     if position := said.get("position"):
         patch["position"] = {"latitude": position[0], "longitude": position[1]}
     return patch
+
+
+def _group_patch(said: SaidOfGroup) -> dict[str, Any]:
+    patch: dict[str, Any] = dict(said)
+    return patch | {key: list(patch[key]) for key in ("add", "remove") if key in patch}
 
 
 def _files(photos: Iterable[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
@@ -138,6 +155,25 @@ class Tending:
     def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """Remove a place; one that is removed already stays so."""
         self._ask("DELETE", _path(place_id), headers=_matching(etag))
+
+    def groups(self, *, page: int = 100) -> Iterator[Group]:
+        """The groups of several photos of one spot, and those with a name, a `page` at a time."""
+        query: dict[str, Any] = {"limit": page}
+        while True:
+            found = read(GroupsPage, self._ask("GET", "/v1/groups", query).json())
+            yield from found.groups
+            if found.next_cursor is None:
+                return
+            query["cursor"] = found.next_cursor
+
+    def group(self, place_id: int) -> PlaceGroup:
+        """The group that a place is in, with its places."""
+        return read(PlaceGroup, self._ask("GET", f"{_path(place_id)}/group").json())
+
+    def change_group(self, place_id: int, **said: Unpack[SaidOfGroup]) -> PlaceGroup:
+        """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
+        reply = self._ask("PATCH", f"{_path(place_id)}/group", json=_group_patch(said))
+        return read(PlaceGroup, reply.json())
 
     def restore(self, place_id: int) -> PlaceDetails:
         """Bring back a removed place, as long as the index has not been compacted since."""
@@ -204,6 +240,26 @@ class AsyncTending:
     async def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """As `Client.remove`."""
         await self._ask("DELETE", _path(place_id), headers=_matching(etag))
+
+    async def groups(self, *, page: int = 100) -> AsyncIterator[Group]:
+        """As `Client.groups`: `async for group in client.groups()`."""
+        query: dict[str, Any] = {"limit": page}
+        while True:
+            found = read(GroupsPage, (await self._ask("GET", "/v1/groups", query)).json())
+            for group in found.groups:
+                yield group
+            if found.next_cursor is None:
+                return
+            query["cursor"] = found.next_cursor
+
+    async def group(self, place_id: int) -> PlaceGroup:
+        """As `Client.group`."""
+        return read(PlaceGroup, (await self._ask("GET", f"{_path(place_id)}/group")).json())
+
+    async def change_group(self, place_id: int, **said: Unpack[SaidOfGroup]) -> PlaceGroup:
+        """As `Client.change_group`."""
+        reply = await self._ask("PATCH", f"{_path(place_id)}/group", json=_group_patch(said))
+        return read(PlaceGroup, reply.json())
 
     async def restore(self, place_id: int) -> PlaceDetails:
         """As `Client.restore`."""

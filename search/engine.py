@@ -168,7 +168,7 @@ class Engine:
             checked = candidates_together(self.candidates, len(photos)) if checking else 0
             count = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
-            hits = self._hits(fused, count, near, radius_m, wanted, notes, batch)
+            hits = self.hits(fused, count, near, radius_m, wanted, notes, batch)
             views = self._views(embeddings, hits)
         order: Sequence[int] = range(len(hits))
         if checking:
@@ -202,7 +202,7 @@ class Engine:
             timings_ms=_timings(stages),
             match=match._replace(probability=round(match.probability, 6)),
             results=tuple(
-                self._result(rank, hit, found, probability)
+                self.result(rank, hit, found, probability)
                 for rank, ((hit, found), probability) in enumerate(
                     zip(ranked, probabilities, strict=False), start=1
                 )
@@ -228,9 +228,8 @@ class Engine:
             with suppress(PhotoError):
                 yield self.model.alone().embed(self.decode(photo)).descriptor
 
-    def _result(
-        self, rank: int, hit: Hit, found: Verification | None, probability: float
-    ) -> Result:
+    def result(self, rank: int, hit: Hit, found: Verification | None, probability: float) -> Result:
+        """What is told of a place that was found."""
         place = self.index.place(hit.place_id)
         return Result(
             rank=rank,
@@ -266,7 +265,7 @@ class Engine:
             )
         return checked
 
-    def _hits(
+    def hits(
         self,
         descriptor: NDArray[np.float32],
         k: int,
@@ -274,8 +273,9 @@ class Engine:
         radius_m: float | None,
         wanted: Filter | None,
         notes: list[str],
-        batch: BatchStandards | None,
+        batch: BatchStandards | None = None,
     ) -> Sequence[Hit]:
+        """The k places most similar to a (D,) descriptor; `notes` are told where none fits."""
         only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)
@@ -333,8 +333,18 @@ def _check_parameters(
     require_few(photos)
     if box is not None and photos > 1:
         raise ParameterError("The parameter box is for a query of one photo; send one, or no box.")
+    require_k(k)
+    require_near(near, radius_m)
+
+
+def require_k(k: int) -> None:
+    """Make sure that so many results can be asked for. Raises `ParameterError`."""
     if not 1 <= k <= MAX_K:
         raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.")
+
+
+def require_near(near: Position | None, radius_m: float | None) -> None:
+    """Make sure that a circle is whole. Raises `ParameterError`."""
     if (near is None) != (radius_m is None):
         raise ParameterError("The parameters near and radius_m only work together; give both.")
     if radius_m is not None and not (radius_m > 0 and math.isfinite(radius_m)):

@@ -121,21 +121,7 @@ class SearchResult:
             },
             "timings_ms": asdict(self.timings_ms),
             "match": self.match._asdict(),
-            "results": [
-                {
-                    "rank": result.rank,
-                    "place_id": result.place_id,
-                    "name": result.name,
-                    "similarity": result.similarity,
-                    "probability": result.probability,
-                    "verified": None if result.verified is None else asdict(result.verified),
-                    "position": _degrees(result.position),
-                    "utm": None if result.utm is None else result.utm._asdict(),
-                    "group": None if result.group is None else asdict(result.group),
-                    **addresses(result.place_id, self.index_id),
-                }
-                for result in self.results
-            ],
+            "results": [result_dict(result, self.index_id) for result in self.results],
             "location": None if self.location is None else location_dict(self.location),
         }
 
@@ -275,6 +261,22 @@ def spot_of(index: Index, place_id: int) -> Spot | None:
         return None
     name, photos = groups.name(group), len(groups.members(group))
     return Spot(group, name, photos) if photos > 1 or name else None
+
+
+def result_dict(result: Result, index_id: str) -> dict[str, Any]:
+    """A result as the API gives it."""
+    return {
+        "rank": result.rank,
+        "place_id": result.place_id,
+        "name": result.name,
+        "similarity": result.similarity,
+        "probability": result.probability,
+        "verified": None if result.verified is None else asdict(result.verified),
+        "position": _degrees(result.position),
+        "utm": None if result.utm is None else result.utm._asdict(),
+        "group": None if result.group is None else asdict(result.group),
+        **addresses(result.place_id, index_id),
+    }
 
 
 def place_dict(place: Place, index_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
-from place_search.models import ModelCard, find_model, open_model, read_card
+from place_search.models import UNWHITENED_MODEL, ModelCard, find_model, open_model, read_card
 from place_search.models.folder import write_model
 from place_search.models.layers import ByteLinear, Whitening
 from place_search.models.network import Network, load_network
@@ -40,7 +40,7 @@ def whiten(
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
     `data` is an index, whose own model is then the default, or a source of photos, which are
-    described into a temporary index beside `out`. With `views` it is a CSV of photos under `root`
+    described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it is a CSV of photos under `root`
     (`read_viewed_photos`), and the whitening is fitted on views of them (`fit_view_whitening`).
     Cropping the new model's descriptors is legitimate: their numbers come by falling variance.
 
@@ -56,7 +56,9 @@ def whiten(
     if views:
         photos = read_viewed_photos(data, root or data.parent)
         require_samples(views_of(photos), "views of these photos", dims)
-        opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
+        opened = open_model(
+            folder := find_model(model or UNWHITENED_MODEL), mode="throughput", threads=threads
+        )
         opened.max_pixels = max_pixels
         card = _plain(opened.card)
         described = describe_views(photos, opened, seed=seed, progress=progress or silent)
@@ -70,7 +72,9 @@ def whiten(
         fit = fit_whitening(index.descriptors(), dims, seed=seed)
     else:
         source = open_source(data)
-        opened = open_model(folder := find_model(model or ""), mode="throughput", threads=threads)
+        opened = open_model(
+            folder := find_model(model or UNWHITENED_MODEL), mode="throughput", threads=threads
+        )
         opened.max_pixels = max_pixels
         card = _plain(opened.card)
         require_samples(len(source.photos), "photos", dims)

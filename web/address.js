@@ -10,6 +10,8 @@
  */
 
 const DEFAULT_K = 10;
+/** What a search can be narrowed down by: parameters of POST /v1/search. */
+export const FILTERS = /** @type {const} */ (['folder', 'tag', 'taken_from', 'taken_to']);
 
 /**
  * @param {string} search the address's part after ?
@@ -24,6 +26,7 @@ export function readAddress(search) {
       verify: query.get('verify') !== 'false',
       area: readArea(query),
       box: readBox(query.get('box')),
+      only: Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? '']).filter(([, value]) => value)),
     },
     of: whole(query.get('of')),
     place: whole(query.get('place')),
@@ -31,7 +34,7 @@ export function readAddress(search) {
 }
 
 /** @param {Address} address */
-export function writeAddress({ settings: { k, verify, area, box }, of, place }) {
+export function writeAddress({ settings: { k, verify, area, box, only }, of, place }) {
   const query = new URLSearchParams();
   if (k !== DEFAULT_K) query.set('k', `${k}`);
   if (!verify) query.set('verify', 'false');
@@ -40,6 +43,7 @@ export function writeAddress({ settings: { k, verify, area, box }, of, place }) 
     query.set('radius_m', `${area.radius_m}`);
   }
   if (box) query.set('box', `${box}`);
+  for (const [name, value] of Object.entries(only)) query.set(name, value);
   if (of !== null) query.set('of', `${of}`);
   if (place !== null) query.set('place', `${place}`);
   const text = query.toString().replaceAll('%2C', ',');

@@ -21,8 +21,8 @@ export class ApiError extends Error {
  * @param {Settings} settings
  * @param {Sending} sending
  */
-export async function searchPlaces(photos, { k, verify, area, box }, sending) {
-  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}` });
+export async function searchPlaces(photos, { k, verify, area, box, only }, sending) {
+  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}`, ...only });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
@@ -52,7 +52,7 @@ export async function explainPhoto(photo, sending) {
 
 /** @param {AbortSignal} signal */
 export async function openTrack(signal) {
-  return /** @type {TrackReply} */ (await (await answered('v1/tracks', signal, 'POST')).json());
+  return /** @type {TrackReply} */ (await (await answered('v1/tracks', signal, { method: 'POST' })).json());
 }
 
 /**
@@ -141,13 +141,14 @@ export async function readPlaces(bbox, signal) {
 
 /**
  * A page of the places of the index.
- * @param {{q: string, folder: string, sort: string, cursor: string | null}} wanted
+ * @param {Record<string, string>} wanted q, folder, taken_from, taken_to, sort; "" for any
+ * @param {string | null} cursor that of the page before
  * @param {AbortSignal} signal
  */
-export async function listPlaces({ q, folder, sort, cursor }, signal) {
-  const query = new URLSearchParams({ sort, limit: '500' });
-  if (q) query.set('q', q);
-  if (folder) query.set('folder', folder);
+export async function listPlaces(wanted, cursor, signal) {
+  // The first page is soon there; who scrolls far needs many.
+  const query = new URLSearchParams({ limit: cursor ? '1000' : '200' });
+  for (const [name, value] of Object.entries(wanted)) if (value) query.set(name, value);
   if (cursor) query.set('cursor', cursor);
   const page = /** @type {PlacesReply} */ (await read(`v1/places?${query}`, signal));
   return { ...page, places: page.places.map(seenFromHere) };
@@ -165,7 +166,7 @@ export async function readReports(signal) {
  * @param {Place} place
  * @returns {Place}
  */
-function seenFromHere(place) {
+export function seenFromHere(place) {
   const here = (/** @type {string} */ address) =>
     new URL('.', location.href).pathname + address.slice(address.lastIndexOf('/v1/') + 1);
   return { ...place, image_url: here(place.image_url), thumbnail_url: here(place.thumbnail_url) };
@@ -211,14 +212,15 @@ async function read(address, signal) {
 }
 
 /**
+ * An answer of use; rejects with ApiError, or when the signal says so.
  * @param {string} address
  * @param {AbortSignal} [signal]
- * @param {'GET' | 'POST'} [method]
+ * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [sent]
  */
-async function answered(address, signal, method = 'GET') {
+export async function answered(address, signal, { headers = {}, ...sent } = {}) {
   let response;
   try {
-    response = await fetch(address, { method, cache: 'no-cache', headers: authorization(), signal: signal ?? null });
+    response = await fetch(address, { cache: 'no-cache', ...sent, headers: { ...headers, ...authorization() }, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(problemOf(0, null, 0));

@@ -1,11 +1,13 @@
 // The head of every page: where to go, the index's status, language and colours.
 
 import { element, icon } from './dom.js';
+import { letOpenOffline } from './install.js';
 import { served } from './served.js';
 import { language, remember, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
   ['./', words.search],
+  ['places', words.allPlaces],
   ['map', words.map],
   ['compare', words.compare],
   ['track', words.track],
@@ -58,6 +60,8 @@ document.querySelector('.bar')?.append(
   nav,
   element('div', { class: 'ends' }, status, ...tongues, theme),
 );
+
+void letOpenOffline();
 
 /** @param {readonly [string, string]} page */
 function linkTo([address, name]) {

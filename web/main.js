@@ -8,6 +8,7 @@ import { formatSimilarity } from './format.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
 import { choosePart, showPart } from './part.js';
+import { letNarrow, showNarrow } from './narrow.js';
 import { persist } from './retry.js';
 import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
@@ -165,7 +166,9 @@ function showReply(reply) {
   if (!first) {
     hideResults();
     mapBox.hidden = true;
-    if (currentIndex()?.places === 0 || !address.settings.area) showEmptyIndex();
+    const { area, only } = address.settings;
+    if (currentIndex()?.places && Object.keys(only).length) intakeNote.textContent = words.noneFits;
+    else if (currentIndex()?.places === 0 || !area) showEmptyIndex();
     else intakeNote.textContent = words.noneInArea;
     return;
   }
@@ -240,11 +243,12 @@ function closePlace(at) {
 }
 
 function showSettings() {
-  const { k, verify, area, box } = address.settings;
+  const { k, verify, area, box, only } = address.settings;
   const options = [...kChoice.options].map((option) => Number(option.value));
   if (!options.includes(k)) kChoice.add(element('option', {}, `${k}`));
   kChoice.value = `${k}`;
   verifySwitch.checked = verify;
+  showNarrow(only);
   if (photo) showPart(box, photo.files.length === 1);
   areaNote.hidden = !area;
   if (!area) return;
@@ -263,6 +267,7 @@ async function take(photos) {
 }
 
 takeIn(['photo', 'camera'], MOST_TOGETHER, take);
+letNarrow((only) => ask({ only }));
 choosePart((box) => ask({ box }));
 void served.then(async ({ samples }) => {
   if (!samples) return;

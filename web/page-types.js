@@ -11,6 +11,7 @@
  * @property {boolean} verify
  * @property {Area | null} area
  * @property {Part | null} box
+ * @property {Record<string, string>} only filters by name: folder, tag, taken_from, taken_to
  */
 
 /**

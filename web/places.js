@@ -16,9 +16,14 @@ const SPARE = 3;
 
 const list = find('places', HTMLUListElement);
 const count = find('count', HTMLParagraphElement);
-const q = find('q', HTMLInputElement);
-const folder = find('folder', HTMLInputElement);
-const sort = find('sort', HTMLSelectElement);
+/** What the address keeps, by the parameter of GET /v1/places that each field is. */
+const fields = {
+  q: find('q', HTMLInputElement),
+  folder: find('folder', HTMLInputElement),
+  taken_from: find('taken_from', HTMLInputElement),
+  taken_to: find('taken_to', HTMLInputElement),
+  sort: find('sort', HTMLSelectElement),
+};
 
 /** @type {PlaceDetailsReply[]} as far as they are read */
 let places = [];
@@ -31,13 +36,16 @@ let running = new AbortController();
 let reading = false;
 let typed = 0;
 
-for (const field of [q, folder]) {
+const asked = new URLSearchParams(location.search);
+for (const [name, field] of Object.entries(fields)) {
+  if (asked.has(name)) field.value = asked.get(name) ?? '';
+  // A select that does not know a value has none.
+  if (field instanceof HTMLSelectElement && !field.value) field.selectedIndex = 0;
   field.addEventListener('input', () => {
     clearTimeout(typed);
     typed = setTimeout(begin, 250);
   });
 }
-sort.addEventListener('change', begin);
 find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   void begin();
@@ -47,9 +55,18 @@ new ResizeObserver(draw).observe(list);
 void serverReady();
 await begin();
 
+/** What is asked for: "" for any. */
+function wanted() {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value.trim()]));
+}
+
 /** Read from the first place on. */
 async function begin() {
   running.abort();
+  clearTimeout(typed);
+  const kept = Object.entries(wanted()).filter(([name, value]) => value && !(name === 'sort' && value === 'id'));
+  const query = new URLSearchParams(kept).toString();
+  history.replaceState(null, '', `places${query && `?${query}`}`);
   running = new AbortController();
   places = [];
   cursor = null;
@@ -64,9 +81,9 @@ async function begin() {
 /** Read the next page; false where that was of no use any more. */
 async function readMore() {
   const { signal } = running;
-  const wanted = { q: q.value.trim(), folder: folder.value.trim(), sort: sort.value, cursor };
+  const [asks, after] = [wanted(), cursor];
   reading = true;
-  const page = await persist(() => listPlaces(wanted, signal), { photos: [], signal, onProblem: () => {}, again: begin });
+  const page = await persist(() => listPlaces(asks, after, signal), { photos: [], signal, onProblem: () => {}, again: begin });
   if (!page) return false;
   reading = false;
   places.push(...page.places);
@@ -129,10 +146,10 @@ function card(place, at) {
     { 'aria-setsize': total, 'aria-posinset': at + 1 },
     element(
       'a',
-      { href: `./?place=${place.place_id}`, title: place.name },
+      { href: `place?id=${place.place_id}`, title: place.name },
       element('span', { class: 'frame' }, image),
       element('span', { class: 'name' }, splitName(place).leaf),
     ),
-    element('a', { class: 'textual', href: `./?of=${place.place_id}`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
+    element('a', { class: 'textual', href: `place?id=${place.place_id}#alike`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
   );
 }

@@ -12,10 +12,11 @@ import { words } from './words.js';
  * @param {(changed: Partial<Settings>) => void} ask search again
  * @returns {HTMLElement[]} items of a list
  */
-export function remedies({ match: { verdict } }, { area, verify }, ask) {
+export function remedies({ match: { verdict } }, { area, verify, only }, ask) {
   if (verdict === 'found') return [];
   const items = [];
   if (area) items.push([words.wasNear, ' ', textButton(words.searchEverywhere, () => ask({ area: null }))]);
+  if (Object.keys(only).length) items.push([words.wasNarrowed, ' ', textButton(words.searchAll, () => ask({ only: {} }))]);
   if (!verify) items.push([words.wasUnverified, ' ', textButton(words.checkGeometry, () => ask({ verify: true }))]);
   if (verdict === 'unsure') items.push([words.lookYourself]);
   items.push([words.betterPhoto]);

@@ -80,8 +80,9 @@ function showElsewhere(away) {
  * @param {number | null} places in the whole index
  * @param {Settings} settings it was asked with
  */
-export function verdictWords({ match: { verdict } }, places, { area }) {
+export function verdictWords({ match: { verdict } }, places, { area, only }) {
   if (verdict !== 'not_found') return words[verdict];
+  if (Object.keys(only).length) return words.notInFiltered;
   return area ? words.notInCircle : words.notFound(places);
 }
 

@@ -53,6 +53,23 @@
  */
 
 /**
+ * @typedef {object} GroupReply A group of photos that show the same spot
+ * @property {number} id
+ * @property {string | null} name As people named it
+ * @property {number} photos How many photos of the index are in it
+ * @property {boolean} held Named or changed by hand: grouping never parts it
+ * @property {number[]} place_ids Ascending; the group's id is one of them
+ */
+
+/**
+ * @typedef {object} GroupsReply A page of the groups of several photos, and of those with a name
+ * @property {string} index_id
+ * @property {number} total Groups on all pages
+ * @property {GroupReply[]} groups
+ * @property {string | null} next_cursor For the next page; null on the last one
+ */
+
+/**
  * @typedef {object} IndexReply What the server searches in
  * @property {string} index_id
  * @property {string} model The model's id
@@ -136,6 +153,17 @@
  */
 
 /**
+ * @typedef {object} PlaceGroupReply The group that a place is in; a place that was never grouped is in one of its own
+ * @property {number} id
+ * @property {string | null} name As people named it
+ * @property {number} photos How many photos of the index are in it
+ * @property {boolean} held Named or changed by hand: grouping never parts it
+ * @property {number[]} place_ids Ascending; the group's id is one of them
+ * @property {string} index_id
+ * @property {PlaceDetailsReply[]} places The first 500 of its places
+ */
+
+/**
  * @typedef {object} PlacesReply A page of the places of the index
  * @property {string} index_id
  * @property {number} total Places that fit, on all pages
@@ -214,6 +242,16 @@
  * @property {string | null} index_id
  * @property {number | null} places
  * @property {string | null} model
+ * @property {'allowed' | 'needs_key' | 'never'} [changes] Whether you may change it: allowed, needs_key of the role write, or never as the server was started without --writable
+ */
+
+/**
+ * @typedef {object} SimilarReply The places that look most like a place of the index, best first; verified by nothing
+ * @property {string} index_id
+ * @property {string} model The model's id
+ * @property {number} place_id The place that they look like
+ * @property {string[]} notes Sentences about what was odd in the request
+ * @property {ResultReply[]} results
  */
 
 /**
@@ -315,6 +353,13 @@
  * @property {'FeatureCollection'} type
  * @property {number} places How many places lie in the box
  * @property {DotReply[]} features
+ */
+
+/**
+ * @typedef {object} GroupPatch What to change of a group: what is left out stays
+ * @property {string | null} [name] At most 200 letters; null for none
+ * @property {number[]} [add] Places whose groups become part of this one
+ * @property {number[]} [remove] Places that become another group together
  */
 
 /**

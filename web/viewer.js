@@ -128,6 +128,7 @@ function show(at) {
       ? []
       : [evidenceLine({ verified: place.verified ?? null, probability: place.probability })]),
     whereabouts(place),
+    element('a', { class: 'textual', href: `place?id=${place.place_id}` }, words.placePage),
   );
   // Not `disabled`: that would take the focus away at either end.
   previous.setAttribute('aria-disabled', `${at === 0}`);

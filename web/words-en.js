@@ -39,6 +39,8 @@ function evidence(inliers) {
 
 export const words = {
   search: 'Search',
+  allPlaces: 'Places',
+  placePage: 'The page of this place',
   placesAlike: 'Find places like this',
   placesLike: (/** @type {string} */ name) => `Find places like this: ${name}`,
   map: 'Map',
@@ -102,7 +104,12 @@ export const words = {
   unsure: 'Perhaps, but not for sure',
   notFound: (/** @type {number | null} */ places) =>
     places === null ? 'Not among the places here' : `Not among these ${counted(places, 'place', 'places')}`,
+  notInFiltered: 'Not among the places that fit the filters',
   notInCircle: 'Not among the places in this circle',
+  filters: (/** @type {number} */ count) => ` (${counted(count, 'filter', 'filters')})`,
+  wasNarrowed: 'Only places that fit the filters were searched.',
+  searchAll: 'Search all places',
+  noneFits: 'No place fits all filters. Leave one of them out.',
   wasNear: 'Only a circle was searched.',
   checkGeometry: 'Check geometry',
   wasUnverified: 'This goes by similarity alone, which is seldom sure.',

@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'Khoj',
+  allPlaces: 'Jagahein',
+  placePage: 'Is jagah ka page',
   placesAlike: 'Aisi jagahein khojein',
   placesLike: (name) => `Aisi jagahein khojein: ${name}`,
   map: 'Map',
@@ -99,7 +101,12 @@ export const words = {
   fromEstimate: (metres) => `andaze se ${distance(metres)} door`,
   unsure: 'Ho sakta hai, par pakka nahi',
   notFound: (all) => (all === null ? 'Yahan ki jagahon mein nahi hai' : `In ${inPlaces(all)} nahi hai`),
+  notInFiltered: 'Filter wali jagahon mein nahi hai',
   notInCircle: 'Is ghere ki jagahon mein nahi hai',
+  filters: (count) => ` (${whole.format(count)} filter)`,
+  wasNarrowed: 'Sirf filter wali jagahon mein khoja gaya.',
+  searchAll: 'Saari jagahon mein khojein',
+  noneFits: 'Koi jagah saare filter par khari nahi utarti. Unmein se ek hatayein.',
   wasNear: 'Sirf ek ghere mein khoja gaya.',
   checkGeometry: 'Point milakar jaanchein',
   wasUnverified: 'Yeh sirf similarity se hai, jo akele kam hi pakki hoti hai.',

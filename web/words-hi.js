@@ -39,6 +39,8 @@ function evidence(inliers) {
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'खोज',
+  allPlaces: 'जगहें',
+  placePage: 'इस जगह का पन्ना',
   placesAlike: 'ऐसी जगहें खोजें',
   placesLike: (name) => `ऐसी जगहें खोजें: ${name}`,
   map: 'नक्शा',
@@ -99,7 +101,12 @@ export const words = {
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   unsure: 'हो सकता है, पर पक्का नहीं',
   notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${inPlaces(all)} नहीं है`),
+  notInFiltered: 'चुनी हुई शर्तों वाली जगहों में नहीं है',
   notInCircle: 'इस घेरे की जगहों में नहीं है',
+  filters: (count) => ` (${whole.format(count)} शर्तें)`,
+  wasNarrowed: 'केवल चुनी हुई शर्तों वाली जगहों में खोजा गया।',
+  searchAll: 'सारी जगहों में खोजें',
+  noneFits: 'कोई जगह सारी शर्तों पर खरी नहीं उतरती। उनमें से एक हटाएँ।',
   wasNear: 'केवल एक घेरे में खोजा गया।',
   checkGeometry: 'बिंदु मिलाकर जाँचें',
   wasUnverified: 'यह केवल समानता से है, जो कम ही पक्की होती है।',

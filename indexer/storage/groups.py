@@ -44,6 +44,12 @@ class Groups:
     def _sorted(self) -> NDArray[np.int64]:
         return self.group[self._order]
 
+    @cached_property
+    def told(self) -> NDArray[np.int64]:
+        """The ascending ids of the groups that have several places, or a name."""
+        ids, counts = np.unique(self._sorted, return_counts=True)
+        return ids[(counts > 1) | np.isin(ids, list(self.names))]
+
     def of(self, place_id: int) -> int | None:
         """The group of a place; None where it was not grouped yet."""
         row = int(np.searchsorted(self.place_id, place_id))

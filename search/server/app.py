@@ -23,7 +23,7 @@ from place_search.search.server.content.page import (
     tiles_elsewhere,
     tiles_origin,
 )
-from place_search.search.server.content.place_schemas import PlacePatch
+from place_search.search.server.content.place_schemas import GroupPatch, PlacePatch
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.content.served import LoadBeside, ServedIndex
 from place_search.search.server.keys import ApiKey
@@ -51,6 +51,7 @@ from place_search.search.server.reload import POLL_SECONDS, Reloader
 from place_search.search.server.roles import access_of
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
+from place_search.search.server.routes import groups as routes_groups
 from place_search.search.server.routes import health as routes_health
 from place_search.search.server.routes import indexes as routes_indexes
 from place_search.search.server.routes import map as routes_map
@@ -93,6 +94,7 @@ ROUTERS = (
     routes_search.router,
     routes_compare.router,
     routes_explain.router,
+    routes_groups.router,
     routes_indexes.router,
     routes_map.router,
     routes_places.router,
@@ -289,9 +291,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas = schema["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
-        for model in (DotsReply, PlacePatch, PlaceReply, ProblemReply):
+        for model in (DotsReply, GroupPatch, PlacePatch, PlaceReply, ProblemReply):
             known = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(known.pop("$defs"))
+            schemas.update(known.pop("$defs", {}))
             schemas[model.__name__] = known
         schema["components"]["securitySchemes"] = _SECURITY
         closed = {

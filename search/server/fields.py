@@ -50,6 +50,16 @@ Box = Annotated[
     ),
 ]
 
+Near = Annotated[
+    str | None,
+    Query(
+        description="Only places near this latitude,longitude; needs radius_m.",
+        examples=["48.137,11.575"],
+    ),
+]
+RadiusM = Annotated[
+    float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
+]
 Folder = Annotated[
     str | None, Query(description="Only places with photos in this folder or below it.")
 ]

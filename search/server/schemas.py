@@ -126,6 +126,16 @@ class SearchReply(Reply):
     location: LocationReply | None
 
 
+class SimilarReply(Reply):
+    """The places that look most like a place of the index, best first; verified by nothing."""
+
+    index_id: str
+    model: str = Field(description="The model's id.")
+    place_id: int = Field(description="The place that they look like.")
+    notes: list[str] = Field(description="Sentences about what was odd in the request.")
+    results: list[ResultReply]
+
+
 class CompareReply(Reply):
     """Whether two photos show the same place."""
 
@@ -189,6 +199,11 @@ class ServedIndexReply(Reply):
     index_id: str | None
     places: int | None
     model: str | None
+    changes: Literal["allowed", "needs_key", "never"] = Field(
+        default="never",
+        description="Whether you may change it: allowed, needs_key of the role write, or never as "
+        "the server was started without --writable.",
+    )
 
 
 class IndexesReply(Reply):

@@ -17,8 +17,9 @@ from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import CannotChangeError
 from place_search.search.results import place_dict
 from place_search.search.server.content.archives import SentPhoto, photos_of
+from place_search.search.server.content.groups import group_edit
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
-from place_search.search.server.content.matching import place_tag, required_version
+from place_search.search.server.content.matching import place_tag, require_group, required_version
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -207,6 +208,29 @@ class Writer:
                 edit_place(self._index_folder, place_id, patch, version=version)
             index = self._changed(engine, stages).index
         return index.index_id, index.place(place_id)
+
+    def change_group(
+        self, place_id: int, patch: Mapping[str, Any], if_match: str | None, *, stages: Stages
+    ) -> "Index":
+        """Change the group that a place is in; returns the index as it is then.
+
+        Raises:
+            UnknownPlaceError: there is no such place.
+            EditConflictError: the group is not what `if_match` names.
+            FieldError, ParameterError: a value does not fit.
+            CannotChangeError: the index cannot be written.
+        """
+        from place_search.indexer import change_groups
+
+        with _plain_errors():
+            engine = self._current(stages)
+            require_group(engine.index, place_id, if_match)
+            edit = group_edit(engine.index, place_id, patch)
+            if edit is None:
+                return engine.index
+            with stages.timed("change"):
+                change_groups(self._index_folder, edit.changed)
+            return self._changed(engine, stages).index
 
     def remove(self, place_id: int, if_match: str | None = None, *, stages: Stages) -> None:
         """Remove a place. Its photo, if it was added here, goes when the index is compacted.

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from place_search.models import (
+    UNWHITENED_MODEL,
     Aggregation,
     LocalFeatures,
     ModelCard,
@@ -84,7 +85,7 @@ def test_a_model_folder_of_another_aggregation(
 
 
 def test_a_card_of_version_0_1_says_the_same_in_todays_words(tmp_path: Path) -> None:
-    card = read_card(find_model())
+    card = read_card(find_model(UNWHITENED_MODEL))
     assert card.aggregation == Aggregation("netvlad", {"clusters": 64})
     assert card.local_features == LocalFeatures(112, 16)
     assert card.in_0_1_words == {"clusters": 64, "channels": 112, "stride": 16}

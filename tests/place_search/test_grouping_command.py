@@ -58,3 +58,15 @@ def test_what_cannot_be_is_said(town: Path, run: Run, options: list[str], says: 
     refused = run("group", town, *options)
     assert refused.exit_code != 0
     assert says in " ".join(refused.stderr.split())
+
+
+def test_places_like_one_are_listed_without_its_spot(town: Path, run: Run) -> None:
+    run("group", town)
+    assert "0.jpg" in run("similar", town, "1").stdout
+    told = json.loads(run("similar", town, "1", "--json").stdout)
+    assert [result["name"] for result in told["results"]] == ["0.jpg"]
+    whole = json.loads(run("similar", town, "1", "--same-spot", "--json").stdout)
+    assert [result["name"] for result in whole["results"]] == ["1.jpg", "0.jpg"]
+    refused = run("similar", town, "77")
+    assert refused.exit_code != 0
+    assert "There is no place 77" in " ".join(refused.stderr.split())

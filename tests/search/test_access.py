@@ -271,7 +271,7 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
         'place_search_request_seconds_count{route="other",status="404"} 1.0',
         'place_search_queue_depth{queue="search"} 0.0',
         f'place_search_index_info{{index_id="{engine.index.index_id}",'
-        'model="lite0-netvlad-1024"}} 1.0',
+        'model="lite0-netvlad-1024"} 1.0',
         "place_search_places 12.0",
     ):
         assert line in page.text, line

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from place_search.cli.app import app
-from place_search.models import open_model, read_card
+from place_search.models import UNWHITENED_MODEL, open_model, read_card
 from place_search.models.layers import ByteLinear
 from place_search.models.quantize import _keep_bytes
 from place_search.training import TrainingError, whiten, whitening
@@ -102,7 +102,7 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     listed = read_viewed_photos(table, photos)
     assert listed == [ViewedPhoto(photos / f"{n}.png", crops) for n, crops in enumerate((1, 0, 0))]
     assert views_of(listed) == 4 * VIEWS
-    plain = open_model()
+    plain = open_model(UNWHITENED_MODEL)
     described = describe_views(listed, plain)
     assert described.shape == (4, VIEWS, plain.card.dims)
     np.testing.assert_array_equal(described, describe_views(listed, plain))

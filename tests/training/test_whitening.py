@@ -14,7 +14,7 @@ import place_search
 from place_search.cli.app import app
 from place_search.evaluation import TruthFiles, examine
 from place_search.indexer import build_index, open_index, open_index_model, open_source
-from place_search.models import ModelError, find_model, open_model, read_card
+from place_search.models import UNWHITENED_MODEL, ModelError, find_model, open_model, read_card
 from place_search.search.compare import compare_photos
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
@@ -102,13 +102,13 @@ def test_an_index_is_whitened_and_its_crops_compare_only_with_each_other(
 ) -> None:
     few(monkeypatch)
     source = open_source(photos)
-    build_index(source, tmp_path / "index", open_model())
+    build_index(source, tmp_path / "index", open_model(UNWHITENED_MODEL))
     card = whiten(tmp_path / "index", tmp_path / "white", dims=6)
     assert card == read_card(tmp_path / "white")
     assert (card.whitened, card.dims, card.fitting["whitening"]["samples"]) == (True, 6, 12)
     assert card.calibration is None  # the default model's holds for its own similarities
     white = open_model(tmp_path / "white")
-    plain_model = open_model()
+    plain_model = open_model(UNWHITENED_MODEL)
     photo = white.read(photos / "03.jpg")
     descriptor = white.embed(photo).descriptor
     fit = fit_whitening(open_index(tmp_path / "index").descriptors(), 6)
@@ -130,8 +130,8 @@ def test_an_index_is_whitened_and_its_crops_compare_only_with_each_other(
     with pytest.raises(ModelError, match="gives 6 dimensions, so 7 cannot be kept"):
         open_model(tmp_path / "white", dims=7)
     with pytest.raises(ModelError, match="is not whitened, so its descriptors cannot be cropped"):
-        open_model(dims=100)
-    with pytest.raises(TrainingError, match="is whitened already"):
+        open_model(UNWHITENED_MODEL, dims=100)
+    with pytest.raises(TrainingError, match="already; whiten 'lite0-netvlad', which it was made"):
         whiten(photos, tmp_path / "twice", dims=3, model=tmp_path / "white")
 
 
@@ -171,7 +171,6 @@ def test_photos_are_refused_before_they_are_described(photos: Path, tmp_path: Pa
             photos,
             tmp_path / "white",
             dims=64,
-            model=find_model(),
             progress=lambda stage, done, total: described.append((stage, done, total)),
         )
     assert not described

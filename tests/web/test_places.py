@@ -1,6 +1,7 @@
 """The gallery of all places."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -34,16 +35,31 @@ def test_places_are_sought_and_ordered(gallery: Any, town: Any) -> None:
     expect(gallery.locator("#places > li")).to_have_count(0)
 
 
-def test_a_place_opens_and_is_searched_with_by_keyboard(gallery: Any) -> None:
+def test_a_place_opens_and_others_like_it_are_found_by_keyboard(gallery: Any, town: Any) -> None:
     gallery.locator("#places a").first.focus()
     gallery.keyboard.press("Tab")
     expect(gallery.locator("#places a").nth(1)).to_be_focused()
     gallery.keyboard.press("Enter")
-    expect(gallery.locator("#results:not([aria-busy]) .card").first).to_be_visible()
+    expect(gallery.locator("#alike-photos li").first).to_be_visible()
     gallery.go_back()
     gallery.locator("#places a").first.focus()
     gallery.keyboard.press("Enter")
-    expect(gallery.locator("#viewer")).to_be_visible()
+    expect(gallery.get_by_role("heading", level=1)).to_have_text("street-0/00.jpg")
+
+
+def test_the_address_keeps_what_is_asked(gallery: Any, server: str) -> None:
+    gallery.locator("#folder").fill("places/street-1")
+    expect(gallery.locator("#count")).to_have_text("1 place")
+    assert gallery.url == f"{server}places?folder=places%2Fstreet-1"
+    gallery.locator("#places a").first.click()
+    gallery.go_back()
+    expect(gallery.locator("#folder")).to_have_value("places/street-1")
+    expect(gallery.locator("#count")).to_have_text("1 place")
+    gallery.locator("#folder").fill("")
+    expect(gallery.locator("#count")).to_have_text(f"{PLACES} places")
+    gallery.get_by_label("Taken from").fill("2024-05-01")
+    expect(gallery.locator("#count")).to_have_text("0 places")
+    assert gallery.url == f"{server}places?taken_from=2024-05-01"
 
 
 def test_only_what_is_in_view_is_in_the_document(gallery: Any) -> None:
@@ -53,3 +69,47 @@ def test_only_what_is_in_view_is_in_the_document(gallery: Any) -> None:
     expect(below).to_have_count(0)
     gallery.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(below).to_be_visible()
+
+
+MANY = 100_000
+LONGEST = """() => new Promise((resolve) => {
+    let [longest, before, steps] = [0, performance.now(), 0];
+    const step = (now) => {
+        longest = Math.max(longest, now - before);
+        before = now;
+        scrollBy(0, 400);
+        if (++steps < 60) requestAnimationFrame(step);
+        else resolve(longest);
+    };
+    requestAnimationFrame(step);
+})"""
+
+
+def test_a_hundred_thousand_places_scroll_with_few_of_them_in_the_document(
+    gallery: Any, server: str
+) -> None:
+    template = gallery.request.get(f"{server}v1/places?limit=1").json()
+
+    def answer(route: Any) -> None:
+        query = dict(parse_qsl(urlsplit(route.request.url).query))
+        start, limit = int(query.get("cursor", 0)), int(query["limit"])
+        ids = range(start, min(start + limit, MANY))
+        places = [template["places"][0] | {"place_id": id_, "name": f"{id_}.jpg"} for id_ in ids]
+        following = str(start + limit) if start + limit < MANY else None
+        reply = {"total": MANY, "places": places, "next_cursor": following}
+        route.fulfill(json=template | reply)
+
+    gallery.route("**/v1/places?*", answer)
+    gallery.reload()
+    expect(gallery.locator("#count")).to_have_text("100,000 places")
+    longest = gallery.evaluate(LONGEST)
+    assert longest < 250, "a frame that takes longer is seen as a stop, on a busy machine too"
+    assert gallery.locator("#places > li").count() < 150
+    gallery.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = gallery.locator(f"#places > li[aria-posinset='{MANY}']")
+    expect(last).to_be_visible()
+    expect(last).to_have_attribute("aria-setsize", str(MANY))
+    assert gallery.locator("#places > li").count() < 150
+    assert gallery.evaluate(SHIFT) < 0.005
+    gallery.evaluate("scrollTo(0, 0)")
+    expect(gallery.locator("#places > li[aria-posinset='1']")).to_be_visible()

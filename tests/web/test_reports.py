@@ -73,6 +73,6 @@ def test_without_reports_there_is_no_link_but_a_mend(
     page = open_page(address)
     expect(page.locator("#status")).to_contain_text("12 places")
     links = page.get_by_role("navigation").get_by_role("link")
-    expect(links).to_have_text(["Search", "Map", "Compare", "Track", "About"])
+    expect(links).to_have_text(["Search", "Places", "Map", "Compare", "Track", "About"])
     page.goto(f"{address}reports")
     expect(page.locator("#none")).to_contain_text("place-search serve INDEX --reports REPORTS")

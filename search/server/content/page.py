@@ -28,6 +28,7 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".jpg": "image/jpeg",
+    ".webmanifest": "application/manifest+json",
 }
 
 # Swagger UI starts from an inline script and styles itself inline.

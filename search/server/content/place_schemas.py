@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from place_search.search.server.schemas import PlaceReply, Reply
+from place_search.search.server.schemas import PlaceReply, Reply, SpotReply
 
 
 class PlaceDetailsReply(PlaceReply):
@@ -28,6 +28,41 @@ class PlacesReply(Reply):
     changed: bool = Field(
         description="The cursor is of another version of the index: a place that was edited "
         "since may come twice or not at all, all others once."
+    )
+
+
+class GroupReply(SpotReply):
+    """A group of photos that show the same spot."""
+
+    held: bool = Field(description="Named or changed by hand: grouping never parts it.")
+    place_ids: list[int] = Field(description="Ascending; the group's id is one of them.")
+
+
+class GroupsReply(Reply):
+    """A page of the groups of several photos, and of those with a name."""
+
+    index_id: str
+    total: int = Field(description="Groups on all pages.")
+    groups: list[GroupReply]
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+
+
+class PlaceGroupReply(GroupReply):
+    """The group that a place is in; a place that was never grouped is in one of its own."""
+
+    index_id: str
+    places: list[PlaceDetailsReply] = Field(description="The first 500 of its places.")
+
+
+class GroupPatch(Reply):
+    """What to change of a group: what is left out stays."""
+
+    name: str | None = Field(default=None, description="At most 200 letters; null for none.")
+    add: list[int] = Field(
+        default_factory=list, description="Places whose groups become part of this one."
+    )
+    remove: list[int] = Field(
+        default_factory=list, description="Places that become another group together."
     )
 
 

@@ -65,6 +65,7 @@ class ApiKeyMiddleware:
         asks = scope["method"] not in _READING
         writes = access != "read"
         key = None
+        scope["may_write"] = not self.keys
         if self.keys:
             headers = Headers(scope=scope)
             secret, by_browser = _shown(headers)
@@ -88,6 +89,7 @@ class ApiKeyMiddleware:
                     "Changing the index needs a key with the role write, sent as Authorization: "
                     "Bearer KEY.",
                 )
+            scope["may_write"] = key is not None and key.role == "write" and not by_browser
             scope["key"] = key and key.name
             scope["key_index"] = key.index if key else None
             if key and key.index and scope.get("index_name") not in (None, key.index):

@@ -22,10 +22,13 @@ def list_indexes(request: Request) -> IndexesReply:
     """
     indexes: Mapping[str, ServedIndex] = request.app.state.indexes
     only = request.scope.get("key_index")
-    return IndexesReply(indexes=[_told(i) for i in indexes.values() if only in (None, "", i.name)])
+    may_write = request.scope["may_write"]
+    return IndexesReply(
+        indexes=[_told(i, may_write) for i in indexes.values() if only in (None, "", i.name)]
+    )
 
 
-def _told(served: ServedIndex) -> ServedIndexReply:
+def _told(served: ServedIndex, may_write: bool) -> ServedIndexReply:
     index = None if served.service.loaded is None else served.service.loaded.index
     return ServedIndexReply(
         name=served.name,
@@ -33,4 +36,5 @@ def _told(served: ServedIndex) -> ServedIndexReply:
         index_id=None if index is None else index.index_id,
         places=None if index is None else index.count,
         model=None if index is None else index.model_id,
+        changes="never" if served.writer is None else "allowed" if may_write else "needs_key",
     )

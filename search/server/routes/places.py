@@ -1,19 +1,27 @@
 """What the index holds: itself, its places and their pictures."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from place_search.search.positions import parse_position
 from place_search.search.results import place_dict
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.pictures import picture_tag, place_picture
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import (
+    CHECKED_FIELDS,
+    FilterFields,
+    Near,
+    RadiusM,
+)
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
+    ENGINE_DOWN,
     INDEX_DAMAGED,
     NOT_READY,
     PHOTO_GONE,
@@ -21,8 +29,9 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import IndexReply
+from place_search.search.server.schemas import IndexReply, SimilarReply
 from place_search.search.server.state import CurrentState
+from place_search.search.similar import similar_places
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
@@ -61,6 +70,42 @@ def one_place(
     response.headers["Cache-Control"] = ASK_AGAIN
     told = place_dict(place, index.index_id)
     return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
+
+
+@router.get(
+    "/places/{place_id}/similar",
+    summary="Places like this one",
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY),
+)
+@allows("read")
+async def places_like(
+    service: CurrentState,
+    request: Request,
+    place_id: int,
+    filters: FilterFields,
+    k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
+    same_spot: Annotated[
+        bool, Query(description="The other photos of the place's own group too.")
+    ] = False,
+    near: Near = None,
+    radius_m: RadiusM = None,
+) -> SimilarReply:
+    """The places that look most like this one, by the descriptor that the index keeps of it.
+
+    Neither the place itself nor other photos of its group are among them. No geometry is compared.
+    """
+    engine = service.engine
+    wanted = filters.of(engine.index)
+    found = await service.run_search(
+        request,
+        partial(similar_places, engine, place_id),
+        k=k,
+        same_spot=same_spot,
+        near=None if near is None else parse_position(near),
+        radius_m=radius_m,
+        wanted=wanted,
+    )
+    return SimilarReply.model_validate(found.to_dict(), context=request.scope["root_path"])
 
 
 @router.get(

@@ -10,6 +10,8 @@ from place_search.search.server.fields import (
     CHECKED_FIELDS,
     Box,
     FilterFields,
+    Near,
+    RadiusM,
     photo_in,
 )
 from place_search.search.server.problems import (
@@ -46,16 +48,8 @@ async def search_places(
         Query(description="Check the candidates spatially (default: where the index can)."),
     ] = None,
     box: Box = None,
-    near: Annotated[
-        str | None,
-        Query(
-            description="Only places near this latitude,longitude; needs radius_m.",
-            examples=["48.137,11.575"],
-        ),
-    ] = None,
-    radius_m: Annotated[
-        float | None, Query(gt=0, allow_inf_nan=False, description="Metres around near.")
-    ] = None,
+    near: Near = None,
+    radius_m: RadiusM = None,
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 

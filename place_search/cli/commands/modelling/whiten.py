@@ -60,12 +60,6 @@ def command(
         raise ModelError(
             f"Fitting a whitening needs {error.name}; run: pip install 'place-search[train]'."
         ) from None
-    from place_search.indexer import holds_index
-    from place_search.models import UNWHITENED_MODEL
-
-    chosen = model
-    if chosen is None and (views or not holds_index(data)):
-        chosen = UNWHITENED_MODEL
     with progress() as advance:
         card = fit(
             data,
@@ -73,7 +67,7 @@ def command(
             dims=dims,
             views=views,
             root=root,
-            model=chosen,
+            model=model,
             threads=threads,
             seed=seed,
             max_pixels=max_megapixels * 10**6,

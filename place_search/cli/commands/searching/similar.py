@@ -1,0 +1,53 @@
+"""`place-search similar`: places that look like one of the index."""
+
+from typing import Annotated
+
+import typer
+
+from place_search.cli.changing import AsJson, IndexFolder, ModelOption, Threads, index_model
+from place_search.cli.console import OUT, print_json, say
+from place_search.core.settings import THREADS
+from place_search.settings import K
+
+
+def command(
+    index: IndexFolder,
+    place_id: Annotated[int, typer.Argument(metavar="ID", help="A place; `places` lists them.")],
+    k: Annotated[int, K.option()] = K.default,
+    same_spot: Annotated[
+        bool, typer.Option("--same-spot", help="The other photos of its own group too.")
+    ] = False,
+    folder: Annotated[
+        str | None, typer.Option(help="Only places with photos in this folder of the indexed one.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only places with this tag; repeatable.")
+    ] = None,
+    model: ModelOption = None,
+    threads: Threads = THREADS.default,
+    as_json: AsJson = False,
+) -> None:
+    """Find the places that look most like a place of the index, by the descriptor kept of it."""
+    from rich.table import Table
+
+    from place_search.indexer import open_index, parse_filter
+    from place_search.search.engine import Engine
+    from place_search.search.similar import similar_places
+
+    opened = open_index(index)
+    wanted = parse_filter(opened.edits, folder=folder, tag=tag or ())
+    engine = Engine(opened, index_model(index, model, threads))
+    found = similar_places(engine, place_id, k=k, same_spot=same_spot, wanted=wanted)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    for note in found.notes:
+        say(f"Note: {note}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("#", "id", "similarity", "probability"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("place", overflow="fold")
+    for result in found.results:
+        numbers = f"{result.similarity:.3f}", f"{result.probability:.3f}"
+        table.add_row(str(result.rank), str(result.place_id), *numbers, result.name)
+    OUT.print(table)

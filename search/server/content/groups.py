@@ -1,0 +1,99 @@
+"""Groups over HTTP: told, listed page by page, and what a change asks of one."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from place_search.search.errors import ParameterError
+from place_search.search.groups.by_hand import GroupEdit
+
+if TYPE_CHECKING:
+    from place_search.indexer import Groups, Index
+
+
+def list_groups(index: "Index", limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of the groups of several photos or with a name; a cursor is the last one's id.
+
+    Raises `ParameterError`.
+    """
+    groups = index.groups
+    start = 0
+    if cursor is not None:
+        if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+            raise ParameterError(
+                "The parameter cursor is none that this server gave; leave it out to begin anew."
+            )
+        start = int(np.searchsorted(groups.told, int(cursor), "right"))
+    shown = groups.told[start : start + limit].tolist()
+    more = start + limit < len(groups.told)
+    return {
+        "index_id": index.index_id,
+        "total": len(groups.told),
+        "groups": [_group(groups, group) for group in shown],
+        "next_cursor": str(shown[-1]) if more else None,
+    }
+
+
+def group_dict(index: "Index", place_id: int) -> dict[str, Any]:
+    """The group that a place is in; of one that was never grouped, a group of itself alone.
+
+    Raises `UnknownPlaceError`.
+    """
+    index.row_of(place_id)
+    group = index.groups.of(place_id)
+    if group is None:
+        return {"id": place_id, "name": None, "photos": 1, "held": False, "place_ids": [place_id]}
+    return _group(index.groups, group)
+
+
+def _group(groups: "Groups", group: int) -> dict[str, Any]:
+    places = groups.members(group)
+    return {
+        "id": group,
+        "name": groups.name(group),
+        "photos": len(places),
+        "held": bool(groups.held[np.searchsorted(groups.place_id, places)].any()),
+        "place_ids": places.tolist(),
+    }
+
+
+KEYS = ("name", "add", "remove")
+
+
+def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> GroupEdit | None:
+    """What a JSON object asks of the group of a place; None where that is so already.
+
+    Raises:
+        UnknownPlaceError: there is no such place.
+        FieldError: a key that there is not, or a value of another type.
+        ParameterError: a name that cannot be, or the place itself is to be removed.
+    """
+    from place_search.indexer import FieldError
+
+    for key in patch:
+        if key not in KEYS:
+            raise FieldError(f"A group has no '{key[:80]}' to change; there are {', '.join(KEYS)}.")
+    name = patch.get("name", None)
+    if not isinstance(name, str | None):
+        raise FieldError(f"The name of a group is text, not {type(name).__name__}.")
+    add, remove = (_places(key, patch.get(key, [])) for key in ("add", "remove"))
+    said = (name or "") if "name" in patch else None
+    GroupEdit(place_id, said, add, remove).check(index.place_ids)
+    now = group_dict(index, place_id)
+    there = set(now["place_ids"])
+    edit = GroupEdit(
+        place_id,
+        None if said == (now["name"] or "") else said,
+        [place for place in add if place not in there],
+        [place for place in remove if place in there],
+    )
+    return edit if edit.name is not None or edit.add or edit.remove else None
+
+
+def _places(key: str, value: object) -> list[int]:
+    from place_search.indexer import FieldError
+
+    if isinstance(value, list) and all(type(place) is int for place in value):
+        return value
+    raise FieldError(f"What to {key} is a list of place ids, such as [17, 18].")

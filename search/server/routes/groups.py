@@ -1,0 +1,120 @@
+"""The groups of photos that show one spot: listed, and changed by hand."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from place_search.search.errors import ParameterError
+from place_search.search.results import place_dict
+from place_search.search.server.content.groups import group_dict, list_groups
+from place_search.search.server.content.matching import group_tag
+from place_search.search.server.content.place_schemas import GroupsReply, PlaceGroupReply
+from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.problems import (
+    BAD_PARAMETER,
+    BUSY,
+    CANNOT_CHANGE,
+    EDIT_CONFLICT,
+    FORBIDDEN,
+    METHOD_NOT_ALLOWED,
+    NOT_READY,
+    UNFIT_VALUE,
+    UNKNOWN_PLACE,
+    documented,
+)
+from place_search.search.server.roles import allows
+from place_search.search.server.routes.places import ASK_AGAIN
+from place_search.search.server.routes.writing import CurrentWriter, IfMatch
+from place_search.search.server.state import CurrentState
+
+if TYPE_CHECKING:
+    from place_search.indexer import Index
+
+router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
+
+SHOWN = 500
+"""Photos of one group that are told in full."""
+
+
+@router.get("/groups", summary="The groups", responses=documented(BAD_PARAMETER, NOT_READY))
+@allows("read")
+def all_groups(
+    service: CurrentState,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Groups of a page.")] = 100,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
+) -> GroupsReply:
+    """The groups of two photos or more, and those that have a name, by their ids.
+
+    A group's id is that of one of its places.
+    """
+    index = service.engine.index
+    return GroupsReply.model_validate(list_groups(index, limit, cursor))
+
+
+@router.get(
+    "/places/{place_id}/group",
+    summary="The group of a place",
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY),
+)
+@allows("read")
+def group_of_place(
+    service: CurrentState, request: Request, response: Response, place_id: int
+) -> PlaceGroupReply:
+    """The photos that show the same spot as this one, which is among them.
+
+    The ETag is what If-Match of a change takes.
+    """
+    response.headers["Cache-Control"] = ASK_AGAIN
+    return _told(service.engine.index, place_id, request, response)
+
+
+@router.patch(
+    "/places/{place_id}/group",
+    summary="Change the group of a place",
+    responses=documented(
+        *(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, UNFIT_VALUE),
+        *(FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY),
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/GroupPatch"},
+                    "example": {"name": "Town hall", "add": [17], "remove": [5]},
+                }
+            },
+        }
+    },
+)
+@allows("write")
+async def change_group(
+    service: CurrentState,
+    writer: CurrentWriter,
+    request: Request,
+    response: Response,
+    place_id: int,
+    if_match: IfMatch = None,
+) -> PlaceGroupReply:
+    """Name the group that a place is in, add the groups of others to it, take places out of it.
+
+    What is taken out becomes another group together. Grouping never undoes what was made so. The
+    same change again changes nothing.
+    """
+    try:
+        patch: Any = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        patch = None
+    if not isinstance(patch, dict):
+        raise ParameterError('The body is no JSON object; send one such as {"add": [17]}.')
+    index = await service.run_change(request, writer.change_group, place_id, patch, if_match)
+    return _told(index, place_id, request, response)
+
+
+def _told(index: "Index", place_id: int, request: Request, response: Response) -> PlaceGroupReply:
+    told = group_dict(index, place_id)
+    response.headers["ETag"] = group_tag(index, place_id)
+    places = [place_dict(index.place(id_), index.index_id) for id_ in told["place_ids"][:SHOWN]]
+    content = {"index_id": index.index_id, **told, "places": places}
+    return PlaceGroupReply.model_validate(content, context=request.scope["root_path"])

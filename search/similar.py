@@ -1,0 +1,93 @@
+"""Places like one of the index, by the descriptor that the index keeps of its photo."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from place_search.core.geodesy import Position
+from place_search.indexer import Filter, Index
+from place_search.search.engine import Engine, require_k, require_near
+from place_search.search.probability import BACKGROUND, candidate_probabilities
+from place_search.search.results import Result, result_dict
+from place_search.search.stages import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPlaces:
+    """Places that look like the place `place_id`, the most similar first; `notes` say what is odd.
+
+    No geometry is compared: `verified` of each result is None.
+    """
+
+    index_id: str
+    model: str
+    place_id: int
+    notes: tuple[str, ...]
+    results: tuple[Result, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer of GET /v1/places/{id}/similar."""
+        return {
+            "index_id": self.index_id,
+            "model": self.model,
+            "place_id": self.place_id,
+            "notes": list(self.notes),
+            "results": [result_dict(result, self.index_id) for result in self.results],
+        }
+
+
+def similar_places(
+    engine: Engine,
+    place_id: int,
+    *,
+    k: int = 10,
+    same_spot: bool = False,
+    near: Position | None = None,
+    radius_m: float | None = None,
+    wanted: Filter | None = None,
+    stages: Stages | None = None,
+) -> SimilarPlaces:
+    """Find the `k` places that look most like a place of the index, without the place itself.
+
+    The other photos of its group show the same spot, and are left out too unless `same_spot`. The
+    filters are those of `Engine.search`.
+
+    Raises:
+        UnknownPlaceError: there is no such place.
+        ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
+        StoreOutageError: the engine that holds the vectors does not answer.
+    """
+    require_k(k)
+    require_near(near, radius_m)
+    index = engine.index
+    descriptor = index.descriptors().take(np.array([index.row_of(place_id)]))[0]
+    left_out = {place_id} if same_spot else {place_id, *_spot(index, place_id)}
+    notes: list[str] = []
+    with (stages or Stages()).timed("search"):
+        count = max(k, BACKGROUND) + len(left_out)
+        found = engine.hits(descriptor, count, near, radius_m, wanted, notes)
+    hits = [hit for hit in found if hit.place_id not in left_out]
+    similarities = [hit.similarity for hit in hits]
+    first = hits[:k]
+    probabilities = candidate_probabilities(
+        engine.calibration, similarities[:k], [None] * len(first), similarities
+    )
+    return SimilarPlaces(
+        index_id=index.index_id,
+        model=index.model_id,
+        place_id=place_id,
+        notes=tuple(notes),
+        results=tuple(
+            engine.result(rank, hit, None, probability)
+            for rank, (hit, probability) in enumerate(
+                zip(first, probabilities, strict=True), start=1
+            )
+        ),
+    )
+
+
+def _spot(index: Index, place_id: int) -> list[int]:
+    """The photos of a place's group; none where it was never grouped."""
+    group = index.groups.of(place_id)
+    return [] if group is None else index.groups.members(group).tolist()

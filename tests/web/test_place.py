@@ -1,0 +1,270 @@
+"""A place's page: what it shows, places like it, and tending it, alone and beside others."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from place_search.indexer import change_groups, declare_fields
+from place_search.search.groups.by_hand import GroupEdit
+from place_search.search.server.keys import new_key
+from tests.web.conftest import GONE, PORTRAIT, WITHOUT_POSITION, serving
+from tests.web.test_pages import check_accessible
+from tests.web.test_samples import SHIFT
+
+PLACE = 3
+
+
+@dataclass
+class Tended:
+    """A server whose index may be changed with this key."""
+
+    address: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def tended(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tended]:
+    """A server whose index may be changed; places 3, 5 and 6 are one spot."""
+    folder = tmp_path_factory.mktemp("tended") / "town"
+    shutil.copytree(index_folder, folder)
+    declare_fields(folder, {"floor": "number", "open": "boolean", "seen": "date"})
+    change_groups(folder, GroupEdit(PLACE, "Gate", add=[5, 6]).changed)
+    secret, key = new_key("me", "write")
+    keys = folder.parent / "keys"
+    keys.write_text(key.line)
+    with serving(folder, "--writable", "--public", "--keys", str(keys)) as (_, address):
+        yield Tended(address, secret)
+
+
+@pytest.fixture
+def open_place(open_page: Any, tended: Tended) -> Callable[..., Page]:
+    def start(place: int = PLACE, fragment: str = "", **options: Any) -> Page:
+        page: Page = open_page(tended.address, **options)
+        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", tended.key)
+        page.goto(f"{tended.address}place?id={place}{fragment}")
+        expect(page.locator("#tools form.tend")).to_be_visible()
+        return page
+
+    return start
+
+
+@pytest.fixture
+def api(tended: Tended) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {tended.key}"}
+    with httpx.Client(base_url=tended.address, headers=headers, timeout=60) as client:
+        yield client
+
+
+def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended: Tended) -> None:
+    page = open_page(tended.address)
+    page.goto(f"{tended.address}place?id={PLACE}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("street-3/03.jpg")
+    expect(page.locator("#spot-note")).to_have_text("3 photos of one spot: Gate.")
+    expect(page.locator("#spot-photos li")).to_have_count(3)
+    expect(page.locator("#photo img")).to_have_js_property("naturalWidth", 640)
+    expect(page.locator("#map .place-pin")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(SHIFT) < 0.005
+    page.locator("#spot-photos a").nth(1).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("street-5/05.jpg")
+
+
+def test_a_result_of_a_search_leads_to_its_page(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(server)
+    page.set_input_files("#photo", town.query(2))
+    page.locator("#results:not([aria-busy]) .card button.frame").first.click()
+    page.get_by_role("dialog").get_by_role("link", name="The page of this place").click()
+    expect(page).to_have_url(f"{server}place?id=2")
+    expect(page.get_by_role("heading", level=1)).to_have_text("street-2/02.jpg")
+
+
+def test_places_like_it_are_found_by_keyboard_without_its_spot(
+    open_place: Callable[..., Page],
+) -> None:
+    page = open_place()
+    page.locator("#find-alike").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#alike-photos li")).to_have_count(9)
+    expect(page.locator("#alike-heading")).to_be_focused()
+    for name in ("03.jpg", "05.jpg", "06.jpg"):
+        expect(page.locator("#alike-photos").get_by_text(name)).to_have_count(0)
+    again = open_place(fragment="#alike")
+    expect(again.locator("#alike-photos li")).to_have_count(9)
+
+
+def test_what_is_typed_is_kept(open_place: Callable[..., Page], api: httpx.Client) -> None:
+    page = open_place(2, expected=("422",))
+    page.get_by_label("Name", exact=True).fill("North gate")
+    page.get_by_label("Note").fill("by the river")
+    page.get_by_label("Tags").fill("gate, night")
+    page.get_by_label("floor").fill("3")
+    page.get_by_label("open").select_option("false")
+    page.get_by_label("Latitude").fill("48.0025")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("North gate")
+    told = api.get("/v1/places/2").json()
+    said = {key: told[key] for key in ("name", "note", "tags", "fields")}
+    assert said == {
+        "name": "North gate",
+        "note": "by the river",
+        "tags": ["gate", "night"],
+        "fields": {"floor": 3, "open": False},
+    }
+    assert told["position"] == {"latitude": 48.0025, "longitude": 11.5}
+    page.get_by_label("floor").fill("")
+    page.get_by_label("Name", exact=True).fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("street-2/02.jpg")
+    assert api.get("/v1/places/2").json()["fields"] == {"open": False}
+    page.get_by_label("Latitude").fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_contain_text("give both, or none")
+    page.get_by_label("Latitude").fill("98")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_contain_text("latitude")
+
+
+def test_a_pin_is_dragged_and_a_place_without_one_is_put_on_the_map(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(8)
+    page.locator("#map").scroll_into_view_if_needed()
+    pin = page.locator("#map .place-pin").bounding_box()
+    assert pin is not None
+    x, y = pin["x"] + pin["width"] / 2, pin["y"] + pin["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("Longitude")).not_to_have_value("11.5")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    moved = api.get("/v1/places/8").json()["position"]
+    assert moved["longitude"] > 11.5
+    assert moved["latitude"] == pytest.approx(48.008, abs=1e-4)
+
+    page = open_place(WITHOUT_POSITION)
+    expect(page.locator("#map .leaflet-control-scale")).to_be_visible()
+    page.locator("#map").click(position={"x": 100, "y": 100})
+    expect(page.locator("#map .place-pin")).to_be_visible()
+    expect(page.get_by_label("Latitude")).not_to_have_value("")
+
+
+def test_of_two_people_the_second_is_told_and_keeps_what_was_typed(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(9, expected=("412",))
+    page.get_by_label("Note").fill("mine")
+    assert api.patch("/v1/places/9", json={"note": "theirs", "tags": ["new"]}).status_code == 200
+    page.get_by_role("button", name="Save", exact=True).click()
+    conflict = page.locator(".conflict")
+    expect(conflict).to_contain_text("Note is now “theirs”")
+    expect(conflict).to_contain_text("is now “new”")
+    check_accessible(page)
+    expect(page.get_by_label("Note")).to_have_value("mine")
+    expect(page.get_by_label("Tags")).to_have_value("new")
+    assert api.get("/v1/places/9").json()["note"] == "theirs"
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    expect(conflict).to_have_count(0)
+    told = api.get("/v1/places/9").json()
+    assert (told["note"], told["tags"]) == ("mine", ["new"])
+    assert api.patch("/v1/places/9", json={"note": "again"}).status_code == 200
+    page.get_by_role("button", name="Remove this place").click()
+    expect(conflict).to_contain_text("Note is now “again”")
+    assert api.get("/v1/places/9").status_code == 200
+    page.get_by_role("button", name="Take theirs").click()
+    expect(page.get_by_label("Note")).to_have_value("again")
+
+
+def test_a_place_is_removed_and_brought_back_by_keyboard(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(PORTRAIT)
+    page.get_by_role("button", name="Remove this place").focus()
+    page.keyboard.press("Enter")
+    undo = page.get_by_role("button", name="Bring it back")
+    expect(undo).to_be_focused()
+    expect(page.locator("#answer")).to_be_hidden()
+    assert api.get(f"/v1/places/{PORTRAIT}").status_code == 404
+    check_accessible(page)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove this place")).to_be_focused()
+    assert api.get(f"/v1/places/{PORTRAIT}").status_code == 200
+
+
+def test_photos_join_a_spot_and_leave_it(
+    open_place: Callable[..., Page], api: httpx.Client, town: Any
+) -> None:
+    page = open_place(10)
+    expect(page.locator("#spot-note")).to_contain_text("No other photo")
+    page.locator("#find-alike").click()
+    name = "street-11/11.jpg"
+    page.get_by_role("button", name=f"{name} shows the same spot").click()
+    expect(page.locator("#spot-photos li")).to_have_count(2)
+    expect(page.locator("#spot-heading")).to_be_focused()
+    page.get_by_label("Name of the spot").fill("Mill")
+    page.keyboard.press("Enter")
+    expect(page.locator("#spot-note")).to_have_text("2 photos of one spot: Mill.")
+    assert api.get("/v1/places/10/group").json()["name"] == "Mill"
+    page.get_by_role("button", name=f"{name} is not of this spot").click()
+    expect(page.locator("#spot-photos li")).to_have_count(0)
+    page.set_input_files("#add-photo", town.query(0))
+    expect(page.locator("#spot-photos li")).to_have_count(2)
+    group = api.get("/v1/places/10/group").json()
+    assert [place["name"] for place in group["places"]][1] == "query-0.jpg"
+    assert group["places"][1]["position"] == group["places"][0]["position"]
+    page.get_by_role("button", name="street-10/10.jpg is not of this spot").click()
+    expect(page.locator("#spot-photos li")).to_have_count(0)
+    assert api.delete(f"/v1/places/{group['place_ids'][1]}").status_code == 204
+
+
+def test_a_spot_that_somebody_else_has_changed_is_shown_anew(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(5, expected=("412",))
+    assert api.patch("/v1/places/5/group", json={"name": "Arch"}).status_code == 200
+    page.get_by_role("button", name="06.jpg is not of this spot").click()
+    expect(page.locator("#spot-note")).to_contain_text("Somebody else has changed")
+    expect(page.get_by_label("Name of the spot")).to_have_value("Arch")
+    assert api.get("/v1/places/5/group").json()["photos"] == 3
+    api.patch("/v1/places/5/group", json={"name": "Gate"})
+
+
+def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Tended) -> None:
+    page = open_page(server, expected=("404",))
+    page.goto(f"{server}place?id={GONE}")
+    expect(page.locator("#tools")).to_contain_text("start it with --writable")
+    expect(page.locator("#photo-note")).to_contain_text("not there any more")
+    page.goto(f"{server}place?id=99")
+    expect(page.get_by_role("alert")).to_contain_text("not there any more")
+
+    page = open_page(tended.address)
+    page.goto(f"{tended.address}place?id={PLACE}")
+    expect(page.locator("#tools")).to_contain_text("type a key that may write")
+    check_accessible(page)
+    page.get_by_label("API key").fill(tended.key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#tools form.tend")).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "dark"), [("hi-Latn", False), ("hi", True)], ids=str)
+def test_the_page_is_accessible_and_fits_a_phone(
+    open_place: Callable[..., Page], language: str, dark: bool
+) -> None:
+    size = {"width": 320, "height": 700}
+    page = open_place(
+        fragment="#alike", viewport=size, locale=language, color_scheme="dark" if dark else "light"
+    )
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    expect(page.locator("#alike-photos li")).not_to_have_count(0)
+    expect(page.locator("#map .leaflet-control-scale")).to_be_visible()
+    check_accessible(page)
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [320] * 2

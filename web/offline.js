@@ -1,0 +1,10 @@
+// The page that stands for one that was never opened, while there is no connection.
+
+const root = document.documentElement;
+// It is in all languages; that of the reader comes first.
+const own = document.querySelector(`section[lang="${root.lang}"]`);
+if (own) own.parentElement?.prepend(own);
+root.lang = 'en';
+delete root.dataset['waiting'];
+document.getElementById('again')?.addEventListener('click', () => location.reload());
+addEventListener('online', () => location.reload());

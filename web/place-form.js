@@ -1,0 +1,310 @@
+// Tending a place: what is said of it, its position, removing it with a way back, adding a photo.
+
+import { ApiError } from './api.js';
+import { announce, element, find } from './dom.js';
+import { keyForm } from './key.js';
+import { movePin, whenMoved } from './place-map.js';
+import { placeWords } from './place-words.js';
+import { hideProblem, showProblem } from './problem.js';
+import { currentIndex, serverReady } from './server.js';
+import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, restorePlace } from './tend-api.js';
+
+/** @import { Spot, Tended } from './tend-api.js' */
+/** @import { PlaceDetailsReply, ServedIndexReply } from './types.js' */
+
+/** @typedef {{tended: Tended | null}} Page */
+/** @typedef {{showPlace: (tended: Tended) => void, begin: () => Promise<void>, redrawSpot: (spot: Spot) => void}} On */
+/** @typedef {{key: string, label: string, type: string, field: string | null}} Input */
+
+const DIGITS = 7;
+
+/**
+ * Show what this visitor may do, or why it is nothing.
+ * @param {HTMLDivElement} box
+ * @param {ServedIndexReply['changes']} changes
+ * @param {Page} page
+ * @param {On} on
+ */
+export function showTools(box, changes, page, on) {
+  if (changes === 'never') {
+    box.replaceChildren(element('p', { class: 'note' }, placeWords.readOnly));
+  } else if (changes === 'needs_key') {
+    box.replaceChildren(element('p', { class: 'note' }, placeWords.needsKey), keyForm(() => void on.begin()));
+  } else {
+    void serverReady().then(() => {
+      const { form, showConflict } = tendForm(page, on);
+      box.replaceChildren(form, addButton(page, on), removeButton(page, on, showConflict));
+    });
+  }
+}
+
+/**
+ * @param {Page} page
+ * @param {On} on
+ */
+function tendForm(page, on) {
+  /** @type {Input[]} */
+  const inputs = [
+    { key: 'name', label: placeWords.name, type: 'text', field: null },
+    { key: 'tags', label: placeWords.tagsHow, type: 'text', field: null },
+    { key: 'latitude', label: placeWords.latitude, type: 'degrees', field: null },
+    { key: 'longitude', label: placeWords.longitude, type: 'degrees', field: null },
+    ...Object.entries(currentIndex()?.fields ?? {}).map(([field, type]) => ({ key: `field-${field}`, label: field, type, field })),
+    { key: 'note', label: placeWords.note, type: 'note', field: null },
+  ];
+  const form = element('form', { class: 'tend', novalidate: true });
+  const said = element('p', { class: 'note', role: 'status', id: 'tend-said' });
+  const conflict = element('div', { class: 'wide' });
+  const parts = inputs.map((input) => {
+    const control = controlOf(input);
+    form.append(element('label', { class: input.type === 'note' ? 'wide' : null }, input.label, control));
+    return { input, control };
+  });
+  form.append(conflict, element('p', { class: 'actions wide' }, element('button', { class: 'button' }, placeWords.save), said));
+
+  /** What the form shows that is not the reader's: changes are told from it. @type {Record<string, string>} */
+  let base = {};
+  const fill = () => {
+    if (!page.tended) return;
+    base = valuesOf(page.tended.place, inputs);
+    for (const { input, control } of parts) control.value = base[input.key] ?? '';
+  };
+  const values = () => Object.fromEntries(parts.map(({ input, control }) => [input.key, control.value.trim()]));
+  const control = (/** @type {string} */ key) => parts.find((part) => part.input.key === key)?.control;
+  whenMoved(({ latitude, longitude }) => {
+    for (const [key, degrees] of Object.entries({ latitude, longitude })) {
+      const part = control(key);
+      if (part) part.value = degrees.toFixed(DIGITS);
+    }
+  });
+  for (const key of ['latitude', 'longitude']) {
+    control(key)?.addEventListener('change', () => {
+      const { latitude = '', longitude = '' } = values();
+      if (latitude && longitude) void movePin({ latitude: Number(latitude), longitude: Number(longitude) });
+    });
+  }
+  fill();
+
+  const tell = (/** @type {string} */ text) => {
+    said.textContent = text;
+  };
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (!page.tended) return;
+    const now = values();
+    if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
+    const patch = patchOf(inputs, base, now);
+    if (!Object.keys(patch).length) return tell(placeWords.nothingNew);
+    const { place, etag } = page.tended;
+    try {
+      on.showPlace(await changePlace(place.place_id, patch, etag));
+      conflict.replaceChildren();
+      fill();
+      tell(placeWords.saved);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const { problem } = error;
+      if (problem.status === 412) await showConflict();
+      // A wrong value: the server's own sentence says which, and what to write.
+      else if (problem.status === 422 || problem.status === 400) tell(problem.detail);
+      else showProblem(problem, [], () => form.requestSubmit());
+    }
+  });
+
+  /** Somebody else was faster: say what they changed, and keep what was typed. */
+  const showConflict = async () => {
+    if (!page.tended) return;
+    tell('');
+    const before = base;
+    const typed = values();
+    const theirs = await readTended(page.tended.place.place_id);
+    on.showPlace(theirs);
+    base = valuesOf(theirs.place, inputs);
+    const changed = inputs.filter(({ key }) => base[key] !== before[key]);
+    for (const { input, control } of parts) {
+      // What the reader left alone takes their value, so that saving does not take it back.
+      control.value = (typed[input.key] === before[input.key] ? base[input.key] : typed[input.key]) ?? '';
+    }
+    const take = element('button', { type: 'button', class: 'button quiet' }, placeWords.takeTheirs);
+    take.addEventListener('click', () => {
+      fill();
+      conflict.replaceChildren();
+      form.querySelector('input')?.focus();
+    });
+    conflict.replaceChildren(
+      element(
+        'div',
+        { class: 'conflict', role: 'alert' },
+        element('p', {}, placeWords.conflict),
+        element('ul', {}, ...changed.map(({ key, label }) => element('li', {}, placeWords.conflictNow(label, base[key] ?? '')))),
+        element('p', {}, placeWords.conflictMend),
+        take,
+      ),
+    );
+  };
+  return { form, showConflict };
+}
+
+/**
+ * @param {Input} input
+ * @returns {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement}
+ */
+function controlOf({ key, type }) {
+  const shared = { id: `tend-${key}`, autocomplete: 'off' };
+  switch (type) {
+    case 'note':
+      return element('textarea', { ...shared, maxlength: 4000 });
+    case 'boolean':
+      return element(
+        'select',
+        shared,
+        element('option', { value: '' }, '–'),
+        element('option', { value: 'true' }, placeWords.yes),
+        element('option', { value: 'false' }, placeWords.no),
+      );
+    case 'degrees':
+    case 'number':
+      return element('input', { ...shared, type: 'number', step: 'any', inputmode: 'decimal' });
+    case 'date':
+      return element('input', { ...shared, type: 'date' });
+    default:
+      return element('input', { ...shared, type: 'text', maxlength: key === 'name' ? 200 : null });
+  }
+}
+
+/**
+ * @param {PlaceDetailsReply} place
+ * @param {Input[]} inputs
+ * @returns {Record<string, string>} what the controls show of a place
+ */
+function valuesOf(place, inputs) {
+  const { position } = place;
+  /** @type {Record<string, string>} */
+  const values = {
+    name: place.name,
+    note: (place.note ?? '').trim(),
+    tags: (place.tags ?? []).join(', '),
+    latitude: position ? `${Number(position.latitude.toFixed(DIGITS))}` : '',
+    longitude: position ? `${Number(position.longitude.toFixed(DIGITS))}` : '',
+  };
+  for (const { key, field } of inputs) {
+    if (field) values[key] = `${place.fields?.[field] ?? ''}`;
+  }
+  return values;
+}
+
+/**
+ * What was changed, as the server takes it: null takes back what was said.
+ * @param {Input[]} inputs
+ * @param {Record<string, string>} base
+ * @param {Record<string, string>} now
+ */
+function patchOf(inputs, base, now) {
+  /** @type {Record<string, unknown>} */
+  const patch = {};
+  /** @type {Record<string, unknown>} */
+  const fields = {};
+  for (const { key, field, type } of inputs) {
+    const value = now[key] ?? '';
+    if (value === base[key]) continue;
+    if (field) fields[field] = fieldValue(type, value);
+    else if (key === 'latitude' || key === 'longitude') patch['position'] = positionOf(now);
+    else if (key === 'tags') patch['tags'] = value.split(',').map((tag) => tag.trim()).filter(Boolean);
+    else patch[key] = value || null;
+  }
+  return Object.keys(fields).length ? { ...patch, fields } : patch;
+}
+
+/** @param {Record<string, string>} now */
+function positionOf({ latitude, longitude }) {
+  return latitude ? { latitude: Number(latitude), longitude: Number(longitude) } : null;
+}
+
+/**
+ * @param {string} type
+ * @param {string} value
+ */
+function fieldValue(type, value) {
+  if (!value) return null;
+  if (type === 'number') return Number(value);
+  return type === 'boolean' ? value === 'true' : value;
+}
+
+/**
+ * @param {Page} page
+ * @param {On} on
+ */
+function addButton(page, on) {
+  const said = element('span', { class: 'note', role: 'status' });
+  const input = element('input', { type: 'file', id: 'add-photo', class: 'offscreen', accept: 'image/*,.heic,.avif' });
+  const label = element('label', { class: 'button quiet', for: 'add-photo' }, placeWords.addPhoto);
+  input.addEventListener('change', async () => {
+    const [photo] = input.files ?? [];
+    if (!photo || !page.tended) return;
+    const { place } = page.tended;
+    input.value = '';
+    hideProblem();
+    said.textContent = placeWords.adding;
+    try {
+      const added = await addPlace(photo, place.position);
+      await changeSpot(place.place_id, { add: [added.place_id] });
+      on.redrawSpot(await readSpot(place.place_id));
+      said.textContent = '';
+      announce(placeWords.added(photo.name));
+      find('spot-heading', HTMLHeadingElement).focus();
+    } catch (error) {
+      said.textContent = '';
+      if (!(error instanceof ApiError)) throw error;
+      showProblem(error.problem, [photo], () => {});
+    }
+  });
+  return element('p', { class: 'actions' }, input, label, said);
+}
+
+/**
+ * @param {Page} page
+ * @param {On} on
+ * @param {() => Promise<void>} showConflict
+ */
+function removeButton(page, on, showConflict) {
+  const remove = element('button', { type: 'button', class: 'button quiet', id: 'remove' }, placeWords.remove);
+  remove.addEventListener('click', async () => {
+    if (!page.tended) return;
+    const { place, etag } = page.tended;
+    try {
+      await removePlace(place.place_id, etag);
+      showRemoved(place, on);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.problem.status === 412) await showConflict();
+      else showProblem(error.problem, [], () => remove.click());
+    }
+  });
+  return element('p', { class: 'actions' }, remove);
+}
+
+/**
+ * @param {PlaceDetailsReply} place
+ * @param {On} on
+ */
+function showRemoved({ place_id, name }, on) {
+  const box = find('removed', HTMLParagraphElement);
+  const undo = element('button', { type: 'button', class: 'button' }, placeWords.undo);
+  undo.addEventListener('click', async () => {
+    try {
+      const [restored, spot] = [await restorePlace(place_id), await readSpot(place_id)];
+      box.hidden = true;
+      on.showPlace(restored);
+      on.redrawSpot(spot);
+      announce(placeWords.restored);
+      find('remove', HTMLButtonElement).focus();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      showProblem(error.problem, [], () => undo.click());
+    }
+  });
+  find('answer', HTMLDivElement).hidden = true;
+  box.replaceChildren(element('span', {}, placeWords.removed(name)), undo);
+  box.hidden = false;
+  undo.focus();
+}

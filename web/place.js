@@ -1,0 +1,164 @@
+// A place's page: its photo, the photos of its spot, where it is, places like it, and tending it.
+
+import { showPicture } from './api.js';
+import { positionButton } from './copy.js';
+import { announce, element, find } from './dom.js';
+import { formatPosition, formatSimilarity, splitName } from './format.js';
+import { hasKey } from './key.js';
+import { showPlaceMap } from './place-map.js';
+import { showTools } from './place-form.js';
+import { placeWords } from './place-words.js';
+import { hideProblem } from './problem.js';
+import { persist } from './retry.js';
+import { serverReady } from './server.js';
+import { changeWith, showSpot } from './spot-photos.js';
+import { readAlike, readChanges, readSpot, readTended } from './tend-api.js';
+import { words } from './words.js';
+
+/** @import { Spot, Tended } from './tend-api.js' */
+/** @import { PlaceDetailsReply, ResultReply } from './types.js' */
+
+const id = Number(new URLSearchParams(location.search).get('id'));
+const answer = find('answer', HTMLDivElement);
+const name = find('name', HTMLHeadingElement);
+const file = find('file', HTMLParagraphElement);
+const alike = find('alike', HTMLElement);
+const alikeHeading = find('alike-heading', HTMLHeadingElement);
+const running = new AbortController();
+
+/** What the page shows: the place and its group as they were last read, and who may change them. */
+const page = {
+  /** @type {Tended | null} */ tended: null,
+  /** @type {Spot | null} */ spot: null,
+  mayChange: false,
+};
+
+void serverReady();
+await begin();
+if (location.hash === '#alike' && page.tended) await showAlike();
+
+/** Read all that the page shows, and show it at once, so that nothing moves later. */
+async function begin() {
+  const { signal } = running;
+  const ask = () => Promise.all([readTended(id, signal), readSpot(id, signal), readChanges(signal)]);
+  const read = await persist(ask, { photos: [], signal, onProblem: () => {}, again: begin });
+  if (!read) return;
+  const [tended, spot, changes] = read;
+  page.mayChange = changes === 'allowed';
+  page.spot = spot;
+  showPlace(tended);
+  showTools(find('tools', HTMLDivElement), changes, page, { showPlace, begin, redrawSpot });
+  redrawSpot(spot);
+}
+
+/** @param {Tended} tended */
+function showPlace(tended) {
+  hideProblem();
+  page.tended = tended;
+  const { place } = tended;
+  const { leaf, folder } = splitName(place);
+  document.title = placeWords.title(leaf);
+  name.removeAttribute('data-words');
+  name.textContent = leaf;
+  file.textContent = [folder, placeWords.file(place.place_id)].filter(Boolean).join(' · ');
+  showPhoto(place);
+  find('facts', HTMLElement).replaceChildren(...factsOf(place));
+  const finder = element('button', { type: 'button', class: 'button', id: 'find-alike' }, placeWords.findAlike);
+  finder.addEventListener('click', () => void showAlike());
+  const { position } = place;
+  find('ways', HTMLParagraphElement).replaceChildren(
+    finder,
+    element('a', { class: 'textual', href: `./?of=${place.place_id}` }, placeWords.searchWith),
+    position
+      ? element('a', { class: 'textual', href: `map?at=${position.latitude.toFixed(6)},${position.longitude.toFixed(6)},18&place=${place.place_id}` }, placeWords.onMap)
+      : '',
+  );
+  answer.hidden = false;
+  void showPlaceMap(place, page.mayChange);
+}
+
+/** @param {PlaceDetailsReply} place */
+function showPhoto(place) {
+  const note = find('photo-note', HTMLParagraphElement);
+  note.textContent = '';
+  const image = element('img', { alt: place.name });
+  if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
+  image.addEventListener('load', () => image.style.removeProperty('background-image'));
+  image.addEventListener(
+    'error',
+    () => {
+      void showPicture(image, place.thumbnail_url);
+      note.textContent = words.originalGone;
+    },
+    { once: true },
+  );
+  void showPicture(image, place.image_url);
+  find('photo', HTMLElement).replaceChildren(image);
+}
+
+/** @param {PlaceDetailsReply} place */
+function factsOf(place) {
+  /** @type {[string, Node | string][]} */
+  const facts = [[placeWords.position, place.position ? positionButton(place.position) : words.noPosition]];
+  if (place.taken) facts.push([placeWords.taken, words.date(place.taken)]);
+  if (place.note) facts.push([placeWords.note, place.note]);
+  if (place.tags?.length) facts.push([placeWords.tags, place.tags.join(', ')]);
+  for (const [field, value] of Object.entries(place.fields ?? {})) {
+    facts.push([field, typeof value === 'boolean' ? (value ? placeWords.yes : placeWords.no) : `${value}`]);
+  }
+  return facts.flatMap(([what, said]) => [element('dt', {}, what), element('dd', {}, said)]);
+}
+
+/** @param {Spot} spot */
+function redrawSpot(spot) {
+  page.spot = spot;
+  showSpot(id, page, redrawSpot);
+}
+
+/** Show the places that look like this one, and go there. */
+async function showAlike() {
+  const { signal } = running;
+  const results = await persist(() => readAlike(id, signal), { photos: [], signal, onProblem: () => {}, again: showAlike });
+  if (!results) return;
+  find('alike-photos', HTMLUListElement).replaceChildren(...results.map(alikeCard));
+  find('alike-note', HTMLParagraphElement).textContent = placeWords.alikeFound(results.length);
+  alike.hidden = false;
+  alikeHeading.scrollIntoView();
+  alikeHeading.focus({ preventScroll: true });
+}
+
+/** @param {ResultReply} result */
+function alikeCard(result) {
+  const image = element('img', { alt: '', decoding: 'async' });
+  void showPicture(image, result.thumbnail_url);
+  const link = element(
+    'a',
+    { href: `place?id=${result.place_id}`, title: result.name },
+    element('span', { class: 'frame' }, image),
+    element('span', { class: 'name' }, splitName(result).leaf),
+  );
+  const item = element(
+    'li',
+    {},
+    link,
+    element('span', { class: 'note' }, placeWords.similarity(formatSimilarity(result.similarity)), result.position ? ` · ${formatPosition(result.position)}` : ''),
+  );
+  if (page.mayChange) item.append(joinButton(result, item));
+  return item;
+}
+
+/**
+ * @param {ResultReply} result
+ * @param {HTMLLIElement} item
+ */
+function joinButton(result, item) {
+  const join = element('button', { type: 'button', class: 'textual', 'aria-label': placeWords.sameSpotNamed(result.name) }, placeWords.sameSpot);
+  join.addEventListener('click', async () => {
+    const spot = await changeWith(id, { add: [result.place_id] }, page, redrawSpot);
+    if (!spot) return;
+    item.remove();
+    announce(placeWords.spotChanged);
+    find('spot-heading', HTMLHeadingElement).focus();
+  });
+  return join;
+}
