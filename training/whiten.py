@@ -40,9 +40,10 @@ def whiten(
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
     `data` is an index, whose own model is then the default, or a source of photos, which are
-    described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it is a CSV of photos under `root`
-    (`read_viewed_photos`), and the whitening is fitted on views of them (`fit_view_whitening`).
-    Cropping the new model's descriptors is legitimate: their numbers come by falling variance.
+    described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it
+    is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
+    them (`fit_view_whitening`). Cropping the new model's descriptors is legitimate: their numbers
+    come by falling variance.
 
     Raises:
         TrainingError: too few photos, or a model that is whitened already.
