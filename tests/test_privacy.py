@@ -51,6 +51,7 @@ COMMANDS = {
     "remove": "remove {index} 0.jpg",
     "restore": "restore {index} 0",
     "search": "search {index} {photo} --json",
+    "similar": "similar {index} 0 --json",
     "search folder": "search {index} {places} --out {out}.csv",
     "sync": "sync {index} {places}",
     "track": "track {index} {places} --out {out}.csv",

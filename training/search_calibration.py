@@ -79,8 +79,6 @@ class _Seen(NamedTuple):
     others: Sequence[float]
     right: bool
     first: bool = False
-    by_geometry: bool = False
-    """Known to be wrong because its matches do not agree, so that it says nothing of matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +231,10 @@ def _ask(
 def _without_its_place(
     candidates: _Candidates, found: Mapping[int, Verification], labels: "_Labels"
 ) -> Iterator[_Seen]:
-    """What a query would get first if its place were not there."""
+    """What a query would get first if its place were not there.
+
+    Videos pass places twice, so that only what does not agree is known to show another one.
+    """
     elsewhere = [
         (row, similarity)
         for row, similarity in enumerate(candidates.similarities)
@@ -242,7 +243,7 @@ def _without_its_place(
     for row, similarity in elsewhere:
         if row in found and agreement(found[row]) < MIN_AGREEMENT:
             others = [other for _, other in elsewhere]
-            yield _Seen(similarity, found[row], others, right=False, by_geometry=True)
+            yield _Seen(similarity, found[row], others, right=False)
             return
 
 
@@ -293,8 +294,7 @@ def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
     contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
     others = np.array([len(candidate.others) - 1 for candidate in seen])
     say = others / (others + EQUAL_SAY)
-    matched = ~np.array([candidate.by_geometry for candidate in seen])
-    telling = matched & (~right | (agrees >= MIN_AGREEMENT))
+    telling = ~right | (agrees >= MIN_AGREEMENT)
     of_pair, of_others = np.column_stack([similarity, agrees]), np.column_stack([agrees, contrast])
     told, side = right[telling], sides[telling]
     pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)

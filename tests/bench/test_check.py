@@ -13,7 +13,7 @@ from bench.baselines import all_residuals, loop_over_clusters
 from bench.ceilings import Ceilings
 from bench.operations import operations
 from bench.table import Row, as_json
-from place_search.models import find_model, open_model, read_card
+from place_search.models import UNWHITENED_MODEL, find_model, open_model, read_card
 from place_search.models.network import load_network
 
 ACCEPTED = {"int8 / eager": 10.0, "share": 90.0}
@@ -98,17 +98,17 @@ def test_the_page_keeps_its_text_and_gets_the_table_and_plots(
 
 
 def test_baselines_give_the_descriptors_of_the_network() -> None:
-    folder = find_model()
+    folder = find_model(UNWHITENED_MODEL)
     network = load_network(folder, read_card(folder))
     pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
-    ours = open_model(runtime="torch").runtime.embed(pixels).descriptor
+    ours = open_model(folder, runtime="torch").runtime.embed(pixels).descriptor
     for baseline in (loop_over_clusters(network), all_residuals(network)):
         found = functional.normalize(baseline(pixels)[0], dim=0)
         assert float(found @ torch.from_numpy(ours)) > 0.99999
 
 
-def test_operations_of_the_default_model() -> None:
-    graph = find_model() / "f32.onnx"
+def test_operations_of_a_model_of_convolutions() -> None:
+    graph = find_model(UNWHITENED_MODEL) / "f32.onnx"
     small, large = (operations(graph, (side, side, 3)) for side in (128, 256))
     assert 3.9 < large / small < 4.1
     assert 2.5 < operations(graph, (480, 640, 3)) < 3.5

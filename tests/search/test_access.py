@@ -100,6 +100,9 @@ ACCESS = {
             "GET /v1/model",
             "GET /v1/places",
             "GET /v1/places/{place_id}",
+            "GET /v1/places/{place_id}/similar",
+            "GET /v1/places/{place_id}/group",
+            "GET /v1/groups",
         ),
         *("GET /v1/places/{place_id}/image", "GET /v1/places/{place_id}/thumbnail"),
         *("POST /v1/tracks", "POST /v1/tracks/{track_id}/frames"),
@@ -111,6 +114,7 @@ ACCESS = {
         "POST /v1/places/bulk",
         "POST /v1/places/{place_id}/restore",
         "PATCH /v1/places/{place_id}",
+        "PATCH /v1/places/{place_id}/group",
         "DELETE /v1/places/{place_id}",
     },
 }

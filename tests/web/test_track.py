@@ -37,17 +37,17 @@ def test_photos_become_a_path_and_a_strip(open_page: Any, server: str, town: Any
         "response",
         lambda answer: answers.append(answer) if answer.url.endswith("/frames") else None,
     )
-    # By name, 9 comes before 10 and 11.
-    follow(page, server, list(reversed(walk(town, (2, 3, 5)))))
+    # By name, 9 comes before 10, 11 and 12.
+    follow(page, server, list(reversed(walk(town, (2, 3, 4, 5)))))
     frames = [answer.json()["frame"] for answer in answers]
     assert len({frame["place_id"] for frame in frames}) > 1
     expect(page.locator("#now")).to_contain_text(frames[-1]["place"].removeprefix("places/"))
-    expect(page.locator("#pair-name")).to_have_text("walk-11.jpg")
+    expect(page.locator("#pair-name")).to_have_text("walk-12.jpg")
     page.locator("#strip li").first.click()
     expect(page.locator("#pair-name")).to_have_text("walk-9.jpg")
-    expect(page.locator("#live")).to_have_text("3 frames located.")
+    expect(page.locator("#live")).to_have_text("4 frames located.")
     cards = page.locator("#strip li")
-    expect(cards).to_have_count(3)
+    expect(cards).to_have_count(4)
     for at, frame in enumerate(frames):
         thumbnail = f"v1/places/{frame['place_id']}/thumbnail"
         expect(cards.nth(at).locator("img").last).to_have_attribute("src", thumbnail)
