@@ -23,8 +23,12 @@ def _photo(network: Network, pixels: NDArray[np.uint8]) -> Tensor:
     return (x - network.pixel_mean[:, None, None]) * network.pixel_scale[:, None, None]
 
 
-def _finish(residuals: Tensor) -> Tensor:
-    return functional.normalize(functional.normalize(residuals, dim=2).flatten(1), dim=1)
+def _finish(network: Network, residuals: Tensor) -> Tensor:
+    pooled = functional.normalize(functional.normalize(residuals, dim=2).flatten(1), dim=1)
+    if network.whitening is None:
+        return pooled
+    whitened: Tensor = network.whitening(pooled)
+    return whitened
 
 
 def loop_over_clusters(network: Network) -> Baseline:
@@ -39,7 +43,7 @@ def loop_over_clusters(network: Network) -> Baseline:
         for cluster, centroid in enumerate(netvlad_of(network).centroids):
             residual = rows - centroid[None, :, None]
             found[:, cluster] = (residual * shares[:, cluster : cluster + 1]).sum(dim=-1)
-        return _finish(found)
+        return _finish(network, found)
 
     return run
 
@@ -52,6 +56,6 @@ def all_residuals(network: Network) -> Baseline:
         x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
         shares = netvlad_of(network).assignment(x).flatten(2).softmax(dim=1)
         residuals = x.flatten(2)[:, None] - netvlad_of(network).centroids[None, :, :, None]
-        return _finish((residuals * shares[:, :, None]).sum(dim=-1))
+        return _finish(network, (residuals * shares[:, :, None]).sum(dim=-1))
 
     return run

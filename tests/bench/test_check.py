@@ -13,7 +13,7 @@ from bench.baselines import all_residuals, loop_over_clusters
 from bench.ceilings import Ceilings
 from bench.operations import operations
 from bench.table import Row, as_json
-from place_search.models import UNWHITENED_MODEL, find_model, open_model, read_card
+from place_search.models import DEFAULT_MODEL, UNWHITENED_MODEL, find_model, open_model, read_card
 from place_search.models.network import load_network
 
 ACCEPTED = {"int8 / eager": 10.0, "share": 90.0}
@@ -97,8 +97,9 @@ def test_the_page_keeps_its_text_and_gets_the_table_and_plots(
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_baselines_give_the_descriptors_of_the_network() -> None:
-    folder = find_model(UNWHITENED_MODEL)
+@pytest.mark.parametrize("model", [UNWHITENED_MODEL, DEFAULT_MODEL])
+def test_baselines_give_the_descriptors_of_the_network(model: str) -> None:
+    folder = find_model(model)
     network = load_network(folder, read_card(folder))
     pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     ours = open_model(folder, runtime="torch").runtime.embed(pixels).descriptor
