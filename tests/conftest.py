@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from scipy.io import savemat
 
+from place_search.core.memory import CEILING
 from tests.needs import needs_of
 
 pytest_plugins = ["tests.milvus_server", "tests.compiled"]
@@ -63,6 +64,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow and not needs_of(item.path))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_ceiling_is_left() -> Iterator[None]:
+    """Engines that a module's tests opened and never served set a ceiling on the whole process."""
+    yield
+    CEILING.lift()
 
 
 def _cells(names: Sequence[str]) -> Any:
