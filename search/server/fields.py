@@ -1,8 +1,9 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, get_origin
+from typing import Annotated, Any, get_origin
 
 from fastapi import Depends, Query, Request, UploadFile
 from fastapi._compat import ModelField
@@ -118,6 +119,17 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     if content := await upload.read():
         return content
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
+
+
+async def json_object(request: Request, example: str) -> dict[str, Any]:
+    """The JSON object of a body. Raises `ParameterError`, with an example, where it is none."""
+    try:
+        sent: Any = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        sent = None
+    if isinstance(sent, dict):
+        return sent
+    raise ParameterError(f"The body is no JSON object; send one such as {example}.")
 
 
 def _query_fields(dependant: Dependant) -> list[ModelField]:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from place_search.indexer import EditConflictError, Index, Place
 from place_search.search.results import place_dict
@@ -13,9 +15,9 @@ def place_tag(place: Place) -> str:
     return _tag([place_dict(place, ""), place.version, str(place.path)])
 
 
-def group_tag(index: Index, place_id: int) -> str:
-    """The ETag of the group that a place is in: its places and its name."""
-    return _tag(["group", group_dict(index, place_id)])
+def group_tag(told: Mapping[str, Any]) -> str:
+    """The ETag of what is told of a group (`group_dict`)."""
+    return _tag(["group", told])
 
 
 def _tag(told: object) -> str:
@@ -45,7 +47,7 @@ def require_group(index: Index, place_id: int, if_match: str | None) -> None:
     Raises:
         EditConflictError: the group is not what the client has read.
     """
-    if if_match is not None and not _is_meant(group_tag(index, place_id), if_match):
+    if if_match is not None and not _is_meant(group_tag(group_dict(index, place_id)), if_match):
         raise EditConflictError(
             f"The group of place {place_id} is not as you have read it, as somebody has changed it "
             "since; read it again, and repeat your change if it is still wanted."

@@ -1,16 +1,14 @@
 """The groups of photos that show one spot: listed, and changed by hand."""
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.content.groups import group_dict, list_groups
 from place_search.search.server.content.matching import group_tag
 from place_search.search.server.content.place_schemas import GroupsReply, PlaceGroupReply
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import CHECKED_FIELDS, json_object
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -102,19 +100,14 @@ async def change_group(
     What is taken out becomes another group together. Grouping never undoes what was made so. The
     same change again changes nothing.
     """
-    try:
-        patch: Any = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        patch = None
-    if not isinstance(patch, dict):
-        raise ParameterError('The body is no JSON object; send one such as {"add": [17]}.')
+    patch = await json_object(request, '{"add": [17]}')
     index = await service.run_change(request, writer.change_group, place_id, patch, if_match)
     return _told(index, place_id, request, response)
 
 
 def _told(index: "Index", place_id: int, request: Request, response: Response) -> PlaceGroupReply:
     told = group_dict(index, place_id)
-    response.headers["ETag"] = group_tag(index, place_id)
+    response.headers["ETag"] = group_tag(told)
     places = [place_dict(index.place(id_), index.index_id) for id_ in told["place_ids"][:SHOWN]]
     content = {"index_id": index.index_id, **told, "places": places}
     return PlaceGroupReply.model_validate(content, context=request.scope["root_path"])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
 from starlette.exceptions import HTTPException
@@ -15,7 +15,7 @@ from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import AddedPhotosReply, PlaceDetailsReply
 from place_search.search.server.content.served import ServedIndex
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.fields import CHECKED_FIELDS, json_object, photo_in
 from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -218,12 +218,7 @@ async def edit_place(
 
     What the JSON object leaves out stays, and null takes back what was said.
     """
-    try:
-        patch: Any = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        patch = None
-    if not isinstance(patch, dict):
-        raise ParameterError('The body is no JSON object; send one such as {"name": "North gate"}.')
+    patch = await json_object(request, '{"name": "North gate"}')
     index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
     response.headers["ETag"] = place_tag(place)
     told = place_dict(place, index_id)
