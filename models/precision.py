@@ -44,10 +44,10 @@ class PrecisionRecall:
 class Quantization:
     """How a model's int8 graph was made, and what it was measured to lose.
 
-    `photos` calibrated the ranges of the activations, most of them as `views` by night or another
-    day; `photos_sha256` hashes their contents.
-    `f32_layers` names what was left in float32. `cosine` is the mean over the photos of `measured`,
-    or else over those, between a descriptor in float32 and the same photo's in int8.
+    `photos` calibrated the ranges of the activations, with `views` most of them as they may look
+    by night or another day; `photos_sha256` hashes their contents. `f32_layers` names what was left
+    in float32. `cosine` is the mean over the photos of `measured`, or else over those, between a
+    descriptor in float32 and the same photo's in int8.
     """
 
     photos: int

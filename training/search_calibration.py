@@ -18,9 +18,8 @@ from place_search.core.progress import Progress, silent
 from place_search.evaluation.calibration.logistic import (
     Floats,
     Labels,
-    area_under_roc,
-    calibration_error,
     class_weights,
+    figures_of,
     fit_logistic,
 )
 from place_search.models import Calibration, Model, encode_grid
@@ -140,7 +139,8 @@ def calibrate_on_searches(
             if candidate.first
         ]
     chance, right = np.array(judged).T
-    return _measured(_fit(list(seen.values()), data), chance, right > 0)
+    fitted = _fit(list(seen.values()), data)
+    return replace(fitted, **figures_of(chance, right > 0, fitted.threshold)._asdict())
 
 
 def _describe(
@@ -190,15 +190,18 @@ def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.u
 def _search(described: _Described, name: str, random: np.random.Generator) -> Iterator[_Seen]:
     """What a collection's searches by its own photos and by those of the others bring."""
     inside = described.collections[name]
-    own = set(inside.tolist())
-    for job in described.asked:
-        if job.row in own:
-            yield from _ask(described, job, inside, known=True)
-    others = [rows for other, rows in described.collections.items() if other != name]
-    for rows in others:
-        jobs = [job for job in described.asked if job.row in set(rows.tolist())]
-        for chosen in random.permutation(len(jobs))[: 2 * UNKNOWN // len(others)].tolist():
+    asked = {other: _asked_of(described, rows) for other, rows in described.collections.items()}
+    for job in asked.pop(name):
+        yield from _ask(described, job, inside, known=True)
+    for jobs in asked.values():
+        for chosen in random.permutation(len(jobs))[: 2 * UNKNOWN // len(asked)].tolist():
             yield from _ask(described, jobs[chosen], inside, known=False)
+
+
+def _asked_of(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
+    """The queries that are photos of these rows."""
+    inside = set(rows.tolist())
+    return [job for job in described.asked if job.row in inside]
 
 
 def _ask(
@@ -331,14 +334,3 @@ def _probability(fitted: Calibration, candidate: _Seen) -> float:
         fitted, [candidate.similarity], [candidate.found], candidate.others
     )
     return probability
-
-
-def _measured(fitted: Calibration, chance: Floats, right: Labels) -> Calibration:
-    called = chance >= fitted.threshold
-    return replace(
-        fitted,
-        precision=int((called & right).sum()) / max(int(called.sum()), 1),
-        recall=int((called & right).sum()) / max(int(right.sum()), 1),
-        auc=area_under_roc(chance, right),
-        calibration_error=calibration_error(chance, right),
-    )

@@ -14,8 +14,7 @@ from place_search.core.tables import open_table
 from place_search.evaluation.calibration.logistic import (
     Floats,
     Labels,
-    area_under_roc,
-    calibration_error,
+    figures_of,
     fit_logistic,
     least_threshold,
     sigmoid,
@@ -98,8 +97,6 @@ def calibrate(
     chance = sigmoid(rows @ weights + intercept)
     threshold = operating_point(chance[~held], labels[~held])
     tested, truly = chance[held], labels[held]
-    called_same = tested >= threshold
-    right = int((called_same & truly).sum())
     calibration = Calibration(
         intercept=intercept,
         weights=tuple(float(weight) for weight in weights),
@@ -107,10 +104,7 @@ def calibrate(
         data=data,
         same_pairs=int(labels.sum()),
         different_pairs=int((~labels).sum()),
-        precision=right / max(int(called_same.sum()), 1),
-        recall=right / int(truly.sum()),
-        auc=area_under_roc(tested, truly),
-        calibration_error=calibration_error(tested, truly),
+        **figures_of(tested, truly, threshold)._asdict(),
     )
     return Fitted(calibration, tested, truly)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.evaluation.calibration.logistic import area_under_roc, calibration_error
+from place_search.evaluation.calibration.logistic import figures_of
 from place_search.indexer import Index
 from place_search.models import Calibration, Model, included_calibration
 from place_search.models.model import Views
@@ -151,17 +151,12 @@ def _fit(pairs: Sequence[_Pair]) -> Calibration:
     measured = included_calibration() if few else _measured(same, unrelated)
     chance = np.array([pair_probability(measured, pair.similarity, pair.found) for pair in pairs])
     truly = np.array([pair.same for pair in pairs])
-    called = chance >= measured.threshold
-    right = int((called & truly).sum())
     return replace(
         measured,
         data=f"{len(same)} altered copies of the index's own photos",
         same_pairs=len(same),
         different_pairs=len(pairs) - len(same),
-        precision=right / max(int(called.sum()), 1),
-        recall=right / len(same),
-        auc=area_under_roc(chance, truly),
-        calibration_error=calibration_error(chance, truly),
+        **figures_of(chance, truly, measured.threshold)._asdict(),
     )
 
 

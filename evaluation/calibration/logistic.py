@@ -1,5 +1,7 @@
 """Logistic regression and the figures that say how far its probabilities can be trusted."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,27 @@ Labels = NDArray[np.bool_]
 
 BINS = 10
 RIDGE = 1e-3
+
+
+class Figures(NamedTuple):
+    """What probabilities were measured to be worth; precision and recall (0–1) from a threshold."""
+
+    precision: float
+    recall: float
+    auc: float
+    calibration_error: float
+
+
+def figures_of(chance: Floats, same: Labels, threshold: float) -> Figures:
+    """The figures of probabilities (N,) whose answers (N,) are known."""
+    called = chance >= threshold
+    right = int((called & same).sum())
+    return Figures(
+        precision=right / max(int(called.sum()), 1),
+        recall=right / max(int(same.sum()), 1),
+        auc=area_under_roc(chance, same),
+        calibration_error=calibration_error(chance, same),
+    )
 
 
 def fit_logistic(

@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli.console import progress, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
 
 STAGES = {"embed": "Describing", "index": "Writing"}
@@ -52,16 +53,9 @@ def command(
     of each of its crops. Descriptors of a whitened model can be cropped: --dims of `index`,
     `describe` and `eval`.
     """
-    try:
-        from place_search.training.whiten import whiten as fit
-    except ImportError as error:
-        from place_search.models import ModelError
-
-        raise ModelError(
-            f"Fitting a whitening needs {error.name}; run: pip install 'place-search[train]'."
-        ) from None
+    training = training_room("Fitting a whitening")
     with progress() as advance:
-        card = fit(
+        card = training.whiten(
             data,
             out,
             dims=dims,
