@@ -4,7 +4,7 @@ import { showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { formatPosition, formatSimilarity, splitName } from './format.js';
-import { hasKey } from './key.js';
+import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
 import { showTools } from './place-form.js';
 import { placeWords } from './place-words.js';
@@ -81,19 +81,7 @@ function showPlace(tended) {
 function showPhoto(place) {
   const note = find('photo-note', HTMLParagraphElement);
   note.textContent = '';
-  const image = element('img', { alt: place.name });
-  if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
-  image.addEventListener('load', () => image.style.removeProperty('background-image'));
-  image.addEventListener(
-    'error',
-    () => {
-      void showPicture(image, place.thumbnail_url);
-      note.textContent = words.originalGone;
-    },
-    { once: true },
-  );
-  void showPicture(image, place.image_url);
-  find('photo', HTMLElement).replaceChildren(image);
+  find('photo', HTMLElement).replaceChildren(originalOf(place, () => (note.textContent = words.originalGone)));
 }
 
 /** @param {PlaceDetailsReply} place */

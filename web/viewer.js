@@ -1,10 +1,10 @@
 // One place, large, beside the photo that was searched with, and the points they share.
 
-import { ApiError, comparePhotos, readPhoto, showPicture } from './api.js';
+import { ApiError, comparePhotos, readPhoto } from './api.js';
 import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
-import { hasKey } from './key.js';
 import { matchLines } from './matches.js';
+import { originalOf } from './original.js';
 import { evidenceLine, similarityLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
@@ -119,7 +119,7 @@ function show(at) {
   folder.textContent = parts.folder;
   note.textContent = '';
   matchName.textContent = place.rank ? words.match(place.rank) : words.inTheIndex;
-  match.replaceChildren(photoOf(place));
+  match.replaceChildren(originalOf(place, () => (note.textContent = words.originalGone)));
   facts.replaceChildren(
     ...(place.rank && place.similarity !== undefined
       ? [similarityLine({ rank: place.rank, similarity: place.similarity })]
@@ -163,27 +163,6 @@ async function showShared() {
     if (!(error instanceof ApiError)) throw error;
     shared.textContent = words.noSharedPoints;
   }
-}
-
-/**
- * The original photo over its thumbnail, which is already here.
- * @param {PlaceReply} place
- */
-function photoOf(place) {
-  const image = element('img', { alt: place.name });
-  if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
-  image.addEventListener('load', () => image.style.removeProperty('background-image'));
-  image.addEventListener(
-    'error',
-    () => {
-      image.style.removeProperty('background-image');
-      void showPicture(image, place.thumbnail_url);
-      note.textContent = words.originalGone;
-    },
-    { once: true },
-  );
-  void showPicture(image, place.image_url);
-  return image;
 }
 
 /**
