@@ -68,6 +68,25 @@ def move(
     return np.asarray(moved, dtype=np.uint8)
 
 
+def crop_part(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A part of a photo, a third to four fifths of its height; half of them mirrored."""
+    rows, columns = pixels.shape[:2]
+    high = int(rows * random.uniform(0.35, 0.8))
+    wide = min(columns, int(high * random.uniform(1.1, 1.6)))
+    top, left = random.integers(0, rows - high + 1), random.integers(0, columns - wide + 1)
+    part = pixels[top : top + high, left : left + wide]
+    return np.ascontiguousarray(part[:, ::-1] if random.random() < 0.5 else part)
+
+
+def lower_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """The photo as a camera of a quarter to half its width would give it."""
+    height, width = pixels.shape[:2]
+    share = random.uniform(0.25, 0.5)
+    small = (max(64, int(width * share)), max(64, int(height * share)))
+    shrunk = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Another exposure, white balance, shadows and haze, as between two days."""
     light = _to_light(pixels) * _field(pixels.shape, random, random.uniform(0, 0.7))

@@ -62,7 +62,7 @@ COMMANDS = {
     "weights list": "weights list --json",
     "weights verify": "weights verify lite0-netvlad-1024",
 }
-OTHERS = {"demo", "serve", "export", "whiten"}
+OTHERS = {"demo", "serve", "export", "distil", "whiten"}
 """Commands that are not run here: two have tests of their own, and the others, which load what
 `cluster` does, need weights of another model or a thousand photos.
 """

@@ -6,20 +6,21 @@ directions that few photos support, so both steps stop short of it.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, svd
 
 from place_search.core.progress import Progress, silent
-from place_search.core.tables import open_table
 from place_search.models import Model
-from place_search.photos.altered_views import Pixels, change_day, make_night, move
-from place_search.photos.decoding import decode_photo
-from place_search.photos.photo import Photo
+from place_search.photos.altered_views import (
+    Pixels,
+    change_day,
+    lower_resolution,
+    make_night,
+    move,
+)
+from place_search.training.data.viewed_photos import ViewedPhoto, photo_parts
 from place_search.training.errors import TrainingError
 from place_search.training.whitening import WhiteningFit, require_samples
 
@@ -33,33 +34,6 @@ SPREAD_POWER = 0.15
 """And then by the variance that is left to this one; ½ would be a whitening in full."""
 FLOOR = 0.1
 """Added to the variances between views, as a share of their mean: few photos say little of some."""
-LONG_SIDE = 1600
-"""Pixels; photos are decoded at about this size, so that crops of them are sharp."""
-
-
-class ViewedPhoto(NamedTuple):
-    """A photo, and of how many of its parts views are drawn beside those of the whole."""
-
-    path: Path
-    crops: int
-
-
-def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
-    """Read a CSV with the column `image`, under `root`, and `crops` where there are any.
-
-    Raises:
-        TrainingError: no such table, or `crops` that is not a whole number of at least 0.
-    """
-    photos = []
-    with open_table(file, ("path",), error=TrainingError) as table:
-        for number, row in table:
-            text = row.get("crops") or "0"
-            if not text.isdecimal():
-                raise TrainingError(
-                    f"{file} says '{text}' under crops in row {number}; write 0 or more."
-                )
-            photos.append(ViewedPhoto(root / row["path"], int(text)))
-    return photos
 
 
 def views_of(photos: Sequence[ViewedPhoto]) -> int:
@@ -151,28 +125,10 @@ def _strongest(
 
 def _draw_all(photos: Sequence[ViewedPhoto], model: Model, seed: int) -> Iterator[Pixels]:
     """The views of each photo and of its crops, `VIEWS` at a time, as the model takes them."""
-    for number, (path, crops) in enumerate(photos):
+    for number, photo in enumerate(photos):
         random = np.random.default_rng((seed, number))
-        photo = decode_photo(path, needed=_sharp, max_pixels=model.max_pixels)
-        for part in range(1 + crops):
-            pixels = photo.pixels if part == 0 else _crop(photo.pixels, random)
-            yield from _draw(model.prepare(Photo(pixels, pixels.shape[1], pixels.shape[0])), random)
-
-
-def _sharp(width: int, height: int) -> tuple[int, int]:
-    """The size, in pixels, at which a photo is decoded."""
-    scale = min(1.0, LONG_SIDE / max(width, height))
-    return round(width * scale), round(height * scale)
-
-
-def _crop(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """A part of a photo, a third to four fifths of its height; half of them mirrored."""
-    rows, columns = pixels.shape[:2]
-    high = int(rows * random.uniform(0.35, 0.8))
-    wide = min(columns, int(high * random.uniform(1.1, 1.6)))
-    top, left = random.integers(0, rows - high + 1), random.integers(0, columns - wide + 1)
-    part = pixels[top : top + high, left : left + wide]
-    return np.ascontiguousarray(part[:, ::-1] if random.random() < 0.5 else part)
+        for part in photo_parts(photo, random, max_pixels=model.max_pixels):
+            yield from _draw(model.prepare(part), random)
 
 
 def _draw(pixels: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
@@ -183,13 +139,4 @@ def _draw(pixels: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
     yield make_night(move(pixels, size, random), random)
     yield make_night(pixels, random)
     yield change_day(move(pixels, size, random), random)
-    yield _low_resolution(move(pixels, size, random, least=0.8), random)
-
-
-def _low_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """The photo as a camera of a quarter to half its width would give it."""
-    height, width = pixels.shape[:2]
-    share = random.uniform(0.25, 0.5)
-    small = (max(64, int(width * share)), max(64, int(height * share)))
-    shrunk = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    yield lower_resolution(move(pixels, size, random, least=0.8), random)

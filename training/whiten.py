@@ -14,13 +14,9 @@ from place_search.models.layers import ByteLinear, Whitening
 from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos.decoding import MAX_PIXELS
+from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
-from place_search.training.view_whitening import (
-    describe_views,
-    fit_view_whitening,
-    read_viewed_photos,
-    views_of,
-)
+from place_search.training.view_whitening import describe_views, fit_view_whitening, views_of
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 

@@ -15,7 +15,7 @@ from place_search.settings import DOCUMENT, all_settings, render_settings
 Run = Callable[..., Result]
 
 COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
-COMMANDS += ["weights", "cluster", "whiten"]
+COMMANDS += ["weights", "cluster", "distil", "whiten"]
 COMMANDS += ["edit", "fields", "restore", "add", "remove", "sync", "compact", "migrate", "verify"]
 
 

@@ -17,7 +17,18 @@ from place_search.training.data.open_places import open_places
 
 Run = Callable[..., Result]
 READERS = (
-    *("add", "calibrate", "cluster", "compare", "demo", "describe", "doctor", "eval", "index"),
+    *(
+        "add",
+        "calibrate",
+        "cluster",
+        "compare",
+        "demo",
+        "describe",
+        "distil",
+        "doctor",
+        "eval",
+        "index",
+    ),
     *("quantize", "search", "serve", "sync", "track", "verify", "whiten"),
 )
 

@@ -17,15 +17,14 @@ from place_search.models import UNWHITENED_MODEL, open_model, read_card
 from place_search.models.layers import ByteLinear
 from place_search.models.quantize import _keep_bytes
 from place_search.training import TrainingError, whiten, whitening
+from place_search.training.data.viewed_photos import ViewedPhoto, read_viewed_photos
 from place_search.training.view_whitening import (
     FLOOR,
     SPREAD_POWER,
     VIEWS,
     WITHIN_POWER,
-    ViewedPhoto,
     describe_views,
     fit_view_whitening,
-    read_viewed_photos,
     views_of,
 )
 

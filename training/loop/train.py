@@ -107,7 +107,7 @@ def train(
         trainer.load_best()
         network = network.cpu().eval()
         if config.train_last:
-            _set_mean(network, card, places)
+            set_mean(network, card, places)
         written = trained_card(
             card, out, config, data, about, run, places, trainer, netvlad_of(network)
         )
@@ -191,7 +191,7 @@ def _without(places: Places, skipped: Sequence[int]) -> Places:
     return keep(places, kept)
 
 
-def _set_mean(network: Network, card: ModelCard, places: Places) -> None:
+def set_mean(network: Network, card: ModelCard, places: Places) -> None:
     """Centre the local features of the trained network on the mean of its training photos."""
     rows = places.database
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEAN_PHOTOS)).astype(np.int64)]

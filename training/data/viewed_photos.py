@@ -1,0 +1,61 @@
+"""Photos that altered views are drawn of: of each as a whole, and of parts of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from place_search.core.tables import open_table
+from place_search.photos.altered_views import crop_part
+from place_search.photos.decoding import MAX_PIXELS, decode_photo
+from place_search.photos.photo import Photo
+from place_search.training.errors import TrainingError
+
+LONG_SIDE = 1600
+"""Pixels; photos are decoded at about this size, so that crops of them are sharp."""
+
+
+class ViewedPhoto(NamedTuple):
+    """A photo, and of how many of its parts views are drawn beside those of the whole."""
+
+    path: Path
+    crops: int
+
+
+def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
+    """Read a CSV with the column `image`, under `root`, and `crops` where there are any.
+
+    Raises:
+        TrainingError: no such table, or `crops` that is not a whole number of at least 0.
+    """
+    photos = []
+    with open_table(file, ("path",), error=TrainingError) as table:
+        for number, row in table:
+            text = row.get("crops") or "0"
+            if not text.isdecimal():
+                raise TrainingError(
+                    f"{file} says '{text}' under crops in row {number}; write 0 or more."
+                )
+            photos.append(ViewedPhoto(root / row["path"], int(text)))
+    return photos
+
+
+def photo_parts(
+    photo: ViewedPhoto, random: np.random.Generator, *, max_pixels: int = MAX_PIXELS
+) -> Iterator[Photo]:
+    """The whole photo, and then its crops, each drawn when it is asked for.
+
+    Raises:
+        PhotoError: the photo is missing or cannot be read.
+    """
+    whole = decode_photo(photo.path, needed=_sharp, max_pixels=max_pixels).pixels
+    for part in range(1 + photo.crops):
+        pixels = whole if part == 0 else crop_part(whole, random)
+        yield Photo(pixels, pixels.shape[1], pixels.shape[0])
+
+
+def _sharp(width: int, height: int) -> tuple[int, int]:
+    """The size, in pixels, at which a photo is decoded."""
+    scale = min(1.0, LONG_SIDE / max(width, height))
+    return round(width * scale), round(height * scale)

@@ -1,0 +1,271 @@
+"""`place-search distil`: a model learns to give of altered views what it gives of the photo.
+
+The model at the start is the teacher (Hinton et al., 2015). Of a photo from the same standpoint by
+other light, each local feature shall be the one that the teacher gives of the photo as it is; of
+views from elsewhere, the descriptor. Beside that, views of one place shall be more alike than views
+of two (multi-similarity), as the whitening that will be fitted compares them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from place_search.core.progress import Progress, silent
+from place_search.models import UNWHITENED_MODEL, ModelCard, find_model, read_card
+from place_search.models.aggregations.netvlad import netvlad_of
+from place_search.models.folder import write_model
+from place_search.models.network import Network, load_network
+from place_search.models.new_folder import require_free
+from place_search.photos.decoding import MAX_PIXELS
+from place_search.training.data.label_lists import read_labels
+from place_search.training.data.places import Places
+from place_search.training.data.view_pool import STILL, ViewPool, batches_of_parts, draw_view_pool
+from place_search.training.data.viewed_photos import read_viewed_photos
+from place_search.training.errors import TrainingError
+from place_search.training.loop.losses import multi_similarity
+from place_search.training.loop.train import set_mean
+from place_search.training.process_group import join_processes
+from place_search.training.view_whitening import fit_view_whitening
+
+WARM_UP = 30
+"""Steps over which the learning rate rises, while AdamW does not know its gradients yet."""
+COMPARED = 6
+"""Views of each part that the whitening at the start is fitted on."""
+BASE = 0.2
+"""The similarity over which other places are pushed away."""
+
+
+@dataclass(frozen=True, slots=True)
+class DistillationConfig:
+    """Everything that decides what a run computes.
+
+    Views are cut to `width` × `height`; `moved` are drawn of each part from other standpoints. A
+    step takes `places` parts of photos: as they are, one view by other light, and `views` moved
+    ones. `local` and `descriptor` weigh what keeps local features and descriptors at the teacher's,
+    `relations` what keeps the similarities of different places there. `dims` numbers are left by
+    the whitening through which descriptors are compared.
+    """
+
+    width: int = 320
+    height: int = 224
+    moved: int = 8
+    places: int = 40
+    views: int = 4
+    steps: int = 800
+    learning_rate: float = 6e-4
+    assignment_rate: float = 30.0
+    centroid_rate: float = 3.0
+    local: float = 5.0
+    descriptor: float = 1.0
+    relations: float = 1.0
+    dims: int = 1024
+    seed: int = 1
+
+
+class Given(NamedTuple):
+    """What a network gives of N photos: whitened descriptors (N, d) of length 1, and unit local
+    features (N, C, h, w).
+    """
+
+    descriptors: Tensor
+    local: Tensor
+
+
+def distil(
+    data: Path,
+    out: Path,
+    *,
+    root: Path | None = None,
+    model: str | Path | None = None,
+    window: int = 1,
+    config: DistillationConfig | None = None,
+    about: str = "",
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress = silent,
+) -> ModelCard:
+    """Train the whole network on views of the photos of a CSV, and write it as `out`.
+
+    `data` has the columns `image`, and `place`, or `video` and `frame`, as `train` takes them, and
+    `crops` where parts of photos are to be drawn too. A whitening is left behind: fit it anew.
+
+    Raises:
+        TrainingError: a list that contradicts itself, too few photos, a loss that is no number.
+        ModelError: an unknown model, one without weights or NetVLAD, or `out` exists.
+        PhotoError: a photo cannot be read.
+    """
+    config = config or DistillationConfig()
+    require_free(out)
+    device = join_processes().device
+    torch.manual_seed(config.seed)
+    root = root or data.parent
+    photos, places = read_viewed_photos(data, root), read_labels(data, root, window)
+    folder = find_model(model or UNWHITENED_MODEL)
+    card = read_card(folder)
+    start, network = load_network(folder, card), load_network(folder, card)
+    network.whitening = start.whitening = None  # it was fitted to other descriptors
+    netvlad_of(network)  # whose rates are its own
+    for part in (start, network):
+        part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        pool = draw_view_pool(
+            photos,
+            card.preprocessing,
+            (config.width, config.height),
+            config.moved,
+            Path(scratch) / "views.npy",
+            seed=config.seed,
+            max_pixels=max_pixels,
+            progress=progress,
+        )
+        lesson = Distillation(start.to(device), network.to(device), pool, config, progress)
+        lesson.run(places)
+    network = network.cpu().eval()
+    set_mean(network, card, places)
+    training = {
+        "from": card.id,
+        "from_fingerprint": card.fingerprint,
+        "what": "views of photos, taught by the model itself",
+        "about": about,
+        "photos": len(photos),
+        "parts": len(pool.rows),
+        "steps": config.steps,
+        "settings": asdict(config),
+    }
+    written = replace(
+        card,
+        id=out.name,
+        title=f"{card.backbone} + {network.pool.in_words}, taught by views",
+        dims=network.pool.dims,
+        whitened=False,
+        files={},
+        recall=(),
+        fitting={**card.fitting, "distillation": training},
+    )
+    return write_model(network, written, out)
+
+
+class Distillation:
+    """One run: `teacher` stays, `student` is changed."""
+
+    def __init__(
+        self,
+        teacher: Network,
+        student: Network,
+        pool: ViewPool,
+        config: DistillationConfig,
+        progress: Progress,
+    ) -> None:
+        self._teacher, self._student = teacher.eval(), student.eval()
+        self._pool, self._config, self._progress = pool, config, progress
+        self._device = student.pixel_mean.device
+        self._matrix, self._mean = self._whitening()
+
+    def run(self, places: Places) -> list[float]:
+        """Train; the loss of each step.
+
+        Raises:
+            TrainingError: no two photos are of places apart, or a loss that is no number.
+        """
+        config = self._config
+        random = np.random.default_rng(config.seed)
+        batches = batches_of_parts(self._pool, places, config.places, random)
+        optimizer, rates = self._optimizer()
+        losses = []
+        for step in range(config.steps):
+            share = min(1.0, (step + 1) / WARM_UP) * 0.5
+            share *= 1 + math.cos(math.pi * step / config.steps)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * share
+            loss = self._loss(self._items(next(batches), places, random))
+            if not math.isfinite(value := float(loss.detach())):
+                raise TrainingError(
+                    f"The loss of step {step + 1} is {value}; start again with a lower "
+                    f"--learning-rate than {config.learning_rate:g}."
+                )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self._student.backbone.parameters(), 1.0)
+            optimizer.step()
+            losses.append(value)
+            self._progress("Training", step + 1, config.steps)
+        return losses
+
+    def _optimizer(self) -> tuple[torch.optim.Optimizer, Sequence[float]]:
+        config, pool = self._config, netvlad_of(self._student)
+        shares: list[tuple[list[nn.Parameter], float]] = [
+            (list(self._student.backbone.parameters()), 1.0),
+            (list(pool.assignment.parameters()), config.assignment_rate),
+            ([pool.centroids], config.centroid_rate),
+        ]
+        groups: list[dict[str, Any]] = [{"params": part} for part, _ in shares]
+        rates = [config.learning_rate * share for _, share in shares]
+        return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=1e-4), rates
+
+    def _items(
+        self, parts: Sequence[int], places: Places, random: np.random.Generator
+    ) -> list[list[tuple[int, int]]]:
+        """(part, view) of each place's photos: as it is, by other light, and moved ones.
+
+        Where there are other photos of the place, the last view is of one of them.
+        """
+        drawn = []
+        for part in parts:
+            moved = 1 + STILL + random.permutation(self._config.moved)[: self._config.views]
+            items = [(part, 0), (part, 1 + int(random.integers(STILL)))]
+            items += [(part, int(view)) for view in moved]
+            near = places.positives[int(self._pool.rows[part])]
+            if len(near):
+                other = np.searchsorted(self._pool.rows, random.choice(near))
+                items[-1] = int(other), items[-1][1]
+            drawn.append(items)
+        return drawn
+
+    def _loss(self, items: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
+        config, each = self._config, len(items[0])
+        flat = np.array([item for place in items for item in place])
+        photos = torch.from_numpy(self._pool.views[flat[:, 0], flat[:, 1]]).to(self._device)
+        ours = self._give(self._student, photos)
+        with torch.no_grad():
+            theirs = self._give(self._teacher, photos[::each])
+        numbers = torch.arange(len(items), device=self._device).repeat_interleave(each)
+        loss = multi_similarity(ours.descriptors, numbers, base=BASE)
+        for view in (0, 1):
+            same = (ours.local[view::each] * theirs.local).sum(dim=1)
+            loss = loss + config.local * (1 - same).mean()
+        taught = theirs.descriptors.repeat_interleave(each, dim=0)
+        far = 1 - (ours.descriptors * taught).sum(dim=1).mean()
+        own, others = ours.descriptors[::each], theirs.descriptors
+        moved = (own @ own.T - others @ others.T).square().mean() * len(items)
+        return loss + config.descriptor * each / 2 * far + config.relations * moved
+
+    def _give(self, network: Network, photos: Tensor) -> Given:
+        half = self._device.type == "cuda"
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
+            local = network.extract(photos).float()
+        plain = network.pool(local)
+        return Given(functional.normalize((plain - self._mean) @ self._matrix.T, dim=1), local)
+
+    def _whitening(self) -> tuple[Tensor, Tensor]:
+        """The matrix (d, D) and the mean (D,) by which descriptors are compared."""
+        views = [0, 2, *range(1 + STILL, 1 + STILL + self._config.moved)][:COMPARED]
+        made = []
+        with torch.no_grad():
+            for start in range(0, len(self._pool.rows), 8):
+                photos = torch.from_numpy(self._pool.views[start : start + 8][:, views])
+                local = self._teacher.extract(photos.flatten(0, 1).to(self._device)).float()
+                made.append(self._teacher.pool(local).half().cpu().numpy())
+                self._progress("Describing", start, len(self._pool.rows))
+        described = np.concatenate(made).reshape(len(self._pool.rows), len(views), -1)
+        fit = fit_view_whitening(described, self._config.dims)
+        matrix = torch.from_numpy(fit.matrix).to(self._device)
+        mean = described.reshape(-1, described.shape[2]).astype(np.float32).mean(axis=0)
+        return matrix, torch.from_numpy(mean).to(self._device)
