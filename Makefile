@@ -160,8 +160,8 @@ screenshots: $(ALL)
 model: $(ALL)
 	@test -n '$(PHOTOS)' || { echo 'Say where the photos of data/README.md are: make model PHOTOS=DIR' >&2; exit 2; }
 	@$(PIP) --editable '.[quantize]'
-	@$(RUN) whiten data/lite0_photos.csv --views --root '$(PHOTOS)' --dims 1024 --out '$(OUT)'
-	@$(RUN) quantize '$(OUT)' --photos '$(PHOTOS)/vocabulary_photos' --first 3
+	@$(RUN) whiten data/lite0_photos.csv --views --root '$(PHOTOS)' --model lite0-netvlad-1024 --dims 1024 --out '$(OUT)'
+	@$(RUN) quantize '$(OUT)' --photos '$(PHOTOS)/vocabulary_photos' --first 3 --views
 	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --keep
 
 weights: $(SERVES)

@@ -63,7 +63,7 @@ class DistillationConfig:
     learning_rate: float = 6e-4
     assignment_rate: float = 30.0
     centroid_rate: float = 3.0
-    local: float = 5.0
+    local: float = 1.0
     descriptor: float = 1.0
     relations: float = 1.0
     dims: int = 1024

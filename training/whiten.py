@@ -1,5 +1,7 @@
 """`place-search whiten`: a model and descriptors in, the whitened model out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,10 +41,10 @@ def whiten(
     described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
     them (`fit_view_whitening`). Cropping the new model's descriptors is legitimate: their numbers
-    come by falling variance.
+    come by falling variance. With `views` a whitening that the model has is fitted anew.
 
     Raises:
-        TrainingError: too few photos, or a model that is whitened already.
+        TrainingError: too few photos, or without `views` a model that is whitened already.
         ModelError: an unknown model, or `out` exists.
         PlaceSearchError: `data` is no index and no source of photos, or of another model.
     """
@@ -53,12 +55,12 @@ def whiten(
     if views:
         photos = read_viewed_photos(data, root or data.parent)
         require_samples(views_of(photos), "views of these photos", dims)
-        opened = open_model(
-            folder := find_model(model or UNWHITENED_MODEL), mode="throughput", threads=threads
-        )
-        opened.max_pixels = max_pixels
-        card = _plain(opened.card)
-        described = describe_views(photos, opened, seed=seed, progress=progress or silent)
+        folder = find_model(model or UNWHITENED_MODEL)
+        card = read_card(folder)
+        with _without_whitening(folder, card, out) as plain:
+            opened = open_model(plain, mode="throughput", threads=threads)
+            opened.max_pixels = max_pixels
+            described = describe_views(photos, opened, seed=seed, progress=progress or silent)
         fit = fit_view_whitening(described, dims)
         method = f"views of {len(photos)} photos, within-class covariance normalisation"
     elif holds_index(data):
@@ -84,6 +86,21 @@ def whiten(
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
     return write_model(network, _card(card, fit, method, out, dims), out)
+
+
+@contextmanager
+def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Path]:
+    """The folder of a model, or of the same one without its whitening."""
+    if not card.whitened:
+        yield folder
+        return
+    network = load_network(folder, card)
+    network.whitening = None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        plain = Path(scratch) / card.id
+        write_model(network, replace(card, dims=network.pool.dims, whitened=False), plain)
+        yield plain
 
 
 def _plain(card: ModelCard) -> ModelCard:
@@ -117,7 +134,7 @@ def _card(card: ModelCard, fit: WhiteningFit, method: str, out: Path, dims: int)
     return replace(
         card,
         id=out.name,
-        title=f"{card.title}, whitened to {dims}",
+        title=f"{card.title.partition(', whitened to ')[0]}, whitened to {dims}",
         dims=dims,
         whitened=True,
         files={},

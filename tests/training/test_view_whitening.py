@@ -120,7 +120,12 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     assert by_openvino.descriptor @ expected > 0.999
     by_torch = open_model(tmp_path / "white", runtime="torch").embed(photo)
     np.testing.assert_allclose(by_openvino.descriptor, by_torch.descriptor, atol=1e-4)
-    assert (tmp_path / "white" / "weights.safetensors").stat().st_size < 3_200_000
+    weights = (tmp_path / "white" / "weights.safetensors").read_bytes()
+    assert len(weights) < 3_200_000
+
+    anew = whiten(table, tmp_path / "anew", dims=6, model=tmp_path / "white", views=True)
+    assert anew.title == card.title
+    assert (tmp_path / "anew" / "weights.safetensors").read_bytes() == weights
 
 
 @pytest.mark.parametrize(
