@@ -185,17 +185,19 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         content,
         preprocessings,
         job["box"] and PhotoBox(*job["box"]),
+        panorama=job["panorama"],
         max_pixels=job["max_pixels"],
         formats=job["formats"],
         before_pixels=slot.check_size,
     )
     shapes, start = [], 0
-    for preprocessing in preprocessings:
-        pixels = resize_photo(photo, preprocessing)
-        start += os.pwrite(slot.memory, pixels.data, start)
-        shapes.append(pixels.shape)
+    for seen in (photo, *photo.views):
+        for preprocessing in preprocessings:
+            pixels = resize_photo(seen, preprocessing)
+            start += os.pwrite(slot.memory, pixels.data, start)
+            shapes.append(pixels.shape)
     about = {key: getattr(photo, key) for key in TOLD}
-    return {"photo": about, "shapes": shapes}
+    return {"photo": about, "shapes": shapes, "facing": [view.facing for view in photo.views]}
 
 
 def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def command(
             help="Only this part of the photo: pixels of the upright photo, from its top left.",
         ),
     ] = None,
+    panorama: Annotated[
+        bool | None,
+        typer.Option(
+            "--panorama/--no-panorama",
+            help="Cut a photo of 2:1 into views and search with each (default: where its metadata "
+            "says that it is a 360° panorama).",
+            show_default=False,
+        ),
+    ] = None,
     near: Annotated[
         str | None,
         typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -128,6 +137,8 @@ def command(
         )
     if standardize and out is None:
         raise typer.BadParameter("--standardize only works with --out.")
+    if panorama is not None and out is not None:
+        raise typer.BadParameter("--panorama is for one photo, and does not work with --out.")
     if box is not None and out is not None:
         raise typer.BadParameter("--box is for one photo, and does not work with --out.")
     from place_search.core.errors import PlaceSearchError
@@ -166,7 +177,14 @@ def command(
         _search_each(engine, photo, question, out, as_json)
         return
     reply = engine.search(
-        photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m, wanted=wanted
+        photos,
+        k=k,
+        verify=verify,
+        box=part,
+        panorama=panorama,
+        near=point,
+        radius_m=radius_m,
+        wanted=wanted,
     )
     if as_json:
         print_json(reply.to_dict())
