@@ -233,6 +233,9 @@ def _print_match(reply: "SearchResult", places: str) -> None:
     sure = f"{what} {match.probability:.3f}, found from {match.threshold:.3f} on"
     if match.verdict == "found":
         print_line(f"Found: {reply.results[0].name} ({sure}).")
+        if view := reply.results[0].query_view:
+            north = "" if view.heading is None else f", {view.heading:g}° from north"
+            say(f"The view {view.yaw:g}° to the right of the panorama's middle shows it{north}.")
     elif match.verdict == "unsure":
         print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
     else:
