@@ -31,6 +31,8 @@ FIELD_OF_VIEW = 75.0
 """Degrees that a view is wide, about what a phone sees."""
 VIEW_SIZE: Size = (640, 480)
 """Pixels of a view: those of Pittsburgh's and Tokyo's, which were cut from panoramas too."""
+VIEW_QUALITY = 92
+"""Of the JPEGs that views are kept as."""
 LEAST_SEEN = 0.75
 """The share of a view that a panorama of a part of the sphere must show."""
 LEAST_WIDTH = 2048

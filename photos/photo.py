@@ -25,6 +25,12 @@ class Facing(NamedTuple):
     yaw: float
     heading: float | None
 
+    def __str__(self) -> str:
+        """As names of views end, in whole degrees."""
+        if self.heading is None:
+            return f"yaw={round(self.yaw) % 360:03}"
+        return f"heading={round(self.heading) % 360:03}"
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:

@@ -8,9 +8,10 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from threading import Lock
+from typing import Any, TypeAlias
 
 from place_search.core.files import read_regular, write_whole
 from place_search.core.progress import Progress
@@ -29,6 +30,7 @@ from place_search.photos import PhotoError, encode_jpeg, read_capture_time
 from place_search.photos.decoding import inspect_position
 from place_search.photos.panorama import (
     PARTLY,
+    VIEW_QUALITY,
     VIEW_SIZE,
     VIEWS,
     Inspection,
@@ -37,7 +39,6 @@ from place_search.photos.panorama import (
     read_views,
 )
 
-QUALITY = 92
 _CUTTERS = min(4, os.cpu_count() or 1)
 _AHEAD = 64
 """Photos that are looked at in one go."""
@@ -105,16 +106,15 @@ def _append_views(
     if taken is None:
         taken = read_capture_time(photo.path)
     for number, path in views.items():
-        yaw, heading = panorama.facing(number)
-        where = f"yaw={yaw:03.0f}" if heading is None else f"heading={round(heading) % 360:03}"
+        facing = panorama.facing(number)
         _append(
             photos,
             photo,
             str(path),
-            f"{photo.name}#{where}",
+            f"{photo.name}#{facing}",
             position=position,
             taken=taken,
-            heading=heading,
+            heading=facing.heading,
         )
     return list(notes)
 
@@ -123,7 +123,8 @@ _Cut: TypeAlias = tuple[Inspection, dict[int, Path] | None]
 """What a photo's header says, and the files of its views by their numbers; None uncut."""
 
 
-class _Cutter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Cutter:
     """Cuts the panoramas under the `root` of a source, and keeps their views in a folder.
 
     Photos of 2:1 are `assumed` to be panoramas, or are not.
@@ -132,6 +133,8 @@ class _Cutter(NamedTuple):
     root: Path
     folder: Path
     assumed: bool
+    marking: Lock = field(default_factory=Lock)
+    """Held while the mark of the folder is written, by one thread at a time."""
 
     def all(
         self, photos: Sequence[PlacePhoto], progress: Progress
@@ -175,7 +178,9 @@ class _Cutter(NamedTuple):
         """
         status = path.stat()
         pose = replace(panorama, heading=None, notes=())
-        identity = f"{status.st_size} {status.st_mtime_ns} {pose} {VIEWS} {VIEW_SIZE} {QUALITY}"
+        identity = (
+            f"{status.st_size} {status.st_mtime_ns} {pose} {VIEWS} {VIEW_SIZE} {VIEW_QUALITY}"
+        )
         folder = panorama_folder(self.folder, stored_path(path, self.root))
         files = {number: folder / view_name(number) for number in range(VIEWS)}
         known = _marked(folder)
@@ -183,19 +188,20 @@ class _Cutter(NamedTuple):
             kept = {number: files[number] for number in known["numbers"] if number in files}
             if all(file.is_file() for file in kept.values()):
                 return kept
-        photo = read_views(path, panorama)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder.parent / MARK).exists():
-            write_whole(self.folder.parent / MARK, b"{}")
         made = {}
-        for view in photo.views:
+        for view in read_views(path, panorama).views:
             assert view.facing is not None  # noqa: S101 - each view has it
-            number = round(view.facing.yaw * VIEWS / 360)
-            made[number] = files[number]
-            write_whole(files[number], encode_jpeg(view.pixels, VIEW_SIZE, quality=QUALITY))
+            jpeg = encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY)
+            made[round(view.facing.yaw * VIEWS / 360)] = jpeg
         told = {"views_of": identity, "numbers": list(made)}
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.marking:
+            if not (self.folder.parent / MARK).exists():
+                write_whole(self.folder.parent / MARK, b"{}")
+        for number, jpeg in made.items():
+            write_whole(files[number], jpeg)
         write_whole(folder / MARK, json.dumps(told).encode())
-        return made
+        return {number: files[number] for number in made}
 
 
 def _marked(folder: Path) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from place_search.photos.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import Photo
+from place_search.photos.photo import Facing, Photo
 from place_search.photos.preprocessing import Preprocessing
 from place_search.photos.sandbox.deadline import decoding_deadline
 from place_search.photos.sandbox.job_state import OUT_OF_MEMORY, JobState
-from place_search.photos.sandbox.replies import take_photo, take_picture
+from place_search.photos.sandbox.replies import take_photo, take_picture, take_views
 
 PROCESS = "place_search.photos.sandbox.process"
 MESSAGE_BYTES = 1 << 16
@@ -117,6 +117,7 @@ class Decoder:
         """
         asked = [asdict(preprocessing) for preprocessing in preprocessings]
         job = {
+            "kind": "photo",
             "preprocessings": asked,
             "formats": list(formats),
             "box": box,
@@ -133,7 +134,16 @@ class Decoder:
             DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-        return self._do({"longest_side": longest_side}, content, take_picture)
+        return self._do({"kind": "picture", "longest_side": longest_side}, content, take_picture)
+
+    def views(
+        self, content: bytes, *, formats: Sequence[str] = FORMATS
+    ) -> list[tuple[Facing, bytes]]:
+        """The views of a 360° panorama as bare JPEGs; none of a photo that says not that it is one.
+
+        Raises: as `picture`.
+        """
+        return self._do({"kind": "views", "formats": list(formats)}, content, take_views)
 
     def memory(self) -> int:
         """Bytes that the processes hold."""

@@ -52,6 +52,17 @@ def take_picture(reply: dict[str, Any], memory: int) -> bytes:
     return bytes(jpeg)
 
 
+def take_views(reply: dict[str, Any], memory: int) -> list[tuple[Facing, bytes]]:
+    """The JPEGs of views that a decoder answered with, and where each looks."""
+    views, start = [], 0
+    for facing, size in zip(reply["facing"], reply["bytes"], strict=True):
+        jpeg = bytearray(size)
+        _fill(memory, memoryview(jpeg), start)
+        start += size
+        views.append((Facing(*facing), bytes(jpeg)))
+    return views
+
+
 def _fill(memory: int, out: memoryview, start: int = 0) -> None:
     if os.preadv(memory, [out], start) != len(out):
         raise ValueError("the decoder left less than it said")

@@ -240,6 +240,19 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
         assert place.path.is_relative_to(out.parent / "i-views")
 
 
+def test_many_panoramas_are_cut_at_once(tmp_path: Path) -> None:
+    data = tmp_path / "photos"
+    data.mkdir()
+    for number in range(16):
+        (data / f"{number:02d}.jpg").write_bytes(panorama(number, 10.0 * number))
+    for attempt in range(4):
+        index = tmp_path / f"i{attempt}"
+        source = open_source(data, None, VideoRequest(index))
+        assert (source.panoramas, len(source.photos)) == (16, 128)
+        assert [photo.name[:2] for photo in source.photos[::8]] == [f"{n:02d}" for n in range(16)]
+        assert all(photo.path.is_file() for photo in source.photos)
+
+
 def test_views_that_cannot_be_written_are_one_sentence(data: Path, tmp_path: Path) -> None:
     from place_search.indexer import IndexWriteError
 

@@ -16,6 +16,7 @@ from place_search.search.engine import Engine
 from place_search_client import AsyncClient, Client
 from tests.panoramas import Pixels, gpano, looking, panorama, photo, scene, sizes
 from tests.search.conftest import RunningServer, StartServer
+from tests.search.writable import index_of_street, writable_server
 from tests.waiting import SECONDS
 
 HEADINGS = (0.0, 30.0, 77.0, 341.0)
@@ -46,6 +47,15 @@ def ahead(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Engine:
         (data / f"{seed}.jpg").write_bytes(photo(looking(scene(seed), 100)))
     build_index(open_source(data, None, VideoRequest(out)), out, model)
     return Engine(open_index(out), model)
+
+
+@pytest.fixture
+def writing(
+    tmp_path: Path, street: Any, model: Model, start_server: StartServer
+) -> Iterator[httpx.Client]:
+    folder = index_of_street(tmp_path, street, model, ["0.jpg"])
+    with writable_server(start_server, folder) as server, server.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +212,40 @@ def test_the_clients_ask_and_read_it(panoramas: RunningServer) -> None:
     assert found.results[0].query_view is not None
     assert found.results[0].query_view.heading is None
     assert asyncio.run(_asked(panoramas.address, query)).results == found.results
+
+
+def test_a_panorama_that_is_added_is_its_views(writing: httpx.Client) -> None:
+    content = panorama(0, 30.0)
+    where = {"latitude": "48.1", "longitude": "11.5", "name": "Gate"}
+    for status in (201, 200):  # the second time it is there already
+        reply = writing.post("/v1/places", files={"photo": ("p.jpg", content)}, data=where)
+        assert (reply.status_code, reply.json()["name"]) == (status, "Gate#heading=030")
+        assert reply.json()["heading"] == 30
+    group = writing.get(f"/v1/places/{reply.json()['place_id']}/group").json()
+    assert [place["heading"] for place in group["places"]] == [30 + 45.0 * n for n in range(8)]
+    assert {place["position"]["latitude"] for place in group["places"]} == {48.1}
+    assert writing.get("/v1/index").json()["places"] == 9
+    query = photo(looking(scene(0), 95))
+    found = writing.post("/v1/search", files={"photo": ("q.jpg", query)}).json()
+    assert found["match"]["verdict"] == "found"
+    assert found["results"][0]["name"] == "Gate#heading=120"
+    assert writing.get(found["results"][0]["image_url"]).status_code == 200
+    assert writing.delete(f"/v1/places/{found['results'][0]['place_id']}").status_code == 204
+    assert writing.get("/v1/index").json()["places"] == 8
+
+
+def test_several_photos_may_hold_panoramas(writing: httpx.Client, street: Any) -> None:
+    sent = [
+        ("photo", ("a.jpg", panorama(1, 0.0))),
+        ("photo", ("b.jpg", street.query(3))),
+        ("photo", ("c.jpg", b"none")),
+        ("photo", ("d.jpg", panorama(2))),
+        ("photo", ("e.jpg", photo(scene(3)))),
+    ]
+    reply = writing.post("/v1/places/bulk", files=sent).json()
+    assert (reply["added"], reply["known"], reply["refused"]) == (4, 0, 1)
+    names = [told["place"] and told["place"]["name"] for told in reply["photos"]]
+    assert names == ["a.jpg#heading=000", "b.jpg", None, "d.jpg#yaw=000", "e.jpg"]
+    assert writing.get("/v1/index").json()["places"] == 1 + 8 + 1 + 8 + 1
+    groups = writing.get("/v1/groups").json()["groups"]
+    assert [group["photos"] for group in groups] == [8, 8]
