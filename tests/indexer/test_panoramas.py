@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.core.files import FileStamp, write_whole
 from place_search.core.geodesy import Position
 from place_search.indexer import (
     Index,
@@ -23,6 +26,8 @@ from place_search.indexer import (
     verify_index,
 )
 from place_search.indexer.changes.verify import repair_index
+from place_search.indexer.sources import panoramas
+from place_search.indexer.sources.kept_views import MARK
 from place_search.indexer.sources.panoramas import cut_panoramas
 from place_search.models import Model
 from tests.indexer.conftest import render
@@ -240,17 +245,26 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
         assert place.path.is_relative_to(out.parent / "i-views")
 
 
-def test_many_panoramas_are_cut_at_once(tmp_path: Path) -> None:
+def test_several_panoramas_are_cut_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "photos"
     data.mkdir()
-    for number in range(16):
-        (data / f"{number:02d}.jpg").write_bytes(panorama(number, 10.0 * number))
-    for attempt in range(4):
-        index = tmp_path / f"i{attempt}"
-        source = open_source(data, None, VideoRequest(index))
-        assert (source.panoramas, len(source.photos)) == (16, 128)
-        assert [photo.name[:2] for photo in source.photos[::8]] == [f"{n:02d}" for n in range(16)]
-        assert all(photo.path.is_file() for photo in source.photos)
+    for number in range(6):
+        (data / f"{number}.jpg").write_bytes(panorama(number, 10.0 * number))
+    both, marks = Barrier(2), []
+
+    def write(path: Path, content: bytes) -> FileStamp:
+        if path == tmp_path / "i-views" / MARK:
+            marks.append(path)
+            with suppress(BrokenBarrierError):  # nobody else writes it meanwhile
+                both.wait(1)
+        return write_whole(path, content)
+
+    monkeypatch.setattr(panoramas, "_CUTTERS", 2)
+    monkeypatch.setattr(panoramas, "write_whole", write)
+    source = open_source(data, None, VideoRequest(tmp_path / "i"))
+    assert len(marks) == 1
+    assert [photo.name[0] for photo in source.photos[::8]] == ["0", "1", "2", "3", "4", "5"]
+    assert all(photo.path.is_file() for photo in source.photos)
 
 
 def test_views_that_cannot_be_written_are_one_sentence(data: Path, tmp_path: Path) -> None:
