@@ -91,7 +91,7 @@ def _in_words(note: str, names: Sequence[str]) -> str:
 
 
 def _append(photos: PhotoList, photo: PlacePhoto, path: str, name: str, **other: Any) -> None:
-    said = {key: getattr(photo, key) for key in ("position", "utm", "sequence", "taken")}
+    said = {key: getattr(photo, key) for key in ("position", "utm", "sequence", "taken", "heading")}
     photos.append(path, name=name, **(said | other))
 
 
@@ -100,6 +100,8 @@ def _append_views(
 ) -> list[str]:
     """Add the views of a panorama; what was odd about its position is told."""
     position, taken = photo.position, photo.taken
+    if photo.heading is not None:
+        panorama = replace(panorama, heading=photo.heading)
     notes: tuple[str, ...] = ()
     if position is None and photo.utm is None:
         position, notes = inspect_position(photo.path)

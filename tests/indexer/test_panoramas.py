@@ -233,7 +233,7 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "places.csv").write_text(
-        "path,latitude,longitude,name\n../photos/street/a.jpg,50,10,Gate\n"
+        "path,latitude,longitude,name,heading\n../photos/street/a.jpg,50,10,Gate,-100\n"
     )
     out = tmp_path / "deep" / "i"
     out.parent.mkdir()
@@ -241,6 +241,8 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
     assert index.count == 8
     for place in index.places():
         assert place.name.startswith("Gate#heading=")
+        # What the list says counts before what the panorama does.
+        assert place.heading == (260 + 45 * place.place_id) % 360
         assert place.position == Position(50, 10)
         assert place.path.is_relative_to(out.parent / "i-views")
 
