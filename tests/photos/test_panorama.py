@@ -1,12 +1,13 @@
 """360° panoramas: what their metadata says, and the views that they are cut into."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from place_search.photos import Preprocessing
+from place_search.photos import Preprocessing, UnsupportedPhotoError
 from place_search.photos.panorama import (
     PARTLY,
     UNMARKED,
@@ -181,6 +182,23 @@ def test_the_decoding_processes_cut_the_same_views() -> None:
             if len(asked) > 1:
                 assert one.second is not None
                 assert difference(one.second, _resized(other.pixels, asked[1])) == 0
+
+
+def test_the_decoding_processes_give_views_as_jpegs() -> None:
+    decoder = Decoder(workers=1)
+    try:
+        views = decoder.views(panorama(12, heading=10.0))
+        for other in (photo(scene(12)), photo(scene(12), gpano(FullPanoWidthPixels="many"))):
+            assert decoder.views(other) == []
+        with pytest.raises(UnsupportedPhotoError):
+            decoder.views(photo(scene(12), gpano(**WHOLE), "WEBP"), formats=["JPEG"])
+    finally:
+        decoder.close()
+    assert [facing.heading for facing, _ in views] == [10.0 + 45 * number for number in range(8)]
+    for facing, jpeg in views:
+        with Image.open(io.BytesIO(jpeg)) as image:
+            assert difference(np.asarray(image), looking(scene(12), facing.yaw)) < 10
+            assert not image.info.get("xmp")
 
 
 def _resized(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
