@@ -26,6 +26,7 @@ from PIL import Image
 from bench.table import Row, print_rows
 from place_search.indexer import Source, VideoRequest, build_index, open_index, open_source
 from place_search.models import DEFAULT_MODEL, Model, open_model
+from place_search.photos.panorama import VIEWS
 from place_search.search.engine import Engine
 
 SIDES = 6
@@ -35,7 +36,7 @@ STEP = 2
 """Photos from one query to the next."""
 MARGIN = 10
 """Photos beside the border between known and unknown that do not ask."""
-HALF_A_STEP = 22.5
+HALF_A_STEP = 180 / VIEWS
 _XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '

@@ -73,7 +73,7 @@ def panorama(seed: int, heading: float | None = None, width: int = 2048) -> byte
 
 
 def looking(
-    sphere: Pixels, yaw: float, *, width: int = 640, height: int = 480, field: float = 75.0
+    sphere: Pixels, yaw: float, *, width: int = 640, height: int = 480, field: float = 60.0
 ) -> Pixels:
     """What a level camera sees that looks `yaw` degrees clockwise from the sphere's middle."""
     focal = width / 2 / math.tan(math.radians(field) / 2)

@@ -9,7 +9,7 @@ const [SOI, EOI, SOS, APP1] = [0xd8, 0xd9, 0xda, 0xe1];
 const ORIENTATION = 0x0112;
 
 /** Pixels around a 360° panorama that its views need. */
-const PANORAMA_SIDE = 3000;
+const PANORAMA_SIDE = 3500;
 
 /** @type {Promise<number> | null} */
 let asking = null;

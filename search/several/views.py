@@ -7,6 +7,7 @@ from typing import NamedTuple
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit
 from place_search.photos import Photo
+from place_search.photos.panorama import OVERLAP
 from place_search.photos.photo import Facing
 from place_search.search.several.batch import BatchStandards
 from place_search.search.stages import Stages
@@ -50,16 +51,14 @@ def parts_of(photos: Sequence[Photo]) -> list[Sequence[Photo]]:
 def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
     """The places of all views, each by the view that shows it best, the best place first.
 
-    As many photos of unknown places look like a known one as many times as often, so the odds of
-    each are divided by the number of views.
+    Of many photos of unknown places one looks like a known one sooner or later, so the odds of each
+    are divided by the number of views that have nothing in common.
     """
+    views = max(len(by_view) / OVERLAP, 1.0)
     best: dict[int, Found] = {}
     for found in sorted((one for view in by_view for one in view), key=_rank):
         best.setdefault(found.hit.place_id, found)
-    return [
-        found._replace(probability=_among(found.probability, len(by_view)))
-        for found in best.values()
-    ]
+    return [found._replace(probability=_among(found.probability, views)) for found in best.values()]
 
 
 def _rank(found: Found) -> tuple[float, float]:
@@ -67,7 +66,7 @@ def _rank(found: Found) -> tuple[float, float]:
     return -score, -found.hit.similarity
 
 
-def _among(probability: float | None, views: int) -> float | None:
+def _among(probability: float | None, views: float) -> float | None:
     if probability is None:
         return None
     sure = min(max(probability, _LEAST), 1 - _LEAST)

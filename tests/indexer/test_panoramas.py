@@ -33,7 +33,7 @@ from place_search.models import Model
 from tests.indexer.conftest import render
 from tests.panoramas import gpano, panorama, photo, scene, sizes
 
-HEADINGS = [30.0 + 45 * number for number in range(8)]
+HEADINGS = [(30.0 + 30 * number) % 360 for number in range(12)]
 NAMES = [f"street/a.jpg#heading={round(heading):03}" for heading in HEADINGS]
 
 
@@ -67,7 +67,7 @@ def test_each_view_is_a_place_with_its_heading(data: Path, tmp_path: Path, model
     places = list(index.places())
     assert [place.name for place in places] == ["first.jpg", *NAMES, "street/z.jpg"]
     assert [place.heading for place in places] == [None, *HEADINGS, None]
-    for place in places[1:9]:
+    for place in places[1:13]:
         assert place.position == Position(48 + 8 / 60, 11.5)
         assert place.taken == 1777629600
         assert place.utm is not None
@@ -89,7 +89,7 @@ def test_filters_find_views_where_the_panorama_lies(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
     index = made(data, tmp_path / "i", model)
-    for folder, count in (("street", 9), ("street/a.jpg", 8), ("views", 0)):
+    for folder, count in (("street", 13), ("street/a.jpg", 12), ("views", 0)):
         found = index.matching(parse_filter(index.edits, folder=folder))
         assert len(found) == count, folder
 
@@ -112,22 +112,22 @@ def test_sync_follows_a_panorama(data: Path, tmp_path: Path, model: Model) -> No
         report = sync_photos(out, open_source(data, None, VideoRequest(out)), model)
         return {key: getattr(report, key) for key in ("added", "changed", "removed", "unchanged")}
 
-    assert sync() == {"added": 0, "changed": 0, "removed": 0, "unchanged": 10}
+    assert sync() == {"added": 0, "changed": 0, "removed": 0, "unchanged": 14}
     after = {view.name: view.stat().st_mtime_ns for view in (tmp_path / "i-views").rglob("*.jpg")}
     assert before == after  # nothing was cut again
     (data / "street/a.jpg").write_bytes(panorama(2, heading=30.0))
-    assert sync() == {"added": 0, "changed": 8, "removed": 0, "unchanged": 2}
+    assert sync() == {"added": 0, "changed": 12, "removed": 0, "unchanged": 2}
     index = open_index(out)
     assert [index.place(view).name for view in views_of(index)] == NAMES
     assert index.groups.members(index.groups.of(views_of(index)[0]) or 0).tolist() == views_of(
         index
     )
     (data / "street/b.jpg").write_bytes(panorama(3))
-    assert sync() == {"added": 8, "changed": 0, "removed": 0, "unchanged": 10}
+    assert sync() == {"added": 12, "changed": 0, "removed": 0, "unchanged": 14}
     names = [place.name for place in open_index(out).places()]
-    assert [f"street/b.jpg#yaw={45 * number:03}" for number in range(8)] == names[-8:]
+    assert [f"street/b.jpg#yaw={30 * number:03}" for number in range(12)] == names[-12:]
     (data / "street/a.jpg").unlink()
-    assert sync() == {"added": 0, "changed": 0, "removed": 8, "unchanged": 10}
+    assert sync() == {"added": 0, "changed": 0, "removed": 12, "unchanged": 14}
     assert verify_index(out).whole
 
 
@@ -140,7 +140,7 @@ def test_a_heading_that_is_corrected_comes_without_cutting_again(
     path.write_bytes(content.replace(b'Degrees="30"', b'Degrees="31"'))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     report = sync_photos(out, open_source(data, None, VideoRequest(out)), model)
-    assert (report.changed, report.copied) == (8, 8)
+    assert (report.changed, report.copied) == (12, 12)
     index = open_index(out)
     assert [index.place(view).heading for view in views_of(index)] == [h + 1 for h in HEADINGS]
 
@@ -152,14 +152,14 @@ def test_adding_and_removing_by_the_panorama(data: Path, tmp_path: Path, model: 
     more.mkdir()
     (more / "c.jpg").write_bytes(panorama(4, heading=0.0))
     report = add_photos(out, open_source(more, None, VideoRequest(out)), model)
-    assert report.added == 8
+    assert report.added == 12
     index = open_index(out)
-    new = views_of(index)[8:]
-    assert [index.place(view).name[-3:] for view in new] == [f"{45 * n:03}" for n in range(8)]
+    new = views_of(index)[12:]
+    assert [index.place(view).name[-3:] for view in new] == [f"{30 * n:03}" for n in range(12)]
     assert index.groups.members(new[0]).tolist() == new
-    assert remove_places(out, ["street/a.jpg"], compact=False).removed == 8
+    assert remove_places(out, ["street/a.jpg"], compact=False).removed == 12
     assert views_of(open_index(out)) == new
-    assert restore_places(out, list(range(1, 9))).added == 8
+    assert restore_places(out, list(range(1, 13))).added == 12
     assert remove_places(out, [NAMES[3]]).removed == 1
 
 
@@ -188,9 +188,9 @@ def test_photos_of_2_to_1_without_metadata_are_left_whole_and_that_is_said(
         "call it one, so it is taken as one plain photo; --panoramas 2:1 cuts such photos into "
         "views.",
     )
-    assert (len(source.photos), source.panoramas) == (12, 1)
+    assert (len(source.photos), source.panoramas) == (16, 1)
     source = open_source(data, None, VideoRequest(tmp_path / "i", panoramas="2:1"))
-    assert (len(source.photos), source.panoramas, source.warnings) == (26, 3, ())
+    assert (len(source.photos), source.panoramas, source.warnings) == (38, 3, ())
     source = open_source(data, None, VideoRequest(tmp_path / "i", panoramas="off"))
     assert (len(source.photos), source.panoramas, source.warnings) == (5, 0, ())
 
@@ -223,7 +223,7 @@ def test_panoramas_that_cannot_be_cut_stay_as_they_are(
 def test_the_views_are_no_photos_of_a_folder_around_them(data: Path, model: Model) -> None:
     made(data, data / "i", model)
     source = open_source(data, None, VideoRequest(data / "i"))
-    assert (len(source.photos), source.panoramas) == (10, 1)
+    assert (len(source.photos), source.panoramas) == (14, 1)
     assert source.left_out["folder of panoramas' views"] == 1
 
 
@@ -238,11 +238,11 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
     out = tmp_path / "deep" / "i"
     out.parent.mkdir()
     index = made(lists / "places.csv", out, model)
-    assert index.count == 8
+    assert index.count == 12
     for place in index.places():
         assert place.name.startswith("Gate#heading=")
         # What the list says counts before what the panorama does.
-        assert place.heading == (260 + 45 * place.place_id) % 360
+        assert place.heading == (260 + 30 * place.place_id) % 360
         assert place.position == Position(50, 10)
         assert place.path.is_relative_to(out.parent / "i-views")
 
@@ -265,7 +265,7 @@ def test_several_panoramas_are_cut_at_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(panoramas, "write_whole", write)
     source = open_source(data, None, VideoRequest(tmp_path / "i"))
     assert len(marks) == 1
-    assert [photo.name[0] for photo in source.photos[::8]] == ["0", "1", "2", "3", "4", "5"]
+    assert [photo.name[0] for photo in source.photos[::12]] == ["0", "1", "2", "3", "4", "5"]
     assert all(photo.path.is_file() for photo in source.photos)
 
 

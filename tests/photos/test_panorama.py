@@ -35,17 +35,17 @@ def test_a_view_is_what_a_camera_on_the_spot_sees() -> None:
     found = inspect_panorama(content).panorama
     assert found is not None
     views = read_views(content, found).views
-    assert [view.facing and view.facing.yaw for view in views] == [45.0 * n for n in range(VIEWS)]
+    assert [view.facing and view.facing.yaw for view in views] == [30.0 * n for n in range(VIEWS)]
     assert [view.facing and view.facing.heading for view in views] == [
-        *(30.0, 75.0, 120.0, 165.0, 210.0, 255.0, 300.0, 345.0)
+        *(30.0, 60.0, 90.0, 120.0, 150.0, 180.0, 210.0, 240.0, 270.0, 300.0, 330.0, 0.0)
     ]
     sphere = scene(1)
     for number, view in enumerate(views):
         assert view.pixels.shape == (VIEW_SIZE[1], VIEW_SIZE[0], 3)
-        right = difference(view.pixels, looking(sphere, 45.0 * number))
-        # Also for number 4, which looks at the seam.
+        right = difference(view.pixels, looking(sphere, 30.0 * number))
+        # Also for number 6, which looks at the seam.
         assert right < 8
-        assert difference(view.pixels, looking(sphere, 45.0 * number + 5)) > 4 * right
+        assert difference(view.pixels, looking(sphere, 30.0 * number + 5)) > 4 * right
 
 
 @pytest.mark.parametrize(("pitch", "roll"), [(12.0, 0.0), (0.0, -9.0), (10.0, 7.0)])
@@ -56,7 +56,7 @@ def test_views_of_a_tilted_camera_are_level(pitch: float, roll: float) -> None:
     found = inspect_panorama(content).panorama
     assert found is not None
     for number, view in enumerate(read_views(content, found).views):
-        assert difference(view.pixels, looking(sphere, 45.0 * number)) < 14
+        assert difference(view.pixels, looking(sphere, 30.0 * number)) < 14
 
 
 def test_metadata_may_be_attributes_or_elements_and_of_any_format() -> None:
@@ -145,7 +145,7 @@ def test_of_a_part_of_the_sphere_the_views_are_cut_that_it_shows() -> None:
         gpano(**sizes(WIDTH, HEIGHT, (left, top, wide, high)), PoseHeadingDegrees=90),
     )
     told = decode_for(content, PLAIN, None, panorama=None)
-    assert [view.facing and view.facing.heading for view in told.views] == [90, 135, 45]
+    assert [view.facing and view.facing.heading for view in told.views] == [90, 120, 150, 30, 60]
     for view in told.views:
         assert view.facing is not None
         assert difference(view.pixels, looking(sphere, view.facing.yaw)) < 8
@@ -194,7 +194,7 @@ def test_the_decoding_processes_give_views_as_jpegs() -> None:
             decoder.views(photo(scene(12), gpano(**WHOLE), "WEBP"), formats=["JPEG"])
     finally:
         decoder.close()
-    assert [facing.heading for facing, _ in views] == [10.0 + 45 * number for number in range(8)]
+    assert [facing.heading for facing, _ in views] == [10.0 + 30 * number for number in range(12)]
     for facing, jpeg in views:
         with Image.open(io.BytesIO(jpeg)) as image:
             assert difference(np.asarray(image), looking(scene(12), facing.yaw)) < 10

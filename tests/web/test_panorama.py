@@ -28,9 +28,9 @@ def test_a_panorama_says_where_it_and_its_places_look(
     page = open_page(address)
     with page.expect_response("**/v1/search*") as answer:
         page.set_input_files("#photo", query)
-    assert answer.value.json()["query"]["width"] == 3000
+    assert answer.value.json()["query"]["width"] == 3500
     first = page.locator("#results:not([aria-busy]) #cards > .card").first
-    expect(first).to_contain_text("and 7 more photos of it")
+    expect(first).to_contain_text("and 11 more photos of it")
     # What looked to 45 when it was indexed is said to look to 135 now.
     looking = first.locator(".looking").inner_text()
     seen = {
