@@ -150,13 +150,10 @@ class Writer:
                 try:
                     if problem:
                         raise UnreadablePhotoError(problem)
-                    seen = self._decoder.photo(
-                        content, card.preprocessing, formats=UPLOADS, panorama=None
-                    )
-                    pictures: Sequence[tuple[Facing | None, bytes]]
-                    if seen.views:
-                        pictures = self._decoder.views(content, formats=UPLOADS)
-                    else:
+                    seen = self._decoder.photo(content, card.preprocessing, formats=UPLOADS)
+                    pictures: list[tuple[Facing | None, bytes]]
+                    pictures = [*self._decoder.views(content, formats=UPLOADS)]
+                    if not pictures:
                         jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
                         pictures = [(None, jpeg)]
                 except PhotoError as error:

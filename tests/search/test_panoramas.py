@@ -221,7 +221,8 @@ def test_a_panorama_that_is_added_is_its_views(writing: httpx.Client) -> None:
     where = {"latitude": "48.1", "longitude": "11.5", "name": "Gate"}
     for status in (201, 200):  # the second time it is there already
         reply = writing.post("/v1/places", files={"photo": ("p.jpg", content)}, data=where)
-        assert (reply.status_code, reply.json()["name"]) == (status, "Gate#heading=030")
+        assert reply.status_code == status, reply.text
+        assert reply.json()["name"] == "Gate#heading=030"
         assert reply.json()["heading"] == 30
     group = writing.get(f"/v1/places/{reply.json()['place_id']}/group").json()
     assert [place["heading"] for place in group["places"]] == [
