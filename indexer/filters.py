@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from place_search.core.text import composed, folded
 from place_search.indexer.errors import FieldError, FilterError
+from place_search.indexer.sources.kept_views import path_in_source
 from place_search.indexer.storage.edits import Edits, FieldValue, parse_field_value
 
 COMPARISONS = ("eq", "lt", "le", "gt", "ge")
@@ -228,7 +229,7 @@ class FilterColumns:
         numbers: dict[bytes, int] = {}
         column = np.fromiter(
             (
-                numbers.setdefault(path.rpartition(b"/")[0], len(numbers))
+                numbers.setdefault(path_in_source(path).rpartition(b"/")[0], len(numbers))
                 for path in self._paths.tolist()
             ),
             np.int32,

@@ -14,6 +14,7 @@ from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
+from place_search.indexer.sources.kept_views import found_view
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
@@ -27,7 +28,7 @@ from place_search.models import Model
 
 _COLUMNS = (
     *("name", "path", "zone", "latitude", "longitude", "easting", "northing"),
-    *("sequence", "taken"),
+    *("sequence", "taken", "heading"),
 )
 
 
@@ -197,15 +198,19 @@ class Index:
         return Place(
             place_id=place_id,
             name=edit.name or contents.text("name", row),
-            path=self._kept.found(Path(self.manifest.source["root"]) / contents.text("path", row)),
+            path=self._found(Path(self.manifest.source["root"]) / contents.text("path", row)),
             position=moved or contents.position(row),
             utm=contents.utm(row) if moved is None else to_utm(moved),
             taken=contents.taken(row),
+            heading=contents.heading(row),
             note=edit.note,
             tags=edit.tags,
             fields=edit.fields,
             version=edit.version,
         )
+
+    def _found(self, path: Path) -> Path:
+        return found_view(self._kept.found(path), self.folder)
 
     def _corrected(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions of all places, with those that people have corrected."""

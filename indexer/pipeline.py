@@ -185,6 +185,7 @@ def _decode(
         notes=() if given else read.notes,
         sequence=photo.sequence,
         taken=read.taken if photo.taken is None else photo.taken,
+        heading=photo.heading,
     )
     return row, views
 

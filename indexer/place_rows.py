@@ -15,6 +15,7 @@ COLUMNS: Mapping[str, type] = {
     "easting": float,
     "northing": float,
     "zone": str,
+    "heading": float,
 }
 """What is told of a place. `index` reads a CSV file of them as a list of photos."""
 
@@ -28,4 +29,6 @@ def place_rows(index: Index) -> Iterator[dict[str, Any]]:
             row |= place.position._asdict()
         if place.utm is not None:
             row |= place.utm._asdict()
+        if place.heading is not None:
+            row["heading"] = place.heading
         yield row

@@ -14,6 +14,7 @@ class PlacePhoto:
 
     `name` is what the place is called: by default its path under the root. Photos of one
     `sequence`, "" for none, were taken one after the other, at `taken` in seconds since 1970.
+    `heading` is where it looks, in degrees from north.
     """
 
     path: Path
@@ -22,13 +23,15 @@ class PlacePhoto:
     utm: Utm | None = None
     sequence: str = ""
     taken: float | None = None
+    heading: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """One database photo of an index, and what people have said of it since.
 
-    `taken` is in seconds since 1970; `version` counts how often the place was edited.
+    `taken` is in seconds since 1970, `heading` in degrees from north; `version` counts how often
+    the place was edited.
     """
 
     place_id: int
@@ -37,6 +40,7 @@ class Place:
     position: Position | None
     utm: Utm | None
     taken: float | None = None
+    heading: float | None = None
     note: str = ""
     tags: tuple[str, ...] = ()
     fields: Mapping[str, str | float | bool] = field(default_factory=dict, hash=False)

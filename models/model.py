@@ -162,13 +162,23 @@ class Model:
         """The limit on pixels where it is not the usual one: other photos are then skipped."""
         return "" if self.max_pixels == MAX_PIXELS else f" of at most {self.max_pixels} pixels"
 
-    def read(self, source: Path | bytes, *, box: PhotoBox | None = None) -> Photo:
+    def read(
+        self,
+        source: Path | bytes,
+        *,
+        box: PhotoBox | None = None,
+        panorama: bool | None = False,
+    ) -> Photo:
         """Decode a photo or a box of it, at no more scale than this model needs.
+
+        A 360° `panorama` comes with its views, as `decode_for` cuts them.
 
         Raises:
             PhotoError: the photo cannot be read, or the box is not one of it.
         """
-        return decode_for(source, self.preprocessings, box, max_pixels=self.max_pixels)
+        return decode_for(
+            source, self.preprocessings, box, panorama=panorama, max_pixels=self.max_pixels
+        )
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
         """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""

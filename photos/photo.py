@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -16,6 +16,22 @@ Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
 
 
+class Facing(NamedTuple):
+    """Where a view of a panorama looks: `yaw` degrees clockwise from the panorama's middle.
+
+    `heading` is the same from north, None where the panorama does not say how it was held.
+    """
+
+    yaw: float
+    heading: float | None
+
+    def __str__(self) -> str:
+        """As names of views end, in whole degrees."""
+        if self.heading is None:
+            return f"yaw={round(self.yaw) % 360:03}"
+        return f"heading={round(self.heading) % 360:03}"
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """A decoded photo.
@@ -24,7 +40,8 @@ class Photo:
     photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
     odd but survivable. `taken` is when it was taken, in seconds since 1970. `second` has the same
     pixels resized for a second network, where `pixels` have been resized for a first one. With a
-    `box` the pixels are those of that part of the photo alone.
+    `box` the pixels are those of that part of the photo alone. `views` are what a panorama was cut
+    into, each `facing` another way.
     """
 
     pixels: NDArray[np.uint8]
@@ -35,6 +52,8 @@ class Photo:
     taken: float | None = None
     second: NDArray[np.uint8] | None = None
     box: PhotoBox | None = None
+    views: tuple["Photo", ...] = ()
+    facing: Facing | None = None
 
     @property
     def seen(self) -> PhotoBox:

@@ -128,14 +128,17 @@ def _degrees(value: Any, reference: str, letters: str) -> float:
     return -degrees if reference == letters[1] or any(part < 0 for part in parts) else degrees
 
 
-def _xmp_position(image: Image.Image, notes: list[str]) -> Position | None:
-    """The position in an XMP packet, as `exif:GPSLatitude="48,8.1N"`."""
+def xmp_packet(image: Image.Image) -> bytes:
+    """The XMP packet of a photo, as it was written; empty where there is none."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if isinstance(packet, str):
         packet = packet.encode()
-    if not isinstance(packet, bytes):
-        return None
-    found = dict(_XMP_COORDINATE.findall(packet))
+    return packet if isinstance(packet, bytes) else b""
+
+
+def _xmp_position(image: Image.Image, notes: list[str]) -> Position | None:
+    """The position in an XMP packet, as `exif:GPSLatitude="48,8.1N"`."""
+    found = dict(_XMP_COORDINATE.findall(xmp_packet(image)))
     if len(found) < 2:
         return None
     try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
+from place_search.photos.panorama import PARTLY, UNMARKED, inspect_panorama, read_views
 from place_search.photos.photo import Photo, Size
 
 MAX_ASPECT = 4.0
@@ -128,15 +129,32 @@ def decode_for(
     source: Path | bytes,
     preprocessings: Sequence[Preprocessing],
     box: PhotoBox | None,
+    *,
+    panorama: bool | None = False,
     **options: Any,
 ) -> Photo:
     """Decode a photo, or a box of it, at no more scale than these need; options as `decode_photo`.
+
+    A 360° `panorama` comes with its views: where its metadata says that it is one for None, where
+    it is of 2:1 too for True.
 
     Raises:
         PhotoError: the photo cannot be read, or the box is not one of it.
     """
     if box is None:
+        notes: tuple[str, ...] = ()
+        if panorama is not False:
+            found = inspect_panorama(source, assumed=panorama is True)
+            if found.panorama is not None:
+                photo = read_views(source, found.panorama, **options)
+                if photo.views:
+                    return photo
+                notes = (PARTLY,)
+            notes += found.notes
+            if found.is_unmarked:
+                notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
         needed = partial(largest_size, preprocessings)
-        return decode_photo(source, needed=needed, **options)
+        plain = decode_photo(source, needed=needed, **options)
+        return replace(plain, notes=(*plain.notes, *notes)) if notes else plain
     needed = partial(size_for_box, preprocessings, box)
     return cut_box(decode_photo(source, needed=needed, **options), box)

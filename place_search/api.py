@@ -1,6 +1,7 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -115,7 +116,10 @@ def index(
     )
 
     with reporting(progress) as report:
-        source = open_source(Path(data), path_of(root), video_of(Path(out), video, report))
+        wanted = video_of(Path(out), video, report)
+        if descriptors is not None:  # they are of whole photos
+            wanted = replace(wanted, panoramas="off")
+        source = open_source(Path(data), path_of(root), wanted)
         if descriptors is None:
             opened = opened_model(model, verify_with)
         else:

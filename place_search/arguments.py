@@ -28,7 +28,8 @@ class VideoArguments(TypedDict, total=False):
     `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
     the file `gpx`, which gives frames their positions by time. `video_start` is when the video
     starts, with a time zone; by default as it says itself. The clock of photos was
-    `clock_offset_s` seconds ahead of UTC.
+    `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut into views: "auto" those
+    that say what they are, "2:1" all of that shape too, "off" none.
     """
 
     gpx: AnyPath | None
@@ -36,6 +37,7 @@ class VideoArguments(TypedDict, total=False):
     fps: float | None
     video_start: datetime | None
     clock_offset_s: float
+    panoramas: Literal["auto", "2:1", "off"]
 
 
 Report: TypeAlias = "Progress | bool"
@@ -104,6 +106,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
         fps=video.get("fps"),
         start=video.get("video_start"),
         clock_offset_s=video.get("clock_offset_s", 0.0),
+        panoramas=video.get("panoramas", "auto"),
         progress=progress,
     )
 

@@ -22,6 +22,7 @@ def search(
     k: int = 10,
     verify: bool | None = None,
     box: tuple[float, float, float, float] | None = None,
+    panorama: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
     folder: str | None = None,
@@ -36,11 +37,13 @@ def search(
     whether the photo's place is among them. `verify` ranks the most
     similar places by how well their geometry agrees with the photo's; by default that is done where
     the index holds local features. With a `box` (x, y, width, height in pixels of the upright
-    photo) only that part of it is searched with. `near` is (latitude, longitude) in degrees; with
-    `radius_m` it leaves only the places at most that many metres away. `folder`, days such as
-    2024-05-31, each `tag` and each `field` (an own one, as "floor:ge:3") leave only the places that
-    fit them all. Without `model` the index's own is opened, which takes most of a second: to search
-    often, use `search_many`, or open it once and pass it.
+    photo) only that part of it is searched with. A 360° `panorama` is cut into views, by default
+    where its metadata says that it is one, with True where it is twice as wide as high. `near` is
+    (latitude, longitude) in degrees; with `radius_m` it leaves only the places at most that many
+    metres away. `folder`, days such as 2024-05-31, each `tag` and each `field` (an own one, as
+    "floor:ge:3") leave only the places that fit them all. Without `model` the index's own is
+    opened, which takes most of a second: to search often, use `search_many`, or open it once and
+    pass it.
 
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
@@ -65,6 +68,7 @@ def search(
         k=k,
         verify=verify,
         box=None if box is None else PhotoBox(*box),
+        panorama=panorama,
         near=_point(near),
         radius_m=radius_m,
         wanted=wanted,

@@ -81,6 +81,7 @@ class Client(Tending, _Base[httpx.Client]):
         k: int = 10,
         verify: bool | None = None,
         box: tuple[float, float, float, float] | None = None,
+        panorama: bool | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
         **filters: Unpack[Filters],
@@ -90,15 +91,17 @@ class Client(Tending, _Base[httpx.Client]):
         Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
         says whether its place is among them. `verify` checks the geometry; by default that is done
         where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
-        sent) only that part of it is searched with. `near` (latitude, longitude in degrees) and
-        `radius_m` together leave only the places there, and `filters` those that fit them.
+        sent) only that part of it is searched with. A 360° `panorama` is cut into views, by default
+        where its metadata says that it is one, with True where it is twice as wide as high. `near`
+        (latitude, longitude in degrees) and `radius_m` together leave only the places there, and
+        `filters` those that fit them.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
         files = _files(photo)
-        query = _query(k, verify, box, near, radius_m, filters)
+        query = _query(k, verify, box, panorama, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
     def similar(
@@ -158,13 +161,14 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         k: int = 10,
         verify: bool | None = None,
         box: tuple[float, float, float, float] | None = None,
+        panorama: bool | None = None,
         near: tuple[float, float] | None = None,
         radius_m: float | None = None,
         **filters: Unpack[Filters],
     ) -> SearchResult:
         """As `Client.search`."""
         files = await asyncio.to_thread(_files, photo)
-        query = _query(k, verify, box, near, radius_m, filters)
+        query = _query(k, verify, box, panorama, near, radius_m, filters)
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
         )
@@ -299,13 +303,15 @@ def _query(
     k: int,
     verify: bool | None,
     box: tuple[float, float, float, float] | None,
+    panorama: bool | None,
     near: tuple[float, float] | None,
     radius_m: float | None,
     filters: Filters,
 ) -> dict[str, Any]:
     query: dict[str, Any] = {"k": k, **filters}
-    if verify is not None:
-        query["verify"] = str(verify).lower()
+    for name, asked in (("verify", verify), ("panorama", panorama)):
+        if asked is not None:
+            query[name] = str(asked).lower()
     if box is not None:
         query["box"] = ",".join(map(str, box))
     if near is not None:

@@ -77,6 +77,7 @@ class PlaceDetails(PlaceInfo):
     """One place, with what people have said of it."""
 
     taken: str | None = None
+    heading: float | None = None
     note: str = ""
     tags: list[str] = field(default_factory=list)
     fields: Mapping[str, str | float | bool] = field(default_factory=dict)
@@ -168,6 +169,14 @@ class IndexList:
 
 
 @dataclass(frozen=True, slots=True)
+class Facing:
+    """Where a view of a 360° panorama looks."""
+
+    yaw: float
+    heading: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Result(PlaceInfo):
     """A place that looks like the photo."""
 
@@ -176,6 +185,8 @@ class Result(PlaceInfo):
     probability: float
     verified: Verified | None
     group: Spot | None = None
+    heading: float | None = None
+    query_view: Facing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +197,7 @@ class QueryInfo:
     height: int
     position: PointOnEarth | None
     notes: list[str]
+    views: list[Facing] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,12 @@ from place_search.search.several.together import (
     strongest,
     unit,
 )
+from place_search.search.several.views import Asked, Found, best_of_views, parts_of
 from place_search.search.stages import Stages
 from place_search.search.verification import (
     CANDIDATES,
     Codes,
     Query,
-    Verification,
     rank_by_geometry,
 )
 
@@ -59,9 +59,19 @@ AnyPhoto: TypeAlias = bytes | Path
 
 
 class Decode(Protocol):
-    """Reads a photo, or a box of it, whose pixels a model takes; raises `PhotoError`."""
+    """Reads a photo, or a box of it, whose pixels a model takes; raises `PhotoError`.
 
-    def __call__(self, photo: bytes | Path, /, *, box: PhotoBox | None = None) -> Photo:
+    A `panorama` comes with its views, as `place_search.photos.preprocessing.decode_for` cuts them.
+    """
+
+    def __call__(
+        self,
+        photo: bytes | Path,
+        /,
+        *,
+        box: PhotoBox | None = None,
+        panorama: bool | None = False,
+    ) -> Photo:
         """Read it."""
         ...
 
@@ -125,6 +135,7 @@ class Engine:
         k: int = 10,
         verify: bool | None = None,
         box: PhotoBox | None = None,
+        panorama: bool | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
         wanted: Filter | None = None,
@@ -136,7 +147,10 @@ class Engine:
         Several photos of one spot are one query, with one answer; what it says of the query photo
         is of the first. `verify` ranks the most similar places by how well their geometry agrees
         with the photo's, and estimates where it was taken; by default that is done where the index
-        can. With a `box` only that part of the photo is searched with. `near` and `radius_m`
+        can. With a `box` only that part of the photo is searched with. A 360° `panorama` by itself
+        is cut into views, and each result says which of them shows it: by default where the photo's
+        metadata says that it is one, with True where its shape does, with False never. `near` and
+        `radius_m`
         together leave only the places at most that many metres from a point; places without a
         position are then left out. Only places that fit the filter `wanted` count. `batch` chooses
         places by what `standards_of` measured of the photo and others. `stages` goes on where a
@@ -151,29 +165,66 @@ class Engine:
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
         _check_parameters(k, near, radius_m, len(photos), box)
         stages = stages or Stages()
+        cut = panorama if len(photos) == 1 and box is None else False
         decoded = []
         for one in photos:
             with stages.timed("decode"):
-                decoded.append(self.decode(one, box=box))
-        checking = verify is not False and self.verifies
-        model = self.model if checking else self.model.alone()
-        with stages.timed("embed"):
-            embeddings = [model.embed(one) for one in decoded]
+                decoded.append(self.decode(one, box=box, panorama=cut))
         notes = [*chain.from_iterable(one.notes for one in decoded), *self._notes]
         if verify and not self.verifies:
             kept = "other local features than this model gives"
             which = kept if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {which}, so the results are unverified.")
+        checking = verify is not False and self.verifies
+        asked = Asked(k, checking, near, radius_m, wanted, batch, stages, notes)
+        seen = decoded[0]
+        found = [self._found(part, asked, len(seen.views)) for part in parts_of(decoded)]
+        ranked = best_of_views(found) if seen.views else found[0]
+        results = tuple(self.result(rank, one) for rank, one in enumerate(ranked[:k], start=1))
+        match = match_of(self.calibration, ranked[0].probability or 0.0 if ranked else 0.0)
+        location = None
+        if checking and match.verdict == "found":
+            location = estimate_location(
+                [(self.index.place(one.hit.place_id).position, one.verification) for one in ranked]
+            )
+        views = tuple(view.facing for view in seen.views if view.facing is not None)
+        about = QueryPhoto(
+            seen.width, seen.height, seen.position, tuple(dict.fromkeys(notes)), views
+        )
+        return SearchResult(
+            index_id=self.index.index_id,
+            model=self.index.model_id,
+            query=about,
+            timings_ms=_timings(stages),
+            match=match._replace(probability=round(match.probability, 6)),
+            results=results,
+            location=location,
+            index=self.index,
+        )
+
+    def _found(self, photos: Sequence[Photo], asked: Asked, among: int) -> list[Found]:
+        """The places that look most like photos of one spot, best first.
+
+        The first `asked.k` have a probability. A view `among` so many of a panorama takes its share
+        of the time.
+        """
+        k, checking, stages, notes = asked.k, asked.checking, asked.stages, asked.notes
+        model = self.model if checking else self.model.alone()
+        sharing = max(len(photos), among)
+        with stages.timed("embed"):
+            embeddings = [model.embed(one) for one in photos]
         with stages.timed("search"):
-            checked = candidates_together(self.candidates, len(photos)) if checking else 0
-            count = max(k, checked, 0 if checking and len(photos) == 1 else BACKGROUND)
+            checked = candidates_together(self.candidates, sharing) if checking else 0
+            count = max(k, checked, 0 if checking and sharing == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
-            hits = self.hits(fused, count, near, radius_m, wanted, notes, batch)
+            hits = self.hits(
+                fused, count, asked.near, asked.radius_m, asked.wanted, notes, asked.batch
+            )
             views = self._views(embeddings, hits)
         order: Sequence[int] = range(len(hits))
         if checking:
             with stages.timed("verify"):
-                views = self._verified(views, embeddings, hits, k, notes)
+                views = self._verified(views, embeddings, hits, k, notes, sharing)
                 order = fused_order([view.ranking for view in views if view.ranking])
         first = order[:k]
         probabilities = fused_probabilities(
@@ -187,29 +238,15 @@ class Engine:
                 for view in views
             ]
         )
-        ranked = [(hits[row], strongest(view.found.get(row) for view in views)) for row in order]
-        match = match_of(self.calibration, probabilities[0] if probabilities else 0.0)
-        location = None
-        if checking and match.verdict == "found":
-            location = estimate_location(
-                [(self.index.place(hit.place_id).position, found) for hit, found in ranked]
+        return [
+            Found(
+                hits[row],
+                strongest(view.found.get(row) for view in views),
+                probabilities[at] if at < len(probabilities) else None,
+                photos[0].facing,
             )
-        seen = decoded[0]
-        return SearchResult(
-            index_id=self.index.index_id,
-            model=self.index.model_id,
-            query=QueryPhoto(seen.width, seen.height, seen.position, tuple(dict.fromkeys(notes))),
-            timings_ms=_timings(stages),
-            match=match._replace(probability=round(match.probability, 6)),
-            results=tuple(
-                self.result(rank, hit, found, probability)
-                for rank, ((hit, found), probability) in enumerate(
-                    zip(ranked, probabilities, strict=False), start=1
-                )
-            ),
-            location=location,
-            index=self.index,
-        )
+            for at, row in enumerate(order)
+        ]
 
     def _views(self, embeddings: Sequence[Embedding], hits: Sequence[Hit]) -> list[View]:
         """How similar each photo of the query is to the hits."""
@@ -228,8 +265,9 @@ class Engine:
             with suppress(PhotoError):
                 yield self.model.alone().embed(self.decode(photo)).descriptor
 
-    def result(self, rank: int, hit: Hit, found: Verification | None, probability: float) -> Result:
+    def result(self, rank: int, one: Found) -> Result:
         """What is told of a place that was found."""
+        hit, found = one.hit, one.verification
         place = self.index.place(hit.place_id)
         return Result(
             rank=rank,
@@ -237,11 +275,13 @@ class Engine:
             name=place.name,
             # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
             similarity=min(round(float(hit.similarity), 6), 1.0),
-            probability=round(probability, 6),
+            probability=round(one.probability or 0.0, 6),
             verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
             position=place.position,
             utm=place.utm,
             group=spot_of(self.index, place.place_id),
+            heading=place.heading,
+            query_view=one.facing,
         )
 
     def _verified(
@@ -251,12 +291,13 @@ class Engine:
         hits: Sequence[Hit],
         k: int,
         notes: list[str],
+        sharing: int,
     ) -> list[View]:
-        """The views with their verification of the hits; all together have the budget of two."""
+        """The views with their verification of the hits; all `sharing` have the budget of two."""
         checked = []
         for view, made in zip(views, embeddings, strict=True):
             candidates = _Candidates(self.index, hits, view.similarities)
-            budget = VERIFY_BUDGET_S * (1 if len(views) == 1 else 2 / len(views))
+            budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
             ranking = rank_by_geometry(Query(made.local_features), candidates, k, budget_s=budget)
             checked.append(view._replace(ranking=ranking))
         if late := max(view.ranking.late for view in checked if view.ranking):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from place_search.core.geodesy import Position, Utm
 from place_search.core.html import html_table
 from place_search.indexer import Index, Place
+from place_search.photos.photo import Facing
 from place_search.search.location import Location
 from place_search.search.probability import Match
 
@@ -50,6 +51,8 @@ class Result:
 
     `probability` is that it shows the photo's place. `verified` is None where the place was not
     verified, `group` where no other photo of the index shows the same spot, or none was looked for.
+    `heading` is where the place's photo looks, in degrees from north; `query_view` which view of a
+    panorama shows the place, None where the query is none.
     """
 
     rank: int
@@ -61,6 +64,8 @@ class Result:
     position: Position | None
     utm: Utm | None
     group: Spot | None = None
+    heading: float | None = None
+    query_view: Facing | None = None
 
     def to_row(self) -> dict[str, Any]:
         """The values of `COLUMNS`."""
@@ -72,12 +77,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class QueryPhoto:
-    """What was seen in the photo: its upright size in pixels, its position, what was odd in it."""
+    """What was seen in the photo: its upright size in pixels, its position, what was odd in it.
+
+    `views` are those that a panorama was cut into.
+    """
 
     width: int
     height: int
     position: Position | None
     notes: tuple[str, ...]
+    views: tuple[Facing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,7 @@ class SearchResult:
                 "height": self.query.height,
                 "position": _degrees(self.query.position),
                 "notes": list(self.query.notes),
+                "views": [view._asdict() for view in self.query.views],
             },
             "timings_ms": asdict(self.timings_ms),
             "match": self.match._asdict(),
@@ -275,6 +285,8 @@ def result_dict(result: Result, index_id: str) -> dict[str, Any]:
         "position": _degrees(result.position),
         "utm": None if result.utm is None else result.utm._asdict(),
         "group": None if result.group is None else asdict(result.group),
+        "heading": result.heading,
+        "query_view": None if result.query_view is None else result.query_view._asdict(),
         **addresses(result.place_id, index_id),
     }
 
@@ -287,6 +299,7 @@ def place_dict(place: Place, index_id: str) -> dict[str, Any]:
         "position": _degrees(place.position),
         "utm": None if place.utm is None else place.utm._asdict(),
         "taken": None if place.taken is None else _iso(place.taken),
+        "heading": place.heading,
         "note": place.note,
         "tags": list(place.tags),
         "fields": dict(place.fields),

@@ -10,6 +10,7 @@ from place_search.indexer import Filter, Index
 from place_search.search.engine import Engine, require_k, require_near
 from place_search.search.probability import BACKGROUND, candidate_probabilities
 from place_search.search.results import Result, result_dict
+from place_search.search.several.views import Found
 from place_search.search.stages import Stages
 
 
@@ -79,7 +80,7 @@ def similar_places(
         place_id=place_id,
         notes=tuple(notes),
         results=tuple(
-            engine.result(rank, hit, None, probability)
+            engine.result(rank, Found(hit, None, probability))
             for rank, (hit, probability) in enumerate(
                 zip(first, probabilities, strict=True), start=1
             )

@@ -7,6 +7,7 @@ export const placeWords = {
   file: (/** @type {number} */ id) => `Place ${id}`,
   position: 'Position',
   taken: 'Taken',
+  looks: 'Looks',
   note: 'Note',
   tags: 'Tags',
   findAlike: 'Find places like this',

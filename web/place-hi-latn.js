@@ -8,6 +8,7 @@ export const placeWords = {
   file: (id) => `Jagah ${id}`,
   position: 'Position',
   taken: 'Kab kheenchi gayi',
+  looks: 'Disha',
   note: 'Note',
   tags: 'Tag',
   findAlike: 'Aisi jagahein khojein',

@@ -8,6 +8,7 @@ export const placeWords = {
   file: (id) => `जगह ${id}`,
   position: 'स्थिति',
   taken: 'कब खींची गई',
+  looks: 'दिशा',
   note: 'नोट',
   tags: 'टैग',
   findAlike: 'ऐसी जगहें खोजें',

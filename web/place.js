@@ -89,6 +89,7 @@ function factsOf(place) {
   /** @type {[string, Node | string][]} */
   const facts = [[placeWords.position, place.position ? positionButton(place.position) : words.noPosition]];
   if (place.taken) facts.push([placeWords.taken, words.date(place.taken)]);
+  if (typeof place.heading === 'number') facts.push([placeWords.looks, words.compass(place.heading)]);
   if (place.note) facts.push([placeWords.note, place.note]);
   if (place.tags?.length) facts.push([placeWords.tags, place.tags.join(', ')]);
   for (const [field, value] of Object.entries(place.fields ?? {})) {

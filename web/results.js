@@ -179,6 +179,7 @@ function card(result, location, handlers) {
       element('h3', { class: 'name', title: result.name }, leaf),
       folder ? element('p', { class: 'folder', title: result.name }, folder) : null,
       whereabouts(result, location),
+      lookingLine(result),
       group?.name ? element('p', { class: 'folder' }, group.name) : null,
       more ? element('p', { class: 'folder' }, words.morePhotos(more)) : null,
       more ? element('ul', { class: 'spot', 'aria-label': words.morePhotos(more) }) : null,
@@ -260,6 +261,15 @@ export function similarityLine({ rank, similarity }) {
 /** @param {string} seen shown, while a fuller wording beside it is spoken */
 function spoken(seen) {
   return element('span', { 'aria-hidden': true }, seen);
+}
+
+/**
+ * Where a place's photo looks, and where a panorama that was searched with shows the place.
+ * @param {Pick<ResultReply, 'heading' | 'query_view'>} result
+ */
+export function lookingLine({ heading, query_view }) {
+  const said = [typeof heading === 'number' ? words.looking(heading) : '', query_view ? words.inPanorama(query_view) : ''];
+  return said.some(Boolean) ? element('p', { class: 'folder looking' }, said.filter(Boolean).join(' · ')) : null;
 }
 
 /**

@@ -8,6 +8,9 @@ const SMALL = 400_000;
 const [SOI, EOI, SOS, APP1] = [0xd8, 0xd9, 0xda, 0xe1];
 const ORIENTATION = 0x0112;
 
+/** Pixels around a 360° panorama that its views need. */
+const PANORAMA_SIDE = 3500;
+
 /** @type {Promise<number> | null} */
 let asking = null;
 
@@ -23,7 +26,7 @@ export async function shrink(photo) {
     const metadata = metadataOf(new Uint8Array(await photo.arrayBuffer()));
     if (!metadata) return photo;
     asking ??= readModel().then(({ photo_side }) => photo_side);
-    const side = await asking;
+    const side = metadata.some(isOfPanorama) ? PANORAMA_SIDE : await asking;
     const image = await createImageBitmap(photo, { imageOrientation: 'from-image' });
     const scale = side / Math.max(image.width, image.height);
     if (scale >= 1) return photo;
@@ -80,6 +83,11 @@ function metadataOf(bytes) {
   if (at >= bytes.length - 1) return null;
   for (const block of blocks) if (block[4] === 0x45) setUpright(block);
   return blocks;
+}
+
+/** @param {Uint8Array<ArrayBuffer>} block of metadata */
+function isOfPanorama(block) {
+  return new TextDecoder('latin1').decode(block).includes('GPano:');
 }
 
 /**

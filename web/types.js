@@ -147,6 +147,7 @@
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
  * @property {string} thumbnail_url A small JPEG, which may be cached for good
  * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
+ * @property {number | null} [heading] Where the photo looks, degrees from north
  * @property {string} [note] What people noted; empty for nothing
  * @property {string[]} [tags]
  * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
@@ -184,6 +185,7 @@
  * @property {number} height Pixels, of the upright photo as sent
  * @property {PositionReply | null} position From the photo's Exif GPS block
  * @property {string[]} notes Sentences about what was odd in the photo or request
+ * @property {ViewReply[]} [views] What a 360° panorama was cut into; empty for others
  */
 
 /**
@@ -220,6 +222,8 @@
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
  * @property {SpotReply | null} [group] null where no other photo is known to show the same spot
+ * @property {number | null} [heading] Where the place's photo looks, degrees from north
+ * @property {ViewReply | null} [query_view] The view of the panorama sent that shows it; null for others
  * @property {string} image_url
  * @property {string} thumbnail_url
  */
@@ -326,6 +330,12 @@
  * @typedef {object} VerifiedReply How well photo and place agree on one view
  * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number} score What the places are ranked by: agreement × similarity
+ */
+
+/**
+ * @typedef {object} ViewReply Where a view of a 360° panorama looks
+ * @property {number} yaw Degrees clockwise from the panorama's middle
+ * @property {number | null} heading Degrees from north; null where the panorama does not say how it was held
  */
 
 /**

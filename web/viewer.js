@@ -5,7 +5,7 @@ import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
 import { matchLines } from './matches.js';
 import { originalOf } from './original.js';
-import { evidenceLine, similarityLine, whereabouts } from './results.js';
+import { evidenceLine, lookingLine, similarityLine, whereabouts } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
@@ -113,6 +113,7 @@ function show(at) {
   const place = shown?.places[at];
   if (!shown || !place) return;
   shown.at = at;
+  linesToggle.hidden = !shown.photo || !!place.query_view;
   rank.textContent = place.rank ? words.viewerTitle(place.rank, shown.places.length) : words.placeNumber(place.place_id);
   const parts = splitName(place);
   name.textContent = parts.leaf;
@@ -128,6 +129,7 @@ function show(at) {
       ? []
       : [evidenceLine({ verified: place.verified ?? null, probability: place.probability })]),
     whereabouts(place),
+    ...[lookingLine(place)].filter((line) => line !== null),
     element('a', { class: 'textual', href: `place?id=${place.place_id}` }, words.placePage),
   );
   // Not `disabled`: that would take the focus away at either end.
@@ -144,7 +146,8 @@ async function showShared() {
   lines.clear();
   shared.textContent = '';
   const place = shown?.places[shown.at];
-  if (!linesOn || !shown?.photo || !place) return;
+  // Points of a view of a panorama lie elsewhere in the panorama.
+  if (!linesOn || !shown?.photo || !place || place.query_view) return;
   const { id, file, box } = shown.photo;
   const key = `${id}/${box}/${place.place_id}`;
   try {

@@ -1,7 +1,7 @@
 // Everything the pages say that does not stand in them, in English.
 
 /** @import { Area, Part, Problem } from './page-types.js' */
-/** @import { IndexReply } from './types.js' */
+/** @import { IndexReply, ViewReply } from './types.js' */
 
 export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -35,6 +35,13 @@ export function percent(share) {
 /** @param {number | null} inliers */
 function evidence(inliers) {
   return inliers === null ? ', by similarity alone' : `, ${counted(inliers, 'matching point', 'matching points')}`;
+}
+
+const COMPASS = ['north', 'north-east', 'east', 'south-east', 'south', 'south-west', 'west', 'north-west'];
+
+/** @param {number} heading degrees from north */
+function compass(heading) {
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(heading)}°`;
 }
 
 export const words = {
@@ -139,6 +146,10 @@ export const words = {
   match: (/** @type {number} */ rank) => `Place in the index, rank ${rank}`,
   similarity: 'Similarity',
   noPosition: 'No position',
+  compass,
+  looking: (/** @type {number} */ heading) => `looking ${compass(heading)}`,
+  inPanorama: (/** @type {ViewReply} */ { yaw, heading }) =>
+    heading === null ? `in your panorama ${whole.format(yaw)}° to the right of its middle` : `in your panorama to the ${compass(heading)}`,
   utm: (/** @type {{easting: number, northing: number, zone: string}} */ at) =>
     `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
   copyPosition: (/** @type {string} */ position) => `Copy position ${position}`,

@@ -36,6 +36,13 @@ function evidence(inliers) {
   return inliers === null ? ', sirf similarity se' : `, ${points(inliers)} milte hain`;
 }
 
+const COMPASS = ['uttar', 'uttar-purv', 'purv', 'dakshin-purv', 'dakshin', 'dakshin-pashchim', 'pashchim', 'uttar-pashchim'];
+
+/** @param {number} heading degrees from north */
+function compass(heading) {
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(heading)}°`;
+}
+
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'Khoj',
@@ -132,6 +139,10 @@ export const words = {
   match: (rank) => `Index ki jagah, number ${rank}`,
   similarity: 'Similarity',
   noPosition: 'Position pata nahi',
+  compass,
+  looking: (heading) => `disha: ${compass(heading)}`,
+  inPanorama: ({ yaw, heading }) =>
+    heading === null ? `aapke panorama ke beech se ${whole.format(yaw)}° daayin or` : `aapke panorama mein ${compass(heading)} ki or`,
   utm: (at) => `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
   copyPosition: (position) => `Position ${position} copy karein`,
   copied: 'Copy ho gaya',

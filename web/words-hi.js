@@ -36,6 +36,13 @@ function evidence(inliers) {
   return inliers === null ? ', केवल समानता से' : `, ${points(inliers)} मेल खाते हैं`;
 }
 
+const COMPASS = ['उत्तर', 'उत्तर-पूर्व', 'पूर्व', 'दक्षिण-पूर्व', 'दक्षिण', 'दक्षिण-पश्चिम', 'पश्चिम', 'उत्तर-पश्चिम'];
+
+/** @param {number} heading degrees from north */
+function compass(heading) {
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(heading)}°`;
+}
+
 /** @type {typeof import('./words-en.js').words} */
 export const words = {
   search: 'खोज',
@@ -132,6 +139,10 @@ export const words = {
   match: (rank) => `इंडेक्स की जगह, क्रम ${rank}`,
   similarity: 'समानता',
   noPosition: 'स्थिति पता नहीं',
+  compass,
+  looking: (heading) => `दिशा: ${compass(heading)}`,
+  inPanorama: ({ yaw, heading }) =>
+    heading === null ? `आपके पैनोरमा के बीच से ${whole.format(yaw)}° दाईं ओर` : `आपके पैनोरमा में ${compass(heading)} की ओर`,
   utm: (at) => `UTM ${at.zone} ${at.easting.toFixed(1)} E ${at.northing.toFixed(1)} N`,
   copyPosition: (position) => `स्थिति ${position} कॉपी करें`,
   copied: 'कॉपी हो गया',

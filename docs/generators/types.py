@@ -31,6 +31,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "AddedPhotosReply": "AddedPhotos",
     "ServedIndexReply": "ServedIndex",
     "IndexesReply": "IndexList",
+    "ViewReply": "Facing",
     "ResultReply": "Result",
     "QueryReply": "QueryInfo",
     "SearchReply": "SearchResult",

@@ -8,6 +8,7 @@ from typing import Any
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
     Outcome,
@@ -132,17 +133,20 @@ def build_index(
             )
             edits, groups = _edits_kept(out, old, source), _groups_kept(out, old, source)
             draft = replace(draft, edits=edits, new_groups=groups)
+            outcome = None
             if old is not None:
                 finalize_commit(out, old)
                 journal = Journal(out)
                 if _was_committed(draft, old, journal):
                     finish(out, old, journal)
-                    done = Outcome(old, list(old.skipped), len(source.photos), [])
-                    return _report(out, source, done, clock, started)
-            outcome = VersionBuilder(
+                    outcome = Outcome(old, list(old.skipped), len(source.photos), [])
+            builder = VersionBuilder(
                 out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
-            ).run()
-            return _report(out, source, outcome, clock, started)
+            )
+            report = _report(out, source, outcome or builder.run(), clock, started)
+    if source.panoramas:
+        group_views(out)
+    return report
 
 
 def _draft(

@@ -15,6 +15,7 @@ from place_search.indexer.changes.edit import require_version
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import ChangeRefusedError, UnknownPlaceError
 from place_search.indexer.pipeline import stored_path
+from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import encode_ids
 
@@ -29,6 +30,7 @@ def remove_places(
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
+    The name of a panorama stands for all of its views.
     They stay out when the index is brought in line with its photos; to add them brings them back.
     An id that was given to a place once and is one no more counts as removed already. With a
     `version`, places that are there must have been edited so often. Unless it is to `compact` the
@@ -126,14 +128,18 @@ def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:
             )
     wanted = {place for place in places if isinstance(place, str)}
     if wanted:
-        table = change.contents.table["name"].tolist()
-        edits = change.edits
+        table, edits = change.contents.table, change.edits
         named: defaultdict[str, list[int]] = defaultdict(list)
-        for place_id, name in zip(change.contents.rows.place_ids.tolist(), table, strict=True):
+        views: defaultdict[str, list[int]] = defaultdict(list)
+        columns = (table[key].tolist() for key in ("place_id", "name", "path"))
+        for place_id, name, path in zip(*columns, strict=True):
             for text in {name.decode(), edits.of(place_id).name} & wanted:
                 named[text].append(place_id)
+            if panorama_of(path):
+                views[name.decode().rpartition("#")[0]].append(place_id)
         for name in sorted(wanted):
-            ids.add(_only(name, named[name], change))
+            of_panorama = views[name] if not named[name] else []
+            ids.update(of_panorama or [_only(name, named[name], change)])
     return np.array(sorted(ids), np.int64)
 
 

@@ -16,6 +16,7 @@ from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.kept_photos import KeptPhotos
+from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
@@ -42,8 +43,7 @@ def add_photos(
         SourceError: none of the photos to add can be read, or their disk fails.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, sync=False)
+    return _updated(folder, source, model, progress, sync=False)
 
 
 def sync_photos(
@@ -67,12 +67,27 @@ def sync_photos(
     if source.unlisted:
         name, reason = source.unlisted[0]
         raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
+    return _updated(folder, source, model, progress, sync=True, forget=forget)
+
+
+def _updated(
+    folder: Path,
+    source: Source,
+    model: Model,
+    progress: Progress | None,
+    *,
+    sync: bool,
+    forget: bool = False,
+) -> ChangeReport:
     with changing(Path(folder), progress or silent) as change:
-        return _update(change, source, model, sync=True, forget=forget)
+        report = _update(change, source, model, sync=sync, forget=forget)
+    if source.panoramas:
+        group_views(Path(folder))
+    return report
 
 
 def _update(
-    change: Change, source: Source, model: Model, *, sync: bool, forget: bool = False
+    change: Change, source: Source, model: Model, *, sync: bool, forget: bool
 ) -> ChangeReport:
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
@@ -242,6 +257,7 @@ def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) 
     ordered = photo.sequence in ("", contents.text("sequence", row)) and (
         photo.taken is None or photo.taken == contents.taken(row)
     )
+    ordered &= photo.heading == contents.heading(row)
     return (
         ordered
         and not (named and photo.name != contents.text("name", row))

@@ -261,8 +261,13 @@ def _photos_of(witness: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
             position=None if np.isnan(latitude) else Position(latitude, longitude),
             utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),
             sequence=table["sequence"][row].decode(),
-            taken=None if np.isnan(table["taken"][row]) else float(table["taken"][row]),
+            taken=_known(table["taken"][row]),
+            heading=_known(table["heading"][row]),
         )
     for place_id in manifest.removed_ids.tolist():
         photos.pop(place_id, None)
     return photos
+
+
+def _known(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)

@@ -236,7 +236,13 @@ class VersionBuilder:
         sequence = photo.sequence or row.sequence
         taken = row.taken if photo.taken is None else photo.taken
         return replace(
-            row, name=photo.name, path=path, mtime_ns=mtime_ns, sequence=sequence, taken=taken
+            row,
+            name=photo.name,
+            path=path,
+            mtime_ns=mtime_ns,
+            sequence=sequence,
+            taken=taken,
+            heading=photo.heading,
         )
 
     def _write_shard(

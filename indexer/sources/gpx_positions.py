@@ -38,6 +38,7 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
             utm=utm,
             sequence=photo.sequence,
             taken=photo.taken,
+            heading=photo.heading,
         )
     if not placed:
         raise SourceError(_why_none(source, track, times))

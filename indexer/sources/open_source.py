@@ -7,6 +7,7 @@ from place_search.core.plugins import load_part, part_names
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import GpxTrack
 from place_search.indexer.sources.gpx_positions import placed_by_gpx
+from place_search.indexer.sources.panoramas import cut_panoramas
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.manifest import holds_index
@@ -19,7 +20,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
 
     The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default where they
     usually are. The frames of a video are taken as `video` says, and only with it; its GPX track
-    places photos, too.
+    places photos, too, and panoramas are cut into views.
 
     Raises:
         VideoError: a video that cannot be read.
@@ -46,7 +47,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
                 source = kind.read(data, root)
                 if video is not None and video.gpx is not None:
                     source = placed_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
-            return source
+            return source if video is None else cut_panoramas(source, video)
     raise SourceError(
         f"{data} is of no kind that is known; give {', or '.join(k.ACCEPTS for k in kinds)}."
     )

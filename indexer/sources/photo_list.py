@@ -10,7 +10,7 @@ from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 
-_NUMBERS = ("latitude", "longitude", "easting", "northing", "taken")
+_NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
 
 
 class PhotoList(Sequence[PlacePhoto]):
@@ -33,6 +33,7 @@ class PhotoList(Sequence[PlacePhoto]):
         utm: Utm | None = None,
         sequence: str = "",
         taken: float | None = None,
+        heading: float | None = None,
     ) -> None:
         """Add a photo by its posix path under the root; without a name, that path is its name."""
         row = len(self._paths)
@@ -51,6 +52,8 @@ class PhotoList(Sequence[PlacePhoto]):
             self._sequences[row] = sequence
         if taken is not None:
             self._set("taken", row, taken)
+        if heading is not None:
+            self._set("heading", row, heading)
 
     def _set(self, key: str, row: int, value: float) -> None:
         column = self._numbers.setdefault(key, array("d"))
@@ -92,7 +95,9 @@ class PhotoList(Sequence[PlacePhoto]):
             return [self[row] for row in range(*index.indices(len(self)))]
         row = range(len(self))[index]
         path = self._paths[row]
-        latitude, longitude, easting, northing, taken = (self._get(key, row) for key in _NUMBERS)
+        latitude, longitude, easting, northing, taken, heading = (
+            self._get(key, row) for key in _NUMBERS
+        )
         return PlacePhoto(
             path=self.root / path,
             name=self._names.get(row, path),
@@ -104,6 +109,7 @@ class PhotoList(Sequence[PlacePhoto]):
             else None,
             sequence=self._sequences.get(row, ""),
             taken=taken,
+            heading=heading,
         )
 
 
@@ -114,6 +120,7 @@ class Intake:
     left_out: Mapping[str, int]
     unlisted: tuple[Skipped, ...]
     warnings: tuple[str, ...]
+    panoramas: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As part of a report."""
@@ -121,6 +128,7 @@ class Intake:
             "left_out": dict(self.left_out),
             "unlisted": [folder._asdict() for folder in self.unlisted],
             "warnings": list(self.warnings),
+            "panoramas": self.panoramas,
         }
 
 
@@ -129,7 +137,8 @@ class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
-    `unlisted` are folders that may not be read; `warnings` are sentences on positions.
+    `unlisted` are folders that may not be read; `warnings` are sentences on positions and
+    panoramas, of which so many were cut into views.
     """
 
     root: Path
@@ -138,11 +147,12 @@ class Source:
     left_out: Mapping[str, int] = field(default_factory=dict)
     unlisted: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
+    panoramas: int = 0
 
     @property
     def intake(self) -> Intake:
         """What is to be said of it, without its photos."""
-        return Intake(self.left_out, self.unlisted, self.warnings)
+        return Intake(self.left_out, self.unlisted, self.warnings, self.panoramas)
 
     @property
     def left_unread(self) -> tuple[str, ...]:

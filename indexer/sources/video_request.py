@@ -1,11 +1,14 @@
-"""What is asked for when a video is indexed: which frames, where they are kept, where it was."""
+"""What is asked for when photos come in: frames of a video, positions of a track, panoramas."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.errors import SourceError
+
+Panoramas: TypeAlias = Literal["auto", "2:1", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class VideoRequest:
     `fps` frames a second are taken, or one every so many metres along the track of `gpx`.
     `start` is when the first frame was taken, with its time zone; by default the video says so.
     `gpx` places photos, too, by the times that they were taken at; the clock of their camera was
-    `clock_offset_s` seconds ahead of UTC.
+    `clock_offset_s` seconds ahead of UTC. 360° `panoramas` are cut into views, which are kept
+    beside the index too: those that say so, or with "2:1" all photos and frames of that shape.
     """
 
     index: Path
@@ -24,6 +28,7 @@ class VideoRequest:
     fps: float | None = None
     start: datetime | None = None
     clock_offset_s: float = 0.0
+    panoramas: Panoramas = "auto"
     progress: Progress = silent
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from place_search.core.files import open_regular
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.kept_views import holds_views
 from place_search.indexer.storage.manifest import Skipped
 from place_search.photos import EXTENSIONS
 from place_search.photos.formats import HEAD_BYTES, begins_like_photo
@@ -86,6 +87,8 @@ def _sort_in(
         listing.left_out[f"folder {name}"] += 1
     elif name.startswith("."):
         return
+    elif folder and holds_views(Path(entry.path)):
+        listing.left_out["folder of panoramas' views"] += 1
     elif folder:
         (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
     elif is_photo(Path(entry.path)):

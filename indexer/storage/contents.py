@@ -130,6 +130,11 @@ class Contents:
         taken = float(self.table["taken"][row])
         return None if np.isnan(taken) else taken
 
+    def heading(self, row: int) -> float | None:
+        """Where the photo of a row looks, in degrees from north."""
+        heading = float(self.table["heading"][row])
+        return None if np.isnan(heading) else heading
+
     def row(self, row: int) -> Row:
         """All of a row, to write it to another shard; needs all columns.
 
@@ -156,6 +161,7 @@ class Contents:
             thumbnail=self.thumbnail(row),
             sequence=self.text("sequence", row),
             taken=self.taken(row),
+            heading=self.heading(row),
         )
 
     def _verify(self, shard: str) -> None:

@@ -69,7 +69,7 @@ def _identity(photo: PlacePhoto) -> tuple[object, ...]:
         stamp = (status.st_size, status.st_mtime_ns)
     except OSError:
         stamp = None
-    order = photo.sequence, photo.taken
+    order = photo.sequence, photo.taken, photo.heading
     return os.fspath(photo.path), photo.name, photo.position, photo.utm, order, stamp
 
 

@@ -40,14 +40,16 @@ NUMBERS = {
     "easting": np.float64,
     "northing": np.float64,
     "taken": np.float64,
+    "heading": np.float64,
     "width": np.int32,
     "height": np.int32,
     "size": np.int64,
     "mtime_ns": np.int64,
 }
 TEXTS = ("name", "path", "zone", "sequence")
-ADDED: dict[str, float | bytes] = {"taken": np.nan, "sequence": b""}
-"""The columns that shards of version 0.1 lack, with what stands for nothing known."""
+ADDED: dict[str, float | bytes] = {"taken": np.nan, "sequence": b"", "heading": np.nan}
+"""The columns that shards may lack, with what stands for nothing known: those of version 0.1 have
+none of them, and others no `heading` where that of no place is known."""
 TABLE = (*NUMBERS, *TEXTS, "content")
 """The small columns, which the pack of thumbnails repeats."""
 
@@ -66,9 +68,9 @@ class Row:
 
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
-    `sequence` and `taken` are those of a `PlacePhoto`. `descriptor` is (D,) float32, `codes`
-    (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes` are not stored: sentences
-    about what was odd.
+    `sequence`, `taken` and `heading` are those of a `PlacePhoto`. `descriptor` is (D,) float32,
+    `codes` (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes` are not stored:
+    sentences about what was odd.
     """
 
     place_id: int
@@ -88,6 +90,7 @@ class Row:
     notes: tuple[str, ...] = ()
     sequence: str = ""
     taken: float | None = None
+    heading: float | None = None
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[PhotoNote, ...]:
@@ -164,6 +167,7 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     degrees = np.array([row.position or nowhere for row in rows], np.float64)
     metres = np.array([row.utm[:2] if row.utm else nowhere for row in rows], np.float64)
     plain = ("place_id", "width", "height", "size", "mtime_ns")
+    known = any(row.heading is not None for row in rows)
     return {
         **{key: np.array([getattr(row, key) for row in rows], NUMBERS[key]) for key in plain},
         "latitude": degrees[:, 0],
@@ -171,7 +175,8 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         "easting": metres[:, 0],
         "northing": metres[:, 1],
         "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
-        "taken": np.array([np.nan if row.taken is None else row.taken for row in rows], np.float64),
+        "taken": _or_nan([row.taken for row in rows]),
+        **({"heading": _or_nan([row.heading for row in rows])} if known else {}),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
         "sequence": _texts([row.sequence for row in rows]),
         "name": _texts([row.name for row in rows]),
@@ -186,7 +191,7 @@ def joined_image(
 
     It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
     a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
-    Columns that some shards lack, being of version 0.1, are left out.
+    Columns that some shards lack are left out.
     `old` is such a file, which tells of the shards that it names without their being opened.
     """
     known = _joined_parts(old) if old is not None else {}
@@ -251,6 +256,10 @@ def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) 
     h5py.h5d.create(
         file.id, key.encode(), h5py.h5t.py_create(kind, logical=True), space, properties
     )
+
+
+def _or_nan(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _texts(values: Sequence[str]) -> NDArray[Any]:

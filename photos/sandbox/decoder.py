@@ -15,10 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
-import numpy as np
-
 from place_search.core.errors import PlaceSearchError
-from place_search.core.geodesy import Position
 from place_search.core.memory import unshared_bytes
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import FORMATS, MAX_PIXELS
@@ -29,10 +26,11 @@ from place_search.photos.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import Photo
+from place_search.photos.photo import Facing, Photo
 from place_search.photos.preprocessing import Preprocessing
 from place_search.photos.sandbox.deadline import decoding_deadline
 from place_search.photos.sandbox.job_state import OUT_OF_MEMORY, JobState
+from place_search.photos.sandbox.replies import take_photo, take_picture, take_views
 
 PROCESS = "place_search.photos.sandbox.process"
 MESSAGE_BYTES = 1 << 16
@@ -105,11 +103,12 @@ class Decoder:
         *preprocessings: Preprocessing,
         formats: Sequence[str] = FORMATS,
         box: PhotoBox | None = None,
+        panorama: bool | None = False,
     ) -> Photo:
         """Decode a photo or a box of it; its `pixels` are resized already to what a model takes.
 
         Where a second network takes it too, so is `second`. They are the same bit for bit as
-        without the process.
+        without the process. A `panorama` has its views, as `decode_for` cuts them.
 
         Raises:
             PhotoError: the photo cannot be read, or not within the limits.
@@ -117,8 +116,14 @@ class Decoder:
             DecoderError: the processes cannot be started any more.
         """
         asked = [asdict(preprocessing) for preprocessing in preprocessings]
-        job = {"preprocessings": asked, "formats": list(formats), "box": box}
-        photo = self._do(job, content, _take_photo)
+        job = {
+            "kind": "photo",
+            "preprocessings": asked,
+            "formats": list(formats),
+            "box": box,
+            "panorama": panorama,
+        }
+        photo = self._do(job, content, take_photo)
         return photo if box is None else replace(photo, box=box)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
@@ -129,7 +134,16 @@ class Decoder:
             DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-        return self._do({"longest_side": longest_side}, content, _take_picture)
+        return self._do({"kind": "picture", "longest_side": longest_side}, content, take_picture)
+
+    def views(
+        self, content: bytes, *, formats: Sequence[str] = FORMATS
+    ) -> list[tuple[Facing, bytes]]:
+        """The views of a 360° panorama as bare JPEGs; none of a photo that says not that it is one.
+
+        Raises: as `picture`.
+        """
+        return self._do({"kind": "views", "formats": list(formats)}, content, take_views)
 
     def memory(self) -> int:
         """Bytes that the processes hold."""
@@ -357,35 +371,3 @@ def _environment() -> dict[str, str]:
         "MALLOC_MMAP_THRESHOLD_": "33554432",
         "MALLOC_TRIM_THRESHOLD_": "67108864",
     }
-
-
-def _take_photo(reply: dict[str, Any], memory: int) -> Photo:
-    """The photo that a decoder answered with, its pixels from the shared memory."""
-    views, start = [], 0
-    for shape in reply["shapes"]:
-        views.append(np.empty(shape, np.uint8))
-        _fill(memory, views[-1].reshape(-1).data, start)
-        start += views[-1].size
-    about = reply["photo"]
-    position = about["position"] and Position(*about["position"])
-    return Photo(
-        views[0],
-        about["width"],
-        about["height"],
-        position,
-        tuple(about["notes"]),
-        about["taken"],
-        second=views[1] if len(views) > 1 else None,
-    )
-
-
-def _take_picture(reply: dict[str, Any], memory: int) -> bytes:
-    """The JPEG that a decoder answered with, from the shared memory."""
-    jpeg = bytearray(reply["bytes"])
-    _fill(memory, memoryview(jpeg))
-    return bytes(jpeg)
-
-
-def _fill(memory: int, out: memoryview, start: int = 0) -> None:
-    if os.preadv(memory, [out], start) != len(out):
-        raise ValueError("the decoder left less than it said")

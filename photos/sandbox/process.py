@@ -27,6 +27,12 @@ from place_search.core.memory import keep_freed_memory
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
+from place_search.photos.panorama import (
+    VIEW_QUALITY,
+    VIEW_SIZE,
+    inspect_panorama,
+    read_views,
+)
 from place_search.photos.photo import encode_jpeg, fit_within
 from place_search.photos.preprocessing import Preprocessing, decode_for, resize_photo
 from place_search.photos.sandbox.job_state import (
@@ -166,7 +172,8 @@ def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
     """Do a job; the pixels or the JPEG are left in the shared memory."""
     try:
         content = os.pread(slot.memory, job["bytes"], 0)
-        return _picture(slot, content, job) if "longest_side" in job else _photo(slot, content, job)
+        do = {"photo": _photo, "picture": _picture, "views": _views}[job["kind"]]
+        return do(slot, content, job)
     except _NeedsTurnError:
         return {"large": True}
     except (MemoryError, OutOfMemoryError):
@@ -185,17 +192,19 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         content,
         preprocessings,
         job["box"] and PhotoBox(*job["box"]),
+        panorama=job["panorama"],
         max_pixels=job["max_pixels"],
         formats=job["formats"],
         before_pixels=slot.check_size,
     )
     shapes, start = [], 0
-    for preprocessing in preprocessings:
-        pixels = resize_photo(photo, preprocessing)
-        start += os.pwrite(slot.memory, pixels.data, start)
-        shapes.append(pixels.shape)
+    for seen in (photo, *photo.views):
+        for preprocessing in preprocessings:
+            pixels = resize_photo(seen, preprocessing)
+            start += os.pwrite(slot.memory, pixels.data, start)
+            shapes.append(pixels.shape)
     about = {key: getattr(photo, key) for key in TOLD}
-    return {"photo": about, "shapes": shapes}
+    return {"photo": about, "shapes": shapes, "facing": [view.facing for view in photo.views]}
 
 
 def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
@@ -208,6 +217,22 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
     )
     jpeg = encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
     return {"bytes": os.pwrite(slot.memory, jpeg, 0)}
+
+
+def _views(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
+    panorama = inspect_panorama(content).panorama
+    if panorama is None:
+        return {"bytes": [], "facing": []}
+    photo = read_views(
+        content,
+        panorama,
+        max_pixels=job["max_pixels"],
+        formats=job["formats"],
+        before_pixels=slot.check_size,
+    )
+    jpegs = [encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY) for view in photo.views]
+    os.pwrite(slot.memory, b"".join(jpegs), 0)
+    return {"bytes": list(map(len, jpegs)), "facing": [view.facing for view in photo.views]}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import typer
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import staged
 from place_search.cli.reports import count_positions, tell_photos
-from place_search.cli.video_options import video_request
+from place_search.cli.video_options import VideoOptions, video_request
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
 
@@ -75,7 +75,7 @@ def take_photos(
     threads: int | None,
     max_megapixels: int,
     as_json: bool,
-    video: tuple[Path | None, str | None, float | None, str | None, str | None],
+    video: VideoOptions,
 ) -> None:
     """Run a change that photos come in by, `add_photos` or `sync_photos`, and print what it did.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "frames": "Taking frames",
+    "panoramas": "Cutting panoramas",
     "embed": "Describing",
     "index": "Indexing",
     "group": "Grouping",

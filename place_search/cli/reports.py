@@ -31,6 +31,9 @@ def _tell_intake(intake: "Intake") -> None:
         say(f"Left out, as no photos: {count_kinds(Counter(intake.left_out))}.")
     unlisted = [f"{folder.name}: {folder.reason}." for folder in intake.unlisted]
     say_list("Left out, as folders that may not be read:", unlisted)
+    if intake.panoramas:
+        what = "1 panorama was" if intake.panoramas == 1 else f"{intake.panoramas} panoramas were"
+        say(f"{what} cut into views, which are places of their own.")
     for warning in intake.warnings:
         say(f"Warning: {warning}")
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -43,6 +43,18 @@ ClockOffset = Annotated[
         help="With --gpx: how far the clock of photos was ahead of UTC, as +02:00 or -00:01:30.",
     ),
 ]
+Panoramas = Annotated[
+    Literal["auto", "2:1", "off"],
+    typer.Option(
+        "--panoramas",
+        help="Cut 360° panoramas into views: those whose metadata says so (auto), all photos and "
+        "frames of 2:1 too, or none (off).",
+    ),
+]
+VideoOptions: TypeAlias = tuple[
+    Path | None, str | None, float | None, str | None, str | None, Literal["auto", "2:1", "off"]
+]
+"""What `video_request` takes of a command line."""
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
 
 
@@ -53,9 +65,10 @@ def video_request(
     fps: float | None,
     start: str | None,
     clock_offset: str | None,
+    panoramas: Literal["auto", "2:1", "off"],
     progress: "Progress",
 ) -> "VideoRequest":
-    """What is asked of a video for an index; frames are kept beside it.
+    """What is asked of a video or of panoramas for an index; frames and views are kept beside it.
 
     Raises:
         SourceError: wishes that contradict each other.
@@ -85,5 +98,6 @@ def video_request(
         fps=fps,
         start=time,
         clock_offset_s=-offset_s if sign == "-" else offset_s,
+        panoramas=panoramas,
         progress=progress,
     )

@@ -34,6 +34,15 @@ class UtmReply(Reply):
     zone: str = Field(description="Zone and latitude band, such as 33U; empty where unknown.")
 
 
+class ViewReply(Reply):
+    """Where a view of a 360° panorama looks."""
+
+    yaw: float = Field(description="Degrees clockwise from the panorama's middle.")
+    heading: float | None = Field(
+        description="Degrees from north; null where the panorama does not say how it was held."
+    )
+
+
 class QueryReply(Reply):
     """What the server saw in the photo."""
 
@@ -41,6 +50,9 @@ class QueryReply(Reply):
     height: int = Field(description="Pixels, of the upright photo as sent.")
     position: PositionReply | None = Field(description="From the photo's Exif GPS block.")
     notes: list[str] = Field(description="Sentences about what was odd in the photo or request.")
+    views: list[ViewReply] = Field(
+        default_factory=list, description="What a 360° panorama was cut into; empty for others."
+    )
 
 
 class TimingsReply(Reply):
@@ -93,6 +105,12 @@ class ResultReply(Reply):
     utm: UtmReply | None
     group: SpotReply | None = Field(
         default=None, description="null where no other photo is known to show the same spot."
+    )
+    heading: float | None = Field(
+        default=None, description="Where the place's photo looks, degrees from north."
+    )
+    query_view: ViewReply | None = Field(
+        default=None, description="The view of the panorama sent that shows it; null for others."
     )
     image_url: Address
     thumbnail_url: Address
@@ -309,43 +327,6 @@ class ReportReply(Reply):
     database: int = Field(description="Photos that were searched.")
     recall: dict[str, float] = Field(description="By N: queries with a right one in the first N.")
     chance: dict[str, float] = Field(description="By N: the same for results drawn at random.")
-
-
-class TrackReply(Reply):
-    """A track that is open to frames."""
-
-    track_id: str = Field(description="Whoever knows it may add frames, and read the path.")
-    index_id: str
-    model: str
-    frames: int = Field(description="How many the track has so far.")
-
-
-class LocatedFrameReply(Reply):
-    """Where a frame was taken, by those before it and itself."""
-
-    frame: int = Field(description="From 0 on.")
-    name: str
-    seconds: float | None = Field(description="Of a video; null for photos.")
-    known: bool = Field(description="False where the camera is off the known places.")
-    probability: float = Field(
-        description="Of the place and the two on each side of it, or of being off.", ge=0, le=1
-    )
-    place_id: int | None
-    place: str | None = Field(description="The place's name.")
-    position: PositionReply | None
-    heading: float | None = Field(description="Degrees from north, where the camera moves.")
-
-
-class TrackedFrameReply(TrackReply):
-    """A track with the frame that it was just given."""
-
-    frame: LocatedFrameReply
-
-
-class TrackPathReply(TrackReply):
-    """A track with its last frames."""
-
-    path: list[LocatedFrameReply] = Field(description="At most a thousand.")
 
 
 class LiveReply(Reply):

@@ -87,10 +87,19 @@ class SandboxedDecode:
     decoder: Decoder
     preprocessings: Sequence[Preprocessing]
 
-    def __call__(self, photo: bytes | Path, /, *, box: PhotoBox | None = None) -> Photo:
-        """Decode a photo or a box of it. Raises as `Decoder.photo` does."""
+    def __call__(
+        self,
+        photo: bytes | Path,
+        /,
+        *,
+        box: PhotoBox | None = None,
+        panorama: bool | None = False,
+    ) -> Photo:
+        """Decode a photo, a box of it or a panorama's views. Raises as `Decoder.photo` does."""
         content = photo if isinstance(photo, bytes) else read_photo(photo)
-        return self.decoder.photo(content, *self.preprocessings, formats=UPLOADS, box=box)
+        return self.decoder.photo(
+            content, *self.preprocessings, formats=UPLOADS, box=box, panorama=panorama
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Changing the index of a running server: places come and go, and the next search knows."""
 
-import hashlib
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +13,7 @@ from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.indexer import KeptPhotos
 from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
+from place_search.photos.photo import Facing
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import CannotChangeError
 from place_search.search.results import place_dict
@@ -20,6 +21,7 @@ from place_search.search.server.content.archives import SentPhoto, photos_of
 from place_search.search.server.content.groups import group_edit
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from place_search.search.server.content.matching import place_tag, require_group, required_version
+from place_search.search.server.content.taken import TakenPhoto, ViewGroups, taken_photo
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -78,16 +80,17 @@ class Writer:
         known = asked and self._answers.find(asked)
         if known:
             return known
-        (taken,) = self._take([SentPhoto("", content)], stages)
+        (taken,) = self._take([SentPhoto(name, content)], stages)
         if isinstance(taken, PhotoError):
             raise taken
-        taken = taken._replace(position=position or taken.position, name=name)
+        taken = [one._replace(position=position or one.position) for one in taken]
         index_id, places, before = self._add([taken], stages)
-        place = places.get(taken.file)
-        if place is None:
+        made = next((one for one in taken if one.file in places), None)
+        if made is None:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
+        place = places[made.file]
         told = {**place_dict(place, index_id), "etag": place_tag(place)}
-        return self._answer(Answer(200 if before else 201, told), asked)
+        return self._answer(Answer(200 if made.file in before else 201, told), asked)
 
     def add_many(
         self,
@@ -109,12 +112,14 @@ class Writer:
             return known
         sent = photos_of(uploads, self._service.max_body_bytes)
         taken = self._take(sent, stages)
-        added = [photo for photo in taken if not isinstance(photo, PhotoError)]
+        added = [parts for parts in taken if not isinstance(parts, PhotoError)]
         index_id, places, before = self._add(added, stages)
         told: list[dict[str, Any]] = []
-        for photo, made in zip(sent, taken, strict=True):
-            if isinstance(made, PhotoError) or made.file not in places:
-                problem = str(made) if isinstance(made, PhotoError) else NO_DESCRIPTOR
+        for photo, parts in zip(sent, taken, strict=True):
+            readable = [] if isinstance(parts, PhotoError) else parts
+            made = next((one for one in readable if one.file in places), None)
+            if made is None:
+                problem = str(parts) if isinstance(parts, PhotoError) else NO_DESCRIPTOR
                 told.append({"status": 422, "place": None, "problem": problem})
             else:
                 status = 200 if made.file in before else 201
@@ -132,10 +137,12 @@ class Writer:
         }
         return self._answer(Answer(200, body), asked)
 
-    def _take(self, photos: Sequence[SentPhoto], stages: Stages) -> list["_Taken | PhotoError"]:
-        """What is to be kept of photos, or why they cannot be read."""
+    def _take(
+        self, photos: Sequence[SentPhoto], stages: Stages
+    ) -> list[list[TakenPhoto] | PhotoError]:
+        """What is to be kept of photos, the views of panoramas, or why they cannot be read."""
         card = self._service.engine.model.card
-        taken: list[_Taken | PhotoError] = []
+        taken: list[list[TakenPhoto] | PhotoError] = []
         each = self._service.decode_seconds
         for file, content, problem in photos:
             # The time that a request's photos may take is for one photo.
@@ -144,19 +151,23 @@ class Writer:
                     if problem:
                         raise UnreadablePhotoError(problem)
                     seen = self._decoder.photo(content, card.preprocessing, formats=UPLOADS)
-                    jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
+                    pictures: list[tuple[Facing | None, bytes]]
+                    pictures = [*self._decoder.views(content, formats=UPLOADS)]
+                    if not pictures:
+                        jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
+                        pictures = [(None, jpeg)]
                 except PhotoError as error:
                     taken.append(error)
                     continue
             name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
-            kept_as = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-            taken.append(_Taken(kept_as, jpeg, seen.position, seen.taken, name))
+            taken.append([taken_photo(name, seen, facing, jpeg) for facing, jpeg in pictures])
         return taken
 
-    def _add(self, photos: Sequence["_Taken"], stages: Stages) -> "_Added":
-        """Add photos by one change."""
-        from place_search.indexer import PhotoList, Source, add_photos
+    def _add(self, sent: Sequence[Sequence[TakenPhoto]], stages: Stages) -> "_Added":
+        """Add photos by one change; the views of a panorama are then a group."""
+        from place_search.indexer import PhotoList, Source, add_photos, change_groups
 
+        photos = list(chain.from_iterable(sent))
         kept = self._photos
         with _plain_errors():
             engine = self._current(stages)
@@ -168,14 +179,25 @@ class Writer:
             return _Added(engine.index.index_id, known, frozenset(known))
         listed = PhotoList(kept.folder)
         for photo in new.values():
-            listed.append(photo.file, name=photo.name, position=photo.position, taken=photo.taken)
+            listed.append(
+                photo.file,
+                name=photo.name,
+                position=photo.position,
+                taken=photo.taken,
+                heading=photo.heading,
+            )
         source = Source(kept.folder, listed, "csv")
         with _plain_errors(), kept.changing(*(new.keys() - there)) as folder:
             with stages.timed("change"):
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
-            index = self._changed(engine, stages).index
+            engine = self._changed(engine, stages)
+            views = ViewGroups.of(sent, _by_file(engine.index, new))
+            if views.edits:
+                change_groups(self._index_folder, views.changed)
+                engine = self._changed(engine, stages)
+            index = engine.index
             places = _by_file(index, files)
             for skipped in new.keys() - places.keys():
                 (folder / skipped).unlink()
@@ -291,16 +313,6 @@ class Writer:
     @property
     def _photos(self) -> "KeptPhotos":
         return KeptPhotos(self._index_folder)
-
-
-class _Taken(NamedTuple):
-    """What is kept of a photo: the file's name, its JPEG, and what is said of it."""
-
-    file: str
-    jpeg: bytes
-    position: Position | None
-    taken: float | None
-    name: str
 
 
 class _Added(NamedTuple):

@@ -103,6 +103,19 @@ def test_a_csv_gives_positions_and_names_in_its_order(tmp_path: Path) -> None:
     assert source.kind == "csv"
 
 
+def test_a_csv_may_say_where_photos_look(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").touch()
+    table = tmp_path / "list.csv"
+    table.write_text("path,heading\na.jpg,45.5\nb.jpg,-90\nc.jpg,\n")
+    assert [photo.heading for photo in open_source(table).photos] == [45.5, 270, None]
+    for wrong in ("north", "361", "nan"):
+        table.write_text(f"path,heading\na.jpg,{wrong}\n")
+        message = f"'{wrong}' as heading in row 2; give degrees clockwise from north, 0 to 360"
+        with pytest.raises(SourceError, match=message):
+            open_source(table)
+
+
 def test_short_names_of_columns_are_understood(tmp_path: Path) -> None:
     for header in ("path,lat,lon", "path,LAT,lng"):
         (first,) = open_source(_csv(tmp_path, f"{header}\na.jpg,47.1,8.5\n")).photos

@@ -52,6 +52,7 @@ def test_index_json_is_all_of_stdout(run: Run, photos: Path, tmp_path: Path) -> 
         "left_out",
         "unlisted",
         "warnings",
+        "panoramas",
     }
     assert (body["places"], body["positions"]) == (4, 0)
     assert [photo["name"] for photo in body["skipped"]] == ["half.jpg"]

@@ -8,7 +8,7 @@ from place_search.search.server.problems import PROBLEMS
 
 RESULT_KEYS = {
     *("rank", "place_id", "name", "similarity", "probability", "verified", "position", "utm"),
-    *("image_url", "thumbnail_url", "group"),
+    *("image_url", "thumbnail_url", "group", "heading", "query_view"),
 }
 
 

@@ -21,7 +21,9 @@ def test_search_finds_the_place(client: httpx.Client, street: Any) -> None:
     assert set(body) == expected
     assert body["match"]["verdict"] == "found"
     assert body["match"]["probability"] == body["results"][0]["probability"] >= 0.95
-    assert body["query"] == {"width": 596, "height": 447, "position": None, "notes": []}
+    seen = body["query"]
+    assert (seen["width"], seen["height"], seen["position"]) == (596, 447, None)
+    assert seen["notes"] == seen["views"] == []
     assert set(body["timings_ms"]) == {"queue", "decode", "embed", "search", "verify", "total"}
     assert body["location"]["latitude"] == pytest.approx(48.007, abs=1e-6)
     assert [result["rank"] for result in body["results"]] == [1, 2, 3]

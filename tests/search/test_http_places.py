@@ -29,7 +29,7 @@ def test_one_place(client: httpx.Client) -> None:
     assert [place["name"] for place in places] == [f"{place:02d}.jpg" for place in range(12)]
     assert places[10]["position"] is places[10]["utm"] is None
     said = {"taken", "note", "tags", "fields"}
-    of_results = {"rank", "similarity", "probability", "verified", "group"}
+    of_results = {"rank", "similarity", "probability", "verified", "group", "query_view"}
     assert set(places[0]) - said == RESULT_KEYS - of_results
 
 

@@ -9,7 +9,11 @@ import pytest
 
 from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, UnknownTrackError
-from place_search.search.server.schemas import TrackedFrameReply, TrackPathReply, TrackReply
+from place_search.search.server.content.track_schemas import (
+    TrackedFrameReply,
+    TrackPathReply,
+    TrackReply,
+)
 from place_search.search.tracks import open_tracks
 from place_search.search.tracks.open_tracks import EXPIRES_S, OpenTracks
 from place_search_client import AsyncClient, Client, ProblemError, Track, TrackInfo

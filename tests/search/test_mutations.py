@@ -45,9 +45,9 @@ def app(index: Index, model: Model) -> Iterator[FastAPI]:
     decoder = Decoder(workers=1)
     blind = Model(model.card, NoNetwork(index.dims))  # type: ignore[arg-type]
 
-    def decode(photo: object, *, box: None = None) -> object:
+    def decode(photo: object, *, box: None = None, panorama: bool | None = False) -> object:
         assert isinstance(photo, bytes)
-        return decoder.photo(photo, model.card.preprocessing, formats=UPLOADS)
+        return decoder.photo(photo, model.card.preprocessing, formats=UPLOADS, panorama=panorama)
 
     engine = Engine(index, blind, decode=decode)  # type: ignore[arg-type]
     yield create_app(engine, decoder=decoder)

@@ -1,6 +1,6 @@
 """A CSV list as a source: `path,latitude,longitude` or `path,easting,northing[,zone]`.
 
-The columns `name`, `sequence` and `time` may stand there too.
+The columns `name`, `sequence`, `time` and `heading` may stand there too.
 """
 
 import math
@@ -28,6 +28,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for one
     that is not known. `sequence` names the walk or drive that a photo is of, and `time` says when
     it was taken: as ISO 8601 writes it, in UTC where it names no zone, or in seconds since 1970.
+    `heading` is where it looks, or the middle of a 360° panorama, in degrees from north.
 
     Raises:
         SourceError: not UTF-8 CSV, a missing column, a number that is broken or out of range, a
@@ -63,6 +64,7 @@ def read(data: Path, root: Path | None = None) -> Source:
                 utm=_utm(data, row, fields),
                 sequence=fields.get("sequence", ""),
                 taken=_time(data, row, fields.get("time", "")),
+                heading=_heading(data, row, fields.get("heading", "")),
             )
     if not photos:
         raise SourceError(f"{data} names no photos; add one row a photo below its header.")
@@ -88,7 +90,7 @@ def _needed(columns: Sequence[str]) -> tuple[str, ...]:
     for pair in (("latitude", "longitude"), ("easting", "northing")):
         if set(pair) & set(columns):
             return "path", *pair
-    placed = set(columns) - {"path", "name", "sequence", "time"}
+    placed = set(columns) - {"path", "name", "sequence", "time", "heading"}
     return ("path", "latitude", "longitude") if placed else ("path",)
 
 
@@ -139,6 +141,18 @@ def _time(file: Path, row: int, text: str) -> float | None:
             "seconds since 1970, or leave it blank."
         )
     return seconds
+
+
+def _heading(file: Path, row: int, text: str) -> float | None:
+    if not text:
+        return None
+    degrees = parse_number(text)
+    if not abs(degrees) <= 360:  # nor where it is NaN
+        raise SourceError(
+            f"{file} has '{text}' as heading in row {row}; give degrees clockwise from north, 0 to "
+            "360, or leave it blank."
+        )
+    return degrees % 360
 
 
 def _pair(

@@ -11,6 +11,9 @@ class PlaceDetailsReply(PlaceReply):
     taken: str | None = Field(
         default=None, description="When the photo was taken, ISO 8601 in UTC."
     )
+    heading: float | None = Field(
+        default=None, description="Where the photo looks, degrees from north."
+    )
     note: str = Field(default="", description="What people noted; empty for nothing.")
     tags: list[str] = Field(default_factory=list)
     fields: dict[str, str | float | bool] = Field(

@@ -48,12 +48,21 @@ async def search_places(
         Query(description="Check the candidates spatially (default: where the index can)."),
     ] = None,
     box: Box = None,
+    panorama: Annotated[
+        bool | None,
+        Query(
+            description="Cut a 360° panorama into views and search with each: false never, true "
+            "where the photo is twice as wide as high (default: where its XMP says GPano)."
+        ),
+    ] = None,
     near: Near = None,
     radius_m: RadiusM = None,
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 
     Several photos of one spot are one query, with one answer; `query` is about the first of them.
+    A 360° panorama by itself is cut into views, and `query_view` of a result says which of them
+    shows it.
     """
     engine = service.engine
     require_few(len(photo))
@@ -66,6 +75,7 @@ async def search_places(
         k=k,
         verify=verify,
         box=None if box is None else parse_box(box),
+        panorama=panorama,
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
         wanted=wanted,

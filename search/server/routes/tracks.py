@@ -3,6 +3,11 @@
 from fastapi import APIRouter, Request, Response, UploadFile
 
 from place_search.search.errors import ParameterError
+from place_search.search.server.content.track_schemas import (
+    TrackedFrameReply,
+    TrackPathReply,
+    TrackReply,
+)
 from place_search.search.server.fields import CHECKED_FIELDS
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -15,7 +20,6 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import TrackedFrameReply, TrackPathReply, TrackReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])

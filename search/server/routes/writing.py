@@ -90,7 +90,10 @@ async def add_place(
     name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
     idempotency_key: IdempotencyKey = None,
 ) -> PlaceDetailsReply:
-    """Add a photo and where it was taken, by default what its Exif says; on disk before 201."""
+    """Add a photo and where it was taken, by default what its Exif says; on disk before 201.
+
+    Of a 360° panorama all views are added, as one group; the answer has the place of the first.
+    """
     if (latitude is None) != (longitude is None):
         raise ParameterError("The fields latitude and longitude only work together; give both.")
     if not all(letter.isprintable() for letter in name):
@@ -127,7 +130,8 @@ async def add_places(
 ) -> AddedPhotosReply:
     """Add photos by one change of the index: all that can be read, each with its own answer.
 
-    They lie where their Exif says, and are called by their files.
+    They lie where their Exif says, and are called by their files. A 360° panorama is one photo,
+    added as its views; its answer has the place of the first.
     """
     uploads = [(upload.filename or "", await upload.read()) for upload in photo]
     every = b"".join(hashlib.sha256(content).digest() for _, content in uploads)

@@ -11,7 +11,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, Panoramas, VideoStart
 from place_search.core.settings import THREADS, VERIFY_WITH
 
 
@@ -27,6 +27,7 @@ def command(
     fps: Fps = None,
     video_start: VideoStart = None,
     clock_offset: ClockOffset = None,
+    panoramas: Panoramas = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Add the photos of DATA that an index lacks, and take up those that have changed.
@@ -36,6 +37,6 @@ def command(
     from place_search.indexer import add_photos
 
     require_order(index, data, "add {index} {other}")
-    video = gpx, every, fps, video_start, clock_offset
+    video = gpx, every, fps, video_start, clock_offset, panoramas
     models = model, verify_with
     take_photos(add_photos, index, data, models, threads, max_megapixels, as_json, video)

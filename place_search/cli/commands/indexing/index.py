@@ -15,7 +15,15 @@ from place_search.cli.indexes import (
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.reports import count_positions, tell_photos
-from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart, video_request
+from place_search.cli.video_options import (
+    ClockOffset,
+    Every,
+    Fps,
+    Gpx,
+    Panoramas,
+    VideoStart,
+    video_request,
+)
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
@@ -92,6 +100,7 @@ def command(
     fps: Fps = None,
     video_start: VideoStart = None,
     clock_offset: ClockOffset = None,
+    panoramas: Panoramas = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Index a folder of place photos, or frames of a video.
@@ -99,7 +108,7 @@ def command(
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
     split, from names as in @easting@northing@…@.jpg, from what kapture, OpenSfM or COLMAP found,
     from --gpx by time, or from the photos' Exif GPS block. Frames of a video are kept in the folder
-    INDEX-frames.
+    INDEX-frames, views of 360° panoramas in INDEX-views.
     """
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import build_index, open_source
@@ -116,7 +125,11 @@ def command(
     require_out(data, out, "index")
     try:
         with progress() as advance:
-            wanted = video_request(out, gpx, every, fps, video_start, clock_offset, staged(advance))
+            # Given descriptors are of whole photos.
+            cut = panoramas if descriptors is None else "off"
+            wanted = video_request(
+                out, gpx, every, fps, video_start, clock_offset, cut, staged(advance)
+            )
             source = open_source(data, root, wanted)
             opened = _describer(
                 descriptors,

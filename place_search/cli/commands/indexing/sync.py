@@ -16,7 +16,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, VideoStart
+from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, Panoramas, VideoStart
 from place_search.core.settings import THREADS, VERIFY_WITH
 
 
@@ -32,6 +32,7 @@ def command(
     fps: Fps = None,
     video_start: VideoStart = None,
     clock_offset: ClockOffset = None,
+    panoramas: Panoramas = "auto",
     forget: Annotated[
         bool,
         typer.Option("--forget", help="Take in photos whose places were removed by hand, too."),
@@ -46,7 +47,7 @@ def command(
     from place_search.indexer import sync_photos
 
     require_order(index, data, "sync {index} {other}")
-    video = gpx, every, fps, video_start, clock_offset
+    video = gpx, every, fps, video_start, clock_offset, panoramas
     models = model, verify_with
     change = partial(sync_photos, forget=forget)
     take_photos(change, index, data, models, threads, max_megapixels, as_json, video)

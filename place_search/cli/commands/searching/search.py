@@ -61,6 +61,15 @@ def command(
             help="Only this part of the photo: pixels of the upright photo, from its top left.",
         ),
     ] = None,
+    panorama: Annotated[
+        bool | None,
+        typer.Option(
+            "--panorama/--no-panorama",
+            help="Cut a photo of 2:1 into views and search with each (default: where its metadata "
+            "says that it is a 360° panorama).",
+            show_default=False,
+        ),
+    ] = None,
     near: Annotated[
         str | None,
         typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -128,6 +137,8 @@ def command(
         )
     if standardize and out is None:
         raise typer.BadParameter("--standardize only works with --out.")
+    if panorama is not None and out is not None:
+        raise typer.BadParameter("--panorama is for one photo, and does not work with --out.")
     if box is not None and out is not None:
         raise typer.BadParameter("--box is for one photo, and does not work with --out.")
     from place_search.core.errors import PlaceSearchError
@@ -166,7 +177,14 @@ def command(
         _search_each(engine, photo, question, out, as_json)
         return
     reply = engine.search(
-        photos, k=k, verify=verify, box=part, near=point, radius_m=radius_m, wanted=wanted
+        photos,
+        k=k,
+        verify=verify,
+        box=part,
+        panorama=panorama,
+        near=point,
+        radius_m=radius_m,
+        wanted=wanted,
     )
     if as_json:
         print_json(reply.to_dict())
@@ -215,6 +233,9 @@ def _print_match(reply: "SearchResult", places: str) -> None:
     sure = f"{what} {match.probability:.3f}, found from {match.threshold:.3f} on"
     if match.verdict == "found":
         print_line(f"Found: {reply.results[0].name} ({sure}).")
+        if view := reply.results[0].query_view:
+            north = "" if view.heading is None else f", {view.heading:g}° from north"
+            say(f"The view {view.yaw:g}° to the right of the panorama's middle shows it{north}.")
     elif match.verdict == "unsure":
         print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
     else:

@@ -1,0 +1,216 @@
+"""360° panoramas among the photos of a source: each is indexed as the views that it is cut into.
+
+Views are JPEGs in the folder `INDEX-views` beside the index, so that all that reads a place's photo
+reads a view like any other. A panorama that has not changed is not cut again.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeAlias
+
+from place_search.core.files import read_regular, write_whole
+from place_search.core.progress import Progress
+from place_search.indexer.errors import IndexWriteError
+from place_search.indexer.pipeline import stored_path
+from place_search.indexer.places import PlacePhoto
+from place_search.indexer.sources.kept_views import (
+    MARK,
+    panorama_folder,
+    view_name,
+    views_folder,
+)
+from place_search.indexer.sources.photo_list import PhotoList, Source
+from place_search.indexer.sources.video_request import VideoRequest
+from place_search.photos import PhotoError, encode_jpeg, read_capture_time
+from place_search.photos.decoding import inspect_position
+from place_search.photos.panorama import (
+    PARTLY,
+    VIEW_QUALITY,
+    VIEW_SIZE,
+    VIEWS,
+    Inspection,
+    Panorama,
+    inspect_panorama,
+    read_views,
+)
+
+_CUTTERS = min(4, os.cpu_count() or 1)
+_AHEAD = 64
+"""Photos that are looked at in one go."""
+
+
+def cut_panoramas(source: Source, request: VideoRequest) -> Source:
+    """The same source with the views of each panorama in its place.
+
+    A view is called by its panorama and by where it looks, as `a.jpg#heading=045`, or `#yaw=045`
+    from the panorama's middle where it does not say how it was held. It has the panorama's position
+    and time. Panoramas that cannot be cut stay as they are.
+
+    Raises:
+        IndexWriteError: views cannot be written.
+    """
+    if request.panoramas == "off" or (request.panoramas == "auto" and source.kind == "video"):
+        return source
+    cutter = _Cutter(source.root, views_folder(request.index), request.panoramas == "2:1")
+    photos = PhotoList(source.root)
+    said: dict[str, list[str]] = {}
+    cut = 0
+    for photo, (seen, views) in cutter.all(source.photos, request.progress):
+        notes = [*seen.notes, *(seen.panorama.notes if seen.panorama else ())]
+        if seen.is_unmarked:
+            notes.append(_UNMARKED)
+        if seen.panorama is None or not views:
+            notes += [PARTLY] if views is not None and seen.panorama else []
+            _append(photos, photo, stored_path(photo.path, source.root), photo.name)
+        else:
+            cut += 1
+            notes += _append_views(photos, photo, seen.panorama, views)
+        for note in notes:
+            said.setdefault(note, []).append(photo.name)
+    warnings = [*source.warnings, *(_in_words(note, names) for note, names in said.items())]
+    if not cut:
+        return replace(source, warnings=tuple(warnings))
+    return replace(source, photos=photos, warnings=tuple(warnings), panoramas=cut)
+
+
+_UNMARKED = (
+    "twice as wide as high, as 360° panoramas are, but the metadata does not call it one, so it is "
+    "taken as one plain photo; --panoramas 2:1 cuts such photos into views"
+)
+
+
+def _in_words(note: str, names: Sequence[str]) -> str:
+    """A note with the photos that it is about."""
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{others}: {note.rstrip('.')}."
+
+
+def _append(photos: PhotoList, photo: PlacePhoto, path: str, name: str, **other: Any) -> None:
+    said = {key: getattr(photo, key) for key in ("position", "utm", "sequence", "taken", "heading")}
+    photos.append(path, name=name, **(said | other))
+
+
+def _append_views(
+    photos: PhotoList, photo: PlacePhoto, panorama: Panorama, views: dict[int, Path]
+) -> list[str]:
+    """Add the views of a panorama; what was odd about its position is told."""
+    position, taken = photo.position, photo.taken
+    if photo.heading is not None:
+        panorama = replace(panorama, heading=photo.heading)
+    notes: tuple[str, ...] = ()
+    if position is None and photo.utm is None:
+        position, notes = inspect_position(photo.path)
+    if taken is None:
+        taken = read_capture_time(photo.path)
+    for number, path in views.items():
+        facing = panorama.facing(number)
+        _append(
+            photos,
+            photo,
+            str(path),
+            f"{photo.name}#{facing}",
+            position=position,
+            taken=taken,
+            heading=facing.heading,
+        )
+    return list(notes)
+
+
+_Cut: TypeAlias = tuple[Inspection, dict[int, Path] | None]
+"""What a photo's header says, and the files of its views by their numbers; None uncut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cutter:
+    """Cuts the panoramas under the `root` of a source, and keeps their views in a folder.
+
+    Photos of 2:1 are `assumed` to be panoramas, or are not.
+    """
+
+    root: Path
+    folder: Path
+    assumed: bool
+    marking: Lock = field(default_factory=Lock)
+    """Held while the mark of the folder is written, by one thread at a time."""
+
+    def all(
+        self, photos: Sequence[PlacePhoto], progress: Progress
+    ) -> Iterator[tuple[PlacePhoto, _Cut]]:
+        """Each photo with what becomes of it, in their order."""
+        any_cut = False
+        with ThreadPoolExecutor(_CUTTERS, thread_name_prefix="panorama") as pool:
+            for start in range(0, len(photos), _AHEAD):
+                some = photos[start : start + _AHEAD]
+                for photo, cut in zip(some, pool.map(self.one, some), strict=True):
+                    any_cut |= bool(cut[1])
+                    yield photo, cut
+                if any_cut:
+                    progress("panoramas", start + len(some), len(photos))
+
+    def one(self, photo: PlacePhoto) -> _Cut:
+        """Cut a photo, if it is a panorama.
+
+        Raises:
+            IndexWriteError: its views cannot be written.
+        """
+        seen = inspect_panorama(photo.path, assumed=self.assumed)
+        if seen.panorama is None:
+            return seen, None
+        try:
+            return seen, self._views(photo.path, seen.panorama)
+        except PhotoError:  # indexing it says what is wrong
+            return seen, None
+        except OSError as error:
+            raise IndexWriteError(
+                f"Views of panoramas cannot be kept in {self.folder} ({error.strerror}); mend "
+                "that, and the same command goes on."
+            ) from error
+
+    def _views(self, path: Path, panorama: Panorama) -> dict[int, Path]:
+        """The files of a panorama's views, which are cut unless they are there; none is possible.
+
+        Raises:
+            PhotoError: the panorama cannot be read.
+            OSError: a view cannot be written.
+        """
+        status = path.stat()
+        pose = replace(panorama, heading=None, notes=())
+        identity = (
+            f"{status.st_size} {status.st_mtime_ns} {pose} {VIEWS} {VIEW_SIZE} {VIEW_QUALITY}"
+        )
+        folder = panorama_folder(self.folder, stored_path(path, self.root))
+        files = {number: folder / view_name(number) for number in range(VIEWS)}
+        known = _marked(folder)
+        if known.get("views_of") == identity:
+            kept = {number: files[number] for number in known["numbers"] if number in files}
+            if all(file.is_file() for file in kept.values()):
+                return kept
+        made = {}
+        for view in read_views(path, panorama).views:
+            assert view.facing is not None  # noqa: S101 - each view has it
+            jpeg = encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY)
+            made[round(view.facing.yaw * VIEWS / 360)] = jpeg
+        told = {"views_of": identity, "numbers": list(made)}
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.marking:
+            if not (self.folder.parent / MARK).exists():
+                write_whole(self.folder.parent / MARK, b"{}")
+        for number, jpeg in made.items():
+            write_whole(files[number], jpeg)
+        write_whole(folder / MARK, json.dumps(told).encode())
+        return {number: files[number] for number in made}
+
+
+def _marked(folder: Path) -> dict[str, Any]:
+    """What a folder of views says of them; nothing where it is not whole."""
+    try:
+        told = json.loads(read_regular(folder / MARK))
+    except (OSError, ValueError):
+        return {}
+    whole = isinstance(told, dict) and isinstance(told.get("numbers"), list)
+    return told if whole else {}

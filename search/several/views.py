@@ -1,0 +1,73 @@
+"""The views of one panorama as one query: each looks elsewhere, so each is searched by itself."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from place_search.core.geodesy import Position
+from place_search.indexer import Filter, Hit
+from place_search.photos import Photo
+from place_search.photos.panorama import OVERLAP
+from place_search.photos.photo import Facing
+from place_search.search.several.batch import BatchStandards
+from place_search.search.stages import Stages
+from place_search.search.verification import Verification
+
+_LEAST = 1e-6
+"""What probabilities are rounded to: beyond it lie none."""
+
+
+class Found(NamedTuple):
+    """A place that a search found: how probable it is, None beyond those that are told of.
+
+    `facing` is where the view looks that shows it, None for a query that is no panorama.
+    """
+
+    hit: Hit
+    verification: Verification | None
+    probability: float | None
+    facing: Facing | None = None
+
+
+class Asked(NamedTuple):
+    """What is asked of each part of a query; what is odd goes to `notes`."""
+
+    k: int
+    checking: bool
+    near: Position | None
+    radius_m: float | None
+    wanted: Filter | None
+    batch: BatchStandards | None
+    stages: Stages
+    notes: list[str]
+
+
+def parts_of(photos: Sequence[Photo]) -> list[Sequence[Photo]]:
+    """What is searched by itself: each view of a panorama, or photos of one spot together."""
+    views = photos[0].views
+    return [[view] for view in views] if views else [photos]
+
+
+def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
+    """The places of all views, each by the view that shows it best, the best place first.
+
+    Of many photos of unknown places one looks like a known one sooner or later, so the odds of each
+    are divided by the number of views that have nothing in common.
+    """
+    views = max(len(by_view) / OVERLAP, 1.0)
+    best: dict[int, Found] = {}
+    for found in sorted((one for view in by_view for one in view), key=_rank):
+        best.setdefault(found.hit.place_id, found)
+    return [found._replace(probability=_among(found.probability, views)) for found in best.values()]
+
+
+def _rank(found: Found) -> tuple[float, float]:
+    score = -1.0 if found.verification is None else found.verification.score
+    return -score, -found.hit.similarity
+
+
+def _among(probability: float | None, views: float) -> float | None:
+    if probability is None:
+        return None
+    sure = min(max(probability, _LEAST), 1 - _LEAST)
+    return 1 / (1 + math.exp(math.log(views) - math.log(sure / (1 - sure))))
