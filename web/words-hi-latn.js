@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi as it is typed on phones.
 
-/** @import { Part, Problem } from './page-types.js' */
+/** @import { Part } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('en-IN', { maximumFractionDigits: 0 });
 
@@ -213,105 +213,12 @@ export const words = {
   emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
+  oneOf: (one, other) => `${one} ya ${other}`,
+  thePhoto: 'photo',
+  size,
   goesOn: 'Server ke jawab dete hi kaam aage badhega.',
   tryAgain: 'Phir koshish karein',
   tryNow: 'Abhi koshish karein',
   serverSaid: 'Server ne kya kaha',
   againIn: (seconds) => `${whole.format(seconds)} second mein phir koshish hogi.`,
 };
-
-/**
- * What went wrong and what to do, in words.
- * @param {Problem} problem
- * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
- */
-export function explain(problem, photos) {
-  const empty = photos.find((photo) => photo.size === 0);
-  if (empty) return { title: 'Yeh file khaali hai', mend: `${empty.name} mein kuch nahi hai. Photo phir se chunein.` };
-  const [one, other] = photos;
-  const names = other ? `${one?.name} ya ${other.name}` : `${one?.name}`;
-  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
-  switch (problem.status) {
-    case 0:
-      return problem.alive
-        ? {
-            title: 'Photo bhejna beech mein ruk gaya',
-            mend: `Server chal raha hai, par usne poori photo (${sent}) nahi li. Phir koshish karein; phir ruke, to photo ki chhoti copy bhejein.`,
-          }
-        : { title: 'Server se connection toot gaya', mend: 'Dekhein ki server chal raha hai aur aap usi network par hain.' };
-    case 400:
-      return {
-        title: 'Server request nahi samajh paya',
-        mend: 'Address ki koi setting galat ho sakti hai. Question mark ke baad ka hissa hatakar page kholein, aur phir koshish karein.',
-      };
-    case 401:
-      return problem.keyed
-        ? { title: 'Server is key ko nahi pehchanta', mend: 'Key jaanchkar phir likhein, ya server chalane wale se poochein.' }
-        : {
-            title: 'Server key maangta hai',
-            mend: 'Server chalane wale ne jo API key di hai, woh likhein. Woh sirf is tab mein rehti hai, aur tab ke saath bhula di jaati hai.',
-          };
-    case 403:
-      return {
-        title: 'Is key se yeh nahi ho sakta',
-        mend: 'Server is key ko pehchanta hai, par yeh kisi aur kaam ki hai. Server chalane wale se alag key maangein.',
-      };
-    case 404:
-      return {
-        title: 'Yeh ab yahan nahi hai',
-        mend: 'Index badal gaya hai, ya jagah ki photo hata di gayi hai. Phir se khojein, ya server chalane wale se poochein.',
-      };
-    case 413:
-      return {
-        title: 'Yeh photo server ke liye bahut badi hai',
-        mend:
-          (problem.type.endsWith('oversized-photo') ? 'Ismein bahut zyada pixel hain.' : `Yeh ${sent} ki hai.`) +
-          ' Chhoti copy bhejein: lambi side par 2,000 pixel kaafi hain.',
-      };
-    case 415:
-      return {
-        title: 'Yeh file photo nahi hai',
-        mend: `Server ${names} ka format nahi padh sakta. JPEG, PNG, WebP, AVIF ya HEIC file chunein.`,
-      };
-    case 422:
-      return {
-        title: 'Yeh photo padhi nahi ja saki',
-        mend: `${names} kharab hai, ya uska ek hissa hi pahuncha. Use asli jagah se phir copy karein, aur wahi file chunein.`,
-      };
-    case 429:
-      return { title: 'Server busy hai', mend: 'Aapse pehle doosron ki khoj chal rahi hai. Photo mein koi gadbad nahi hai.' };
-    case 501:
-      return {
-        title: 'Yeh model aisa nahi kar sakta',
-        mend: 'Is index ke model mein iske liye zaroori hissa nahi hai. Kisi aur model ka index kar sakta hai.',
-      };
-    case 408:
-      return {
-        title: 'Photo bahut dheere pahunchi',
-        mend: `Server ne poori photo (${sent}) ka intezaar kiya, par woh poori nahi aayi. Behtar network par phir koshish karein, ya chhoti copy bhejein.`,
-      };
-    case 503:
-      if (problem.type.endsWith('timed-out')) {
-        return {
-          title: 'Server ko bahut samay lag gaya',
-          mend: 'Uske paas abhi bahut kaam hai. Ek minute mein phir koshish karein.',
-        };
-      }
-      if (problem.type.endsWith('index-damaged')) {
-        return {
-          title: 'Index kharab ho gaya hai',
-          mend: 'Is khoj ke liye zaroori hissa padha nahi ja sakta. Server chalane wale ko batayein.',
-        };
-      }
-      return {
-        title: 'Server abhi taiyar nahi hai',
-        mend: 'Woh apna model aur index khol raha hai. Taiyar hote hi kaam apne-aap shuru hoga.',
-      };
-    default:
-      return {
-        title: 'Server yeh nahi kar saka',
-        mend: `Usne status ${problem.status} ke saath jawab diya. Phir koshish karein; na ho, to server chalane wale ko batayein.`,
-      };
-  }
-}

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi.
 
-/** @import { Part, Problem } from './page-types.js' */
+/** @import { Part } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
@@ -212,105 +212,12 @@ export const words = {
   emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
+  oneOf: (one, other) => `${one} या ${other}`,
+  thePhoto: 'फ़ोटो',
+  size,
   goesOn: 'सर्वर के जवाब देते ही काम आगे बढ़ेगा।',
   tryAgain: 'फिर कोशिश करें',
   tryNow: 'अभी कोशिश करें',
   serverSaid: 'सर्वर ने क्या कहा',
   againIn: (seconds) => `${whole.format(seconds)} सेकंड में फिर कोशिश होगी।`,
 };
-
-/**
- * What went wrong and what to do, in words.
- * @param {Problem} problem
- * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
- */
-export function explain(problem, photos) {
-  const empty = photos.find((photo) => photo.size === 0);
-  if (empty) return { title: 'यह फ़ाइल खाली है', mend: `${empty.name} में कुछ नहीं है। फ़ोटो फिर से चुनें।` };
-  const [one, other] = photos;
-  const names = other ? `${one?.name} या ${other.name}` : `${one?.name}`;
-  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
-  switch (problem.status) {
-    case 0:
-      return problem.alive
-        ? {
-            title: 'फ़ोटो भेजना बीच में रुक गया',
-            mend: `सर्वर चल रहा है, पर उसने पूरी फ़ोटो (${sent}) नहीं ली। फिर कोशिश करें; फिर रुके, तो फ़ोटो की छोटी प्रति भेजें।`,
-          }
-        : { title: 'सर्वर से संपर्क टूट गया', mend: 'देखें कि सर्वर चल रहा है और आप उसी नेटवर्क पर हैं।' };
-    case 400:
-      return {
-        title: 'सर्वर अनुरोध नहीं समझ पाया',
-        mend: 'पते की कोई सेटिंग गलत हो सकती है। प्रश्नचिह्न के बाद का हिस्सा हटाकर पन्ना खोलें, और फिर कोशिश करें।',
-      };
-    case 401:
-      return problem.keyed
-        ? { title: 'सर्वर इस कुंजी को नहीं पहचानता', mend: 'कुंजी जाँचकर फिर लिखें, या सर्वर चलाने वाले से पूछें।' }
-        : {
-            title: 'सर्वर कुंजी माँगता है',
-            mend: 'सर्वर चलाने वाले ने जो API कुंजी दी है उसे लिखें। वह केवल इस टैब में रहती है और इसके साथ भुला दी जाती है।',
-          };
-    case 403:
-      return {
-        title: 'इस कुंजी से यह नहीं हो सकता',
-        mend: 'सर्वर इस कुंजी को पहचानता है, पर यह किसी और काम की है। सर्वर चलाने वाले से अलग कुंजी माँगें।',
-      };
-    case 404:
-      return {
-        title: 'यह अब यहाँ नहीं है',
-        mend: 'इंडेक्स बदल गया है, या जगह की फ़ोटो हटा दी गई है। फिर से खोजें, या सर्वर चलाने वाले से पूछें।',
-      };
-    case 413:
-      return {
-        title: 'यह फ़ोटो सर्वर के लिए बहुत बड़ी है',
-        mend:
-          (problem.type.endsWith('oversized-photo') ? 'इसमें बहुत ज़्यादा पिक्सेल हैं।' : `यह ${sent} की है।`) +
-          ' छोटी प्रति भेजें: लंबी भुजा पर 2,000 पिक्सेल काफ़ी हैं।',
-      };
-    case 415:
-      return {
-        title: 'यह फ़ाइल फ़ोटो नहीं है',
-        mend: `सर्वर ${names} का प्रकार नहीं पढ़ सकता। JPEG, PNG, WebP, AVIF या HEIC फ़ाइल चुनें।`,
-      };
-    case 422:
-      return {
-        title: 'यह फ़ोटो पढ़ी नहीं जा सकी',
-        mend: `${names} खराब है, या उसका एक हिस्सा ही पहुँचा। उसे मूल जगह से फिर कॉपी करें, और वही फ़ाइल चुनें।`,
-      };
-    case 429:
-      return { title: 'सर्वर व्यस्त है', mend: 'आपसे पहले दूसरी खोजें चल रही हैं। फ़ोटो में कोई गड़बड़ी नहीं है।' };
-    case 501:
-      return {
-        title: 'यह मॉडल ऐसा नहीं कर सकता',
-        mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। किसी और मॉडल का इंडेक्स कर सकता है।',
-      };
-    case 408:
-      return {
-        title: 'फ़ोटो बहुत धीरे पहुँची',
-        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया, पर वह पूरी नहीं आई। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
-      };
-    case 503:
-      if (problem.type.endsWith('timed-out')) {
-        return {
-          title: 'सर्वर को बहुत समय लग गया',
-          mend: 'उसके पास अभी बहुत काम है। एक मिनट में फिर कोशिश करें।',
-        };
-      }
-      if (problem.type.endsWith('index-damaged')) {
-        return {
-          title: 'इंडेक्स खराब हो गया है',
-          mend: 'इस खोज के लिए ज़रूरी हिस्सा पढ़ा नहीं जा सकता। सर्वर चलाने वाले को बताएँ।',
-        };
-      }
-      return {
-        title: 'सर्वर अभी तैयार नहीं है',
-        mend: 'वह अपना मॉडल और इंडेक्स खोल रहा है। तैयार होते ही काम अपने-आप शुरू होगा।',
-      };
-    default:
-      return {
-        title: 'सर्वर यह नहीं कर सका',
-        mend: `उसने स्थिति ${problem.status} के साथ जवाब दिया। फिर कोशिश करें; न हो, तो सर्वर चलाने वाले को बताएँ।`,
-      };
-  }
-}
