@@ -21,7 +21,13 @@ def test_search_finds_the_place(client: httpx.Client, street: Any) -> None:
     assert set(body) == expected
     assert body["match"]["verdict"] == "found"
     assert body["match"]["probability"] == body["results"][0]["probability"] >= 0.95
-    seen = {"width": 596, "height": 447, "position": None, "notes": [], "reasons": []}
+    seen: dict[str, object] = {
+        "width": 596,
+        "height": 447,
+        "position": None,
+        "notes": [],
+        "reasons": [],
+    }
     assert body["query"] == seen
     assert set(body["timings_ms"]) == {"queue", "decode", "embed", "search", "verify", "total"}
     assert body["location"]["latitude"] == pytest.approx(48.007, abs=1e-6)
