@@ -36,7 +36,7 @@ export const reasons = {
   'takes-text': '{name} में शब्द होने चाहिए, {value} नहीं।',
   'takes-boolean': '{name} में true या false होना चाहिए, {value} नहीं।',
   'takes-date': '{name} में तारीख होनी चाहिए, जैसे 2024-05-31, {value} नहीं।',
-  'no-field': 'इंडेक्स में “{name}” नाम का कोई अपना खाना नहीं है ({known}); `place-search fields INDEX set NAME:TYPE` बनाता है।',
+  'no-field': 'इंडेक्स में “{name}” नाम का कोई अपना फ़ील्ड नहीं है ({known}); `place-search fields INDEX set NAME:TYPE` बनाता है।',
   'too-long': '{name} में {letters} अक्षर हैं; ज़्यादा से ज़्यादा {limit} रखे जाते हैं।',
   'not-printable': '{name} में ऐसे अक्षर हैं जो छप नहीं सकते; उन्हें हटाएँ।',
   'many-tags': 'एक जगह के ज़्यादा से ज़्यादा {limit} टैग हो सकते हैं, {tags} नहीं।',

@@ -16,7 +16,7 @@ const places = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jag
 const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jagahon'} mein`;
 
 /** @param {number} count */
-const points = (count) => `${whole.format(count)} point`;
+const matching = (count) => `${whole.format(count)} point ${count === 1 ? 'milta hai' : 'milte hain'}`;
 
 /** @param {number} metres */
 function distance(metres) {
@@ -33,7 +33,7 @@ export function percent(share) {
 
 /** @param {number | null} inliers */
 function evidence(inliers) {
-  return inliers === null ? ', sirf similarity se' : `, ${points(inliers)} milte hain`;
+  return inliers === null ? ', sirf similarity se' : `, ${matching(inliers)}`;
 }
 
 /** @type {typeof import('./words-en.js').words} */
@@ -62,11 +62,11 @@ export const words = {
   modelName: 'Model',
   descriptorLength: 'Descriptor mein kitne number',
   built: 'Kab bana',
-  skippedPhotos: 'Jo photo nahi li gayi',
-  skippedWhy: 'Ye photo kyon nahi li gayi',
+  skippedPhotos: 'Chhodi gayi photo',
+  skippedWhy: 'Ye photo kyon chhodi gayin',
   places,
   skippedMore: (count) => `aur ${whole.format(count)}`,
-  skipped: (count) => `${whole.format(count)} photo nahi li gayi`,
+  skipped: (count) => `${whole.format(count)} photo ${count === 1 ? 'chhodi gayi' : 'chhodi gayin'}`,
   model: (id) => `model ${id}`,
   dims: (dims) => whole.format(dims),
 
@@ -82,7 +82,7 @@ export const words = {
   nothingPasted: 'Clipboard mein koi photo nahi hai. Photo ko copy karein, uske link ko nahi.',
   noPreview: 'Yeh browser is file ko nahi dikha sakta.',
   caption: (name, bytes) => `${name}, ${size(bytes)}`,
-  takenAt: 'Photo ke hisaab se woh yahan li gayi thi:',
+  takenAt: 'Photo ke hisaab se woh yahan kheenchi gayi thi:',
 
   uploading: (share) => `Photo bheji ja rahi hai… ${Math.floor(share * 100)}%`,
   uploadingStarted: 'Photo bheji ja rahi hai…',
@@ -97,7 +97,7 @@ export const words = {
   morePhotos: (count) => `aur isi jagah ki ${count} photo`,
   orderSimilar: 'Jagahon ka kram similarity se hai; similarity ka matlab probability nahi hai.',
   orderChecked: 'Pehle woh jagahein jinke point sahi baithte hain, phir sabse milti-julti. Similarity ka matlab probability nahi hai.',
-  estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar li gayi:`,
+  estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar kheenchi gayi:`,
   fromEstimate: (metres) => `andaze se ${distance(metres)} door`,
   unsure: 'Ho sakta hai, par pakka nahi',
   notFound: (all) => (all === null ? 'Yahan ki jagahon mein nahi hai' : `In ${inPlaces(all)} nahi hai`),
@@ -143,7 +143,7 @@ export const words = {
   placeNumber: (id) => `Jagah ${id}`,
   inTheIndex: 'Index ki jagah',
   lookingForPoints: 'Milte-julte point khoj rahe hain…',
-  sharedPoints: (count) => (count ? `${points(count)} milte hain.` : 'Koi point nahi milta.'),
+  sharedPoints: (count) => (count ? `${matching(count)}.` : 'Koi point nahi milta.'),
   noSharedPoints: 'Milte-julte point abhi nahi dikhaye ja sakte.',
   showLines: 'Milte-julte point dikhayein',
   yourPhoto: 'Aapki photo',
@@ -173,8 +173,8 @@ export const words = {
     'Is index ki kisi jagah ki position pata nahi hai. Aisi photo ka index banayein jinke Exif mein position ho, ya path, latitude aur longitude wali CSV dein.',
   shownOnMap: (dots, shown, index) => {
     const all = index ? `Position wali ${whole.format(index.positions)} jagahon mein se ${whole.format(shown)}` : `${places(shown)}`;
-    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki hain.` : '';
-    return `${all} yahan dikh rahi hain.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki ${index.places - index.positions === 1 ? 'hai' : 'hain'}.` : '';
+    return `${all} yahan dikh rahi ${shown === 1 ? 'hai' : 'hain'}.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
   },
   andOthers: (others) => `aur wahin ${whole.format(others)} aur`,
   zoomCloser: (count) => `Is bindu par ${places(count)} hain: paas se dekhein`,
@@ -186,7 +186,7 @@ export const words = {
   explaining: 'Model se pooch rahe hain…',
   gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} khaane`,
   seenAs: (width, height) => `${width} × ${height} pixel`,
-  clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} khaane`,
+  clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} ${cells === 1 ? 'khaana' : 'khaane'}`,
   allClusters: (used, clusters) =>
     `Is photo mein ${clusters} mein se ${used} cluster hain. Kisi ek ko chunein, to sirf uske khaane dikhenge.`,
   productOf: (clusters, channels, dims) =>

@@ -16,7 +16,7 @@ const places = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 
 const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 'जगहों'} में`;
 
 /** @param {number} count */
-const points = (count) => `${whole.format(count)} बिंदु`;
+const matching = (count) => `${whole.format(count)} बिंदु ${count === 1 ? 'मेल खाता है' : 'मेल खाते हैं'}`;
 
 /** @param {number} metres */
 function distance(metres) {
@@ -33,7 +33,7 @@ export function percent(share) {
 
 /** @param {number | null} inliers */
 function evidence(inliers) {
-  return inliers === null ? ', केवल समानता से' : `, ${points(inliers)} मेल खाते हैं`;
+  return inliers === null ? ', केवल समानता से' : `, ${matching(inliers)}`;
 }
 
 /** @type {typeof import('./words-en.js').words} */
@@ -62,11 +62,11 @@ export const words = {
   modelName: 'मॉडल',
   descriptorLength: 'डिस्क्रिप्टर में संख्याएँ',
   built: 'कब बना',
-  skippedPhotos: 'जो फ़ोटो नहीं ली गईं',
-  skippedWhy: 'ये फ़ोटो क्यों नहीं ली गईं',
+  skippedPhotos: 'छोड़ी गई फ़ोटो',
+  skippedWhy: 'ये फ़ोटो क्यों छोड़ी गईं',
   places,
   skippedMore: (count) => `और ${whole.format(count)}`,
-  skipped: (count) => `${whole.format(count)} फ़ोटो नहीं ली गई`,
+  skipped: (count) => `${whole.format(count)} फ़ोटो ${count === 1 ? 'छोड़ी गई' : 'छोड़ी गईं'}`,
   model: (id) => `मॉडल ${id}`,
   dims: (dims) => whole.format(dims),
 
@@ -82,7 +82,7 @@ export const words = {
   nothingPasted: 'क्लिपबोर्ड में कोई फ़ोटो नहीं है। पहले फ़ोटो कॉपी करें, उसका पता नहीं।',
   noPreview: 'यह ब्राउज़र इस फ़ाइल को नहीं दिखा सकता।',
   caption: (name, bytes) => `${name}, ${size(bytes)}`,
-  takenAt: 'फ़ोटो के अनुसार वह यहाँ ली गई थी:',
+  takenAt: 'फ़ोटो के अनुसार वह यहाँ खींची गई थी:',
 
   uploading: (share) => `फ़ोटो भेजी जा रही है… ${Math.floor(share * 100)}%`,
   uploadingStarted: 'फ़ोटो भेजी जा रही है…',
@@ -92,18 +92,18 @@ export const words = {
   firstIs: (verdict, name, similarity) => `${verdict}। सबसे मिलती-जुलती जगह ${name} है, समानता ${similarity}।`,
   facts: (shown, all, ms) =>
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
-    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
+    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में ${shown === 1 ? 'मिली' : 'मिलीं'}`,
 
   morePhotos: (count) => `और इसी जगह की ${count} फ़ोटो`,
   orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
   orderChecked: 'पहले वे जगहें हैं जिनके बिंदु सही बैठते हैं, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
-  estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर ली गई:`,
+  estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर खींची गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   unsure: 'हो सकता है, पर पक्का नहीं',
   notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${inPlaces(all)} नहीं है`),
   notInFiltered: 'चुनी हुई शर्तों वाली जगहों में नहीं है',
   notInCircle: 'इस घेरे की जगहों में नहीं है',
-  filters: (count) => ` (${whole.format(count)} शर्तें)`,
+  filters: (count) => ` (${whole.format(count)} ${count === 1 ? 'शर्त' : 'शर्तें'})`,
   wasNarrowed: 'केवल चुनी हुई शर्तों वाली जगहों में खोजा गया।',
   searchAll: 'सारी जगहों में खोजें',
   noneFits: 'कोई जगह सारी शर्तों पर खरी नहीं उतरती। उनमें से एक हटाएँ।',
@@ -117,7 +117,7 @@ export const words = {
   elsewhereMore: (count) => `मिलती-जुलती, पर लगता है जगह कोई और है (${whole.format(count)})`,
   isFound: (probability, inliers) => `मिल गई, भरोसा ${percent(probability)}${evidence(inliers)}`,
   isUnsure: (probability, inliers) => `हो सकता है, भरोसा ${percent(probability)}${evidence(inliers)}`,
-  isElsewhere: (probability, inliers) => 
+  isElsewhere: (probability, inliers) =>
     `लगता है जगह कोई और है; यही होने की संभावना ${percent(probability)}${evidence(inliers)}`,
   searchAgain: 'इस फ़ोटो से खोजें',
   searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
@@ -143,7 +143,7 @@ export const words = {
   placeNumber: (id) => `जगह ${id}`,
   inTheIndex: 'इंडेक्स की जगह',
   lookingForPoints: 'मेल खाते बिंदु खोज रहे हैं…',
-  sharedPoints: (count) => (count ? `${points(count)} मेल खाते हैं।` : 'कोई बिंदु मेल नहीं खाता।'),
+  sharedPoints: (count) => (count ? `${matching(count)}।` : 'कोई बिंदु मेल नहीं खाता।'),
   noSharedPoints: 'मेल खाते बिंदु अभी नहीं दिखाए जा सकते।',
   showLines: 'मेल खाते बिंदु दिखाएँ',
   yourPhoto: 'आपकी फ़ोटो',
@@ -173,8 +173,8 @@ export const words = {
     'इस इंडेक्स की किसी जगह की स्थिति पता नहीं है। ऐसी फ़ोटो का इंडेक्स बनाएँ जिनके Exif में स्थिति हो, या path, latitude और longitude वाली CSV दें।',
   shownOnMap: (dots, shown, index) => {
     const all = index ? `स्थिति वाली ${whole.format(index.positions)} जगहों में से ${whole.format(shown)}` : `${places(shown)}`;
-    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की हैं।` : '';
-    return `${all} यहाँ दिख रही हैं।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की ${index.places - index.positions === 1 ? 'है' : 'हैं'}।` : '';
+    return `${all} यहाँ दिख रही ${shown === 1 ? 'है' : 'हैं'}।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
   },
   andOthers: (others) => `और वहीं ${whole.format(others)} और`,
   zoomCloser: (count) => `इस बिंदु पर ${places(count)} हैं: पास से देखें`,
@@ -186,7 +186,7 @@ export const words = {
   explaining: 'मॉडल से पूछ रहे हैं…',
   gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} खाने`,
   seenAs: (width, height) => `${width} × ${height} पिक्सेल`,
-  clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} खाने`,
+  clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} ${cells === 1 ? 'खाना' : 'खाने'}`,
   allClusters: (used, clusters) => `इस फ़ोटो में ${clusters} में से ${used} क्लस्टर हैं। किसी एक को चुनें, तो केवल उसके खाने दिखेंगे।`,
   productOf: (clusters, channels, dims) =>
     `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}${dims === clusters * channels ? '' : `, whitening के बाद ${whole.format(dims)}`}`,
