@@ -139,6 +139,12 @@ def test_every_page_is_used_by_keyboard_alone(open_page: Any, address: str) -> N
         raise AssertionError("Tab never leads out of the page")
     assert order == sorted(order), "the focus jumps back"
     assert set(wanted) <= set(order)
+    back = []
+    for _ in order:
+        page.keyboard.press("Shift+Tab")
+        back.append(page.evaluate(FOCUSED)["at"])
+    assert sorted(set(back), reverse=True) == list(dict.fromkeys(back)), "it jumps on the way back"
+    assert set(wanted) <= set(back)
 
 
 @pytest.mark.parametrize("address", PAGES.values(), ids=str)
