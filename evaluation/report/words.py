@@ -37,9 +37,9 @@ def say(key: str, **values: object) -> Said:
     return Said(key, written)
 
 
-def known(text: str) -> Said | str:
+def known(text: Said | str) -> Said | str:
     """A text that is a key of the table as that, and any other as it is."""
-    return Said(text, {}) if text in all_words() else text
+    return Said(text, {}) if isinstance(text, str) and text in all_words() else text
 
 
 def marked(words: Said | str) -> Markup:
