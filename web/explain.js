@@ -13,11 +13,11 @@ const { problems } = await read({
   'hi-Latn': () => import('./problems-hi-latn.js'),
 });
 
-/** @type {Record<string, string>} English stands in the server's own sentences */
-const reasons = await read({
-  en: async () => ({}),
-  hi: async () => (await import('./reasons-hi.js')).reasons,
-  'hi-Latn': async () => (await import('./reasons-hi-latn.js')).reasons,
+/** English stands in the server's own sentences. @type {{reasons: Record<string, string>, names: Record<string, string>}} */
+const { reasons, names } = await read({
+  en: () => ({ reasons: {}, names: {} }),
+  hi: () => import('./reasons-hi.js'),
+  'hi-Latn': () => import('./reasons-hi-latn.js'),
 });
 
 /** Problems without a name: of a proxy before the server, or of a server that is not ours. @type {Record<number, keyof typeof problems>} */
@@ -64,10 +64,13 @@ export function explain(problem, photos) {
 export function saying(tag, sentence, reason, attributes = {}) {
   const known = reason && reasons[reason.code];
   if (!known) return element(tag, { ...attributes, lang: 'en' }, sentence);
-  const { photo, what } = reason.values;
+  const { photo, what, name } = reason.values;
   const whose = photo ? `${words.photoNumber(Number(photo))}: ` : '';
   // A photo that was sent has no name on the server.
-  const values = what === 'the photo' ? { ...reason.values, what: words.thePhoto } : reason.values;
+  /** @type {Record<string, string>} */
+  const values = { ...reason.values };
+  if (what === 'the photo') values['what'] = words.thePhoto;
+  if (name) values['name'] = names[name] ?? name.replace(/^field /, '');
   return element(tag, attributes, whose + fill(known, values));
 }
 

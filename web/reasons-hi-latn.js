@@ -42,3 +42,6 @@ export const reasons = {
   'many-tags': 'Ek jagah ke zyada se zyada {limit} tag ho sakte hain, {tags} nahi.',
   'empty-tag': 'Ek tag khaali hai; use hatayein.',
 };
+
+/** What the server calls parts of a place. @type {Record<string, string>} */
+export const names = { latitude: 'Latitude', longitude: 'Longitude', name: 'Naam', note: 'Note', tag: 'Tag' };

@@ -42,3 +42,6 @@ export const reasons = {
   'many-tags': 'एक जगह के ज़्यादा से ज़्यादा {limit} टैग हो सकते हैं, {tags} नहीं।',
   'empty-tag': 'एक टैग खाली है; उसे हटाएँ।',
 };
+
+/** What the server calls parts of a place. @type {Record<string, string>} */
+export const names = { latitude: 'अक्षांश', longitude: 'देशांतर', name: 'नाम', note: 'नोट', tag: 'टैग' };
