@@ -96,7 +96,10 @@ def measure_search(browser: Browser, address: str, photo: Path) -> tuple[float, 
     page = context.new_page()
     page.goto(f"{address}/?k=20")
     page.set_input_files("#photo", photo)
-    page.wait_for_selector("#results:not([aria-busy]) .card:nth-child(20)")
+    # Those that are probably elsewhere are folded away.
+    page.wait_for_function(
+        "() => document.querySelectorAll('#results:not([aria-busy]) .card').length === 20"
+    )
     page.wait_for_load_state("networkidle")
     shift = _shift(page)
     shown: float = page.evaluate(SEARCH_AGAIN)

@@ -90,7 +90,7 @@ def test_every_page_is_accessible_and_nothing_moves(
     for width in (page.evaluate("innerWidth"), *((320,) if size == "phone" else ())):
         page.set_viewport_size({"width": width, "height": 800})
         # The list of places is laid out anew a frame later.
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 FOCUSED = """() => {
