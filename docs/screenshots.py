@@ -23,6 +23,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import place_search
+from place_search.search.server.keys import new_key
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -41,6 +42,9 @@ FREE = ("maupertuis", "berlin", "cour-carree", "office", "panelled-door")
 WIDTHS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
 PARTS = range(90, 10, -5)
 REMOVED = "places/berlin-cathedral/"
+SECRET, KEY = new_key("pictures", "write")
+"""What opens the tools of a place."""
+SHOWN = tuple(f"places/{name}" for name in FREE)
 
 
 def search(page: Page, address: str, photos: Path) -> None:
@@ -67,7 +71,7 @@ def search_unsure(page: Page, address: str, photos: Path) -> None:
 
 
 def search_not_found(page: Page, address: str, photos: Path) -> None:
-    """A photo of the place that `without_one_place` removed; `address` is of a server on that."""
+    """A photo of the place that is not in the index; `address` is of a server on that."""
     ask(page, address, photos / "queries/berlin-cathedral/02.jpg", "not_found")
 
 
@@ -139,12 +143,40 @@ def reports(page: Page, address: str, photos: Path) -> None:
     page.wait_for_selector(".report")
 
 
+def gallery(page: Page, address: str, photos: Path) -> None:
+    """All places; `address` is of a server whose photos may all be shown."""
+    page.goto(f"{address}places")
+    page.wait_for_selector("#places > li")
+
+
+def one_place(page: Page, address: str, photos: Path) -> None:
+    """A place of that server, with places like it, and with what may be changed."""
+    places = httpx.get(f"{address}v1/places?q=maupertuis", timeout=60).json()["places"]
+    # The first photo has no position, but the last one has, of the same château from the air.
+    facade, air = places[0], places[-1]["position"]
+    position = {**air, "latitude": air["latitude"] + 0.0003}
+    httpx.patch(
+        f"{address}v1/places/{facade['place_id']}",
+        json={"position": position, "name": "Château de Maupertuis", "tags": ["château"]},
+        headers={"Authorization": f"Bearer {SECRET}"},
+        timeout=60,
+    ).raise_for_status()
+    page.add_init_script(f"sessionStorage.setItem('place-search-key', '{SECRET}')")
+    page.goto(f"{address}place?id={facade['place_id']}#alike")
+    page.wait_for_selector("#alike-photos li")
+    page.wait_for_selector("#tools form")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("scrollTo(0, 0)")
+
+
 PAGES: dict[str, Callable[[Page, str, Path], None]] = {
     "search": search,
     "search-unsure": search_unsure,
     "search-not-found": search_not_found,
     "compare": compare,
     "track": track,
+    "places": gallery,
+    "place": one_place,
     "map": world,
     "about": about,
     "reports": reports,
@@ -203,21 +235,22 @@ def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Ima
 
 
 @contextmanager
-def without_one_place(index: Path) -> Iterator[Path]:
-    """A copy of an index that lacks the photos of `REMOVED`."""
+def without(index: Path, is_left_out: Callable[[str], bool]) -> Iterator[Path]:
+    """A copy of an index that lacks the photos of such names."""
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "keys").write_text(KEY.line)
         copy = Path(folder) / "index"
         shutil.copytree(index, copy)
         names = [place.name for place in place_search.open_index(copy).places()]
-        place_search.remove(copy, [name for name in names if name.startswith(REMOVED)])
+        place_search.remove(copy, [name for name in names if is_left_out(name)])
         yield copy
 
 
 @contextmanager
-def serving(index: Path, reports: Path) -> Iterator[str]:
+def serving(index: Path, reports: Path, *options: str) -> Iterator[str]:
     """The address of a server on an index."""
     command = [sys.executable, "-m", "place_search", "serve", str(index), "--port", "0"]
-    command += ["--reports", str(reports)]
+    command += ["--reports", str(reports), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         assert process.stdout is not None  # noqa: S101 - asked for above
         try:
@@ -241,14 +274,23 @@ def main() -> None:
     if chromium is None:
         sys.exit("There is no chromium here; run `make test`, which installs it.")
     with (
-        without_one_place(asked.index) as smaller,
+        without(asked.index, lambda name: name.startswith(REMOVED)) as smaller,
+        without(asked.index, lambda name: not name.startswith(SHOWN)) as shown,
         serving(asked.index, reports) as address,
         serving(smaller, reports) as smaller_address,
+        serving(
+            *(shown, reports, "--writable", "--public", "--keys", f"{shown.parent / 'keys'}")
+        ) as shown_address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        others: dict[Callable[[Page, str, Path], None], str] = {
+            search_not_found: smaller_address,
+            gallery: shown_address,
+            one_place: shown_address,
+        }
         for name, show in PAGES.items():
-            asks = smaller_address if show is search_not_found else address
+            asks = others.get(show, address)
             for kind in WIDTHS:
                 with opened(browser, kind) as page:
                     show(page, asks, asked.photos)

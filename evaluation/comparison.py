@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from place_search.evaluation.recall import first_hits
+from place_search.evaluation.report.words import Said, say
 from place_search.evaluation.results import EvalReport
 
 SAMPLES = 10_000
@@ -40,24 +41,19 @@ class Difference:
         return self.p < SIGNIFICANT
 
     @property
-    def in_words(self) -> str:
+    def said(self) -> Said:
         """The difference as a sentence."""
         better, worse = self.second, self.first
         points, low, high = self.points, self.low, self.high
         if points < 0:
             better, worse = worse, better
             points, low, high = -points, -high, -low
+        interval = {"n": self.n, "low": f"{low:z.1f}", "high": f"{high:z.1f}"}
         if not points:
-            return (
-                f"Recall@{self.n}: {self.first} and {self.second} are equal (95 % interval of the "
-                f"difference {low:z.1f} to {high:z.1f})."
-            )
+            return say("equal", first=self.first, second=self.second, **interval)
         odds = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
-        means = "more than chance" if self.is_significant else "this may be chance"
-        return (
-            f"Recall@{self.n}: {better} is {points:.1f} points above {worse} (95 % interval "
-            f"{low:z.1f} to {high:z.1f}, {odds}): {means}."
-        )
+        key = "above" if self.is_significant else "above-by-chance"
+        return say(key, better=better, worse=worse, points=f"{points:.1f}", odds=odds, **interval)
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as `place-search eval --json` prints it."""

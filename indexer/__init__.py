@@ -5,6 +5,11 @@ from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index, migrate_index
 from place_search.indexer.changes.edit import declare_fields, edit_place
 from place_search.indexer.changes.kept_photos import KeptPhotos
+from place_search.indexer.changes.listed_fields import (
+    ListedFields,
+    keep_listed_fields,
+    read_listed_fields,
+)
 from place_search.indexer.changes.regroup import change_groups
 from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
@@ -60,6 +65,7 @@ __all__ = [
     "IndexFormatError",
     "IndexWriteError",
     "KeptPhotos",
+    "ListedFields",
     "ModelMismatchError",
     "PhotoFiles",
     "PhotoList",
@@ -86,12 +92,14 @@ __all__ = [
     "fit_model",
     "given_model",
     "holds_index",
+    "keep_listed_fields",
     "migrate_index",
     "open_descriptor_file",
     "open_index",
     "open_index_model",
     "open_source",
     "parse_filter",
+    "read_listed_fields",
     "read_manifest",
     "read_split",
     "remove_places",

@@ -111,11 +111,14 @@ def index(
     from place_search.indexer import (
         build_index,
         given_model,
+        keep_listed_fields,
         open_descriptor_file,
         open_source,
+        read_listed_fields,
     )
 
     with reporting(progress) as report:
+        listed = read_listed_fields(Path(data), Path(out))
         wanted = video_of(Path(out), video, report)
         if descriptors is not None:  # they are of whole photos
             wanted = replace(wanted, panoramas="off")
@@ -134,6 +137,8 @@ def index(
             descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
             progress=report,
         )
+        if listed is not None:
+            keep_listed_fields(Path(out), listed)
         if descriptors is None:
             keep_calibrated(Path(out), opened, report)
     return built
@@ -188,12 +193,15 @@ def _changed(
     video: "VideoArguments",
 ) -> "ChangeReport":
     from place_search.calibrating import keep_calibrated
-    from place_search.indexer import open_source
+    from place_search.indexer import keep_listed_fields, open_source, read_listed_fields
 
     folder, opened = Path(index), model_for(index, model)
     with reporting(progress) as report:
+        listed = read_listed_fields(Path(data), folder)
         source = open_source(Path(data), None, video_of(folder, video, report))
         changed = change(folder, source, opened, progress=report)
+        if listed is not None:
+            keep_listed_fields(folder, listed)
         keep_calibrated(folder, opened, report)
     return changed
 

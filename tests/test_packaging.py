@@ -21,8 +21,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 CODE = ("place_search", "place_search_client")
-NOT_INSTALLED = {"data/README.md", "data/free_photos.csv", "data/lite0_photos.csv", "web/jsconfig.json"}
-NOT_INSTALLED |= {"search/matching/nearest.c"}
+NOT_INSTALLED = {f"data/{name}" for name in ("README.md", "free_photos.csv", "lite0_photos.csv")}
+NOT_INSTALLED |= {"web/jsconfig.json", "search/matching/nearest.c"}
 """Files of the rooms that only this repository needs, or that are compiled."""
 SEARCH = """
 import json, sys

@@ -3,7 +3,7 @@
 import { authorization, hasKey } from './key.js';
 
 /** @import { Part, Problem, Settings } from './page-types.js' */
-/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, PlacesReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
+/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, PlacesReply, ProblemReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -254,8 +254,8 @@ async function isAlive() {
  * @returns {Problem}
  */
 function problemOf(status, body, retryAfter) {
-  const { type = '', detail = '' } = /** @type {Record<string, string>} */ (body ?? {});
-  return { status, type, detail, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
+  const { type = '', detail = '', reason = null } = /** @type {Partial<ProblemReply>} */ (body ?? {});
+  return { status, type, detail, reason, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
 }
 
 /** @param {string} text */

@@ -2,6 +2,7 @@
 
 import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
+import { saying } from './explain.js';
 import { keyForm } from './key.js';
 import { movePin, whenMoved } from './place-map.js';
 import { placeWords } from './place-words.js';
@@ -85,9 +86,7 @@ function tendForm(page, on) {
   }
   fill();
 
-  const tell = (/** @type {string} */ text) => {
-    said.textContent = text;
-  };
+  const tell = (/** @type {string | HTMLElement} */ text) => said.replaceChildren(text);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (!page.tended) return;
@@ -105,8 +104,8 @@ function tendForm(page, on) {
       if (!(error instanceof ApiError)) throw error;
       const { problem } = error;
       if (problem.status === 412) await showConflict();
-      // A wrong value: the server's own sentence says which, and what to write.
-      else if (problem.status === 422 || problem.status === 400) tell(problem.detail);
+      // A wrong value: the server's sentence says which, and what to write.
+      else if (problem.status === 422 || problem.status === 400) tell(saying('span', problem.detail, problem.reason));
       else showProblem(problem, [], () => form.requestSubmit());
     }
   });

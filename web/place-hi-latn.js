@@ -29,7 +29,7 @@ export const placeWords = {
   spotConflict: 'Is beech kisi aur ne yahan ki photo badal di. Ab jaisi hain, waisi dikh rahi hain; zaroorat ho to phir se karein.',
 
   alikeFound: (count) => (count ? 'Sabse milti-julti pehle, sirf dikhne ke hisaab se; woh kahin aur ki ho sakti hain.' : 'Aur koi jagah nahi hai.'),
-  similarity: (value) => `samaanta ${value}`,
+  similarity: (value) => `similarity ${value}`,
 
   readOnly: 'Yeh server jagahein sirf dikhata hai. Unhe badalne ke liye ise --writable ke saath chalayein.',
   needsKey: 'Yeh jagah badalne ke liye aisi key likhein jise badalne ki ijazat hai. Woh sirf is tab mein rehti hai, aur usi ke saath bhula di jaati hai.',
@@ -42,7 +42,7 @@ export const placeWords = {
   save: 'Save karein',
   saved: 'Save ho gaya.',
   nothingNew: 'Kuch badla nahi gaya.',
-  moveHow: 'Pin ko kheenchkar wahan le jaayein jahan photo kheenchi gayi thi, ya map par click karein; “Save karein” se woh bana rehta hai.',
+  moveHow: 'Pin ko kheenchkar wahan le jayein jahan photo kheenchi gayi thi, ya map par click karein; “Save karein” se woh bana rehta hai.',
   noMoveHow: 'Bindu index ki baaki jagahein hain.',
   pin: (name) => `${name} yahan kheenchi gayi`,
   bothNumbers: 'Position ke liye latitude aur longitude dono chahiye; dono likhein, ya koi nahi.',

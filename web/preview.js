@@ -2,6 +2,7 @@
 
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
+import { saying } from './explain.js';
 import { words } from './words.js';
 
 /** @import { SearchReply } from './types.js' */
@@ -68,10 +69,10 @@ export function previewAddress() {
  * @param {SearchReply} reply
  */
 export function showQueryFacts({ query }) {
-  const { position, notes } = query;
+  const { position, notes, reasons } = query;
   facts.replaceChildren(
     ...(position ? [element('p', {}, `${words.takenAt} `, positionButton(position))] : []),
-    ...notes.map((note) => element('p', { lang: 'en' }, note)),
+    ...notes.map((note, at) => saying('p', note, reasons[at])),
   );
 }
 

@@ -1,8 +1,9 @@
 // What went wrong, in words, with the mend and a way on.
 
 import { element, find, icon } from './dom.js';
+import { explain, saying } from './explain.js';
 import { keyForm, keyTyped } from './key.js';
-import { explain, words } from './words.js';
+import { words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 
@@ -30,7 +31,7 @@ export function showProblem(problem, photos, onAgain) {
       ...again,
       ...(problem.status === 401 ? [keyForm(leave)] : []),
       ...(problem.detail
-        ? [element('details', {}, element('summary', {}, words.serverSaid), element('p', {}, problem.detail))]
+        ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', problem.detail, problem.reason))]
         : []),
     ],
   );

@@ -4,7 +4,7 @@ import { readReports } from './api.js';
 import { element, find } from './dom.js';
 import { persist } from './retry.js';
 import { serverReady } from './server.js';
-import { words } from './words.js';
+import { language, words } from './words.js';
 
 /** @import { ReportReply } from './types.js' */
 
@@ -26,11 +26,11 @@ function card(report) {
   const { name, model, truth, protocol, queries, database, created } = report;
   const address = `reports/${encodeURIComponent(name)}/`;
   const link = element('a', { href: address }, words.reportTitle(model, truth));
-  // A report's page is shut off from this one, and is told the colours that were chosen here.
+  // A report's page is shut off from this one, and is told what was chosen here.
   for (const click of ['click', 'auxclick']) {
     link.addEventListener(click, () => {
       const theme = document.documentElement.dataset['theme'];
-      link.href = theme ? `${address}?theme=${theme}` : address;
+      link.href = `${address}?${new URLSearchParams({ language, ...(theme ? { theme } : {}) })}`;
     });
   }
   return element(

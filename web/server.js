@@ -2,6 +2,7 @@
 
 import { ApiError, readIndex, readiness } from './api.js';
 import { element } from './dom.js';
+import { saying } from './explain.js';
 import { status } from './header.js';
 import { showProblem } from './problem.js';
 import { words } from './words.js';
@@ -86,7 +87,7 @@ function showIndex(info) {
     element(
       'ul',
       {},
-      ...photos.map(({ name, reason }) => element('li', {}, element('strong', {}, name), ` ${reason}`)),
+      ...photos.map(({ name, reason, code }) => element('li', {}, element('strong', {}, name), ' ', saying('span', reason, code))),
       count > photos.length ? element('li', {}, words.skippedMore(count - photos.length)) : null,
     ),
   );

@@ -2,6 +2,7 @@
 
 import { ApiError, addFrame, closeTrack, openTrack } from './api.js';
 import { announce, find } from './dom.js';
+import { explain } from './explain.js';
 import { FramesError, framesFrom, framesOf, isVideo, openCamera, photosOf } from './frames.js';
 import { filesIn } from './photo-input.js';
 import { hideProblem, showProblem } from './problem.js';
@@ -9,7 +10,6 @@ import { persist } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { addToStrip, clearStrip, locatedLine, onPicked } from './strip.js';
 import { trackWords } from './track-words.js';
-import { explain } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 /** @import { LocatedFrameReply } from './types.js' */

@@ -29,6 +29,7 @@
  * @property {string} model The model's id
  * @property {string[]} notes Sentences about what was odd in the photos or the model
  * @property {string[]} photo_notes Those of the notes that are about the photos
+ * @property {(ReasonReply | null)[]} photo_reasons photo_notes as codes, in their order; null where one has none
  */
 
 /**
@@ -186,6 +187,7 @@
  * @property {PositionReply | null} position From the photo's Exif GPS block
  * @property {string[]} notes Sentences about what was odd in the photo or request
  * @property {ViewReply[]} [views] What a 360° panorama was cut into; empty for others
+ * @property {(ReasonReply | null)[]} reasons The notes as codes, in their order; null where one has none
  */
 
 /**
@@ -196,6 +198,12 @@
  * @property {number} places
  * @property {string | null} [refused] Why a newer version of the index is not served instead
  * @property {string | null} [damaged] That a file of the index was found damaged, and what to do
+ */
+
+/**
+ * @typedef {object} ReasonReply What a sentence says, for pages in other languages
+ * @property {string} code Stable, such as gps-broken
+ * @property {Record<string, string>} values What stands in the sentence, by name
  */
 
 /**
@@ -268,6 +276,7 @@
  * @typedef {object} SkippedPhotoReply A photo that could not be indexed
  * @property {string} name
  * @property {string} reason
+ * @property {ReasonReply | null} code The reason as a code; null where it has none
  */
 
 /**
@@ -409,6 +418,7 @@
  * @property {string} title
  * @property {number} status
  * @property {string} detail One sentence: what is wrong and what to do
+ * @property {ReasonReply | null} [reason] What detail says, as a code; not there where it has none
  * @property {ParameterProblem[] | null} [errors] The parameters that are wrong, where any are
  */
 

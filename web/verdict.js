@@ -1,6 +1,7 @@
 // What a comparison of two photos says, in words and on a scale.
 
 import { element, icon } from './dom.js';
+import { saying } from './explain.js';
 import { UNSURE_FROM, formatSimilarity } from './format.js';
 import { words } from './words.js';
 
@@ -26,7 +27,7 @@ export function verdictLine(compared) {
  * @param {CompareReply} compared
  */
 export function verdict(compared) {
-  const { probability, threshold, similarity, inliers, result, photo_notes: notes = [] } = compared;
+  const { probability, threshold, similarity, inliers, result, photo_notes: notes = [], photo_reasons: reasons = [] } = compared;
   return [
     element('h2', { id: 'verdict', class: `verdict ${result}` }, icon(verdictOf(compared)), verdictLine(compared)),
     probabilityScale(probability, threshold),
@@ -36,7 +37,7 @@ export function verdict(compared) {
       element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
       element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
-    ...notes.map((note) => element('p', { class: 'note', lang: 'en' }, note)),
+    ...notes.map((note, at) => saying('p', note, reasons[at], { class: 'note' })),
   ];
 }
 

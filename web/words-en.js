@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in English.
 
-/** @import { Area, Part, Problem } from './page-types.js' */
+/** @import { Area, Part } from './page-types.js' */
 /** @import { IndexReply, ViewReply } from './types.js' */
 
 export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -245,113 +245,12 @@ export const words = {
   emptyMend: 'Fill it with a folder of photos, then start the server again:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
+  oneOf: (/** @type {string} */ one, /** @type {string} */ other) => `One of ${one} and ${other}`,
+  thePhoto: 'The photo',
+  size,
   goesOn: 'The search goes on when the server answers again.',
   tryAgain: 'Try again',
   tryNow: 'Try now',
   serverSaid: 'What the server said',
   againIn: (/** @type {number} */ seconds) => `Trying again in ${counted(seconds, 'second', 'seconds')}.`,
 };
-
-/**
- * What went wrong and what to do, in words.
- * @param {Problem} problem
- * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
- */
-export function explain(problem, photos) {
-  const empty = photos.find((photo) => photo.size === 0);
-  if (empty) {
-    return { title: 'This file is empty', mend: `${empty.name} holds no bytes. Choose the photo again.` };
-  }
-  const [one, other] = photos;
-  const names = other ? `One of ${one?.name} and ${other.name}` : `${one?.name}`;
-  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
-  switch (problem.status) {
-    case 0:
-      return problem.alive
-        ? {
-            title: 'The upload broke off',
-            mend: `The server answers, but it did not take the whole photo (${sent}). Try again; if it breaks off again, send a smaller copy of the photo.`,
-          }
-        : {
-            title: 'The connection to the server is lost',
-            mend: 'Check that the server is running and that you are on its network.',
-          };
-    case 404:
-      return {
-        title: 'This is not there any more',
-        mend: 'The index has changed, or the photo of the place was moved. Search again, or ask the person who runs the server.',
-      };
-    case 401:
-      return problem.keyed
-        ? { title: 'The server does not know this key', mend: 'Check it and type it again, or ask the person who runs the server.' }
-        : {
-            title: 'The server asks for a key',
-            mend: 'Type the API key that the person who runs the server gave you. It stays in this tab and is forgotten with it.',
-          };
-    case 403:
-      return {
-        title: 'This key may not do that',
-        mend: 'The server knows the key, but it is for something else. Ask the person who runs it for another.',
-      };
-    case 413:
-      return {
-        title: 'This photo is too large for the server',
-        mend:
-          (problem.type.endsWith('oversized-photo') ? 'It has too many pixels.' : `It is ${sent}.`) +
-          ' Send a smaller copy: 2,000 pixels on the longer side are more than enough.',
-      };
-    case 415:
-      return {
-        title: 'This file is not a photo',
-        mend: `${names} is in no photo format the server reads. Choose a JPEG, PNG, WebP, AVIF or HEIC file.`,
-      };
-    case 422:
-      return {
-        title: 'This photo cannot be read',
-        mend: `${names} is damaged or only a part of it arrived. Copy it again from where it came from, and choose that file.`,
-      };
-    case 400:
-      return {
-        title: 'The server did not understand the request',
-        mend: 'A setting in the address may be wrong. Open the page without what follows the question mark, and try again.',
-      };
-    case 501:
-      return {
-        title: 'This model cannot do that',
-        mend: 'The model of this index does not have what is needed. An index of another model may.',
-      };
-    case 429:
-      return {
-        title: 'The server is busy',
-        mend: 'Other searches are waiting before yours. Nothing is wrong with the photo.',
-      };
-    case 408:
-      return {
-        title: 'The photo arrived too slowly',
-        mend: `The server waited for all of it (${sent}) and gave up. Try again on a better connection, or send a smaller copy.`,
-      };
-    case 503:
-      if (problem.type.endsWith('timed-out')) {
-        return {
-          title: 'The server took too long',
-          mend: 'It has more work than it can do just now. Try again in a minute.',
-        };
-      }
-      if (problem.type.endsWith('index-damaged')) {
-        return {
-          title: 'The index is damaged',
-          mend: 'A part of it that this search needs cannot be read. Tell the person who runs the server.',
-        };
-      }
-      return {
-        title: 'The server is not ready yet',
-        mend: 'It is still loading its model and index. The search starts by itself when it is ready.',
-      };
-    default:
-      return {
-        title: 'The server could not search',
-        mend: `It answered with status ${problem.status}. Try again; if that does not help, tell the person who runs the server.`,
-      };
-  }
-}

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi as it is typed on phones.
 
-/** @import { Part, Problem } from './page-types.js' */
+/** @import { Part } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('en-IN', { maximumFractionDigits: 0 });
 
@@ -16,7 +16,7 @@ const places = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jag
 const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'jagah' : 'jagahon'} mein`;
 
 /** @param {number} count */
-const points = (count) => `${whole.format(count)} point`;
+const matching = (count) => `${whole.format(count)} point ${count === 1 ? 'milta hai' : 'milte hain'}`;
 
 /** @param {number} metres */
 function distance(metres) {
@@ -33,7 +33,7 @@ export function percent(share) {
 
 /** @param {number | null} inliers */
 function evidence(inliers) {
-  return inliers === null ? ', sirf similarity se' : `, ${points(inliers)} milte hain`;
+  return inliers === null ? ', sirf similarity se' : `, ${matching(inliers)}`;
 }
 
 const COMPASS = ['uttar', 'uttar-purv', 'purv', 'dakshin-purv', 'dakshin', 'dakshin-pashchim', 'pashchim', 'uttar-pashchim'];
@@ -69,11 +69,11 @@ export const words = {
   modelName: 'Model',
   descriptorLength: 'Descriptor mein kitne number',
   built: 'Kab bana',
-  skippedPhotos: 'Jo photo nahi li gayi',
-  skippedWhy: 'Ye photo kyon nahi li gayi',
+  skippedPhotos: 'Chhodi gayi photo',
+  skippedWhy: 'Ye photo kyon chhodi gayin',
   places,
   skippedMore: (count) => `aur ${whole.format(count)}`,
-  skipped: (count) => `${whole.format(count)} photo nahi li gayi`,
+  skipped: (count) => `${whole.format(count)} photo ${count === 1 ? 'chhodi gayi' : 'chhodi gayin'}`,
   model: (id) => `model ${id}`,
   dims: (dims) => whole.format(dims),
 
@@ -89,7 +89,7 @@ export const words = {
   nothingPasted: 'Clipboard mein koi photo nahi hai. Photo ko copy karein, uske link ko nahi.',
   noPreview: 'Yeh browser is file ko nahi dikha sakta.',
   caption: (name, bytes) => `${name}, ${size(bytes)}`,
-  takenAt: 'Photo ke hisaab se woh yahan li gayi thi:',
+  takenAt: 'Photo ke hisaab se woh yahan kheenchi gayi thi:',
 
   uploading: (share) => `Photo bheji ja rahi hai… ${Math.floor(share * 100)}%`,
   uploadingStarted: 'Photo bheji ja rahi hai…',
@@ -104,7 +104,7 @@ export const words = {
   morePhotos: (count) => `aur isi jagah ki ${count} photo`,
   orderSimilar: 'Jagahon ka kram similarity se hai; similarity ka matlab probability nahi hai.',
   orderChecked: 'Pehle woh jagahein jinke point sahi baithte hain, phir sabse milti-julti. Similarity ka matlab probability nahi hai.',
-  estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar li gayi:`,
+  estimate: ({ radius_m }) => `Andaza: photo isse ${distance(radius_m)} ke andar kheenchi gayi:`,
   fromEstimate: (metres) => `andaze se ${distance(metres)} door`,
   unsure: 'Ho sakta hai, par pakka nahi',
   notFound: (all) => (all === null ? 'Yahan ki jagahon mein nahi hai' : `In ${inPlaces(all)} nahi hai`),
@@ -154,7 +154,7 @@ export const words = {
   placeNumber: (id) => `Jagah ${id}`,
   inTheIndex: 'Index ki jagah',
   lookingForPoints: 'Milte-julte point khoj rahe hain…',
-  sharedPoints: (count) => (count ? `${points(count)} milte hain.` : 'Koi point nahi milta.'),
+  sharedPoints: (count) => (count ? `${matching(count)}.` : 'Koi point nahi milta.'),
   noSharedPoints: 'Milte-julte point abhi nahi dikhaye ja sakte.',
   showLines: 'Milte-julte point dikhayein',
   yourPhoto: 'Aapki photo',
@@ -184,8 +184,8 @@ export const words = {
     'Is index ki kisi jagah ki position pata nahi hai. Aisi photo ka index banayein jinke Exif mein position ho, ya path, latitude aur longitude wali CSV dein.',
   shownOnMap: (dots, shown, index) => {
     const all = index ? `Position wali ${whole.format(index.positions)} jagahon mein se ${whole.format(shown)}` : `${places(shown)}`;
-    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki hain.` : '';
-    return `${all} yahan dikh rahi hain.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki ${index.places - index.positions === 1 ? 'hai' : 'hain'}.` : '';
+    return `${all} yahan dikh rahi ${shown === 1 ? 'hai' : 'hain'}.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
   },
   andOthers: (others) => `aur wahin ${whole.format(others)} aur`,
   zoomCloser: (count) => `Is bindu par ${places(count)} hain: paas se dekhein`,
@@ -197,7 +197,7 @@ export const words = {
   explaining: 'Model se pooch rahe hain…',
   gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} khaane`,
   seenAs: (width, height) => `${width} × ${height} pixel`,
-  clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} khaane`,
+  clusterOf: (cluster, cells) => `Cluster ${cluster}: ${whole.format(cells)} ${cells === 1 ? 'khaana' : 'khaane'}`,
   allClusters: (used, clusters) =>
     `Is photo mein ${clusters} mein se ${used} cluster hain. Kisi ek ko chunein, to sirf uske khaane dikhenge.`,
   productOf: (clusters, channels, dims) =>
@@ -224,105 +224,12 @@ export const words = {
   emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
+  oneOf: (one, other) => `${one} ya ${other}`,
+  thePhoto: 'photo',
+  size,
   goesOn: 'Server ke jawab dete hi kaam aage badhega.',
   tryAgain: 'Phir koshish karein',
   tryNow: 'Abhi koshish karein',
   serverSaid: 'Server ne kya kaha',
   againIn: (seconds) => `${whole.format(seconds)} second mein phir koshish hogi.`,
 };
-
-/**
- * What went wrong and what to do, in words.
- * @param {Problem} problem
- * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
- */
-export function explain(problem, photos) {
-  const empty = photos.find((photo) => photo.size === 0);
-  if (empty) return { title: 'Yeh file khaali hai', mend: `${empty.name} mein kuch nahi hai. Photo phir se chunein.` };
-  const [one, other] = photos;
-  const names = other ? `${one?.name} ya ${other.name}` : `${one?.name}`;
-  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
-  switch (problem.status) {
-    case 0:
-      return problem.alive
-        ? {
-            title: 'Photo bhejna beech mein ruk gaya',
-            mend: `Server chal raha hai, par usne poori photo (${sent}) nahi li. Phir koshish karein; phir ruke, to photo ki chhoti copy bhejein.`,
-          }
-        : { title: 'Server se connection toot gaya', mend: 'Dekhein ki server chal raha hai aur aap usi network par hain.' };
-    case 400:
-      return {
-        title: 'Server request nahi samajh paya',
-        mend: 'Address ki koi setting galat ho sakti hai. Question mark ke baad ka hissa hatakar page kholein, aur phir koshish karein.',
-      };
-    case 401:
-      return problem.keyed
-        ? { title: 'Server is key ko nahi pehchanta', mend: 'Key jaanchkar phir likhein, ya server chalane wale se poochein.' }
-        : {
-            title: 'Server key maangta hai',
-            mend: 'Server chalane wale ne jo API key di hai, woh likhein. Woh sirf is tab mein rehti hai, aur tab ke saath bhula di jaati hai.',
-          };
-    case 403:
-      return {
-        title: 'Is key se yeh nahi ho sakta',
-        mend: 'Server is key ko pehchanta hai, par yeh kisi aur kaam ki hai. Server chalane wale se alag key maangein.',
-      };
-    case 404:
-      return {
-        title: 'Yeh ab yahan nahi hai',
-        mend: 'Index badal gaya hai, ya jagah ki photo hata di gayi hai. Phir se khojein, ya server chalane wale se poochein.',
-      };
-    case 413:
-      return {
-        title: 'Yeh photo server ke liye bahut badi hai',
-        mend:
-          (problem.type.endsWith('oversized-photo') ? 'Ismein bahut zyada pixel hain.' : `Yeh ${sent} ki hai.`) +
-          ' Chhoti copy bhejein: lambi side par 2,000 pixel kaafi hain.',
-      };
-    case 415:
-      return {
-        title: 'Yeh file photo nahi hai',
-        mend: `Server ${names} ka format nahi padh sakta. JPEG, PNG, WebP, AVIF ya HEIC file chunein.`,
-      };
-    case 422:
-      return {
-        title: 'Yeh photo padhi nahi ja saki',
-        mend: `${names} kharab hai, ya uska ek hissa hi pahuncha. Use asli jagah se phir copy karein, aur wahi file chunein.`,
-      };
-    case 429:
-      return { title: 'Server busy hai', mend: 'Aapse pehle doosron ki khoj chal rahi hai. Photo mein koi gadbad nahi hai.' };
-    case 501:
-      return {
-        title: 'Yeh model aisa nahi kar sakta',
-        mend: 'Is index ke model mein iske liye zaroori hissa nahi hai. Kisi aur model ka index kar sakta hai.',
-      };
-    case 408:
-      return {
-        title: 'Photo bahut dheere pahunchi',
-        mend: `Server ne poori photo (${sent}) ka intezaar kiya, par woh poori nahi aayi. Behtar network par phir koshish karein, ya chhoti copy bhejein.`,
-      };
-    case 503:
-      if (problem.type.endsWith('timed-out')) {
-        return {
-          title: 'Server ko bahut samay lag gaya',
-          mend: 'Uske paas abhi bahut kaam hai. Ek minute mein phir koshish karein.',
-        };
-      }
-      if (problem.type.endsWith('index-damaged')) {
-        return {
-          title: 'Index kharab ho gaya hai',
-          mend: 'Is khoj ke liye zaroori hissa padha nahi ja sakta. Server chalane wale ko batayein.',
-        };
-      }
-      return {
-        title: 'Server abhi taiyar nahi hai',
-        mend: 'Woh apna model aur index khol raha hai. Taiyar hote hi kaam apne-aap shuru hoga.',
-      };
-    default:
-      return {
-        title: 'Server yeh nahi kar saka',
-        mend: `Usne status ${problem.status} ke saath jawab diya. Phir koshish karein; na ho, to server chalane wale ko batayein.`,
-      };
-  }
-}

@@ -1,6 +1,6 @@
 // Everything the pages say that does not stand in them, in Hindi.
 
-/** @import { Part, Problem } from './page-types.js' */
+/** @import { Part } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
 
@@ -16,7 +16,7 @@ const places = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 
 const inPlaces = (count) => `${whole.format(count)} ${count === 1 ? 'जगह' : 'जगहों'} में`;
 
 /** @param {number} count */
-const points = (count) => `${whole.format(count)} बिंदु`;
+const matching = (count) => `${whole.format(count)} बिंदु ${count === 1 ? 'मेल खाता है' : 'मेल खाते हैं'}`;
 
 /** @param {number} metres */
 function distance(metres) {
@@ -33,7 +33,7 @@ export function percent(share) {
 
 /** @param {number | null} inliers */
 function evidence(inliers) {
-  return inliers === null ? ', केवल समानता से' : `, ${points(inliers)} मेल खाते हैं`;
+  return inliers === null ? ', केवल समानता से' : `, ${matching(inliers)}`;
 }
 
 const COMPASS = ['उत्तर', 'उत्तर-पूर्व', 'पूर्व', 'दक्षिण-पूर्व', 'दक्षिण', 'दक्षिण-पश्चिम', 'पश्चिम', 'उत्तर-पश्चिम'];
@@ -69,11 +69,11 @@ export const words = {
   modelName: 'मॉडल',
   descriptorLength: 'डिस्क्रिप्टर में संख्याएँ',
   built: 'कब बना',
-  skippedPhotos: 'जो फ़ोटो नहीं ली गईं',
-  skippedWhy: 'ये फ़ोटो क्यों नहीं ली गईं',
+  skippedPhotos: 'छोड़ी गई फ़ोटो',
+  skippedWhy: 'ये फ़ोटो क्यों छोड़ी गईं',
   places,
   skippedMore: (count) => `और ${whole.format(count)}`,
-  skipped: (count) => `${whole.format(count)} फ़ोटो नहीं ली गई`,
+  skipped: (count) => `${whole.format(count)} फ़ोटो ${count === 1 ? 'छोड़ी गई' : 'छोड़ी गईं'}`,
   model: (id) => `मॉडल ${id}`,
   dims: (dims) => whole.format(dims),
 
@@ -89,7 +89,7 @@ export const words = {
   nothingPasted: 'क्लिपबोर्ड में कोई फ़ोटो नहीं है। पहले फ़ोटो कॉपी करें, उसका पता नहीं।',
   noPreview: 'यह ब्राउज़र इस फ़ाइल को नहीं दिखा सकता।',
   caption: (name, bytes) => `${name}, ${size(bytes)}`,
-  takenAt: 'फ़ोटो के अनुसार वह यहाँ ली गई थी:',
+  takenAt: 'फ़ोटो के अनुसार वह यहाँ खींची गई थी:',
 
   uploading: (share) => `फ़ोटो भेजी जा रही है… ${Math.floor(share * 100)}%`,
   uploadingStarted: 'फ़ोटो भेजी जा रही है…',
@@ -99,18 +99,18 @@ export const words = {
   firstIs: (verdict, name, similarity) => `${verdict}। सबसे मिलती-जुलती जगह ${name} है, समानता ${similarity}।`,
   facts: (shown, all, ms) =>
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
-    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में मिलीं`,
+    `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में ${shown === 1 ? 'मिली' : 'मिलीं'}`,
 
   morePhotos: (count) => `और इसी जगह की ${count} फ़ोटो`,
   orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
   orderChecked: 'पहले वे जगहें हैं जिनके बिंदु सही बैठते हैं, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',
-  estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर ली गई:`,
+  estimate: ({ radius_m }) => `अनुमान: फ़ोटो इससे ${distance(radius_m)} के भीतर खींची गई:`,
   fromEstimate: (metres) => `अनुमान से ${distance(metres)}`,
   unsure: 'हो सकता है, पर पक्का नहीं',
   notFound: (all) => (all === null ? 'यहाँ की जगहों में नहीं है' : `इन ${inPlaces(all)} नहीं है`),
   notInFiltered: 'चुनी हुई शर्तों वाली जगहों में नहीं है',
   notInCircle: 'इस घेरे की जगहों में नहीं है',
-  filters: (count) => ` (${whole.format(count)} शर्तें)`,
+  filters: (count) => ` (${whole.format(count)} ${count === 1 ? 'शर्त' : 'शर्तें'})`,
   wasNarrowed: 'केवल चुनी हुई शर्तों वाली जगहों में खोजा गया।',
   searchAll: 'सारी जगहों में खोजें',
   noneFits: 'कोई जगह सारी शर्तों पर खरी नहीं उतरती। उनमें से एक हटाएँ।',
@@ -124,7 +124,7 @@ export const words = {
   elsewhereMore: (count) => `मिलती-जुलती, पर लगता है जगह कोई और है (${whole.format(count)})`,
   isFound: (probability, inliers) => `मिल गई, भरोसा ${percent(probability)}${evidence(inliers)}`,
   isUnsure: (probability, inliers) => `हो सकता है, भरोसा ${percent(probability)}${evidence(inliers)}`,
-  isElsewhere: (probability, inliers) => 
+  isElsewhere: (probability, inliers) =>
     `लगता है जगह कोई और है; यही होने की संभावना ${percent(probability)}${evidence(inliers)}`,
   searchAgain: 'इस फ़ोटो से खोजें',
   searchAgainWith: (rank, name) => `इस फ़ोटो से खोजें: क्रम ${rank}, ${name}`,
@@ -154,7 +154,7 @@ export const words = {
   placeNumber: (id) => `जगह ${id}`,
   inTheIndex: 'इंडेक्स की जगह',
   lookingForPoints: 'मेल खाते बिंदु खोज रहे हैं…',
-  sharedPoints: (count) => (count ? `${points(count)} मेल खाते हैं।` : 'कोई बिंदु मेल नहीं खाता।'),
+  sharedPoints: (count) => (count ? `${matching(count)}।` : 'कोई बिंदु मेल नहीं खाता।'),
   noSharedPoints: 'मेल खाते बिंदु अभी नहीं दिखाए जा सकते।',
   showLines: 'मेल खाते बिंदु दिखाएँ',
   yourPhoto: 'आपकी फ़ोटो',
@@ -184,8 +184,8 @@ export const words = {
     'इस इंडेक्स की किसी जगह की स्थिति पता नहीं है। ऐसी फ़ोटो का इंडेक्स बनाएँ जिनके Exif में स्थिति हो, या path, latitude और longitude वाली CSV दें।',
   shownOnMap: (dots, shown, index) => {
     const all = index ? `स्थिति वाली ${whole.format(index.positions)} जगहों में से ${whole.format(shown)}` : `${places(shown)}`;
-    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की हैं।` : '';
-    return `${all} यहाँ दिख रही हैं।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
+    const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की ${index.places - index.positions === 1 ? 'है' : 'हैं'}।` : '';
+    return `${all} यहाँ दिख रही ${shown === 1 ? 'है' : 'हैं'}।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
   },
   andOthers: (others) => `और वहीं ${whole.format(others)} और`,
   zoomCloser: (count) => `इस बिंदु पर ${places(count)} हैं: पास से देखें`,
@@ -197,7 +197,7 @@ export const words = {
   explaining: 'मॉडल से पूछ रहे हैं…',
   gridOf: (columns, rows) => `${columns} × ${rows} = ${whole.format(columns * rows)} खाने`,
   seenAs: (width, height) => `${width} × ${height} पिक्सेल`,
-  clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} खाने`,
+  clusterOf: (cluster, cells) => `क्लस्टर ${cluster}: ${whole.format(cells)} ${cells === 1 ? 'खाना' : 'खाने'}`,
   allClusters: (used, clusters) => `इस फ़ोटो में ${clusters} में से ${used} क्लस्टर हैं। किसी एक को चुनें, तो केवल उसके खाने दिखेंगे।`,
   productOf: (clusters, channels, dims) =>
     `${clusters} × ${whole.format(channels)} = ${whole.format(clusters * channels)}${dims === clusters * channels ? '' : `, whitening के बाद ${whole.format(dims)}`}`,
@@ -223,105 +223,12 @@ export const words = {
   emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
+  oneOf: (one, other) => `${one} या ${other}`,
+  thePhoto: 'फ़ोटो',
+  size,
   goesOn: 'सर्वर के जवाब देते ही काम आगे बढ़ेगा।',
   tryAgain: 'फिर कोशिश करें',
   tryNow: 'अभी कोशिश करें',
   serverSaid: 'सर्वर ने क्या कहा',
   againIn: (seconds) => `${whole.format(seconds)} सेकंड में फिर कोशिश होगी।`,
 };
-
-/**
- * What went wrong and what to do, in words.
- * @param {Problem} problem
- * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
- */
-export function explain(problem, photos) {
-  const empty = photos.find((photo) => photo.size === 0);
-  if (empty) return { title: 'यह फ़ाइल खाली है', mend: `${empty.name} में कुछ नहीं है। फ़ोटो फिर से चुनें।` };
-  const [one, other] = photos;
-  const names = other ? `${one?.name} या ${other.name}` : `${one?.name}`;
-  const sent = size(photos.reduce((sum, photo) => sum + photo.size, 0));
-  switch (problem.status) {
-    case 0:
-      return problem.alive
-        ? {
-            title: 'फ़ोटो भेजना बीच में रुक गया',
-            mend: `सर्वर चल रहा है, पर उसने पूरी फ़ोटो (${sent}) नहीं ली। फिर कोशिश करें; फिर रुके, तो फ़ोटो की छोटी प्रति भेजें।`,
-          }
-        : { title: 'सर्वर से संपर्क टूट गया', mend: 'देखें कि सर्वर चल रहा है और आप उसी नेटवर्क पर हैं।' };
-    case 400:
-      return {
-        title: 'सर्वर अनुरोध नहीं समझ पाया',
-        mend: 'पते की कोई सेटिंग गलत हो सकती है। प्रश्नचिह्न के बाद का हिस्सा हटाकर पन्ना खोलें, और फिर कोशिश करें।',
-      };
-    case 401:
-      return problem.keyed
-        ? { title: 'सर्वर इस कुंजी को नहीं पहचानता', mend: 'कुंजी जाँचकर फिर लिखें, या सर्वर चलाने वाले से पूछें।' }
-        : {
-            title: 'सर्वर कुंजी माँगता है',
-            mend: 'सर्वर चलाने वाले ने जो API कुंजी दी है उसे लिखें। वह केवल इस टैब में रहती है और इसके साथ भुला दी जाती है।',
-          };
-    case 403:
-      return {
-        title: 'इस कुंजी से यह नहीं हो सकता',
-        mend: 'सर्वर इस कुंजी को पहचानता है, पर यह किसी और काम की है। सर्वर चलाने वाले से अलग कुंजी माँगें।',
-      };
-    case 404:
-      return {
-        title: 'यह अब यहाँ नहीं है',
-        mend: 'इंडेक्स बदल गया है, या जगह की फ़ोटो हटा दी गई है। फिर से खोजें, या सर्वर चलाने वाले से पूछें।',
-      };
-    case 413:
-      return {
-        title: 'यह फ़ोटो सर्वर के लिए बहुत बड़ी है',
-        mend:
-          (problem.type.endsWith('oversized-photo') ? 'इसमें बहुत ज़्यादा पिक्सेल हैं।' : `यह ${sent} की है।`) +
-          ' छोटी प्रति भेजें: लंबी भुजा पर 2,000 पिक्सेल काफ़ी हैं।',
-      };
-    case 415:
-      return {
-        title: 'यह फ़ाइल फ़ोटो नहीं है',
-        mend: `सर्वर ${names} का प्रकार नहीं पढ़ सकता। JPEG, PNG, WebP, AVIF या HEIC फ़ाइल चुनें।`,
-      };
-    case 422:
-      return {
-        title: 'यह फ़ोटो पढ़ी नहीं जा सकी',
-        mend: `${names} खराब है, या उसका एक हिस्सा ही पहुँचा। उसे मूल जगह से फिर कॉपी करें, और वही फ़ाइल चुनें।`,
-      };
-    case 429:
-      return { title: 'सर्वर व्यस्त है', mend: 'आपसे पहले दूसरी खोजें चल रही हैं। फ़ोटो में कोई गड़बड़ी नहीं है।' };
-    case 501:
-      return {
-        title: 'यह मॉडल ऐसा नहीं कर सकता',
-        mend: 'इस इंडेक्स के मॉडल में इसके लिए ज़रूरी हिस्सा नहीं है। किसी और मॉडल का इंडेक्स कर सकता है।',
-      };
-    case 408:
-      return {
-        title: 'फ़ोटो बहुत धीरे पहुँची',
-        mend: `सर्वर ने पूरी फ़ोटो (${sent}) का इंतज़ार किया, पर वह पूरी नहीं आई। बेहतर नेटवर्क पर फिर कोशिश करें, या छोटी प्रति भेजें।`,
-      };
-    case 503:
-      if (problem.type.endsWith('timed-out')) {
-        return {
-          title: 'सर्वर को बहुत समय लग गया',
-          mend: 'उसके पास अभी बहुत काम है। एक मिनट में फिर कोशिश करें।',
-        };
-      }
-      if (problem.type.endsWith('index-damaged')) {
-        return {
-          title: 'इंडेक्स खराब हो गया है',
-          mend: 'इस खोज के लिए ज़रूरी हिस्सा पढ़ा नहीं जा सकता। सर्वर चलाने वाले को बताएँ।',
-        };
-      }
-      return {
-        title: 'सर्वर अभी तैयार नहीं है',
-        mend: 'वह अपना मॉडल और इंडेक्स खोल रहा है। तैयार होते ही काम अपने-आप शुरू होगा।',
-      };
-    default:
-      return {
-        title: 'सर्वर यह नहीं कर सका',
-        mend: `उसने स्थिति ${problem.status} के साथ जवाब दिया। फिर कोशिश करें; न हो, तो सर्वर चलाने वाले को बताएँ।`,
-      };
-  }
-}

@@ -9,7 +9,7 @@ const root = document.documentElement;
 /** @type {Language} as preload.js has chosen it */
 export const language = root.lang === 'hi' || root.lang === 'hi-Latn' ? root.lang : 'en';
 
-export const { words, explain } = await read({
+export const { words } = await read({
   en: () => english,
   hi: () => import('./words-hi.js'),
   'hi-Latn': () => import('./words-hi-latn.js'),

@@ -91,6 +91,8 @@ def render_client() -> str:
         lines = [
             f"    {field}: {_python(kind)}{'' if field in needed else _default(kind)}"
             for field, kind in fields.items()
+            # Codes are for pages in other languages; the sentences are there as well.
+            if not kind.get("readOnly")
         ]
         parts.append(
             f"\n@dataclass(frozen=True, slots=True)\nclass {ours}{base}:\n"

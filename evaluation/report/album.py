@@ -15,6 +15,8 @@ from markupsafe import Markup
 from place_search.core.files import write_whole
 from place_search.core.sampling import spread_rows
 from place_search.evaluation.errors import TruthError
+from place_search.evaluation.report.words import Said, known, named, say, words_by_language
+from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
 
@@ -29,10 +31,10 @@ class Figure:
 
     kind: str
     photo: int
-    alt: str
-    label: str
+    alt: Said | str
+    label: Said | str
     name: str
-    detail: str = ""
+    detail: Said | str = ""
 
 
 class Album:
@@ -79,18 +81,23 @@ class Card:
 
     query: int
     name: str
-    heading: str
+    heading: Said | str
     is_right: bool
     figures: Sequence[Figure]
     film: Sequence[Frame] = ()
 
 
-def distance_in_words(truth: GroundTruth, query: int, row: int) -> str:
-    """How far a photo is from a query, in words; nothing where that is not known."""
+def away(truth: GroundTruth, query: int, row: int, similarity: str = "") -> Said | str:
+    """How similar a photo is to a query, where that is told, and how far away, where known."""
     if truth.database_metres is None or truth.query_metres is None:
-        return ""
-    metres = float(np.linalg.norm(truth.database_metres[row] - truth.query_metres[query]))
-    return f", {metres:,.0f} m away" if np.isfinite(metres) else ""
+        return similarity
+    distance = float(np.linalg.norm(truth.database_metres[row] - truth.query_metres[query]))
+    if not np.isfinite(distance):
+        return similarity
+    metres = f"{distance:,.0f}"
+    if similarity:
+        return say("similar-away", similarity=similarity, metres=metres)
+    return say("away", metres=metres)
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:
@@ -106,11 +113,20 @@ def fill_page(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.globals.update(say=say, known=known, named=named, described=_described)
     return environment.get_template(template).render(
         style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
         script=_asset(__package__, "page.js"),
+        words=words_by_language(),
         **values,
     )
+
+
+def _described(report: EvalReport) -> Said | str:
+    """The rules of a protocol as the end of a sentence; those of plug-ins as they say them."""
+    name, _, gap = report.protocol.partition(":")
+    said = known(f"of-{name}")
+    return say(said.key, gap=gap) if isinstance(said, Said) else f"{report.description}."
 
 
 def _asset(package: str, name: str) -> Markup:

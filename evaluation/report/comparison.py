@@ -16,13 +16,14 @@ from place_search.evaluation.report.album import (
     Album,
     Card,
     Figure,
-    distance_in_words,
+    away,
     fill_page,
     spread,
     write_files,
 )
 from place_search.evaluation.report.curve import draw_curves
 from place_search.evaluation.report.outcomes import QueryOutcome, outcomes_of
+from place_search.evaluation.report.words import say
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
 COMPARISON = "comparison.json"
@@ -89,6 +90,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         "comparison.html",
         truth=truth,
         compared=compared,
+        differences=[difference.said for difference in compared.differences],
         pairs=list(zip(compared.names, compared.reports, strict=True)),
         report=first,
         head=head,
@@ -135,7 +137,7 @@ def _card(
 ) -> Card:
     """A query with the first result of each model; right where the first model has it right."""
     asked = truth.queries[query]
-    figures = [Figure("asked", album.add(asked), "Query", "Query", asked)]
+    figures = [Figure("asked", album.add(asked), say("query"), say("query"), asked)]
     right_by = []
     for name, report, of_model in zip(compared.names, compared.reports, outcomes, strict=True):
         is_right = of_model[query].right
@@ -143,10 +145,8 @@ def _card(
         right_by += [name] * is_right
         for row in report.ranked[query].rows[:1].tolist():
             place = truth.database[row]
-            alt = f"First result of {name}, {verdict}"
-            away = distance_in_words(truth, query, row).removeprefix(", ")
-            figures.append(
-                Figure(verdict, album.add(place), alt, f"{name} · {verdict}", place, away)
-            )
-    in_words = f"Right by {', '.join(right_by)} only"
+            alt, label = say(f"first-{verdict}", model=name), say(f"model-{verdict}", model=name)
+            far = away(truth, query, row)
+            figures.append(Figure(verdict, album.add(place), alt, label, place, far))
+    in_words = say("right-by", models=", ".join(right_by))
     return Card(query, asked, in_words, outcomes[0][query].right, figures)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
+from place_search.evaluation.report.words import Said, say
 from place_search.models import Recall
 
 WIDTH, HEIGHT = 480, 330
@@ -68,25 +69,33 @@ def _draw(
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     body.append(text(middle, HEIGHT - 6, "N", anchor="middle"))
     body.append(text(4, 14, "Recall@N, %"))
-    ends: list[tuple[float, str, str]] = []
+    ends: list[tuple[float, Said | str, str]] = []
     for kind, name, values in (Line("chance dashes", "chance", chance), *lines):
         body.append(polyline([(x(n), y(values[n])) for n in sorted(values)], f"{kind} line"))
-        ends.append((y(values[last]), f"{name} {values[last]:.0f}", kind.split()[0]))
+        colour = kind.split()[0]
+        ends.append((y(values[last]), _label(colour, name, values[last]), colour))
     for row in published:
         known = {int(n): value for n, value in row.at.items() if int(n) <= last}
         for n, value in known.items():
             body.append(circle(x(n), y(value), 4.5, "published"))
         if known:
             end = max(known)
-            ends.append((y(known[end]), f"{row.kind} {known[end]:.0f}", "published"))
+            ends.append((y(known[end]), _label(row.kind, row.kind, known[end]), "published"))
     body += _labels(ends)
     return document(width, HEIGHT, title, body)
 
 
-def _labels(ends: list[tuple[float, str, str]]) -> list[Markup]:
+def _label(kind: str, name: str, per_cent: float) -> Said | str:
+    """What stands at the end of a line: of a model its name, of others what they are."""
+    if kind in ("chance", "measured", "published"):
+        return say(f"{kind}-at", percent=f"{per_cent:.0f}")
+    return f"{name} {per_cent:.0f}"
+
+
+def _labels(ends: list[tuple[float, Said | str, str]]) -> list[Markup]:
     """Names at the ends of the lines, moved apart where they would meet."""
     drawn, floor = [], float("-inf")
-    for height, words, kind in sorted(ends):
+    for height, words, kind in sorted(ends, key=lambda end: end[0]):
         floor = max(height, floor + 16)
         drawn.append(text(WIDTH - _RIGHT + 6, floor + 4, words, kind=kind))
     return drawn

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.svg import circle, cross, document, line, text
+from place_search.evaluation.report.words import marked, say
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.positives import plane
@@ -56,7 +57,7 @@ def draw_map(
         if math.isfinite(x) and math.isfinite(y):
             body.append(_query(report, outcome, (x, y), drawn, outcome.query in shown))
     body += _ruler(scale, height)
-    return document(WIDTH, height, "Map of the queries and of their first results", body)
+    return document(WIDTH, height, say("map-of"), body)
 
 
 def _query(
@@ -67,9 +68,10 @@ def _query(
     linked: bool,
 ) -> Markup:
     x, y = spot
-    words = f"{outcome.name}: {'right' if outcome.right else 'wrong'}"
+    key = "spot-right" if outcome.right else "spot-wrong"
+    words = say(key, name=outcome.name)
     if outcome.error_m is not None:
-        words += f", first result {outcome.error_m:,.0f} m away"
+        words = say(f"{key}-away", name=outcome.name, metres=f"{outcome.error_m:,.0f}")
     if outcome.right:
         mark = circle(x, y, 4, "right")
     else:
@@ -77,7 +79,7 @@ def _query(
         if outcome.error_m is not None:
             east, north = drawn[int(report.ranked[outcome.query].rows[0])].tolist()
             mark = line(x, y, east, north, "way") + mark
-    mark = Markup("<g><title>{}</title>{}</g>").format(words, mark)
+    mark = Markup("<g><title{}>{}</title>{}</g>").format(marked(words), str(words), mark)
     return Markup('<a href="#q{}">{}</a>').format(outcome.query, mark) if linked else mark
 
 
@@ -92,7 +94,7 @@ def _ruler(scale: float, height: int) -> list[Markup]:
         line(MARGIN, y - 4, MARGIN, y + 4, "axis"),
         line(end, y - 4, end, y + 4, "axis"),
         text(end + 8, y + 4, words),
-        text(WIDTH - MARGIN, y + 4, "north is up", anchor="end", kind="soft"),
+        text(WIDTH - MARGIN, y + 4, say("north"), anchor="end", kind="soft"),
     ]
 
 

@@ -13,7 +13,7 @@ from place_search.evaluation.report.album import (
     Card,
     Figure,
     Frame,
-    distance_in_words,
+    away,
     fill_page,
     spread,
 )
@@ -27,6 +27,7 @@ from place_search.evaluation.report.open_set import (
 )
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.tables import facts, recall_rows
+from place_search.evaluation.report.words import Said, say
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.sequences import query_routes
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -98,7 +99,7 @@ def _card(
 ) -> Card:
     """A query with its first results, and with a right photo where these show none."""
     results, right = report.ranked[outcome.query], set(report.positives[outcome.query].tolist())
-    figures = [Figure("asked", album.add(outcome.name), "Query", "Query", outcome.name)]
+    figures = [Figure("asked", album.add(outcome.name), say("query"), say("query"), outcome.name)]
     for rank, row in enumerate(results.rows[:RESULTS].tolist(), 1):
         verdict = "right" if row in right else "wrong"
         name = truth.database[row]
@@ -106,11 +107,10 @@ def _card(
             Figure(
                 verdict,
                 album.add(name),
-                f"Result {rank}, {verdict}",
-                f"{rank} · {verdict}",
+                say(f"result-{verdict}", rank=rank),
+                say(f"rank-{verdict}", rank=rank),
                 name,
-                f"{results.similarities[rank - 1]:.3f}"
-                + distance_in_words(truth, outcome.query, row),
+                away(truth, outcome.query, row, f"{results.similarities[rank - 1]:.3f}"),
             )
         )
     seen = outcome.first_right is not None and outcome.first_right <= RESULTS
@@ -118,9 +118,15 @@ def _card(
         ranked = [row for row in results.rows.tolist() if row in right]
         row = ranked[0] if ranked else min(right)
         name = truth.database[row]
-        away = distance_in_words(truth, outcome.query, row).removeprefix(", ")
         figures.append(
-            Figure("answer", album.add(name), "A right place", "What was right", name, away)
+            Figure(
+                "answer",
+                album.add(name),
+                say("a-right-place"),
+                say("was-right"),
+                name,
+                away(truth, outcome.query, row),
+            )
         )
     film = () if routes is None else _film(truth, report, outcome.query, album, routes)
     heading = _verdict(outcome, report)
@@ -138,39 +144,38 @@ def _film(
         query = routes.along(asked, step)
         if query is None:
             continue
-        name, said = truth.queries[query], "Query" if step == 0 else f"{step:+d}"
-        figures = [Figure("frame", album.add(name), f"Frame {said}", said, name)]
+        name = truth.queries[query]
+        said = say("query") if step == 0 else f"{step:+d}"
+        alt = said if step == 0 else say("frame", step=said)
+        figures = [Figure("frame", album.add(name), alt, said, name)]
         for row in report.ranked[query].rows[:1].tolist():
             verdict = "right" if row in report.positives[query] else "wrong"
             place = truth.database[row]
-            alt = f"Its first result, {verdict}"
-            figures.append(Figure(verdict, album.add(place), alt, verdict, place))
+            alt = say(f"its-{verdict}")
+            figures.append(Figure(verdict, album.add(place), alt, say(verdict), place))
         frames.append(Frame(step == 0, figures))
     return frames
 
 
-def _verdict(outcome: QueryOutcome, report: EvalReport) -> str:
+def _verdict(outcome: QueryOutcome, report: EvalReport) -> Said:
     if outcome.right:
-        return "Right"
+        return say("is-right")
     if not outcome.asked:
-        return "Wrong: the query could not be read"
+        return say("not-read")
     if not outcome.answerable:
-        return "Wrong: no photo in the database is right"
+        return say("none-right")
     if outcome.first_right is None:
-        kept = len(report.ranked[outcome.query].rows)
-        return f"Wrong: nothing right among the first {kept}"
-    return f"Wrong: the first right result is number {outcome.first_right}"
+        return say("none-among", kept=len(report.ranked[outcome.query].rows))
+    return say("right-at", rank=outcome.first_right)
 
 
-def _errors(outcomes: Sequence[QueryOutcome], report: EvalReport) -> str:
+def _errors(outcomes: Sequence[QueryOutcome], report: EvalReport) -> Said | str:
     errors = [outcome.error_m for outcome in outcomes if outcome.error_m is not None]
     if report.error_m is None:
         return ""
-    shares = ", ".join(
-        f"{100 * sum(error <= limit for error in errors) / len(errors):.0f} % within {limit:,} m"
+    near, middle, far = (
+        f"{100 * sum(error <= limit for error in errors) / len(errors):.0f}"
         for limit in (25, 100, 1000)
     )
-    return (
-        f"From a query to its first result: {report.error_m[50]:,.0f} m at the median, "
-        f"{report.error_m[90]:,.0f} m or less for 90 %; {shares}."
-    )
+    median, most = f"{report.error_m[50]:,.0f}", f"{report.error_m[90]:,.0f}"
+    return say("errors", median=median, most=most, near=near, middle=middle, far=far)

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from place_search.evaluation.calibration.logistic import BINS, bin_of, precision_recall
 from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
+from place_search.evaluation.report.words import known
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
@@ -41,7 +42,7 @@ def draw_precision_recall(found: OpenSet) -> Markup:
     body.append(polyline([(x(r), y(p)) for r, p in points], "measured line"))
     if found.precision is not None and found.recall is not None:
         body.append(circle(x(found.recall / 100), y(found.precision / 100), 5, "measured"))
-    return document(SIDE, SIDE, "Precision by recall", body)
+    return document(SIDE, SIDE, known("Precision by recall"), body)
 
 
 def draw_reliability(found: OpenSet) -> Markup:
@@ -56,7 +57,7 @@ def draw_reliability(found: OpenSet) -> Markup:
             right = float(found.right[inside].mean())
             radius = 3 + 9 * float(np.sqrt(inside.mean()))
             body.append(circle(x(said), y(right), radius, "measured"))
-    return document(SIDE, SIDE, "Right answers by their probability", body)
+    return document(SIDE, SIDE, known("Right answers by their probability"), body)
 
 
 def worst_confusions(
@@ -95,8 +96,8 @@ def _frame(
             body.append(
                 text(x(tenth / 10), y(0) + 18, f"{10 * tenth}", anchor="middle", kind="soft")
             )
-    body.append(text(4, 14, up))
-    body.append(text(x(0.5), SIDE - 4, across, anchor="middle"))
+    body.append(text(4, 14, known(up)))
+    body.append(text(x(0.5), SIDE - 4, known(across), anchor="middle"))
     return x, y, body
 
 

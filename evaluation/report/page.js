@@ -1,7 +1,30 @@
-// A server that shows reports tells in the address which colours its reader has chosen.
-const theme = new URLSearchParams(location.search).get('theme');
+// A server that shows reports tells in the address which colours and language its reader has chosen.
+const chosen = new URLSearchParams(location.search);
+const theme = chosen.get('theme');
 if (theme) document.documentElement.dataset.theme = theme;
 document.getElementById('away').hidden = !/\/reports\/[^/]+\/$/.test(location.pathname);
+
+// The page is written in English; what it says in other languages has the same values in it.
+const language = chosen.get('language') ?? navigator.language;
+const own = ['hi-Latn', 'hi'].find((known) => language.startsWith(known));
+const table = own && WORDS[own];
+
+/** @param {string} told key and values of a sentence, as JSON */
+function say(told) {
+  const [key, values] = JSON.parse(told);
+  return table[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+if (table) {
+  document.documentElement.lang = own;
+  for (const part of document.querySelectorAll('[data-words]')) part.textContent = say(part.dataset.words);
+  for (const name of ['alt', 'aria-label']) {
+    for (const part of document.querySelectorAll(`[data-${name}]`)) {
+      part.setAttribute(name, say(part.getAttribute(`data-${name}`)));
+    }
+  }
+  document.title = document.querySelector('h1').textContent;
+}
 
 // Photos are in the page once each, however often they are shown.
 for (const image of document.querySelectorAll('img[data-photo]')) {
@@ -11,7 +34,7 @@ for (const image of document.querySelectorAll('img[data-photo]')) {
   } else {
     const gone = document.createElement('span');
     gone.className = 'gone';
-    gone.textContent = 'cannot be read';
+    gone.textContent = table ? table.unreadable : 'cannot be read';
     image.replaceWith(gone);
   }
 }

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from place_search.evaluation.report.words import Said, marked, named
+
 STYLE = Markup("""
 text { font: 14px system-ui, sans-serif; fill: var(--ink, #1d1c19) }
 .soft { fill: var(--soft, #5d594f) }
@@ -28,18 +30,18 @@ text[class] { stroke: none }
 """)
 
 
-def document(width: int, height: int, title: str, body: Iterable[Markup]) -> Markup:
+def document(width: int, height: int, title: Said | str, body: Iterable[Markup]) -> Markup:
     """A whole drawing that shows the same alone and inside a page."""
     return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img" aria-label="{}">'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img"{}>'
         "<style>{}</style>{}</svg>"
-    ).format(width, height, title, STYLE, Markup("").join(body))
+    ).format(width, height, named("aria-label", title), STYLE, Markup("").join(body))
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> Markup:
+def text(x: float, y: float, words: Said | str, *, anchor: str = "start", kind: str = "") -> Markup:
     """Words at a point."""
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}">{}</text>').format(
-        x, y, anchor, kind, words
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}"{}>{}</text>').format(
+        x, y, anchor, kind, marked(words), str(words)
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from place_search.core.tables import table_text
 from place_search.evaluation.report.outcomes import QueryOutcome
+from place_search.evaluation.report.words import Said, say
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
@@ -29,19 +30,20 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
+def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Said | str]]:
     """What a reader needs to measure the same again: what it is called, and what it was."""
     settings = report.settings
     radius = settings.get("radius_m")
     sequence, standardized = settings.get("sequence"), settings.get("standardize")
-    verified = f"the first {settings['candidates']}" if settings.get("verify") else "no"
+    verified = say("the-first", count=settings["candidates"]) if settings.get("verify") else "no"
+    sizes = {"queries": str(report.queries), "database": str(report.database)}
     return [
         ("Program", f"place-search {report.version}"),
         ("Date", report.date),
         ("Model", f"{report.model}, fingerprint {report.fingerprint}"),
         ("Precision", report.precision),
         ("Dimensions", str(settings.get("dims", ""))),
-        ("Photos", f"{truth.name}: {report.queries} queries, {report.database} in the database"),
+        ("Photos", say("photos-of", name=truth.name, **sizes)),
         ("Protocol", report.protocol),
         ("Right within", "what the truth lists" if radius is None else f"{radius:g} m"),
         ("Ranked by geometry", verified),
@@ -50,12 +52,12 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, str]]:
     ]
 
 
-def sequence_in_words(window: Mapping[str, int]) -> str:
+def sequence_in_words(window: Mapping[str, int]) -> Said:
     """Which neighbours of a query its place is found by."""
     before, after = window["before"], window["after"]
     if after:
-        return f"each query with {before} frames before it and {after} after it, standardised"
-    return f"each query with the {before} frames before it, standardised"
+        return say("with-both", before=before, after=after)
+    return say("with-before", before=before)
 
 
 def _title(kind: str, note: str) -> str:

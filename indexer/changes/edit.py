@@ -57,7 +57,7 @@ def edit_place(
         require_version(change, place_id, version)
         edit = edited(edits.of(place_id), patch, edits.fields)
         edit = replace(edit, version=edits.of(place_id).version + 1)
-        _keep(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
+        keep_edits(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
         return edit
 
 
@@ -90,7 +90,7 @@ def declare_fields(
                 for value in _values(edits, name):
                     field_value(name, value, fields)
         by_place = dict(map(_without_fields, edits.by_place.items(), [drop] * len(edits.by_place)))
-        _keep(change, Edits(fields, by_place))
+        keep_edits(change, Edits(fields, by_place))
         return fields
 
 
@@ -196,7 +196,7 @@ def _without_fields(item: tuple[int, Edit], names: tuple[str, ...]) -> tuple[int
     return place_id, replace(edit, fields=left, version=edit.version + 1)
 
 
-def _keep(change: Change, edits: Edits) -> None:
+def keep_edits(change: Change, edits: Edits) -> None:
     """Put edits in the place of those of an index that is locked for a change."""
     others = {
         name: stamp for name, stamp in change.manifest.files.items() if not is_edits_file(name)

@@ -32,7 +32,7 @@ MAX_NAME = 200
 MAX_TAG = 100
 
 _FILE = re.compile(r"edits-[0-9a-f]{16}\.jsonl")
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def check_schema(fields: Mapping[str, Any]) -> dict[str, FieldType]:
     if len(fields) > MAX_FIELDS:
         raise FieldError(f"An index has at most {MAX_FIELDS} own fields, not {len(fields)}.")
     for name, kind in fields.items():
-        if not _FIELD_NAME.fullmatch(name):
+        if not FIELD_NAME.fullmatch(name):
             raise FieldError(
                 f"'{name[:80]}' is no name for a field; use up to 64 letters, digits, _ and -, "
                 "beginning with a letter."

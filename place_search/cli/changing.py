@@ -16,7 +16,7 @@ from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
-    from place_search.indexer import ChangeReport
+    from place_search.indexer import ChangeReport, ListedFields
     from place_search.models import Model
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
@@ -82,8 +82,9 @@ def take_photos(
     `models` are those that were named to describe and to verify.
     """
     from place_search.calibrating import keep_calibrated
-    from place_search.indexer import open_source
+    from place_search.indexer import open_source, read_listed_fields
 
+    listed = read_listed_fields(data, index)
     with running(index) as advance:
         wanted = video_request(index, *video, advance)
         opened = index_model(index, models[0], threads, models[1])
@@ -91,7 +92,24 @@ def take_photos(
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
         keep_calibrated(index, opened, advance)
+    if listed is not None:
+        keep_fields(listed, index)
     print_change(report, index, as_json)
+
+
+def keep_fields(listed: "ListedFields", index: Path) -> None:
+    """Give places the own fields of their list, and say which ones and which columns are none."""
+    from place_search.indexer import keep_listed_fields
+
+    given = keep_listed_fields(index, listed)
+    if listed.types:
+        fields = ", ".join(f"{name} ({kind})" for name, kind in listed.types.items())
+        say(f"Own fields from the list: {fields}; {given} {'place' if given == 1 else 'places'}.")
+    if listed.left_out:
+        say(
+            f"Left out: the {'column' if len(listed.left_out) == 1 else 'columns'} "
+            f"{', '.join(listed.left_out)}; an own field is called by letters, digits, _ and -."
+        )
 
 
 def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:

@@ -44,6 +44,7 @@ from place_search.search.server.problems import (
     UNAUTHORIZED,
     WRONG_HOST,
     Problem,
+    ProblemReply,
     add_problem_handlers,
     documented,
 )
@@ -60,7 +61,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
-from place_search.search.server.schemas import DotsReply, PlaceReply, ProblemReply
+from place_search.search.server.schemas import DotsReply, PlaceReply
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector

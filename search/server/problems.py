@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -32,10 +33,32 @@ from place_search.search.errors import (
     UnknownTrackError,
 )
 from place_search.search.server.fields import FIELD_PROBLEM
-from place_search.search.server.schemas import ParameterProblem, ProblemReply
+from place_search.search.server.schemas import ReasonReply, Reply, coded
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "The server failed on this request; its log says how."
+
+
+class ParameterProblem(Reply):
+    """One parameter that is wrong."""
+
+    name: str
+    reason: str
+
+
+class ProblemReply(Reply):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(description="Stable; a relative reference such as /problems/busy.")
+    title: str
+    status: int
+    detail: str = Field(description="One sentence: what is wrong and what to do.")
+    reason: ReasonReply | None = Field(
+        default=None, description="What detail says, as a code; not there where it has none."
+    )
+    errors: list[ParameterProblem] | None = Field(
+        default=None, description="The parameters that are wrong, where any are."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +81,7 @@ class Problem:
             title=self.title,
             status=self.status,
             detail=detail[:1].upper() + detail[1:],
+            reason=coded(detail),
             **more,
         )
         return reply.model_dump(mode="json", exclude_none=True)

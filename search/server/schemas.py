@@ -1,8 +1,10 @@
-"""The replies of a search, as the HTTP API and `--json` print them."""
+"""The replies of a search, as the HTTP API and, without codes, `--json` print them."""
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field
+
+from place_search.search.server.content.reasons import reason_of
 
 
 class Reply(BaseModel):
@@ -17,6 +19,19 @@ def _below_root_path(address: str, info: ValidationInfo) -> str:
 
 Address = Annotated[str, AfterValidator(_below_root_path)]
 """An address of this server, below the root path that is the context of the validation."""
+
+
+class ReasonReply(Reply):
+    """What a sentence says, for pages in other languages."""
+
+    code: str = Field(description="Stable, such as gps-broken.")
+    values: dict[str, str] = Field(description="What stands in the sentence, by name.")
+
+
+def coded(sentence: str) -> ReasonReply | None:
+    """A sentence as code and values; None where it has no code."""
+    found = reason_of(sentence)
+    return None if found is None else ReasonReply(code=found[0], values=found[1])
 
 
 class PositionReply(Reply):
@@ -53,6 +68,11 @@ class QueryReply(Reply):
     views: list[ViewReply] = Field(
         default_factory=list, description="What a 360° panorama was cut into; empty for others."
     )
+
+    @computed_field(description="The notes as codes, in their order; null where one has none.")
+    def reasons(self) -> list[ReasonReply | None]:
+        """The codes of the notes."""
+        return [coded(note) for note in self.notes]
 
 
 class TimingsReply(Reply):
@@ -169,12 +189,22 @@ class CompareReply(Reply):
     notes: list[str] = Field(description="Sentences about what was odd in the photos or the model.")
     photo_notes: list[str] = Field(description="Those of the notes that are about the photos.")
 
+    @computed_field(description="photo_notes as codes, in their order; null where one has none.")
+    def photo_reasons(self) -> list[ReasonReply | None]:
+        """The codes of the notes about the photos."""
+        return [coded(note) for note in self.photo_notes]
+
 
 class SkippedPhotoReply(Reply):
     """A photo that could not be indexed."""
 
     name: str
     reason: str
+
+    @computed_field(description="The reason as a code; null where it has none.")
+    def code(self) -> ReasonReply | None:
+        """The code of the reason."""
+        return coded(self.reason)
 
 
 class SkippedReply(Reply):
@@ -347,23 +377,4 @@ class ReadyReply(Reply):
     )
     damaged: str | None = Field(
         default=None, description="That a file of the index was found damaged, and what to do."
-    )
-
-
-class ParameterProblem(Reply):
-    """One parameter that is wrong."""
-
-    name: str
-    reason: str
-
-
-class ProblemReply(Reply):
-    """An error, as RFC 9457 describes it."""
-
-    type: str = Field(description="Stable; a relative reference such as /problems/busy.")
-    title: str
-    status: int
-    detail: str = Field(description="One sentence: what is wrong and what to do.")
-    errors: list[ParameterProblem] | None = Field(
-        default=None, description="The parameters that are wrong, where any are."
     )

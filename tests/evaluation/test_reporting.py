@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from place_search.core.plugins import load_part, part_names
 from place_search.core.version import program_version
 from place_search.evaluation import (
     EvalReport,
@@ -24,9 +25,11 @@ from place_search.evaluation import (
     read_truth_csv,
     write_report,
 )
+from place_search.evaluation.protocol import PROTOCOLS
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
 from place_search.evaluation.report.outcomes import QueryOutcome
+from place_search.evaluation.report.words import LANGUAGES, all_words
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
 
@@ -256,3 +259,20 @@ def test_the_open_set_has_its_part(
     }
     closed = write_report(truth, replace(report, open_set=None), tmp_path / "closed")
     assert "Places that are not there" not in closed.read_text("utf-8")
+
+
+def test_each_sentence_has_the_same_values_in_all_languages() -> None:
+    values = re.compile(r"\{(\w+)\}")
+    for key, said in all_words().items():
+        assert tuple(said) == LANGUAGES, key
+        each = [sorted(values.findall(said[language])) for language in LANGUAGES]
+        assert each[0] == each[1] == each[2], key
+        assert re.search(r"[\u0900-\u097f]", said["hi"]), key
+        assert not re.search(r"[\u0900-\u097f]", said["hi-Latn"]), key
+
+
+def test_each_protocol_is_described_as_it_describes_itself() -> None:
+    for name in part_names(PROTOCOLS):
+        english = all_words()[f"of-{name}"]["en"]
+        described = getattr(load_part(PROTOCOLS, name).PROTOCOL, "description", None)
+        assert english == f"{described}." or "{gap}" in english

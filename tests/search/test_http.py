@@ -23,7 +23,7 @@ def test_search_finds_the_place(client: httpx.Client, street: Any) -> None:
     assert body["match"]["probability"] == body["results"][0]["probability"] >= 0.95
     seen = body["query"]
     assert (seen["width"], seen["height"], seen["position"]) == (596, 447, None)
-    assert seen["notes"] == seen["views"] == []
+    assert seen["notes"] == seen["views"] == seen["reasons"] == []
     assert set(body["timings_ms"]) == {"queue", "decode", "embed", "search", "verify", "total"}
     assert body["location"]["latitude"] == pytest.approx(48.007, abs=1e-6)
     assert [result["rank"] for result in body["results"]] == [1, 2, 3]
@@ -44,7 +44,8 @@ def test_the_server_answers_what_the_engine_does(
     expected = engine.search(query, near=street.position(3), radius_m=150, verify=True)
     body = search(client, query, near="48.003,11.5", radius_m=150, verify="true").json()
     assert body["results"] == expected.to_dict()["results"]
-    assert body["query"] == expected.to_dict()["query"]
+    # The server adds the codes of the notes.
+    assert body["query"] == {**expected.to_dict()["query"], "reasons": body["query"]["reasons"]}
 
 
 def test_ten_places_are_the_default(client: httpx.Client, street: Any) -> None:

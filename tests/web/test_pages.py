@@ -42,18 +42,6 @@ def test_every_page_is_reached_from_the_head(open_page: Any, server: str, addres
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 
-@pytest.mark.parametrize("address", PAGES)
-@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
-def test_every_page_is_accessible(open_page: Any, address: str, language: str) -> None:
-    dark = language == "hi"  # every page once in each language, and in each set of colours
-    page = open_page(color_scheme="dark" if dark else "light", locale=language, at=address)
-    expect(page.locator("html")).to_have_attribute("lang", language)
-    finalize_commit(page)
-    if address == "about":
-        expect(page.locator("#cells")).to_be_visible()
-    check_accessible(page)
-
-
 def test_results_and_an_open_place_are_accessible(open_page: Any, town: Any) -> None:
     page = open_page()
     page.set_input_files("#photo", town.query(3))
@@ -165,23 +153,6 @@ def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
     assert paper() == light
 
 
-@pytest.mark.parametrize("address", [*PAGES, "place?id=3"])
-def test_every_page_is_light(open_page: Any, server: str, address: str) -> None:
-    sizes: dict[str, int] = {}
-    page = open_page(server)
-
-    def weigh(response: Any) -> None:
-        # Answers and photos are not the page.
-        if "/v1/" not in response.url and not response.url.startswith("blob:"):
-            sizes[response.url] = int(response.headers.get("content-length", 0))
-
-    page.on("response", weigh)
-    page.goto(f"{server}{address}")
-    finalize_commit(page)
-    assert len(sizes) >= 10
-    assert sum(sizes.values()) < (120_000 if address in ("map", "place?id=3") else 60_000)
-
-
 def test_results_with_their_map_are_light_too(open_page: Any, town: Any) -> None:
     sizes: dict[str, int] = {}
     page = open_page()
@@ -198,22 +169,6 @@ def test_results_with_their_map_are_light_too(open_page: Any, town: Any) -> None
     expect(page.locator(".shared")).to_contain_text(re.compile("matching points?"))
     assert any("leaflet" in url for url in sizes)
     assert sum(sizes.values()) < 130_000
-
-
-@pytest.mark.parametrize("address", [address for address in PAGES if address])
-def test_no_page_scrolls_sideways_on_a_phone(open_page: Any, address: str) -> None:
-    page = open_page(
-        viewport={"width": 390, "height": 800}, is_mobile=True, has_touch=True, at=address
-    )
-    finalize_commit(page)
-    check_accessible(page)
-    for width in (390, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        # The list of places is laid out anew a frame later.
-        page.wait_for_function(
-            "width => document.documentElement.scrollWidth === width && innerWidth === width",
-            arg=width,
-        )
 
 
 def test_the_documentation_works_without_the_internet(open_page: Any) -> None:

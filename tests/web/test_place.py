@@ -131,6 +131,21 @@ def test_what_is_typed_is_kept(open_place: Callable[..., Page], api: httpx.Clien
     expect(page.locator("#tend-said")).to_contain_text("latitude")
 
 
+def test_what_does_not_fit_is_told_in_the_language_of_the_page(
+    open_place: Callable[..., Page],
+) -> None:
+    page = open_place(2, expected=("422",), locale="hi")
+    page.get_by_label("अक्षांश").fill("98")
+    page.keyboard.press("Enter")
+    said = page.locator("#tend-said")
+    expect(said).to_contain_text("स्थिति 98,11.5 धरती पर नहीं है")
+    page.get_by_label("अक्षांश").fill("48")
+    page.get_by_label("नाम", exact=True).fill("a\u200bb")
+    page.keyboard.press("Enter")
+    expect(said).to_have_text("नाम में ऐसे अक्षर हैं जो छप नहीं सकते; उन्हें हटाएँ।")
+    check_accessible(page)
+
+
 def test_a_pin_is_dragged_and_a_place_without_one_is_put_on_the_map(
     open_place: Callable[..., Page], api: httpx.Client
 ) -> None:

@@ -1,5 +1,6 @@
 """What the page says when something goes wrong, and how it goes on."""
 
+import io
 import json
 import re
 import struct
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from place_search.search.server.content.reasons import REASONS
 from place_search.search.server.problems import PROBLEMS
 from tests.waiting import SECONDS
 from tests.web.test_pages import check_accessible
@@ -191,16 +193,73 @@ def test_a_search_in_an_empty_circle_says_so(open_page: Any, town: Any) -> None:
     found(page, "street-6/06.jpg")
 
 
-UNSPECIFIC = {"edit-conflict", "method-not-allowed", "cannot-change", "wrong-host", "internal"}
-"""Problems that a search from the page does not meet, or whose cause nobody can name."""
+WORDS = """async (language) => {
+    const read = async (name) => import(new URL(`${name}-${language}.js`, document.baseURI));
+    const { problems } = await read('problems');
+    const reasons = language === 'en' ? {} : (await read('reasons')).reasons;
+    return [Object.fromEntries(Object.entries(problems).map(
+        ([name, { title, mend }]) => [name, `${title} ${mend}`])), reasons];
+}"""
+VALUE = re.compile(r"\{(\w+)\}")
 
 
-def test_every_problem_is_told_in_words_with_a_mend(open_page: Any, town: Any) -> None:
-    page = open_page(expected=("the server responded with a status of",))
-    expect(page.locator("#status")).to_contain_text("12 places")
+def test_each_problem_and_reason_has_words_in_all_languages(open_page: Any) -> None:
+    page = open_page()
+    told = {language: page.evaluate(WORDS, language) for language in ("en", "hi", "hi-latn")}
+    english = told["en"][0]
+    assert PROBLEMS.keys() <= english.keys()
+    for problems, _ in told.values():
+        assert problems.keys() == english.keys()
+        for name, words in problems.items():
+            assert sorted(VALUE.findall(words)) == sorted(VALUE.findall(english[name])), name
+    for language in ("hi", "hi-latn"):
+        reasons = told[language][1]
+        assert reasons.keys() == REASONS.keys()
+        for code, words in reasons.items():
+            assert sorted(VALUE.findall(words)) == sorted(VALUE.findall(REASONS[code])), code
+        of_both = " ".join([*told[language][0].values(), *reasons.values()])
+        assert (re.search(r"[\u0900-\u097f]", of_both) is not None) == (language == "hi")
+
+
+def test_reasons_of_the_server_are_in_the_language_of_the_page(open_page: Any, town: Any) -> None:
+    page = open_page(locale="hi", expected=("415",))
+    expect(page.locator("#status")).to_contain_text("12")
+    page.locator("#status summary").click()
+    broken = page.locator("#status li").filter(has_text="broken.jpg")
+    expect(broken).to_contain_text("अधूरी या खराब है")
+    page.keyboard.press("Escape")
+    page.set_input_files("#photo", town.write("notes.txt", b"hello"))
+    page.get_by_text("सर्वर ने क्या कहा").click()
+    expect(page.locator(".problem details p")).to_contain_text("पढ़ी जा सके")
+    gif = io.BytesIO()
+    views = [town.view(place) for place in (3, 5)]
+    views[0].save(gif, "WEBP", save_all=True, append_images=views[1:])
+    page.set_input_files("#photo", town.write("moving.webp", gif.getvalue()))
+    expect(page.locator("#query-facts")).to_contain_text("पहला लिया गया")
+
+
+def test_a_sentence_without_a_code_is_shown_in_english(open_page: Any, town: Any) -> None:
+    page = open_page(locale="hi", expected=("400",))
+    told = PROBLEMS["bad-parameter"].describe("Something new is wrong; do this.")
+    assert "reason" not in told
+    page.route("**/v1/search?*", lambda route: route.fulfill(status=400, json=told))
+    page.set_input_files("#photo", town.query(0))
+    page.get_by_text("सर्वर ने क्या कहा").click()
+    said = page.locator(".problem details p")
+    expect(said).to_have_text("Something new is wrong; do this.")
+    expect(said).to_have_attribute("lang", "en")
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
+def test_every_problem_is_told_in_words_with_a_mend(
+    open_page: Any, town: Any, language: str
+) -> None:
+    page = open_page(expected=("the server responded with a status of",), locale=language)
+    expect(page.locator("#status")).to_contain_text("12")
     alert = page.get_by_role("alert")
     photo = town.query(0)
     told: dict[str, Any] = {}
+    seen: set[str] = set()
 
     def refuse(route: Route) -> None:
         headers = {"retry-after": "60", "content-type": "application/problem+json"}
@@ -211,9 +270,11 @@ def test_every_problem_is_told_in_words_with_a_mend(open_page: Any, town: Any) -
         told = problem.describe(f"The sentence of {name}.")
         page.set_input_files("#photo", photo)
         expect(page.locator(".problem details")).to_contain_text(told["detail"])
-        title = alert.get_by_role("heading").inner_text()
-        assert (title == "The server could not search") == (name in UNSPECIFIC), name
-        assert alert.locator("p").first.inner_text().endswith(".")
+        words = alert.inner_text()
+        assert words not in seen, name
+        assert f"{told['status']}" not in words
+        seen.add(words)
+        assert alert.locator("p").first.inner_text().endswith("।" if language == "hi" else ".")
     check_accessible(page)
     page.unroute_all()
     page.set_input_files("#photo", photo)

@@ -22,7 +22,7 @@ def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) 
     )
     assert bar == pytest.approx(1 / 2, abs=0.01)
     page.get_by_role("link", name="lite0-netvlad-1024 on truth").click()
-    expect(page).to_have_url(f"{server}reports/town/")
+    expect(page).to_have_url(f"{server}reports/town/?language=en")
     expect(page.get_by_role("heading", level=1)).to_have_text("lite0-netvlad-1024 on truth")
     shown = page.locator("#cards > article:visible")
     expect(shown).to_have_count(4)
@@ -49,8 +49,44 @@ def test_a_report_has_the_colours_of_the_pages(open_page: Any) -> None:
     page.get_by_role("button", name="Dark colours").click()
     dark = colours()
     page.get_by_role("link", name="lite0-netvlad-1024 on truth").click()
-    expect(page).to_have_url(re.compile(r"town/\?theme=dark$"))
+    expect(page).to_have_url(re.compile(r"town/\?language=en&theme=dark$"))
     assert colours() == dark
+
+
+@pytest.mark.parametrize("language", ["hi", "hi-Latn"])
+def test_a_report_is_in_the_language_of_its_reader(open_page: Any, language: str) -> None:
+    page = open_page(at="reports", locale="en")
+    english = page.context.new_page()
+    name = "हिन्दी" if language == "hi" else "Hindi (abc)"
+    page.get_by_role("button", name=name).click()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    page.locator(".report a").click()
+    expect(page).to_have_url(re.compile(rf"town/\?language={language}$"))
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    english.goto(page.url.replace(language, "en"))
+
+    def told(page: Any) -> Any:
+        """What is said, as text and as the names of what has no text, by key."""
+        return page.evaluate(
+            """() => ['words', 'alt', 'aria-label'].flatMap((name) =>
+                [...document.querySelectorAll(`[data-${name}]`)].map((part) =>
+                    [JSON.parse(part.getAttribute(`data-${name}`))[0],
+                        name === 'words' ? part.textContent : part.getAttribute(name)]))"""
+        )
+
+    theirs, own = told(english), told(page)
+    assert [key for key, _ in own] == [key for key, _ in theirs]
+    assert len(own) > 40
+    for (key, said), (_, before) in zip(own, theirs, strict=True):
+        # What was measured is the same, whatever the order of the words.
+        numbers = [sorted(re.findall(r"\d[\d.,]*\d|\d", text)) for text in (said, before)]
+        assert numbers[0] == numbers[1], key
+        if language == "hi":
+            assert re.search(r"[\u0900-\u097f]", said), key
+    tables = [tab.locator("tbody td").all_inner_texts() for tab in (page, english)]
+    assert tables[0][:8] == tables[1][:8]
+    assert page.title() == page.get_by_role("heading", level=1).inner_text()
+    english.close()
 
 
 def test_a_report_is_shut_off_from_the_server(browser: Browser, server: str) -> None:

@@ -254,7 +254,7 @@ def _print_comparison(compared: "Comparison") -> None:
         table.add_row(*row)
     OUT.print(table)
     for difference in compared.differences:
-        OUT.print(difference.in_words, soft_wrap=True)
+        OUT.print(str(difference.said), soft_wrap=True)
 
 
 def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from place_search.cli.changing import keep_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
     known_store,
@@ -111,7 +112,7 @@ def command(
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
     from place_search.calibrating import keep_calibrated
-    from place_search.indexer import build_index, open_source
+    from place_search.indexer import build_index, open_source, read_listed_fields
 
     if verify_with is not None and not local_features:
         raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
@@ -123,6 +124,7 @@ def command(
         raise typer.BadParameter("--descriptors does not work with --engine ray.")
     where = store_uri(store, uri)
     require_out(data, out, "index")
+    listed = read_listed_fields(data, out)
     try:
         with progress() as advance:
             # Given descriptors are of whole photos.
@@ -161,6 +163,8 @@ def command(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
+    if listed is not None:
+        keep_fields(listed, out)
     tell_photos(report)
     if descriptors is None:
         say(f"Described by {opened.named}.")

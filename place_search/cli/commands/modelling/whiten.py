@@ -50,8 +50,8 @@ def command(
     """Fit a PCA whitening on descriptors, or one on views of photos, and write the model with it.
 
     It needs two photos a dimension, and at least 1000; of --views, five are drawn of each photo and
-    of each of its crops, and a whitening that the model has is fitted anew. Descriptors of a whitened
-    model can be cropped: --dims of `index`, `describe` and `eval`.
+    of each of its crops, and a whitening that the model has is fitted anew. Descriptors of a
+    whitened model can be cropped: --dims of `index`, `describe` and `eval`.
     """
     training = training_room("Fitting a whitening")
     with progress() as advance:

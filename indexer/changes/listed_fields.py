@@ -1,0 +1,157 @@
+"""Own fields of places from a CSV list of photos: its columns that say nothing of photos."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from place_search.core.progress import silent
+from place_search.core.tables import open_table, parse_number
+from place_search.indexer.changes.change import changing
+from place_search.indexer.changes.edit import KEYS, keep_edits
+from place_search.indexer.errors import FieldError, IndexFormatError, SourceError
+from place_search.indexer.pipeline import stored_path
+from place_search.indexer.place_rows import COLUMNS
+from place_search.indexer.sources.kinds.csv_list import reads
+from place_search.indexer.sources.photo_files import PhotoFiles
+from place_search.indexer.storage.edits import (
+    FIELD_NAME,
+    Edits,
+    FieldType,
+    FieldValue,
+    check_schema,
+    parse_field_value,
+    read_edits,
+)
+from place_search.indexer.storage.manifest import read_manifest
+
+OF_PHOTOS = {*COLUMNS, *KEYS, "sequence", "time"}
+"""Columns that are no own fields: those of photos, and what people say of places otherwise."""
+_ZEROS = re.compile(r"[+-]?0\d")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFields:
+    """The own fields that a list gives: their types, and the values by path under its root.
+
+    `left_out` are columns whose names no field can have.
+    """
+
+    root: Path
+    types: Mapping[str, FieldType]
+    values: Mapping[str, Mapping[str, FieldValue]]
+    left_out: tuple[str, ...] = ()
+
+
+def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
+    """The own fields that a CSV list gives the places of an index, which need not be there yet.
+
+    A field that the index declares keeps its type; another is a number, a boolean or a date where
+    all its values are, and else a text. Blank values say nothing. None where `data` is no CSV list,
+    or has no such column.
+
+    Raises:
+        FieldError: a value does not fit its field, or there are too many fields; it names the row.
+        SourceError: the list cannot be read.
+    """
+    if not reads(data):
+        return None
+    declared = _declared(folder)
+    root = data.resolve().parent
+    texts: dict[str, list[tuple[int, str, str]]] = {}
+    with open_table(data, error=SourceError) as table:
+        names = [name for name in dict.fromkeys(table.columns) if name and name not in OF_PHOTOS]
+        columns = [name for name in names if FIELD_NAME.fullmatch(name)]
+        for row, fields in table if names else ():
+            path = PurePosixPath(fields.get("path", "")).as_posix()
+            for name in columns:
+                if fields[name]:
+                    texts.setdefault(name, []).append((row, path, fields[name]))
+    if not names:
+        return None
+    types = dict(declared)
+    for name, listed in texts.items():
+        types.setdefault(name, _type_of(text for _, _, text in listed))
+    check_schema(types)
+    files, values = PhotoFiles(root), dict[str, dict[str, FieldValue]]()
+    for name, listed in texts.items():
+        for row, path, text in listed:
+            with _in_row(data, row):
+                value = parse_field_value(name, text, types)
+            values.setdefault(files.find(path) or path, {})[name] = value
+    left_out = tuple(name for name in names if name not in columns)
+    return ListedFields(root, {name: types[name] for name in texts}, values, left_out)
+
+
+def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
+    """Give places the fields that a list has for their photos; returns how many got any.
+
+    What a place has already stays: people may have said it since.
+
+    Raises:
+        FieldError: somebody has declared a field of another type meanwhile.
+        IndexFormatError, IndexWriteError: as `edit_place`.
+    """
+    with changing(folder, silent) as change:
+        edits = change.edits
+        fields = check_schema({**listed.types, **edits.fields})
+        if any(fields[name] != kind for name, kind in listed.types.items()):
+            raise FieldError(f"The fields of {folder} have been changed meanwhile; add them again.")
+        root = Path(change.manifest.source["root"])
+        ids = change.contents.rows.place_ids.tolist()
+        place_of = {change.contents.text("path", row): at for row, at in enumerate(ids)}
+        by_place = dict(edits.by_place)
+        given = 0
+        for path, values in listed.values.items():
+            place = place_of.get(stored_path(listed.root / path, root))
+            if place is None:
+                continue
+            edit = edits.of(place)
+            merged = {**values, **edit.fields}
+            if merged != edit.fields:
+                by_place[place] = replace(edit, fields=merged, version=edit.version + 1)
+                given += 1
+        if given or fields != edits.fields:
+            keep_edits(change, Edits(fields, by_place))
+        return given
+
+
+def _declared(folder: Path) -> Mapping[str, FieldType]:
+    try:
+        return read_edits(folder, read_manifest(folder).files).fields
+    except IndexFormatError:
+        return {}  # there is no index yet, or one that is made anew
+
+
+def _type_of(texts: Iterable[str]) -> FieldType:
+    """The narrowest type that all values of a column have."""
+    tests: Mapping[FieldType, Callable[[str], bool]] = {
+        # 007 is a name of something, whose zeros count.
+        "number": lambda text: not math.isnan(parse_number(text)) and not _ZEROS.match(text),
+        "boolean": lambda text: text.lower() in ("true", "false"),
+        "date": _is_date,
+    }
+    left = dict(tests)
+    for text in texts:
+        left = {kind: fits for kind, fits in left.items() if fits(text)}
+        if not left:
+            break
+    return next(iter(left), "text")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _in_row(data: Path, row: int) -> Iterator[None]:
+    try:
+        yield
+    except FieldError as error:
+        raise FieldError(f"{data}, row {row}: {error}") from None

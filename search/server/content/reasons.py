@@ -1,0 +1,94 @@
+"""What the sentences of the server are, for pages in other languages: their codes and values.
+
+A sentence is told by its template here, wherever it was written: also one that an index has kept
+of a photo since it was built. `web/reasons-hi.js` has words for each code.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+REASONS: Mapping[str, str] = {
+    # What was odd in a photo.
+    "exif-broken": "The photo's Exif data is broken and was left out.",
+    "gps-broken": "The photo's GPS data is broken and was left out.",
+    "gps-zero": "The photo's GPS position is 0, 0, which is none, and was left out.",
+    "gps-not-on-earth": "The photo's GPS position is out of range and was left out.",
+    "several-frames": "The photo has several frames; the first one was used.",
+    "profile-broken": "The photo's colour profile is broken and was left out.",
+    # What was odd in a search.
+    "no-features": "The index keeps no local features, so the results are unverified.",
+    "other-features": "The index keeps other local features than this model gives, so the results "
+    "are unverified.",
+    "time-ran-out": "Time ran out before {late} of {places} places were verified; they come last.",
+    "none-near": "No place with a position lies within {metres} m of {latitude},{longitude}.",
+    "none-fits": "No place fits all filters; leave one of them out.",
+    "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "
+    "that of the included model; `place-search calibrate INDEX` measures one.",
+    # Why a photo was not taken.
+    "no-photo": "{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF.",
+    "no-file": "{what} does not exist; check the path.",
+    "is-folder": "{what} is a folder, not a photo; name one photo.",
+    "not-allowed": "{what} may not be read; check its permissions.",
+    "not-read": "{what} cannot be read: {why}; name a photo.",
+    "corrupt": "{what} is truncated or corrupt ({error}); use the original file.",
+    "too-many-pixels": "{what} has {width} × {height} pixels, over the limit of {limit}; shrink it "
+    "first.",
+    "far-too-many-pixels": "{what} announces far more pixels than the limit of {limit}; shrink it "
+    "first.",
+    "no-memory": "{what} needs more memory to decode than there is for it; shrink it first.",
+    "large-file": "{what} is over {megabytes} MB; save it in a smaller format.",
+    "slow-photo": "{what} takes more than {seconds} s of computing to decode; send a smaller one.",
+    "stopped-decoder": "{what} stopped the decoder; send it in another format.",
+    "no-utf-8": "its file name is not UTF-8; rename it",
+    "not-listed": "the folder cannot be listed ({why}); check its permissions",
+    "not-finite": "the model gives no finite descriptor for it",
+    # What does not fit a place.
+    "not-on-earth": "The position {latitude},{longitude} is not on Earth; latitude goes from -90 "
+    "to 90, longitude from -180 to 180.",
+    "too-large": "parameter {name}: input should be less than or equal to {limit}, not '{value}'.",
+    "too-small": "parameter {name}: input should be greater than or equal to {limit}, not "
+    "'{value}'.",
+    "takes-number": "The field {name} takes a number, not {value}.",
+    "takes-text": "The field {name} takes a text, not {value}.",
+    "takes-boolean": "The field {name} takes a boolean, not {value}.",
+    "takes-date": "The field {name} takes a date such as 2024-05-31, not {value}.",
+    "no-field": "The index has no own field '{name}' ({known}); `place-search fields INDEX set "
+    "NAME:TYPE` declares one.",
+    "too-long": "The {name} has {letters} letters; at most {limit} are kept.",
+    "not-printable": "The {name} holds letters that cannot be printed; leave them out.",
+    "many-tags": "A place has at most {limit} tags, not {tags}.",
+    "empty-tag": "A tag is empty; leave it out.",
+}
+"""The sentences by code; values stand in braces."""
+
+_OF_PAIR = re.compile(r"(First|Second) photo: (.+)")
+
+
+def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
+    """The code and the values of a sentence, whether it begins with a capital or not.
+
+    A sentence on one photo of two has the value `photo`, which is 1 or 2. None where the sentence
+    is none of the table.
+    """
+    of_pair = _OF_PAIR.fullmatch(sentence)
+    values = {"photo": "1" if of_pair[1] == "First" else "2"} if of_pair else {}
+    for code, pattern in _patterns().items():
+        if found := pattern.fullmatch(of_pair[2] if of_pair else sentence):
+            return code, {**found.groupdict(), **values}
+    return None
+
+
+@cache
+def _patterns() -> Mapping[str, re.Pattern[str]]:
+    """What the sentences look like, by code."""
+    return {code: re.compile(_pattern(template), re.DOTALL) for code, template in REASONS.items()}
+
+
+def _pattern(template: str) -> str:
+    parts = re.split(r"\{(\w+)\}", template)
+    literal = [re.escape(part) for part in parts[::2]]
+    if first := parts[0][:1]:
+        literal[0] = f"(?i:{re.escape(first)}){re.escape(parts[0][1:])}"
+    named = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+    return "".join(part for pair in zip(literal, [*named, ""], strict=True) for part in pair)

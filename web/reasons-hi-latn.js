@@ -1,0 +1,47 @@
+// What the server's sentences say, by their codes (search/server/content/reasons.py), in Hindi as it is typed on phones.
+
+/** @type {Record<string, string>} */
+export const reasons = {
+  'exif-broken': 'Photo ka Exif data kharab hai, isliye chhod diya gaya.',
+  'gps-broken': 'Photo ka GPS data kharab hai, isliye chhod diya gaya.',
+  'gps-zero': 'Photo ki GPS position 0, 0 hai, jo koi position nahi hai; woh chhod di gayi.',
+  'gps-not-on-earth': 'Photo ki GPS position dharti par nahi hai; woh chhod di gayi.',
+  'several-frames': 'Is file mein kai frame hain; pehla liya gaya.',
+  'profile-broken': 'Photo ki colour profile kharab hai, isliye chhod di gayi.',
+  'no-features': 'Index mein photo ke point nahi rakhe gaye, isliye result point milakar nahi jaanche gaye.',
+  'other-features': 'Index ke point is model ke point se alag hain, isliye result point milakar nahi jaanche gaye.',
+  'time-ran-out': 'Samay poora ho gaya: {places} mein se {late} jagahon ke point nahi milaye gaye; woh aakhir mein hain.',
+  'none-near': 'Position wali koi jagah {latitude},{longitude} se {metres} m ke andar nahi hai.',
+  'none-fits': 'Koi jagah saare filter par khari nahi utarti; unmein se ek hatayein.',
+  'no-calibration': 'Model “{model}” ka calibration nahi hua hai, isliye probabilities saath aaye model ke calibration se andaza hain; `place-search calibrate INDEX` use naapta hai.',
+  'no-photo': '{what}: yeh aisi photo nahi hai jo padhi ja sake; JPEG, PNG, WebP, AVIF ya HEIF lein.',
+  'no-file': '{what}: file nahi hai; path jaanchein.',
+  'is-folder': '{what}: yeh folder hai, photo nahi; ek photo ka naam dein.',
+  'not-allowed': '{what}: padhne ki ijazat nahi hai; permission jaanchein.',
+  'not-read': '{what}: padhi nahi ja saki ({why}); ek photo ka naam dein.',
+  corrupt: '{what}: adhoori ya kharab hai ({error}); asli file lein.',
+  'too-many-pixels': '{what}: {width} × {height} pixel, seema {limit} hai; pehle chhoti karein.',
+  'far-too-many-pixels': '{what}: {limit} pixel ki seema se bahut zyada; pehle chhoti karein.',
+  'no-memory': '{what}: kholne ke liye jitni memory chahiye, utni nahi hai; pehle chhoti karein.',
+  'large-file': '{what}: {megabytes} MB se badi hai; kisi chhote format mein save karein.',
+  'slow-photo': '{what}: kholne mein {seconds} second se zyada computing lagti hai; chhoti bhejein.',
+  'stopped-decoder': '{what}: isse photo kholne wala program ruk gaya; kisi aur format mein bhejein.',
+  'no-utf-8': 'file ka naam UTF-8 mein nahi hai; naam badlein',
+  'not-listed': 'folder ki list nahi ban saki ({why}); permission jaanchein',
+  'not-finite': 'model iska koi theek descriptor nahi deta',
+  'not-on-earth': 'Position {latitude},{longitude} dharti par nahi hai; latitude -90 se 90, longitude -180 se 180 tak hota hai.',
+  'too-large': '{name}: zyada se zyada {limit}, “{value}” nahi.',
+  'too-small': '{name}: kam se kam {limit}, “{value}” nahi.',
+  'takes-number': '{name} mein number hona chahiye, {value} nahi.',
+  'takes-text': '{name} mein shabd hone chahiye, {value} nahi.',
+  'takes-boolean': '{name} mein true ya false hona chahiye, {value} nahi.',
+  'takes-date': '{name} mein taareekh honi chahiye, jaise 2024-05-31, {value} nahi.',
+  'no-field': 'Index mein “{name}” naam ka koi apna field nahi hai ({known}); `place-search fields INDEX set NAME:TYPE` banata hai.',
+  'too-long': '{name} mein {letters} akshar hain; zyada se zyada {limit} rakhe jaate hain.',
+  'not-printable': '{name} mein aise akshar hain jo chhap nahi sakte; unhe hatayein.',
+  'many-tags': 'Ek jagah ke zyada se zyada {limit} tag ho sakte hain, {tags} nahi.',
+  'empty-tag': 'Ek tag khaali hai; use hatayein.',
+};
+
+/** What the server calls parts of a place. @type {Record<string, string>} */
+export const names = { latitude: 'Latitude', longitude: 'Longitude', name: 'Naam', note: 'Note', tag: 'Tag' };

@@ -1,0 +1,47 @@
+// What the server's sentences say, by their codes (search/server/content/reasons.py), in Hindi.
+
+/** @type {Record<string, string>} */
+export const reasons = {
+  'exif-broken': 'फ़ोटो का Exif डेटा खराब है, इसलिए छोड़ दिया गया।',
+  'gps-broken': 'फ़ोटो का GPS डेटा खराब है, इसलिए छोड़ दिया गया।',
+  'gps-zero': 'फ़ोटो की GPS स्थिति 0, 0 है, जो कोई स्थिति नहीं है; वह छोड़ दी गई।',
+  'gps-not-on-earth': 'फ़ोटो की GPS स्थिति धरती पर नहीं है; वह छोड़ दी गई।',
+  'several-frames': 'इस फ़ाइल में कई फ़्रेम हैं; पहला लिया गया।',
+  'profile-broken': 'फ़ोटो की रंग-प्रोफ़ाइल खराब है, इसलिए छोड़ दी गई।',
+  'no-features': 'इंडेक्स में फ़ोटो के बिंदु नहीं रखे गए, इसलिए नतीजे बिंदु मिलाकर नहीं जाँचे गए।',
+  'other-features': 'इंडेक्स के बिंदु इस मॉडल के बिंदुओं से अलग हैं, इसलिए नतीजे बिंदु मिलाकर नहीं जाँचे गए।',
+  'time-ran-out': 'समय पूरा हो गया: {places} में से {late} जगहों के बिंदु नहीं मिलाए गए; वे आख़िर में हैं।',
+  'none-near': 'स्थिति वाली कोई जगह {latitude},{longitude} से {metres} मी. के भीतर नहीं है।',
+  'none-fits': 'कोई जगह सारी शर्तों पर खरी नहीं उतरती; उनमें से एक हटाएँ।',
+  'no-calibration': 'मॉडल “{model}” का calibration नहीं हुआ है, इसलिए संभावनाएँ साथ आए मॉडल के calibration से अंदाज़ा हैं; `place-search calibrate INDEX` उसे मापता है।',
+  'no-photo': '{what}: यह ऐसी फ़ोटो नहीं है जो पढ़ी जा सके; JPEG, PNG, WebP, AVIF या HEIF लें।',
+  'no-file': '{what}: फ़ाइल नहीं है; पता जाँचें।',
+  'is-folder': '{what}: यह फ़ोल्डर है, फ़ोटो नहीं; एक फ़ोटो का नाम दें।',
+  'not-allowed': '{what}: पढ़ने की अनुमति नहीं है; अनुमति जाँचें।',
+  'not-read': '{what}: पढ़ी नहीं जा सकी ({why}); एक फ़ोटो का नाम दें।',
+  corrupt: '{what}: अधूरी या खराब है ({error}); मूल फ़ाइल लें।',
+  'too-many-pixels': '{what}: {width} × {height} पिक्सेल, सीमा {limit} है; पहले छोटी करें।',
+  'far-too-many-pixels': '{what}: {limit} पिक्सेल की सीमा से बहुत ज़्यादा; पहले छोटी करें।',
+  'no-memory': '{what}: खोलने के लिए जितनी मेमोरी चाहिए, उतनी नहीं है; पहले छोटी करें।',
+  'large-file': '{what}: {megabytes} MB से बड़ी है; किसी छोटे प्रारूप में सहेजें।',
+  'slow-photo': '{what}: खोलने में {seconds} सेकंड से ज़्यादा गणना लगती है; छोटी भेजें।',
+  'stopped-decoder': '{what}: इससे फ़ोटो खोलने वाला प्रोग्राम रुक गया; किसी और प्रारूप में भेजें।',
+  'no-utf-8': 'फ़ाइल का नाम UTF-8 में नहीं है; नाम बदलें',
+  'not-listed': 'फ़ोल्डर की सूची नहीं बन सकी ({why}); अनुमति जाँचें',
+  'not-finite': 'मॉडल इसका कोई ठीक डिस्क्रिप्टर नहीं देता',
+  'not-on-earth': 'स्थिति {latitude},{longitude} धरती पर नहीं है; अक्षांश -90 से 90, देशांतर -180 से 180 तक होता है।',
+  'too-large': '{name}: ज़्यादा से ज़्यादा {limit}, “{value}” नहीं।',
+  'too-small': '{name}: कम से कम {limit}, “{value}” नहीं।',
+  'takes-number': '{name} में संख्या होनी चाहिए, {value} नहीं।',
+  'takes-text': '{name} में शब्द होने चाहिए, {value} नहीं।',
+  'takes-boolean': '{name} में true या false होना चाहिए, {value} नहीं।',
+  'takes-date': '{name} में तारीख होनी चाहिए, जैसे 2024-05-31, {value} नहीं।',
+  'no-field': 'इंडेक्स में “{name}” नाम का कोई अपना फ़ील्ड नहीं है ({known}); `place-search fields INDEX set NAME:TYPE` बनाता है।',
+  'too-long': '{name} में {letters} अक्षर हैं; ज़्यादा से ज़्यादा {limit} रखे जाते हैं।',
+  'not-printable': '{name} में ऐसे अक्षर हैं जो छप नहीं सकते; उन्हें हटाएँ।',
+  'many-tags': 'एक जगह के ज़्यादा से ज़्यादा {limit} टैग हो सकते हैं, {tags} नहीं।',
+  'empty-tag': 'एक टैग खाली है; उसे हटाएँ।',
+};
+
+/** What the server calls parts of a place. @type {Record<string, string>} */
+export const names = { latitude: 'अक्षांश', longitude: 'देशांतर', name: 'नाम', note: 'नोट', tag: 'टैग' };
