@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 from place_search.indexer import FieldError
 from place_search.indexer.changes.edit import edited
 from place_search.indexer.storage.edits import Edit
-from place_search.photos import PhotoError, decode_photo
+from place_search.photos import PhotoError, decode_photo, panorama
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.content.reasons import REASONS, reason_of
@@ -103,6 +103,13 @@ def test_each_template_is_told_by_itself_alone() -> None:
         assert template.format_map(found[1]) == sentence
         assert reason_of(sentence[:1].upper() + sentence[1:]) is not None
     assert reason_of("Something new is wrong.") is None
+
+
+def test_what_is_odd_in_a_panorama_has_a_code() -> None:
+    unmarked = f"{panorama.UNMARKED}; ask with panorama=true (--panorama) to have it cut."
+    said = panorama._BROKEN, panorama.PARTLY, unmarked
+    codes = [found and found[0] for found in map(reason_of, said)]
+    assert codes == ["panorama-broken", "panorama-partly", "panorama-unmarked"]
 
 
 class Filled(dict[str, str]):

@@ -16,6 +16,14 @@ REASONS: Mapping[str, str] = {
     "gps-not-on-earth": "The photo's GPS position is out of range and was left out.",
     "several-frames": "The photo has several frames; the first one was used.",
     "profile-broken": "The photo's colour profile is broken and was left out.",
+    "panorama-broken": "The photo's metadata calls it a 360° panorama but gives no sizes that fit "
+    "it, so it was taken as one plain photo.",
+    "panorama-partly": "The panorama shows too little of the sphere to be cut into views, so it "
+    "was taken whole.",
+    "panorama-angle": "The panorama's {angle} is broken and was left out.",
+    "panorama-unmarked": "The photo is twice as wide as high, as 360° panoramas are, but its "
+    "metadata does not call it one, so it was taken as one plain photo; ask with panorama=true "
+    "(--panorama) to have it cut.",
     # What was odd in a search.
     "no-features": "The index keeps no local features, so the results are unverified.",
     "other-features": "The index keeps other local features than this model gives, so the results "
