@@ -48,4 +48,4 @@ def test_a_place_is_found_from_another_photo(tmp_path: Path) -> None:
         assert hits[0].place_id == number
         assert hits[0].similarity > hits[1].similarity
         same = index.search(model.embed(model.read(index.place(number).path)).descriptor, 1)[0]
-        assert same.similarity == pytest.approx(1, abs=1e-4)
+        assert same.similarity == pytest.approx(1, abs=2e-4)  # the place's is in 8 bits

@@ -14,6 +14,7 @@ import pytest
 import place_search.indexer
 from place_search.indexer import (
     KeptPhotos,
+    ListedFields,
     PhotoList,
     Source,
     add_photos,
@@ -23,6 +24,7 @@ from place_search.indexer import (
     compact_index,
     declare_fields,
     edit_place,
+    keep_listed_fields,
     migrate_index,
     open_index,
     open_source,
@@ -36,7 +38,7 @@ from place_search.models.calibration import included_calibration
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
 from tests.indexer.conftest import Render
 
-READERS = {"verify_index"}
+READERS = {"read_listed_fields", "verify_index"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WATCHED: list[Path] = []
 UNLOCKED: list[tuple[str, str]] = []
@@ -101,6 +103,9 @@ def test_every_change_of_an_index_holds_its_lock(
     changes: dict[str, Callable[[], object]] = {
         "declare_fields": lambda: declare_fields(built, {"floor": "number"}),
         "edit_place": lambda: edit_place(built, 4, {"note": "four"}),
+        "keep_listed_fields": lambda: keep_listed_fields(
+            built, ListedFields(photos, {"height": "number"}, {"4.jpg": {"height": 3.0}})
+        ),
         "change_groups": lambda: change_groups(built, lambda groups: groups),
         "add_photos": add_kept,
         "sync_photos": lambda: sync_photos(built, open_source(photos), model),

@@ -46,7 +46,7 @@ def test_a_list_and_a_photo_that_cannot_be_read(
 ) -> None:
     (photos / "asked.txt").write_text("queries/1.jpg\nplaces/half.jpg\n")
     out = tmp_path / "pairs.txt"
-    result = run("pairs", index, photos / "asked.txt", "--k", "1", "--no-verify", "--out", out)
+    result = run("pairs", index, photos / "asked.txt", "--k", "1", "--out", out)
     assert result.exit_code == 0, result.output
     assert out.read_text() == "queries/1.jpg places/1.jpg\n"
     assert "  places/half.jpg: " in result.stderr

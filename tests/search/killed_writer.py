@@ -35,6 +35,9 @@ class Decoder:
     def photo(self, *_: object, **__: object) -> Any:
         return SimpleNamespace(position=None, taken=None)
 
+    def views(self, *_: object, **__: object) -> list[Any]:
+        return []
+
     def picture(self, content: bytes, **_: object) -> bytes:
         return content
 

@@ -102,6 +102,7 @@ def taking(writer: Writer) -> Writer:
     """A writer that keeps photos as they are."""
     decoder: Any = SimpleNamespace(
         photo=lambda *_, **__: SimpleNamespace(position=None, taken=None),
+        views=lambda *_, **__: [],
         picture=lambda content, **_: content,
     )
     writer._decoder = decoder
