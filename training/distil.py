@@ -31,12 +31,11 @@ from place_search.training.data.view_pool import STILL, ViewPool, batches_of_par
 from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
 from place_search.training.loop.losses import multi_similarity
+from place_search.training.loop.optimizer import WARM_UP
 from place_search.training.loop.train import set_mean
 from place_search.training.process_group import join_processes
 from place_search.training.view_whitening import fit_view_whitening
 
-WARM_UP = 30
-"""Steps over which the learning rate rises, while AdamW does not know its gradients yet."""
 COMPARED = 6
 """Views of each part that the whitening at the start is fitted on."""
 BASE = 0.2
