@@ -31,7 +31,7 @@ from place_search.training.data.view_pool import STILL, ViewPool, batches_of_par
 from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
 from place_search.training.loop.losses import multi_similarity
-from place_search.training.loop.optimizer import WARM_UP
+from place_search.training.loop.optimizer import warm_cosine
 from place_search.training.loop.train import set_mean
 from place_search.training.process_group import join_processes
 from place_search.training.view_whitening import fit_view_whitening
@@ -166,7 +166,7 @@ class Distillation:
         self._teacher, self._student = teacher.eval(), student.eval()
         self._pool, self._config, self._progress = pool, config, progress
         self._device = student.pixel_mean.device
-        self._matrix, self._mean = self._whitening()
+        self._matrix, self._offset = self._whitening()
 
     def run(self, places: Places) -> list[float]:
         """Train; the loss of each step.
@@ -180,8 +180,7 @@ class Distillation:
         optimizer, rates = self._optimizer()
         losses = []
         for step in range(config.steps):
-            share = min(1.0, (step + 1) / WARM_UP) * 0.5
-            share *= 1 + math.cos(math.pi * step / config.steps)
+            share = warm_cosine(step / config.steps, step)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * share
             loss = self._loss(self._items(next(batches), places, random))
@@ -250,11 +249,11 @@ class Distillation:
         half = self._device.type == "cuda"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             local = network.extract(photos).float()
-        plain = network.pool(local)
-        return Given(functional.normalize((plain - self._mean) @ self._matrix.T, dim=1), local)
+        whitened = functional.linear(network.pool(local), self._matrix, self._offset)
+        return Given(functional.normalize(whitened, dim=1), local)
 
     def _whitening(self) -> tuple[Tensor, Tensor]:
-        """The matrix (d, D) and the mean (D,) by which descriptors are compared."""
+        """The matrix (d, D) and the offset (d,) through which descriptors are compared."""
         views = [0, 2, *range(1 + STILL, 1 + STILL + self._config.moved)][:COMPARED]
         made = []
         with torch.no_grad():
@@ -265,6 +264,5 @@ class Distillation:
                 self._progress("Describing", start, len(self._pool.rows))
         described = np.concatenate(made).reshape(len(self._pool.rows), len(views), -1)
         fit = fit_view_whitening(described, self._config.dims)
-        matrix = torch.from_numpy(fit.matrix).to(self._device)
-        mean = described.reshape(-1, described.shape[2]).astype(np.float32).mean(axis=0)
-        return matrix, torch.from_numpy(mean).to(self._device)
+        matrix, offset = torch.from_numpy(fit.matrix), torch.from_numpy(fit.offset)
+        return matrix.to(self._device), offset.to(self._device)

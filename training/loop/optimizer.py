@@ -15,6 +15,14 @@ WARM_UP = 30
 """Steps over which AdamW's rate rises, while it does not know its gradients yet."""
 
 
+def warm_cosine(done: float, step: int) -> float:
+    """The share of the learning rate when `done`, 0 to 1, of a run is over, at a step from 0 on.
+
+    It follows a cosine to zero, and rises over the first `WARM_UP` steps.
+    """
+    return 0.5 * (1 + math.cos(math.pi * min(1, done))) * min(1.0, (step + 1) / WARM_UP)
+
+
 class Optimizer:
     """An optimiser over the trained part; the NetVLAD layer has a rate of its own."""
 
@@ -51,8 +59,7 @@ class Optimizer:
         config = self._config
         if config.halve_every:
             return config.learning_rate * 0.5 ** (int(epoch) // config.halve_every)
-        rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1, epoch / config.epochs)))
-        return rate * min(1.0, (step + 1) / WARM_UP)
+        return config.learning_rate * warm_cosine(epoch / config.epochs, step)
 
     def begin(self, rate: float) -> None:
         """Set the rate and forget the last gradients."""
