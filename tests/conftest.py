@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Each file that an index writes waits for the disk, 10 ms. Threads of OpenMP that wait for each
     other spin, which costs the other workers.
+
+    Programs that tests start heed interrupts, which a shell switches off in the background. It is
+    undone here, not in each child between fork and exec: gRPC's threads, where they run, write
+    into the error stream of a process that is forked.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
         os.environ.setdefault("TMPDIR", str(MEMORY))
     if config.getoption("numprocesses", None):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.startup import INTERRUPTED
-from tests.processes import heed_interrupts, unmeasured
+from tests.processes import unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
 ODD_NAME = "café 日本.jpg"
@@ -70,7 +70,6 @@ def run(folder: Path, *command: str, **environment: str) -> "subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=heed_interrupts,
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from place_search.cli.app import app
-from tests.processes import heed_interrupts, unmeasured
+from tests.processes import unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
 
@@ -96,7 +96,6 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stderr=subprocess.PIPE,
                 text=True,
                 env=unmeasured(),
-                preexec_fn=heed_interrupts,
             )
             stack.enter_context(process)
             stack.callback(process.kill)
