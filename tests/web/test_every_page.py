@@ -93,6 +93,28 @@ def test_every_page_is_accessible_and_nothing_moves(
         page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
+MOVED = """() => {
+    const parts = [...document.querySelectorAll('main, main > *, main > * > *')];
+    const top = (part) => Math.round(part.getBoundingClientRect().top);
+    const whole = new Map(parts.map((part) => [part, top(part)]));
+    const moved = [];
+    while (parts.length) {
+        parts.pop().remove();
+        const seen = parts.filter((part) => part.offsetHeight);
+        moved.push(...seen.filter((part) => top(part) !== whole.get(part)));
+    }
+    return moved.map((part) => part.outerHTML.slice(0, 80));
+}"""
+"""What stands elsewhere as long as parts of the page below it are still to come."""
+
+
+@pytest.mark.parametrize("address", PAGES.values(), ids=str)
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_read_later_moves_nothing(open_page: Any, address: str, size: str) -> None:
+    page = open_page(at=address, java_script_enabled=False, **SIZES[size])
+    assert page.evaluate(MOVED) == []
+
+
 FOCUSED = """() => {
     const focused = document.activeElement;
     if (!focused || focused === document.body) return null;
