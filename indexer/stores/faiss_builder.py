@@ -26,6 +26,8 @@ class FaissBuilder(FaissKind):
     drops_removed = True
     removes = True
     """Whether vectors can be taken out of its index."""
+    rotates = False
+    """Whether its index rotates descriptors; a file of an older version, without, is replaced."""
 
     def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write the index of all rows, reading them in chunks, and measure its recall."""
@@ -43,6 +45,8 @@ class FaissBuilder(FaissKind):
             return self.build(card, rows, path)
         with utf8_path(old) as name:
             index: Any = faiss.read_index(name)
+        if self.rotates != isinstance(index, faiss.IndexPreTransform):
+            return self.build(card, rows, path)
         if known < card.count:
             gone = np.setdiff1d(stored_ids(index), rows.place_ids)
             index.remove_ids(faiss.IDSelectorBatch(gone))

@@ -24,6 +24,8 @@ faiss: Any = _faiss  # its annotations lack keyword arguments
 
 QUERY_BITS = 4
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
+FILTERED_SHARE = 0.02
+"""Of the places that a filter leaves, how many are compared exactly where it leaves a part."""
 
 
 class FaissKind(ABC):
@@ -60,6 +62,7 @@ class FaissStore(SnapshotStore):
         fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self._is_rotated = isinstance(self._index, faiss.IndexPreTransform)
         stored = self._exists[: card.max_place_id + 1]
         self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
 
@@ -83,12 +86,12 @@ class FaissStore(SnapshotStore):
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
             candidates = self._candidates(wanted)
             if few:
-                candidates = max(candidates, FILTERED_CANDIDATES)
-            _, (places,) = self._index.search(
-                query[None],
-                min(candidates, there),
-                params=self._faiss_kind.parameters(options, probes, candidates),
-            )
+                candidates = max(candidates, FILTERED_CANDIDATES, int(FILTERED_SHARE * there))
+            parameters = self._faiss_kind.parameters(options, probes, candidates)
+            if self._is_rotated:
+                parameters = faiss.SearchParametersPreTransform(index_params=parameters)
+            most = min(candidates, there)
+            _, (places,) = self._index.search(query[None], most, params=parameters)
             places = places[places >= 0]
             if len(places) >= min(wanted, there):
                 break
@@ -102,8 +105,23 @@ class FaissStore(SnapshotStore):
         return stored_ids(self._index)
 
 
+def rotated(codes: Any, dims: int) -> Any:
+    """An index of rotated descriptors, with cosines unchanged: what RaBitQ's estimates ask for.
+
+    Without it they are worse the more a few numbers weigh: of the ten nearest of those that a
+    filter leaves, the best thousand by code held 60 %, with it 97 to 99 %.
+
+    Args:
+        codes: an index of `code_dims(dims)` numbers.
+        dims: numbers of a descriptor.
+    """
+    return faiss.IndexPreTransform(faiss.HadamardRotation(dims), codes)
+
+
 def stored_ids(index: Any) -> NDArray[np.int64]:
     """The place ids of all vectors in a FAISS index."""
+    if isinstance(index, faiss.IndexPreTransform):
+        return stored_ids(faiss.downcast_index(index.index))
     if isinstance(index, faiss.IndexIVF):
         lists = index.invlists
         parts = [

@@ -118,6 +118,11 @@ def store_card(manifest: Manifest) -> StoreCard:
     )
 
 
+def code_dims(dims: int) -> int:
+    """Bits of a one-bit code: a rotated descriptor has the next power of two of numbers."""
+    return 1 << (dims - 1).bit_length()
+
+
 def choose_store(
     count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES, uri: str = ""
 ) -> StoreCard:
@@ -126,7 +131,7 @@ def choose_store(
     Raises:
         ValueError: an unknown kind is requested.
     """
-    exact, codes = count * dims * 4, count * dims // 8
+    exact, codes = count * dims * 4, count * code_dims(dims) // 8
     whole, coded = needed_bytes(exact), needed_bytes(codes)
     size = f"{count} × {dims} numbers"
     if requested != AUTO:

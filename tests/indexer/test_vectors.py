@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -335,3 +336,41 @@ def test_a_card_is_read_back_whatever_its_version() -> None:
     assert (old.kind, old.count, old.max_place_id) == ("exact", 9, 11)
     with pytest.raises(IndexFormatError, match="this version does not know"):
         StoreCard.read({"kind": "tree", "through": 0}, places=1, next_place_id=1)
+
+
+@pytest.mark.parametrize("kind", ["rabitq", "ivf-rabitq"])
+def test_a_filter_finds_the_nearest_where_few_numbers_weigh_most(kind: str, tmp_path: Path) -> None:
+    """None is near the query, so that codes must tell hardly nearer ones from all others."""
+    rng = np.random.default_rng(0)
+    weight = rng.gamma(0.5, size=300) ** 0.5
+    rows = MemoryRows(_unit(rng.standard_normal((24_000, 300)) * weight))
+    queries = _unit(rng.standard_normal((40, 300)) * weight)
+    only = rows.place_ids[rng.random(24_000) < 0.4]
+    engine = FAISS[FAISS_KINDS.index(kind)]
+    path = tmp_path / "index.faiss"
+    card, _ = engine.build(choose_store(24_000, 300, requested=kind), rows, path)
+    store = engine.open(card, path, rows)
+    found = 0
+    for query in queries:
+        ids = {hit.place_id for hit in store.search(query, 10, only=only)}
+        found += len(ids & {place for place, _ in wanted(rows, query, 10, only)})
+    assert found >= 0.99 * 10 * len(queries)
+
+
+def test_codes_that_are_not_rotated_are_read_and_replaced(tmp_path: Path) -> None:
+    """As versions before wrote them."""
+    database, queries = places(1060, 128)
+    rows = MemoryRows(database)
+    known = rows.only(slice(0, 1000))
+    codes: Any = faiss.IndexRaBitQ(128, faiss.METRIC_INNER_PRODUCT)
+    codes.train(database[:1000])
+    old: Any = faiss.IndexIDMap2(codes)
+    old.add_with_ids(known.vectors, known.place_ids)
+    faiss.write_index(old, str(tmp_path / "old"))
+    card = choose_store(1000, 128, requested="rabitq").built_of(known.place_ids)
+    store = rabitq.BUILDER.open(card, tmp_path / "old", rows)
+    assert store.verify() == []
+    assert recall(store, rows, queries) >= 0.97
+    card, _ = rabitq.BUILDER.update(card, tmp_path / "old", rows, tmp_path / "new")
+    assert isinstance(faiss.read_index(str(tmp_path / "new")), faiss.IndexPreTransform)
+    assert recall(rabitq.BUILDER.open(card, tmp_path / "new", rows), rows, queries) >= 0.97

@@ -4,8 +4,8 @@ from typing import Any
 
 from place_search.core.sampling import spread_rows
 from place_search.indexer.stores.faiss_builder import FaissBuilder
-from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss
-from place_search.indexer.stores.store_card import StoreCard
+from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss, rotated
+from place_search.indexer.stores.store_card import StoreCard, code_dims
 from place_search.indexer.stores.vectors import Descriptors
 
 ROWS_A_LIST = 40
@@ -17,14 +17,17 @@ ROUNDS = 10
 class IvfRabitq(FaissBuilder):
     """Lists of codes."""
 
+    rotates = True
+
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
         """Lists around centres that are fitted to some rows; they keep ids of their own."""
         codes: Any = faiss.index_factory(
-            card.dims, f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
+            code_dims(card.dims), f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
         )
         codes.cp.niter = ROUNDS
-        codes.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
-        return codes
+        index = rotated(codes, card.dims)
+        index.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
+        return index
 
     def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
         """The nearest `probes` lists are scanned."""
