@@ -79,6 +79,7 @@ def test_a_folder_of_other_things_is_left_alone(pinned: Path, tmp_path: Path) ->
         fetch_demo_photos(other / "thesis.txt", archive=pinned, say=print)
 
 
+@pytest.mark.slow
 def test_without_a_network_the_mend_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_calibration_tells_places_apart(photos: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_too_few_pairs_say_how_many_are_needed(photos: Path) -> None:
     with pytest.raises(TruthError, match="give at least 100 pairs of each kind"):
         calibrate(open_model(), [(photos, pairs()[:20])], data="few")

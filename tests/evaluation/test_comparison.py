@@ -152,6 +152,7 @@ def test_what_cannot_be_compared_is_refused_before_any_work(tmp_path: Path) -> N
         evaluate_models(files, ["lite0-netvlad-1024", copy], report_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_is_repeated_into_the_same_folder(
     town: GroundTruth, tmp_path: Path
 ) -> None:

@@ -350,6 +350,7 @@ def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path:
     assert any("every photo shows the place of another" in note for note in near.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [100, 3000])
 def test_three_broken_photos_in_a_hundred_are_found(count: int, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.jpg", tmp_path / "broken.jpg"

@@ -49,6 +49,7 @@ def write_truth(root: Path, name: str, turned: int = 0) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_scenes_are_found_again(root: Path, model: Model) -> None:
     seen: list[tuple[int, int]] = []
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
@@ -76,6 +77,7 @@ def test_a_truth_out_of_step_is_called_chance_level(root: Path, model: Model) ->
     assert "no better than the 12.5 % of a random ranking" in report.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_query_never_finds_itself(root: Path, model: Model) -> None:
     path = root / "itself.csv"
     path.write_text("query,positives\nplaces/0.jpg,queries/0.jpg\nplaces/1.jpg,places/0.jpg\n")
@@ -113,6 +115,7 @@ def test_unreadable_photos_are_listed_and_count_as_wrong(
     assert report.to_dict()["unreadable"][0]["name"] == "c.jpg"
 
 
+@pytest.mark.slow
 def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: Path) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root, root / "places")
     source = open_source(root / "places")
@@ -169,6 +172,7 @@ def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model
     assert report.to_dict()["unverified"] == {"1": 100.0, str(SCENES): 100.0}
 
 
+@pytest.mark.slow
 def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     report = evaluate(truth, model, reranker=GeometryReranker(model, root))
@@ -208,6 +212,7 @@ def test_missing_photos_are_refused_before_the_work(
         evaluate(read_split_truth(file, tmp_path), model)
 
 
+@pytest.mark.slow
 def test_files_are_evaluated_in_one_call(root: Path, model: Model, tmp_path: Path) -> None:
     stages: set[str] = set()
     truth = write_truth(root, "once.csv")

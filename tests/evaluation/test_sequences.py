@@ -30,6 +30,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Model) -> None:
     report = evaluate(read_truth_csv(root / "truth.csv", root), model, window=Window(4, 4))
     assert report.single is not None
@@ -41,6 +42,7 @@ def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Mod
     assert all(len(np.unique(results.rows)) == FRAMES for results in report.ranked)
 
 
+@pytest.mark.slow
 def test_files_are_evaluated_by_past_frames_and_reported(
     root: Path, model: Model, tmp_path: Path
 ) -> None:
@@ -71,6 +73,7 @@ def test_files_are_evaluated_by_past_frames_and_reported(
     assert told["Standardised"] == "queries and database, each by itself"
 
 
+@pytest.mark.slow
 def test_standardising_is_for_single_queries_too(root: Path, model: Model) -> None:
     truth = read_truth_csv(root / "truth.csv", root)
     plain = evaluate(truth, model)

@@ -39,6 +39,7 @@ def all_of(folder: Path) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_is_harmless_or_seen(folder: Path) -> None:
     """Harmless are the gaps in HDF5 files, and columns that only a change of the index reads."""
     whole = all_of(folder)

@@ -103,6 +103,7 @@ def test_an_index_that_was_moved_finds_its_views(data: Path, tmp_path: Path, mod
     assert all(index.place(view).path.is_file() for view in views_of(index))
 
 
+@pytest.mark.slow
 def test_sync_follows_a_panorama(data: Path, tmp_path: Path, model: Model) -> None:
     out = tmp_path / "i"
     made(data, out, model)
@@ -145,6 +146,7 @@ def test_a_heading_that_is_corrected_comes_without_cutting_again(
     assert [index.place(view).heading for view in views_of(index)] == [h + 1 for h in HEADINGS]
 
 
+@pytest.mark.slow
 def test_adding_and_removing_by_the_panorama(data: Path, tmp_path: Path, model: Model) -> None:
     out = tmp_path / "i"
     made(data, out, model)
@@ -177,6 +179,7 @@ def test_a_damaged_shard_is_made_again_from_the_views(
     assert [index.place(view).heading for view in views_of(index)] == HEADINGS
 
 
+@pytest.mark.slow
 def test_photos_of_2_to_1_without_metadata_are_left_whole_and_that_is_said(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
@@ -195,6 +198,7 @@ def test_photos_of_2_to_1_without_metadata_are_left_whole_and_that_is_said(
     assert (len(source.photos), source.panoramas, source.warnings) == (5, 0, ())
 
 
+@pytest.mark.slow
 def test_panoramas_that_cannot_be_cut_stay_as_they_are(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
@@ -247,6 +251,7 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
         assert place.path.is_relative_to(out.parent / "i-views")
 
 
+@pytest.mark.slow
 def test_several_panoramas_are_cut_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "photos"
     data.mkdir()

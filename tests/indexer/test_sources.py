@@ -195,6 +195,7 @@ _file_names = (
 _positions = st.none() | st.builds(Position, st.floats(-90, 90), st.floats(-180, 180))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(_file_names, _positions, min_size=1, max_size=6))
 def test_csv_round_trip(rows: dict[str, Position | None]) -> None:

@@ -338,6 +338,7 @@ def test_a_card_is_read_back_whatever_its_version() -> None:
         StoreCard.read({"kind": "tree", "through": 0}, places=1, next_place_id=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rabitq", "ivf-rabitq"])
 def test_a_filter_finds_the_nearest_where_few_numbers_weigh_most(kind: str, tmp_path: Path) -> None:
     """None is near the query, so that codes must tell hardly nearer ones from all others."""

@@ -74,6 +74,7 @@ def test_a_sound_index_is_whole(sound: Path) -> None:
     assert repair_index(sound, _no_model).repaired == []
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(file=st.integers(0, 8), share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found(sound: Path, file: int, share: float, bit: int) -> None:

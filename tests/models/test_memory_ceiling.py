@@ -5,6 +5,7 @@ import math
 import weakref
 
 import numpy as np
+import pytest
 
 from place_search.core.memory import MemoryCeiling, return_freed_memory
 from place_search.models import Model, open_model
@@ -25,6 +26,7 @@ def graphs_of(model: Model) -> CompiledGraphs:
     return graphs
 
 
+@pytest.mark.slow
 def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
     """Each graph takes some 45 MB: without a ceiling so many shapes would take 360."""
     model = open_model()

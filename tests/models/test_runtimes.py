@@ -59,6 +59,7 @@ def test_shipped_models_golden_vectors(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_stream_keeps_order_over_mixed_shapes(fast: Model) -> None:
     shapes = [(640, 480), (480, 640), (736, 416)] * 4
     photos = [(number, scene(*shape, seed=number)) for number, shape in enumerate(shapes)]
@@ -78,6 +79,7 @@ def test_a_stream_left_half_way_harms_nobody(fast: Model) -> None:
     np.testing.assert_array_equal(fast.runtime.embed(pixels).descriptor, before)
 
 
+@pytest.mark.slow
 def test_threads_get_the_answer_that_one_gets_alone(fast: Model) -> None:
     pictures = [scene(640, 480, seed) for seed in range(6)]
     alone = [fast.runtime.embed(picture).descriptor for picture in pictures]

@@ -59,6 +59,7 @@ def test_views_of_a_tilted_camera_are_level(pitch: float, roll: float) -> None:
         assert difference(view.pixels, looking(sphere, 30.0 * number)) < 14
 
 
+@pytest.mark.slow
 def test_metadata_may_be_attributes_or_elements_and_of_any_format() -> None:
     sphere = scene(3)
     for kind in ("JPEG", "WEBP", "PNG"):
@@ -164,6 +165,7 @@ def test_a_panorama_that_was_made_smaller_since_is_still_one() -> None:
     assert len(decode_for(photo(small, gpano(**WHOLE)), PLAIN, None, panorama=None).views) == VIEWS
 
 
+@pytest.mark.slow
 def test_the_decoding_processes_cut_the_same_views() -> None:
     content = panorama(11, heading=200.0)
     networks = (Preprocessing(width=320, height=240), Preprocessing(width=128, height=96))
@@ -184,6 +186,7 @@ def test_the_decoding_processes_cut_the_same_views() -> None:
                 assert difference(one.second, _resized(other.pixels, asked[1])) == 0
 
 
+@pytest.mark.slow
 def test_the_decoding_processes_give_views_as_jpegs() -> None:
     decoder = Decoder(workers=1)
     try:

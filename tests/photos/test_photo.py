@@ -211,6 +211,7 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
         decode_photo(tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"]), st.data())
 def test_damaged_photos_raise_photo_errors_only(kind: str, data: st.DataObject) -> None:
@@ -272,6 +273,7 @@ def test_float_images_of_other_ranges(white: float) -> None:
     assert pixels.max() == 255
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_counts_the_pixels_that_are_decoded() -> None:
     data = encoded(picture(4000, 3000), "JPEG")
     small = decode_photo(data, needed=lambda width, height: (640, 480), max_pixels=2_000_000)

@@ -85,6 +85,7 @@ def test_doctor_prints_what_it_finds(run: Run, photos: Path, split: Path, index:
     assert "Problem: missing (6), such as places/0.jpg" in sick.stdout
 
 
+@pytest.mark.slow
 def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path) -> None:
     """The second model is a copy of the first, so that nothing differs but the name."""
     copy = tmp_path / "copy"

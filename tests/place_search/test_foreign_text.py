@@ -35,6 +35,7 @@ def town(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_no_command_trips_over_names_or_obeys_them(run: Run, town: Path) -> None:
     index = town / "index [x]"
     shown = []

@@ -112,6 +112,7 @@ def test_a_calibrated_model_brings_its_own(index: Path) -> None:
     assert not (index / FILE).exists()
 
 
+@pytest.mark.slow
 def test_calibrate_measures_again_and_says_how_little_it_knows(
     made: tuple[Path, Path, Result], run: Run, plain: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_calibrate_measures_again_and_says_how_little_it_knows(
     assert place_search.calibrate(folder, model=plain).copies == 6
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_whose_calibration_it_took(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +159,7 @@ def test_an_evaluation_says_whose_calibration_it_took(
     assert json.loads(own.stdout)["open_set"]["false_found"] == 0.0
 
 
+@pytest.mark.slow
 def test_thumbnails_stand_in_for_photos_that_are_gone(
     made: tuple[Path, Path, Result], plain: Path, tmp_path: Path
 ) -> None:
@@ -170,6 +173,7 @@ def test_thumbnails_stand_in_for_photos_that_are_gone(
     place_search.calibrate(folder, model=plain)
 
 
+@pytest.mark.slow
 def test_it_is_measured_again_when_the_index_has_doubled(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -190,6 +194,7 @@ def test_it_is_measured_again_when_the_index_has_doubled(
     assert kept.places == 8
 
 
+@pytest.mark.slow
 def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
     run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -204,6 +209,7 @@ def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
     assert place_search.search(out, query(2), model=plain).match.verdict == "not_found"
 
 
+@pytest.mark.slow
 def test_a_damaged_calibration_is_said_and_one_of_another_model_ignored(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip.mp4"
 
 
+@pytest.mark.slow
 def test_a_video_is_indexed_searched_and_synced(run: Run, clip: Path, photos: Path) -> None:
     index, gpx = clip.parent / "index", clip.with_name("walk.gpx")
     made = run("index", clip, "--out", index, "--gpx", gpx, "--fps", "1")

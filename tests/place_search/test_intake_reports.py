@@ -34,6 +34,7 @@ def run(*arguments: str | Path) -> tuple[str, str]:
     return result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_index_add_and_sync_say_what_they_noticed(folder: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     outcome, remarks = run("index", folder, "--out", index)
@@ -77,6 +78,7 @@ def test_sync_stops_where_a_folder_may_not_be_listed(
     assert "  locked/: it cannot be listed." in remarks
 
 
+@pytest.mark.slow
 def test_the_limit_on_pixels_is_a_setting_of_each_command(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def test_columns_become_fields_that_searches_are_narrowed_by(town: Path, run: Ru
     assert json.loads(listed.stdout) == TYPES
 
 
+@pytest.mark.slow
 def test_what_people_have_said_stays_and_new_places_get_theirs(town: Path, run: Run) -> None:
     index = town / "index"
     place_search.index(write_list(town, *ROWS[:2]), index)

@@ -28,6 +28,7 @@ def test_each_query_has_its_places_by_names_under_the_folder_of_both(
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
 
 
+@pytest.mark.slow
 def test_a_photo_of_the_index_is_not_paired_with_itself(
     run: Run, photos: Path, index: Path, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ def street(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_panoramas_are_cut_and_that_is_told(run: Run, street: Path, tmp_path: Path) -> None:
     result = run("index", street, "--out", tmp_path / "i")
     assert result.stdout.startswith(f"14 places in {tmp_path / 'i'} (")
@@ -44,6 +45,7 @@ def test_panoramas_are_cut_and_that_is_told(run: Run, street: Path, tmp_path: Pa
     assert removed.stdout.startswith("2 removed: 13 places")
 
 
+@pytest.mark.slow
 def test_a_search_says_which_view_shows_the_place(run: Run, street: Path, tmp_path: Path) -> None:
     run("index", street, "--out", tmp_path / "i")
     query = tmp_path / "query.jpg"
@@ -68,6 +70,7 @@ def test_a_search_says_which_view_shows_the_place(run: Run, street: Path, tmp_pa
     assert reply["results"][0]["query_view"]["heading"] is None
 
 
+@pytest.mark.slow
 def test_a_folder_of_queries_is_cut_as_its_metadata_says(
     run: Run, street: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_folder_of_queries_is_cut_as_its_metadata_says(
     assert "--panorama is for one photo" in refused.stderr
 
 
+@pytest.mark.slow
 def test_places_and_lists_tell_headings(run: Run, street: Path, tmp_path: Path) -> None:
     run("index", street, "--out", tmp_path / "i")
     assert run("places", tmp_path / "i", "--out", tmp_path / "p.csv").exit_code == 0
@@ -91,6 +95,7 @@ def test_places_and_lists_tell_headings(run: Run, street: Path, tmp_path: Path) 
     assert told == [*range(30, 360, 30), 0, None, None]
 
 
+@pytest.mark.slow
 def test_in_python(run: Run, street: Path, tmp_path: Path) -> None:
     report = place_search.index(street, tmp_path / "i", panoramas="2:1")
     assert (report.places, report.intake.panoramas) == (25, 2)

@@ -53,6 +53,7 @@ def town(photos: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_eval_and_doctor_take_the_limit(run: Run, town: Path) -> None:
     for limit, unreadable in ((1, ["database/@200@0@.png"]), (2, [])):
         options = "--max-megapixels", str(limit), "--json"
@@ -63,6 +64,7 @@ def test_eval_and_doctor_take_the_limit(run: Run, town: Path) -> None:
         assert ("unreadable" in codes) == bool(unreadable)
 
 
+@pytest.mark.slow
 def test_folders_that_may_not_be_read_are_named(
     run: Run, town: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_python_gives_the_frames(walk: Path, tmp_path: Path) -> None:
         place_search.track(walk / "index", walk / "frames", fps=1, every=2)
 
 
+@pytest.mark.slow
 def test_a_video_of_the_walk_beside_its_places(walk: Path, tmp_path: Path) -> None:
     pytest.importorskip("av")
     place_search.track(walk / "index", walk / "frames", out=tmp_path / "walk.mp4")

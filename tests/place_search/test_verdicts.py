@@ -10,6 +10,7 @@ from tests.place_search.conftest import Run
 from tests.search.photos import OF_NO_PLACE, encoded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_NO_PLACE)
 def test_a_photo_of_no_place_is_never_found(
     run: Run, index: Path, tmp_path: Path, name: str

@@ -186,6 +186,7 @@ def test_no_local_features_means_none(
     assert both.exit_code == 2
 
 
+@pytest.mark.slow
 def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     run: Run, streets: Path, weights: Path, env: dict[str, str], tmp_path: Path
 ) -> None:

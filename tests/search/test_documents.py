@@ -115,6 +115,7 @@ def ask_as_documented(app: FastAPI, label: str, photos: Sequence[bytes], example
     return statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_the_api_does_as_documented(engine: Engine, label: str) -> None:
     ask_as_documented(create_app(engine), label, [], 20)
@@ -154,6 +155,7 @@ def test_photos_are_taken_as_documented(writable: FastAPI, street: Any, label: s
     assert taken & {200, 201}, "no photo was taken"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", CHANGES)
 def test_the_index_is_changed_as_documented(writable: FastAPI, label: str) -> None:
     assert 405 not in ask_as_documented(writable, label, [], 15)

@@ -192,6 +192,7 @@ def test_a_missing_photo_is_named(engine: Engine, tmp_path: Path) -> None:
         engine.search(tmp_path / "nowhere.jpg")
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_answers(engine: Engine, street: Any) -> None:
     queries = [street.query(place) for place in range(12)]
     with ThreadPoolExecutor(6) as pool:
@@ -206,6 +207,7 @@ def test_an_unknown_place_is_refused(engine: Engine, place_id: int) -> None:
         engine.index.place(place_id)
 
 
+@pytest.mark.slow
 def test_tall_and_wide_photos_are_searched_too(engine: Engine) -> None:
     for size in ((300, 900), (900, 300), (1, 1), (2, 4000)):
         out = io.BytesIO()
