@@ -1,7 +1,8 @@
 """Descriptors with the structure of places, and an index of them without any photos.
 
 Streets have spots, spots were photographed several times, and few dimensions carry most of the
-weight, as in descriptors of real places. A shard depends on its number alone.
+weight, as in descriptors of real places. Streets are either drawn by chance, so that all but the
+views of a spot are equally far, or the places of an index. A shard depends on its number alone.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import write_whole
 from place_search.core.progress import Progress, silent
+from place_search.indexer import open_index
 from place_search.indexer.changes.version_builder import VersionBuilder
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.pipeline import StageClock
@@ -45,25 +48,47 @@ MODEL = {"id": "generated", "fingerprint": "0" * 32}
 
 @dataclass(frozen=True)
 class Generated:
-    """So many descriptors of so many dimensions, in shards of `per_shard`."""
+    """So many descriptors of so many dimensions, in shards of `per_shard`.
+
+    With `like` they are perturbed descriptors of the places of that index, whose dimensions they
+    have.
+    """
 
     count: int
     dims: int
+    like: Path | None = None
 
     @property
     def per_shard(self) -> int:
         """Descriptors a shard: what the indexer itself would take."""
         return shard_photos(self.count, self.dims)
 
+    @cached_property
+    def _real(self) -> Vectors | None:
+        """The descriptors that streets are made of."""
+        if self.like is None:
+            return None
+        return np.concatenate(list(open_index(self.like).descriptors().chunks()))
+
+    @cached_property
     def _weights(self) -> Vectors:
+        if self._real is not None:
+            weights: Vectors = self._real.std(axis=0)
+            return weights
         rng = np.random.default_rng(self.dims)
         return np.sqrt(rng.gamma(0.5, size=self.dims)).astype(np.float32)
+
+    def _streets(self, rng: np.random.Generator, count: int) -> Vectors:
+        """(count, D) in units of the weights."""
+        if self._real is None:
+            return rng.standard_normal((count, self.dims), np.float32)
+        return self._real[rng.integers(0, len(self._real), count)] / self._weights
 
     def _places(self, number: int) -> Vectors:
         """What is seen at each row of a shard, before the noise of a view."""
         rng = np.random.default_rng([number, self.dims])
         size = min(self.per_shard, self.count - number * self.per_shard)
-        streets = rng.standard_normal((size // (VIEWS * SPOTS) + 1, self.dims), np.float32)
+        streets = self._streets(rng, size // (VIEWS * SPOTS) + 1)
         spots = np.repeat(streets, SPOTS, axis=0) * np.float32(0.7)
         spots += rng.standard_normal(spots.shape, np.float32)
         return np.repeat(spots, VIEWS, axis=0)[:size]
@@ -71,7 +96,7 @@ class Generated:
     def _seen(self, places: Vectors, noise: float, seed: list[int]) -> Vectors:
         rng = np.random.default_rng(seed)
         views = places + np.float32(noise) * rng.standard_normal(places.shape, np.float32)
-        views *= self._weights()
+        views *= self._weights
         views /= np.linalg.norm(views, axis=1, keepdims=True)
         return views
 

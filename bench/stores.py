@@ -1,6 +1,7 @@
 """`make bench-scale`: an index of a million places, and engines to compare it with.
 
 python -m bench.stores [--sizes 1000000x512,250000x4096] [--store auto] [--engines numpy,flat,…]
+    [--like INDEX]
 PLACE_SEARCH_URI=http://127.0.0.1:19530 python -m bench.stores --store milvus --engines ''
 
 Every engine runs in a process of its own on one thread, at the cheapest setting that finds 98 % of
@@ -31,13 +32,18 @@ def main() -> None:
     parser.add_argument("--sizes", default=SIZES, help="COUNTxDIMS, with commas between")
     parser.add_argument("--store", default="auto")
     parser.add_argument("--engines", default=ENGINES, help="to compare with; '' for none")
+    parser.add_argument(
+        "--like", type=Path, help="perturb descriptors of this index (default: none)"
+    )
     parser.add_argument("--scratch", type=Path, help="folder for some 10 GB (default: a temp one)")
     asked = parser.parse_args()
     rows: list[Row] = []
     for size in asked.sizes.split(","):
         count, dims = (int(part) for part in size.split("x"))
         with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:
-            rows += measure(Generated(count, dims), Path(scratch), asked.store, asked.engines)
+            rows += measure(
+                Generated(count, dims, asked.like), Path(scratch), asked.store, asked.engines
+            )
     print_rows(rows)
     print(f"Written to {write_rows(rows, OUT)}")
 
@@ -101,6 +107,7 @@ def _engine_rows(
 def _child(what: str, generated: Generated, scratch: Path, store: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.stores_child", what, str(generated.count)]
     command += [str(generated.dims), str(scratch), store]
+    command += [] if generated.like is None else [str(generated.like.resolve())]
     env = dict(os.environ)
     if what not in ("build", "change"):
         env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

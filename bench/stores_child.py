@@ -1,6 +1,6 @@
 """One measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
 
-python -m bench.stores_child WHAT COUNT DIMS FOLDER STORE
+python -m bench.stores_child WHAT COUNT DIMS FOLDER STORE [LIKE]
 
 WHAT is build, search, filtered, change, numpy, flat, hnswlib or usearch.
 """
@@ -45,8 +45,8 @@ ADDED, REMOVED = 1000, 10_000
 
 def main() -> None:
     """Run the measurement that the arguments name."""
-    what, count, dims, folder, store = sys.argv[1:]
-    generated = Generated(int(count), int(dims))
+    what, count, dims, folder, store, *like = sys.argv[1:]
+    generated = Generated(int(count), int(dims), *map(Path, like))
     scratch = Path(folder)
     if what == "build":
         told = build(generated, scratch, store)

@@ -11,7 +11,7 @@ from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.indexer.changes.kept_photos import KeptPhotos
-from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.sources.kept_views import found_view
@@ -135,12 +135,7 @@ class Index:
         Raises:
             UnknownPlaceError: there is no such place.
         """
-        row = int(np.searchsorted(self.place_ids, place_id))
-        if row >= self.count or self.place_ids[row] != place_id:
-            raise UnknownPlaceError(
-                f"There is no place {place_id} in this index; it has {self.count} places."
-            )
-        return row
+        return self._rows.row_of(place_id)
 
     def place(self, place_id: int) -> Place:
         """A place by its id. Raises `UnknownPlaceError`."""

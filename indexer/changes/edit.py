@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from place_search.core.files import FileStamp
 from place_search.core.geodesy import Position
 from place_search.core.progress import silent
 from place_search.indexer.changes.change import Change, changing
-from place_search.indexer.errors import EditConflictError, FieldError, UnknownPlaceError
+from place_search.indexer.errors import EditConflictError, FieldError
 from place_search.indexer.storage.edits import (
     MAX_NAME,
     MAX_TEXT,
@@ -101,11 +99,7 @@ def require_version(change: Change, place_id: int, version: int | None) -> None:
         UnknownPlaceError: there is no such place.
         EditConflictError: it is of another version.
     """
-    ids = change.contents.rows.place_ids
-    if not np.isin(place_id, ids):
-        raise UnknownPlaceError(
-            f"There is no place {place_id} in this index; it has {len(ids)} places."
-        )
+    change.contents.rows.row_of(place_id)
     now = change.edits.of(place_id).version
     if version is not None and version != now:
         raise EditConflictError(

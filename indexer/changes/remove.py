@@ -46,8 +46,9 @@ def remove_places(
     with changing(Path(folder), progress or silent) as change:
         ids = _ids(change, places)
         gone = ids[np.isin(ids, change.contents.rows.place_ids)]
-        for place_id in gone.tolist():
-            require_version(change, place_id, version)
+        if version is not None:
+            for place_id in gone.tolist():
+                require_version(change, place_id, version)
         if len(gone) == change.manifest.places:
             raise ChangeRefusedError(
                 "That would leave no place in the index; delete its folder if that is what you "

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, UnknownPlaceError
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, sum_of
 
@@ -185,6 +185,19 @@ class ShardRows:
     def live(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Of a column of all rows of the shards, those of the places that are left."""
         return stored if self._live is None else stored[self._live]
+
+    def row_of(self, place_id: int) -> int:
+        """The row of a place.
+
+        Raises:
+            UnknownPlaceError: there is no such place.
+        """
+        row = int(np.searchsorted(self.place_ids, place_id))
+        if row >= len(self) or self.place_ids[row] != place_id:
+            raise UnknownPlaceError(
+                f"There is no place {place_id} in this index; it has {len(self)} places."
+            )
+        return row
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard among these that holds a row, and the row's number there."""

@@ -33,9 +33,9 @@ class GroupEdit(NamedTuple):
             UnknownPlaceError: there is no such place.
             ParameterError: the name is too long or cannot be printed, or nothing would be left.
         """
-        for place in (self.of, *self.add, *self.remove):
-            if place not in place_ids:
-                raise UnknownPlaceError(f"There is no place {place} in this index.")
+        asked = np.array([self.of, *self.add, *self.remove])
+        if len(unknown := asked[~np.isin(asked, place_ids)]):
+            raise UnknownPlaceError(f"There is no place {unknown[0]} in this index.")
         if self.name is not None and not (len(self.name) <= MAX_NAME and self.name.isprintable()):
             raise ParameterError(
                 f"The name of a group has at most {MAX_NAME} letters, all of which can be printed."

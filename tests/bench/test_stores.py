@@ -21,6 +21,16 @@ def test_generated_descriptors_are_places() -> None:
     np.testing.assert_array_equal(vectors, again)
 
 
+def test_descriptors_like_those_of_an_index_lie_around_them(tmp_path: Path) -> None:
+    write_index(Generated(12, 64), tmp_path / "real")
+    real = np.concatenate(list(open_index(tmp_path / "real").descriptors().chunks()))
+    generated = Generated(1000, 64, tmp_path / "real")
+    vectors = np.concatenate([vectors for _, vectors in generated.shards()])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    chance = np.concatenate([vectors for _, vectors in Generated(1000, 64).shards()])
+    assert (vectors @ real.T).max(axis=1).mean() > 2 * (chance @ real.T).max(axis=1).mean()
+
+
 @pytest.mark.slow
 def test_every_part_of_the_bench_runs(tmp_path: Path) -> None:
     generated = Generated(3000, 64)
