@@ -78,7 +78,7 @@ def track_input(
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
         raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
     if out is not None:
-        require_writable(out)
+        require_writable(out, frames, index=index.folder)
     source = open_input(frames, None if fps is None and every is None else Sampling(every, fps))
     if out is None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -98,14 +98,24 @@ def read_regular(path: Path) -> bytes:
         return stream.read()
 
 
-def require_writable(path: Path) -> None:
-    """Refuse a file to write that is a folder or is in none, before any work is done for it.
+def require_writable(path: Path, *inputs: Path, index: Path | None = None) -> None:
+    """Refuse a file to write where something else would be lost, before any work is done for it.
+
+    That is a file which is read, one of `inputs`, or which is part of an `index`; and a link, pipe
+    or device, which the file would replace.
 
     Raises:
         PlaceSearchError: it cannot be written.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise PlaceSearchError(f"{path} cannot be written; name a file in a folder that exists.")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise PlaceSearchError(f"{path} is a link, pipe or device; name a file.")
+    real = path.resolve()
+    if real in [each.resolve() for each in inputs]:
+        raise PlaceSearchError(f"{path} is what is read; name another file to write.")
+    if index is not None and real.is_relative_to(index.resolve()):
+        raise PlaceSearchError(f"{path} is within the index; name a file outside of it.")
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import replacing, require_writable
+from place_search.core.files import open_regular, replacing, require_writable
 from place_search.core.tables import table_text
 
 Row: TypeAlias = Mapping[str, Any]
@@ -16,15 +16,17 @@ Columns: TypeAlias = Mapping[str, type]
 """The columns in their order, each with its type: str, int or float."""
 
 PARQUET = ".parquet"
+HEAD_BYTES = 4096
 IN_WORDS = ".csv, .jsonl, .geojson or .parquet"
 
 
-def require_row_file(path: Path) -> None:
-    """Refuse a file that `write_rows` could not write, before any work is done for it.
+def require_row_file(path: Path, columns: Columns, index: Path) -> None:
+    """Refuse a file that `write_rows` could not or should not write, before any work is done.
 
     Raises:
         PlaceSearchError: its ending names no format, its folder does not exist, or Parquet is
-            asked for and its package is not installed.
+            asked for and its package is not installed; it is a table of other columns, or part of
+            the `index`.
     """
     if path.suffix.lower() not in _WRITERS:
         raise PlaceSearchError(f"{path} must end in {IN_WORDS}.")
@@ -33,7 +35,14 @@ def require_row_file(path: Path) -> None:
             f"{path} cannot be written, because the package pyarrow is not installed; run "
             "`pip install 'place-search[parquet]'`, or name a .csv file."
         )
-    require_writable(path)
+    require_writable(path, index=index)
+    if path.suffix.lower() == ".csv" and path.exists():
+        with open_regular(path) as stream:
+            head = stream.readline(HEAD_BYTES)
+        if head and head != table_text([list(columns)]).encode():
+            raise PlaceSearchError(
+                f"{path} is there already, with other columns; name another file."
+            )
 
 
 def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:

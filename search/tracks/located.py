@@ -64,8 +64,9 @@ def locate(
 ) -> LocatedFrame:
     """The place of a frame by the state of its track."""
     chances = state.places
-    best = int(chances.argmax())
-    near = np.abs(state.coordinates - state.coordinates[best]) <= BESIDE
+    # No place has been looked at where no frame before this one could be read.
+    best = int(chances.argmax()) if len(chances) else 0
+    near = np.abs(state.coordinates - state.coordinates[best : best + 1]) <= BESIDE
     chance = float(chances[near].sum())
     if state.off >= 0.5 or not chance:
         return LocatedFrame(

@@ -116,7 +116,7 @@ def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:
 
 def _is_sure(state: State | None) -> bool:
     """Whether a few neighbouring places have nearly all of the probability."""
-    if state is None:
+    if state is None or not len(state.coordinates):
         return False
     best = state.coordinates[int(state.places.argmax())]
     near = np.abs(state.coordinates - best) <= EXPECTED // 4

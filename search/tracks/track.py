@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index
 from place_search.models import Model
@@ -93,6 +94,8 @@ def track_frames(
             "along them can be followed."
         )
     lost = sum(frame.error is not None for frame in frames)
+    if lost == len(frames):
+        raise PlaceSearchError(f"None of the frames can be read: {frames[0].error}")
     if lost:
         notes.append(f"{lost} of the frames could not be read; their neighbours tell their place.")
     return Track(index.index_id, index.model_id, frames, notes, index)

@@ -112,3 +112,24 @@ def test_a_video_of_the_walk_beside_its_places(walk: Path, tmp_path: Path) -> No
     place_search.track(walk / "index", walk / "frames", out=tmp_path / "walk.mp4")
     again = place_search.track(walk / "index", tmp_path / "walk.mp4", every=1)
     assert len(again.frames) == PLACES
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_first_frame_may_be_unreadable(walk: Path, tmp_path: Path, causal: bool) -> None:
+    (tmp_path / "0.jpg").write_bytes(b"no photo")
+    for frame in (1, 2):
+        (tmp_path / f"{frame}.jpg").write_bytes((walk / "frames" / f"{frame}.jpg").read_bytes())
+    told = place_search.track(walk / "index", tmp_path, causal=causal)
+    assert [frame.error is None for frame in told.frames] == [False, True, True]
+    assert not told.frames[0].known or not causal
+    assert told.frames[2].place == BACK[2]
+
+
+def test_frames_of_which_none_can_be_read(
+    run: Run, walk: Path, check_failure: CheckFailure, tmp_path: Path
+) -> None:
+    (tmp_path / "0.jpg").write_bytes(b"no photo")
+    out = tmp_path / "track.csv"
+    said = check_failure(run("track", walk / "index", tmp_path, "--out", out))
+    assert said.startswith("None of the frames can be read: ")
+    assert not out.exists()

@@ -22,7 +22,7 @@ def command(
     from place_search.indexer import open_index
     from place_search.indexer.place_rows import COLUMNS, place_rows
 
-    require_row_file(out)
+    require_row_file(out, COLUMNS, index)
     opened = open_index(index)
     write_rows(out, COLUMNS, place_rows(opened))
     print_line(f"{len(opened):,} {'place' if len(opened) == 1 else 'places'} in {out}")

@@ -57,7 +57,7 @@ def command(
         if out.is_file():
             raise PlaceSearchError(f"{out} is a file; name a folder for kapture.")
     else:
-        require_writable(out)
+        require_writable(out, *photos)
         if out.exists() and not _is_ours(out):
             raise PlaceSearchError(
                 f"{out} holds something else than descriptors; name another file."

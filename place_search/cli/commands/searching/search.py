@@ -145,13 +145,14 @@ def command(
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model, parse_filter
     from place_search.photos import parse_box
+    from place_search.search.answer_files import COLUMNS
     from place_search.search.answers import Question
     from place_search.search.engine import Engine
     from place_search.search.positions import parse_position
 
     require_order(index, photo, "search {index} {other}")
     if out is not None:
-        require_row_file(out)
+        require_row_file(out, COLUMNS, index)
     elif many := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
         photo = many[0]
         raise PlaceSearchError(
