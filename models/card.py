@@ -154,6 +154,8 @@ class ModelCard:
 def crop_card(card: ModelCard, dims: int) -> ModelCard:
     """The card of a model of which only the first `dims` numbers of a descriptor are kept.
 
+    It has no calibration: fewer numbers make photos of other places more similar.
+
     Raises:
         ModelError: the model is not whitened, so that its first numbers are no better than any,
             or gives fewer than `dims`.
@@ -170,7 +172,7 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
             f"'{card.id}' gives {card.dims} dimensions, so {dims} cannot be kept; choose 1 to "
             f"{card.dims}."
         )
-    return replace(card, dims=dims, cropped=True)
+    return replace(card, dims=dims, cropped=True, calibration=None)
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -1,6 +1,8 @@
 """Building an index: photos in, a whole index out, or nothing that opens."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from place_search.indexer.changes.version_builder import (
     first_free_number,
 )
 from place_search.indexer.changes.version_spec import VersionSpec
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, SourceError
 from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
@@ -31,9 +33,10 @@ from place_search.indexer.storage.edits import (
     write_edits,
 )
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
-from place_search.indexer.storage.lock import lock, plain_write_errors
+from place_search.indexer.storage.lock import LOCK_NAME, lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
+from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
 from place_search.indexer.stores.store_card import AUTO, EXACT_BYTES, StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -117,8 +120,9 @@ def build_index(
     clock = StageClock()
     with plain_write_errors(out):
         check_folder(out)
+        is_new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
-        with lock(out):
+        with _leaving_nothing(out) if is_new else nullcontext(), lock(out):
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
@@ -147,6 +151,22 @@ def build_index(
     if source.panoramas:
         group_views(out)
     return report
+
+
+@contextmanager
+def _leaving_nothing(out: Path) -> Iterator[None]:
+    """Take away a folder that was made for photos of which none can be read."""
+    try:
+        yield
+    except SourceError:
+        # Where a disk failed, shards may be done: folders with files in them stay, and all else.
+        with suppress(OSError):
+            for folder in (SHARDS, THUMBNAILS):
+                (out / folder).rmdir()
+            Journal(out).path.unlink(missing_ok=True)
+            (out / LOCK_NAME).unlink()
+            out.rmdir()
+        raise
 
 
 def _draft(

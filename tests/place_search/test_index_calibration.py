@@ -61,6 +61,20 @@ def query(place: int) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
+def test_an_index_of_fewer_numbers_measures_its_own(
+    run: Run, made: tuple[Path, Path, Result], tmp_path: Path
+) -> None:
+    """By that of all numbers, 16 numbers made anything look known."""
+    photos, _, _ = made
+    assert run("index", photos, "--out", tmp_path / "index", "--dims", "16").exit_code == 0
+    index = place_search.open_index(tmp_path / "index")
+    assert read_index_calibration(index) is not None
+    for place in range(100, 110):
+        found = place_search.search(index, query(place), verify=False)
+        assert found.match.verdict != "found"
+
+
 @given(levels)
 def test_the_levels_of_a_model_become_those_of_the_included_one(measured: Level) -> None:
     factor, shift = Scale.onto(measured, SIMILARITY)

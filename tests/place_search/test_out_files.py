@@ -78,3 +78,18 @@ def test_a_table_of_other_columns_stays_and_ones_own_is_written_anew(
     table.unlink()
     for _ in range(2):
         assert run("places", index, "--out", table).exit_code == 0
+
+
+def test_an_index_of_nothing_that_can_be_read_leaves_nothing(
+    run: Run, check_failure: CheckFailure, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"no photo")
+    out = tmp_path / "index"
+    check_failure(run("index", tmp_path / "photos", "--out", out))
+    assert not out.exists()
+    out.mkdir()
+    (out / "descriptors").mkdir()
+    (out / "thumbnails").mkdir()
+    check_failure(run("index", tmp_path / "photos", "--out", out))
+    assert out.is_dir()
