@@ -1,10 +1,12 @@
 """The places of an index as rows, for files that other programs read."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from place_search.indexer.index import Index
 from place_search.indexer.pipeline import skipped_name
+from place_search.indexer.storage.edits import FieldType
 
 COLUMNS: Mapping[str, type] = {
     "place_id": int,
@@ -16,8 +18,15 @@ COLUMNS: Mapping[str, type] = {
     "northing": float,
     "zone": str,
     "heading": float,
+    "time": str,
 }
 """What is told of a place. `index` reads a CSV file of them as a list of photos."""
+_TYPES: Mapping[FieldType, type] = {"text": str, "date": str, "number": float, "boolean": bool}
+
+
+def columns_of(index: Index) -> dict[str, type]:
+    """The columns of an index's places: `COLUMNS`, and its own fields."""
+    return {**COLUMNS, **{name: _TYPES[kind] for name, kind in index.edits.fields.items()}}
 
 
 def place_rows(index: Index) -> Iterator[dict[str, Any]]:
@@ -31,4 +40,6 @@ def place_rows(index: Index) -> Iterator[dict[str, Any]]:
             row |= place.utm._asdict()
         if place.heading is not None:
             row["heading"] = place.heading
-        yield row
+        if place.taken is not None:
+            row["time"] = datetime.fromtimestamp(place.taken, UTC).isoformat()
+        yield {**row, **place.fields}

@@ -13,7 +13,7 @@ from place_search.core.tables import table_text
 Row: TypeAlias = Mapping[str, Any]
 """Values by column; None, or no value, where there is none."""
 Columns: TypeAlias = Mapping[str, type]
-"""The columns in their order, each with its type: str, int or float."""
+"""The columns in their order, each with its type: str, int, float or bool."""
 
 PARQUET = ".parquet"
 HEAD_BYTES = 4096
@@ -94,7 +94,12 @@ def _write_parquet(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    kinds = {
+        str: pyarrow.string(),
+        bool: pyarrow.bool_(),
+        int: pyarrow.int64(),
+        float: pyarrow.float64(),
+    }
     arrays = {
         name: pyarrow.array([row.get(name) for row in rows], kinds[kind])
         for name, kind in columns.items()

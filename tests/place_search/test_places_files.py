@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,29 @@ def test_places_as_points_and_as_a_list_of_photos(run: Run, index: Path, tmp_pat
     assert run("index", tmp_path / "p.csv", "--out", tmp_path / "again").exit_code == 0
     assert run("places", tmp_path / "again", "--out", tmp_path / "again.csv").exit_code == 0
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "p.csv").read_text()
+
+
+def test_times_and_own_fields_come_back_from_the_list(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(photos / "places", tmp_path / "places")
+    listed = tmp_path / "list.csv"
+    listed.write_text(
+        "path,latitude,longitude,time,floor,open,since,what\n"
+        "places/0.jpg,48,11,2026-05-01T10:00:00.5Z,2,true,2024-02-29,=old\n"
+        "places/1.jpg,,,,,,,\n"
+    )
+    for source, out in ((listed, "one"), (tmp_path / "one.csv", "two")):
+        assert run("index", source, "--out", tmp_path / out).exit_code == 0
+        for ending in ("csv", "jsonl"):
+            told = run("places", tmp_path / out, "--out", tmp_path / f"{out}.{ending}")
+            assert told.exit_code == 0, told.output
+    first = json.loads((tmp_path / "one.jsonl").read_text().splitlines()[0])
+    assert (first["time"], first["floor"], first["open"], first["since"]) == (
+        *("2026-05-01T10:00:00.500000+00:00", 2.0, True, "2024-02-29"),
+    )
+    again = json.loads((tmp_path / "two.jsonl").read_text().splitlines()[0])
+    assert {**again, "what": "=old"} == first
 
 
 def test_places_as_parquet(run: Run, index: Path, tmp_path: Path) -> None:

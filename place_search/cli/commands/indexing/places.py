@@ -20,9 +20,10 @@ def command(
     """Write the places of an index, with their positions, for maps and tables."""
     from place_search.core.row_files import require_row_file, write_rows
     from place_search.indexer import open_index
-    from place_search.indexer.place_rows import COLUMNS, place_rows
+    from place_search.indexer.place_rows import columns_of, place_rows
 
-    require_row_file(out, COLUMNS, index)
     opened = open_index(index)
-    write_rows(out, COLUMNS, place_rows(opened))
+    columns = columns_of(opened)
+    require_row_file(out, columns, index)
+    write_rows(out, columns, place_rows(opened))
     print_line(f"{len(opened):,} {'place' if len(opened) == 1 else 'places'} in {out}")
