@@ -149,6 +149,19 @@ def dated(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+def test_what_lies_outside_of_an_archive_is_answered_too(
+    adding: httpx.Client, street: Any, encode_photo: Photos
+) -> None:
+    photo = encode_photo(street.photo(90))
+    packed = zipped({"../B/a.jpg": photo, "b.jpg": photo})
+    reply = adding.post("/v1/places/bulk", files={"photo": ("a.zip", packed)}).json()
+    assert (reply["added"], reply["refused"]) == (1, 1)
+    outside, added = reply["photos"]
+    assert (outside["file"], outside["status"], outside["place"]) == ("../B/a.jpg", 422, None)
+    assert "leads out of the archive" in outside["problem"]
+    adding.delete(f"/v1/places/{added['place']['place_id']}")
+
+
 def test_an_upload_without_photos_is_refused(adding: httpx.Client) -> None:
     whole = zipped({"a.jpg": b"x" * 5000})
     for content in (

@@ -1,6 +1,7 @@
 """Archives of photos that are sent: what they may unpack to, and what they are called."""
 
 import io
+import stat
 import tarfile
 import zipfile
 from pathlib import Path
@@ -53,6 +54,40 @@ def test_too_many_and_no_photos_are_refused() -> None:
         photos_of([("crowd.zip", crowd)], MOST_BYTES)
     with pytest.raises(ParameterError, match="no photo"):
         photos_of([("empty.zip", zipped({}))], MOST_BYTES)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_what_lies_outside_of_an_archive_is_told(kind: str) -> None:
+    outside = ["../B/a.jpg", "a/../b.jpg", "..\\w.jpg", "/etc/c.jpg"]
+    hidden = [".DS_Store", "__MACOSX/a.jpg", "a/.thumbs/b.jpg", ".\\.git\\b.jpg"]
+    names = [*outside, "./a/plain.jpg", *hidden]
+    if kind == "zip":
+        packed = zipped(dict.fromkeys(names, b"photo"))
+    else:
+        packed = tarred([tarfile.TarInfo(name) for name in names], b"photo")
+    *refused, plain = photos_of([("a", packed)], MOST_BYTES)
+    assert [photo.file for photo in refused] == outside
+    assert all("leads out of the archive" in photo.problem for photo in refused)
+    assert not any(photo.content for photo in refused)
+    assert (plain.file, plain.content, plain.problem) == ("./a/plain.jpg", b"photo", "")
+
+
+def test_links_and_devices_in_an_archive_are_told() -> None:
+    member = zipfile.ZipInfo("link.jpg")
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(member, "a.jpg")
+    (linked,) = photos_of([("a.zip", out.getvalue())], MOST_BYTES)
+    assert "link" in linked.problem
+    assert linked.content == b""
+    members = []
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+        members.append(tarfile.TarInfo(f"{kind.decode()}.jpg"))
+        members[-1].type, members[-1].linkname = kind, "a.jpg"
+    told = photos_of([("a.tar", tarred(members))], MOST_BYTES)
+    assert [photo.file for photo in told] == ["2.jpg", "1.jpg", "6.jpg"]
+    assert all("link or a device" in photo.problem for photo in told)
 
 
 def test_names_that_are_no_utf_8_can_be_told() -> None:

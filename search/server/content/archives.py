@@ -1,9 +1,11 @@
 """The photos of an upload: photos as they are, and those of zip and tar archives, one by one."""
 
 import io
+import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from place_search.search.errors import ParameterError
@@ -12,6 +14,7 @@ MOST = 500
 """Photos that one request may bring."""
 LONGEST_FILE = 1000
 """Letters of a file's name that are told."""
+_LINK = "It is a link or a device in its archive; pack the photo itself."
 
 
 class SentPhoto(NamedTuple):
@@ -50,7 +53,8 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
 def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
     """The photos of one uploaded file, none of which may have more than so many bytes.
 
-    Archives are not unpacked to disk. Folders and what hidden files hold are left out.
+    Archives are not unpacked to disk. Folders and what hidden files hold are left out; links, and
+    what lies outside of the archive, are told.
 
     Raises:
         ParameterError: an archive that is damaged.
@@ -74,7 +78,11 @@ def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
         for info in archive.infolist():
             if info.is_dir() or _is_hidden(info.filename):
                 continue
-            if info.flag_bits & 1:
+            if problem := _outside(info.filename):
+                yield SentPhoto(info.filename, b"", problem)
+            elif stat.S_ISLNK(info.external_attr >> 16):
+                yield SentPhoto(info.filename, b"", _LINK)
+            elif info.flag_bits & 1:
                 yield SentPhoto(info.filename, b"", "It is encrypted; send it without a password.")
             elif info.file_size > most_bytes:
                 yield SentPhoto(info.filename, b"", _too_large(most_bytes))
@@ -91,19 +99,35 @@ def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
 def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         for info in archive:
-            if not info.isreg() or _is_hidden(info.name):
+            if info.isdir() or _is_hidden(info.name):
                 continue
             name = info.name.encode("utf-8", "replace").decode()
+            if problem := _outside(name):
+                yield SentPhoto(name, b"", problem)
+            elif info.issym() or info.islnk() or info.isdev():
+                yield SentPhoto(name, b"", _LINK)
             # A sparse file's holes would take memory that was never sent.
-            if info.size > most_bytes or info.issparse():
+            elif info.size > most_bytes or info.issparse():
                 yield SentPhoto(name, b"", _too_large(most_bytes))
             elif (member := archive.extractfile(info)) is not None:
                 yield SentPhoto(name, member.read())
 
 
+def _path(name: str) -> PurePosixPath:
+    return PurePosixPath(name.replace("\\", "/"))  # as some programs for Windows write it
+
+
 def _is_hidden(name: str) -> bool:
-    parts = name.split("/")
-    return "__MACOSX" in parts or any(part.startswith(".") for part in parts if part != ".")
+    parts = _path(name).parts
+    return "__MACOSX" in parts or any(part.startswith(".") for part in parts if part != "..")
+
+
+def _outside(name: str) -> str:
+    """Why a path is none below the folder that was packed; "" where it is one."""
+    path = _path(name)
+    if not path.is_absolute() and ".." not in path.parts:
+        return ""
+    return "Its path leads out of the archive; pack it by a path without '..' and a leading '/'."
 
 
 def _too_large(most_bytes: int) -> str:
