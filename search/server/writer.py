@@ -174,7 +174,10 @@ class Writer:
         files = {photo.file for photo in photos}
         there = {file for file in files if (kept.folder / file).exists()}
         known = _by_file(engine.index, there)
-        new = {photo.file: photo for photo in photos if photo.file not in known}
+        new: dict[str, TakenPhoto] = {}
+        for photo in photos:
+            if photo.file not in known:
+                new.setdefault(photo.file, photo)  # called as it was the first time
         if not new:
             return _Added(engine.index.index_id, known, frozenset(known))
         listed = PhotoList(kept.folder)

@@ -149,6 +149,20 @@ def dated(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+def test_a_photo_that_comes_twice_is_called_as_the_first_time(
+    adding: httpx.Client, street: Any, encode_photo: Photos
+) -> None:
+    photo = encode_photo(street.photo(91))
+    sent = [("photo", (name, photo)) for name in ("x.jpg", "y.jpg")]
+    first, second = adding.post("/v1/places/bulk", files=sent).json()["photos"]
+    assert [(one["file"], one["status"]) for one in (first, second)] == [
+        *(("x.jpg", 201), ("y.jpg", 200))
+    ]
+    assert first["place"]["name"] == "x.jpg"
+    assert second["place"] == first["place"]
+    adding.delete(f"/v1/places/{first['place']['place_id']}")
+
+
 def test_what_lies_outside_of_an_archive_is_answered_too(
     adding: httpx.Client, street: Any, encode_photo: Photos
 ) -> None:
