@@ -31,7 +31,8 @@ class GroupEdit(NamedTuple):
 
         Raises:
             UnknownPlaceError: there is no such place.
-            ParameterError: the name is too long or cannot be printed, or nothing would be left.
+            ParameterError: the name is too long or cannot be printed, a place is both to add and
+                to remove, or nothing would be left.
         """
         asked = np.array([self.of, *self.add, *self.remove])
         if len(unknown := asked[~np.isin(asked, place_ids)]):
@@ -44,6 +45,10 @@ class GroupEdit(NamedTuple):
             raise ParameterError(
                 f"Place {self.of} says which group is meant, so it cannot be removed from it; name "
                 "another place of the group."
+            )
+        if both := set(self.add) & set(self.remove):
+            raise ParameterError(
+                f"Place {min(both)} is to be added to the group and removed from it; ask for one."
             )
 
     def changed(self, groups: Groups) -> Groups:
@@ -65,8 +70,11 @@ class GroupEdit(NamedTuple):
                 if name is not None:
                     names.setdefault(target, name)
         parted = np.isin(groups.place_id, list(self.remove))
-        if (group[parted] != target).any():
-            raise ParameterError("A place to remove from the group is in another one.")
+        if len(others := groups.place_id[parted & (group != target)]):
+            raise ParameterError(
+                f"Place {others[0]} is not in the group of place {self.of}, so it cannot be "
+                "removed from it; name places of that group."
+            )
         if parted.any():
             stays = groups.place_id[(group == target) & ~parted]
             # A group's id is that of one of its places: the part that has it keeps it.

@@ -52,6 +52,8 @@ def test_groups_are_changed_by_hand(town: Path, run: Run) -> None:
         (["--name", "Gate"], "need --of"),
         (["--of", "0"], "needs --name"),
         (["--of", "77", "--name", "Gate"], "There is no place 77"),
+        (["--of", "0", "--add", "1", "--remove", "1"], "Place 1 is to be added"),
+        (["--of", "0", "--remove", "1"], "Place 1 is not in the group of place 0"),
     ],
 )
 def test_what_cannot_be_is_said(town: Path, run: Run, options: list[str], says: str) -> None:

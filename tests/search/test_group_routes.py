@@ -75,14 +75,26 @@ def test_photos_are_put_together_named_and_parted(tending: httpx.Client, folder:
     assert tending.get("/v1/places/0/group").json()["name"] is None
 
 
-def test_the_same_change_again_changes_nothing(tending: httpx.Client, folder: Path) -> None:
-    patch = {"name": "Gate", "add": [1], "remove": [3]}
+def test_what_is_so_already_is_not_changed(tending: httpx.Client, folder: Path) -> None:
+    patch = {"name": "Gate", "add": [1]}
     first = tending.patch("/v1/places/0/group", json=patch)
     before = (folder / "manifest.json").stat()
     again = tending.patch("/v1/places/0/group", json=patch)
     assert (again.status_code, again.json()) == (200, first.json())
     assert again.headers["etag"] == first.headers["etag"]
     assert (folder / "manifest.json").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_only_what_is_in_a_group_is_removed_from_it(tending: httpx.Client) -> None:
+    tending.patch("/v1/places/0/group", json={"add": [1]})
+    for patch in ({"remove": [3]}, {"name": "Gate", "remove": [1, 3]}):
+        said = problem(tending.patch("/v1/places/0/group", json=patch), "bad-parameter")
+        assert said["detail"].startswith("Place 3 is not in the group of place 0")
+    both = {"add": [2, 1], "remove": [1]}
+    said = problem(tending.patch("/v1/places/0/group", json=both), "bad-parameter")
+    assert said["detail"].startswith("Place 1 is to be added to the group and removed")
+    told = tending.get("/v1/places/0/group").json()
+    assert (told["name"], told["place_ids"]) == (None, [0, 1])
 
 
 def test_groups_are_listed_page_by_page(tending: httpx.Client) -> None:

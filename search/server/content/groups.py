@@ -67,7 +67,7 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
     Raises:
         UnknownPlaceError: there is no such place.
         FieldError: a key that there is not, or a value of another type.
-        ParameterError: a name that cannot be, or the place itself is to be removed.
+        ParameterError: see `GroupEdit.check`.
     """
     from place_search.indexer import FieldError
 
@@ -78,17 +78,11 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
     if not isinstance(name, str | None):
         raise FieldError(f"The name of a group is text, not {type(name).__name__}.")
     add, remove = (_places(key, patch.get(key, [])) for key in ("add", "remove"))
-    said = (name or "") if "name" in patch else None
-    GroupEdit(place_id, said, add, remove).check(index.place_ids)
+    edit = GroupEdit(place_id, (name or "") if "name" in patch else None, add, remove)
+    edit.check(index.place_ids)
     now = group_dict(index, place_id)
-    there = set(now["place_ids"])
-    edit = GroupEdit(
-        place_id,
-        None if said == (now["name"] or "") else said,
-        [place for place in add if place not in there],
-        [place for place in remove if place in there],
-    )
-    return edit if edit.name is not None or edit.add or edit.remove else None
+    named = edit.name is None or edit.name == (now["name"] or "")
+    return None if named and not remove and set(add) <= set(now["place_ids"]) else edit
 
 
 def _places(key: str, value: object) -> list[int]:

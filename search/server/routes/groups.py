@@ -97,8 +97,8 @@ async def change_group(
 ) -> PlaceGroupReply:
     """Name the group that a place is in, add the groups of others to it, take places out of it.
 
-    What is taken out becomes another group together. Grouping never undoes what was made so. The
-    same change again changes nothing.
+    What is taken out becomes another group together; what is not in the group cannot be taken out
+    of it. Grouping never undoes what was made so.
     """
     patch = await json_object(request, '{"add": [17]}')
     index = await service.run_change(request, writer.change_group, place_id, patch, if_match)

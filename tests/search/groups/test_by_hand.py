@@ -52,6 +52,7 @@ def test_a_place_that_was_never_grouped_can_be_put_somewhere() -> None:
         (GroupEdit(1, "\n"), "can be printed"),
         (GroupEdit(1, "x" * 201), "at most 200"),
         (GroupEdit(1, remove=[1]), "says which group is meant"),
+        (GroupEdit(1, add=[2, 4], remove=[4]), "Place 4 is to be added .* and removed"),
     ],
 )
 def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
@@ -62,5 +63,5 @@ def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
 def test_unknown_places_and_those_of_other_groups_are_refused() -> None:
     with pytest.raises(UnknownPlaceError, match="no place 77"):
         GroupEdit(1, add=[77]).check(IDS)
-    with pytest.raises(ParameterError, match="another one"):
+    with pytest.raises(ParameterError, match="Place 5 is not in the group of place 1"):
         GroupEdit(1, remove=[5]).changed(GROUPS)
