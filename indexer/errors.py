@@ -1,6 +1,6 @@
 """What can go wrong with photos to index and with an index, each as one sentence with a remedy."""
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 
 
 class SourceError(PlaceSearchError):
@@ -47,7 +47,7 @@ class FieldError(PlaceSearchError):
     """What is said of a place does not fit the fields that the index declares."""
 
 
-class FilterError(PlaceSearchError):
+class FilterError(WrongParameterError):
     """A filter of places that cannot be understood, or that names a field there is not."""
 
 

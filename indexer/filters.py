@@ -77,11 +77,15 @@ def parse_filter(
         FilterError: a text that is none of that.
     """
     if len(tag) + len(field) > MAX_CONDITIONS:
-        raise FilterError(f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.")
+        raise FilterError(
+            f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.", "tag", "field"
+        )
     first = None if taken_from is None else _seconds("taken_from", taken_from)
     last = None if taken_to is None else _seconds("taken_to", taken_to, whole_day=True)
     if first is not None and last is not None and last <= first:
-        raise FilterError("The parameter taken_to lies before taken_from; swap them.")
+        raise FilterError(
+            "The parameter taken_to lies before taken_from; swap them.", "taken_from", "taken_to"
+        )
     return Filter(
         folder=(folder or "").strip("/"),
         taken_from=first,
@@ -104,7 +108,8 @@ def _seconds(name: str, text: str, *, whole_day: bool = False) -> float:
     except (ValueError, OverflowError):
         raise FilterError(
             f"The parameter {name} is no date or time; write it as 2024-05-31 or "
-            f"2024-05-31T14:30, not '{text[:40]}'."
+            f"2024-05-31T14:30, not '{text[:40]}'.",
+            name,
         ) from None
 
 
@@ -114,12 +119,13 @@ def _condition(text: str, edits: Edits) -> FieldCondition:
     if comparison not in _OPERATORS or not colon:
         raise FilterError(
             "The parameter field is written name:comparison:value with one of "
-            f"{', '.join(COMPARISONS)}, as in floor:ge:3, not '{text[:60]}'."
+            f"{', '.join(COMPARISONS)}, as in floor:ge:3, not '{text[:60]}'.",
+            "field",
         )
     try:
         parsed = parse_field_value(name, value, edits.fields)
     except FieldError as error:
-        raise FilterError(str(error)) from None
+        raise FilterError(str(error), "field") from None
     return FieldCondition(name, comparison, parsed)
 
 

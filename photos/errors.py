@@ -1,6 +1,6 @@
 """What can be wrong with a photo."""
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 
 
 class PhotoError(PlaceSearchError):
@@ -11,8 +11,12 @@ class UnsupportedPhotoError(PhotoError):
     """The bytes are not in a photo format that place-search reads."""
 
 
-class BoxError(PhotoError):
+class BoxError(WrongParameterError, PhotoError):
     """A box that is none, or not one of the photo that it was given with."""
+
+    def __init__(self, sentence: str) -> None:
+        """`sentence` says what is wrong with the box."""
+        super().__init__(sentence, "box")
 
 
 class OversizedPhotoError(PhotoError):

@@ -373,7 +373,7 @@ def _check_parameters(
 ) -> None:
     require_few(photos)
     if box is not None and photos > 1:
-        raise ParameterError("The parameter box is for a query of one photo; send one, or no box.")
+        raise ParameterError("A box is for a query of one photo; send one, or no box.", "box")
     require_k(k)
     require_near(near, radius_m)
 
@@ -381,15 +381,18 @@ def _check_parameters(
 def require_k(k: int) -> None:
     """Make sure that so many results can be asked for. Raises `ParameterError`."""
     if not 1 <= k <= MAX_K:
-        raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.")
+        raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.", "k")
 
 
 def require_near(near: Position | None, radius_m: float | None) -> None:
     """Make sure that a circle is whole. Raises `ParameterError`."""
     if (near is None) != (radius_m is None):
-        raise ParameterError("The parameters near and radius_m only work together; give both.")
+        raise ParameterError(
+            "The parameters near and radius_m only work together; give both.",
+            "near" if near is None else "radius_m",
+        )
     if radius_m is not None and not (radius_m > 0 and math.isfinite(radius_m)):
-        raise ParameterError(f"The parameter radius_m is {radius_m}, but it must be above 0.")
+        raise ParameterError(f"The radius_m is {radius_m}, but must be above 0.", "radius_m")
 
 
 def _timings(stages: Stages) -> Timings:

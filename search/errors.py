@@ -1,9 +1,9 @@
 """What can go wrong in a search or in its server."""
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 
 
-class ParameterError(PlaceSearchError):
+class ParameterError(WrongParameterError):
     """A parameter of a search that makes no sense."""
 
 

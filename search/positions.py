@@ -74,6 +74,7 @@ def parse_position(text: str) -> Position:
         latitude = longitude = np.nan
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
         raise ParameterError(
-            f"'{text[:40]}' is no position; write latitude,longitude in degrees, as in 48.1,11.5."
+            f"'{text[:40]}' is no position; write latitude,longitude in degrees, as in 48.1,11.5.",
+            "near",
         )
     return Position(latitude, longitude)

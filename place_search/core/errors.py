@@ -3,3 +3,15 @@
 
 class PlaceSearchError(Exception):
     """A problem its reader can mend; `str(error)` is one sentence fit to show as it is."""
+
+
+class WrongParameterError(PlaceSearchError):
+    """Values that make no sense, and the names of the parameters that they were given for."""
+
+    def __init__(self, sentence: str, parameter: str, *more: str) -> None:
+        """`sentence` says what is wrong with these parameters."""
+        super().__init__(sentence, parameter, *more)
+        self.parameters = (parameter, *more)
+
+    def __str__(self) -> str:
+        return str(self.args[0])

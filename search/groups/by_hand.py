@@ -39,16 +39,19 @@ class GroupEdit(NamedTuple):
             raise UnknownPlaceError(f"There is no place {unknown[0]} in this index.")
         if self.name is not None and not (len(self.name) <= MAX_NAME and self.name.isprintable()):
             raise ParameterError(
-                f"The name of a group has at most {MAX_NAME} letters, all of which can be printed."
+                f"The name of a group has at most {MAX_NAME} letters, all of which can be printed.",
+                "name",
             )
         if self.of in self.remove:
             raise ParameterError(
                 f"Place {self.of} says which group is meant, so it cannot be removed from it; name "
-                "another place of the group."
+                "another place of the group.",
+                "remove",
             )
         if both := set(self.add) & set(self.remove):
             raise ParameterError(
-                f"Place {min(both)} is to be added to the group and removed from it; ask for one."
+                f"Place {min(both)} is to be added to the group and removed from it; ask for one.",
+                *("add", "remove"),
             )
 
     def changed(self, groups: Groups) -> Groups:
@@ -73,7 +76,8 @@ class GroupEdit(NamedTuple):
         if len(others := groups.place_id[parted & (group != target)]):
             raise ParameterError(
                 f"Place {others[0]} is not in the group of place {self.of}, so it cannot be "
-                "removed from it; name places of that group."
+                "removed from it; name places of that group.",
+                "remove",
             )
         if parted.any():
             stays = groups.place_id[(group == target) & ~parted]

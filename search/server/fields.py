@@ -118,7 +118,7 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     """The photo that came in a field. Raises `ParameterError` where it holds none."""
     if content := await upload.read():
         return content
-    raise ParameterError(f"The field {field} holds no bytes; send a photo in it.")
+    raise ParameterError(f"The field {field} holds no bytes; send a photo in it.", field)
 
 
 async def json_object(request: Request, example: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ async def json_object(request: Request, example: str) -> dict[str, Any]:
         sent = None
     if isinstance(sent, dict):
         return sent
-    raise ParameterError(f"The body is no JSON object; send one such as {example}.")
+    raise ParameterError(f"The body is no JSON object; send one such as {example}.", "body")
 
 
 def _query_fields(dependant: Dependant) -> list[ModelField]:

@@ -11,10 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.models import VocabularyError
 from place_search.photos import (
-    BoxError,
     OversizedPhotoError,
     UnreadablePhotoError,
     UnsupportedPhotoError,
@@ -25,7 +24,6 @@ from place_search.search.errors import (
     CannotChangeError,
     KeyReusedError,
     NotReadyError,
-    ParameterError,
     PhotoGoneError,
     TimedOutError,
     UnknownIndexError,
@@ -149,8 +147,6 @@ PROBLEMS = {
 }
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
-    ParameterError: BAD_PARAMETER,
-    BoxError: BAD_PARAMETER,
     PhotoGoneError: PHOTO_GONE,
     UnknownIndexError: UNKNOWN_INDEX,
     UnknownReportError: UNKNOWN_REPORT,
@@ -215,18 +211,19 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
     from place_search.indexer import (
         EditConflictError,
         FieldError,
-        FilterError,
         IndexFormatError,
         StoreOutageError,
         UnknownPlaceError,
     )
 
+    if isinstance(error, WrongParameterError):
+        reason = str(error).removesuffix(".")
+        wrong = [ParameterProblem(name=name, reason=reason) for name in error.parameters]
+        return problem_response(BAD_PARAMETER, str(error), errors=wrong)
     if isinstance(error, EditConflictError):
         return problem_response(EDIT_CONFLICT, str(error))
     if isinstance(error, FieldError):
         return problem_response(UNFIT_VALUE, str(error))
-    if isinstance(error, FilterError):
-        return problem_response(BAD_PARAMETER, str(error))
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
     if isinstance(error, StoreOutageError):

@@ -20,7 +20,8 @@ def require_few(photos: int) -> None:
     if not 1 <= photos <= MAX_TOGETHER:
         raise ParameterError(
             f"The query has {photos} photos, but one query takes from 1 to {MAX_TOGETHER} of one "
-            "spot; send those that show most of it."
+            "spot; send those that show most of it.",
+            "photo",
         )
 
 

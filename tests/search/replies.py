@@ -25,6 +25,9 @@ def problem(response: httpx.Response, name: str) -> dict[str, Any]:
     assert body["status"] == response.status_code == expected.status
     assert body["detail"].endswith(".")
     assert body["detail"][0] == body["detail"][0].upper()
+    if name == "bad-parameter":
+        assert body["errors"], "docs/errors.md: every wrong parameter is listed"
+        assert all(error["name"] and error["reason"] for error in body["errors"])
     check_security(response)
     return body
 

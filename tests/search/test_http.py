@@ -90,6 +90,47 @@ def test_wrong_parameters_are_listed(client: httpx.Client, street: Any) -> None:
     assert "500" in body["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("/v1/search?box=a", {"box"}),
+        ("/v1/search?near=1&radius_m=5", {"near"}),
+        ("/v1/search?radius_m=5", {"near"}),
+        ("/v1/search?field=x", {"field"}),
+        ("/v1/search?field=colour:eq:red", {"field"}),
+        ("/v1/places?taken_from=zzz", {"taken_from"}),
+        ("/v1/places?taken_from=2024-05-02&taken_to=2024-05-01", {"taken_from", "taken_to"}),
+        ("/v1/places?cursor=xx", {"cursor"}),
+        ("/v1/places?bbox=", {"bbox"}),
+        ("/v1/places?sort=zz", {"sort"}),
+        ("/v1/places?limit=1001", {"limit"}),
+        ("/v1/groups?cursor=xx", {"cursor"}),
+    ],
+)
+def test_values_that_make_no_sense_are_listed_too(
+    client: httpx.Client, street: Any, path: str, wrong: set[str]
+) -> None:
+    if path.startswith("/v1/search"):
+        reply = client.post(path, files={"photo": street.query(0)})
+    else:
+        reply = client.get(path)
+    body = problem(reply, "bad-parameter")
+    assert {error["name"] for error in body["errors"]} == wrong
+    assert all(body["detail"] == f"{error['reason']}." for error in body["errors"])
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "wrong"),
+    [("/v1/search", ["photo"], "photo"), ("/v1/compare", ["image1", "image2"], "image2")],
+)
+def test_an_empty_file_is_listed(
+    client: httpx.Client, street: Any, path: str, names: list[str], wrong: str
+) -> None:
+    files = {name: ("a.jpg", b"" if name == wrong else street.query(0)) for name in names}
+    body = problem(client.post(path, files=files), "bad-parameter")
+    assert [error["name"] for error in body["errors"]] == [wrong]
+
+
 PHOTO = ("photo", ("a.jpg", b"x"))
 
 

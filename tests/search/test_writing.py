@@ -16,6 +16,7 @@ from place_search.search.errors import ServerError
 from place_search.search.server.keys import new_key
 from place_search.search.server.server import serve
 from place_search.search.server.settings import ServerSettings
+from tests.search.replies import problem
 from tests.search.writable import index_of_street, writable_server
 
 
@@ -83,21 +84,22 @@ def test_without_a_position_the_photo_s_own_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("photo", "fields", "problem"),
+    ("photo", "fields", "name", "wrong"),
     [
-        (b"text", {}, "unsupported-photo"),
-        (b"", {}, "bad-parameter"),
-        (b"text", {"latitude": "48"}, "bad-parameter"),
-        (b"text", {"latitude": "98", "longitude": "1"}, "bad-parameter"),
-        (b"text", {"name": "a\r\nb"}, "bad-parameter"),
-        (b"text", {"name": "a" * 201}, "bad-parameter"),
+        (b"text", {}, "unsupported-photo", None),
+        (b"", {}, "bad-parameter", "photo"),
+        (b"text", {"latitude": "48"}, "bad-parameter", "longitude"),
+        (b"text", {"latitude": "98", "longitude": "1"}, "bad-parameter", "latitude"),
+        (b"text", {"name": "a\r\nb"}, "bad-parameter", "name"),
+        (b"text", {"name": "a" * 201}, "bad-parameter", "name"),
     ],
 )
 def test_what_cannot_be_added_is_said(
-    writing: httpx.Client, photo: bytes, fields: dict[str, str], problem: str
+    writing: httpx.Client, photo: bytes, fields: dict[str, str], name: str, wrong: str | None
 ) -> None:
     refused = writing.post("/v1/places", files={"photo": ("a", photo)}, data=fields)
-    assert refused.json()["type"] == f"/problems/{problem}", refused.text
+    errors = problem(refused, name).get("errors", [])
+    assert [error["name"] for error in errors] == ([wrong] if wrong else [])
 
 
 def test_a_place_that_never_was_and_the_last_one_cannot_be_removed(

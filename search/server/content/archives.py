@@ -43,10 +43,11 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
             if len(sent) > MOST or total > 2 * most_bytes:
                 raise ParameterError(
                     f"The request brings more than {MOST} photos, or more than "
-                    f"{2 * most_bytes // 2**20} MB unpacked; send the others in further requests."
+                    f"{2 * most_bytes // 2**20} MB unpacked; send the others in further requests.",
+                    "photo",
                 )
     if not sent:
-        raise ParameterError(f"The request brings no photo; send from 1 to {MOST}.")
+        raise ParameterError(f"The request brings no photo; send from 1 to {MOST}.", "photo")
     return sent
 
 
@@ -69,7 +70,8 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
     except Exception:  # of many kinds: what others have packed may say anything of itself
         raise ParameterError(
             f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
-            "uncompressed tar."
+            "uncompressed tar.",
+            "photo",
         ) from None
 
 

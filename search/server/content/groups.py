@@ -22,7 +22,8 @@ def list_groups(index: "Index", limit: int, cursor: str | None) -> dict[str, Any
     if cursor is not None:
         if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
             raise ParameterError(
-                "The parameter cursor is none that this server gave; leave it out to begin anew."
+                "The parameter cursor is none that this server gave; leave it out to begin anew.",
+                "cursor",
             )
         start = int(np.searchsorted(groups.told, int(cursor), "right"))
     shown = groups.told[start : start + limit].tolist()

@@ -45,7 +45,9 @@ def list_places(
         ParameterError: no such order, or a cursor of another order or filter, or none at all.
     """
     if sort not in SORTS:
-        raise ParameterError(f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.")
+        raise ParameterError(
+            f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.", "sort"
+        )
     asked = hashlib.sha256(repr((sort, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
     order = index.ordered(sort, wanted)
     start, made_for = 0, _version(index)
@@ -88,10 +90,10 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
         ):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error):
-        raise ParameterError(_NO_CURSOR) from None
+        raise ParameterError(_NO_CURSOR, "cursor") from None
     if made_for != asked:
         raise ParameterError(
-            "The cursor belongs to another sort or filter; leave it out to begin anew."
+            "The cursor belongs to another sort or filter; leave it out to begin anew.", "cursor"
         )
     return version, key, place_id
 
@@ -102,7 +104,7 @@ def _position(order: SortedRows, index: Index, key: str, place_id: int, backward
     try:
         value: Any = key.encode() if kind == "S" else (int(key) if kind == "i" else float(key))
     except ValueError:
-        raise ParameterError(_NO_CURSOR) from None
+        raise ParameterError(_NO_CURSOR, "cursor") from None
     left = int(np.searchsorted(order.keys, value, "left"))
     right = int(np.searchsorted(order.keys, value, "right"))
     ids = index.place_ids[order.rows[left:right]]

@@ -35,7 +35,8 @@ def parse_box(text: str) -> Box:
     if not (abs(west) <= 180 and abs(east) <= 180 and -90 <= south <= north <= 90):
         raise ParameterError(
             f"'{text[:60]}' is no box; write west,south,east,north in degrees, as in "
-            "bbox=11.4,48.1,11.7,48.2."
+            "bbox=11.4,48.1,11.7,48.2.",
+            "bbox",
         )
     return Box(south=south, west=west, north=north, east=east)
 

@@ -82,11 +82,11 @@ def list_or_map_places(
     if bbox is not None:
         if cursor is not None or wanted or sort != "id":
             raise ParameterError(
-                "The parameter bbox goes with limit only; leave out the others, or bbox."
+                "The parameter bbox goes with limit only; leave out the others, or bbox.", "bbox"
             )
         return dots_response(index, bbox, limit or DOTS)
     if limit is not None and limit > MAX_PAGE:
-        raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.")
+        raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit")
     page = list_places(index, wanted, sort=sort, limit=limit or PAGE, cursor=cursor)
     told = {
         "index_id": index.index_id,

@@ -2,13 +2,12 @@
 
 from fastapi import APIRouter, Request, Response, UploadFile
 
-from place_search.search.errors import ParameterError
 from place_search.search.server.content.track_schemas import (
     TrackedFrameReply,
     TrackPathReply,
     TrackReply,
 )
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -54,10 +53,7 @@ async def add_frame(
 ) -> TrackedFrameReply:
     """Take the track's next frame, and say where it was taken by all frames so far."""
     track = service.tracks.find(track_id)
-    content = await photo.read()
-    if not content:
-        raise ParameterError("The field photo holds no bytes; send a photo in it.")
-    told = await service.run_search(request, track.add, content)
+    told = await service.run_search(request, track.add, await photo_in("photo", photo))
     return TrackedFrameReply.model_validate(told)
 
 

@@ -95,9 +95,14 @@ async def add_place(
     Of a 360° panorama all views are added, as one group; the answer has the place of the first.
     """
     if (latitude is None) != (longitude is None):
-        raise ParameterError("The fields latitude and longitude only work together; give both.")
+        raise ParameterError(
+            "The fields latitude and longitude only work together; give both.",
+            "longitude" if longitude is None else "latitude",
+        )
     if not all(letter.isprintable() for letter in name):
-        raise ParameterError("The field name holds letters that cannot be printed; leave them out.")
+        raise ParameterError(
+            "The field name holds letters that cannot be printed; leave them out.", "name"
+        )
     content = await photo_in("photo", photo)
     position = None
     if latitude is not None and longitude is not None:
@@ -148,7 +153,8 @@ def request_key(
         return None
     if not (key.isascii() and key.isprintable() and 0 < len(key) <= MAX_KEY):
         raise ParameterError(
-            f"The Idempotency-Key must be 1 to {MAX_KEY} letters of ASCII, such as a UUID."
+            f"The Idempotency-Key must be 1 to {MAX_KEY} letters of ASCII, such as a UUID.",
+            "Idempotency-Key",
         )
     asked = [request.url.path, hashlib.sha256(content).hexdigest(), *said]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
