@@ -1,9 +1,9 @@
 """What the commands that change an index share: arguments, progress, the report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from place_search.core.progress import Progress
     from place_search.indexer import ChangeReport, ListedFields
     from place_search.models import Model
+
+_Said = TypeVar("_Said")
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
 Data = Annotated[
@@ -53,6 +55,16 @@ def index_model(
     return open_index_model(
         manifest, model, mode="throughput", threads=threads, verify_with=verify_with
     )
+
+
+def by_name(pairs: Iterable[tuple[str, _Said]]) -> dict[str, _Said]:
+    """What is said of own fields, by their names. Raises BadParameter where one comes twice."""
+    said: dict[str, _Said] = {}
+    for name, value in pairs:
+        if name in said:
+            raise typer.BadParameter(f"The field {name} is given twice; give it once.")
+        said[name] = value
+    return said
 
 
 @contextmanager

@@ -43,24 +43,19 @@ class Table:
         self._reader = csv.reader(stream, strict=True, delimiter=separator)
         names = (name.strip().lower() for name in next(self._reader, []))
         self.columns = tuple(ALIASES.get(name, name) for name in names)
+        if twice := [name for name in self.columns if name and self.columns.count(name) > 1]:
+            raise error(
+                f"{path} names a column twice in its first row, {twice[0]}; rename or remove one "
+                "of them."
+            )
 
     def require(self, *needed: str) -> None:
-        """Make sure that there are these columns, each once.
-
-        Raises:
-            PlaceSearchError: one is missing, or any of them stands there twice.
-        """
+        """Make sure that there are these columns. Raises `PlaceSearchError` for a missing one."""
         for name in needed:
             if name not in self.columns:
                 raise self._error(
                     f"{self.path} lacks the column {name}: its first row must name the columns, as "
                     f"in {','.join(needed)}, and names {','.join(self.columns) or 'nothing'}."
-                )
-        for name in needed:
-            if self.columns.count(name) > 1:
-                raise self._error(
-                    f"{self.path} names a column twice in its first row, {name}; rename one of "
-                    "them."
                 )
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
@@ -90,8 +85,8 @@ def open_table(
     """Open a CSV file: UTF-8 or UTF-16 by its mark, commas, semicolons or tabs between fields.
 
     Raises:
-        PlaceSearchError: of the kind `error`, where the file cannot be read as such a table, or
-            lacks one of the columns `needed`.
+        PlaceSearchError: of the kind `error`, where the file cannot be read as such a table, names
+            a column twice, by an alias too, or lacks one of the columns `needed`.
     """
     try:
         encoding = _encoding(path)

@@ -43,6 +43,7 @@ def test_encodings_separators_and_ends_of_lines_make_no_difference(
         (b"", "lacks the column path: .* names nothing"),
         (b"path\na", "lacks the column latitude: .* names path"),
         (b"path,lat,latitude\na,1,2", "names a column twice in its first row, latitude"),
+        (b"path,lat,floor, Floor \na,1,2,3", "names a column twice in its first row, floor"),
         (b"path,lat\na,1,2", "has 3 fields in row 2 under 2 columns"),
         (b'path,lat\n"a,1', "is not a CSV file"),
         (b"path,lat\n\xff,1", "is not UTF-8 text"),
@@ -57,6 +58,12 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, content: bytes, s
         rows(tmp_path / "none.csv")
     with pytest.raises(OurError, match="is a folder where a CSV file is needed"):
         rows(tmp_path)
+
+
+def test_columns_without_a_name_may_be_many(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(b"path,lat,,\na,1,,")
+    assert rows(file) == [(2, {"path": "a", "latitude": "1", "": ""})]
 
 
 def test_what_a_spreadsheet_would_run_is_text() -> None:

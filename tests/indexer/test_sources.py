@@ -138,7 +138,7 @@ def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
         ("", "lacks the column path"),
         ("a.jpg,47.1,8.5\n", "lacks the column path: its first row must name the columns"),
         ("path,latitude\na.jpg,1\n", "lacks the column longitude"),
-        ("path,lat,latitude\na.jpg,1,2\n", "lacks the column longitude"),
+        ("path,lat,latitude\na.jpg,1,2\n", "a column twice in its first row, latitude"),
         ("path,easting,name\na.jpg,1,x\n", "lacks the column northing"),
         ("path,latitude,longitude,path\n", "names a column twice"),
         ("path,latitude,longitude\n", "names no photos"),

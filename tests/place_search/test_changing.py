@@ -74,6 +74,13 @@ def test_a_place_is_tended(town: Path, run: Run, check_failure: CheckFailure) ->
         (("restore", index, "9"), "no place 9 to restore"),
     ):
         assert said_so in check_failure(run(*arguments))
+    for twice in (
+        ("edit", index, "1", "--field", "floor=4", "--field", "floor=5"),
+        ("fields", index, "set", "floor:number", "floor:text"),
+    ):
+        refused = run(*twice)
+        assert refused.exit_code == 2
+        assert "field floor is given twice" in refused.stderr
     assert run("edit", index, "1").exit_code == 2
     assert run("fields", index, "set").exit_code == 2
     assert json.loads(run("fields", index, "drop", "floor", "--json").stdout) == {"open": "boolean"}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder
+from place_search.cli.changing import AsJson, IndexFolder, by_name
 from place_search.cli.console import print_json, print_line
 
 PlaceId = Annotated[int, typer.Argument(metavar="ID", help="Id of a place.")]
@@ -44,12 +44,11 @@ def command(
     if tag or untag:
         left = [kept for kept in known.tags if kept not in (untag or ())]
         patch["tags"] = [*left, *(tag or ())]
-    for pair in field or ():
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--field is written NAME=VALUE, not '{pair}'.")
-        parsed = parse_field_value(key, value, opened.edits.fields) if value else None
-        patch.setdefault("fields", {})[key] = parsed
+    if field:
+        patch["fields"] = {
+            key: parse_field_value(key, value, opened.edits.fields) if value else None
+            for key, value in by_name(map(_assigned, field)).items()
+        }
     if position is not None:
         patch["position"] = parse_position(position)._asdict() if position else None
     if not patch:
@@ -62,3 +61,10 @@ def command(
         print_json(told)
         return
     print_line(f"edited: {told['name']} (place {place} in {index})")
+
+
+def _assigned(pair: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"--field is written NAME=VALUE, not '{pair}'.")
+    return key, value

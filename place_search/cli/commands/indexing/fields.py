@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder
+from place_search.cli.changing import AsJson, IndexFolder, by_name
 from place_search.cli.console import print_json, print_line
 
 
@@ -29,7 +29,7 @@ def command(
         )
     if action == "set":
         pairs = [item.rpartition(":") for item in items or ()]
-        fields = declare_fields(index, {name: kind for name, _, kind in pairs})
+        fields = declare_fields(index, by_name((name, kind) for name, _, kind in pairs))
     elif action == "drop":
         fields = declare_fields(index, {}, drop=tuple(items or ()))
     else:
