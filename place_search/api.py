@@ -207,14 +207,14 @@ def _changed(
 
 
 def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
-    """Remove places by id or by name; their photos are left alone.
+    """Remove places by id or by name, given as a list; their photos are left alone.
 
     Raises:
         PlaceSearchError: there is no such index or place, or it cannot be written.
     """
     from place_search.indexer import remove_places
 
-    return remove_places(Path(index), list(places))
+    return remove_places(Path(index), places)
 
 
 def calibrate(

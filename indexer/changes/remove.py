@@ -1,7 +1,7 @@
 """Removing places from an index."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from place_search.indexer.storage.manifest import encode_ids
 
 def remove_places(
     folder: Path,
-    places: Sequence[int | str],
+    places: Iterable[int | str],
     *,
     version: int | None = None,
     compact: bool = True,
@@ -38,13 +38,15 @@ def remove_places(
 
     Raises:
         EditConflictError: a place is of another version.
-        UnknownPlaceError: an id or name that no place has or had, or a name that several have.
+        UnknownPlaceError: an id or name that no place has or had, or a name that several have; what
+            is no id or name, or no list of them.
         IndexFormatError: no index, a damaged one, or one of an older format.
         ChangeRefusedError: no place would be left.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
+    given, names = _told_apart(places)
     with changing(Path(folder), progress or silent) as change:
-        ids = _ids(change, places)
+        ids = _ids(change, given, names)
         gone = ids[np.isin(ids, change.contents.rows.place_ids)]
         if version is not None:
             for place_id in gone.tolist():
@@ -120,14 +122,33 @@ def _store_holds_all(change: Change) -> bool:
     return int((stored <= change.card.max_place_id).sum()) == change.card.count
 
 
-def _ids(change: Change, places: Sequence[int | str]) -> NDArray[np.int64]:
-    ids = {place for place in places if isinstance(place, int)}
-    for place_id in ids:
+def _told_apart(places: object) -> tuple[set[int], set[str]]:
+    """Ids and names. Bytes and texts, whose parts are numbers and texts too, are no list."""
+    if isinstance(places, str | bytes | bytearray) or not isinstance(places, Iterable):
+        raise UnknownPlaceError(
+            f"The places to remove are a list of ids and names, such as [12, 'gate.jpg'], not "
+            f"{places!r:.80}; nothing was removed."
+        )
+    ids, names = set[int](), set[str]()
+    for place in places:
+        if isinstance(place, str):
+            names.add(place)
+        elif isinstance(place, int | np.integer) and not isinstance(place, bool):
+            ids.add(int(place))
+        else:
+            raise UnknownPlaceError(
+                f"{place!r:.80} is neither the id nor the name of a place; nothing was removed."
+            )
+    return ids, names
+
+
+def _ids(change: Change, given: set[int], wanted: set[str]) -> NDArray[np.int64]:
+    for place_id in given:
         if not 0 <= place_id < change.manifest.next_place_id:
             raise UnknownPlaceError(
                 f"There never was a place {place_id} in {change.folder}; nothing was removed."
             )
-    wanted = {place for place in places if isinstance(place, str)}
+    ids = set(given)
     if wanted:
         table, edits = change.contents.table, change.edits
         named: defaultdict[str, list[int]] = defaultdict(list)

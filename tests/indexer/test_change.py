@@ -101,6 +101,25 @@ def test_ids_are_never_used_again(built: Path, photos: Path, model: Model, rende
             remove_places(built, [unknown])
 
 
+@pytest.mark.parametrize(
+    ("places", "says"),
+    [
+        ([0, True], "True is neither the id nor the name"),
+        ([0, 5.0], "5.0 is neither"),
+        ([0, None], "None is neither"),
+        (b"\x01\x02", r"are a list of ids and names, such as \[12, 'gate.jpg'\], not b'"),
+        ("p00.jpg", "not 'p00.jpg'"),
+        (3, "not 3"),
+    ],
+)
+def test_what_is_no_id_or_name_removes_nothing(built: Path, places: object, says: str) -> None:
+    with pytest.raises(UnknownPlaceError, match=f"{says}.*nothing was removed"):
+        remove_places(built, places)  # type: ignore[arg-type]
+    assert len(whole(built)) == 11
+    # The ids of an index are numbers of NumPy, and are ids.
+    assert remove_places(built, iter(whole(built).place_ids[:2])).removed == 2
+
+
 def test_a_folder_that_moved_is_recognised(
     built: Path, photos: Path, model: Model, counting: Counting
 ) -> None:
