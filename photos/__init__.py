@@ -1,6 +1,6 @@
 """A file or bytes → an upright RGB photo, and what it says of where it was taken."""
 
-from place_search.photos.box import PhotoBox, parse_box
+from place_search.photos.box import PhotoBox, box_of, parse_box
 from place_search.photos.decoding import (
     EXTENSIONS,
     UPLOADS,
@@ -33,6 +33,7 @@ __all__ = [
     "Preprocessing",
     "UnreadablePhotoError",
     "UnsupportedPhotoError",
+    "box_of",
     "decode_photo",
     "encode_jpeg",
     "fit_within",

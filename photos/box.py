@@ -1,9 +1,10 @@
 """A box in a photo: the part of a query that is searched with."""
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from place_search.core.tables import parse_number
+from place_search.core.tables import numbers_of, parse_number
 from place_search.photos.errors import BoxError
 
 MIN_BOX_SIDE = 32
@@ -46,13 +47,18 @@ def parse_box(text: str) -> PhotoBox:
     Raises:
         BoxError: not four numbers, or too small to be searched with.
     """
-    try:
-        box = PhotoBox(*(parse_number(part.strip()) for part in text.split(",")))
-    except TypeError:
-        box = PhotoBox(*[math.nan] * 4)
-    if not all(map(math.isfinite, box)):
+    return _box([parse_number(part.strip()) for part in text.split(",")], text)
+
+
+def box_of(given: Iterable[object] | None) -> PhotoBox | None:
+    """The box of four numbers, x, y, width and height; None for none. Raises `BoxError`."""
+    return None if given is None else _box(numbers_of(given), given)
+
+
+def _box(numbers: Sequence[float], said: object) -> PhotoBox:
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise BoxError(
-            f"'{text[:40]}' is no box; write x,y,width,height in pixels of the upright photo, as "
+            f"'{said!s:.40}' is no box; write x,y,width,height in pixels of the upright photo, as "
             "in 120,80,400,300."
         )
-    return box
+    return PhotoBox(*numbers)

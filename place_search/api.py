@@ -248,14 +248,14 @@ def compare(
     Raises:
         PlaceSearchError: a photo or the model cannot be used; the text says why.
     """
-    from place_search.photos import PhotoBox
+    from place_search.photos import box_of
     from place_search.search.compare import compare_photos
 
     return compare_photos(
         opened_model(model),
         source_of(photo1),
         source_of(photo2),
-        box=None if box is None else PhotoBox(*box),
+        box=box_of(box),
     )
 
 

@@ -8,7 +8,6 @@ from place_search.api import open_index
 from place_search.arguments import AnyModel, AnyPath, Photo, model_for, source_of
 
 if TYPE_CHECKING:
-    from place_search.core.geodesy import Position
     from place_search.indexer import Index
     from place_search.search.engine import Engine
     from place_search.search.results import SearchResult, SearchTable
@@ -49,7 +48,8 @@ def search(
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
     """
     from place_search.indexer import parse_filter
-    from place_search.photos import PhotoBox
+    from place_search.photos import box_of
+    from place_search.search.positions import position_of
 
     engine = _engine(index, model)
     wanted = parse_filter(
@@ -67,9 +67,9 @@ def search(
         ],
         k=k,
         verify=verify,
-        box=None if box is None else PhotoBox(*box),
+        box=box_of(box),
         panorama=panorama,
-        near=_point(near),
+        near=position_of(near),
         radius_m=radius_m,
         wanted=wanted,
     )
@@ -92,8 +92,10 @@ def search_many(
     scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
     night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
     """
+    from place_search.search.positions import position_of
+
+    point = position_of(near)
     engine = _engine(index, model)
-    point = _point(near)
     batch = None
     if standardize:
         photos = list(photos)
@@ -115,9 +117,3 @@ def _engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
 
     opened = index if isinstance(index, Index) else open_index(index)
     return Engine(opened, model_for(opened, model))
-
-
-def _point(near: tuple[float, float] | None) -> "Position | None":
-    from place_search.core.geodesy import Position
-
-    return None if near is None else Position(*near)

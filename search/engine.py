@@ -1,6 +1,5 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -17,9 +16,9 @@ from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.errors import ParameterError
-from place_search.search.index_calibration import calibration_for
+from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
-from place_search.search.positions import PlacePositions
+from place_search.search.positions import PlacePositions, require_near
 from place_search.search.probability import (
     BACKGROUND,
     candidate_probabilities,
@@ -107,7 +106,7 @@ class Engine:
             and index.manifest.keeps_features_of(model, index.folder)
         )
         self.calibration, is_borrowed = calibration_for(index, model)
-        self._notes = [_borrowed_note(index)] if is_borrowed else []
+        self._notes = [borrowed_note(index)] if is_borrowed else []
         self.positions = PlacePositions(index.place_ids, index.positions)
 
     @property
@@ -164,6 +163,8 @@ class Engine:
         """
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
         _check_parameters(k, near, radius_m, len(photos), box)
+        require_switch("verify", verify)
+        require_switch("panorama", panorama)
         stages = stages or Stages()
         cut = panorama if len(photos) == 1 and box is None else False
         decoded = []
@@ -361,13 +362,6 @@ class _Candidates:
         return self._index.codes(self._hits[row].place_id)
 
 
-def _borrowed_note(index: Index) -> str:
-    return (
-        f"The model '{index.model_id}' has no calibration, so probabilities are a guess by that of "
-        "the included model; `place-search calibrate INDEX` measures one."
-    )
-
-
 def _check_parameters(
     k: int, near: Position | None, radius_m: float | None, photos: int, box: PhotoBox | None
 ) -> None:
@@ -378,21 +372,21 @@ def _check_parameters(
     require_near(near, radius_m)
 
 
-def require_k(k: int) -> None:
+def require_k(k: int, most: int = MAX_K) -> None:
     """Make sure that so many results can be asked for. Raises `ParameterError`."""
-    if not 1 <= k <= MAX_K:
-        raise ParameterError(f"The parameter k is {k}, but it must be from 1 to {MAX_K}.", "k")
-
-
-def require_near(near: Position | None, radius_m: float | None) -> None:
-    """Make sure that a circle is whole. Raises `ParameterError`."""
-    if (near is None) != (radius_m is None):
+    is_whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    if not (is_whole and 1 <= k <= most):
         raise ParameterError(
-            "The parameters near and radius_m only work together; give both.",
-            "near" if near is None else "radius_m",
+            f"The parameter k is {k!r:.40}, but it must be a whole number from 1 to {most}.", "k"
         )
-    if radius_m is not None and not (radius_m > 0 and math.isfinite(radius_m)):
-        raise ParameterError(f"The radius_m is {radius_m}, but must be above 0.", "radius_m")
+
+
+def require_switch(name: str, value: object) -> None:
+    """Make sure that a parameter is on, off or left to the default. Raises `ParameterError`."""
+    if value is not None and not isinstance(value, bool):
+        raise ParameterError(
+            f"The parameter {name} is {value!r:.40}, but it must be True, False or None.", name
+        )
 
 
 def _timings(stages: Stages) -> Timings:

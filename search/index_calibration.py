@@ -91,3 +91,11 @@ def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
     if kept is not None:
         return ChosenCalibration(kept.calibration, is_borrowed=False)
     return ChosenCalibration(calibration_of(model), model.card.calibration is None)
+
+
+def borrowed_note(index: Index) -> str:
+    """What is said where the calibration of the included model is lent."""
+    return (
+        f"The model '{index.model_id}' has no calibration, so probabilities are a guess by that of "
+        "the included model; `place-search calibrate INDEX` measures one."
+    )

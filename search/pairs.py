@@ -11,7 +11,7 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer import Index, Skipped, Source
 from place_search.indexer.pipeline import skipped_name
 from place_search.search.answers import Question, answer_photos
-from place_search.search.engine import MAX_K, Engine
+from place_search.search.engine import MAX_K, Engine, require_k
 
 PairFormat: TypeAlias = Literal["hloc", "colmap"]
 MAX_PAIRS = MAX_K - 1
@@ -72,6 +72,7 @@ def find_pairs(
         PairError: photos or places that are not below the root.
         ParameterError: k outside its range.
     """
+    require_k(k, MAX_PAIRS)
     below = _root(engine.index, queries.root, root)
     pairs = Pairs(below)
     total = len(queries.photos)

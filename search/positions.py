@@ -1,13 +1,14 @@
 """Which places of an index lie near a point."""
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Box, Position, distances_m, geocentric
-from place_search.core.tables import parse_number
+from place_search.core.geodesy import Box, Position, distances_m, geocentric, is_on_earth
+from place_search.core.tables import number_of, numbers_of, parse_number
 from place_search.search.errors import ParameterError
 
 MIN_RADIUS_OF_CURVATURE_M = 6_335_439.0
@@ -68,13 +69,36 @@ def parse_position(text: str) -> Position:
     Raises:
         ParameterError: not two numbers, or not a point on Earth.
     """
-    try:
-        latitude, longitude = (parse_number(part.strip()) for part in text.split(","))
-    except ValueError:
-        latitude = longitude = np.nan
-    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+    return _position([parse_number(part.strip()) for part in text.split(",")], text)
+
+
+def position_of(given: Iterable[object] | None) -> Position | None:
+    """The position of two numbers, in degrees; None for none.
+
+    Raises:
+        ParameterError: not two numbers, or not a point on Earth.
+    """
+    return None if given is None else _position(numbers_of(given), given)
+
+
+def _position(numbers: Sequence[float], said: object) -> Position:
+    if len(numbers) != 2 or not is_on_earth(position := Position(*numbers)):
         raise ParameterError(
-            f"'{text[:40]}' is no position; write latitude,longitude in degrees, as in 48.1,11.5.",
+            f"'{said!s:.40}' is no position; write latitude,longitude in degrees, as in 48.1,11.5.",
             "near",
         )
-    return Position(latitude, longitude)
+    return position
+
+
+def require_near(near: Position | None, radius_m: float | None) -> None:
+    """Make sure that a circle is whole. Raises `ParameterError`."""
+    if (near is None) != (radius_m is None):
+        raise ParameterError(
+            "The parameters near and radius_m only work together; give both.",
+            "near" if near is None else "radius_m",
+        )
+    if radius_m is not None and not number_of(radius_m) > 0:  # nor where it is NaN
+        raise ParameterError(
+            f"The parameter radius_m is {radius_m!s:.40}, but it must be a finite number above 0.",
+            "radius_m",
+        )

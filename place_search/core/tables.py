@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import IO
 
@@ -144,6 +145,20 @@ def parse_number(text: str) -> float:
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan
+
+
+def number_of(value: object) -> float:
+    """A finite number as Python or NumPy has it; NaN for anything else, such as a text."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    return float(value) if math.isfinite(value) else math.nan
+
+
+def numbers_of(values: object) -> list[float]:
+    """`number_of` each of several values; none where they are no sequence, or one of bytes."""
+    if isinstance(values, bytes | bytearray) or not isinstance(values, Iterable):
+        return []
+    return list(map(number_of, values))
 
 
 def _encoding(path: Path) -> str:

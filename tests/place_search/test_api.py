@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,29 @@ def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
 def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> None:
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()  # type: ignore[operator]
+
+
+def test_what_a_search_is_asked_is_checked(town: Path) -> None:
+    place_search.index("photos", "town")
+    index, model = place_search.open_index("town"), place_search.open_model()
+    asked: list[tuple[dict[str, Any], str]] = [
+        ({"k": "3"}, "k is '3', but it must be a whole number from 1 to 100"),
+        ({"k": 3.0}, "k is 3.0, but"),
+        ({"verify": "maybe"}, "verify is 'maybe', but it must be True, False or None"),
+        ({"panorama": 1}, "panorama is 1, but"),
+        ({"near": "1,2", "radius_m": 1}, "'1,2' is no position"),
+        ({"near": (100, 1), "radius_m": 1}, "'(100, 1)' is no position"),
+        ({"box": (0, 0, 50)}, "'(0, 0, 50)' is no box"),
+    ]
+    for wrong, says in asked:
+        with pytest.raises(PlaceSearchError, match=re.escape(says)):
+            place_search.search(index, "query.jpg", model=model, **wrong)
+    with pytest.raises(PlaceSearchError, match=re.escape("'()' is no box")):
+        place_search.compare("query.jpg", "query.jpg", model=model, box=())  # type: ignore[arg-type]
+    with pytest.raises(
+        PlaceSearchError, match="k is 0, but it must be a whole number from 1 to 99"
+    ):
+        place_search.pairs(index, "more", model=model, k=0)
 
 
 def test_the_notebook_runs(town: Path) -> None:

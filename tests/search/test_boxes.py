@@ -1,14 +1,16 @@
 """Searching with a part of a photo, and comparing it: in process and over HTTP."""
 
 import io
+import math
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
 from place_search.models import Model
-from place_search.photos import BoxError, PhotoBox, parse_box
+from place_search.photos import BoxError, PhotoBox, box_of, parse_box
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from tests.search.replies import problem, search
@@ -81,6 +83,15 @@ def test_a_box_that_is_none_is_refused_in_a_sentence(
     files = {"image1": ("a", photo), "image2": ("b", photo)}
     compared = client.post("/v1/compare", params={"box": box}, files=files)
     assert problem(compared, "bad-parameter")["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    "given", [(0, 0, math.nan, 50), (0, 0, "a", 1), (0, 0, 50), "1234", b"\x01\x02\x03\x04", 7]
+)
+def test_numbers_that_are_no_box_are_refused(given: Any) -> None:
+    with pytest.raises(BoxError, match="is no box; write x,y,width,height"):
+        box_of(given)
+    assert box_of(np.array([1, 2, 40.0, 50])) == PhotoBox(1, 2, 40, 50)
 
 
 def test_the_server_finds_in_a_box_what_the_engine_does(

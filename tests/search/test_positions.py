@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ from pyproj import Geod
 
 from place_search.core.geodesy import Position
 from place_search.search.errors import ParameterError
-from place_search.search.positions import PlacePositions, parse_position
+from place_search.search.positions import (
+    PlacePositions,
+    parse_position,
+    position_of,
+    require_near,
+)
 
 EARTH_RADIUS_M = 6_371_008.8
 
@@ -109,3 +115,24 @@ def test_a_position_is_read_as_latitude_and_longitude() -> None:
 def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="latitude,longitude"):
         parse_position(text)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(100, 1), (math.nan, 1), (1,), (1, 2, 3), ("1", "2"), "12", b"12", (True, 1), 7, [None, 1]],
+)
+def test_numbers_that_are_no_position_are_refused(given: Any) -> None:
+    with pytest.raises(ParameterError, match=r"is no position; write latitude,longitude"):
+        position_of(given)
+
+
+def test_two_numbers_are_a_position() -> None:
+    assert position_of(np.array([48.1, -11.5])) == Position(48.1, -11.5)
+    assert position_of((48, 11)) == Position(48, 11)
+    assert position_of(None) is None
+
+
+@pytest.mark.parametrize("radius_m", [math.inf, math.nan, 0, -1, "5"])
+def test_a_circle_has_a_finite_radius(radius_m: Any) -> None:
+    with pytest.raises(ParameterError, match="must be a finite number above 0"):
+        require_near(Position(48, 11), radius_m)
