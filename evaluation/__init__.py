@@ -13,7 +13,7 @@ from place_search.evaluation.evaluate_models import evaluate_models
 from place_search.evaluation.precision_loss import measure_loss
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import Ranked, rank
-from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.recall import chance_at, checked_ks, recall_at
 from place_search.evaluation.report import write_report
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -43,6 +43,7 @@ __all__ = [
     "calibrate",
     "calibrate_index",
     "chance_at",
+    "checked_ks",
     "compare_reports",
     "evaluate",
     "evaluate_files",

@@ -18,6 +18,7 @@ from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import (
     all_are_right,
     chance_at,
+    checked_ks,
     no_better_than_chance,
     recall_at,
 )
@@ -95,7 +96,7 @@ def evaluate(
             index that lacks photos, no room for the descriptors.
         ModelMismatchError: the index was made with another model.
     """
-    ks = sorted(set(ks))
+    ks = checked_ks(ks)
     truth.require_photos()
     rules = open_protocol(truth, protocol)
     routes = None if window is None else query_routes(truth)

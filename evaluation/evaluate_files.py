@@ -8,6 +8,7 @@ from place_search.core.progress import Progress, silent
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
+from place_search.evaluation.recall import checked_ks
 from place_search.evaluation.report import write_report
 from place_search.evaluation.report.write import FIGURES
 from place_search.evaluation.results import EvalReport
@@ -58,7 +59,7 @@ def evaluate_files(
     """
     if report_dir is not None:
         require_own_folder(report_dir, FIGURES, "recall", TruthError)
-    ks = sorted(set(ks))
+    ks = checked_ks(ks)
     truth = open_truth(files)
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened

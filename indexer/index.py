@@ -1,5 +1,6 @@
 """An index opened for reading."""
 
+import math
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -231,7 +232,7 @@ class Index:
         restricts the search to these place ids; that all of them lie in `box` helps some stores.
 
         Raises:
-            ModelMismatchError: the descriptor is not as wide as those of the index.
+            ModelMismatchError: the descriptor is not as wide as those of the index, or not finite.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         use_threads()
@@ -241,6 +242,11 @@ class Index:
                 "dimensions; describe the photo with the index's model."
             )
         norm = float(np.linalg.norm(descriptor))
+        if not math.isfinite(norm):
+            raise ModelMismatchError(
+                "A descriptor holds numbers that are not finite, as no model gives them; describe "
+                "the photo with the index's model."
+            )
         unit = descriptor / norm if norm > 0 else descriptor
         # An engine knows the positions of photos only, not the corrected ones.
         box = None if self._moved else box

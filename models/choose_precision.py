@@ -1,6 +1,6 @@
 """Which precision a model is opened in: the one asked for, or what its card and processor allow."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from place_search.models.card import ModelCard
 from place_search.models.errors import ModelError
@@ -24,8 +24,12 @@ def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: st
     `instructions` for it (`int8_instructions`).
 
     Raises:
-        ModelError: int8 is asked for, and the model has no such graph.
+        ModelError: no such precision, or int8 of a model that has no such graph.
     """
+    if asked not in get_args(AskedPrecision):
+        raise ModelError(
+            f"There is no precision '{asked}'; choose one of {', '.join(get_args(AskedPrecision))}."
+        )
     has_int8 = card.quantization is not None and all(name in card.files for name in GRAPHS["int8"])
     if asked == "int8" and not has_int8:
         raise ModelError(

@@ -247,10 +247,12 @@ def open_model(
     none: `verify_with`, else the one that its card names, else the included one.
 
     Raises:
-        ModelError: unknown model, altered or missing graph, a runtime that is not installed, a
-            precision that this model or runtime has not, `dims` that it cannot be cropped to, or a
-            second model without local features.
+        ModelError: unknown model, altered or missing graph, a runtime that is not installed, no
+            thread, a precision that this model or runtime has not, `dims` that it cannot be cropped
+            to, or a second model without local features.
     """
+    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+        raise ModelError(f"A model runs on 1 or more threads, not on {threads!r:.40}.")
     folder = find_model(model)
     card = read_card(folder)
     if runtime == "torch":

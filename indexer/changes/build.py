@@ -25,7 +25,11 @@ from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
 from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
-from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
+from place_search.indexer.storage.descriptor_codes import (
+    INT8,
+    DescriptorType,
+    require_descriptor_type,
+)
 from place_search.indexer.storage.edits import (
     edits_file,
     read_edits,
@@ -37,7 +41,13 @@ from place_search.indexer.storage.lock import LOCK_NAME, lock, plain_write_error
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
 from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
-from place_search.indexer.stores.store_card import AUTO, EXACT_BYTES, StoreCard, store_card
+from place_search.indexer.stores.store_card import (
+    AUTO,
+    EXACT_BYTES,
+    StoreCard,
+    require_store_kind,
+    store_card,
+)
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
@@ -109,11 +119,14 @@ def build_index(
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
-        IndexWriteError: a full disk, a read-only folder, or one that holds other files.
+        IndexWriteError: a full disk, a read-only folder, or one that holds other files; a store or
+            a type of descriptors that there is not.
         IndexBusyError: another process is writing this index.
         StoreOutageError: the engine of a `milvus` store does not answer.
         ClusterError: the workers fail.
     """
+    require_store_kind(store)
+    require_descriptor_type(descriptor_type)
     out = Path(out)
     local_features = local_features and model.local_features is not None
     started = time.perf_counter()

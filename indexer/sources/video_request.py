@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.errors import SourceError
@@ -33,6 +33,11 @@ class VideoRequest:
 
     def __post_init__(self) -> None:
         """Raises SourceError where the wishes contradict each other or make no sense."""
+        if self.panoramas not in get_args(Panoramas):
+            raise SourceError(
+                f"Panoramas can be cut by {', '.join(get_args(Panoramas))}, not by "
+                f"'{self.panoramas}'."
+            )
         if self.every_m is not None and self.fps is not None:
             raise SourceError("Give frames by metres or by fps: both say which frames are taken.")
         if self.every_m is not None and self.gpx is None:

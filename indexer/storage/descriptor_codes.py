@@ -4,10 +4,12 @@ A code is round(127·x / max|x|) of each number x of a descriptor. The descripto
 is code / ‖code‖: all descriptors are of norm 1, so no scale is stored.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from place_search.indexer.errors import IndexWriteError
 
 DescriptorType = Literal["int8", "float32"]
 INT8: DescriptorType = "int8"
@@ -20,6 +22,12 @@ MEANING = {
 """What the numbers of the dataset `descriptors` are, as the joined file says it."""
 
 _LARGEST = 127
+
+
+def require_descriptor_type(kind: str) -> None:
+    """Make sure that there is such a type of descriptors. Raises `IndexWriteError`."""
+    if kind not in get_args(DescriptorType):
+        raise IndexWriteError(f"Descriptors cannot be of type '{kind}'; name {INT8} or {FLOAT32}.")
 
 
 def encode(descriptors: NDArray[np.float32]) -> NDArray[np.int8]:

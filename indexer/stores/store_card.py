@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.core.plugins import has_part, part_names
 from place_search.core.text import needed_bytes
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, IndexWriteError
 from place_search.indexer.storage.manifest import FAISS_KINDS, Manifest
 
 KINDS = "place_search.indexer.stores.kinds"
@@ -102,6 +102,14 @@ def is_store_kind(kind: str) -> bool:
     return has_part(KINDS, kind)
 
 
+def require_store_kind(kind: str) -> None:
+    """Make sure that a store can be asked for by this name. Raises `IndexWriteError`."""
+    if kind != AUTO and ("_" in kind or not is_store_kind(kind)):
+        raise IndexWriteError(
+            f"'{kind}' is no kind of vector store; name one of {AUTO}, {', '.join(store_kinds())}."
+        )
+
+
 def store_kinds() -> list[str]:
     """All kinds of vector store there are, those of other distributions too."""
     return list(part_names(KINDS))
@@ -129,14 +137,13 @@ def choose_store(
     """The store for `count` descriptors: the one requested, or one by their size.
 
     Raises:
-        ValueError: an unknown kind is requested.
+        IndexWriteError: an unknown kind is requested.
     """
+    require_store_kind(requested)
     exact, codes = count * dims * 4, count * code_dims(dims) // 8
     whole, coded = needed_bytes(exact), needed_bytes(codes)
     size = f"{count} × {dims} numbers"
     if requested != AUTO:
-        if not is_store_kind(requested):
-            raise ValueError(f"there is no vector store {requested}")
         kind, why = requested, "as requested"
     elif exact <= exact_bytes:
         kind, why = (

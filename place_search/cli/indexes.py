@@ -31,13 +31,13 @@ def staged(advance: "Callable[[str, int, int], None]") -> "Progress":
 
 def known_store(kind: str | None) -> str | None:
     """A kind of vector store as it is, or a usage error where there is none of that name."""
-    if kind in (None, "auto"):
-        return kind
-    from place_search.indexer import store_kinds
+    if kind not in (None, "auto"):
+        from place_search.indexer import IndexWriteError, require_store_kind
 
-    kinds = store_kinds()
-    if kind not in kinds:
-        raise typer.BadParameter(f"'{kind}' is none of auto, {', '.join(kinds)}.")
+        try:
+            require_store_kind(kind)
+        except IndexWriteError as error:
+            raise typer.BadParameter(str(error)) from None
     return kind
 
 

@@ -82,10 +82,11 @@ def truth_files(**given: Any) -> "TruthFiles":
 
 def parse_ks(text: str) -> list[int]:
     """The N of Recall@N from `1,5,10`."""
+    from place_search.evaluation import TruthError, checked_ks
+
     try:
-        ks = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        ks = [0]
-    if ks[0] < 1:
-        raise typer.BadParameter(f"--at {text}: write whole numbers from 1, as in 1,5,10.")
-    return ks
+        return checked_ks([int(part) for part in text.split(",")])
+    except (ValueError, TruthError):
+        raise typer.BadParameter(
+            f"--at {text}: write whole numbers from 1, as in 1,5,10."
+        ) from None

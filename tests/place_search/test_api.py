@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import place_search
@@ -147,11 +148,35 @@ def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
         (lambda: place_search.compare("none.jpg", "query.jpg"), "does not exist; check the path"),
         (lambda: place_search.evaluate(), "Say what is right"),
         (lambda: place_search.open_model("none"), "There is no model 'none'"),
+        (lambda: place_search.open_model(threads=0), "runs on 1 or more threads, not on 0"),
+        (lambda: place_search.open_model(threads="2"), "not on '2'"),  # type: ignore[arg-type]
+        (
+            lambda: place_search.open_model(precision="f16"),  # type: ignore[arg-type]
+            "There is no precision 'f16'; choose one of auto, f32, int8",
+        ),
+        (
+            lambda: place_search.index("photos", "town", panoramas="zz"),  # type: ignore[arg-type]
+            "Panoramas can be cut by auto, 2:1, off, not by 'zz'",
+        ),
+        (
+            lambda: place_search.index("photos", "town", store="zz"),
+            "'zz' is no kind of vector store; name one of auto, exact",
+        ),
+        (
+            lambda: place_search.index("photos", "town", descriptor_type="zz"),  # type: ignore[arg-type]
+            "Descriptors cannot be of type 'zz'",
+        ),
+        (
+            lambda: place_search.evaluate(truth="truth.csv", root=".", ks=(0, -1)),
+            "Recall@N is of whole numbers from 1, as in 1,5,10, not of [0, -1]",
+        ),
+        (lambda: place_search.evaluate(truth="truth.csv", root=".", ks=()), "not of []"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> None:
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()  # type: ignore[operator]
+    assert not Path("town").exists()
 
 
 def test_what_a_search_is_asked_is_checked(town: Path) -> None:
@@ -169,6 +194,8 @@ def test_what_a_search_is_asked_is_checked(town: Path) -> None:
     for wrong, says in asked:
         with pytest.raises(PlaceSearchError, match=re.escape(says)):
             place_search.search(index, "query.jpg", model=model, **wrong)
+    with pytest.raises(PlaceSearchError, match="holds numbers that are not finite"):
+        index.search(np.full(index.dims, np.nan, np.float32), 1)
     with pytest.raises(PlaceSearchError, match=re.escape("'()' is no box")):
         place_search.compare("query.jpg", "query.jpg", model=model, box=())  # type: ignore[arg-type]
     with pytest.raises(
