@@ -35,6 +35,17 @@ def test_a_spot_is_one_row(town: Path, photos: Path, run: Run) -> None:
     }
 
 
+def test_an_index_without_local_features_has_only_similarity(town: Path, run: Run) -> None:
+    bare = town.with_name("bare")
+    indexed = run("index", town.with_name("photos"), "--out", bare, "--no-local-features")
+    assert indexed.exit_code == 0
+    said = "keeps no local features, so photos are put together by similarity alone"
+    grouped = run("group", bare)
+    assert grouped.exit_code == 0
+    assert f"Note: {bare} {said}" in " ".join(grouped.stderr.split())
+    assert said not in " ".join(run("group", town).stderr.split())
+
+
 def test_groups_are_changed_by_hand(town: Path, run: Run) -> None:
     run("group", town)
     merged = run("group", town, "--of", "0", "--name", "Gate", "--add", "2", "--json")

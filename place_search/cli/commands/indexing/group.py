@@ -12,7 +12,7 @@ from place_search.cli.changing import (
     index_model,
     running,
 )
-from place_search.cli.console import print_json, print_line
+from place_search.cli.console import print_json, print_line, say
 from place_search.core.settings import THREADS
 
 
@@ -62,8 +62,14 @@ def command(
             raise typer.BadParameter("--of needs --name, --add or --remove.")
         _change(index, of, name, add or [], remove or [], as_json)
         return
+    from place_search.indexer import read_manifest
     from place_search.search.groups.grouping import group_places
 
+    if not read_manifest(index).local_features:
+        say(
+            f"Note: {index} keeps no local features, so photos are put together by similarity "
+            "alone, which finds few of one spot; index them again with local features."
+        )
     with running(index) as advance:
         opened = index_model(index, model, threads)
         report = group_places(index, opened, spread_m=spread_m, anew=anew, progress=advance)
