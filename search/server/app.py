@@ -92,6 +92,7 @@ _SECURITY = {
 
 
 ROUTERS = (
+    routes_writing.named_router,
     routes_search.router,
     routes_compare.router,
     routes_explain.router,

@@ -1,6 +1,7 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
@@ -10,6 +11,7 @@ from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 
 from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
@@ -41,6 +43,16 @@ async def check_fields(request: Request) -> None:
 
 
 CHECKED_FIELDS = Depends(check_fields)
+
+
+def _place_id(text: str) -> str:
+    """A text that is an id as it is written: pydantic takes "1.0" and "1_0" for whole numbers."""
+    if re.fullmatch("0|-?[1-9][0-9]*", text):
+        return text
+    raise ValueError(text)
+
+
+PlaceId = Annotated[int, BeforeValidator(_place_id)]
 
 Box = Annotated[
     str | None,

@@ -149,6 +149,13 @@ def dated(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE", "PUT"])
+def test_the_address_of_many_photos_is_no_place(adding: httpx.Client, method: str) -> None:
+    refused = adding.request(method, "/v1/places/bulk")
+    problem(refused, "method-not-allowed")
+    assert refused.headers["allow"] == "POST"
+
+
 def test_a_photo_that_comes_twice_is_called_as_the_first_time(
     adding: httpx.Client, street: Any, encode_photo: Photos
 ) -> None:

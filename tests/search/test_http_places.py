@@ -35,7 +35,11 @@ def test_one_place(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("what", ["", "/image", "/thumbnail"])
 @pytest.mark.parametrize(
-    "place", ["12", "-1", "abc", "1.5", "9223372036854775808", "9" * 5000, "%2e%2e"]
+    "place",
+    [
+        *("12", "-1", "abc", "1.5", "1.0", "1_0", "%2B1", "01", "%201"),
+        *("9223372036854775808", "9" * 5000, "%2e%2e"),
+    ],
 )
 def test_an_unknown_place_is_a_problem(client: httpx.Client, place: str, what: str) -> None:
     problem(client.get(f"/v1/places/{place}{what}"), "unknown-place")

@@ -8,7 +8,7 @@ from place_search.search.results import place_dict
 from place_search.search.server.content.groups import group_dict, list_groups
 from place_search.search.server.content.matching import group_tag
 from place_search.search.server.content.place_schemas import GroupsReply, PlaceGroupReply
-from place_search.search.server.fields import CHECKED_FIELDS, json_object
+from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -57,7 +57,7 @@ def all_groups(
 )
 @allows("read")
 def group_of_place(
-    service: CurrentState, request: Request, response: Response, place_id: int
+    service: CurrentState, request: Request, response: Response, place_id: PlaceId
 ) -> PlaceGroupReply:
     """The photos that show the same spot as this one, which is among them.
 
@@ -92,7 +92,7 @@ async def change_group(
     writer: CurrentWriter,
     request: Request,
     response: Response,
-    place_id: int,
+    place_id: PlaceId,
     if_match: IfMatch = None,
 ) -> PlaceGroupReply:
     """Name the group that a place is in, add the groups of others to it, take places out of it.

@@ -16,6 +16,7 @@ from place_search.search.server.fields import (
     CHECKED_FIELDS,
     FilterFields,
     Near,
+    PlaceId,
     RadiusM,
 )
 from place_search.search.server.problems import (
@@ -58,7 +59,7 @@ def about_index(service: CurrentState) -> IndexReply:
 )
 @allows("read")
 def one_place(
-    service: CurrentState, request: Request, response: Response, place_id: int
+    service: CurrentState, request: Request, response: Response, place_id: PlaceId
 ) -> PlaceDetailsReply:
     """Name and position of a place, and what people have said of it.
 
@@ -81,7 +82,7 @@ def one_place(
 async def places_like(
     service: CurrentState,
     request: Request,
-    place_id: int,
+    place_id: PlaceId,
     filters: FilterFields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
     same_spot: Annotated[
@@ -115,7 +116,7 @@ async def places_like(
     responses={**_JPEG, **documented(BAD_PARAMETER, UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
 )
 @allows("read")
-async def place_image(service: CurrentState, request: Request, place_id: int) -> Response:
+async def place_image(service: CurrentState, request: Request, place_id: PlaceId) -> Response:
     """The photo upright, without its metadata, at most 1600 pixels a side."""
     place = service.engine.index.place(place_id)
     headers = {"ETag": picture_tag(place), "Cache-Control": ASK_AGAIN}
@@ -136,7 +137,7 @@ async def place_image(service: CurrentState, request: Request, place_id: int) ->
 )
 @allows("read")
 async def place_thumbnail(
-    service: CurrentState, request: Request, place_id: int, v: str | None = None
+    service: CurrentState, request: Request, place_id: PlaceId, v: str | None = None
 ) -> Response:
     """A small JPEG; with `v` set to the index id it may be cached for good."""
     index = service.engine.index

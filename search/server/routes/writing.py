@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
@@ -15,7 +18,7 @@ from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import AddedPhotosReply, PlaceDetailsReply
 from place_search.search.server.content.served import ServedIndex
-from place_search.search.server.fields import CHECKED_FIELDS, json_object, photo_in
+from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object, photo_in
 from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -36,7 +39,20 @@ from place_search.search.server.roles import allows
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
 
+
+class _NamedRoute(APIRoute):
+    """A route beside those of places, whose name is no id: it takes no method but its own."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return Match.FULL if match is Match.PARTIAL else match, child_scope
+
+
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
+named_router = APIRouter(
+    prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS], route_class=_NamedRoute
+)
+"""Stands before all routes of places."""
 
 
 async def _writer_of(request: Request, _: CurrentState) -> Writer:
@@ -118,7 +134,7 @@ async def add_place(
     return PlaceDetailsReply.model_validate(body, context=root_path)
 
 
-@router.post(
+@named_router.post(
     "/places/bulk",
     summary="Add several places",
     responses=documented(BAD_PARAMETER, BODY_TOO_LARGE, KEY_REUSED, *_PROBLEMS),
@@ -172,7 +188,7 @@ async def remove_place(
     service: CurrentState,
     writer: CurrentWriter,
     request: Request,
-    place_id: int,
+    place_id: PlaceId,
     if_match: IfMatch = None,
 ) -> None:
     """Remove a place; one that is removed already stays so. It can be restored for a while."""
@@ -190,7 +206,7 @@ async def restore_place(
     writer: CurrentWriter,
     request: Request,
     response: Response,
-    place_id: int,
+    place_id: PlaceId,
 ) -> PlaceDetailsReply:
     """Bring back a removed place as it was, until the index is compacted."""
     index_id, place = await service.run_change(request, writer.restore, place_id)
@@ -221,7 +237,7 @@ async def edit_place(
     writer: CurrentWriter,
     request: Request,
     response: Response,
-    place_id: int,
+    place_id: PlaceId,
     if_match: IfMatch = None,
 ) -> PlaceDetailsReply:
     """Name a place, note something, tag it, set its own fields, correct its position.
