@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
@@ -11,13 +12,16 @@ from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 
 from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
 
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
+TWICE = "send it once, not twice"
+MOST_WRONG = 100
+"""Fields of a JSON body that are told to be wrong."""
 
 
 async def check_fields(request: Request) -> None:
@@ -33,6 +37,11 @@ async def check_fields(request: Request) -> None:
     if known.body_params:
         form = await request.form()  # read already
         wrong += _wrong(form.multi_items(), known.body_params)
+    _refuse(wrong)
+
+
+def _refuse(wrong: Sequence[tuple[str, str]]) -> None:
+    """Raise `RequestValidationError` for fields, by name and what is wrong, where there are any."""
     if wrong:
         raise RequestValidationError(
             [
@@ -133,15 +142,29 @@ async def photo_in(field: str, upload: UploadFile) -> bytes:
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.", field)
 
 
-async def json_object(request: Request, example: str) -> dict[str, Any]:
-    """The JSON object of a body. Raises `ParameterError`, with an example, where it is none."""
+async def json_object(request: Request, model: type[BaseModel], example: str) -> dict[str, Any]:
+    """The JSON object of a body, of which only the names are checked against the model.
+
+    Raises:
+        ParameterError: it is none; `example` is one.
+        RequestValidationError: a field is unknown, or comes twice at whatever depth.
+    """
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice.extend(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
+        return dict(pairs)
+
     try:
-        sent: Any = json.loads(await request.body())
+        sent: Any = json.loads(await request.body(), object_pairs_hook=once)
     except (ValueError, RecursionError):
         sent = None
-    if isinstance(sent, dict):
-        return sent
-    raise ParameterError(f"The body is no JSON object; send one such as {example}.", "body")
+    if not isinstance(sent, dict):
+        raise ParameterError(f"The body is no JSON object; send one such as {example}.", "body")
+    known = list(model.model_fields)
+    wrong = [*_unknown(sent, known), *((name, TWICE) for name in dict.fromkeys(twice))]
+    _refuse([(name.encode("utf-8", "replace").decode(), said) for name, said in wrong[:MOST_WRONG]])
+    return sent
 
 
 def _query_fields(dependant: Dependant) -> list[ModelField]:
@@ -158,7 +181,11 @@ def _wrong(
     many = {field.alias for field in fields if get_origin(field.field_info.annotation) is list}
     known = [field.alias for field in fields]
     names = [name for name, _ in given]
-    here = f"here are {', '.join(known)}" if known else "this address takes none"
-    unknown = [(name, f"there is no such field; {here}") for name in names if name not in known]
     twice = [name for name in known if names.count(name) > 1 and name not in many]
-    return [*dict(unknown).items(), *((name, "send it once, not twice") for name in twice)]
+    return [*_unknown(names, known), *((name, TWICE) for name in twice)]
+
+
+def _unknown(names: Iterable[str], known: Sequence[str]) -> list[tuple[str, str]]:
+    here = f"here are {', '.join(known)}" if known else "this address takes none"
+    unknown = dict.fromkeys(name for name in names if name not in known)
+    return [(name, f"there is no such field; {here}") for name in unknown]

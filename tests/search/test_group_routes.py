@@ -131,7 +131,7 @@ def test_of_two_who_change_one_group_the_second_is_told(tending: httpx.Client) -
         (0, {"name": 3}, "unfit-value"),
         (0, {"add": 1}, "unfit-value"),
         (0, {"add": [True]}, "unfit-value"),
-        (0, {"colour": "red"}, "unfit-value"),
+        (0, {"colour": "red"}, "bad-parameter"),
         (0, [], "bad-parameter"),
     ],
 )

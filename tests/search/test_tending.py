@@ -92,7 +92,7 @@ def test_of_two_who_change_one_place_the_second_is_told(tending: httpx.Client) -
     [
         ({"fields": {"floor": "two"}}, "unfit-value"),
         ({"fields": {"colour": "red"}}, "unfit-value"),
-        ({"colour": "red"}, "unfit-value"),
+        ({"colour": "red"}, "bad-parameter"),
         ({"position": {"latitude": 91, "longitude": 0}}, "unfit-value"),
         ([], "bad-parameter"),
     ],
@@ -101,6 +101,31 @@ def test_what_cannot_be_said_of_a_place_is_refused(
     tending: httpx.Client, patch: object, name: str
 ) -> None:
     problem(tending.patch("/v1/places/0", json=patch), name)
+
+
+@pytest.mark.parametrize("what", ["", "/group"])
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b'{"nam": "x", "foo": 1, "name": "y"}', {"nam", "foo"}),
+        (b'{"name": "a", "name": "b"}', {"name"}),
+        (b'{"name": {"x": 1, "x": 1}}', {"x"}),
+        (b'{"\\ud800": 1}', {"?"}),
+    ],
+)
+def test_no_field_of_a_json_body_is_ignored(
+    tending: httpx.Client, what: str, body: bytes, wrong: set[str]
+) -> None:
+    before = tending.get("/v1/places/0").json()
+    said = problem(tending.patch(f"/v1/places/0{what}", content=body), "bad-parameter")
+    assert {error["name"] for error in said["errors"]} == wrong
+    assert tending.get("/v1/places/0").json() == before
+
+
+def test_a_body_of_many_unknown_fields_is_answered_briefly(tending: httpx.Client) -> None:
+    many = {f"field{number}": number for number in range(100_000)}
+    said = problem(tending.patch("/v1/places/0", json=many), "bad-parameter")
+    assert len(said["errors"]) == 100
 
 
 def test_who_may_not_change_and_what_is_not_there(tending: httpx.Client) -> None:

@@ -59,22 +59,16 @@ def _group(groups: "Groups", group: int) -> dict[str, Any]:
     }
 
 
-KEYS = ("name", "add", "remove")
-
-
 def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> GroupEdit | None:
     """What a JSON object asks of the group of a place; None where that is so already.
 
     Raises:
         UnknownPlaceError: there is no such place.
-        FieldError: a key that there is not, or a value of another type.
+        FieldError: a value of another type.
         ParameterError: see `GroupEdit.check`.
     """
     from place_search.indexer import FieldError
 
-    for key in patch:
-        if key not in KEYS:
-            raise FieldError(f"A group has no '{key[:80]}' to change; there are {', '.join(KEYS)}.")
     name = patch.get("name", None)
     if not isinstance(name, str | None):
         raise FieldError(f"The name of a group is text, not {type(name).__name__}.")

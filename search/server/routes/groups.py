@@ -7,7 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from place_search.search.results import place_dict
 from place_search.search.server.content.groups import group_dict, list_groups
 from place_search.search.server.content.matching import group_tag
-from place_search.search.server.content.place_schemas import GroupsReply, PlaceGroupReply
+from place_search.search.server.content.place_schemas import (
+    GroupPatch,
+    GroupsReply,
+    PlaceGroupReply,
+)
 from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object
 from place_search.search.server.problems import (
     BAD_PARAMETER,
@@ -100,7 +104,7 @@ async def change_group(
     What is taken out becomes another group together; what is not in the group cannot be taken out
     of it. Grouping never undoes what was made so.
     """
-    patch = await json_object(request, '{"add": [17]}')
+    patch = await json_object(request, GroupPatch, '{"add": [17]}')
     index = await service.run_change(request, writer.change_group, place_id, patch, if_match)
     return _told(index, place_id, request, response)
 

@@ -16,7 +16,11 @@ from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
-from place_search.search.server.content.place_schemas import AddedPhotosReply, PlaceDetailsReply
+from place_search.search.server.content.place_schemas import (
+    AddedPhotosReply,
+    PlaceDetailsReply,
+    PlacePatch,
+)
 from place_search.search.server.content.served import ServedIndex
 from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object, photo_in
 from place_search.search.server.middleware.access import client_of
@@ -244,7 +248,7 @@ async def edit_place(
 
     What the JSON object leaves out stays, and null takes back what was said.
     """
-    patch = await json_object(request, '{"name": "North gate"}')
+    patch = await json_object(request, PlacePatch, '{"name": "North gate"}')
     index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
     response.headers["ETag"] = place_tag(place)
     told = place_dict(place, index_id)
