@@ -74,6 +74,8 @@ class Problem:
 
     def describe(self, detail: str, **more: Any) -> dict[str, Any]:
         """The problem's JSON; `detail` is a sentence."""
+        # JSON can name half of a letter, which no reply can.
+        detail = detail.encode("utf-8", "replace").decode()
         reply = ProblemReply(
             type=self.type,
             title=self.title,

@@ -1,6 +1,7 @@
 """Tending places over HTTP: editing, listing, removing with undo, and two people at once."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def test_of_two_who_change_one_place_the_second_is_told(tending: httpx.Client) -
     [
         ({"fields": {"floor": "two"}}, "unfit-value"),
         ({"fields": {"colour": "red"}}, "unfit-value"),
+        ({"fields": {"\ud800": "red"}}, "unfit-value"),
         ({"colour": "red"}, "bad-parameter"),
         ({"position": {"latitude": 91, "longitude": 0}}, "unfit-value"),
         ([], "bad-parameter"),
@@ -100,7 +102,7 @@ def test_of_two_who_change_one_place_the_second_is_told(tending: httpx.Client) -
 def test_what_cannot_be_said_of_a_place_is_refused(
     tending: httpx.Client, patch: object, name: str
 ) -> None:
-    problem(tending.patch("/v1/places/0", json=patch), name)
+    problem(tending.patch("/v1/places/0", content=json.dumps(patch)), name)
 
 
 @pytest.mark.parametrize("what", ["", "/group"])
