@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,6 +110,15 @@ def stored_path(path: Path, root: Path) -> str:
 def skipped_name(name: str) -> str:
     """A photo's name as it is listed: bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def none_readable(skipped: Sequence[Skipped], folder: str | Path) -> SourceError:
+    """What to raise where none of the photos of a folder can be read, with the first reason."""
+    which = f"None of the {len(skipped)} photos in {folder} can"
+    if len(skipped) == 1:
+        which = f"The only photo in {folder} cannot"
+    first = skipped[0]
+    return SourceError(f"{which} be read: {first.name}: {first.reason.rstrip('.')}.")
 
 
 class _DecodeAhead:

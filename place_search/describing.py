@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.indexer import Skipped, SourceError, open_source
+from place_search.indexer import Skipped, open_source
 from place_search.indexer.descriptor_files.write import Descriptors
-from place_search.indexer.pipeline import StageClock, embed_photos, skipped_name
+from place_search.indexer.pipeline import StageClock, embed_photos, none_readable, skipped_name
 from place_search.models import Model
 
 
@@ -53,10 +53,7 @@ def describe_named(
                 rows.append(result.descriptor)
             progress("Describing", number + 1, total)
         if not found:
-            raise SourceError(
-                f"None of the photos in {photos[0]} can be read: {skipped[0].name}: "
-                f"{skipped[0].reason}."
-            )
+            raise none_readable(skipped, photos[0])
         names, paths = zip(*found, strict=True)
         described = np.stack(rows)
     else:

@@ -171,7 +171,7 @@ class _Examination:
             skipped = index.manifest.skipped
             self.notes.append(
                 f"{len(skipped)} photos were left out of the index, the first is "
-                f"{skipped[0].name}: {skipped[0].reason}."
+                f"{skipped[0].name}: {skipped[0].reason.rstrip('.')}."
             )
 
     def read_data(self) -> None:

@@ -16,8 +16,8 @@ from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_spec import VersionSpec
-from place_search.indexer.errors import IndexWriteError, ModelMismatchError, SourceError
-from place_search.indexer.pipeline import GONE, StageClock, embed_photos, stored_path
+from place_search.indexer.errors import IndexWriteError, ModelMismatchError
+from place_search.indexer.pipeline import GONE, StageClock, embed_photos, none_readable, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
@@ -269,10 +269,7 @@ class VersionBuilder:
         names = sorted(first_ids, key=first_ids.__getitem__)
         skipped = [photo for done in finished for photo in done.skipped]
         if not names:
-            raise SourceError(
-                f"None of the {len(skipped)} photos in {draft.source['root']} can be read: "
-                f"{skipped[0].name}: {skipped[0].reason}."
-            )
+            raise none_readable(skipped, draft.source["root"])
         shards = self._shards(names)
         draft = self.draft.replacing(self.folder, ShardRows(shards).stored_ids)
         files |= dict(draft.edits)

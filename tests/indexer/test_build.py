@@ -128,6 +128,11 @@ def test_nothing_readable_gives_no_index(photos: Path, tmp_path: Path, model: Mo
         build_index(open_source(photos), tmp_path / "index", model)
     with pytest.raises(IndexFormatError, match="does not exist"):
         open_index(tmp_path / "index")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.jpg").write_bytes(b"no photo")
+    says = r"^The only photo in .* cannot be read: a\.jpg: .* AVIF or HEIF\.$"
+    with pytest.raises(SourceError, match=says):
+        build_index(open_source(tmp_path / "one"), tmp_path / "other", model)
 
 
 def test_a_csv_with_names_and_positions(photos: Path, tmp_path: Path, model: Model) -> None:
