@@ -50,8 +50,10 @@ class ArrayFile:
 
     def damaged(self) -> IndexFormatError:
         """What to raise where the file does not hold what it should."""
+        folder = self.path.parent.parent  # files of rows lie in folders of their index
         return IndexFormatError(
-            f"{self.path} is missing or damaged; mend it with `place-search verify INDEX --repair`."
+            f"{self.path} is missing or damaged; mend it with `place-search verify {folder} "
+            "--repair`."
         )
 
     def shape(self, key: str) -> tuple[int, ...]:

@@ -78,7 +78,8 @@ def test_damage_is_seen_when_it_is_read_and_not_before(folder: Path, part: str) 
     }
     for row in range(4):
         read[part](row)
-    with pytest.raises(IndexFormatError, match=r"00001\.h5 is missing or damaged; mend it with"):
+    says = rf"00001\.h5 is missing or damaged; mend it with `place-search verify {folder} --repair`"
+    with pytest.raises(IndexFormatError, match=says):
         read[part](4)
 
 
