@@ -100,6 +100,7 @@ def test_what_is_wrong_with_a_split_is_said(tmp_path: Path, write_mat: WriteMat)
     _write_npz(tmp_path / "short.npz", dbImageFns=["a.jpg"], qImageFns=["q.jpg"])
     pickled = np.array([{"a": 1}], dtype=object)
     np.savez(tmp_path / "pickle.npz", utmQ=pickled)
+    (tmp_path / "byte.npz").write_bytes(b"x")
     np.savez(tmp_path / "bare.npz", utmQ=np.zeros((1, 2)))
     for name, says in {
         "gone.mat": "does not exist",
@@ -114,6 +115,7 @@ def test_what_is_wrong_with_a_split_is_said(tmp_path: Path, write_mat: WriteMat)
         "nameless.npz": "put their list beside it as nameless_imageNames_index.txt",
         "short.npz": r"1 database photos but positions of shape \(2, 2\)",
         "pickle.npz": "not an .npz file of plain arrays",
+        "byte.npz": r"not an \.npz file of plain arrays, or is damaged; copy it again\.$",
         "bare.npz": "lacks the array utmDb",
         "split.txt": "is no split",
     }.items():

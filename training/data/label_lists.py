@@ -38,6 +38,8 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     groups: list[str] = []
     frames: list[float] = []
     with open_table(file, ("path",), error=TrainingError) as table:
+        if "video" not in table.columns:
+            table.require("path", "place")
         by_place = "place" in table.columns
         column = "place" if by_place else "video"
         for number, row in table:

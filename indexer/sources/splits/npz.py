@@ -31,7 +31,9 @@ def read(file: Path) -> Split:
     except FileNotFoundError:
         raise SourceError(f"{file} does not exist; check the path.") from None
     except Exception as error:  # zip files can be broken in many ways
-        raise SourceError(f"{file} is not an .npz file of plain arrays ({error}).") from error
+        raise SourceError(
+            f"{file} is not an .npz file of plain arrays, or is damaged; copy it again."
+        ) from error
     missing = [key for key in ("utmQ", "utmDb", "posDistThr") if key not in table]
     if missing:
         raise SourceError(f"{file} lacks the array {missing[0]}; it is no split.")
