@@ -59,6 +59,11 @@ UNMARKED = (
     "one, so it was taken as one plain photo"
 )
 
+NO_SPHERE = (
+    "The photo is no 360° panorama that can be cut: it is not equirectangular, not twice as wide "
+    f"as high, or less than {LEAST_WIDTH:,} pixels wide, so it was taken as one plain photo."
+)
+
 
 class Part(NamedTuple):
     """The part of the sphere that a picture shows, all of it being 1 × 1, from its top left."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
-from place_search.photos.panorama import PARTLY, UNMARKED, inspect_panorama, read_views
+from place_search.photos.panorama import NO_SPHERE, PARTLY, UNMARKED, inspect_panorama, read_views
 from place_search.photos.photo import Photo, Size
 
 MAX_ASPECT = 4.0
@@ -151,6 +151,8 @@ def decode_for(
                     return photo
                 notes = (PARTLY,)
             notes += found.notes
+            if panorama and not notes:
+                notes = (NO_SPHERE,)
             if found.is_unmarked:
                 notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
         needed = partial(largest_size, preprocessings)

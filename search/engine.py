@@ -45,7 +45,7 @@ from place_search.search.several.together import (
     strongest,
     unit,
 )
-from place_search.search.several.views import Asked, Found, best_of_views, parts_of
+from place_search.search.several.views import TAKEN_WHOLE, Asked, Found, best_of_views, parts_of
 from place_search.search.stages import Stages
 from place_search.search.verification import (
     CANDIDATES,
@@ -172,6 +172,8 @@ class Engine:
             with stages.timed("decode"):
                 decoded.append(self.decode(one, box=box, panorama=cut))
         notes = [*chain.from_iterable(one.notes for one in decoded), *self._notes]
+        if panorama and not cut:
+            notes.append(TAKEN_WHOLE)
         if verify and not self.verifies:
             kept = "other local features than this model gives"
             which = kept if self.index.has_local_features else "no local features"

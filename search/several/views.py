@@ -16,6 +16,11 @@ from place_search.search.verification import Verification
 _LEAST = 1e-6
 """What probabilities are rounded to: beyond it lie none."""
 
+TAKEN_WHOLE = (
+    "A panorama is cut only where it is the one photo and has no box, so panorama=true "
+    "(--panorama) had no effect."
+)
+
 
 class Found(NamedTuple):
     """A place that a search found: how probable it is, None beyond those that are told of.

@@ -11,8 +11,9 @@ import pytest
 from place_search.indexer import VideoRequest, build_index, open_index, open_source
 from place_search.models import Model
 from place_search.photos import PhotoBox
-from place_search.photos.panorama import UNMARKED
+from place_search.photos.panorama import NO_SPHERE, UNMARKED
 from place_search.search.engine import Engine
+from place_search.search.several.views import TAKEN_WHOLE
 from place_search_client import AsyncClient, Client
 from tests.panoramas import Pixels, gpano, looking, panorama, photo, scene, sizes
 from tests.search.conftest import RunningServer, StartServer
@@ -158,15 +159,23 @@ def test_a_photo_of_2_to_1_is_cut_where_that_is_asked(around: Engine) -> None:
     assert (never.query.views, never.query.notes) == ((), ())
 
 
-def test_a_box_and_several_photos_are_searched_whole(around: Engine) -> None:
+@pytest.mark.parametrize("asked", [None, True])
+def test_a_box_and_several_photos_are_searched_whole(around: Engine, asked: bool | None) -> None:
     query = panorama(2, 77.0)
     for found in (
-        around.search(query, box=PhotoBox(800, 300, 400, 300)),
-        around.search([query, photo(looking(scene(2), 0))]),
+        around.search(query, box=PhotoBox(800, 300, 400, 300), panorama=asked),
+        around.search([query, photo(looking(scene(2), 0))], panorama=asked),
     ):
         assert found.query.views == ()
         assert {result.query_view for result in found.results} == {None}
+        assert (TAKEN_WHOLE in found.query.notes) is bool(asked)
     assert found.results[0].name.startswith("2.jpg#")
+
+
+def test_a_photo_that_is_no_panorama_is_not_cut(around: Engine) -> None:
+    found = around.search(photo(looking(scene(2), 0)), panorama=True)
+    assert found.query.views == ()
+    assert NO_SPHERE in found.query.notes
 
 
 def test_filters_and_notes_are_those_of_one_query(around: Engine) -> None:

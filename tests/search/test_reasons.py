@@ -15,6 +15,7 @@ from place_search.photos import PhotoError, decode_photo, panorama
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.content.reasons import REASONS, reason_of
+from place_search.search.several.views import TAKEN_WHOLE
 from tests.search.asking import asker
 
 SIZE = {"width": "320", "height": "240"}
@@ -107,9 +108,10 @@ def test_each_template_is_told_by_itself_alone() -> None:
 
 def test_what_is_odd_in_a_panorama_has_a_code() -> None:
     unmarked = f"{panorama.UNMARKED}; ask with panorama=true (--panorama) to have it cut."
-    said = panorama._BROKEN, panorama.PARTLY, unmarked
+    said = panorama._BROKEN, panorama.PARTLY, unmarked, panorama.NO_SPHERE, TAKEN_WHOLE
     codes = [found and found[0] for found in map(reason_of, said)]
-    assert codes == ["panorama-broken", "panorama-partly", "panorama-unmarked"]
+    names = ("broken", "partly", "unmarked", "none", "whole")
+    assert codes == [f"panorama-{name}" for name in names]
 
 
 class Filled(dict[str, str]):

@@ -24,7 +24,12 @@ REASONS: Mapping[str, str] = {
     "panorama-unmarked": "The photo is twice as wide as high, as 360° panoramas are, but its "
     "metadata does not call it one, so it was taken as one plain photo; ask with panorama=true "
     "(--panorama) to have it cut.",
+    "panorama-none": "The photo is no 360° panorama that can be cut: it is not equirectangular, "
+    "not twice as wide as high, or less than {width} pixels wide, so it was taken as one plain "
+    "photo.",
     # What was odd in a search.
+    "panorama-whole": "A panorama is cut only where it is the one photo and has no box, so "
+    "panorama=true (--panorama) had no effect.",
     "no-features": "The index keeps no local features, so the results are unverified.",
     "other-features": "The index keeps other local features than this model gives, so the results "
     "are unverified.",
