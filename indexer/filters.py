@@ -76,6 +76,9 @@ def parse_filter(
     Raises:
         FilterError: a text that is none of that.
     """
+    for name, texts in (("tag", tag), ("field", field)):
+        if isinstance(texts, str):
+            raise FilterError(f"The parameter {name} is a list of texts; give ['{texts[:60]}'].")
     if len(tag) + len(field) > MAX_CONDITIONS:
         raise FilterError(
             f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.", "tag", "field"

@@ -82,9 +82,11 @@ def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: li
         ({"field": ["open:eq:1"]}, "open takes a boolean"),
         ({"field": ["colour:eq:red"]}, "no own field 'colour'"),
         ({"tag": ["a"] * 33}, "at most 32"),
+        ({"tag": "gate"}, r"tag is a list of texts; give \['gate'\]"),
+        ({"field": "floor:ge:3"}, r"field is a list of texts; give \['floor:ge:3'\]"),
     ],
 )
-def test_what_cannot_be_understood(asked: dict[str, list[str]], said: str) -> None:
+def test_what_cannot_be_understood(asked: dict[str, list[str] | str], said: str) -> None:
     with pytest.raises(FilterError, match=said):
         parse_filter(EDITS, **asked)  # type: ignore[arg-type]
 
