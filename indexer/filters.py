@@ -78,7 +78,9 @@ def parse_filter(
     """
     for name, texts in (("tag", tag), ("field", field)):
         if isinstance(texts, str):
-            raise FilterError(f"The parameter {name} is a list of texts; give ['{texts[:60]}'].")
+            raise FilterError(
+                f"The parameter {name} is a list of texts; give ['{texts[:60]}'].", name
+            )
     if len(tag) + len(field) > MAX_CONDITIONS:
         raise FilterError(
             f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.", "tag", "field"
