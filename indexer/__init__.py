@@ -42,7 +42,7 @@ from place_search.indexer.storage.edits import Edit, Edits, FieldType, FieldValu
 from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
-from place_search.indexer.stores.store_card import StoreCard, require_store_kind
+from place_search.indexer.stores.store_card import StoreCard, require_store_kind, store_kinds
 from place_search.indexer.stores.vectors import Hit, VectorStore
 
 __all__ = [
@@ -107,6 +107,7 @@ __all__ = [
     "require_known_model",
     "require_store_kind",
     "restore_places",
+    "store_kinds",
     "sync_photos",
     "verify_index",
 ]
