@@ -95,7 +95,7 @@ check-lint:
 
 # Where torch is missing its classes are Any, which strict forbids to build on; `lint` checks those.
 check-types:
-	@$(BIN)/mypy --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --no-warn-unused-ignores
+	@$(BIN)/mypy --cache-dir .mypy_cache/check --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --no-warn-unused-ignores
 
 check-tests:
 	@$(PYTEST) -m 'not torch and not browser and not milvus and not ray and not slow'

@@ -57,6 +57,7 @@ def write_split(write_mat: WriteMat, path: Path, turned: int = 0) -> Path:
     return write_mat(path, database, queries)
 
 
+@pytest.mark.slow
 def test_a_healthy_split_has_no_problems(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
     file = write_split(write_mat, tmp_path / "pitts30k_test.mat")
     diagnosis = examine(TruthFiles(split=file, root=root))

@@ -69,6 +69,7 @@ def test_scenes_are_found_again(root: Path, model: Model) -> None:
     assert printed["seconds"]["embed"] > 0
 
 
+@pytest.mark.slow
 def test_a_truth_out_of_step_is_called_chance_level(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "shifted.csv", turned=1), root)
     report = evaluate(truth, model, ks=[1])
@@ -180,6 +181,7 @@ def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
     assert report.seconds["verify"] > 0
 
 
+@pytest.mark.slow
 def test_protocols_are_measured_end_to_end(
     tmp_path: Path, draw: Draw, model: Model, write_mat: Callable[..., Path]
 ) -> None:

@@ -30,6 +30,7 @@ def difference(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
+@pytest.mark.slow
 def test_a_view_is_what_a_camera_on_the_spot_sees() -> None:
     content = panorama(1, heading=30.0)
     found = inspect_panorama(content).panorama
@@ -48,6 +49,7 @@ def test_a_view_is_what_a_camera_on_the_spot_sees() -> None:
         assert difference(view.pixels, looking(sphere, 30.0 * number + 5)) > 4 * right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pitch", "roll"), [(12.0, 0.0), (0.0, -9.0), (10.0, 7.0)])
 def test_views_of_a_tilted_camera_are_level(pitch: float, roll: float) -> None:
     sphere = scene(2)

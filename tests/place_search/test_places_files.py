@@ -54,6 +54,7 @@ def test_times_and_own_fields_come_back_from_the_list(
     assert {**again, "what": "=old"} == first
 
 
+@pytest.mark.slow
 def test_places_as_parquet(run: Run, index: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     assert run("places", index, "--out", tmp_path / "p.parquet").exit_code == 0

@@ -71,6 +71,7 @@ def index(run: Run, streets: Path, env: dict[str, str], weights: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_index_keeps_what_the_included_model_sees(
     run: Run, index: Path, streets: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_search_is_verified_and_says_what_is_not_there(
     assert json.loads(plain.stdout)["results"][0]["verified"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_home")
 def test_python_verifies_with_a_model_that_was_opened_alone(
     index: Path, streets: Path, weights: Path
@@ -223,6 +225,7 @@ def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     assert verifier.card.id == "other"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("at_home")
 def test_comparing_and_evaluating_verify_too(run: Run, streets: Path, env: dict[str, str]) -> None:
     pair = (streets / "places" / "1.jpg", streets / "queries" / "1.jpg")

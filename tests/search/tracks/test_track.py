@@ -138,6 +138,7 @@ def test_one_frame_is_a_track_too(street: Any, index: Index, model: Model, tmp_p
     assert any("one frame only" in note for note in track.notes)
 
 
+@pytest.mark.slow
 def test_an_index_without_order_says_so_and_finds_places(
     street: Any, model: Model, tmp_path: Path
 ) -> None:
