@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,9 +133,7 @@ def build_index(
     clock = StageClock()
     with plain_write_errors(out):
         check_folder(out)
-        is_new = not out.exists()
-        out.mkdir(parents=True, exist_ok=True)
-        with _leaving_nothing(out) if is_new else nullcontext(), lock(out):
+        with _made_for_photos(out), lock(out):
             old = current(out)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
@@ -167,11 +165,15 @@ def build_index(
 
 
 @contextmanager
-def _leaving_nothing(out: Path) -> Iterator[None]:
-    """Take away a folder that was made for photos of which none can be read."""
+def _made_for_photos(out: Path) -> Iterator[None]:
+    """Make a folder where it is not there, and take it away where no photo can be read."""
+    was_there = out.exists()
+    out.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except SourceError:
+        if was_there:
+            raise
         # Where a disk failed, shards may be done: folders with files in them stay, and all else.
         with suppress(OSError):
             for folder in (SHARDS, THUMBNAILS):
