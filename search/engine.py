@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
+from place_search.core.tables import is_whole
 from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
@@ -376,8 +377,7 @@ def _check_parameters(
 
 def require_k(k: int, most: int = MAX_K) -> None:
     """Make sure that so many results can be asked for. Raises `ParameterError`."""
-    is_whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-    if not (is_whole and 1 <= k <= most):
+    if not (is_whole(k) and 1 <= k <= most):
         raise ParameterError(
             f"The parameter k is {k!r:.40}, but it must be a whole number from 1 to {most}.", "k"
         )

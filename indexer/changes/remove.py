@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
+from place_search.core.tables import is_whole
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.edit import require_version
@@ -133,7 +134,7 @@ def _told_apart(places: object) -> tuple[set[int], set[str]]:
     for place in places:
         if isinstance(place, str):
             names.add(place)
-        elif isinstance(place, int | np.integer) and not isinstance(place, bool):
+        elif is_whole(place):
             ids.add(int(place))
         else:
             raise UnknownPlaceError(

@@ -5,9 +5,9 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeGuard
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular, read_regular
@@ -152,6 +152,11 @@ def number_of(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     return float(value) if math.isfinite(value) else math.nan
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number, of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def numbers_of(values: object) -> list[float]:

@@ -11,6 +11,8 @@ from place_search.search.groups.by_hand import GroupEdit
 if TYPE_CHECKING:
     from place_search.indexer import Groups, Index
 
+NO_CURSOR = "The parameter cursor is none that this server gave; leave it out to begin anew."
+
 
 def list_groups(index: "Index", limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of the groups of several photos or with a name; a cursor is the last one's id.
@@ -21,10 +23,7 @@ def list_groups(index: "Index", limit: int, cursor: str | None) -> dict[str, Any
     start = 0
     if cursor is not None:
         if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
-            raise ParameterError(
-                "The parameter cursor is none that this server gave; leave it out to begin anew.",
-                "cursor",
-            )
+            raise ParameterError(NO_CURSOR, "cursor")
         start = int(np.searchsorted(groups.told, int(cursor), "right"))
     shown = groups.told[start : start + limit].tolist()
     more = start + limit < len(groups.told)

@@ -18,9 +18,9 @@ from place_search.indexer import Filter, Index, Place
 from place_search.indexer.filters import SORTS, SortedRows
 from place_search.indexer.storage.edits import edits_file
 from place_search.search.errors import ParameterError
+from place_search.search.server.content.groups import NO_CURSOR
 
 MAX_PAGE = 1000
-_NO_CURSOR = "The parameter cursor is none that this server gave; leave it out to begin anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
         ):
             raise ValueError(cursor)
     except (ValueError, TypeError, binascii.Error):
-        raise ParameterError(_NO_CURSOR, "cursor") from None
+        raise ParameterError(NO_CURSOR, "cursor") from None
     if made_for != asked:
         raise ParameterError(
             "The cursor belongs to another sort or filter; leave it out to begin anew.", "cursor"
@@ -104,7 +104,7 @@ def _position(order: SortedRows, index: Index, key: str, place_id: int, backward
     try:
         value: Any = key.encode() if kind == "S" else (int(key) if kind == "i" else float(key))
     except ValueError:
-        raise ParameterError(_NO_CURSOR, "cursor") from None
+        raise ParameterError(NO_CURSOR, "cursor") from None
     left = int(np.searchsorted(order.keys, value, "left"))
     right = int(np.searchsorted(order.keys, value, "right"))
     ids = index.place_ids[order.rows[left:right]]
