@@ -54,6 +54,15 @@ def test_a_query_may_have_no_positives(root: Path) -> None:
     assert rows(truth) == [[], [0]]
 
 
+def test_positives_in_one_folder_can_be_many(root: Path) -> None:
+    """Together they are longer than a file's name can be."""
+    names = [f"{number:04d}.jpg" for number in range(60)]
+    for name in names:
+        (root / name).touch()
+    truth = read(root, f"query,positives\nq/1.jpg,{';'.join(names)}\n")
+    assert rows(truth) == [list(range(60))]
+
+
 def test_a_query_in_the_database_knows_its_own_row_and_is_not_its_own_positive(root: Path) -> None:
     truth = read(root, "query,positives\ndb/a.jpg,db/a.jpg;db/b.jpg\ndb/b.jpg,db/a.jpg\n")
     assert truth.database == ("db/a.jpg", "db/b.jpg")
@@ -102,6 +111,8 @@ def test_a_root_behind_a_link_is_the_same_root(root: Path) -> None:
         ("query,positives\nq/1.jpg,db/a.jpg\nq/9.jpg,db/a.jpg\n", "row 3: there is no photo 'q/9"),
         ("query,positives\nq/1.jpg,db/a.jpg;db/z.jpg\n", "row 2: there is no photo 'db/z.jpg'"),
         ("query,positives\nq/1.jpg,db\n", "row 2: there is no photo 'db'"),
+        (f"query,positives\n{'x' * 300}.jpg,db/a.jpg\n", "row 2: there is no photo 'xxx"),
+        (f"query,positives\nq/1.jpg,db/{'x' * 300}.jpg\n", "row 2: there is no photo 'db/xxx"),
         ("query,positives\nq/1.jpg,../truth.csv\n", "row 2: .*is not under"),
         ("query,positives\n,db/a.jpg\n", "row 2: the photo's path is empty"),
         ("query,positives\nq/1.jpg,db/a.jpg,db/b.jpg\n", "has 3 fields in row 2 under 2 columns"),

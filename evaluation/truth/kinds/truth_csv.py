@@ -89,10 +89,18 @@ def read_truth_csv(
 
 def _split_positives(root: Path, text: str) -> list[str]:
     """The names in a field; one that holds `;` is in quotation marks, or alone in its field."""
-    if ";" in text and "\0" not in text and (root / text).is_file():
+    if ";" in text and _is_file(root / text):
         return [text]
     names = next(csv.reader([text], delimiter=";", skipinitialspace='"' in text), [])
     return [name for name in names if name.strip()]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there. Many positives are longer than a file's name can be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
@@ -126,7 +134,7 @@ def _photo_name(files: PhotoFiles, text: str, where: str, missing: dict[str, Non
     root = files.root
     if not text.strip() or "\0" in text:
         raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
-    text = text if (root / text).is_file() else text.strip()
+    text = text if _is_file(root / text) else text.strip()
     name = _under(root, root / text, where)
     found = files.find(name)
     if found is None and missing is None:
