@@ -116,6 +116,7 @@ def fill_page(template: str, **values: Any) -> str:
     environment.globals.update(say=say, known=known, named=named, described=_described)
     return environment.get_template(template).render(
         style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
+        head_script=_asset(__package__, "page.head.js"),
         script=_asset(__package__, "page.js"),
         words=words_by_language(),
         **values,

@@ -1,12 +1,6 @@
-// A server that shows reports tells in the address which colours and language its reader has chosen.
-const chosen = new URLSearchParams(location.search);
-const theme = chosen.get('theme');
-if (theme) document.documentElement.dataset.theme = theme;
 document.getElementById('away').hidden = !/\/reports\/[^/]+\/$/.test(location.pathname);
 
 // The page is written in English; what it says in other languages has the same values in it.
-const language = chosen.get('language') ?? navigator.language;
-const own = ['hi-Latn', 'hi'].find((known) => language.startsWith(known));
 const table = own && WORDS[own];
 
 /** @param {string} told key and values of a sentence, as JSON */
@@ -24,6 +18,7 @@ if (table) {
     }
   }
   document.title = document.querySelector('h1').textContent;
+  document.documentElement.classList.remove('unsaid');
 }
 
 // Photos are in the page once each, however often they are shown.

@@ -89,6 +89,27 @@ def test_a_report_is_in_the_language_of_its_reader(open_page: Any, language: str
     english.close()
 
 
+@pytest.mark.parametrize(("language", "waits"), [("en", False), ("hi", True), ("hi-Latn", True)])
+def test_a_report_is_not_seen_before_its_words_are(
+    open_page: Any, server: str, language: str, waits: bool
+) -> None:
+    """Other words than English ones are put in at its end, and would move what is seen."""
+    page = open_page(locale=language)
+
+    def without_end(route: Any) -> None:
+        reply = route.fetch()
+        start, _, _ = reply.text().rpartition("<script>")
+        route.fulfill(response=reply, body=start)
+
+    page.route("**/reports/town/*", without_end)
+    page.goto(f"{server}reports/town/?language={language}")
+    heading = page.get_by_role("heading", level=1, include_hidden=True)
+    expect(heading).to_be_visible(visible=not waits)
+    page.unroute("**/reports/town/*")
+    page.reload()
+    expect(heading).to_be_visible()
+
+
 def test_a_report_is_shut_off_from_the_server(browser: Browser, server: str) -> None:
     page = browser.new_page()
     refused: list[str] = []
