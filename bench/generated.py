@@ -38,7 +38,6 @@ from place_search.indexer.storage.shards import (
     thumbnails_name,
 )
 from place_search.indexer.stores.store_files import StoreRequest
-from place_search.models import CODE_BYTES
 
 Vectors = NDArray[np.float32]
 VIEWS = 12
@@ -198,7 +197,7 @@ def generated_row(place_id: int, descriptor: Vectors) -> Row:
         mtime_ns=place_id,
         content=hashlib.sha256(str(place_id).encode()).digest(),
         descriptor=descriptor,
-        codes=np.zeros((1, CODE_BYTES), np.uint8),
+        codes=np.zeros((1, 7), np.uint8),
         grid=(1, 1),
         thumbnail=b"\xff\xd8",
     )

@@ -30,6 +30,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.indexer.stores.vectors import exact_search
+from place_search.models import Embedding
 from place_search.models.model import Views
 from place_search.photos import Photo
 
@@ -169,10 +170,10 @@ class _Instant:
     def prepare_all(self, photo: Photo) -> Views:
         return (photo.pixels,)
 
-    def stream_all(self, photos: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    def stream_all(self, photos: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Embedding]]:
         cells = np.zeros((1, 1, 64), np.float32)
         for at, (key, _) in enumerate(photos):
-            yield key, (self._vectors[at % len(self._vectors)], cells)
+            yield key, Embedding(self._vectors[at % len(self._vectors)], cells)
 
 
 def compare(engine: str, generated: Generated, scratch: Path) -> dict[str, Any]:

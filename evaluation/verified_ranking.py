@@ -48,7 +48,8 @@ class GeometryReranker:
         With it comes the probability of the first result, 0 for none.
         """
         photo = self._model.read(self._root / query)
-        ready = Query(self._model.embed(photo).local_features)
+        made = self._model.embed(photo)
+        ready = Query(made.local_features, made.directions)
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
         ranking = rank_by_geometry(ready, candidates, self._k)

@@ -85,12 +85,12 @@ def embed_photos(
     ahead = _DecodeAhead(photos, root, model, clock, decoders)
     skipped = ahead.skipped
     try:
-        for row, (descriptor, local) in model.stream_all(ahead):
+        for row, (descriptor, local, directions) in model.stream_all(ahead):
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
             if np.isfinite(descriptor).all():
-                codes, grid = encode_grid(local if keep_local_features else None)
+                codes, grid = encode_grid(local if keep_local_features else None, directions)
                 position, utm = both_positions(row.position, row.utm)
                 described = replace(row, descriptor=descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)

@@ -21,6 +21,8 @@ from place_search.photos import Preprocessing
 
 CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
+DIRECTIONS_NAME = "directions.npy"
+"""The directions that local features are projected to, (C, bits) float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class ModelCard:
 
     `dims` is the length of the descriptor. `local_features` is None where the graph gives none:
     then those of the model `verify_with` verify its results, by default the included one's. `files`
-    maps each graph's file name to its sha256.
+    maps the name of each file beside the card to its sha256.
     `cropped` says that `dims` are only the first of those that the graph gives, `precision` which
     graph it is, and `saturates` that this processor cuts the sums of its int8 products
     (`int8_saturates`); they are set when a model is opened, never in a file.
@@ -107,6 +109,12 @@ class ModelCard:
         return F32_IR if F32_IR[0] in self.files else GRAPHS["f32"]
 
     @property
+    def opened_files(self) -> tuple[str, ...]:
+        """What is read to open the model in this precision, its graph first."""
+        own = (DIRECTIONS_NAME,) if DIRECTIONS_NAME in self.files else ()
+        return (*self.graph_files, *own)
+
+    @property
     def has_weights(self) -> bool:
         """Whether the folder holds weights for torch beside the graph."""
         return WEIGHTS_NAME in self.files
@@ -142,6 +150,8 @@ class ModelCard:
             "weights": self.files[WEIGHTS_NAME if self.has_weights else F32_IR[1]],
             "preprocessing": asdict(self.preprocessing),
         }
+        if DIRECTIONS_NAME in self.files:
+            parts["directions"] = self.files[DIRECTIONS_NAME]
         if self.cropped:
             parts["dims"] = self.dims
         if self.precision != "f32" or not self.has_weights:

@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from place_search.core.files import sha256_of
-from place_search.models.card import WEIGHTS_NAME, ModelCard, write_card
+from place_search.models.card import DIRECTIONS_NAME, WEIGHTS_NAME, ModelCard, write_card
 from place_search.models.errors import ModelError
 from place_search.models.export import export_onnx
 from place_search.models.network import Network, save_network
@@ -17,10 +18,17 @@ from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.verify import MIN_PARITY
 
 
-def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
+def write_model(
+    network: Network,
+    card: ModelCard,
+    out: Path,
+    *,
+    directions: NDArray[np.float32] | None = None,
+) -> ModelCard:
     """Write `out` as a model folder and return its card with the files' hashes filled in.
 
-    The folder appears whole or not at all.
+    `directions`, (C, bits) float32, are those that its local features are projected to. The folder
+    appears whole or not at all.
 
     Raises:
         ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
@@ -33,7 +41,10 @@ def write_model(network: Network, card: ModelCard, out: Path) -> ModelCard:
             raise unwritable(out, error) from error
         export_onnx(network, scratch / "f32.onnx")
         _check_parity(network, scratch / "f32.onnx", card)
-        names = ("f32.onnx", WEIGHTS_NAME)
+        names = ["f32.onnx", WEIGHTS_NAME]
+        if directions is not None:
+            np.save(scratch / DIRECTIONS_NAME, directions)
+            names.append(DIRECTIONS_NAME)
         files = {name: sha256_of(scratch / name) for name in names}
         # An int8 graph would be that of other weights, a calibration one of their similarities.
         card = replace(

@@ -1,11 +1,13 @@
 """Local features: the descriptors of the backbone's grid, and their one-bit codes.
 
-Each is projected to `CODE_BITS` directions and keeps the sign of each: 14 bytes, whatever the
-backbone's width. The directions are rows of a Hadamard matrix with random signs, so that each
-bit hears every channel (as in SRHT; Ailon & Chazelle 2009), and are the same on every machine.
+Each is projected to some directions and keeps the sign of each. A model can bring directions of its
+own, a multiple of 8 and at most `CODE_BITS`, which tell places apart with fewer bits. Else there
+are `CODE_BITS`, whatever the backbone's width: rows of a Hadamard matrix with random signs, so that
+each bit hears every channel (as in SRHT; Ailon & Chazelle 2009), the same on every machine.
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +15,36 @@ import numpy as np
 from numpy.random import PCG64
 from numpy.typing import NDArray
 
+from place_search.models.card import DIRECTIONS_NAME, ModelCard
+from place_search.models.errors import ModelError
+
 CODE_BITS = 112
 CODE_BYTES = CODE_BITS // 8
+_PRODUCT = 1 << 18
+"""Multiplications that OpenBLAS makes in one thread."""
+
+
+def read_directions(folder: Path, card: ModelCard) -> NDArray[np.float32] | None:
+    """A model's own directions, (C, bits) float32; None where it has none.
+
+    Raises:
+        ModelError: they are not such numbers, or not for this model's local features.
+    """
+    if DIRECTIONS_NAME not in card.files:
+        return None
+    path = folder / DIRECTIONS_NAME
+    channels = card.local_features and card.local_features.channels
+    try:
+        directions: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); fetch '{card.id}' again.") from error
+    rows, bits = directions.shape if directions.ndim == 2 else (0, 0)
+    if directions.dtype != np.float32 or rows != channels or bits not in range(8, CODE_BITS + 1, 8):
+        raise ModelError(
+            f"{path} holds {directions.shape} {directions.dtype}, not {channels} rows of up to "
+            f"{CODE_BITS} float32; fetch '{card.id}' again."
+        )
+    return directions
 
 
 @lru_cache(maxsize=8)
@@ -25,7 +55,20 @@ def _signs(order: int) -> NDArray[np.float32]:
     return bits.astype(np.float32) * 2 - 1
 
 
-def _project(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def _project(
+    features: NDArray[np.float32], directions: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """(h, w, C) to (h·w, bits)."""
+    rows = features.reshape(-1, features.shape[2])
+    if directions is None:
+        return _hadamard(rows)
+    # In parts, since threads of the product would take turns with the network's.
+    step = max(_PRODUCT // directions.size, 1)
+    parts = [rows[at : at + step] @ directions for at in range(0, len(rows), step)]
+    return np.concatenate(parts) if parts else np.zeros((0, directions.shape[1]), np.float32)
+
+
+def _hadamard(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, C) to (n, CODE_BITS) by the fast Walsh–Hadamard transform.
 
     A matrix product would be as quick, but its threads would take turns with the network's.
@@ -47,34 +90,40 @@ def _project(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows[1 : CODE_BITS + 1].T)
 
 
-def project_features(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project centred features, (h, w, C) float32, to (h, w, CODE_BITS), each of L2 norm 1."""
-    height, width, channels = features.shape
-    projected = _project(features.reshape(height * width, channels))
+def project_features(
+    features: NDArray[np.float32], directions: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Project centred features, (h, w, C) float32, to (h, w, bits), each of L2 norm 1.
+
+    `directions` are the model's own, (C, bits) float32.
+    """
+    height, width, _ = features.shape
+    projected = _project(features, directions)
     norms = np.sqrt(np.square(projected).sum(axis=1, keepdims=True))
     np.divide(projected, norms, out=projected, where=norms > 0)
-    return projected.reshape(height, width, CODE_BITS)
+    return projected.reshape(height, width, projected.shape[1])
 
 
-def encode_features(features: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Code centred features: (h, w, C) float32 to (h·w, CODE_BYTES) uint8, bit 1 for > 0.
+def encode_features(
+    features: NDArray[np.float32], directions: NDArray[np.float32] | None = None
+) -> NDArray[np.uint8]:
+    """Code centred features: (h, w, C) float32 to (h·w, bits / 8) uint8, bit 1 for > 0.
 
-    They are in row order; the first direction is the highest bit of the first byte.
+    They are in row order; the first direction is the highest bit of the first byte. `directions`
+    are the model's own, (C, bits) float32.
     """
-    height, width, channels = features.shape
-    rows = _project(features.reshape(height * width, channels))
-    return np.packbits(rows > 0, axis=1)
+    return np.packbits(_project(features, directions) > 0, axis=1)
 
 
 def encode_grid(
-    local: NDArray[np.float32] | None,
+    local: NDArray[np.float32] | None, directions: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """The codes of a photo's local features, with their grid (h, w); empty where there are none."""
     if local is None:
         return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
-    return encode_features(local), (local.shape[0], local.shape[1])
+    return encode_features(local, directions), (local.shape[0], local.shape[1])
 
 
 def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The signs in (n, CODE_BYTES) codes as (n, CODE_BITS) float32 of ±1."""
-    return np.unpackbits(codes, axis=1, count=CODE_BITS).astype(np.float32) * 2 - 1
+    """The signs in (n, bytes) codes as (n, 8 · bytes) float32 of ±1."""
+    return np.unpackbits(codes, axis=1).astype(np.float32) * 2 - 1

@@ -18,6 +18,7 @@ from place_search.core.settings import MODEL
 from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
+from place_search.models.local_features import CODE_BYTES, read_directions
 from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, PhotoBox, Preprocessing
@@ -98,7 +99,8 @@ class Model:
 
     `reason` says why it was opened in the card's precision; photos of which more than `max_pixels`
     would be decoded are refused. Where there is a `verifier`, a second model, the local features of
-    a photo are those that it gives.
+    a photo are those that it gives. They are projected to `directions`, (C, bits) float32, for
+    their codes, where the model has its own.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Model:
         *,
         reason: str = "",
         verifier: "Model | None" = None,
+        directions: NDArray[np.float32] | None = None,
     ) -> None:
         self.card = card
         self.runtime = runtime
@@ -116,6 +119,7 @@ class Model:
         self.reason = reason
         self.max_pixels = MAX_PIXELS
         self.verifier = verifier
+        self.directions = directions
 
     @property
     def in_words(self) -> str:
@@ -137,6 +141,12 @@ class Model:
     def fingerprint(self) -> str:
         """Descriptors of two models compare only where their fingerprints are equal."""
         return self.card.fingerprint
+
+    @property
+    def code_bytes(self) -> int:
+        """The bytes that a local feature takes in an index."""
+        directions = (self.verifier or self).directions
+        return CODE_BYTES if directions is None else directions.shape[1] // 8
 
     @property
     def local_features(self) -> LocalFeatures | None:
@@ -190,10 +200,10 @@ class Model:
 
     def embed(self, photo: Photo) -> Embedding:
         """Embed one decoded photo."""
-        made = self._crop(self.runtime.embed(self.prepare(photo)))
+        made = self._finish(self.runtime.embed(self.prepare(photo)))
         if self.verifier is None:
             return made
-        return made._replace(local_features=self.verifier.embed(photo).local_features)
+        return made.with_local_features_of(self.verifier.embed(photo))
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
@@ -202,10 +212,7 @@ class Model:
 
         The verifier has no part in it.
         """
-        embeddings = self.runtime.stream(photos)
-        if not self.card.cropped:
-            return embeddings
-        return ((key, self._crop(embedding)) for key, embedding in embeddings)
+        return ((key, self._finish(made)) for key, made in self.runtime.stream(photos))
 
     def stream_all(self, photos: Iterable[tuple[Key, Views]]) -> Iterator[tuple[Key, Embedding]]:
         """The same of photos for all networks (`prepare_all`), the verifier's among them."""
@@ -217,14 +224,15 @@ class Model:
         described = self.stream((key, views[0]) for key, views in one)
         verified = self.verifier.stream((None, views[1]) for _, views in other)
         for (key, made), (_, seen) in zip(described, verified, strict=True):
-            yield key, made._replace(local_features=seen.local_features)
+            yield key, made.with_local_features_of(seen)
 
-    def _crop(self, embedding: Embedding) -> Embedding:
+    def _finish(self, embedding: Embedding) -> Embedding:
+        embedding = embedding._replace(directions=self.directions)
         if not self.card.cropped:
             return embedding
         kept = embedding.descriptor[: self.card.dims]
         # Like torch's normalize, so that a row of zeros stays one.
-        return Embedding(kept / max(float(np.linalg.norm(kept)), 1e-12), embedding.local_features)
+        return embedding._replace(descriptor=kept / max(float(np.linalg.norm(kept)), 1e-12))
 
 
 def open_model(
@@ -264,11 +272,12 @@ def open_model(
     saturates = chosen.precision == "int8" and int8_saturates()
     card = replace(card, precision=chosen.precision, saturates=saturates)
     opened = card if dims is None else crop_card(card, dims)
-    for graph in (folder / name for name in card.graph_files):
-        if not graph.is_file() or sha256_of(graph) != card.files.get(graph.name):
-            raise ModelError(f"{graph} is missing or altered; fetch model '{card.id}' again.")
+    for file in (folder / name for name in card.opened_files):
+        if not file.is_file() or sha256_of(file) != card.files.get(file.name):
+            raise ModelError(f"{file} is missing or altered; fetch model '{card.id}' again.")
     opened_runtime = _open_runtime(runtime, folder, card, mode, threads)
-    made = Model(opened, opened_runtime, folder, reason=chosen.reason)
+    directions = read_directions(folder, card)
+    made = Model(opened, opened_runtime, folder, reason=chosen.reason, directions=directions)
     if verify:
         made.verifier = _open_verifier(made, verify_with, mode, threads, precision)
     return made

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import CODE_BITS, decode_codes, project_features
+from place_search.models import decode_codes, project_features
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import Codes as Codes
 from place_search.search.matching.views import (
@@ -87,14 +87,20 @@ NOTHING = Verification(0, 0, 0.0, np.empty((0, 4), np.float32))
 class Query:
     """A query photo's local features, made ready to be matched with many places."""
 
-    def __init__(self, local_features: NDArray[np.float32] | None) -> None:
+    def __init__(
+        self,
+        local_features: NDArray[np.float32] | None,
+        directions: NDArray[np.float32] | None = None,
+    ) -> None:
         """Takes (h, w, C) float32, centred; None for a model without local features.
 
-        Those of a blank photo are as good as none: each is like all others of any blank photo.
+        They are projected to the model's `directions`, (C, bits) float32, if it has any. Those of a
+        blank photo are as good as none: each is like all others of any blank photo.
         """
         if local_features is None or _is_blank(local_features):
             local_features = np.zeros((0, 0, 1), np.float32)
-        self._take(project_features(local_features))
+            directions = None
+        self._take(project_features(local_features, directions))
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":
@@ -102,7 +108,8 @@ class Query:
         query = cls(None)
         codes, grid = place
         if all(grid):
-            unit = decode_codes(codes).reshape(*grid, CODE_BITS) / np.float32(CODE_BITS**0.5)
+            signs = decode_codes(codes)
+            unit = signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5)
             if np.square(unit.mean(axis=(0, 1))).sum() <= BLANK_SIGNS:
                 query._take(unit)
         return query

@@ -163,12 +163,12 @@ def _describe(
     codes: list[Codes] = []
     asked = {}
     embedded = model.stream((job, _prepare(model, places, job, seed)) for job in jobs)
-    for done, (job, (descriptor, local)) in enumerate(embedded, start=1):
+    for done, (job, (descriptor, local, directions)) in enumerate(embedded, start=1):
         if not job.altered:
             descriptors[job.row] = descriptor
-            codes.append(encode_grid(local))
+            codes.append(encode_grid(local, directions))
         if job in queries:
-            asked[job] = descriptor, Query(local)
+            asked[job] = descriptor, Query(local, directions)
         progress("embed", done, len(jobs))
     return _Described(descriptors, codes, collections, places, asked)
 

@@ -6,6 +6,7 @@ directions that few photos support, so both steps stop short of it.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,23 @@ SPREAD_POWER = 0.15
 """And then by the variance that is left to this one; ½ would be a whitening in full."""
 FLOOR = 0.1
 """Added to the variances between views, as a share of their mean: few photos say little of some."""
+SPOTS = 50
+"""Local features that are taken of each view."""
+CODE_DIRECTIONS = 56
+"""Bits of a local feature's code."""
+CODE_POWER = 0.25
+"""The directions of codes are divided by their variance to this power; ½ would be a whitening."""
+
+
+class DescribedViews(NamedTuple):
+    """What a model says of views of P photos or parts of photos.
+
+    `descriptors` are (P, `VIEWS`, D) float16; `local_features` are some of each view, of norm 1,
+    (n, C) float16, None where the model gives none.
+    """
+
+    descriptors: NDArray[np.float16]
+    local_features: NDArray[np.float16] | None
 
 
 def views_of(photos: Sequence[ViewedPhoto]) -> int:
@@ -43,19 +61,50 @@ def views_of(photos: Sequence[ViewedPhoto]) -> int:
 
 def describe_views(
     photos: Sequence[ViewedPhoto], model: Model, *, seed: int = 0, progress: Progress = silent
-) -> NDArray[np.float16]:
-    """Descriptors of views of photos and of parts of them: (P, `VIEWS`, D).
+) -> DescribedViews:
+    """Describe views of photos and of parts of them.
 
     Raises:
         PhotoError: a photo is missing or cannot be read.
     """
     count = views_of(photos)
     described = np.empty((count, model.card.dims), np.float16)
+    spots = []
     views = ((row, view) for row, view in enumerate(_draw_all(photos, model, seed)))
     for row, embedding in model.stream(views):
         described[row] = embedding.descriptor
+        if embedding.local_features is not None:
+            spots.append(_some(embedding.local_features, (seed, row)))
         progress("embed", row + 1, count)
-    return described.reshape(-1, VIEWS, model.card.dims)
+    local = np.concatenate(spots) if spots else None
+    return DescribedViews(described.reshape(-1, VIEWS, model.card.dims), local)
+
+
+def _some(features: NDArray[np.float32], seed: tuple[int, int]) -> NDArray[np.float16]:
+    """`SPOTS` of (h, w, C) local features, of norm 1."""
+    rows = features.reshape(-1, features.shape[2])
+    chosen = rows[np.random.default_rng(seed).integers(len(rows), size=SPOTS)]
+    norms = np.linalg.norm(chosen, axis=1, keepdims=True)
+    some: NDArray[np.float16] = (chosen / np.maximum(norms, 1e-9)).astype(np.float16)
+    return some
+
+
+def fit_directions(
+    local_features: NDArray[np.float16] | None, *, seed: int = 0
+) -> NDArray[np.float32] | None:
+    """The directions whose signs code a local feature, (C, `CODE_DIRECTIONS`), of (n, C) of them.
+
+    They are the principal ones, of more equal variance and then turned at random, so that each bit
+    says as much as any other (where ITQ begins; Gong & Lazebnik, CVPR 2011). None for features that
+    are too narrow to have so many.
+    """
+    if local_features is None or local_features.shape[1] <= CODE_DIRECTIONS:
+        return None
+    rows = local_features.astype(np.float32)
+    values, directions = _strongest(rows.T @ rows / np.float32(len(rows)), CODE_DIRECTIONS)
+    normal = np.random.default_rng(seed).standard_normal((CODE_DIRECTIONS, CODE_DIRECTIONS))
+    turn, _ = np.linalg.qr(normal)
+    return np.ascontiguousarray(directions * values**-CODE_POWER @ turn, np.float32)
 
 
 def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> WhiteningFit:

@@ -18,7 +18,12 @@ from place_search.models.new_folder import require_free
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
-from place_search.training.view_whitening import describe_views, fit_view_whitening, views_of
+from place_search.training.view_whitening import (
+    describe_views,
+    fit_directions,
+    fit_view_whitening,
+    views_of,
+)
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 
@@ -40,8 +45,9 @@ def whiten(
     `data` is an index, whose own model is then the default, or a source of photos, which are
     described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
-    them (`fit_view_whitening`). Cropping the new model's descriptors is legitimate: their numbers
-    come by falling variance. With `views` a whitening that the model has is fitted anew.
+    them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); those
+    that the model has are left behind. Cropping the new model's descriptors is legitimate: their
+    numbers come by falling variance.
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
@@ -52,6 +58,7 @@ def whiten(
     if root is not None and not views:
         raise TrainingError("--root is the folder of a CSV's photos; give --views with it.")
     method = "PCA whitening (Jégou & Chum 2012)"
+    directions = None
     if views:
         photos = read_viewed_photos(data, root or data.parent)
         require_samples(views_of(photos), "views of these photos", dims)
@@ -61,7 +68,8 @@ def whiten(
             opened = open_model(plain, mode="throughput", threads=threads)
             opened.max_pixels = max_pixels
             described = describe_views(photos, opened, seed=seed, progress=progress or silent)
-        fit = fit_view_whitening(described, dims)
+        fit = fit_view_whitening(described.descriptors, dims)
+        directions = fit_directions(described.local_features, seed=seed)
         method = f"views of {len(photos)} photos, within-class covariance normalisation"
     elif holds_index(data):
         index = open_index(data)
@@ -85,7 +93,7 @@ def whiten(
             )
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
-    return write_model(network, _card(card, fit, method, out, dims), out)
+    return write_model(network, _card(card, fit, method, out, dims), out, directions=directions)
 
 
 @contextmanager

@@ -128,15 +128,15 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
     # What a photo is as the second of a pair takes 45 kB, so all are kept.
     seconds = {}
     for name in dict.fromkeys(pair.photo2 for pair in pairs):
-        descriptor, local = model.embed(model.read(root / name))
-        seconds[name] = descriptor, encode_grid(local)
+        descriptor, local, directions = model.embed(model.read(root / name))
+        seconds[name] = descriptor, encode_grid(local, directions)
     groups: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.photo1].append(pair)
     weighed = []
     for name, group in groups.items():
-        descriptor, local = model.embed(model.read(root / name))
-        query = Query(local)
+        descriptor, local, directions = model.embed(model.read(root / name))
+        query = Query(local, directions)
         for pair in group:
             other, codes = seconds[pair.photo2]
             similarity = float(descriptor @ other)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.evaluation.calibration.logistic import figures_of
 from place_search.indexer import Index
-from place_search.models import Calibration, Model, included_calibration
+from place_search.models import Calibration, Embedding, Model, included_calibration
 from place_search.models.model import Views
 from place_search.photos import PhotoError
 from place_search.photos.altered_views import draw_view
@@ -85,10 +85,8 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
     index.check_model(model)
     rows = _sample(index)
     pairs = []
-    for done, (row, (descriptor, local)) in enumerate(
-        model.stream_all(_altered(index, model, rows)), start=1
-    ):
-        pairs += _compare(index, row, descriptor, local)
+    for done, (row, made) in enumerate(model.stream_all(_altered(index, model, rows)), start=1):
+        pairs += _compare(index, row, made)
         progress("calibrate", done, len(rows))
     return IndexCalibration(_fit(pairs), len(index), len(rows))
 
@@ -121,19 +119,17 @@ def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
     return draw_view(pixels, (width, height), random, night=NIGHT)
 
 
-def _compare(
-    index: Index, row: int, descriptor: NDArray[np.float32], local: NDArray[np.float32] | None
-) -> list[_Pair]:
+def _compare(index: Index, row: int, made: Embedding) -> list[_Pair]:
     """A copy with its own place and with others, drawn anew for each copy."""
     random = np.random.default_rng(row)
     others = random.choice(len(index), min(OTHERS + 1, len(index)), replace=False)
     compared = np.array([row, *(other for other in others if other != row)][: OTHERS + 1])
     descriptors = index.descriptors().take(compared)
-    query = Query(local) if index.has_local_features else None
+    query = Query(made.local_features, made.directions) if index.has_local_features else None
     return [
         _Pair(
             other == row,
-            float(place @ descriptor),
+            float(place @ made.descriptor),
             float(place @ descriptors[0]),
             NOTHING if query is None else verify(query, index.codes(int(index.place_ids[other]))),
         )

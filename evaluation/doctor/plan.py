@@ -14,7 +14,7 @@ from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.descriptors import CHUNK_BYTES
 from place_search.evaluation.doctor.diagnosis import Finding
 from place_search.evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
-from place_search.models import CODE_BYTES, Model
+from place_search.models import Model
 
 _MEASURED = 6
 _SHARD_BYTES = 320 << 20
@@ -54,7 +54,7 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
     dims = model.card.dims
     vectors = 4 * dims * places
     coded = places * (dims // 8 + 16)
-    index_disk = vectors + places * cells * CODE_BYTES + places * 8192
+    index_disk = vectors + places * cells * model.code_bytes + places * 8192
     block = min(MAX_BLOCK, max(1, QUERY_BYTES // (4 * dims)), max(1, queries))
     step = max(1, CHUNK_BYTES // (4 * dims))
     resident = resident_bytes()

@@ -125,7 +125,7 @@ def ship_model(model: Model) -> OpenModel:
     verifier = None if model.verifier is None else ship_model(model.verifier)
     folder = model.folder
     assert folder is not None  # noqa: S101 - it was opened from there
-    files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.graph_files)}
+    files = {name: (folder / name).read_bytes() for name in ("card.toml", *model.card.opened_files)}
     dims = model.card.dims if model.card.cropped else None
     return partial(_open, files, dims, model.card.precision, model.max_pixels, verifier)
 

@@ -9,20 +9,19 @@ import openvino.opset13 as ops
 from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
-from place_search.models.local_features import CODE_BITS
 
 
 class FeatureProducts:
-    """(n, CODE_BITS) × (m, CODE_BITS) int8 to (n, m) float32. Thread-safe.
+    """(n, bits) × (m, bits) int8 to (n, m) float32. Thread-safe.
 
     8 bits fit bfloat16 and sums are float32's, so that products are exact on every CPU. Those with
     matrix units take a quarter of the time that float32 takes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int) -> None:
         core = openvino.Core()
         short = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        one, other = (ops.parameter([-1, CODE_BITS], np.float32) for _ in range(2))
+        one, other = (ops.parameter([-1, bits], np.float32) for _ in range(2))
         model = openvino.Model([ops.matmul(one, other, False, True)], [one, other], "products")
         # Of one thread, so that it computes in the thread that calls it: handing such small work to
         # another one takes as long as the work does.
@@ -36,7 +35,7 @@ class FeatureProducts:
         self._local = threading.local()
         # OpenVINO's first inference must have ended before another begins: its binding waits for
         # Python's lock while it initialises a static that another thread may wait for.
-        nothing = np.zeros((1, CODE_BITS), np.int8)
+        nothing = np.zeros((1, bits), np.int8)
         self(nothing, nothing)
 
     def __call__(self, one: NDArray[np.int8], other: NDArray[np.int8]) -> NDArray[np.float32]:
@@ -54,13 +53,13 @@ class FeatureProducts:
 _making = threading.Lock()
 
 
-def feature_products() -> FeatureProducts:
-    """The process's own `FeatureProducts`."""
+def feature_products(bits: int) -> FeatureProducts:
+    """The process's own `FeatureProducts` for features of so many numbers."""
     use_threads()
     with _making:
-        return _made()
+        return _made(bits)
 
 
-@lru_cache(maxsize=1)
-def _made() -> FeatureProducts:
-    return FeatureProducts()
+@lru_cache(maxsize=2)
+def _made(bits: int) -> FeatureProducts:
+    return FeatureProducts(bits)

@@ -39,8 +39,8 @@ def nearest(query: Views, places: Views) -> Nearest | None:
         np.empty((rows, count), np.int16),
         np.empty((count, places.size), np.int16),
     )
-    failed = library.place_search_match(
-        *(query.rows.ctypes.data, rows, query.line),
+    failed = library.place_search_nearest(
+        *(query.rows.ctypes.data, query.bits, rows, query.line),
         *(places.rows.ctypes.data, count, places.grid[0], places.line, places.unit),
         *(part.ctypes.data for part in found),
     )
@@ -61,11 +61,12 @@ def _library() -> ctypes.CDLL | None:
 def _opened(path: Path) -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(str(path))
-    except OSError:  # of another machine or C library
+        match = library.place_search_nearest
+    except (OSError, AttributeError):  # of another machine, C library or version
         return None
     address, number = ctypes.c_void_p, ctypes.c_long
-    library.place_search_match.argtypes = [
-        *(address, number, number),
+    match.argtypes = [
+        *(address, ctypes.c_int, number, number),
         *(address, number, number, number, ctypes.c_int),
         *(address, address, address),
     ]

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models import CODE_BITS
 from place_search.models.runtimes.products import feature_products
 from place_search.search.matching import compiled
 from place_search.search.matching.compiled import NEVER, Nearest
@@ -33,7 +32,9 @@ class Matches(NamedTuple):
 
 
 def mutual_matches(query: Views, places: Views) -> Matches:
-    """Match a query with places of one grid."""
+    """Match a query with places of one grid, whose codes have as many bits."""
+    if query.bits != places.bits:
+        raise ValueError(f"A query of {query.bits} bits has no match among codes of {places.bits}.")
     near = compiled.nearest(query, places) or nearest(query, places)
     count = places.photos
     mutual = (near.query > 0) & (near.query >= near.most[np.arange(count), near.place])
@@ -43,7 +44,7 @@ def mutual_matches(query: Views, places: Views) -> Matches:
         at,
         _positions(row, query.line),
         _positions(near.place[row, at], places.line),
-        near.query[row, at].astype(np.float32) / np.float32(9 * CODE_BITS * UNIT),
+        near.query[row, at].astype(np.float32) / np.float32(9 * query.bits * UNIT),
     )
 
 
@@ -83,7 +84,7 @@ def nearest(query: Views, places: Views) -> Nearest:
     below are a row of the grid apart. Zeros lie wherever that leads beyond a grid, so sums along
     these diagonals are sums of one long array with itself, shifted.
     """
-    products = feature_products()
+    products = feature_products(query.bits)
     line, columns = query.line, len(places.rows)
     total = query.grid[0] * line
     below = line * columns + places.line

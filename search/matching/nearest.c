@@ -11,37 +11,37 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-enum { BITS = 112, CHUNK = 64, NEVER = INT16_MIN };
+enum { MOST_BITS = 112, CHUNK = 64, NEVER = INT16_MIN };
 
 enum { TOGETHER = 4, RING = 8 };
 
-typedef void products_of(const int8_t *const query[TOGETHER], const uint8_t *packed, long columns,
-                         int unit, int16_t *const products[TOGETHER]);
+typedef void products_of(const int8_t *const query[TOGETHER], const uint8_t *packed, int bits,
+                         long columns, int unit, int16_t *const products[TOGETHER]);
 
-static int sum_of(const int8_t *query) {
+static int sum_of(const int8_t *query, int bits) {
     int sum = 0;
-    for (int bit = 0; bit < BITS; bit++) sum += query[bit];
+    for (int bit = 0; bit < bits; bit++) sum += query[bit];
     return sum;
 }
 
 /* Products of four features with features in units of 1 / unit, which lie in `packed` without a
    sign: 4 numbers of each of the columns, then the next 4. They are rounded towards 0. */
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static void products_vnni(
-    const int8_t *const query[TOGETHER], const uint8_t *packed, long columns, int unit,
+    const int8_t *const query[TOGETHER], const uint8_t *packed, int bits, long columns, int unit,
     int16_t *const products[TOGETHER]) {
     const __m512i odd = _mm512_set1_epi32(unit - 1);
     const int shift = unit == 4 ? 2 : 0;
-    int words[TOGETHER][BITS / 4];
+    int words[TOGETHER][MOST_BITS / 4];
     __m512i zero[TOGETHER];
     for (int row = 0; row < TOGETHER; row++) {
-        memcpy(words[row], query[row], BITS);
-        zero[row] = _mm512_set1_epi32(-unit * sum_of(query[row]));
+        memcpy(words[row], query[row], (size_t)bits);
+        zero[row] = _mm512_set1_epi32(-unit * sum_of(query[row], bits));
     }
     for (long at = 0; at < columns; at += 64) {
         __m512i sums[TOGETHER][4];
         for (int row = 0; row < TOGETHER; row++)
             for (int part = 0; part < 4; part++) sums[row][part] = zero[row];
-        for (int four = 0; four < BITS / 4; four++) {
+        for (int four = 0; four < bits / 4; four++) {
             const uint8_t *other = packed + 4 * (four * columns + at);
             __m512i theirs[4];
             for (int part = 0; part < 4; part++)
@@ -65,21 +65,21 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static void prod
 }
 
 __attribute__((target("avx2"))) static void products_avx2(
-    const int8_t *const query[TOGETHER], const uint8_t *packed, long columns, int unit,
+    const int8_t *const query[TOGETHER], const uint8_t *packed, int bits, long columns, int unit,
     int16_t *const products[TOGETHER]) {
     const __m256i odd = _mm256_set1_epi32(unit - 1), ones = _mm256_set1_epi16(1);
     const int shift = unit == 4 ? 2 : 0;
-    int words[TOGETHER][BITS / 4];
+    int words[TOGETHER][MOST_BITS / 4];
     __m256i zero[TOGETHER];
     for (int row = 0; row < TOGETHER; row++) {
-        memcpy(words[row], query[row], BITS);
-        zero[row] = _mm256_set1_epi32(-unit * sum_of(query[row]));
+        memcpy(words[row], query[row], (size_t)bits);
+        zero[row] = _mm256_set1_epi32(-unit * sum_of(query[row], bits));
     }
     for (long at = 0; at < columns; at += 16) {
         __m256i sums[TOGETHER][2];
         for (int row = 0; row < TOGETHER; row++)
             for (int part = 0; part < 2; part++) sums[row][part] = zero[row];
-        for (int four = 0; four < BITS / 4; four++) {
+        for (int four = 0; four < bits / 4; four++) {
             const uint8_t *other = packed + 4 * (four * columns + at);
             __m256i theirs[2];
             for (int part = 0; part < 2; part++)
@@ -106,13 +106,14 @@ __attribute__((target("avx2"))) static void products_avx2(
     }
 }
 
-static void pack(const int8_t *places, long used, long columns, int unit, uint8_t *packed) {
-    memset(packed, unit, (size_t)columns * BITS);
+static void pack(const int8_t *places, int bits, long used, long columns, int unit,
+                 uint8_t *packed) {
+    memset(packed, unit, (size_t)columns * bits);
     for (long column = 0; column < used; column++)
-        for (int four = 0; four < BITS / 4; four++)
+        for (int four = 0; four < bits / 4; four++)
             for (int bit = 0; bit < 4; bit++)
                 packed[4 * (four * columns + column) + bit] =
-                    (uint8_t)(places[column * BITS + 4 * four + bit] + unit);
+                    (uint8_t)(places[column * bits + 4 * four + bit] + unit);
 }
 
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -165,17 +166,18 @@ int place_search_can_match(void) { return chosen() != 0; }
 
 /* For `rows` features of a query, `line` a row of its grid, and `count` places of `height` rows of
    `line_there` features, laid out as `Views` says: the nearest and how near it is, (rows, count),
-   and how near each of the places' features comes to any. Returns 0, or 1 without memory. */
-int place_search_match(const int8_t *query, long rows, long line, const int8_t *places, long count,
-                       long height, long line_there, int unit, int64_t *nearest, int16_t *best,
-                       int16_t *most) {
+   and how near each of the places' features comes to any. Each has `bits` numbers, a multiple of 4
+   and at most MOST_BITS. Returns 0, or 1 without memory. */
+int place_search_nearest(const int8_t *query, int bits, long rows, long line, const int8_t *places,
+                         long count, long height, long line_there, int unit, int64_t *nearest,
+                         int16_t *best, int16_t *most) {
     products_of *products = chosen();
     const long size = (height + 1) * line_there, used = count * size;
     const long columns = (used + 63) / 64 * 64;
     /* Zeros stand before and after each row, for neighbours beyond the first and last place. */
     const long margin = (line_there + 32) / 32 * 32, width = columns + 2 * margin;
     const long kept = 2 * line + 1;
-    uint8_t *packed = aligned_alloc(64, (size_t)columns * BITS);
+    uint8_t *packed = aligned_alloc(64, (size_t)columns * bits);
     const size_t numbers = (size_t)width * (RING + kept + 1) + 2 * (size_t)columns;
     int16_t *scratch = aligned_alloc(64, (numbers * sizeof(int16_t) + 63) / 64 * 64);
     if (!packed || !scratch || !products) {
@@ -192,7 +194,7 @@ int place_search_match(const int8_t *query, long rows, long line, const int8_t *
         const int zero = j >= used || in_place % line_there == 0 || in_place >= height * line_there;
         cap[j] = zero ? NEVER : INT16_MAX;
     }
-    pack(places, used, columns, unit, packed);
+    pack(places, bits, used, columns, unit, packed);
     for (long j = 0; j < used; j++) most[j] = NEVER;
     /* While products are made for one row, neighbours beside it are added to the one before, and
        those above and below it to the one a row of the grid further up. */
@@ -201,10 +203,10 @@ int place_search_match(const int8_t *query, long rows, long line, const int8_t *
             const int8_t *own[TOGETHER];
             int16_t *made[TOGETHER];
             for (long next = 0; next < TOGETHER; next++) {
-                own[next] = query + (row + next < rows ? row + next : rows - 1) * BITS;
+                own[next] = query + (row + next < rows ? row + next : rows - 1) * bits;
                 made[next] = pairs + (row + next) % RING * width;
             }
-            products(own, packed, columns, unit, made);
+            products(own, packed, bits, columns, unit, made);
         }
         const long middle = row - 1;
         if (middle >= 0 && middle < rows)
@@ -235,10 +237,10 @@ int place_search_match(const int8_t *query, long rows, long line, const int8_t *
 
 #else
 int place_search_can_match(void) { return 0; }
-int place_search_match(const int8_t *query, long rows, long line, const int8_t *places, long count,
-                       long height, long line_there, int unit, int64_t *nearest, int16_t *best,
-                       int16_t *most) {
-    (void)query, (void)rows, (void)line, (void)places, (void)count, (void)height, (void)line_there;
+int place_search_nearest(const int8_t *query, int bits, long rows, long line, const int8_t *places,
+                         long count, long height, long line_there, int unit, int64_t *nearest,
+                         int16_t *best, int16_t *most) {
+    (void)query, (void)bits, (void)rows, (void)line, (void)places, (void)count, (void)height, (void)line_there;
     (void)unit, (void)nearest, (void)best, (void)most;
     return 1;
 }

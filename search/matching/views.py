@@ -5,11 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models import CODE_BITS
-
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
-"""(h·w, CODE_BYTES) codes with their grid (h, w), as `Index.codes` gives them."""
+"""(h·w, bytes) codes with their grid (h, w), as `Index.codes` gives them."""
 
 UNIT = 32
 """A query's features are counted in units of 1/UNIT."""
@@ -22,7 +20,7 @@ _WORDS = _SIGNS.view(np.int64).ravel()
 
 
 class Views(NamedTuple):
-    """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), CODE_BITS) int8 rows.
+    """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), bits) int8 rows.
 
     Of places they are in units of 1/`unit`. A feature of zeros begins each row of the grid, and a
     row of zeros ends each photo, so that nothing has neighbours beyond its grid.
@@ -31,6 +29,11 @@ class Views(NamedTuple):
     grid: Grid
     rows: NDArray[np.int8]
     unit: int
+
+    @property
+    def bits(self) -> int:
+        """The width of a feature."""
+        return int(self.rows.shape[1])
 
     @property
     def line(self) -> int:
@@ -49,20 +52,20 @@ class Views(NamedTuple):
 
 
 def full_view(local_features: NDArray[np.float32]) -> Views:
-    """A query's projected features, (h, w, CODE_BITS) float32 of norm 1, with norm √CODE_BITS."""
-    return _laid_out(in_units(local_features[None] * CODE_BITS**0.5), UNIT)
+    """A query's projected features, (h, w, bits) float32 of norm 1, with norm √bits."""
+    return _laid_out(in_units(local_features[None] * local_features.shape[-1] ** 0.5), UNIT)
 
 
 def coarse_view(local_features: NDArray[np.float32]) -> Views:
-    """The same at half the resolution, again of norm √CODE_BITS."""
+    """The same at half the resolution, again of norm √bits."""
     sums = _sums(local_features[None])
-    norms = np.sqrt(np.einsum("nhwb,nhwb->nhw", sums, sums)[..., None] / CODE_BITS)
+    norms = np.sqrt(np.einsum("nhwb,nhwb->nhw", sums, sums)[..., None] / sums.shape[-1])
     np.divide(sums, norms, out=sums, where=norms > 0)
     return _laid_out(in_units(sums), UNIT)
 
 
 def full_place(place: Codes) -> Views:
-    """A place of an index; products with its signs are cosines times CODE_BITS."""
+    """A place of an index; products with its signs are cosines times its bits."""
     codes, grid = place
     return _laid_out(_signs(codes, (1, *grid)), 1)
 
@@ -84,11 +87,11 @@ def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
     signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
-    return signs.reshape(*shape, CODE_BITS)
+    return signs.reshape(*shape, -1)
 
 
 def _laid_out(features: NDArray[np.int8], unit: int) -> Views:
-    """(n, h, w, CODE_BITS) with the zeros that belong between them."""
+    """(n, h, w, bits) with the zeros that belong between them."""
     count, height, width, bits = features.shape
     rows = np.zeros((count, height + 1, width + 1, bits), np.int8)
     rows[:, :height, 1:] = features

@@ -25,6 +25,21 @@ def test_codes_are_the_signs_of_the_projection(height: int, width: int, channels
     np.testing.assert_array_equal(signs[clear] > 0, projected[clear] > 0)
 
 
+@pytest.mark.parametrize(("height", "width"), [(0, 0), (1, 1), (30, 41)])
+def test_a_model_can_bring_directions_of_its_own(height: int, width: int) -> None:
+    random = np.random.default_rng(2)
+    cells = random.normal(size=(height, width, 112)).astype(np.float32)
+    directions = random.normal(size=(112, 56)).astype(np.float32)
+    codes, projected = encode_features(cells, directions), project_features(cells, directions)
+    assert codes.shape == (height * width, 7)
+    expected = cells.astype(float) @ directions
+    expected /= np.linalg.norm(expected, axis=2, keepdims=True)
+    np.testing.assert_allclose(projected, expected, atol=1e-5)
+    clear = np.abs(expected) > 1e-5
+    signs = decode_codes(codes).reshape(height, width, 56)
+    np.testing.assert_array_equal(signs[clear] > 0, expected[clear] > 0)
+
+
 @pytest.mark.parametrize("channels", [112, 256, 512, 1024])
 def test_agreeing_bits_tell_the_cosine(channels: int) -> None:
     """A random direction separates two vectors with probability angle / π."""

@@ -26,6 +26,7 @@ from place_search.models import (
     read_card,
     write_card,
 )
+from place_search.models.card import DIRECTIONS_NAME
 from place_search.models.quantize import CONVOLUTIONS, FIRST_LAYERS, quantize_model, without_int8
 from place_search.models.verify import verify_model
 
@@ -45,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "small"
     folder.mkdir()
     shipped = find_model()
-    for name in ("f32.onnx", "weights.safetensors"):
+    for name in ("f32.onnx", "weights.safetensors", DIRECTIONS_NAME):
         shutil.copy(shipped / name, folder / name)
     write_card(replace(without_int8(read_card(shipped)), id="small"), folder)
     card = quantize_model(folder, [small(seed) for seed in range(6)], "0" * 64)

@@ -2,13 +2,17 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from place_search.core.files import sha256_of
 from place_search.models import Model, ModelError, find_model, open_model, read_card, write_card
+from place_search.models.card import DIRECTIONS_NAME
+from place_search.models.local_features import read_directions
 from place_search.models.runtimes.openvino_runtime import MAX_SHAPES
 
 GOLDEN = Path(__file__).with_name("golden_shipped_models.json")
@@ -124,6 +128,35 @@ def test_an_altered_graph_is_refused(tmp_path: Path) -> None:
         ModelError, match=r"missing or altered; fetch model 'lite0-netvlad-1024' again"
     ):
         open_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("directions", "trouble"),
+    [
+        (np.zeros((112, 56)), "float64"),
+        (np.zeros((56, 112), np.float32), "not 112 rows"),
+        (np.zeros((112, 57), np.float32), r"\(112, 57\)"),
+        (np.zeros((112, 120), np.float32), r"\(112, 120\)"),
+        (np.zeros(112, np.float32), r"\(112,\)"),
+        (b"no numbers", "cannot be read"),
+    ],
+)
+def test_directions_that_do_not_fit_are_refused(
+    directions: NDArray[np.floating] | bytes, trouble: str, tmp_path: Path
+) -> None:
+    file = tmp_path / DIRECTIONS_NAME
+    if isinstance(directions, bytes):
+        file.write_bytes(directions)
+    else:
+        np.save(file, directions)
+    card = read_card(find_model())
+    other = replace(card, files={**card.files, DIRECTIONS_NAME: sha256_of(file)})
+    assert other.fingerprint != card.fingerprint
+    with pytest.raises(ModelError, match=trouble):
+        read_directions(tmp_path, other)
+    file.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_directions(tmp_path, other)
 
 
 def test_an_unknown_model_names_those_there_are() -> None:

@@ -43,7 +43,8 @@ class NoNetwork:
 @pytest.fixture(scope="module")
 def app(index: Index, model: Model) -> Iterator[FastAPI]:
     decoder = Decoder(workers=1)
-    blind = Model(model.card, NoNetwork(index.dims))  # type: ignore[arg-type]
+    network, directions = NoNetwork(index.dims), np.zeros((1, 56), np.float32)
+    blind = Model(model.card, network, directions=directions)  # type: ignore[arg-type]
 
     def decode(photo: object, *, box: None = None, panorama: bool | None = False) -> object:
         assert isinstance(photo, bytes)

@@ -194,10 +194,11 @@ def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> Non
         assert ranking == Ranking(list(range(count)), {}, count)
 
 
-def test_products_are_exact() -> None:
+@pytest.mark.parametrize("bits", [8, 56, CODE_BITS])
+def test_products_are_exact(bits: int) -> None:
     random = np.random.default_rng(11)
-    one, other = random.integers(-127, 128, (2, 300, CODE_BITS), np.int8)
-    found = FeatureProducts()(one, other)
+    one, other = random.integers(-127, 128, (2, 300, bits), np.int8)
+    found = FeatureProducts(bits)(one, other)
     np.testing.assert_array_equal(found, one.astype(np.int64) @ other.astype(np.int64).T)
 
 
@@ -221,11 +222,14 @@ def test_matches_are_those_of_all_pairs_and_their_neighbours(
 
 @pytest.mark.parametrize("grids", [((26, 46), (26, 46)), ((13, 17), (9, 21)), ((1, 1), (2, 1))])
 @pytest.mark.parametrize("coarse", [True, False])
+@pytest.mark.parametrize("bits", [8, 56, None])
 def test_what_is_compiled_finds_what_numpy_finds(
-    grids: tuple[tuple[int, int], tuple[int, int]], coarse: bool
+    grids: tuple[tuple[int, int], tuple[int, int]], coarse: bool, bits: int | None
 ) -> None:
-    projected = project_features(cells(22, *grids[0]))
-    codes = [encode_features(cells(seed, *grids[1])) for seed in (22, 23, 24)]
+    one = cells(22, *grids[0])
+    directions = None if bits is None else cells(27, 1, one.shape[2], bits)[0]
+    projected = project_features(one, directions)
+    codes = [encode_features(cells(seed, *grids[1]), directions) for seed in (22, 23, 24)]
     if coarse:
         query, places = coarse_view(projected), coarse_places(codes, grids[1])
     else:
@@ -237,6 +241,17 @@ def test_what_is_compiled_finds_what_numpy_finds(
     np.testing.assert_array_equal(fast.place[features], slow.place[features])
     np.testing.assert_array_equal(fast.query, slow.query)
     np.testing.assert_array_equal(fast.most, slow.most)
+
+
+def test_codes_by_other_directions_are_compared_with_their_like_alone() -> None:
+    directions = cells(27, 1, 112, 56)[0]
+    scene = cells(25)
+    other = encode_features(scene + cells(26), directions), (scene.shape[0], scene.shape[1])
+    found = verify(Query(scene, directions), other)
+    again = verify(Query.of_codes((encode_features(scene, directions), other[1])), other)
+    assert min(found.inliers, again.inliers) > 100
+    with pytest.raises(ValueError, match="112 bits has no match among codes of 56"):
+        verify(Query(scene), other)
 
 
 def test_what_is_compiled_can_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,17 +13,19 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from place_search.cli.app import app
-from place_search.models import UNWHITENED_MODEL, open_model, read_card
+from place_search.models import UNWHITENED_MODEL, encode_grid, open_model, read_card
 from place_search.models.layers import ByteLinear
 from place_search.models.quantize import _keep_bytes
 from place_search.training import TrainingError, whiten, whitening
 from place_search.training.data.viewed_photos import ViewedPhoto, read_viewed_photos
 from place_search.training.view_whitening import (
     FLOOR,
+    SPOTS,
     SPREAD_POWER,
     VIEWS,
     WITHIN_POWER,
     describe_views,
+    fit_directions,
     fit_view_whitening,
     views_of,
 )
@@ -103,16 +105,22 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     assert views_of(listed) == 4 * VIEWS
     plain = open_model(UNWHITENED_MODEL)
     described = describe_views(listed, plain)
-    assert described.shape == (4, VIEWS, plain.card.dims)
-    np.testing.assert_array_equal(described, describe_views(listed, plain))
+    assert described.descriptors.shape == (4, VIEWS, plain.card.dims)
+    again = describe_views(listed, plain)
+    np.testing.assert_array_equal(described.descriptors, again.descriptors)
+    assert described.local_features is not None
+    assert described.local_features.shape == (4 * VIEWS * SPOTS, 112)
+    norms = np.linalg.norm(described.local_features.astype(float), axis=1)
+    np.testing.assert_allclose(norms, 1, atol=1e-2)
+    np.testing.assert_array_equal(described.local_features, again.local_features)
     whole = plain.embed(plain.read(photos / "1.png")).descriptor
-    np.testing.assert_allclose(described[2, 0], whole, atol=1e-3)
+    np.testing.assert_allclose(described.descriptors[2, 0], whole, atol=1e-3)
 
     card = whiten(table, tmp_path / "white", dims=6, model="lite0-netvlad", views=True)
     assert card == read_card(tmp_path / "white")
     assert (card.whitened, card.dims) == (True, 6)
     assert card.fitting["whitening"]["what"].startswith("views of 3 photos")
-    fit = fit_view_whitening(described, 6)
+    fit = fit_view_whitening(described.descriptors, 6)
     photo = plain.read(photos / "2.png")
     expected = fit.matrix @ plain.embed(photo).descriptor + fit.offset
     expected /= np.linalg.norm(expected)
@@ -122,6 +130,17 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     np.testing.assert_allclose(by_openvino.descriptor, by_torch.descriptor, atol=1e-4)
     weights = (tmp_path / "white" / "weights.safetensors").read_bytes()
     assert len(weights) < 3_200_000
+
+    # So are the directions of its local features, whose codes are half as long.
+    directions = fit_directions(described.local_features)
+    model = open_model(tmp_path / "white")
+    assert directions is not None
+    np.testing.assert_array_equal(model.directions, directions)
+    assert (directions.shape, model.code_bytes) == ((112, 56), 7)
+    made = model.embed(photo)
+    codes, grid = encode_grid(made.local_features, made.directions)
+    assert codes.shape == (grid[0] * grid[1], 7)
+    np.testing.assert_array_equal(codes, encode_grid(made.local_features, directions)[0])
 
     anew = whiten(table, tmp_path / "anew", dims=6, model=tmp_path / "white", views=True)
     assert anew.title == card.title
@@ -192,3 +211,21 @@ def test_a_folded_matrix_of_bytes_is_kept_in_bytes_again() -> None:
     other = graph(random.normal(size=(1024, 1024)).astype(np.float32))
     _keep_bytes(other)
     assert not any("int8" in kind for kind in kinds(other))
+
+
+def test_directions_of_codes_are_principal_and_of_more_equal_variance() -> None:
+    random = np.random.default_rng(4)
+    spread = np.concatenate([[64.0], np.full(31, 4.0), np.ones(28), np.full(4, 1e-4)])
+    basis, _ = np.linalg.qr(random.normal(size=(64, 64)))
+    features = (random.normal(size=(40_000, 64)) * spread**0.5 @ basis.T / 8).astype(np.float16)
+    directions = fit_directions(features)
+    assert directions is not None
+    heard = np.linalg.norm(basis.T @ directions, axis=1)
+    # By λ^-0.25 of what each says; four of the 28 that are alike are too many, as are the least.
+    assert heard[0] / heard[1:32].mean() == pytest.approx(16**-0.25, rel=0.05)
+    assert heard[60:].max() < 0.1 * heard[32:60].max()
+    projected = features.astype(np.float32) @ directions
+    variances = projected.var(axis=0)
+    assert variances.max() < 2 * variances.min()
+    assert fit_directions(features[:, :56]) is None
+    assert fit_directions(None) is None
