@@ -30,6 +30,7 @@ from place_search.search.server.keys import ApiKey
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
+from place_search.search.server.middleware.head import Head
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
 from place_search.search.server.middleware.indexes import Indexes
@@ -227,6 +228,8 @@ def create_app(
         root_path=options.root_path,
         proxies=options.trusted_proxies,
     )
+    # All others see a GET, so that HEAD is allowed, counted and limited as that is.
+    app.add_middleware(Head)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

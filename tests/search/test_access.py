@@ -56,6 +56,24 @@ def test_a_line_that_is_no_key_is_named(line: str) -> None:
         parse_keys(f"\n{line}\n", "x")
 
 
+def test_head_is_answered_as_get_is_without_a_body(
+    engine: Engine, keys: list[ApiKey], secrets: dict[Role, tuple[str, ApiKey]]
+) -> None:
+    ask = asker(create_app(engine, keys=keys))
+    read = bearer(secrets["read"][0])
+    paths = ("/livez", "/readyz", "/v1/index", "/v1/places/0", "/v1/places/0/thumbnail", "/", "/no")
+    for path in paths:
+        for headers in ({}, read):
+            whole, head = (ask(method, path, headers=headers) for method in ("GET", "HEAD"))
+            assert head.status_code == whole.status_code, path
+            assert whole.content
+            assert head.content == b""
+            for name in ("content-type", "content-length", "etag", "www-authenticate"):
+                assert head.headers.get(name) == whole.headers.get(name), (path, name)
+    assert ask("HEAD", "/v1/index").status_code == 401
+    assert ask("HEAD", "/v1/search", headers=read).status_code == 405
+
+
 def test_a_keys_file_without_keys_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="cannot be read"):
         read_keys(tmp_path / "none", "")
