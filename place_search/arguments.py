@@ -1,6 +1,6 @@
 """What the functions of `import place_search` take: paths, photos, models, progress."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
@@ -77,20 +77,35 @@ def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
 
 
 def source_of(photo: Photo) -> bytes | Path:
-    """A photo as the engine takes it."""
-    return photo if isinstance(photo, bytes) else Path(photo)
+    """A photo as the engine takes it.
+
+    Raises:
+        TypeError: a picture in memory, or something else.
+    """
+    if isinstance(photo, bytes):
+        return photo
+    if isinstance(photo, str | PathLike):
+        return Path(photo)
+    raise TypeError(
+        "A photo is the path of a file or the content of one as bytes, not of the type "
+        f"{type(photo).__name__}; save a picture into an io.BytesIO, and give its getvalue()."
+    )
+
+
+def sources_of(photos: "Photo | Iterable[Photo]") -> Iterator[bytes | Path]:
+    """One photo or several, as the engine takes them. Raises TypeError as `source_of`."""
+    if isinstance(photos, str | bytes | PathLike) or not isinstance(photos, Iterable):
+        photos = (photos,)
+    return map(source_of, photos)
 
 
 def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
     """Photos one by one; those of a folder by name."""
-    if not isinstance(photos, str | bytes | PathLike):
-        return [source_of(photo) for photo in photos]
-    source = source_of(photos)
-    if isinstance(source, bytes) or not source.is_dir():
-        return [source]
+    if not isinstance(photos, str | PathLike) or not Path(photos).is_dir():
+        return list(sources_of(photos))
     from place_search.indexer import open_source
 
-    return [photo.path for photo in open_source(source).photos]
+    return [photo.path for photo in open_source(Path(photos)).photos]
 
 
 def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":

@@ -1,11 +1,10 @@
 """Searching, as Python asks for it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Photo, model_for, source_of
+from place_search.arguments import AnyModel, AnyPath, Photo, model_for, sources_of
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -61,10 +60,7 @@ def search(
         field=field,
     )
     return engine.search(
-        [
-            source_of(one)
-            for one in ([photo] if isinstance(photo, str | bytes | PathLike) else photo)
-        ],
+        list(sources_of(photo)),
         k=k,
         verify=verify,
         box=box_of(box),
@@ -99,8 +95,8 @@ def search_many(
     batch = None
     if standardize:
         photos = list(photos)
-        batch = engine.standards_of(map(source_of, photos))
-    for source in map(source_of, photos):
+        batch = engine.standards_of(sources_of(photos))
+    for source in sources_of(photos):
         yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
 
 

@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import place_search
 from place_search import PlaceSearchError
@@ -177,6 +179,24 @@ def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> N
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()  # type: ignore[operator]
     assert not Path("town").exists()
+
+
+def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
+    place_search.index("photos", "town")
+    index, model = place_search.open_index("town"), place_search.open_model()
+    calls: list[Callable[[Any], object]] = [
+        lambda picture: place_search.search(index, picture, model=model),
+        lambda picture: list(place_search.search_many(index, picture, model=model)),
+        lambda picture: place_search.search(index, [picture], model=model),
+        lambda picture: place_search.compare("query.jpg", picture, model=model),
+        lambda picture: place_search.describe(picture, model=model),
+    ]
+    for picture in (5, None, Image.new("RGB", (9, 9)), np.zeros((9, 9, 3), np.uint8)):
+        for call in calls:
+            with pytest.raises(TypeError, match=r"A photo is the path of a file.* not of the type"):
+                call(picture)
+    (one,) = place_search.search_many(index, "query.jpg", model=model)
+    assert one.results == place_search.search(index, "query.jpg", model=model).results
 
 
 def test_what_a_search_is_asked_is_checked(town: Path) -> None:
