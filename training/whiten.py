@@ -93,7 +93,11 @@ def whiten(
             )
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
-    return write_model(network, _card(card, fit, method, out, dims), out, directions=directions)
+    made = _card(card, fit, method, out, dims)
+    if directions is not None:
+        about = {"what": "principal directions of local features of the same views"}
+        made = replace(made, fitting={**made.fitting, "directions": about})
+    return write_model(network, made, out, directions=directions)
 
 
 @contextmanager

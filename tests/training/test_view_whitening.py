@@ -131,6 +131,7 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     weights = (tmp_path / "white" / "weights.safetensors").read_bytes()
     assert len(weights) < 3_200_000
 
+    assert card.fitting["directions"]["what"].startswith("principal directions")
     # So are the directions of its local features, whose codes are half as long.
     directions = fit_directions(described.local_features)
     model = open_model(tmp_path / "white")
