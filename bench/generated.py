@@ -38,8 +38,10 @@ from place_search.indexer.storage.shards import (
     thumbnails_name,
 )
 from place_search.indexer.stores.store_files import StoreRequest
+from place_search.models import encode_grid
 
 Vectors = NDArray[np.float32]
+_CODES, _GRID = encode_grid(np.zeros((1, 1, 1), np.float32))
 VIEWS = 12
 SPOTS = 8
 MODEL = {"id": "generated", "fingerprint": "0" * 32}
@@ -197,7 +199,7 @@ def generated_row(place_id: int, descriptor: Vectors) -> Row:
         mtime_ns=place_id,
         content=hashlib.sha256(str(place_id).encode()).digest(),
         descriptor=descriptor,
-        codes=np.zeros((1, 7), np.uint8),
-        grid=(1, 1),
+        codes=_CODES,
+        grid=_GRID,
         thumbnail=b"\xff\xd8",
     )

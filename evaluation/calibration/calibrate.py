@@ -125,7 +125,7 @@ def operating_point(probabilities: Floats, same: Labels) -> float:
 
 def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:
     """The evidence of each pair, in the order of the first photos."""
-    # What a photo is as the second of a pair takes 45 kB, so all are kept.
+    # What a photo is as the second of a pair takes some 10 to 45 kB, so all are kept.
     seconds = {}
     for name in dict.fromkeys(pair.photo2 for pair in pairs):
         descriptor, local, directions = model.embed(model.read(root / name))
