@@ -25,7 +25,11 @@ faiss: Any = _faiss  # its annotations lack keyword arguments
 QUERY_BITS = 4
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
 FILTERED_SHARE = 0.02
-"""Of the places that a filter leaves, how many are compared exactly where it leaves a part."""
+"""Of the places that a filter leaves, how many are compared exactly at most."""
+_FIRST_COMPARED = 64
+"""Candidates that are always compared exactly."""
+_ERRORS = 3.0
+"""Root-mean-square errors of the codes' cosines by which a candidate must fall short to be left."""
 
 
 class FaissKind(ABC):
@@ -63,6 +67,9 @@ class FaissStore(SnapshotStore):
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
         self._is_rotated = isinstance(self._index, faiss.IndexPreTransform)
+        lists = faiss.try_extract_index_ivf(self._index)
+        if lists is not None:
+            lists.parallel_mode = 1  # the lists of one query by all threads
         stored = self._exists[: card.max_place_id + 1]
         self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
 
@@ -91,15 +98,39 @@ class FaissStore(SnapshotStore):
             if self._is_rotated:
                 parameters = faiss.SearchParametersPreTransform(index_params=parameters)
             most = min(candidates, there)
-            _, (places,) = self._index.search(query[None], most, params=parameters)
-            places = places[places >= 0]
+            (cosines,), (places,) = self._index.search(query[None], most, params=parameters)
+            cosines, places = cosines[places >= 0], places[places >= 0]
             if len(places) >= min(wanted, there):
                 break
             if probes == self._card.lists:  # a graph, in which the filter left islands
                 return self._exhaustive(query, np.flatnonzero(stored), wanted)
             probes = self._card.lists
-        # Codes only estimate the cosines.
-        return places, self._cosines(places, query)
+        return self._compared(query, places, cosines, wanted)
+
+    def _compared(
+        self,
+        query: NDArray[np.float32],
+        places: NDArray[np.int64],
+        estimates: NDArray[np.float32],
+        wanted: int,
+    ) -> Found:
+        """Those of the candidates that may be among the `wanted` best, with their cosines.
+
+        `estimates` are what codes say of the cosines, descending. How wrong they were so far says
+        how much better than its estimate a candidate may be.
+        """
+        exact = np.empty(0, np.float32)
+        done = max(_FIRST_COMPARED, wanted)
+        while True:
+            start, done = len(exact), min(done, len(places))
+            exact = np.concatenate([exact, self._cosines(places[start:done], query)])
+            if done == len(places):
+                break
+            error = np.sqrt(np.mean((exact - estimates[:done]) ** 2))
+            if np.partition(exact, -wanted)[-wanted] > estimates[done] + _ERRORS * error:
+                break
+            done *= 2
+        return places[:done], exact
 
     def _stored_ids(self) -> NDArray[np.int64]:
         return stored_ids(self._index)

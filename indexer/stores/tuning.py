@@ -13,7 +13,7 @@ from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact
 
 CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
-READ_SECONDS = 4e-6
+READ_SECONDS = 2e-6
 """Bytes of codes that are scanned in a second, and what it takes to read and compare one row."""
 
 _QUERIES = 100
