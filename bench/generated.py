@@ -177,7 +177,7 @@ def write_index(
             kept=shards,
         ),
         old=written,
-        contents=Contents(written, {name: folder / name for name in files}, ("place_id",)),
+        contents=Contents(written, {name: folder / name for name in files}),
         model=None,
         progress=progress,
         clock=clock,

@@ -151,15 +151,16 @@ class FilterColumns:
     def __init__(
         self,
         place_ids: NDArray[np.int64],
-        names: NDArray[np.bytes_],
-        paths: NDArray[np.bytes_],
-        taken: NDArray[np.float64],
+        column: Callable[[str], NDArray[Any]],
         edits: Edits,
     ) -> None:
-        """All by ascending place id, as rows are: names and paths as shards say them."""
-        self._place_ids, self._names, self._paths, self._taken = place_ids, names, paths, taken
-        self._edits = edits
+        """All by ascending place id, as rows are; `column` reads one as shards say it."""
+        self._place_ids, self._column, self._edits = place_ids, column, edits
         self._orders: dict[str, SortedRows] = {}
+
+    @cached_property
+    def _taken(self) -> NDArray[np.float64]:
+        return self._column("taken")
 
     def mask(self, wanted: Filter) -> NDArray[np.bool_]:
         """Which rows fit, (N,) bool."""
@@ -199,7 +200,7 @@ class FilterColumns:
     @cached_property
     def _shown_names(self) -> NDArray[np.bytes_]:
         """The name of each row as people gave it, else as its shard says it."""
-        names = self._names.tolist()
+        names = self._column("name").tolist()
         for row, place_id in self._edited:
             if name := self._edits.by_place[place_id].name:
                 names[row] = name.encode()
@@ -238,13 +239,14 @@ class FilterColumns:
     def _folders(self) -> tuple[list[str], NDArray[np.int32]]:
         """All folders of photos, and for each row which of them is its own."""
         numbers: dict[bytes, int] = {}
+        paths = self._column("path")
         column = np.fromiter(
             (
                 numbers.setdefault(path_in_source(path).rpartition(b"/")[0], len(numbers))
-                for path in self._paths.tolist()
+                for path in paths.tolist()
             ),
             np.int32,
-            len(self._paths),
+            len(paths),
         )
         names = [composed(name.decode("utf-8", "surrogateescape")) for name in numbers]
         return names, column

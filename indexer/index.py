@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,8 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import Model
 
-_COLUMNS = (
-    *("name", "path", "zone", "latitude", "longitude", "easting", "northing"),
-    *("sequence", "taken", "heading"),
-)
+_MANY = 64
+"""One name by itself takes about as long as so many in their order."""
 
 
 class Index:
@@ -42,7 +41,7 @@ class Index:
         self.manifest = manifest
         paths = whole_paths(folder, manifest)
         self._kept = KeptPhotos(folder)
-        self._contents = contents = Contents(manifest, paths, _COLUMNS)
+        self._contents = contents = Contents(manifest, paths)
         contents.check()
         # Opened now: a newer version may delete them.
         self._packs = contents.thumbnails
@@ -54,23 +53,20 @@ class Index:
         self._moved = {
             key: edit.position for key, edit in self.edits.by_place.items() if edit.position
         }
-        self.positions: NDArray[np.float64] = self._corrected(contents.positions)
-        """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
         kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
         self.groups: Groups = kept.only(self.place_ids)
         """The places that show one spot; empty where they were never grouped."""
-        self._filters = FilterColumns(
-            self.place_ids,
-            contents.table["name"],
-            contents.table["path"],
-            contents.table["taken"],
-            self.edits,
-        )
+        self._filters = FilterColumns(self.place_ids, contents.column, self.edits)
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
         stored = paths.get(manifest.store_file, folder / manifest.store_file)
         self._store: VectorStore = open_store(self.store_card, stored, self._rows)
-        return_freed_memory()  # that of the shards' own columns
+        return_freed_memory()  # that of the shards' own ids
+
+    @cached_property
+    def positions(self) -> NDArray[np.float64]:
+        """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
+        return self._corrected(self._contents.positions)
 
     @property
     def index_id(self) -> str:
@@ -149,13 +145,16 @@ class Index:
     def places_of(self, files: Collection[str]) -> list[Place]:
         """The places of photos whose files have these names, in whichever folder."""
         asked = {os.fsencode(file) for file in files}
-        paths = self._contents.table["path"].tolist() if asked else []
+        paths = self._contents.column("path").tolist() if asked else []
         rows = [row for row, path in enumerate(paths) if path.rpartition(b"/")[2] in asked]
         return [self._place(row) for row in rows]
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
-        names = [name.decode() for name in self._contents.table["name"][rows].tolist()]
+        if _MANY * len(rows) > self.count:
+            names = [name.decode() for name in self._contents.column("name")[rows].tolist()]
+        else:
+            names = [self._contents.text("name", row) for row in rows.tolist()]
         if not self.edits.by_place:
             return names
         ids = self.place_ids[rows].tolist()
@@ -179,12 +178,12 @@ class Index:
 
     def sequences(self) -> list[str]:
         """The sequence of each place by ascending id, as its source named it; "" for none."""
-        return [name.decode() for name in self._contents.table["sequence"].tolist()]
+        return [name.decode() for name in self._contents.column("sequence").tolist()]
 
     @property
     def taken(self) -> NDArray[np.float64]:
         """When each place was photographed: (N,) float64 seconds since 1970, NaN for unknown."""
-        return self._contents.table["taken"]
+        return self._contents.column("taken")
 
     def _place(self, row: int) -> Place:
         contents = self._contents

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -65,12 +66,7 @@ class Decode(Protocol):
     """
 
     def __call__(
-        self,
-        photo: bytes | Path,
-        /,
-        *,
-        box: PhotoBox | None = None,
-        panorama: bool | None = False,
+        self, photo: bytes | Path, /, *, box: PhotoBox | None = None, panorama: bool | None = False
     ) -> Photo:
         """Read it."""
         ...
@@ -108,7 +104,11 @@ class Engine:
         )
         self.calibration, is_borrowed = calibration_for(index, model)
         self._notes = [borrowed_note(index)] if is_borrowed else []
-        self.positions = PlacePositions(index.place_ids, index.positions)
+
+    @cached_property
+    def positions(self) -> PlacePositions:
+        """Where the places are that have a position."""
+        return PlacePositions(self.index.place_ids, self.index.positions)
 
     @property
     def verifies(self) -> bool:

@@ -14,11 +14,13 @@ from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.descriptors import CHUNK_BYTES
 from place_search.evaluation.doctor.diagnosis import Finding
 from place_search.evaluation.evaluate import MAX_BLOCK, QUERY_BYTES
+from place_search.indexer.storage.plan import shard_photos
 from place_search.models import Model
 
 _MEASURED = 6
-_SHARD_BYTES = 320 << 20
-"""A shard while it is written: its rows, their copy and the file."""
+_COPIES = 3
+"""Times that a shard is in memory while it is written: its rows, their copy and the file."""
+_THUMBNAIL_BYTES = 13_600
 _CODES_OVER = 128 << 20
 """Bytes of descriptors beyond which an index keeps one bit a dimension in memory."""
 
@@ -54,7 +56,8 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
     dims = model.card.dims
     vectors = 4 * dims * places
     coded = places * (dims // 8 + 16)
-    index_disk = vectors + places * cells * model.code_bytes + places * 8192
+    features = cells * model.code_bytes + _THUMBNAIL_BYTES
+    shard = shard_photos(places, dims) * (4 * dims + features)
     block = min(MAX_BLOCK, max(1, QUERY_BYTES // (4 * dims)), max(1, queries))
     step = max(1, CHUNK_BYTES // (4 * dims))
     resident = resident_bytes()
@@ -64,12 +67,12 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
         "dims": dims,
         "photos_per_second": round(rate, 1),
         "memory_bytes": {
-            "index": resident + _SHARD_BYTES + (vectors if vectors <= _CODES_OVER else coded),
+            "index": resident + _COPIES * shard + (vectors if vectors <= _CODES_OVER else coded),
             "eval": resident + 4 * dims * (block + 2 * step) + 10 * block * step,
             "available": available_memory(),
         },
         "disk_bytes": {
-            "index": index_disk + (vectors if vectors <= _CODES_OVER else coded),
+            "index": places * (dims + features) + (0 if vectors <= _CODES_OVER else coded),
             "eval": 4 * dims * (places + queries),
             "available": shutil.disk_usage(scratch).free,
             "folder": str(scratch),

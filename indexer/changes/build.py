@@ -24,7 +24,7 @@ from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.photo_list import Intake, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
-from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
+from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.descriptor_codes import (
     INT8,
     DescriptorType,
@@ -251,9 +251,9 @@ def _new_ids(out: Path, old: Manifest, source: Source) -> dict[int, int]:
     Raises:
         IndexFormatError: a shard of the old version cannot be read.
     """
-    contents = Contents(old, old.paths(out), ("path",))
+    contents = Contents(old, old.paths(out))
     new = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
-    places = zip(contents.rows.place_ids.tolist(), contents.table["path"].tolist(), strict=True)
+    places = zip(contents.rows.place_ids.tolist(), contents.column("path").tolist(), strict=True)
     return {place: new[path.decode()] for place, path in places if path.decode() in new}
 
 
@@ -273,9 +273,10 @@ def _report(
     out: Path, source: Source, outcome: Outcome, clock: StageClock, started: float
 ) -> BuildReport:
     manifest = outcome.manifest
-    contents = Contents(manifest, manifest.paths(out), ("content", "name", *POSITION_COLUMNS))
-    table = contents.table
-    duplicates = duplicates_in(table["place_id"], table["name"], table["content"])
+    contents = Contents(manifest, manifest.paths(out))
+    duplicates = duplicates_in(
+        contents.rows.place_ids, contents.column("name"), contents.column("content")
+    )
     seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
         index_id=manifest.index_id,

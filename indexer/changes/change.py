@@ -29,7 +29,7 @@ from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Intake
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, whole_paths
-from place_search.indexer.storage.contents import POSITION_COLUMNS, Contents
+from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
 from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.lock import lock, plain_write_errors
@@ -193,7 +193,7 @@ class Change:
 
     def report(self, **counts: object) -> ChangeReport:
         """What has come of it."""
-        contents = Contents(self.manifest, self.manifest.paths(self.folder), POSITION_COLUMNS)
+        contents = Contents(self.manifest, self.manifest.paths(self.folder))
         return ChangeReport(
             self.manifest.index_id,
             self.manifest.places,

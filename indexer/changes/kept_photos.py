@@ -128,7 +128,7 @@ class KeptPhotos:
         if not names:
             return set()
         manifest = read_manifest(self._index)
-        paths = Contents(manifest, manifest.paths(self._index), ("path",)).table["path"].tolist()
+        paths = Contents(manifest, manifest.paths(self._index)).column("path").tolist()
         return names & {path.decode().rpartition("/")[2] for path in paths}
 
 

@@ -55,8 +55,8 @@ def group_views(folder: Path) -> bool:
     Raises: as `change_groups`.
     """
     manifest = read_manifest(folder)
-    contents = Contents(manifest, manifest.paths(folder), ("path",))
-    paths = contents.table["path"].tolist()
+    contents = Contents(manifest, manifest.paths(folder))
+    paths = contents.column("path").tolist()
     panoramas: defaultdict[bytes, list[int]] = defaultdict(list)
     for place_id, path in zip(contents.rows.place_ids.tolist(), paths, strict=True):
         if panorama := panorama_of(path):

@@ -103,8 +103,8 @@ def restore_places(
 def _restored_paths(change: Change, left: NDArray[np.int64], back: NDArray[np.int64]) -> set[str]:
     """The paths of the photos of restored places; raises where another place has such a photo."""
     manifest = replace(change.manifest, tombstones=encode_ids(left))
-    after = Contents(manifest, change.manifest.paths(change.folder), ("path",))
-    paths = after.table["path"].tolist()
+    after = Contents(manifest, change.manifest.paths(change.folder))
+    paths = after.column("path").tolist()
     ids = after.rows.place_ids.tolist()
     by_id = dict(zip(ids, paths, strict=True))
     restored = {by_id[place_id] for place_id in back.tolist()}
@@ -151,10 +151,10 @@ def _ids(change: Change, given: set[int], wanted: set[str]) -> NDArray[np.int64]
             )
     ids = set(given)
     if wanted:
-        table, edits = change.contents.table, change.edits
+        edits = change.edits
         named: defaultdict[str, list[int]] = defaultdict(list)
         views: defaultdict[str, list[int]] = defaultdict(list)
-        columns = (table[key].tolist() for key in ("place_id", "name", "path"))
+        columns = (change.contents.column(key).tolist() for key in ("place_id", "name", "path"))
         for place_id, name, path in zip(*columns, strict=True):
             for text in {name.decode(), edits.of(place_id).name} & wanted:
                 named[text].append(place_id)

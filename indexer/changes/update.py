@@ -168,13 +168,13 @@ def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]
     """The places from the id `first` on whose photo is in the index once more."""
     keys = ("place_id", "name", "content")
     shards = sorted(set(change.manifest.shards) - set(before.manifest.shards))
-    tables = [ArrayFile(change.folder / name, (), keys).tables for name in shards]
-    if not tables:
+    made = [ArrayFile(change.folder / name) for name in shards]
+    if not made:
         return []
-    fresh = {key: np.concatenate([table[key] for table in tables]) for key in keys}
-    rows = rows_alike(before.table["content"], fresh["content"])
+    fresh = {key: np.concatenate([shard.column(key) for shard in made]) for key in keys}
+    rows = rows_alike(before.column("content"), fresh["content"])
     rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
-    ids, names, content = (np.concatenate([before.table[key][rows], fresh[key]]) for key in keys)
+    ids, names, content = (np.concatenate([before.column(key)[rows], fresh[key]]) for key in keys)
     order = np.argsort(ids)
     return duplicates_in(ids[order], names[order], content[order], since=first)
 
@@ -209,17 +209,19 @@ class _Difference:
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
-    table = contents.table
     paths = [os.fsencode(stored_path(photo.path, root)) for photo in source.photos]
     asked = set(paths)
-    by_path = {path: row for row, path in enumerate(table["path"].tolist()) if path in asked}
-    by_size = np.argsort(table["size"], kind="stable")
-    sizes = table["size"][by_size]
+    by_path = {
+        path: row for row, path in enumerate(contents.column("path").tolist()) if path in asked
+    }
+    sizes, contents_of = contents.column("size"), contents.column("content")
+    by_size = np.argsort(sizes, kind="stable")
+    sizes = sizes[by_size]
     delta = _Difference()
     for photo, path in zip(source.photos, paths, strict=True):
         row = by_path.get(path)
         if row is None:
-            content, rows = _same_content(photo, table["content"], sizes, by_size)
+            content, rows = _same_content(photo, contents_of, sizes, by_size)
             if rows:
                 delta.alike.setdefault(content, (rows, []))[1].append(len(delta.entries))
             delta.entries.append((photo, rows[0] if rows else None))
@@ -240,12 +242,11 @@ def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
     """Whether a photo is still what a row was made from: by size and time, else by its hash."""
     try:
         status = photo.path.stat()
-        if status.st_size != contents.table["size"][row]:
+        if status.st_size != contents.rows.value("size", row):
             return False
-        if status.st_mtime_ns == contents.table["mtime_ns"][row]:
+        if status.st_mtime_ns == contents.rows.value("mtime_ns", row):
             return True
-        known: bytes = contents.table["content"][row].tobytes()
-        return _hash(photo.path) == known
+        return _hash(photo.path) == contents.content(row)
     except OSError:
         return False
 

@@ -145,7 +145,7 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
         return
     try:
         paths = {name: _path(folder, manifest, name) for name in manifest.files}
-        contents = Contents(manifest, paths, ("place_id",))
+        contents = Contents(manifest, paths)
         contents.check()
         yield from _inside(contents, paths)
         for reason in _store_problems(Index(folder, manifest)):
@@ -173,7 +173,7 @@ def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
         norms = np.concatenate([np.linalg.norm(some, axis=1) for some in rows])
         if not (np.abs(norms - 1) < 1e-3).all():
             yield Defect(name, "holds descriptors that are not of norm 1")
-        offsets = pack.tables["offset"]
+        offsets = pack.column("offset")
         if len(offsets) != count + 1 or (np.diff(offsets) < 0).any():
             yield Defect(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
         start += count
@@ -249,7 +249,8 @@ def _repair(
 
 def _photos_of(witness: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
     """The photos of a shard's places by their ids, as its columns tell."""
-    table = ArrayFile(witness, (), TABLE).tables
+    shard = ArrayFile(witness)
+    table = {key: shard.column(key) for key in TABLE}
     root = Path(manifest.source["root"])
     photos = {}
     for row, place_id in enumerate(table["place_id"].tolist()):

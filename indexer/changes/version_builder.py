@@ -350,10 +350,7 @@ class VersionBuilder:
         """The shards of the new version, opened."""
         old = self.contents
         known = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
-        return [
-            known.get(name) or ArrayFile(self.folder / name, ["descriptors"], ["place_id"])
-            for name in names
-        ]
+        return [known.get(name) or ArrayFile(self.folder / name) for name in names]
 
 
 def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:

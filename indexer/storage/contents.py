@@ -1,6 +1,6 @@
 """What the shards of one version of an index hold: rows, and columns beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,47 +8,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import allow_open_files
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.storage.commit import is_stamped
 from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
-from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS, Row
-
-ARRAYS = ("descriptors", "cells")
-
-
-# The columns that say whether a place has a position: in degrees, in metres.
-POSITION_COLUMNS = ("latitude", "easting")
+from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS, Row
 
 
 class Contents:
-    """The shards of one version, opened. Thread-safe."""
+    """The shards of one version, opened; all of them is read when it is asked for. Thread-safe."""
 
-    def __init__(
-        self, manifest: Manifest, paths: Mapping[str, Path], columns: Sequence[str] = TABLE
-    ) -> None:
-        """`paths` are those of the version's files; `columns` are read into memory.
+    def __init__(self, manifest: Manifest, paths: Mapping[str, Path]) -> None:
+        """`paths` are those of the version's files.
 
         Raises:
             IndexFormatError: a shard cannot be read.
         """
         self.manifest = manifest
         self._paths = paths
-        tables = tuple({"place_id": 0, "grid": 0, **dict.fromkeys(columns)})
-        self.shards = [ArrayFile(paths[name], ARRAYS, tables) for name in manifest.shards]
+        allow_open_files(2 * len(manifest.shards))
+        self.shards = [ArrayFile(paths[name]) for name in manifest.shards]
         self.rows = ShardRows(self.shards, manifest.removed_ids)
-        self.table: dict[str, NDArray[Any]] = {"place_id": self.rows.place_ids}
-        """The columns of the places that are left."""
-        for key in tables[1:]:
-            column = np.concatenate([shard.tables.pop(key) for shard in self.shards])
-            self.table[key] = _once(self.rows.live(column))
-        if {"name", "path"} <= self.table.keys() and np.array_equal(
-            self.table["name"], self.table["path"]
-        ):
-            self.table["path"] = self.table["name"]
         self._verified: set[str] = set()
+
+    def column(self, key: str) -> NDArray[Any]:
+        """A small column of the places that are left. Raises `IndexFormatError`."""
+        return self.rows.column(key)
 
     def first_ids(self) -> dict[str, int]:
         """The first place id in each shard, of places that are removed too."""
@@ -73,14 +61,15 @@ class Contents:
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """Latitude and longitude of every place that is left, (N, 2) float64, NaN for none."""
-        keys = ("latitude", "longitude")
-        both = _once(np.stack([self.table[key] for key in keys], axis=1))
-        self.table |= dict(zip(keys, both.T, strict=True))  # kept once
-        return both
+        both = [self.column(key) for key in ("latitude", "longitude")]
+        if any(column.strides[0] for column in both):
+            return np.stack(both, axis=1)
+        # Equal everywhere, as where nothing is known.
+        return np.broadcast_to([column[0] for column in both], (len(self.rows), 2))
 
     def count_positions(self, edits: Edits = NO_EDITS) -> int:
         """How many of the places have a position, in degrees or in metres, or by an edit."""
-        known = [~np.isnan(self.table[column]) for column in POSITION_COLUMNS]
+        known = [~np.isnan(self.column(key)) for key in ("latitude", "easting")]
         moved = [place_id for place_id, edit in edits.by_place.items() if edit.position]
         return int((known[0] | known[1] | np.isin(self.rows.place_ids, moved)).sum())
 
@@ -88,13 +77,13 @@ class Contents:
     def thumbnails(self) -> list[ArrayFile]:
         """The packs of thumbnails, one a shard."""
         packs = (name.replace(SHARDS, THUMBNAILS) for name in self.manifest.shards)
-        return [ArrayFile(self._paths[pack], ["jpeg"], ["offset"]) for pack in packs]
+        return [ArrayFile(self._paths[pack]) for pack in packs]
 
     def codes(self, row: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         """The codes of a row's local features, (h·w, bytes) uint8, and its grid (h, w)."""
-        height, width = (int(side) for side in self.table["grid"][row])
         number, local = self.rows.locate(row)
         shard = self.shards[number]
+        height, width = (int(side) for side in shard.value("grid", local))
         codes = np.empty((height * width, shard.shape("cells")[2]), np.uint8)
         shard.read_into(codes, "cells", local)
         shard.check("cells", local, [codes])
@@ -104,7 +93,7 @@ class Contents:
         """The thumbnail of a row, a JPEG."""
         shard, local = self.rows.locate(row)
         pack = self.thumbnails[shard]
-        start, end = (int(offset) for offset in pack.tables["offset"][local : local + 2])
+        start, end = (int(pack.value("offset", at)) for at in (local, local + 1))
         jpeg = np.empty(end - start, np.uint8)
         pack.read_into(jpeg, "jpeg", start)
         pack.check("jpeg", local, [jpeg])
@@ -112,31 +101,41 @@ class Contents:
 
     def text(self, key: str, row: int) -> str:
         """A text of a row."""
-        value: bytes = self.table[key][row]
+        value: bytes = self.rows.value(key, row)
         return value.decode()
+
+    def number(self, key: str, row: int) -> float | None:
+        """A number of a row, None for NaN: nothing known."""
+        value = float(self.rows.value(key, row))
+        return None if np.isnan(value) else value
 
     def position(self, row: int) -> Position | None:
         """The position of a row in degrees."""
-        latitude, longitude = (float(self.table[k][row]) for k in ("latitude", "longitude"))
-        return None if np.isnan(latitude) else Position(latitude, longitude)
+        latitude, longitude = (self.number(key, row) for key in ("latitude", "longitude"))
+        return None if latitude is None or longitude is None else Position(latitude, longitude)
 
     def utm(self, row: int) -> Utm | None:
         """The position of a row in metres."""
-        easting, northing = (float(self.table[k][row]) for k in ("easting", "northing"))
-        return None if np.isnan(easting) else Utm(easting, northing, self.text("zone", row))
+        easting, northing = (self.number(key, row) for key in ("easting", "northing"))
+        if easting is None or northing is None:
+            return None
+        return Utm(easting, northing, self.text("zone", row))
+
+    def content(self, row: int) -> bytes:
+        """The sha256 of the photo of a row."""
+        content: bytes = self.rows.value("content", row).tobytes()
+        return content
 
     def taken(self, row: int) -> float | None:
         """When the photo of a row was taken, in seconds since 1970."""
-        taken = float(self.table["taken"][row])
-        return None if np.isnan(taken) else taken
+        return self.number("taken", row)
 
     def heading(self, row: int) -> float | None:
         """Where the photo of a row looks, in degrees from north."""
-        heading = float(self.table["heading"][row])
-        return None if np.isnan(heading) else heading
+        return self.number("heading", row)
 
     def row(self, row: int) -> Row:
-        """All of a row, to write it to another shard; needs all columns.
+        """All of a row, to write it to another shard.
 
         Raises:
             IndexFormatError: the files that hold it fail their checksums.
@@ -150,11 +149,11 @@ class Contents:
             path=self.text("path", row),
             position=self.position(row),
             utm=self.utm(row),
-            width=int(self.table["width"][row]),
-            height=int(self.table["height"][row]),
-            size=int(self.table["size"][row]),
-            mtime_ns=int(self.table["mtime_ns"][row]),
-            content=self.table["content"][row].tobytes(),
+            width=int(self.rows.value("width", row)),
+            height=int(self.rows.value("height", row)),
+            size=int(self.rows.value("size", row)),
+            mtime_ns=int(self.rows.value("mtime_ns", row)),
+            content=self.content(row),
             descriptor=self.rows.take(np.array([row]))[0],
             codes=codes,
             grid=grid,
@@ -175,13 +174,3 @@ class Contents:
                         "--repair` first."
                     )
                 self._verified.add(name)
-
-
-def _once(column: NDArray[Any]) -> NDArray[Any]:
-    """A column, in the memory of one row where all rows are equal, as where nothing is known."""
-    every = np.broadcast_to(column[:1].copy(), column.shape)
-    nan = column.dtype.kind == "f"
-    for part in (slice(-1, None), slice(None)):  # most columns differ in their last row
-        if not np.array_equal(column[part], every[part], equal_nan=nan):
-            return column
-    return every

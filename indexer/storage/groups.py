@@ -68,6 +68,8 @@ class Groups:
 
     def only(self, place_ids: NDArray[np.int64]) -> "Groups":
         """The same without the places that are not among these ids, which ascend."""
+        if not len(self.place_id):
+            return self
         kept = np.isin(self.place_id, place_ids, assume_unique=True)
         if kept.all():
             return self

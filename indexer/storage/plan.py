@@ -18,9 +18,9 @@ from place_search.indexer.storage.commit import is_stamped
 from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
 
 SHARD_PHOTOS = 512
-MAX_SHARD_PHOTOS = 4096
+MAX_SHARD_PHOTOS = 16384
 MAX_SHARDS = 256
-_SHARD_BYTES = 32 << 20
+_SHARD_BYTES = 64 << 20
 
 
 def shard_photos(photos: int, dims: int) -> int:

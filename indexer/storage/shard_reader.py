@@ -3,13 +3,15 @@
 Mapped files would kill the process when they are cut short, and count as its resident memory.
 """
 
+import errno
 import json
 import os
 import weakref
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -17,36 +19,35 @@ from numpy.typing import NDArray
 
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError
 from place_search.indexer.storage.descriptor_codes import decode
-from place_search.indexer.storage.shards import ADDED, SUMS, sum_of
+from place_search.indexer.storage.shards import ADDED, SUMS, part_sums, sum_of
 
 
 class ArrayFile:
-    """One or more contiguous datasets of an HDF5 file, read by row. Thread-safe.
+    """The datasets of an HDF5 file that place-search wrote, read when they are asked for.
 
     The file stays open, so that it can be read to the end after a newer index has replaced it.
+    Thread-safe.
     """
 
-    def __init__(self, path: Path, arrays: Sequence[str], tables: Sequence[str] = ()) -> None:
-        """Open the file; `tables` are read into memory, `arrays` when asked for.
+    def __init__(self, path: Path) -> None:
+        """Open the file.
 
         Raises:
-            IndexFormatError: the file is missing, cut short, or not one that place-search wrote,
-                or the checksum of a table does not hold.
+            IndexFormatError: there is no such file, or it cannot be opened.
         """
         self.path = path
         try:
-            with h5py.File(path, "r", locking=False) as file:
-                self.tables: dict[str, NDArray[Any]] = {key: _column(file, key) for key in tables}
-                self._places = {key: _place(_dataset(file, key)) for key in arrays}
-                sums = _sums(file)
-            checked = [key for key in tables if sums and (key in sums or key not in ADDED)]
-            if any(sum_of(self.tables[key]) != sums[key] for key in checked):
-                raise ValueError("a checksum does not hold")
-            self._sums = {key: np.array(sums[key], np.uint32) for key in arrays if sums}
             self._descriptor = os.open(path, os.O_RDONLY)
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise IndexFormatError(
+                    f"{path} cannot be opened beside all other files of the index; allow this "
+                    "process more of them (`ulimit -n`)."
+                ) from error
             raise self.damaged() from error
         weakref.finalize(self, os.close, self._descriptor)
+        self._checked: set[str] = set()
+        self._parts_sums: dict[str, NDArray[np.uint32] | None] = {}
 
     def damaged(self) -> IndexFormatError:
         """What to raise where the file does not hold what it should."""
@@ -56,14 +57,68 @@ class ArrayFile:
             "--repair`."
         )
 
+    @cached_property
+    def _datasets(self) -> Mapping[str, "_Dataset"]:
+        """All datasets by name; of the file that was opened, whatever its path holds by now."""
+        try:
+            with (
+                open(self._descriptor, "rb", buffering=0, closefd=False) as opened,
+                h5py.File(opened, "r") as file,
+            ):
+                return {key.decode(): _located(h5py.h5d.open(file.id, key)) for key in file.id}
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+            raise self.damaged() from error
+
+    def _dataset(self, key: str) -> "_Dataset":
+        try:
+            return self._datasets[key]
+        except KeyError as error:
+            raise self.damaged() from error
+
+    @cached_property
+    def _sums(self) -> Mapping[str, int]:
+        """The checksums of small columns; files of version 0.1 have none."""
+        if SUMS not in self._datasets:
+            return {}
+        try:
+            sums: dict[str, int] = json.loads(self._read(SUMS).tobytes())
+        except ValueError as error:
+            raise self.damaged() from error
+        return sums
+
     def shape(self, key: str) -> tuple[int, ...]:
-        """The shape of an array."""
-        shape: tuple[int, ...] = self._places[key][1]
-        return shape
+        """The shape of a dataset."""
+        return self._dataset(key).shape
 
     def dtype(self, key: str) -> np.dtype[Any]:
-        """The type of an array's numbers."""
-        return self._places[key][3]
+        """The type of a dataset's numbers."""
+        return self._dataset(key).dtype
+
+    def column(self, key: str) -> NDArray[Any]:
+        """A small column, whose checksum holds. What older shards lack is not known of any place.
+
+        Raises:
+            IndexFormatError: the file cannot be read, or is damaged.
+        """
+        if key in ADDED and key not in self._datasets:
+            return np.full(self.shape("place_id"), ADDED[key])
+        column = self._read(key)
+        if self._sums and self._sums.get(key) != sum_of(column):
+            raise self.damaged()
+        self._checked.add(key)
+        return column
+
+    def value(self, key: str, row: int) -> Any:
+        """One row of a small column, which is checked as a whole when it is first asked.
+
+        Raises: as `column`.
+        """
+        if key not in self._checked:
+            return self.column(key)[row]
+        dataset = self._datasets[key]
+        out = np.empty(dataset.shape[1:], dataset.dtype)
+        self.read_into(out, key, row)
+        return out[()]
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on.
@@ -71,29 +126,43 @@ class ArrayFile:
         Raises:
             IndexFormatError: the file is shorter than it was, or cannot be read.
         """
-        offset, _, stride, _ = self._places[key]
+        dataset = self._dataset(key)
         if not out.size:  # as the local features of an index without them
             return
         # One call reads at most 2 GiB; no single read here comes near that.
         try:
-            read = os.preadv(self._descriptor, [out.data.cast("B")], offset + row * stride)
+            read = os.preadv(
+                self._descriptor, [out.data.cast("B")], dataset.offset + row * dataset.stride
+            )
         except OSError as error:
             raise self.damaged() from error
         if read != out.nbytes:
             raise self.damaged()
 
-    def row(self, key: str, row: int) -> bytes:
-        """The bytes of one row, whose checksum holds.
+    def _read(self, key: str) -> NDArray[Any]:
+        """A whole dataset."""
+        dataset = self._dataset(key)
+        out = np.empty(dataset.shape, dataset.dtype)
+        self.read_into(out, key, 0)
+        return out
+
+    @cached_property
+    def _descriptor_rows(self) -> tuple[int, int, Sequence[int] | None]:
+        """Where the descriptors start, the bytes of one, and the checksum of each."""
+        dataset, sums = self._dataset("descriptors"), self._part_sums("descriptors")
+        return dataset.offset, dataset.stride, None if sums is None else sums.data
+
+    def descriptor(self, row: int) -> bytes:
+        """The bytes of one descriptor, whose checksum holds.
 
         Raises:
             IndexFormatError: the file is shorter than it was, cannot be read, or is damaged.
         """
-        offset, _, stride, _ = self._places[key]
+        offset, stride, sums = self._descriptor_rows
         try:
             read = os.pread(self._descriptor, stride, offset + row * stride)
         except OSError as error:
             raise self.damaged() from error
-        sums = self._sums.get(key)
         if len(read) != stride or (sums is not None and zlib.crc32(read) != sums[row]):
             raise self.damaged()
         return read
@@ -106,52 +175,37 @@ class ArrayFile:
         Raises:
             IndexFormatError: it is not.
         """
-        sums = self._sums.get(key)
+        sums = self._part_sums(key)
         if sums is None:
             return
         if [sum_of(part) for part in parts] != sums[row : row + len(parts)].tolist():
             raise self.damaged()
 
-
-def _dataset(file: h5py.File, key: str) -> Any:
-    """A dataset by h5py's low-level interface, which takes a third of the time: an index may have
-    thousands of shards with a dozen columns each.
-    """
-    return h5py.h5d.open(file.id, key.encode())
-
-
-def _sums(file: h5py.File) -> dict[str, Any]:
-    try:
-        sums: dict[str, Any] = json.loads(_read(_dataset(file, SUMS)).tobytes())
-    except KeyError:
-        return {}
-    return sums
+    def _part_sums(self, key: str) -> NDArray[np.uint32] | None:
+        """The checksum of what each place has of a large dataset."""
+        if key not in self._parts_sums:
+            name = part_sums(key)
+            self._parts_sums[key] = self.column(name) if name in self._datasets else None
+        return self._parts_sums[key]
 
 
-def _column(file: h5py.File, key: str) -> NDArray[Any]:
-    """A small column; what shards of version 0.1 lack is not known of any place."""
-    try:
-        return _read(_dataset(file, key))
-    except KeyError:
-        if key not in ADDED:
-            raise
-        return np.full(_dataset(file, "place_id").shape, ADDED[key])
-
-
-def _read(dataset: Any) -> NDArray[Any]:
-    out = np.empty(dataset.shape, dataset.dtype)
-    if out.size:
-        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
-    return out
-
-
-def _place(dataset: Any) -> tuple[int, tuple[int, ...], int, np.dtype[Any]]:
+class _Dataset(NamedTuple):
     """Where a dataset starts in its file, its shape, the bytes of one row, and its type."""
-    offset = dataset.get_offset()
-    if offset is None and np.prod(dataset.shape):
+
+    offset: int
+    shape: tuple[int, ...]
+    stride: int
+    dtype: np.dtype[Any]
+
+
+def _located(dataset: Any) -> _Dataset:
+    """By h5py's low-level interface, which takes a third of the time of the other: an index may
+    have hundreds of shards with a dozen columns each.
+    """
+    offset, shape, kind = dataset.get_offset(), dataset.shape, dataset.dtype
+    if offset is None and np.prod(shape):
         raise ValueError("it is not stored contiguously")
-    kind = dataset.dtype
-    return offset or 0, dataset.shape, int(np.prod(dataset.shape[1:])) * kind.itemsize, kind
+    return _Dataset(offset or 0, shape, int(np.prod(shape[1:])) * kind.itemsize, kind)
 
 
 class ShardRows:
@@ -163,18 +217,18 @@ class ShardRows:
     def __init__(
         self, shards: Sequence[ArrayFile], removed: NDArray[np.int64] | None = None
     ) -> None:
-        """`removed` are ids of places that are left out; of shards `place_id` must be read."""
+        """`removed` are ids of places that are left out."""
         self._shards = shards
         counts = [shard.shape("descriptors")[0] for shard in shards]
         self._starts = np.cumsum([0, *counts])
         self.stored_ids: NDArray[np.int64] = np.concatenate(
-            [shard.tables["place_id"] for shard in shards]
+            [shard.column("place_id") for shard in shards]
         )
         """The ids of all rows of the shards, those of removed places too."""
-        self.removed: NDArray[np.bool_] = np.isin(
-            self.stored_ids, [] if removed is None else removed
-        )
+        self.removed: NDArray[np.bool_] = np.zeros(len(self.stored_ids), np.bool_)
         """Which of those rows are removed."""
+        if removed is not None and len(removed):
+            self.removed |= np.isin(self.stored_ids, removed)
         self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
         self.place_ids = self.live(self.stored_ids)
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
@@ -213,16 +267,29 @@ class ShardRows:
         shards = np.searchsorted(self._starts, stored, side="right") - 1
         local = stored - self._starts[shards]
         parts = [
-            self._shards[shard].row("descriptors", row)
+            self._shards[shard].descriptor(row)
             for shard, row in zip(shards.tolist(), local.tolist(), strict=True)
         ]
         read = np.frombuffer(b"".join(parts), self._stored_type)
         return decode(read.reshape(len(rows), self.shape[1]))
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
-        """A small column of the rows from `start` on, read from the files by their names."""
-        parts = [ArrayFile(shard.path, (), (key,)).tables[key] for shard in self._shards]
+        """A small column of the rows from `start` on, in the memory of one row where all are equal.
+
+        Raises:
+            IndexFormatError: a shard cannot be read, or is damaged.
+        """
+        parts = [_once(shard.column(key)) for shard in self._shards]
+        if all(part.strides[0] == 0 for part in parts):
+            firsts = _once(np.stack([part[0] for part in parts if len(part)]))
+            if not firsts.strides[0]:
+                return np.broadcast_to(firsts[:1], (len(self), *firsts.shape[1:]))[start:]
         return self.live(np.concatenate(parts))[start:]
+
+    def value(self, key: str, row: int) -> Any:
+        """One row of a small column. Raises: as `column`."""
+        shard, local = self.locate(row)
+        return self._shards[shard].value(key, local)
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
@@ -248,3 +315,15 @@ class ShardRows:
                         out = out[self._live[low:high] - (first + at)]
                 if len(out):
                     yield out
+
+
+def _once(column: NDArray[Any]) -> NDArray[Any]:
+    """A column, in the memory of one row where all rows are equal, as where nothing is known."""
+    if not len(column):
+        return column
+    every = np.broadcast_to(column[:1].copy(), column.shape)
+    nan = column.dtype.kind == "f"
+    for part in (slice(-1, None), slice(None)):  # most columns differ in their last row
+        if not np.array_equal(column[part], every[part], equal_nan=nan):
+            return column
+    return every

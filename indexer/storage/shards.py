@@ -54,12 +54,17 @@ TABLE = (*NUMBERS, *TEXTS, "content")
 """The small columns, which the pack of thumbnails repeats."""
 
 SUMS = "crc32"
-"""The dataset with the CRC-32 of the others, as the UTF-8 of a JSON object: one number of each
-small column, and of `descriptors`, `cells` and `jpeg` one of each place's own part.
+"""The dataset with the CRC-32 of each small column, as the UTF-8 of a JSON object.
 
-By them damage is seen when it is read: hashing whole files to open an index would take minutes.
-Files of version 0.1 have none.
+`descriptors`, `cells` and `jpeg` have a column of their own with that of each place's part. By them
+damage is seen when it is read: hashing whole files to open an index would take minutes. Files of
+version 0.1 have none.
 """
+
+
+def part_sums(key: str) -> str:
+    """The column with the CRC-32 of what each place has of a large dataset."""
+    return f"{SUMS}_{key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,11 @@ def joined_image(
 def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape and type of each dataset of a shard."""
     with h5py.File(shard, "r", locking=False) as file:
-        return {key: (dataset.shape, dataset.dtype) for key, dataset in file.items() if key != SUMS}
+        return {
+            key: (dataset.shape, dataset.dtype)
+            for key, dataset in file.items()
+            if not key.startswith(SUMS)
+        }
 
 
 def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
@@ -278,14 +287,15 @@ def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | by
 
     `parts` are what each place has of a large dataset, which gets a checksum for each.
     """
-    sums: dict[str, int | list[int]] = {
-        key: [sum_of(part) for part in parts[key]] if key in parts else sum_of(values)
-        for key, values in table.items()
+    of_parts = {
+        part_sums(key): np.array([sum_of(part) for part in each], np.uint32)
+        for key, each in parts.items()
     }
+    small = {key: values for key, values in table.items() if key not in parts} | of_parts
+    sums = json.dumps({key: sum_of(values) for key, values in small.items()})
+    written = {**table, **of_parts, SUMS: np.frombuffer(sums.encode(), np.uint8)}
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
-        for key, values in table.items():
+        for key, values in written.items():
             file.create_dataset(key, data=values, track_times=False)
-        text = np.frombuffer(json.dumps(sums).encode(), np.uint8)
-        file.create_dataset(SUMS, data=text, track_times=False)
     return out.getbuffer()

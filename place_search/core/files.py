@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from place_search.core.errors import PlaceSearchError
 
 PART = ".part"
 """Ends the name of a file that is still being written."""
+_SPARE_FILES = 256
+"""Files and connections that a process may open beside those of its indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,16 @@ def utf8_path(path: Path) -> Iterator[str]:
             os.close(descriptor)
     else:
         yield str(path)
+
+
+def allow_open_files(more: int) -> None:
+    """Let this process open so many files beside those it has, as far as its hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = len(list(Path("/dev/fd").iterdir())) + more + _SPARE_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_regular(path: Path) -> io.BufferedReader:

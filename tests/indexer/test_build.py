@@ -168,8 +168,8 @@ def test_plans_cut_photos_in_order(count: int, size: int, first: int) -> None:
 def test_shards_are_few_and_fit_memory() -> None:
     assert shard_photos(600, 7168) == 512
     assert shard_photos(1_000_000, 512) == 3907
-    assert shard_photos(50_000_000, 512) == 4096
-    assert shard_photos(1_000_000, 7168) * 7168 * 4 <= 32 << 20
+    assert shard_photos(50_000_000, 512) == 16384
+    assert shard_photos(1_000_000, 7168) * 7168 * 4 <= 64 << 20
 
 
 def test_folders_that_are_not_an_index_are_left_alone(

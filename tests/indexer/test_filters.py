@@ -22,13 +22,9 @@ EDITS = Edits(
 
 @pytest.fixture
 def columns() -> FilterColumns:
-    return FilterColumns(
-        np.array([place[0] for place in PLACES]),
-        np.array([place[1].encode() for place in PLACES]),
-        np.array([place[1].encode() for place in PLACES]),
-        np.array([place[2] for place in PLACES]),
-        EDITS,
-    )
+    paths = np.array([place[1].encode() for place in PLACES])
+    kept = {"name": paths, "path": paths, "taken": np.array([place[2] for place in PLACES])}
+    return FilterColumns(np.array([place[0] for place in PLACES]), kept.__getitem__, EDITS)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,9 @@ from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     UnknownPlaceError,
+    build_index,
     open_index,
+    open_source,
 )
 from place_search.indexer.storage.manifest import signed
 from place_search.indexer.stores.vectors import exact_search
@@ -195,3 +199,40 @@ def test_a_manifest_that_may_not_be_read(unprivileged: Path) -> None:
 
     with pytest.raises(IndexFormatError, match=r"cannot be read \(Permission denied\)"):
         open_index(unprivileged)
+
+
+OPEN_WITH_FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from place_search.indexer import IndexFormatError, open_index
+hardest = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16 if sys.argv[2] == "hard" else hardest))
+try:
+    index = open_index(Path(sys.argv[1]))
+except IndexFormatError as error:
+    print(error)
+else:
+    print([place.name for place in index.places()], len(index.thumbnail(0)) > 0)
+"""
+
+
+@pytest.mark.slow
+def test_an_index_of_more_shards_than_files_may_be_open(
+    photos: Path, tmp_path: Path, model: Model
+) -> None:
+    """Two files a shard: a soft limit is raised, and a hard one is not taken for damage."""
+    folder = tmp_path / "index"
+    build_index(open_source(photos), folder, model, photos_per_shard=1)
+
+    def opened(limit: str) -> str:
+        command = [sys.executable, "-c", OPEN_WITH_FEW_FILES, str(folder), limit]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    names = [place.name for place in open_index(folder).places()]
+    assert len(names) == 11
+    assert opened("soft") == f"{names} True\n"
+    said = opened("hard")
+    assert said.endswith(
+        ".h5 cannot be opened beside all other files of the index; allow this process more of "
+        "them (`ulimit -n`).\n"
+    )

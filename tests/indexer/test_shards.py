@@ -106,7 +106,7 @@ def test_what_is_written_is_read(
         rows += part
         names.append(f"descriptors/{number}.h5")
         _write(folder / names[-1], shard_image(part, "float32"))
-    files = [ArrayFile(folder / name, ["descriptors", "cells"], ["place_id"]) for name in names]
+    files = [ArrayFile(folder / name) for name in names]
     read = ShardRows(files)
     everything = np.stack([row.descriptor for row in rows])
 
@@ -129,11 +129,11 @@ def test_what_is_written_is_read(
 
 def test_a_shard_cut_short_is_an_error_not_a_crash(tmp_path: Path) -> None:
     path = _write(tmp_path / "s.h5", shard_image([_row(number) for number in range(50)], "float32"))
-    rows = ShardRows([ArrayFile(path, ["descriptors", "cells"], ["place_id"])])
+    rows = ShardRows([ArrayFile(path)])
     with path.open("r+b") as stream:
         stream.truncate(1000)
 
     with pytest.raises(IndexFormatError, match=r"s\.h5 is missing or damaged"):
         rows.take(np.array([40]))
     with pytest.raises(IndexFormatError, match=r"s\.h5 is missing or damaged"):
-        ArrayFile(path, ["descriptors"])
+        ArrayFile(path).shape("descriptors")
