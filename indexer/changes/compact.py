@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.changes.version_spec import VersionSpec
+from place_search.indexer.sources.kept_views import drop_views, panorama_of
 from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.plan import cut, shard_photos
@@ -19,7 +21,7 @@ from place_search.indexer.stores.store_files import StoreRequest
 REMOVED_SHARE = 0.2
 """Of the rows in the shards; with more removed an index is compacted by itself."""
 MANY_SHARDS = 512
-"""Shards beyond which it is as well: each costs a reader about 1 ms."""
+"""More shards than there have to be, beyond which it is as well: each costs a reader 0.6 ms."""
 
 
 def compact_index(
@@ -27,7 +29,7 @@ def compact_index(
 ) -> ChangeReport:
     """Drop what removed places have left, and join small shards. Ids and places stay.
 
-    With `store`, a kind of vector store or `auto`, that is made anew of the descriptors; `uri` is
+    The views of panoramas go with the last place that is one. With `store`, a kind of vector store or `auto`, that is made anew of the descriptors; `uri` is
     where the engine of a `milvus` store answers.
 
     Raises:
@@ -54,16 +56,15 @@ def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeRe
             return change.report()
         ids = change.contents.rows.place_ids.tolist()
         parts = cut(ids, shard_photos(len(ids), int(manifest.model["dims"])))
-        change.commit(
+        _commit_without_removed(
+            change,
             replace(
                 draft,
                 plan=replace(draft.plan, parts=parts),
                 kept=(),
-                removed=np.empty(0, np.int64),
                 store=replace(draft.store, fold=True),
                 descriptor_type=INT8,
-                edits=_edits_left(change),
-            )
+            ),
         )
         return change.report(compacted=True)
 
@@ -72,7 +73,8 @@ def compact_if_due(change: Change) -> bool:
     """Compact an index in which much is removed or that is in very many pieces."""
     manifest = change.manifest
     much = manifest.removed > REMOVED_SHARE * (manifest.places + manifest.removed)
-    if much or len(manifest.shards) > MANY_SHARDS:
+    needed = manifest.places // shard_photos(manifest.places, int(manifest.model["dims"]))
+    if much or len(manifest.shards) > MANY_SHARDS + needed:
         return _compact(change)
     return False
 
@@ -88,17 +90,36 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     if not runs and not store and known == change.card.count == change.manifest.places:
         return False
     request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
-    change.commit(
+    _commit_without_removed(
+        change,
         replace(
             draft,
             plan=replace(draft.plan, parts=parts),
             kept=[name for name in change.manifest.shards if name not in rewritten],
-            removed=np.empty(0, np.int64),
             store=request,
-            edits=_edits_left(change),
-        )
+        ),
     )
     return True
+
+
+def _commit_without_removed(change: Change, draft: VersionSpec) -> None:
+    """Make the next version without what removed places have left in and beside the index."""
+    panoramas = _gone_panoramas(change)
+    change.commit(replace(draft, removed=np.empty(0, np.int64), edits=_edits_left(change)))
+    for panorama in panoramas:
+        drop_views(change.folder, panorama)
+
+
+def _gone_panoramas(change: Change) -> set[bytes]:
+    """The panoramas of which no view is a place any more, but a removed place was one."""
+    contents = change.contents
+    gone: set[bytes] = set()
+    for shard, (start, end) in zip(contents.shards, pairwise(_starts(change)), strict=True):
+        removed = contents.rows.removed[start:end]
+        if removed.any():
+            gone |= set(map(panorama_of, shard.column("path")[removed].tolist()))
+    gone.discard(b"")
+    return gone - set(map(panorama_of, contents.column("path").tolist())) if gone else gone
 
 
 def _edits_left(change: Change) -> Mapping[str, FileStamp]:

@@ -1,5 +1,7 @@
 """Where the views of panoramas are kept: in `INDEX-views`, beside the index."""
 
+import os
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 SUFFIX = "-views"
@@ -24,6 +26,16 @@ def panorama_folder(folder: Path, path: str) -> Path:
 def view_name(number: int) -> str:
     """The file of a view."""
     return f"view_{number:02d}.jpg"
+
+
+def drop_views(index: Path, panorama: bytes) -> None:
+    """Delete the views of a panorama, by the path that `panorama_of` gives; all else stays."""
+    folder = views_folder(index) / os.fsdecode(panorama.partition(_INSIDE.encode())[2])
+    if (folder / MARK).is_file():
+        for view in (*folder.glob("view_*.jpg"), folder / MARK):
+            view.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds something else
+            folder.rmdir()
 
 
 def path_in_source(path: bytes) -> bytes:

@@ -17,6 +17,7 @@ from place_search.indexer import (
     VideoRequest,
     add_photos,
     build_index,
+    compact_index,
     open_index,
     open_source,
     parse_filter,
@@ -163,6 +164,25 @@ def test_adding_and_removing_by_the_panorama(data: Path, tmp_path: Path, model: 
     assert views_of(open_index(out)) == new
     assert restore_places(out, list(range(1, 13))).added == 12
     assert remove_places(out, [NAMES[3]]).removed == 1
+
+
+def test_views_go_with_the_last_place_that_is_one(data: Path, tmp_path: Path, model: Model) -> None:
+    """When removed places are dropped: before that they can be restored."""
+    out = tmp_path / "i"
+    (data / "street/b.jpg").write_bytes(panorama(5, heading=0.0))
+    index = made(data, out, model)
+    first, second = (index.place(view).path.parent for view in views_of(index)[::12])
+    (first / "note.txt").write_text("a user's own")
+    remove_places(out, [*views_of(index)[1:12], "street/b.jpg"], compact=False)
+    assert len(list(second.glob("*.jpg"))) == 12
+    compact_index(out)
+    assert not second.exists()
+    assert len(list(first.glob("*.jpg"))) == 12  # one of them is a place
+    remove_places(out, [views_of(open_index(out))[0]], compact=False)
+    compact_index(out)
+    assert [path.name for path in first.iterdir()] == ["note.txt"]
+    add_photos(out, open_source(data / "street", None, VideoRequest(out)), model)
+    assert verify_index(out).whole
 
 
 def test_a_damaged_shard_is_made_again_from_the_views(
