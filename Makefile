@@ -157,12 +157,14 @@ screenshots: $(ALL)
 
 # The default model from the one without its whitening: as its card says, and with the same bytes on
 # the same machine. PHOTOS holds the folders that data/README.md names; takes about an hour.
+FITTED_ON := ie_tower (MIT), meiji_loop (MIT), Google Landmarks v2 (Wikimedia Commons, each under a free \
+licence), Bonn (MIT), as they are and as altered views by day and night
 model: $(ALL)
 	@test -n '$(PHOTOS)' || { echo 'Say where the photos of data/README.md are: make model PHOTOS=DIR' >&2; exit 2; }
 	@$(PIP) --editable '.[quantize]'
 	@$(RUN) whiten data/lite0_photos.csv --views --root '$(PHOTOS)' --model lite0-netvlad-1024 --dims 1024 --out '$(OUT)'
 	@$(RUN) quantize '$(OUT)' --photos '$(PHOTOS)/vocabulary_photos' --first 3 --views
-	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --keep
+	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --keep --about '$(FITTED_ON)'
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

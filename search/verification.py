@@ -50,7 +50,7 @@ TOLERANCE = 1.5
 """Cells of the grid that a match may lie off the fitted map."""
 MAPS = 2
 """Affine maps that are fitted, each to what agrees with none before it."""
-BY_CHANCE = 50
+BY_CHANCE = 45
 """Matches that agree between photos of different places: as many or fewer in 19 of 20 pairs."""
 TOGETHER = 10
 """Candidates that are matched at half the resolution in one go."""

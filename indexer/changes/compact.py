@@ -29,8 +29,9 @@ def compact_index(
 ) -> ChangeReport:
     """Drop what removed places have left, and join small shards. Ids and places stay.
 
-    The views of panoramas go with the last place that is one. With `store`, a kind of vector store or `auto`, that is made anew of the descriptors; `uri` is
-    where the engine of a `milvus` store answers.
+    The views of panoramas go with the last place that is one. With `store`, a kind of vector store
+    or `auto`, that is made anew of the descriptors; `uri` is where the engine of a `milvus` store
+    answers.
 
     Raises:
         StoreOutageError: the engine does not answer.

@@ -158,7 +158,8 @@ def choose_store(
         why = f"{size} take {coded} even as one-bit codes, so lists of them are probed"
     lists = 0
     if kind == "ivf-rabitq":
-        # A power of two near one list for every thousand places.
-        lists = 1 << max(1, min(16, round(count / _ROWS_A_LIST).bit_length()))
+        # A power of two near one list for every thousand places, or for the root of very many:
+        # fitting takes memory, and adding time, by the number of lists.
+        lists = 1 << max(1, round(min(count / _ROWS_A_LIST, count**0.5)).bit_length())
     where = "" if kind in FAISS_KINDS else uri
     return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)

@@ -12,6 +12,9 @@ from place_search.search.matching.views import UNIT, Grid, Views
 
 BLOCK = 1 << 18
 """Products that are made in one go: a processor's own cache holds them while they are summed."""
+BORDER = 1 / 12
+"""The share of a grid's shorter side, on each side, whose features are left out: most of what they
+see is the padding around the photo, and cameras that darken their corners agree in it anywhere."""
 SCALES = (0.75, 1.0, 1.33)
 """How much nearer or farther than the query a place is looked for, when votes are counted."""
 
@@ -32,20 +35,29 @@ class Matches(NamedTuple):
 
 
 def mutual_matches(query: Views, places: Views) -> Matches:
-    """Match a query with places of one grid, whose codes have as many bits."""
+    """Match a query with places of one grid, whose codes have as many bits.
+
+    Features at the borders of the photos (`BORDER`) match nothing.
+    """
     if query.bits != places.bits:
         raise ValueError(f"A query of {query.bits} bits has no match among codes of {places.bits}.")
     near = compiled.nearest(query, places) or nearest(query, places)
     count = places.photos
     mutual = (near.query > 0) & (near.query >= near.most[np.arange(count), near.place])
     at, row = np.nonzero(mutual.T)
-    return Matches(
-        count,
-        at,
-        _positions(row, query.line),
-        _positions(near.place[row, at], places.line),
-        near.query[row, at].astype(np.float32) / np.float32(9 * query.bits * UNIT),
-    )
+    here, there = _positions(row, query.line), _positions(near.place[row, at], places.line)
+    inside = _is_inside(here, query.grid) & _is_inside(there, places.grid)
+    at, row = at[inside], row[inside]
+    cosines = near.query[row, at].astype(np.float32) / np.float32(9 * query.bits * UNIT)
+    return Matches(count, at, here[inside], there[inside], cosines)
+
+
+def _is_inside(positions: NDArray[np.intp], grid: Grid) -> NDArray[np.bool_]:
+    """Whether (n, 2) positions x, y keep away from the borders of a grid (h, w)."""
+    border = int(min(grid) * BORDER)
+    last = np.array(grid[::-1]) - 1 - border
+    inside: NDArray[np.bool_] = ((positions >= border) & (positions <= last)).all(axis=1)
+    return inside
 
 
 def votes(matches: Matches, query: Grid) -> NDArray[np.intp]:
