@@ -85,7 +85,7 @@ def alike(labels: Sequence[object]) -> Pairs:
 def near(index: Index, metres: float) -> Pairs:
     """Which lie at most so many metres apart."""
     at = geocentric(index.positions)
-    return np.linalg.norm(at[:, None] - at[None], axis=2) <= metres
+    return np.asarray(np.linalg.norm(at[:, None] - at[None], axis=2) <= metres)
 
 
 def measure(same: Pairs, together: Pairs, seconds: float) -> list[Row]:

@@ -56,8 +56,7 @@ def _is_inside(positions: NDArray[np.intp], grid: Grid) -> NDArray[np.bool_]:
     """Whether (n, 2) positions x, y keep away from the borders of a grid (h, w)."""
     border = int(min(grid) * BORDER)
     last = np.array(grid[::-1]) - 1 - border
-    inside: NDArray[np.bool_] = ((positions >= border) & (positions <= last)).all(axis=1)
-    return inside
+    return np.asarray(((positions >= border) & (positions <= last)).all(axis=1))
 
 
 def votes(matches: Matches, query: Grid) -> NDArray[np.intp]:
