@@ -100,7 +100,7 @@ class ArrayFile:
         Raises:
             IndexFormatError: the file cannot be read, or is damaged.
         """
-        if key in ADDED and key not in self._datasets:
+        if self._lacks(key):
             return np.full(self.shape("place_id"), ADDED[key])
         column = self._read(key)
         if self._sums and self._sums.get(key) != sum_of(column):
@@ -113,12 +113,17 @@ class ArrayFile:
 
         Raises: as `column`.
         """
+        if self._lacks(key):
+            return ADDED[key]
         if key not in self._checked:
             return self.column(key)[row]
         dataset = self._datasets[key]
         out = np.empty(dataset.shape[1:], dataset.dtype)
         self.read_into(out, key, row)
         return out[()]
+
+    def _lacks(self, key: str) -> bool:
+        return key in ADDED and key not in self._datasets
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on.
