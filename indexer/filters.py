@@ -254,11 +254,7 @@ class FilterColumns:
     @cached_property
     def _edited(self) -> list[tuple[int, int]]:
         """Row and id of each edited place that is still there, by ascending id."""
-        ids = np.array(sorted(self._edits.by_place), np.int64)
-        rows = np.searchsorted(self._place_ids, ids)
-        there = rows < len(self._place_ids)
-        there[there] = self._place_ids[rows[there]] == ids[there]
-        return list(zip(rows[there].tolist(), ids[there].tolist(), strict=True))
+        return self._edits.rows(self._place_ids)
 
     @cached_property
     def _tagged(self) -> dict[str, NDArray[np.intp]]:

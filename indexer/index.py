@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -39,10 +40,12 @@ class Index:
         """Open the version that a manifest describes; see `open_index`."""
         self.folder = folder
         self.manifest = manifest
-        paths = whole_paths(folder, manifest)
         self._kept = KeptPhotos(folder)
-        self._contents = contents = Contents(manifest, paths)
-        contents.check()
+        with ThreadPoolExecutor(1) as beside:  # the checksum of a large store takes a second
+            whole = beside.submit(whole_paths, folder, manifest)
+            self._contents = contents = Contents(manifest, manifest.paths(folder))
+            contents.check()
+            paths = whole.result()
         # Opened now: a newer version may delete them.
         self._packs = contents.thumbnails
         self._rows = contents.rows
@@ -66,7 +69,12 @@ class Index:
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """Latitude and longitude of every place, (N, 2) float64, NaN for none."""
-        return self._corrected(self._contents.positions)
+        positions = self._contents.positions
+        if self._moved:
+            positions = np.array(positions)
+            for row, place_id in self.edits.rows(self.place_ids):
+                positions[row] = self._moved.get(place_id, positions[row])
+        return positions
 
     @property
     def index_id(self) -> str:
@@ -206,16 +214,6 @@ class Index:
 
     def _found(self, path: Path) -> Path:
         return found_view(self._kept.found(path), self.folder)
-
-    def _corrected(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Positions of all places, with those that people have corrected."""
-        moved = self._moved
-        rows = np.searchsorted(self.place_ids, list(moved))
-        there = np.isin(list(moved), self.place_ids)
-        if there.any():
-            positions = np.array(positions)
-            positions[rows[there]] = np.array(list(moved.values()))[there]
-        return positions
 
     def search(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.ascending import is_among
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import is_whole
 from place_search.indexer.changes.change import Change, ChangeReport, changing
@@ -48,7 +49,7 @@ def remove_places(
     given, names = _told_apart(places)
     with changing(Path(folder), progress or silent) as change:
         ids = _ids(change, given, names)
-        gone = ids[np.isin(ids, change.contents.rows.place_ids)]
+        gone = ids[is_among(ids, change.contents.rows.place_ids)]
         if version is not None:
             for place_id in gone.tolist():
                 require_version(change, place_id, version)

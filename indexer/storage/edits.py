@@ -15,6 +15,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.ascending import is_among
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import Position, is_on_earth
 from place_search.core.tables import parse_number
@@ -72,6 +76,12 @@ class Edits:
     def of(self, place_id: int) -> Edit:
         """The edit of a place, `NOT_EDITED` where there is none."""
         return self.by_place.get(place_id, NOT_EDITED)
+
+    def rows(self, place_ids: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Row and id of each edited place among ascending ids, in their order."""
+        ids = np.array(sorted(self.by_place), np.int64)
+        there = ids[is_among(ids, place_ids)]
+        return list(zip(np.searchsorted(place_ids, there).tolist(), there.tolist(), strict=True))
 
     def content(self) -> bytes:
         """The file: JSON lines by ascending place id. Equal edits give equal bytes."""

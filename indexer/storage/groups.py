@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.ascending import is_among
 from place_search.core.files import read_regular
 from place_search.indexer.errors import IndexFormatError
 
@@ -68,12 +69,10 @@ class Groups:
 
     def only(self, place_ids: NDArray[np.int64]) -> "Groups":
         """The same without the places that are not among these ids, which ascend."""
-        if not len(self.place_id):
-            return self
-        kept = np.isin(self.place_id, place_ids, assume_unique=True)
+        kept = is_among(self.place_id, place_ids)
         if kept.all():
             return self
-        pairs = np.isin(self.compared, place_ids).all(axis=1)
+        pairs = is_among(self.compared, place_ids).all(axis=1)
         left = set(self.group[kept].tolist())
         return replace(
             self,

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import open_regular
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, part_sums, sum_of
@@ -37,7 +38,8 @@ class ArrayFile:
         """
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            with open_regular(path) as opened:
+                self._descriptor = os.dup(opened.fileno())
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise IndexFormatError(
