@@ -188,7 +188,7 @@ class Index:
         """The sequence of each place by ascending id, as its source named it; "" for none."""
         return [name.decode() for name in self._contents.column("sequence").tolist()]
 
-    @property
+    @cached_property
     def taken(self) -> NDArray[np.float64]:
         """When each place was photographed: (N,) float64 seconds since 1970, NaN for unknown."""
         return self._contents.column("taken")
