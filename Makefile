@@ -164,7 +164,7 @@ model: $(ALL)
 	@$(PIP) --editable '.[quantize]'
 	@$(RUN) whiten data/lite0_photos.csv --views --root '$(PHOTOS)' --model lite0-netvlad-1024 --dims 1024 --out '$(OUT)'
 	@$(RUN) quantize '$(OUT)' --photos '$(PHOTOS)/vocabulary_photos' --first 3 --views
-	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --keep --about '$(FITTED_ON)'
+	@exec $(RUN) calibrate data/lite0_photos.csv --root '$(PHOTOS)' --model '$(OUT)' --precision int8 --keep --about '$(FITTED_ON)'
 
 weights: $(SERVES)
 	@exec $(RUN) weights list

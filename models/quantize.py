@@ -177,18 +177,18 @@ def _is_transformer(operations: Sequence[Any]) -> bool:
 def _pooling(operations: Sequence[Any]) -> list[str]:
     """The names of all that hangs on the input of the first L2 norm: what local features pass.
 
-    A graph of other people may have none.
+    They are sorted, since the graph keeps them. A graph of other people may have none.
     """
     norms = [op for op in operations if op.get_type_name() in NORMS]
     waiting = [norm.input(0).get_source_output() for norm in norms[:1]]
-    names: dict[str, None] = {}
+    names: set[str] = set()
     while waiting:
         for target in waiting.pop().get_target_inputs():
             node = target.get_node()
             if node.get_friendly_name() not in names:
-                names[node.get_friendly_name()] = None
+                names.add(node.get_friendly_name())
                 waiting.extend(node.outputs())
-    return list(names)
+    return sorted(names)  # the targets of an output come in no order
 
 
 @contextmanager

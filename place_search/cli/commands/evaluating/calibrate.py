@@ -9,13 +9,15 @@ from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
 from place_search.cli.indexes import staged
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
+from place_search.cli.precision import Precision, PrecisionOption
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
-from place_search.core.settings import MODEL
+from place_search.core.settings import MODEL, PRECISION
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
-    from place_search.models import Calibration
+    from place_search.models import Calibration, Model
+    from place_search.models.runtimes.base import Mode
 
 ENOUGH = 100
 """Fewer places show only some of what photos of other places look like."""
@@ -37,6 +39,7 @@ def command(
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the included or the index's).")
     ] = None,
+    precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
     about: Annotated[
         str, typer.Option("--about", help="What the pairs are, for the model card.")
@@ -67,22 +70,26 @@ def command(
         if report or len(roots or ()) > 1:
             raise typer.BadParameter("With PLACES, give one --root, and no --report.")
         root = roots[0] if roots else data[0].parent
-        _calibrate_searches(
-            data[0], root, model or MODEL.default, max_megapixels, about, keep, as_json
-        )
+        name = model or MODEL.default
+        opened = _opened(name, precision, max_megapixels, mode="throughput")
+        _calibrate_searches(data[0], root, opened, name if keep else None, about, as_json)
     else:
         if len(roots or ()) not in (1, len(data)):
             raise typer.BadParameter("Give --root once, or once for each CSV.")
-        _calibrate_pairs(
-            data,
-            roots or [],
-            model or MODEL.default,
-            max_megapixels,
-            about,
-            report,
-            keep,
-            as_json,
-        )
+        name = model or MODEL.default
+        opened = _opened(name, precision, max_megapixels)
+        kept = name if keep else None
+        _calibrate_pairs(data, roots or [], opened, kept, about, report, as_json)
+
+
+def _opened(
+    model: str, precision: Precision, max_megapixels: int, mode: "Mode" = "latency"
+) -> "Model":
+    from place_search.models import open_model
+
+    opened = open_model(model, verify=True, mode=mode, precision=precision)
+    opened.max_pixels = max_megapixels * 10**6
+    return opened
 
 
 def _lists_places(file: Path) -> bool:
@@ -120,25 +127,20 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
 def _calibrate_searches(
     photos: Path,
     root: Path,
-    model: str,
-    max_megapixels: int,
+    model: "Model",
+    kept: str | None,
     about: str,
-    keep: bool,
     as_json: bool,
 ) -> None:
     from dataclasses import asdict
 
-    from place_search.models import open_model
-
     training = training_room("Calibrating on searches")
-    opened = open_model(model, verify=True, mode="throughput", precision="auto")
-    opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:
         found = training.calibrate_on_searches(
-            opened, photos, root, data=about or photos.stem, progress=staged(advance)
+            model, photos, root, data=about or photos.stem, progress=staged(advance)
         )
-    if keep:
-        _keep(found, model)
+    if kept:
+        _keep(found, kept)
     if as_json:
         print_json(asdict(found))
         return
@@ -159,30 +161,26 @@ def _keep(found: "Calibration", model: str) -> None:
 def _calibrate_pairs(
     pairs: list[Path],
     roots: list[Path],
-    model: str,
-    max_megapixels: int,
+    model: "Model",
+    kept: str | None,
     about: str,
     report: Path | None,
-    keep: bool,
     as_json: bool,
 ) -> None:
     from dataclasses import asdict
 
     from place_search.evaluation import calibrate as fit
     from place_search.evaluation import read_pairs, write_calibration_report
-    from place_search.models import open_model
 
-    opened = open_model(model, verify=True, precision="auto")
-    opened.max_pixels = max_megapixels * 10**6
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]
     data = about or ", ".join(path.stem for path in pairs)
     with progress() as advance:
-        fitted = fit(opened, sets, data=data, progress=advance)
+        fitted = fit(model, sets, data=data, progress=advance)
     if report is not None:
         write_calibration_report(fitted, report)
-    if keep:
-        _keep(fitted.calibration, model)
+    if kept:
+        _keep(fitted.calibration, kept)
     if as_json:
         print_json(asdict(fitted.calibration))
     else:
