@@ -38,10 +38,10 @@ from place_search.indexer.storage.shards import (
     thumbnails_name,
 )
 from place_search.indexer.stores.store_files import StoreRequest
-from place_search.models import encode_grid
+from place_search.models import Embedding, encode_grid
 
 Vectors = NDArray[np.float32]
-_CODES, _GRID = encode_grid(np.zeros((1, 1, 1), np.float32))
+_CODES, _GRID = encode_grid(Embedding(np.empty(0, np.float32), np.zeros((1, 1, 1), np.float32)))
 VIEWS = 12
 SPOTS = 8
 MODEL = {"id": "generated", "fingerprint": "0" * 32}

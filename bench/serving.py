@@ -129,7 +129,7 @@ def _round(index: Path, model: Model, queries: Sequence[bytes]) -> dict[str, flo
 def places_index(folder: Path, model: Model, photos: Sequence[Path]) -> Path:
     """An index of PLACES places: descriptors as of real ones, cells of the photos in turns."""
     seen = [model.embed(model.read(path)) for path in photos]
-    codes = [encode_grid(found.local_features) for found in seen]
+    codes = [encode_grid(found) for found in seen]
     picture = io.BytesIO()
     Image.open(photos[0]).resize((320, 240)).save(picture, "JPEG")
 

@@ -49,7 +49,7 @@ class GeometryReranker:
         """
         photo = self._model.read(self._root / query)
         made = self._model.embed(photo)
-        ready = Query(made.local_features, made.directions)
+        ready = Query.of(made)
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
         ranking = rank_by_geometry(ready, candidates, self._k)

@@ -22,7 +22,7 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shards import Row
-from place_search.models import Model, encode_grid
+from place_search.models import Embedding, Model, encode_grid
 from place_search.models.model import Views
 from place_search.photos import Photo, PhotoError, encode_jpeg, fit_within
 
@@ -31,6 +31,8 @@ MAX_FILE_BYTES = 256 << 20
 DECODERS = 2
 AHEAD = 8
 """Photos that are being decoded or wait for the model."""
+_NOT_YET = Embedding(np.empty(0, np.float32))
+"""What is known of a photo before the model has seen it."""
 
 
 class StageClock:
@@ -85,14 +87,16 @@ def embed_photos(
     ahead = _DecodeAhead(photos, root, model, clock, decoders)
     skipped = ahead.skipped
     try:
-        for row, (descriptor, local, directions) in model.stream_all(ahead):
+        for row, made in model.stream_all(ahead):
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
-            if np.isfinite(descriptor).all():
-                codes, grid = encode_grid(local if keep_local_features else None, directions)
+            if np.isfinite(made.descriptor).all():
+                codes, grid = encode_grid(
+                    made if keep_local_features else made._replace(local_features=None)
+                )
                 position, utm = both_positions(row.position, row.utm)
-                described = replace(row, descriptor=descriptor, codes=codes, grid=grid)
+                described = replace(row, descriptor=made.descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)
             else:
                 reason = "the model gives no finite descriptor for it"
@@ -175,7 +179,7 @@ def _decode(
     with clock.stage("thumbnail"):
         thumbnail = _thumbnail(read, views)
     given = photo.position is not None or photo.utm is not None
-    codes, grid = encode_grid(None)
+    codes, grid = encode_grid(_NOT_YET)
     row = Row(
         place_id=number,
         name=photo.name,
@@ -187,7 +191,7 @@ def _decode(
         size=size,
         mtime_ns=mtime_ns,
         content=hashlib.sha256(content).digest(),
-        descriptor=np.empty(0, np.float32),
+        descriptor=_NOT_YET.descriptor,
         codes=codes,
         grid=grid,
         thumbnail=thumbnail,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from place_search.models.card import DIRECTIONS_NAME, ModelCard
 from place_search.models.errors import ModelError
+from place_search.models.runtimes.base import Embedding
 
 CODE_BITS = 112
 CODE_BYTES = CODE_BITS // 8
@@ -115,13 +116,12 @@ def encode_features(
     return np.packbits(_project(features, directions) > 0, axis=1)
 
 
-def encode_grid(
-    local: NDArray[np.float32] | None, directions: NDArray[np.float32] | None = None
-) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def encode_grid(photo: Embedding) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """The codes of a photo's local features, with their grid (h, w); empty where there are none."""
+    local = photo.local_features
     if local is None:
         return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
-    return encode_features(local, directions), (local.shape[0], local.shape[1])
+    return encode_features(local, photo.directions), (local.shape[0], local.shape[1])
 
 
 def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -48,8 +48,7 @@ def compare_photos(
     a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
-        codes = encode_grid(b.local_features, b.directions)
-        query = Query(a.local_features, a.directions)
+        query, codes = Query.of(a), encode_grid(b)
         found = verify(query, codes, similarity)
     photo_notes = [
         f"{which} photo: {note}"

@@ -302,7 +302,7 @@ class Engine:
         for view, made in zip(views, embeddings, strict=True):
             candidates = _Candidates(self.index, hits, view.similarities)
             budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
-            query = Query(made.local_features, made.directions)
+            query = Query.of(made)
             ranking = rank_by_geometry(query, candidates, k, budget_s=budget)
             checked.append(view._replace(ranking=ranking))
         if late := max(view.ranking.late for view in checked if view.ranking):

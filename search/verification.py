@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import decode_codes, project_features
+from place_search.models import Embedding, decode_codes, project_features
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import Codes as Codes
 from place_search.search.matching.views import (
@@ -101,6 +101,11 @@ class Query:
             local_features = np.zeros((0, 0, 1), np.float32)
             directions = None
         self._take(project_features(local_features, directions))
+
+    @classmethod
+    def of(cls, photo: Embedding) -> "Query":
+        """A photo as its model describes it."""
+        return cls(photo.local_features, photo.directions)
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":

@@ -163,12 +163,12 @@ def _describe(
     codes: list[Codes] = []
     asked = {}
     embedded = model.stream((job, _prepare(model, places, job, seed)) for job in jobs)
-    for done, (job, (descriptor, local, directions)) in enumerate(embedded, start=1):
+    for done, (job, photo) in enumerate(embedded, start=1):
         if not job.altered:
-            descriptors[job.row] = descriptor
-            codes.append(encode_grid(local, directions))
+            descriptors[job.row] = photo.descriptor
+            codes.append(encode_grid(photo))
         if job in queries:
-            asked[job] = descriptor, Query(local, directions)
+            asked[job] = photo.descriptor, Query.of(photo)
         progress("embed", done, len(jobs))
     return _Described(descriptors, codes, collections, places, asked)
 

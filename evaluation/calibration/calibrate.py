@@ -128,18 +128,18 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
     # What a photo is as the second of a pair takes some 10 to 45 kB, so all are kept.
     seconds = {}
     for name in dict.fromkeys(pair.photo2 for pair in pairs):
-        descriptor, local, directions = model.embed(model.read(root / name))
-        seconds[name] = descriptor, encode_grid(local, directions)
+        second = model.embed(model.read(root / name))
+        seconds[name] = second.descriptor, encode_grid(second)
     groups: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.photo1].append(pair)
     weighed = []
     for name, group in groups.items():
-        descriptor, local, directions = model.embed(model.read(root / name))
-        query = Query(local, directions)
+        first = model.embed(model.read(root / name))
+        query = Query.of(first)
         for pair in group:
             other, codes = seconds[pair.photo2]
-            similarity = float(descriptor @ other)
+            similarity = float(first.descriptor @ other)
             geometry = verify(query, codes, similarity)
             weighed.append((pair, evidence(similarity, geometry)))
     return weighed

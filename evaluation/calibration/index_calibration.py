@@ -125,7 +125,7 @@ def _compare(index: Index, row: int, made: Embedding) -> list[_Pair]:
     others = random.choice(len(index), min(OTHERS + 1, len(index)), replace=False)
     compared = np.array([row, *(other for other in others if other != row)][: OTHERS + 1])
     descriptors = index.descriptors().take(compared)
-    query = Query(made.local_features, made.directions) if index.has_local_features else None
+    query = Query.of(made) if index.has_local_features else None
     return [
         _Pair(
             other == row,

@@ -75,7 +75,7 @@ def test_a_model_folder_of_another_aggregation(
     assert embedding.descriptor.shape == (256,)
     assert (embedding.local_features is None) == (local is None)
     if local is None:
-        codes = encode_grid(embedding.local_features)
+        codes = encode_grid(embedding)
         assert (len(codes[0]), codes[1]) == (0, (0, 0))
         assert verify(Query(None), codes).inliers == 0
         with pytest.raises(ModelError, match="gives no local features"):

@@ -139,9 +139,9 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     np.testing.assert_array_equal(model.directions, directions)
     assert (directions.shape, model.code_bytes) == ((112, 56), 7)
     made = model.embed(photo)
-    codes, grid = encode_grid(made.local_features, made.directions)
+    codes, grid = encode_grid(made)
     assert codes.shape == (grid[0] * grid[1], 7)
-    np.testing.assert_array_equal(codes, encode_grid(made.local_features, directions)[0])
+    np.testing.assert_array_equal(codes, encode_grid(made._replace(directions=directions))[0])
 
     anew = whiten(table, tmp_path / "anew", dims=6, model=tmp_path / "white", views=True)
     assert anew.title == card.title
