@@ -126,7 +126,7 @@ class ArrayFile:
         return out[()]
 
     def _lacks(self, key: str) -> bool:
-        return key in ADDED and key not in self._datasets
+        return key in ADDED and key not in self._datasets and key not in self._sums
 
     def read_into(self, out: NDArray[Any], key: str, row: int) -> None:
         """Fill a contiguous array from the start of a row on.
@@ -192,8 +192,7 @@ class ArrayFile:
     def _part_sums(self, key: str) -> NDArray[np.uint32] | None:
         """The checksum of what each place has of a large dataset."""
         if key not in self._parts_sums:
-            name = part_sums(key)
-            self._parts_sums[key] = self.column(name) if name in self._datasets else None
+            self._parts_sums[key] = self.column(part_sums(key)) if self._sums else None
         return self._parts_sums[key]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from place_search.indexer import IndexFormatError, build_index, open_index, open_source
+from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
 
 STEP = 401
@@ -82,6 +83,21 @@ def test_damage_is_seen_when_it_is_read_and_not_before(folder: Path, part: str) 
     says = rf"00001\.h5 is missing or damaged; mend it with `place-search verify {folder} --repair`"
     with pytest.raises(IndexFormatError, match=says):
         read[part](4)
+
+
+@pytest.mark.parametrize("lost", ["taken", "sequence", "crc32_descriptors"])
+def test_a_column_that_is_lost_is_not_taken_for_one_that_never_was(folder: Path, lost: str) -> None:
+    path = folder / "descriptors" / "00001.h5"
+    with h5py.File(path, "r+") as file:
+        file.move(lost, "other")
+    shard = ArrayFile(path)
+    read: dict[str, Callable[[], object]] = {
+        "taken": lambda: shard.value("taken", 0),
+        "sequence": lambda: shard.column("sequence"),
+        "crc32_descriptors": lambda: shard.descriptor(0),
+    }
+    with pytest.raises(IndexFormatError, match="is missing or damaged"):
+        read[lost]()
 
 
 def test_files_that_are_cut_short_are_seen(folder: Path) -> None:
