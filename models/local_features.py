@@ -117,13 +117,21 @@ def encode_features(
 
 
 def encode_grid(photo: Embedding) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """The codes of a photo's local features, with their grid (h, w); empty where there are none."""
+    """The codes of a photo's local features, with their grid (h, w); empty where there are none.
+
+    A code of zeros says that there is no scene, but the photo's black frame.
+    """
     local = photo.local_features
     if local is None:
         return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
-    return encode_features(local, photo.directions), (local.shape[0], local.shape[1])
+    codes = encode_features(local, photo.directions)
+    if photo.black_frame is not None:
+        codes[photo.black_frame.ravel()] = 0
+    return codes, (local.shape[0], local.shape[1])
 
 
 def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The signs in (n, bytes) codes as (n, 8 · bytes) float32 of ±1."""
-    return np.unpackbits(codes, axis=1).astype(np.float32) * 2 - 1
+    """The signs in (n, bytes) codes as (n, 8 · bytes) float32 of ±1, or 0 for a code of zeros."""
+    signs = np.unpackbits(codes, axis=1).astype(np.float32) * 2 - 1
+    signs[~codes.any(axis=1)] = 0
+    return signs

@@ -22,6 +22,7 @@ from place_search.models.local_features import CODE_BYTES, read_directions
 from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, PhotoBox, Preprocessing
+from place_search.photos.black_frame import black_frame
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.photos.preprocessing import decode_for, resize_photo
 
@@ -200,7 +201,8 @@ class Model:
 
     def embed(self, photo: Photo) -> Embedding:
         """Embed one decoded photo."""
-        made = self._finish(self.runtime.embed(self.prepare(photo)))
+        pixels = self.prepare(photo)
+        made = self._finish(self.runtime.embed(pixels), pixels)
         if self.verifier is None:
             return made
         return made.with_local_features_of(self.verifier.embed(photo))
@@ -212,7 +214,13 @@ class Model:
 
         The verifier has no part in it.
         """
-        return ((key, self._finish(made)) for key, made in self.runtime.stream(photos))
+        if self.card.local_features is None:
+            for key, made in self.runtime.stream(photos):
+                yield key, self._finish(made)
+            return
+        kept = (((key, pixels), pixels) for key, pixels in photos)
+        for (key, pixels), made in self.runtime.stream(kept):
+            yield key, self._finish(made, pixels)
 
     def stream_all(self, photos: Iterable[tuple[Key, Views]]) -> Iterator[tuple[Key, Embedding]]:
         """The same of photos for all networks (`prepare_all`), the verifier's among them."""
@@ -226,8 +234,13 @@ class Model:
         for (key, made), (_, seen) in zip(described, verified, strict=True):
             yield key, made.with_local_features_of(seen)
 
-    def _finish(self, embedding: Embedding) -> Embedding:
+    def _finish(self, embedding: Embedding, pixels: NDArray[np.uint8] | None = None) -> Embedding:
+        """Add what the graph leaves out, from `pixels` where there are local features."""
         embedding = embedding._replace(directions=self.directions)
+        local = embedding.local_features
+        if local is not None and pixels is not None:
+            frame = black_frame(pixels, (local.shape[0], local.shape[1]))
+            embedding = embedding._replace(black_frame=frame)
         if not self.card.cropped:
             return embedding
         kept = embedding.descriptor[: self.card.dims]

@@ -53,7 +53,8 @@ def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
     patches = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     grown = cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
     pixels = np.asarray(grown, dtype=np.uint8)
-    descriptor, local, _ = OpenVinoRuntime(folder / card.f32_files[0]).embed(pixels)
+    made = OpenVinoRuntime(folder / card.f32_files[0]).embed(pixels)
+    descriptor, local = made.descriptor, made.local_features
     given = 0 if local is None else local.shape[2]
     expected = 0 if card.local_features is None else card.local_features.channels
     if descriptor.shape != (card.dims,) or given != expected:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import Embedding, decode_codes, project_features
+from place_search.models import CODE_BITS, Embedding, decode_codes, project_features
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import Codes as Codes
 from place_search.search.matching.views import (
@@ -91,21 +91,26 @@ class Query:
         self,
         local_features: NDArray[np.float32] | None,
         directions: NDArray[np.float32] | None = None,
+        black_frame: NDArray[np.bool_] | None = None,
     ) -> None:
         """Takes (h, w, C) float32, centred; None for a model without local features.
 
         They are projected to the model's `directions`, (C, bits) float32, if it has any. Those of a
-        blank photo are as good as none: each is like all others of any blank photo.
+        blank photo are as good as none: each is like all others of any blank photo. So are those
+        in a photo's `black_frame`, (h, w) bool.
         """
         if local_features is None or _is_blank(local_features):
-            local_features = np.zeros((0, 0, 1), np.float32)
-            directions = None
-        self._take(project_features(local_features, directions))
+            self._take(np.zeros((0, 0, CODE_BITS), np.float32))
+            return
+        projected = project_features(local_features, directions)
+        if black_frame is not None:
+            projected[black_frame] = 0
+        self._take(projected)
 
     @classmethod
     def of(cls, photo: Embedding) -> "Query":
         """A photo as its model describes it."""
-        return cls(photo.local_features, photo.directions)
+        return cls(photo.local_features, photo.directions, photo.black_frame)
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":

@@ -19,16 +19,18 @@ class Embedding(NamedTuple):
     `descriptor` is (D,) float32 of L2 norm 1; `local_features` is (h, w, C) float32, centred
     on the mean of the model's fitting photos, row 0 at the top of the photo; None for a model that
     gives a descriptor alone. `directions` (C, bits) float32 are those that they are projected to
-    for their codes, where the model has its own.
+    for their codes, where the model has its own. `black_frame` (h, w) bool says where the photo
+    shows no scene: local features of black frames match each other, whatever they surround.
     """
 
     descriptor: NDArray[np.float32]
     local_features: NDArray[np.float32] | None = None
     directions: NDArray[np.float32] | None = None
+    black_frame: NDArray[np.bool_] | None = None
 
     def with_local_features_of(self, other: "Embedding") -> "Embedding":
         """The same with the local features that another model gives of the photo."""
-        return self._replace(local_features=other.local_features, directions=other.directions)
+        return other._replace(descriptor=self.descriptor)
 
     def require_local_features(self) -> NDArray[np.float32]:
         """The local features. Raises `ModelError` where the model gives none."""

@@ -37,7 +37,7 @@ class Matches(NamedTuple):
 def mutual_matches(query: Views, places: Views) -> Matches:
     """Match a query with places of one grid, whose codes have as many bits.
 
-    Features at the borders of the photos (`BORDER`) match nothing.
+    Features at the borders of the photos (`BORDER`) or in black frames match nothing.
     """
     if query.bits != places.bits:
         raise ValueError(f"A query of {query.bits} bits has no match among codes of {places.bits}.")
@@ -46,10 +46,11 @@ def mutual_matches(query: Views, places: Views) -> Matches:
     mutual = (near.query > 0) & (near.query >= near.most[np.arange(count), near.place])
     at, row = np.nonzero(mutual.T)
     here, there = _positions(row, query.line), _positions(near.place[row, at], places.line)
-    inside = _is_inside(here, query.grid) & _is_inside(there, places.grid)
-    at, row = at[inside], row[inside]
+    kept = _is_inside(here, query.grid) & _is_inside(there, places.grid)
+    kept &= query.has_features(row) & places.has_features(at * places.size + near.place[row, at])
+    at, row = at[kept], row[kept]
     cosines = near.query[row, at].astype(np.float32) / np.float32(9 * query.bits * UNIT)
-    return Matches(count, at, here[inside], there[inside], cosines)
+    return Matches(count, at, here[kept], there[kept], cosines)
 
 
 def _is_inside(positions: NDArray[np.intp], grid: Grid) -> NDArray[np.bool_]:

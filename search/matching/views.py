@@ -23,7 +23,8 @@ class Views(NamedTuple):
     """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), bits) int8 rows.
 
     Of places they are in units of 1/`unit`. A feature of zeros begins each row of the grid, and a
-    row of zeros ends each photo, so that nothing has neighbours beyond its grid.
+    row of zeros ends each photo, so that nothing has neighbours beyond its grid. A photo's black
+    frame is zeros too.
     """
 
     grid: Grid
@@ -45,6 +46,11 @@ class Views(NamedTuple):
         """From a photo to the next one."""
         return (self.grid[0] + 1) * self.line
 
+    def has_features(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether there is a feature in each of some rows."""
+        words = self.rows.view(np.int64)[rows]
+        return np.asarray(words.any(axis=1))
+
     @property
     def photos(self) -> int:
         """How many photos these are."""
@@ -65,7 +71,10 @@ def coarse_view(local_features: NDArray[np.float32]) -> Views:
 
 
 def full_place(place: Codes) -> Views:
-    """A place of an index; products with its signs are cosines times its bits."""
+    """A place of an index; products with its signs are cosines times its bits.
+
+    A code of zeros stands for no feature.
+    """
     codes, grid = place
     return _laid_out(_signs(codes, (1, *grid)), 1)
 
@@ -87,6 +96,7 @@ def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
     signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
+    signs[~codes.any(axis=-1)] = 0
     return signs.reshape(*shape, -1)
 
 

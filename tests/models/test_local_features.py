@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from place_search.models import (
     CODE_BITS,
     CODE_BYTES,
+    Embedding,
     decode_codes,
     encode_features,
+    encode_grid,
     project_features,
 )
 
@@ -38,6 +40,20 @@ def test_a_model_can_bring_directions_of_its_own(height: int, width: int) -> Non
     clear = np.abs(expected) > 1e-5
     signs = decode_codes(codes).reshape(height, width, 56)
     np.testing.assert_array_equal(signs[clear] > 0, expected[clear] > 0)
+
+
+def test_a_black_frame_has_codes_of_zeros_which_mean_no_direction() -> None:
+    random = np.random.default_rng(3)
+    cells = random.normal(size=(4, 5, 112)).astype(np.float32)
+    frame = np.zeros((4, 5), np.bool_)
+    frame[0] = frame[:, -1] = True
+    made = Embedding(np.ones(1, np.float32), cells, black_frame=frame)
+    codes, grid = encode_grid(made)
+    assert grid == (4, 5)
+    np.testing.assert_array_equal(codes.any(axis=1), ~frame.ravel())
+    signs = decode_codes(codes).reshape(4, 5, CODE_BITS)
+    assert not signs[frame].any()
+    np.testing.assert_array_equal(np.abs(signs[~frame]), 1)
 
 
 @pytest.mark.parametrize("channels", [112, 256, 512, 1024])

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,6 +48,19 @@ def test_other_places_are_different(calibrated: Model, street: Any) -> None:
     for other in (4, 5, 6):
         reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(other))
         assert reply.result == "different"
+
+
+@pytest.mark.parametrize("office", ["cam001-1", "cam001-3"])
+@pytest.mark.parametrize("door", ["1", "9"])
+def test_rooms_through_one_lens_with_black_corners_are_different(
+    model: Model, office: str, door: str
+) -> None:
+    places = Path(__file__).parents[2] / "data/demo/places"
+    photos = [
+        (places / name).read_bytes()
+        for name in (f"office/{office}.jpg", f"panelled-door/{door}.jpg")
+    ]
+    assert compare_photos(model, *photos).result == "different"
 
 
 @pytest.mark.parametrize("size", [(640, 480), (32, 32), (2000, 40)])

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from place_search.models import (
     CODE_BITS,
+    Embedding,
     decode_codes,
     encode_features,
+    encode_grid,
     project_features,
 )
 from place_search.models.runtimes.products import FeatureProducts
@@ -27,6 +29,7 @@ from place_search.search.matching.views import (
     in_units,
 )
 from place_search.search.verification import (
+    BY_CHANCE,
     IN_FULL,
     Codes,
     Query,
@@ -348,3 +351,23 @@ print(len(rank_by_geometry(Query(cells), Same()).found))
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == str(IN_FULL)
+
+
+@pytest.mark.parametrize("in_query", [True, False])
+def test_black_frames_match_nothing(in_query: bool) -> None:
+    """Two photos of different scenes have the same cells around them."""
+    frame = np.ones((26, 46), np.bool_)
+    frame[6:-6, 6:-6] = False
+    one, other = cells(1), cells(2)
+    other[frame] = one[frame]
+    assert verify(Query(one), coded(other)).inliers > 100
+    hidden = Embedding(np.ones(1, np.float32), one if in_query else other, black_frame=frame)
+    query, place = (
+        (Query.of(hidden), coded(other)) if in_query else (Query(one), encode_grid(hidden))
+    )
+    found = verify(query, place)
+    assert found.inliers <= BY_CHANCE
+    x, y = found.matches.reshape(-1, 2, 2)[:, 0 if in_query else 1].T.astype(int)
+    assert not frame[y, x].any()
+    whole = verify(Query.of_codes(encode_grid(hidden)), coded(hidden.require_local_features()))
+    assert whole.inliers == whole.mutual > 200, "what the frame surrounds still matches"

@@ -1,0 +1,32 @@
+"""The black frame of a photo: what lies outside of a lens's circle, or bars around a picture."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+DARK = 0.1
+"""The brightness up to which a frame is black: a share of the photo's range, above its least."""
+SAMPLES = 4
+"""Samples of brightness along a side of a cell: noise of single pixels averages out."""
+
+
+def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which cells of a grid (h, w) over (H, W, 3) RGB pixels are the photo's black frame.
+
+    Returns (h, w) bool. The frame is what is dark, has its like in each mirror image of the photo,
+    which dark things of a scene have not, and hangs together with the corners; and the cells beside
+    it, in which it still shows.
+    """
+    height, width = grid
+    fine = cv2.resize(pixels, (width * SAMPLES, height * SAMPLES), interpolation=cv2.INTER_AREA)
+    bright = cv2.cvtColor(fine, cv2.COLOR_RGB2GRAY)
+    least, most = int(bright.min()), int(bright.max())
+    dark = bright.reshape(height, SAMPLES, width, SAMPLES).max(axis=(1, 3))
+    dark = dark <= least + DARK * (most - least)
+    dark = dark & dark[::-1]
+    dark &= dark[:, ::-1]
+    if not dark[0, 0]:
+        return np.zeros(grid, np.bool_)
+    _, parts = cv2.connectedComponents(dark.astype(np.uint8), connectivity=4)
+    frame = np.isin(parts, parts[[0, 0, -1, -1], [0, -1, 0, -1]]).astype(np.uint8)
+    return np.asarray(cv2.dilate(frame, np.ones((3, 3), np.uint8)) > 0)
