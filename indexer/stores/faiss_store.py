@@ -24,8 +24,10 @@ faiss: Any = _faiss  # its annotations lack keyword arguments
 
 QUERY_BITS = 4
 """Bits a number of the query; without that FAISS takes some hundred times as long."""
-FILTERED_SHARE = 0.02
-"""Of the places that a filter leaves, how many are compared exactly at most."""
+FILTERED_PROBES = 2
+"""How much more is scanned of what a filter lets pass than of all places without one, at least."""
+_MOST_NEARBY = 32
+"""Lists that tell how much a filter lets pass nearby."""
 _FIRST_COMPARED = 64
 """Candidates that are always compared exactly."""
 _ERRORS = 3.0
@@ -67,9 +69,9 @@ class FaissStore(SnapshotStore):
         if not fits or self._known > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
         self._is_rotated = isinstance(self._index, faiss.IndexPreTransform)
-        lists = faiss.try_extract_index_ivf(self._index)
-        if lists is not None:
-            lists.parallel_mode = 1  # the lists of one query by all threads
+        self._lists = faiss.try_extract_index_ivf(self._index)
+        if self._lists is not None:
+            self._lists.parallel_mode = 1  # the lists of one query by all threads
         stored = self._exists[: card.max_place_id + 1]
         self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
 
@@ -85,27 +87,42 @@ class FaissStore(SnapshotStore):
         if not there:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         bitmap = self._live if among is None else np.packbits(stored, bitorder="little")
-        # Lists near the query may hold little that a filter lets pass: then all are probed. And
-        # what is left lies further from the query, where codes tell vectors apart less well.
-        few = 2 * there < self._known
-        probes = self._card.lists if few else self._card.probes
+        # What a filter lets pass lies further from the query: over more lists, and where codes tell
+        # vectors apart less well.
+        probes, candidates = self._card.probes, self._candidates(wanted)
+        if there < self._known:
+            probes = self._filtered_probes(query, stored)
+            candidates = max(candidates, FILTERED_CANDIDATES)
+        most = min(candidates, there)
         while True:
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
-            candidates = self._candidates(wanted)
-            if few:
-                candidates = max(candidates, FILTERED_CANDIDATES, int(FILTERED_SHARE * there))
             parameters = self._faiss_kind.parameters(options, probes, candidates)
             if self._is_rotated:
                 parameters = faiss.SearchParametersPreTransform(index_params=parameters)
-            most = min(candidates, there)
             (cosines,), (places,) = self._index.search(query[None], most, params=parameters)
             cosines, places = cosines[places >= 0], places[places >= 0]
-            if len(places) >= min(wanted, there):
+            if probes == self._card.lists:
                 break
-            if probes == self._card.lists:  # a graph, in which the filter left islands
-                return self._exhaustive(query, np.flatnonzero(stored), wanted)
+            # Lists near the query hold little of what the filter lets pass: then all are probed.
+            if len(places) == most:
+                break
             probes = self._card.lists
+        if len(places) < min(wanted, there):  # a graph, in which the filter left islands
+            return self._exhaustive(query, np.flatnonzero(stored), wanted)
         return self._compared(query, places, cosines, wanted)
+
+    def _filtered_probes(self, query: NDArray[np.float32], stored: Among) -> int:
+        """How many lists to probe for a filter: more, the less it lets pass of those nearby."""
+        probes, lists = FILTERED_PROBES * self._card.probes, self._card.lists
+        if probes >= lists:
+            return lists
+        rotated = query[None]
+        if self._is_rotated:
+            rotated = faiss.downcast_VectorTransform(self._index.chain.at(0)).apply(rotated)
+        _, (nearby,) = self._lists.quantizer.search(rotated, min(probes, _MOST_NEARBY))
+        ids = np.concatenate([_ids_in_list(self._lists.invlists, at) for at in nearby.tolist()])
+        passed = int(np.count_nonzero(stored[ids[ids < len(stored)]]))
+        return min(probes * len(ids) // passed, lists) if passed else lists
 
     def _compared(
         self,
@@ -154,11 +171,13 @@ def stored_ids(index: Any) -> NDArray[np.int64]:
     if isinstance(index, faiss.IndexPreTransform):
         return stored_ids(faiss.downcast_index(index.index))
     if isinstance(index, faiss.IndexIVF):
-        lists = index.invlists
-        parts = [
-            faiss.rev_swig_ptr(lists.get_ids(at), lists.list_size(at)).copy()
-            for at in range(index.nlist)
-            if lists.list_size(at)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return np.concatenate([_ids_in_list(index.invlists, at) for at in range(index.nlist)])
     return np.asarray(faiss.vector_to_array(index.id_map), np.int64)
+
+
+def _ids_in_list(lists: Any, at: int) -> NDArray[np.int64]:
+    """The place ids in one of FAISS's inverted lists: a copy."""
+    size = lists.list_size(at)
+    if not size:
+        return np.empty(0, np.int64)
+    return np.asarray(faiss.rev_swig_ptr(lists.get_ids(at), size), np.int64).copy()

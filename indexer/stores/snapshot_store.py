@@ -18,8 +18,8 @@ Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Place ids and their cosines."""
 Among = NDArray[np.bool_]
 """By place id, up to that of the last place there is: whether it may be found."""
-FILTERED_CANDIDATES = 1000
-"""At least so many are compared exactly where a filter leaves few places."""
+FILTERED_CANDIDATES = 1500
+"""At least so many may be compared exactly where a filter leaves out places."""
 _SAMPLE = 64
 
 
