@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.generated import Generated
+from bench.stores_child import LEFT
 from bench.table import OUT, Row, print_rows, write_rows
 
 SIZES = "1000000x512,250000x4096"
@@ -64,11 +65,11 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
         *_engine_rows(size, "place-search", ours, milliseconds, megabytes),
     ]
     among = _child("filtered", generated, scratch, store)
-    for percent in (1, 10, 90):
-        left = f"{size} filter leaves {percent} %"
+    for left in LEFT:
+        name = f"{size} filter leaves {left}"
         rows += [
-            Row(f"{left}, p50", "ms", [among[f"p50 {percent}"]], "≤ 8"),
-            Row(f"{left}, recall@10", "%", [100 * among[f"recall {percent}"]], "≥ 98"),
+            Row(f"{name}, p50", "ms", [among[f"p50 {left}"]], "≤ 8"),
+            Row(f"{name}, recall@10", "%", [100 * among[f"recall {left}"]], "≥ 98"),
         ]
     changed = _child("change", generated, scratch, store)
     rows += [
