@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.plugins import has_part, load_part, part_names
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 PROTOCOLS = "place_search.evaluation.protocols"
@@ -59,18 +59,19 @@ def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProt
     What follows a colon, as in `loop-closure:30`, is the protocol's argument.
 
     Raises:
-        TruthError: there is no such protocol, or the truth lacks what it needs.
+        MeasureError: there is no such protocol.
+        TruthError: the truth lacks what it needs.
     """
     wanted = name or truth.protocol
     base, _, argument = wanted.partition(":")
     if not has_part(PROTOCOLS, base):
         known = ", ".join(part_names(PROTOCOLS))
-        raise TruthError(f"There is no protocol '{wanted}'; choose one of {known}.")
+        raise MeasureError(f"There is no protocol '{wanted}'; choose one of {known}.", "protocol")
     protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, base).PROTOCOL
     if not argument:
         return protocol(truth)
     if not protocol.takes_argument:
-        raise TruthError(
-            f"The protocol {base} takes nothing after a colon; write --protocol {base}."
+        raise MeasureError(
+            f"The protocol {base} takes nothing after a colon; write --protocol {base}.", "protocol"
         )
     return protocol(truth, argument)  # type: ignore[call-arg]

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.truth.ground_truth import Rows
 
 
 def checked_ks(ks: Iterable[int]) -> list[int]:
-    """The N of Recall@N, each once, the least first. Raises `TruthError` where they make none."""
+    """The N of Recall@N, each once, the least first. Raises `MeasureError` where they make none."""
     given = list(ks) if isinstance(ks, Iterable) else [ks]
     if not given or not all(isinstance(k, int | np.integer) and k >= 1 for k in given):
-        raise TruthError(
-            f"Recall@N is of whole numbers from 1, as in 1,5,10, not of {given!r:.60}."
+        raise MeasureError(
+            f"Recall@N is of whole numbers from 1, as in 1,5,10, not of {given!r:.60}.", "ks"
         )
     return sorted({int(k) for k in given})
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
+from place_search.evaluation import recall
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.check_files import (
     check_duplicates,
@@ -29,7 +30,6 @@ from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_r
 from place_search.evaluation.doctor.sample import sample_truth
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
-from place_search.evaluation.recall import all_are_right, chance_at, no_better_than_chance
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
@@ -75,7 +75,7 @@ def examine(
     are searched for, which takes some seconds; 0 leaves that out. Photos of which more than
     `max_pixels` would be decoded count as unreadable.
     """
-    examination = _Examination(files, sorted(set(ks)), protocol, max_pixels, progress)
+    examination = _Examination(files, recall.checked_ks(ks), protocol, max_pixels, progress)
     examination.open_index(index)
     examination.read_data()
     examination.open_model(model, threads, precision)
@@ -221,14 +221,14 @@ class _Examination:
         right = rules.right()
         without = right.count(0)
         self.queries_without_positives = without
-        self.chance = chance_at(rules.candidates(), right, self.ks)
+        self.chance = recall.chance_at(rules.candidates(), right, self.ks)
         if without == len(right):
             radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
             remedy = (
                 f"No query has a right photo{radius}: check the positions of both, or --radius-m."
             )
             self._judge(Finding("no-positives", without, truth.queries[0], remedy))
-        elif all_are_right(rules.candidates(), right):
+        elif recall.all_are_right(rules.candidates(), right):
             remedy = (
                 "Every photo is right for every query, so that no model could be told from chance: "
                 + truth.mend_all_right
@@ -382,16 +382,16 @@ class _Examination:
             self._add_error("sample", self.truth.name, error)
             return
         rules = open_protocol(part)
-        recall, chance = report.recall[1], report.chance[1]
+        found, chance = report.recall[1], report.chance[1]
         self.sample = {
             "queries": report.queries,
             "database": report.database,
-            "recall": {"1": round(recall, 1)},
+            "recall": {"1": round(found, 1)},
             "chance": {"1": round(chance, 1)},
         }
-        if no_better_than_chance(recall, rules.candidates(), rules.right(), 1):
+        if recall.no_better_than_chance(found, rules.candidates(), rules.right(), 1):
             remedy = (
-                f"Of {report.queries} queries {recall:.1f} % found their place, and chance gives "
+                f"Of {report.queries} queries {found:.1f} % found their place, and chance gives "
                 f"{chance:.1f} %: photos and truth are out of step, or the model sees nothing; "
                 "compare some queries with their positives by eye."
             )

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.protocol import EvaluationProtocol
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
@@ -26,8 +26,9 @@ class LoopClosureProtocol(EvaluationProtocol):
     def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
         super().__init__(truth)
         if not gap.isdecimal():
-            raise TruthError(
-                f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30."
+            raise MeasureError(
+                f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30.",
+                "protocol",
             )
         self.name = f"loop-closure:{gap}"
         self.description = (

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.memory import require_address_space
 from place_search.core.startup import INTERRUPTED, Interruptible
 from place_search.core.version import program_version
@@ -60,7 +60,8 @@ class Program(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except PlaceSearchError as error:
             print_error(str(error))
-            raise typer.Exit(1) from None
+            is_usage = isinstance(error, WrongParameterError)
+            raise typer.Exit(2 if is_usage else 1) from None
 
 
 app = typer.Typer(

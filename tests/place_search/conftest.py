@@ -105,11 +105,14 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.fixture(scope="session")
-def check_failure() -> Callable[[Result], str]:
-    """Checks that a run failed with one sentence and nothing else; returns that."""
+def check_failure() -> Callable[..., str]:
+    """Checks that a run failed with one sentence and nothing else; returns that.
 
-    def check(result: Result) -> str:
-        assert result.exit_code == 1, result.output
+    A value that makes no sense is a matter of usage (2), as an option that there is not.
+    """
+
+    def check(result: Result, exit_code: int = 1) -> str:
+        assert result.exit_code == exit_code, result.output
         assert result.stdout == ""
         sentence = result.stderr
         assert sentence.count("\n") == 1

@@ -12,7 +12,7 @@ from typer.testing import Result
 from place_search.cli.indexes import known_store, store_uri
 
 Run = Callable[..., Result]
-CheckFailure = Callable[[Result], str]
+CheckFailure = Callable[..., str]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typer.testing import Result
 from place_search.models import find_model
 
 Run = Callable[..., Result]
-CheckFailure = Callable[[Result], str]
+CheckFailure = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_what_a_split_lacks_is_one_sentence(
     given = ("eval", "--split", split, "--root")
     assert "6 of the 6 photos" in check_failure(run(*given, tmp_path))
     assert "timestamps" in check_failure(run(*given, photos, "--protocol", "timestamp"))
-    assert "no protocol" in check_failure(run(*given, photos, "--protocol", "best"))
+    assert "no protocol" in check_failure(run(*given, photos, "--protocol", "best"), 2)
     assert "lacks 1 of the 4" in check_failure(run(*given, photos, "--index", index))
     assert "give a .mat file" in check_failure(
         run("eval", "--split", photos / "truth.csv", "--root", photos)
