@@ -28,6 +28,9 @@ FILTERED_PROBES = 2
 """How much more is scanned of what a filter lets pass than of all places without one, at least."""
 _MOST_NEARBY = 32
 """Lists that tell how much a filter lets pass nearby."""
+_NEAREST = 128
+_PASSING = 4
+"""Of the nearest nodes of a graph, how many must pass a filter: else all codes are looked at."""
 _FIRST_COMPARED = 64
 """Candidates that are always compared exactly."""
 _ERRORS = 3.0
@@ -72,6 +75,7 @@ class FaissStore(SnapshotStore):
         self._lists = faiss.try_extract_index_ivf(self._index)
         if self._lists is not None:
             self._lists.parallel_mode = 1  # the lists of one query by all threads
+        self._graph = _graph_in(self._index)
         stored = self._exists[: card.max_place_id + 1]
         self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
 
@@ -94,6 +98,8 @@ class FaissStore(SnapshotStore):
             probes = self._filtered_probes(query, stored)
             candidates = max(candidates, FILTERED_CANDIDATES)
         most = min(candidates, there)
+        if there < self._known and self._graph is not None and not self._passes(query, stored):
+            return self._compared(query, *self._scanned(query, stored, most), wanted)
         while True:
             options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
             parameters = self._faiss_kind.parameters(options, probes, candidates)
@@ -107,8 +113,9 @@ class FaissStore(SnapshotStore):
             if len(places) == most:
                 break
             probes = self._card.lists
-        if len(places) < min(wanted, there):  # a graph, in which the filter left islands
-            return self._exhaustive(query, np.flatnonzero(stored), wanted)
+        if self._graph is not None and len(places) < min(wanted, there):
+            # The filter left islands.
+            places, cosines = self._scanned(query, stored, most)
         return self._compared(query, places, cosines, wanted)
 
     def _filtered_probes(self, query: NDArray[np.float32], stored: Among) -> int:
@@ -123,6 +130,27 @@ class FaissStore(SnapshotStore):
         ids = np.concatenate([_ids_in_list(self._lists.invlists, at) for at in nearby.tolist()])
         passed = int(np.count_nonzero(stored[ids[ids < len(stored)]]))
         return min(probes * len(ids) // passed, lists) if passed else lists
+
+    def _passes(self, query: NDArray[np.float32], stored: Among) -> bool:
+        """Whether a filter leaves some of the nearest nodes, from which a graph finds others."""
+        options = self._faiss_kind.parameters({}, 0, _NEAREST)
+        _, (places,) = self._index.search(query[None], _NEAREST, params=options)
+        places = places[(places >= 0) & (places < len(stored))]
+        return int(np.count_nonzero(stored[places])) >= _PASSING
+
+    def _scanned(
+        self, query: NDArray[np.float32], stored: Among, most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best of a graph's nodes that a filter leaves, and their cosines, by all codes."""
+        ids = self._stored_ids()
+        flags = np.zeros(len(ids), np.bool_)
+        known = ids < len(stored)
+        flags[known] = stored[ids[known]]
+        selector = faiss.IDSelectorBitmap(np.packbits(flags, bitorder="little"))
+        codes = faiss.downcast_index(self._graph.storage)
+        options = faiss.SearchParameters(sel=selector)
+        (cosines,), (rows,) = codes.search(query[None], most, params=options)
+        return ids[rows[rows >= 0]], cosines[rows >= 0]
 
     def _compared(
         self,
@@ -173,6 +201,12 @@ def stored_ids(index: Any) -> NDArray[np.int64]:
     if isinstance(index, faiss.IndexIVF):
         return np.concatenate([_ids_in_list(index.invlists, at) for at in range(index.nlist)])
     return np.asarray(faiss.vector_to_array(index.id_map), np.int64)
+
+
+def _graph_in(index: Any) -> Any:
+    """The graph in an index; None where it is of another kind."""
+    inner = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else None
+    return inner if isinstance(inner, faiss.IndexHNSW) else None
 
 
 def _ids_in_list(lists: Any, at: int) -> NDArray[np.int64]:
