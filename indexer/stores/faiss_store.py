@@ -28,9 +28,8 @@ FILTERED_PROBES = 2
 """How much more is scanned of what a filter lets pass than of all places without one, at least."""
 _MOST_NEARBY = 32
 """Lists that tell how much a filter lets pass nearby."""
-_NEAREST = 128
-_PASSING = 4
-"""Of the nearest nodes of a graph, how many must pass a filter: else all codes are looked at."""
+_NEAREST, _PASSING = 128, 4
+"""Of so many nearest nodes of a graph, how many must pass a filter: else all codes are looked at."""
 _FIRST_COMPARED = 64
 """Candidates that are always compared exactly."""
 _ERRORS = 3.0
@@ -100,19 +99,16 @@ class FaissStore(SnapshotStore):
         most = min(candidates, there)
         if there < self._known and self._graph is not None and not self._passes(query, stored):
             return self._compared(query, *self._scanned(query, stored, most), wanted)
-        while True:
-            options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
-            parameters = self._faiss_kind.parameters(options, probes, candidates)
+        options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
+        for probed in dict.fromkeys((probes, self._card.lists)):
+            parameters = self._faiss_kind.parameters(options, probed, candidates)
             if self._is_rotated:
                 parameters = faiss.SearchParametersPreTransform(index_params=parameters)
             (cosines,), (places,) = self._index.search(query[None], most, params=parameters)
             cosines, places = cosines[places >= 0], places[places >= 0]
-            if probes == self._card.lists:
-                break
-            # Lists near the query hold little of what the filter lets pass: then all are probed.
+            # Lists near the query may hold little of what a filter lets pass: then all are probed.
             if len(places) == most:
                 break
-            probes = self._card.lists
         if self._graph is not None and len(places) < min(wanted, there):
             # The filter left islands.
             places, cosines = self._scanned(query, stored, most)
