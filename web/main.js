@@ -31,6 +31,8 @@ const intakeNote = find('intake-note', HTMLParagraphElement);
 
 /** Photos that the server takes as one query. */
 const MOST_TOGETHER = 16;
+/** The share of the window's height within which the first result is seen without scrolling. */
+const SEEN = 0.6;
 /** Between the ids of photos that are one query. */
 const TOGETHER = '+';
 
@@ -156,6 +158,8 @@ async function search() {
   hideProgress();
   answer = { asked: key, reply };
   showReply(reply);
+  const first = document.querySelector('#cards > li');
+  if (first && first.getBoundingClientRect().top > innerHeight * SEEN) find('results', HTMLDivElement).scrollIntoView();
 }
 
 /** @param {SearchReply} reply */
@@ -167,16 +171,24 @@ function showReply(reply) {
     hideResults();
     mapBox.hidden = true;
     const { area, only } = address.settings;
-    if (currentIndex()?.places && Object.keys(only).length) intakeNote.textContent = words.noneFits;
+    if (currentIndex()?.places && Object.keys(only).length) noteNone(words.noneFits);
     else if (currentIndex()?.places === 0 || !area) showEmptyIndex();
-    else intakeNote.textContent = words.noneInArea;
+    else noteNone(words.noneInArea);
     return;
   }
-  intakeNote.textContent = '';
+  noteNone('');
   const places = currentIndex()?.places ?? null;
   showResults(reply, places, address.settings, { open, again: searchWith, ask });
   announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));
   void showMap(reply);
+}
+
+/**
+ * Say why there is nothing, or take that back: what was said of the photos stays.
+ * @param {string} why
+ */
+function noteNone(why) {
+  if (why || [words.noneFits, words.noneInArea].includes(intakeNote.textContent ?? '')) intakeNote.textContent = why;
 }
 
 /** @param {SearchReply} reply */

@@ -90,6 +90,7 @@ function tendForm(page, on) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (!page.tended) return;
+    hideProblem();
     const now = values();
     if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
     const patch = patchOf(inputs, base, now);

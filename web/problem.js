@@ -82,6 +82,8 @@ function fill(said, others) {
   box.hidden = false;
   // An alert is announced when it is filled, not when it is made.
   alert.append(...said);
+  // What was pressed may be far below.
+  box.scrollIntoView({ block: 'nearest' });
 }
 
 /**

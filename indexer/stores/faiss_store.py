@@ -29,7 +29,7 @@ FILTERED_PROBES = 2
 _MOST_NEARBY = 32
 """Lists that tell how much a filter lets pass nearby."""
 _NEAREST, _PASSING = 128, 4
-"""Of so many nearest nodes of a graph, how many must pass a filter: else all codes are looked at."""
+"""Of so many nearest nodes of a graph, those that must pass a filter; else all codes are read."""
 _FIRST_COMPARED = 64
 """Candidates that are always compared exactly."""
 _ERRORS = 3.0

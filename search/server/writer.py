@@ -226,7 +226,7 @@ class Writer:
         """
         from place_search.indexer import edit_place
 
-        with _plain_errors(f"There is no place {place_id}; somebody has removed it."):
+        with _plain_errors(f"There is no place {place_id}: it was removed, or never was."):
             engine = self._current(stages)
             version = required_version(engine.index.place(place_id), if_match)
             with stages.timed("change"):

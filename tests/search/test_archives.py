@@ -1,9 +1,13 @@
 """Archives of photos that are sent: what they may unpack to, and what they are called."""
 
+import bz2
+import gzip
 import io
+import lzma
 import stat
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,19 @@ def test_too_many_and_no_photos_are_refused() -> None:
         photos_of([("empty.zip", zipped({}))], MOST_BYTES)
 
 
+def test_photos_of_the_folder_that_was_packed_have_plain_names() -> None:
+    packed = tarred([tarfile.TarInfo("./a.jpg"), tarfile.TarInfo("./b/c.jpg")], b"x")
+    names = [photo.file for photo in photos_of([("all.tar", packed)], MOST_BYTES)]
+    assert names == ["a.jpg", "b/c.jpg"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_tar_is_told_from_a_photo(pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(tarred([tarfile.TarInfo("a.jpg")], b"x"))
+    with pytest.raises(ParameterError, match=r"all\.tar\.gz .* send a zip or an uncompressed tar"):
+        photos_of([("all.tar.gz", packed)], MOST_BYTES)
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_what_lies_outside_of_an_archive_is_told(kind: str) -> None:
     outside = ["../B/a.jpg", "a/../b.jpg", "..\\w.jpg", "/etc/c.jpg"]
@@ -69,7 +86,7 @@ def test_what_lies_outside_of_an_archive_is_told(kind: str) -> None:
     assert [photo.file for photo in refused] == outside
     assert all("leads out of the archive" in photo.problem for photo in refused)
     assert not any(photo.content for photo in refused)
-    assert (plain.file, plain.content, plain.problem) == ("./a/plain.jpg", b"photo", "")
+    assert (plain.file, plain.content, plain.problem) == ("a/plain.jpg", b"photo", "")
 
 
 def test_links_and_devices_in_an_archive_are_told() -> None:

@@ -306,6 +306,19 @@ def test_a_phone_never_scrolls_sideways(open_page: Any, town: Any) -> None:
     check_fits()
 
 
+@pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
+def test_a_phone_shows_the_first_match_without_scrolling(
+    open_page: Any, town: Any, language: str
+) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+    page = open_page(locale=language, **phone)
+    page.set_input_files("#photo", town.query(3))
+    card = cards(page).first
+    expect(card.locator(".name")).to_have_text("street-3/03.jpg")
+    expect(card).to_be_in_viewport(ratio=0.9)
+    expect(page.locator("#answer-title")).to_be_in_viewport()
+
+
 def test_names_are_text_never_markup(open_page: Any, town: Any) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
     photo = town.write(name, town.query(0).read_bytes())

@@ -241,6 +241,23 @@ def test_photos_join_a_spot_and_leave_it(
     assert api.delete(f"/v1/places/{group['place_ids'][1]}").status_code == 204
 
 
+def test_what_went_wrong_is_seen_where_the_page_is_long(
+    open_place: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_place(10, expected=("415",))
+    page.set_viewport_size({"width": 390, "height": 600})
+    notes = tmp_path / "notes.jpg"
+    notes.write_text("no photo")
+    page.locator("#add-photo").scroll_into_view_if_needed()
+    page.set_input_files("#add-photo", notes)
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("This file is not a photo")
+    expect(problem.locator("[role=alert]")).to_be_in_viewport(ratio=1)
+    page.get_by_label("Note", exact=True).fill("By the mill")
+    page.get_by_role("button", name="Save").click()
+    expect(problem).to_be_hidden()
+
+
 def test_a_spot_that_somebody_else_has_changed_is_shown_anew(
     open_place: Callable[..., Page], api: httpx.Client
 ) -> None:

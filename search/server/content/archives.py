@@ -14,6 +14,8 @@ MOST = 500
 """Photos that one request may bring."""
 LONGEST_FILE = 1000
 """Letters of a file's name that are told."""
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
+"""How gzip, bzip2, xz, Zstandard and 7-Zip begin, but no photo."""
 _LINK = "It is a link or a device in its archive; pack the photo itself."
 
 
@@ -38,7 +40,8 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
     total = 0
     for file, content in uploads:
         for photo in _photos_in(file, content, most_bytes):
-            sent.append(photo._replace(file=photo.file[:LONGEST_FILE]))
+            named = photo.file.removeprefix("./")[:LONGEST_FILE]  # as `tar cf x.tar .` writes it
+            sent.append(photo._replace(file=named))
             total += len(photo.content)
             if len(sent) > MOST or total > 2 * most_bytes:
                 raise ParameterError(
@@ -65,6 +68,8 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
             yield from _zipped(content, most_bytes)
         elif content[257:262] == b"ustar":
             yield from _tarred(content, most_bytes)
+        elif content.startswith(_COMPRESSED):
+            raise ValueError
         else:
             yield SentPhoto(file, content)
     except Exception:  # of many kinds: what others have packed may say anything of itself

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.commands.evaluating import eval as evaluating
+from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
 from place_search.cli.console import print_line, say
@@ -51,6 +52,7 @@ def command(
     found = fetch_demo_photos(photos, archive=archive, say=say)
     limit = settings.max_megapixels
     indexing.command(found.places, out, model=model, threads=threads, max_megapixels=limit)
+    grouping.command(out)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
         root=found.folder,
