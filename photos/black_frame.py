@@ -18,15 +18,15 @@ def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.
     it, in which it still shows.
     """
     height, width = grid
-    fine = cv2.resize(pixels, (width * SAMPLES, height * SAMPLES), interpolation=cv2.INTER_AREA)
-    bright = cv2.cvtColor(fine, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    bright = cv2.resize(grey, (width * SAMPLES, height * SAMPLES), interpolation=cv2.INTER_AREA)
     least, most = int(bright.min()), int(bright.max())
-    dark = bright.reshape(height, SAMPLES, width, SAMPLES).max(axis=(1, 3))
-    dark = dark <= least + DARK * (most - least)
-    dark = dark & dark[::-1]
+    dark = bright <= least + DARK * (most - least)
+    dark &= dark[::-1]
     dark &= dark[:, ::-1]
-    if not dark[0, 0]:
+    if not dark[:SAMPLES, :SAMPLES].all():
         return np.zeros(grid, np.bool_)
-    _, parts = cv2.connectedComponents(dark.astype(np.uint8), connectivity=4)
+    cells = dark.reshape(height, SAMPLES, width, SAMPLES).all(axis=(1, 3)).astype(np.uint8)
+    _, parts = cv2.connectedComponents(cells, connectivity=4)
     frame = np.isin(parts, parts[[0, 0, -1, -1], [0, -1, 0, -1]]).astype(np.uint8)
     return np.asarray(cv2.dilate(frame, np.ones((3, 3), np.uint8)) > 0)
