@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 DARK = 0.1
 """The brightness up to which a frame is black: a share of the photo's range, above its least."""
+BLACK = 64
+"""The brightness, of 255, up to which a corner may be black: most photos are done with that."""
 SAMPLES = 4
 """Samples of brightness along a side of a cell: noise of single pixels averages out."""
 
@@ -18,6 +20,10 @@ def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.
     it, in which it still shows.
     """
     height, width = grid
+    y, x = pixels.shape[0] // height, pixels.shape[1] // width
+    corners = (pixels[at, along] for at in _ends(y) for along in _ends(x))
+    if any(corner.mean() > BLACK for corner in corners):
+        return np.zeros(grid, np.bool_)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     bright = cv2.resize(grey, (width * SAMPLES, height * SAMPLES), interpolation=cv2.INTER_AREA)
     least, most = int(bright.min()), int(bright.max())
@@ -26,7 +32,11 @@ def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.
     dark &= dark[:, ::-1]
     if not dark[:SAMPLES, :SAMPLES].all():
         return np.zeros(grid, np.bool_)
-    cells = dark.reshape(height, SAMPLES, width, SAMPLES).all(axis=(1, 3)).astype(np.uint8)
+    cells = np.asarray(dark.reshape(height, SAMPLES, width, SAMPLES).all(axis=(1, 3)), np.uint8)
     _, parts = cv2.connectedComponents(cells, connectivity=4)
     frame = np.isin(parts, parts[[0, 0, -1, -1], [0, -1, 0, -1]]).astype(np.uint8)
     return np.asarray(cv2.dilate(frame, np.ones((3, 3), np.uint8)) > 0)
+
+
+def _ends(count: int) -> tuple[slice, slice]:
+    return slice(count), slice(-count, None)

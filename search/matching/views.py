@@ -47,9 +47,9 @@ class Views(NamedTuple):
         return (self.grid[0] + 1) * self.line
 
     def has_features(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether there is a feature in each of some rows."""
-        words = self.rows.view(np.int64)[rows]
-        return np.asarray(words.any(axis=1))
+        """Whether there is a feature in each of some rows: its first and last numbers tell."""
+        words = self.rows.view(np.int64)
+        return np.asarray((words[rows, 0] | words[rows, -1]) != 0)
 
     @property
     def photos(self) -> int:
@@ -96,7 +96,11 @@ def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
     signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
-    signs[~codes.any(axis=-1)] = 0
+    some = codes[..., 0].copy()
+    for byte in range(1, codes.shape[-1]):  # a third of the time that `any` takes
+        some |= codes[..., byte]
+    if not some.all():
+        signs[some == 0] = 0
     return signs.reshape(*shape, -1)
 
 
