@@ -1,8 +1,10 @@
 """The web application: routes, limits, problems and the page, around one engine."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -319,5 +321,18 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                     operation["responses"] |= _documented(SLOW_REQUEST)
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
+                _add_examples(operation["responses"])
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _add_examples(responses: dict[str, Any]) -> None:
+    """Add what a server of the demo has answered, long lists cut short."""
+    folder = files("place_search.search.server.content")
+    examples = json.loads(folder.joinpath("examples.json").read_text("utf-8"))
+    for response in responses.values():
+        for content in response.get("content", {}).values():
+            schema = content.get("schema", {})
+            example = examples.get(schema.get("items", schema).get("$ref", "").rpartition("/")[2])
+            if example is not None:
+                content["example"] = [example] if "items" in schema else example

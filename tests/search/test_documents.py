@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -34,6 +36,7 @@ from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.problems import PROBLEMS
+from place_search.search.server.schemas import Reply
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState
@@ -60,6 +63,43 @@ def test_the_api_is_documented() -> None:
     assert (ROOT / OPENAPI).read_text("utf-8") == render_openapi(), (
         "the API has changed; run: python -m docs.generators.openapi"
     )
+
+
+def test_every_reply_has_an_example_that_is_one() -> None:
+    """As a server of the demo gave it, with no field too many or too few."""
+    document = json.loads(render_openapi())
+    seen = set()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                for content in response.get("content", {}).values():
+                    if status[0] == "2" and content.get("schema"):
+                        schema, example = content["schema"], content["example"]
+                        if "items" in schema:
+                            schema, (example,) = schema["items"], example
+                        name = schema["$ref"].rpartition("/")[2]
+                        reply = _subclasses(Reply)[name]
+                        given = reply.model_validate(_without_reasons(example))
+                        assert given.model_dump(mode="json", exclude_unset=True) == example
+                        seen.add(name)
+    kept = files("place_search.search.server.content").joinpath("examples.json")
+    assert set(json.loads(kept.read_text("utf-8"))) == seen
+
+
+def _without_reasons(value: Any) -> Any:
+    """The same without what replies work out of their sentences."""
+    if isinstance(value, list):
+        return [_without_reasons(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _without_reasons(part) for key, part in value.items() if "reason" not in key}
+    return value
+
+
+def _subclasses(of: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    found: dict[str, type[BaseModel]] = {}
+    for model in of.__subclasses__():
+        found |= {model.__name__: model} | _subclasses(model)
+    return found
 
 
 def test_the_types_of_pages_and_client_are_those_of_the_api() -> None:
