@@ -74,10 +74,14 @@ def _once() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
-def _form(position: tuple[float, float] | None, name: str) -> dict[str, str]:
+def _form(
+    panorama: bool | None, position: tuple[float, float] | None = None, name: str = ""
+) -> dict[str, str]:
     form = {"name": name} if name else {}
     if position is not None:
         form |= {"latitude": repr(position[0]), "longitude": repr(position[1])}
+    if panorama is not None:
+        form["panorama"] = str(panorama).lower()
     return form
 
 
@@ -134,16 +138,27 @@ class Tending:
         return read(PlaceDetails, reply.json()), reply.headers["etag"]
 
     def add(
-        self, photo: Photo, *, position: tuple[float, float] | None = None, name: str = ""
+        self,
+        photo: Photo,
+        *,
+        position: tuple[float, float] | None = None,
+        name: str = "",
+        panorama: bool | None = None,
     ) -> PlaceDetails:
-        """Add a photo, by default where its Exif says; one that is there already stays as it is."""
-        files, form = {"photo": ("photo", content_of(photo))}, _form(position, name)
+        """Add a photo, by default where its Exif says; one that is there already stays as it is.
+
+        A 360° `panorama` is added as its views: by default where its metadata says that it is one,
+        for True where it is of 2:1.
+        """
+        files, form = {"photo": ("photo", content_of(photo))}, _form(panorama, position, name)
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
         return read(PlaceDetails, reply.json())
 
-    def add_many(self, photos: Iterable[Photo]) -> AddedPhotos:
+    def add_many(self, photos: Iterable[Photo], *, panorama: bool | None = None) -> AddedPhotos:
         """Add photos, and zip or tar archives of photos, by one change of the index."""
-        reply = self._ask("POST", "/v1/places/bulk", files=_files(photos), headers=_once())
+        reply = self._ask(
+            "POST", "/v1/places/bulk", files=_files(photos), data=_form(panorama), headers=_once()
+        )
         return read(AddedPhotos, reply.json())
 
     def edit(self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]) -> PlaceDetails:
@@ -215,18 +230,27 @@ class AsyncTending:
         return read(PlaceDetails, reply.json()), reply.headers["etag"]
 
     async def add(
-        self, photo: Photo, *, position: tuple[float, float] | None = None, name: str = ""
+        self,
+        photo: Photo,
+        *,
+        position: tuple[float, float] | None = None,
+        name: str = "",
+        panorama: bool | None = None,
     ) -> PlaceDetails:
         """As `Client.add`."""
         content = await asyncio.to_thread(content_of, photo)
-        files, form = {"photo": ("photo", content)}, _form(position, name)
+        files, form = {"photo": ("photo", content)}, _form(panorama, position, name)
         reply = await self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
         return read(PlaceDetails, reply.json())
 
-    async def add_many(self, photos: Iterable[Photo]) -> AddedPhotos:
+    async def add_many(
+        self, photos: Iterable[Photo], *, panorama: bool | None = None
+    ) -> AddedPhotos:
         """As `Client.add_many`."""
         files = await asyncio.to_thread(_files, photos)
-        reply = await self._ask("POST", "/v1/places/bulk", files=files, headers=_once())
+        reply = await self._ask(
+            "POST", "/v1/places/bulk", files=files, data=_form(panorama), headers=_once()
+        )
         return read(AddedPhotos, reply.json())
 
     async def edit(

@@ -137,13 +137,16 @@ class Decoder:
         return self._do({"kind": "picture", "longest_side": longest_side}, content, take_picture)
 
     def views(
-        self, content: bytes, *, formats: Sequence[str] = FORMATS
+        self, content: bytes, *, formats: Sequence[str] = FORMATS, assumed: bool = False
     ) -> list[tuple[Facing, bytes]]:
         """The views of a 360° panorama as bare JPEGs; none of a photo that says not that it is one.
 
+        One of 2:1 without metadata is one where that is `assumed`.
+
         Raises: as `picture`.
         """
-        return self._do({"kind": "views", "formats": list(formats)}, content, take_views)
+        job = {"kind": "views", "formats": list(formats), "assumed": assumed}
+        return self._do(job, content, take_views)
 
     def memory(self) -> int:
         """Bytes that the processes hold."""

@@ -220,7 +220,7 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
 
 
 def _views(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    panorama = inspect_panorama(content).panorama
+    panorama = inspect_panorama(content, assumed=job["assumed"]).panorama
     if panorama is None:
         return {"bytes": [], "facing": []}
     photo = read_views(

@@ -63,12 +63,15 @@ class Writer:
         position: Position | None,
         name: str,
         *,
+        panorama: bool | None = None,
         asked: RequestKey | None = None,
         stages: Stages,
     ) -> Answer:
         """Add a place, on disk and in the index when this returns.
 
         Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
+        A 360° `panorama` is added as its views: where its metadata says that it is one for None,
+        where it is of 2:1 too for True.
         A photo that is there already keeps its place, whatever it is called this time. A request
         that was `asked` before is answered as then, and changes nothing.
 
@@ -80,7 +83,7 @@ class Writer:
         known = asked and self._answers.find(asked)
         if known:
             return known
-        (taken,) = self._take([SentPhoto(name, content)], stages)
+        (taken,) = self._take([SentPhoto(name, content)], panorama, stages)
         if isinstance(taken, PhotoError):
             raise taken
         taken = [one._replace(position=position or one.position) for one in taken]
@@ -96,13 +99,14 @@ class Writer:
         self,
         uploads: Sequence[tuple[str, bytes]],
         *,
+        panorama: bool | None = None,
         asked: RequestKey | None = None,
         stages: Stages,
     ) -> Answer:
         """Add the places of photos by one change of the index; those that cannot be read are told.
 
         `uploads` are names and contents of files, photos and archives of them. Places are called by
-        their files.
+        their files. `panorama` is that of `add`.
 
         Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
             too many.
@@ -111,7 +115,7 @@ class Writer:
         if known:
             return known
         sent = photos_of(uploads, self._service.max_body_bytes)
-        taken = self._take(sent, stages)
+        taken = self._take(sent, panorama, stages)
         added = [parts for parts in taken if not isinstance(parts, PhotoError)]
         index_id, places, before = self._add(added, stages)
         told: list[dict[str, Any]] = []
@@ -138,7 +142,7 @@ class Writer:
         return self._answer(Answer(200, body), asked)
 
     def _take(
-        self, photos: Sequence[SentPhoto], stages: Stages
+        self, photos: Sequence[SentPhoto], panorama: bool | None, stages: Stages
     ) -> list[list[TakenPhoto] | PhotoError]:
         """What is to be kept of photos, the views of panoramas, or why they cannot be read."""
         card = self._service.engine.model.card
@@ -151,8 +155,10 @@ class Writer:
                     if problem:
                         raise UnreadablePhotoError(problem)
                     seen = self._decoder.photo(content, card.preprocessing, formats=UPLOADS)
-                    pictures: list[tuple[Facing | None, bytes]]
-                    pictures = [*self._decoder.views(content, formats=UPLOADS)]
+                    pictures: list[tuple[Facing | None, bytes]] = []
+                    if panorama is not False:
+                        assumed = panorama is True
+                        pictures += self._decoder.views(content, formats=UPLOADS, assumed=assumed)
                     if not pictures:
                         jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
                         pictures = [(None, jpeg)]

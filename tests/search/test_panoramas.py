@@ -249,6 +249,30 @@ def test_a_panorama_that_is_added_is_its_views(writing: httpx.Client) -> None:
     assert writing.get("/v1/index").json()["places"] == 12
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_panorama_without_metadata_is_cut_where_that_is_asked(
+    writing: httpx.Client, many: bool
+) -> None:
+    address, sent = "/v1/places" + "/bulk" * many, {"photo": ("p.jpg", photo(scene(1)))}
+    for asked, places in (("false", 2), ("true", 2 + 12)):
+        reply = writing.post(address, files=sent, data={"panorama": asked})
+        assert reply.is_success, reply.text
+        assert writing.get("/v1/index").json()["places"] == places
+    place = reply.json()["photos"][0]["place"] if many else reply.json()
+    assert place["name"].endswith("#yaw=000")
+    assert writing.post("/v1/places", files=sent, data={"panorama": "perhaps"}).status_code == 400
+    plain = {"photo": ("q.jpg", photo(looking(scene(2), 0)))}
+    assert writing.post(address, files=plain, data={"panorama": "true"}).is_success
+    assert writing.get("/v1/index").json()["places"] == 15, "a photo of 4:3 is no panorama"
+    key = writing.headers["authorization"].removeprefix("Bearer ")
+    with Client(str(writing.base_url), key=key) as client:
+        if many:
+            assert client.add_many([panorama(3, 0.0)], panorama=False).added == 1
+        else:
+            assert "#" not in client.add(panorama(3, 0.0), panorama=False).name
+    assert writing.get("/v1/index").json()["places"] == 16
+
+
 def test_several_photos_may_hold_panoramas(writing: httpx.Client, street: Any) -> None:
     sent = [
         ("photo", ("a.jpg", panorama(1, 0.0))),

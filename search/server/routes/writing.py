@@ -72,6 +72,13 @@ IdempotencyKey = Annotated[
     str | None,
     Header(description="A new one for each request: a repeat is answered alike, and adds nothing."),
 ]
+AsPanorama = Annotated[
+    bool | None,
+    Form(
+        description="Add a 360° panorama as its views: false never, true where the photo is twice "
+        "as wide as high (default: where its XMP says GPano)."
+    ),
+]
 IfMatch = Annotated[
     str | None, Header(description="ETag of GET /v1/places/{id}: change no other version.")
 ]
@@ -108,6 +115,7 @@ async def add_place(
         float | None, Form(ge=-180, le=180, allow_inf_nan=False, description="Degrees east.")
     ] = None,
     name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
+    panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
 ) -> PlaceDetailsReply:
     """Add a photo and where it was taken, by default what its Exif says; on disk before 201.
@@ -128,8 +136,11 @@ async def add_place(
     if latitude is not None and longitude is not None:
         given = Position(latitude, longitude)
         position = None if is_null_island(given) else given
-    asked = request_key(request, idempotency_key, content, [str(position), name])
-    answer = await service.run_change(request, writer.add, content, position, name, asked=asked)
+    said = [str(position), name, *_said_of(panorama)]
+    asked = request_key(request, idempotency_key, content, said)
+    answer = await service.run_change(
+        request, writer.add, content, position, name, panorama=panorama, asked=asked
+    )
     root_path = request.scope["root_path"]
     body = dict(answer.body)
     response.status_code = answer.status
@@ -151,6 +162,7 @@ async def add_places(
     photo: Annotated[
         list[UploadFile], File(description="Photos, and zip or tar archives of photos.")
     ],
+    panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
 ) -> AddedPhotosReply:
     """Add photos by one change of the index: all that can be read, each with its own answer.
@@ -160,9 +172,17 @@ async def add_places(
     """
     uploads = [(upload.filename or "", await upload.read()) for upload in photo]
     every = b"".join(hashlib.sha256(content).digest() for _, content in uploads)
-    asked = request_key(request, idempotency_key, every, [file for file, _ in uploads])
-    answer = await service.run_change(request, writer.add_many, uploads, asked=asked)
+    said = [*(file for file, _ in uploads), *_said_of(panorama)]
+    asked = request_key(request, idempotency_key, every, said)
+    answer = await service.run_change(
+        request, writer.add_many, uploads, panorama=panorama, asked=asked
+    )
     return AddedPhotosReply.model_validate(answer.body, context=request.scope["root_path"])
+
+
+def _said_of(panorama: bool | None) -> list[str]:
+    """What keys of requests stand for beside the rest: nothing where nothing is said, as before."""
+    return [] if panorama is None else [f"panorama {panorama}"]
 
 
 def request_key(
