@@ -51,6 +51,8 @@ from place_search.indexer.stores.store_card import (
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
+BROUGHT_BACK = "its place was removed, and is there again; `sync`, not `index`, leaves it out"
+
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
@@ -158,7 +160,9 @@ def build_index(
             builder = VersionBuilder(
                 out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
             )
+            back = [] if old is None or outcome else _brought_back(old, source)
             report = _report(out, source, outcome or builder.run(), clock, started)
+            report.notes.extend(back)
     if source.panoramas:
         group_views(out)
     return report
@@ -267,6 +271,16 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
         shard.number in journal.finished and journal.finished[shard.number].inputs == shard.inputs()
         for shard in plan
     )
+
+
+def _brought_back(old: Manifest, source: Source) -> list[PhotoNote]:
+    """What is to be said of photos whose places were removed from the index before."""
+    removed = {*old.forgotten} if old.source["root"] == str(source.root) else set()
+    return [
+        PhotoNote(photo.name, BROUGHT_BACK)
+        for photo in (source.photos if removed else ())
+        if stored_path(photo.path, source.root) in removed
+    ]
 
 
 def _report(

@@ -164,3 +164,21 @@ def test_a_store_of_another_package_can_be_asked_for(monkeypatch: pytest.MonkeyP
     assert store_uri("tree", "") == ""
     assert store_uri("tree", "http://127.0.0.1:9") == "http://127.0.0.1:9"
     assert store_uri("exact", "http://127.0.0.1:9") == ""
+
+
+def test_an_index_that_is_made_again_tells_of_photos_that_were_removed(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    folder, index = tmp_path / "photos", tmp_path / "index"
+    folder.mkdir()
+    for name in ("0.jpg", "1.jpg", "2.jpg"):
+        shutil.copy(photos / "places" / name, folder)
+    made = ("index", folder, "--out", index, "--json")
+    assert json.loads(run(*made).stdout)["notes"] == []
+    assert run("remove", index, "1.jpg").exit_code == 0
+    again = run(*made)
+    (note,) = json.loads(again.stdout)["notes"]
+    assert note["name"] == "1.jpg"
+    assert "1.jpg: its place was removed" in again.stderr
+    assert json.loads(again.stdout)["places"] == 3
+    assert json.loads(run(*made).stdout)["notes"] == []
