@@ -47,6 +47,8 @@ export const reasons = {
   'not-printable': '{name} mein aise akshar hain jo chhap nahi sakte; unhe hatayein.',
   'many-tags': 'Ek jagah ke zyada se zyada {limit} tag ho sakte hain, {tags} nahi.',
   'empty-tag': 'Ek tag khaali hai; use hatayein.',
+  'times-swapped': 'Aakhri taareekh pehli taareekh se pehle ki hai; dono ko aapas mein badlein.',
+  'cannot-change': 'Index abhi badla nahi ja sakta; kaaran server ke log mein likha hai.',
 };
 
 /** What the server calls parts of a place. @type {Record<string, string>} */

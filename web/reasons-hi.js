@@ -47,6 +47,8 @@ export const reasons = {
   'not-printable': '{name} में ऐसे अक्षर हैं जो छप नहीं सकते; उन्हें हटाएँ।',
   'many-tags': 'एक जगह के ज़्यादा से ज़्यादा {limit} टैग हो सकते हैं, {tags} नहीं।',
   'empty-tag': 'एक टैग खाली है; उसे हटाएँ।',
+  'times-swapped': 'आखिरी तारीख पहली तारीख से पहले की है; दोनों को आपस में बदलें।',
+  'cannot-change': 'इंडेक्स अभी बदला नहीं जा सकता; कारण सर्वर के log में लिखा है।',
 };
 
 /** What the server calls parts of a place. @type {Record<string, string>} */

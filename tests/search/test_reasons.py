@@ -156,4 +156,6 @@ def test_the_replies_carry_the_codes(engine: Engine, street: Any) -> None:
     assert compared["photo_reasons"] == [{"code": "gps-zero", "values": {"photo": "2"}}]
     refused = ask("POST", "/v1/search", files={"photo": b"hello"}).json()
     assert refused["reason"] == {"code": "no-photo", "values": {"what": "the photo"}}
+    swapped = ask("GET", "/v1/places?taken_from=2024-05-02&taken_to=2024-05-01").json()
+    assert swapped["reason"] == {"code": "times-swapped", "values": {}}
     assert "reason" not in ask("GET", "/v1/nothing").json()

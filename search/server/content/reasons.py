@@ -72,6 +72,9 @@ REASONS: Mapping[str, str] = {
     "not-printable": "The {name} holds letters that cannot be printed; leave them out.",
     "many-tags": "A place has at most {limit} tags, not {tags}.",
     "empty-tag": "A tag is empty; leave it out.",
+    # Why a request was refused.
+    "times-swapped": "The parameter taken_to lies before taken_from; swap them.",
+    "cannot-change": "The index cannot be changed now; the server's log says why.",
 }
 """The sentences by code; values stand in braces."""
 
