@@ -136,6 +136,7 @@ async function search() {
   running = new AbortController();
   const { signal } = running;
   const { files } = photo;
+  const isNew = answer === null;
   const key = asked();
   const { settings } = address;
   const send = () => {
@@ -159,7 +160,8 @@ async function search() {
   answer = { asked: key, reply };
   showReply(reply);
   const first = document.querySelector('#cards > li');
-  if (first && first.getBoundingClientRect().top > innerHeight * SEEN) find('results', HTMLDivElement).scrollIntoView();
+  // Whoever draws a part of the photo, or turns a switch, stays where that is.
+  if (isNew && first && first.getBoundingClientRect().top > innerHeight * SEEN) find('results', HTMLDivElement).scrollIntoView();
 }
 
 /** @param {SearchReply} reply */

@@ -97,8 +97,8 @@ def test_pages_that_may_ask_the_demo_can_be_chosen(
     served: list[ServerSettings] = []
     for name in ("place_search.demo_photos.fetch_demo_photos", f"{DEMO_MODULE}.indexing.command"):
         monkeypatch.setattr(name, MagicMock())
-    monkeypatch.setattr(f"{DEMO_MODULE}.evaluating.command", MagicMock())
-    monkeypatch.setattr(f"{DEMO_MODULE}.shlex", MagicMock())
+    for name in ("evaluating.command", "grouping.command", "shlex"):
+        monkeypatch.setattr(f"{DEMO_MODULE}.{name}", MagicMock())
     monkeypatch.setattr(
         server_module, "serve", lambda _index, settings, **_: served.append(settings)
     )
