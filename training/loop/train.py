@@ -82,9 +82,11 @@ def train(
         given = _validation(data, config)
         stamp = data_stamp(places, given)
         run = find_run(out, config, stamp) if resume else None
+        if not resume:
+            require_no_run(out)
+        # Before one of the processes begins a run that another would find.
+        processes.wait()
         if run is None:
-            if not resume:
-                require_no_run(out)
             start = _start(out, model)
             skipped = [
                 [] if part is None else _unreadable(part, progress) for part in (places, given)
