@@ -10,7 +10,7 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
 from place_search.indexer.stores.snapshot_store import Among, Found, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.vectors import Descriptors
+from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 VECTORS = "descriptor"
 PAGE = 16_384
@@ -67,6 +67,20 @@ class MilvusStore(SnapshotStore):
             if asked == PAGE or len(near) < asked:  # no more come: compare them all
                 return self._exhaustive(query, np.flatnonzero(stored), wanted)
             limit = 8 * asked
+
+    def _exhaustive(self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int) -> Found:
+        """The `wanted` best of these places, all of which are compared."""
+        hits: list[Hit] = []
+        for start in range(0, len(ids), 1024):
+            some = ids[start : start + 1024]
+            hits = sorted(
+                [*hits, *best(some, self._cosines(some, query), wanted)],
+                key=lambda hit: (-hit.similarity, hit.place_id),
+            )[:wanted]
+        return (
+            np.array([hit.place_id for hit in hits], np.int64),
+            np.array([hit.similarity for hit in hits], np.float32),
+        )
 
     def _nearest(self, query: NDArray[np.float32], limit: int, wish: str) -> NDArray[np.int64]:
         """The ids of about `limit` of the nearest vectors that fit a filter of Milvus."""

@@ -98,20 +98,6 @@ class SnapshotStore(ABC):
         # Not a matrix product: its threads and those of FAISS keep one another waiting.
         return np.asarray(np.vecdot(self._rows.take(rows), query))
 
-    def _exhaustive(self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int) -> Found:
-        """The `wanted` best of these places, all of which are compared."""
-        hits: list[Hit] = []
-        for start in range(0, len(ids), 1024):
-            some = ids[start : start + 1024]
-            hits = sorted(
-                [*hits, *best(some, self._cosines(some, query), wanted)],
-                key=lambda hit: (-hit.similarity, hit.place_id),
-            )[:wanted]
-        return (
-            np.array([hit.place_id for hit in hits], np.int64),
-            np.array([hit.similarity for hit in hits], np.float32),
-        )
-
     def verify(self) -> list[str]:
         """How it disagrees with the rows it was opened for."""
         stored = np.sort(self._stored_ids())
