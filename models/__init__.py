@@ -17,6 +17,7 @@ from place_search.models.errors import ModelError, VocabularyError
 from place_search.models.local_features import (
     CODE_BITS,
     CODE_BYTES,
+    are_empty,
     decode_codes,
     encode_features,
     encode_grid,
@@ -51,6 +52,7 @@ __all__ = [
     "PrecisionRecall",
     "Recall",
     "VocabularyError",
+    "are_empty",
     "decode_codes",
     "encode_features",
     "encode_grid",

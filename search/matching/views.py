@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.models import are_empty
+
 Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
 """(h·w, bytes) codes with their grid (h, w), as `Index.codes` gives them."""
@@ -96,11 +98,9 @@ def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.int8]:
     signs: NDArray[np.int8] = _WORDS[codes].view(np.int8)
-    some = codes[..., 0].copy()
-    for byte in range(1, codes.shape[-1]):  # a third of the time that `any` takes
-        some |= codes[..., byte]
-    if not some.all():
-        signs[some == 0] = 0
+    empty = are_empty(codes)
+    if empty.any():
+        signs[empty] = 0
     return signs.reshape(*shape, -1)
 
 
