@@ -38,6 +38,7 @@ class Table:
     def __init__(self, path: Path, stream: IO[str], error: type[PlaceSearchError]) -> None:
         self.path = path
         self._error = error
+        self._seen: dict[str, int] = {}
         start = stream.tell()
         separator = max(SEPARATORS, key=stream.readline().count)
         stream.seek(start)
@@ -58,6 +59,17 @@ class Table:
                     f"{self.path} lacks the column {name}: its first row must name the columns, as "
                     f"in {','.join(needed)}, and names {','.join(self.columns) or 'nothing'}."
                 )
+
+    def require_once(self, photo: str, row: int) -> None:
+        """Make sure that no row before `row` names this photo too.
+
+        Raises `PlaceSearchError` where one does.
+        """
+        if (first := self._seen.setdefault(photo, row)) != row:
+            raise self._error(
+                f"{self.path} names '{photo}' twice, in rows {first} and {row}; leave one of them "
+                "out."
+            )
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         for fields in self._reader:

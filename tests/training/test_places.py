@@ -122,6 +122,7 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
     [
         ("image,place\nnone.jpg,1", "row 2: there is no photo 'none.jpg'"),
         ("image,place\na.jpg,", "row 2: the place is missing"),
+        ("image,place\na.jpg,1\na.jpg,2", "names 'a.jpg' twice, in rows 2 and 3"),
         ("image,video,frame\na.jpg,v,one", "the frame 'one' is no whole number"),
         ("image,place\n", "lists no photos"),
     ],

@@ -32,7 +32,8 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     a landmark.
 
     Raises:
-        TrainingError: a row without a photo, a place or a frame, or no rows.
+        TrainingError: a row without a photo, a place or a frame, a photo that stands there twice,
+            or no rows.
     """
     names: list[str] = []
     groups: list[str] = []
@@ -49,6 +50,7 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
                     f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, "
                     "or name the folder of the photos with --root."
                 )
+            table.require_once(name, number)
             if not group:
                 raise TrainingError(f"{file}, row {number}: the {column} is missing; fill it in.")
             names.append(name)

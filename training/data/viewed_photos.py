@@ -27,11 +27,13 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
     """Read a CSV with the column `image`, under `root`, and `crops` where there are any.
 
     Raises:
-        TrainingError: no such table, or `crops` that is not a whole number of at least 0.
+        TrainingError: no such table, a photo that stands there twice, or `crops` that is not a
+            whole number of at least 0.
     """
     photos = []
     with open_table(file, ("path",), error=TrainingError) as table:
         for number, row in table:
+            table.require_once(row["path"], number)
             text = row.get("crops") or "0"
             if not text.isdecimal():
                 raise TrainingError(

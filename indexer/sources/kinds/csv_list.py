@@ -36,7 +36,6 @@ def read(data: Path, root: Path | None = None) -> Source:
     """
     root = data.resolve().parent
     photos, files = PhotoList(root), PhotoFiles(root)
-    rows: dict[str, int] = {}
     missing: list[tuple[int, str]] = []
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
@@ -47,12 +46,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             if path is None:
                 path = listed
                 missing.append((row, path))
-            if path in rows:
-                raise SourceError(
-                    f"{data} names '{path}' twice, in rows {rows[path]} and {row}; "
-                    "leave one of them out."
-                )
-            rows[path] = row
+            table.require_once(path, row)
             position = _position(data, row, fields)
             if position is not None and is_null_island(position):
                 position = None
