@@ -24,9 +24,15 @@ from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shards import Row
 from place_search.models import Embedding, Model, encode_grid
 from place_search.models.model import Views
-from place_search.photos import Photo, PhotoError, encode_jpeg, fit_within
+from place_search.photos import (
+    THUMBNAIL_QUALITY,
+    THUMBNAIL_SIDE,
+    Photo,
+    PhotoError,
+    encode_jpeg,
+    fit_within,
+)
 
-THUMBNAIL_SIDE = 320
 MAX_FILE_BYTES = 256 << 20
 DECODERS = 2
 AHEAD = 8
@@ -208,8 +214,8 @@ def _thumbnail(photo: Photo, views: Views) -> bytes:
     # What a model takes is the whole photo too, and quicker to shrink where it is large enough.
     for pixels in views:
         if pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]:
-            return encode_jpeg(pixels, size)
-    return encode_jpeg(photo.pixels, size)
+            return encode_jpeg(pixels, size, quality=THUMBNAIL_QUALITY)
+    return encode_jpeg(photo.pixels, size, quality=THUMBNAIL_QUALITY)
 
 
 class _NotReadError(Exception):

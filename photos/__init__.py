@@ -16,12 +16,20 @@ from place_search.photos.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
-from place_search.photos.photo import Photo, encode_jpeg, fit_within
+from place_search.photos.photo import (
+    THUMBNAIL_QUALITY,
+    THUMBNAIL_SIDE,
+    Photo,
+    encode_jpeg,
+    fit_within,
+)
 from place_search.photos.preprocessing import Preprocessing
 from place_search.photos.sandbox.decoder import DecodeLimits, Decoder
 
 __all__ = [
     "EXTENSIONS",
+    "THUMBNAIL_QUALITY",
+    "THUMBNAIL_SIDE",
     "UPLOADS",
     "BoxError",
     "DecodeLimits",

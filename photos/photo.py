@@ -67,6 +67,12 @@ def fit_within(width: int, height: int, longest_side: int) -> Size:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+THUMBNAIL_SIDE = 320
+"""Pixels."""
+THUMBNAIL_QUALITY = 80
+"""Of a JPEG: a sixth smaller than 85 is, and as good to look at where it is as small as that."""
+
+
 def encode_jpeg(pixels: NDArray[np.uint8], size: Size, *, quality: int = 85) -> bytes:
     """Resize (h, w, 3) uint8 RGB pixels and encode them as a bare JPEG."""
     # Several times faster than Pillow's resizing.

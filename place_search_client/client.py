@@ -121,9 +121,12 @@ class Client(Tending, _Base[httpx.Client]):
         """A place. Raises as `search` does."""
         return read(PlaceDetails, self._ask("GET", f"/v1/places/{int(place_id)}").json())
 
-    def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
-        """A place's photo as a JPEG. Raises as `search` does."""
-        return self._ask("GET", _image_path(place, thumbnail)).content
+    def image(self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None) -> bytes:
+        """A place's photo, or its thumbnail, as a JPEG; `side` is the most pixels of a side.
+
+        Raises as `search` does.
+        """
+        return self._ask("GET", _image_path(place, thumbnail, side)).content
 
     def track(self) -> "Track":
         """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
@@ -188,9 +191,11 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         """As `Client.place`."""
         return read(PlaceDetails, (await self._ask("GET", f"/v1/places/{int(place_id)}")).json())
 
-    async def image(self, place: PlaceInfo, *, thumbnail: bool = False) -> bytes:
+    async def image(
+        self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None
+    ) -> bytes:
         """As `Client.image`."""
-        return (await self._ask("GET", _image_path(place, thumbnail))).content
+        return (await self._ask("GET", _image_path(place, thumbnail, side))).content
 
     async def track(self) -> "AsyncTrack":
         """As `Client.track`: `async with await client.track() as track`."""
@@ -293,10 +298,11 @@ def _files(photo: Photo | Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]
     return [("photo", ("photo", content_of(one))) for one in photos]
 
 
-def _image_path(place: PlaceInfo, thumbnail: bool) -> str:
+def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
     """An image's path below the client's own `server`, which may have one that a proxy took off."""
     address = place.thumbnail_url if thumbnail else place.image_url
-    return address[address.rindex("/v1/") :]
+    path = address[address.rindex("/v1/") :]
+    return path if side is None else f"{path}{'&' if '?' in path else '?'}side={int(side)}"
 
 
 def _query(

@@ -12,6 +12,8 @@ import { words } from './words.js';
 /** @import { ExplainReply } from './types.js' */
 
 const MOST_CHIPS = 16;
+/** Pixels of an example's longer side: the model looks at about as many. */
+const EXAMPLE_SIDE = 640;
 
 const photoName = find('photo-name', HTMLParagraphElement);
 const cells = find('cells', HTMLCanvasElement);
@@ -132,7 +134,9 @@ async function example() {
   if (!currentIndex()?.positions) return null;
   const { features } = await readPlaces([-180, -90, 180, 90], new AbortController().signal);
   const first = features[0];
-  return first ? readPhoto(await readPlace(first.properties.place_id)) : null;
+  if (!first) return null;
+  const { name, image_url } = await readPlace(first.properties.place_id);
+  return readPhoto({ name, image_url: `${image_url}?side=${EXAMPLE_SIDE}` });
 }
 
 takeIn(['photo'], 1, async ([photo]) => {

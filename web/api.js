@@ -7,6 +7,12 @@ import { authorization, hasKey } from './key.js';
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
+/** Pixels that no side of a photo, and of a thumbnail, is longer than. */
+export const MOST_OF_A_PHOTO = 1600;
+export const MOST_OF_A_THUMBNAIL = 320;
+/** Pixels: a browser asks for few sizes, so that it has them. */
+const SIDE_STEP = 80;
+
 /** A request that brought no answer of use. */
 export class ApiError extends Error {
   /** @param {Problem} problem */
@@ -200,6 +206,18 @@ export async function showPicture(image, address) {
   } catch {
     image.dispatchEvent(new Event('error'));
   }
+}
+
+/**
+ * The address of a picture that is as large as it is shown.
+ * @param {string} address of a photo or a thumbnail
+ * @param {number} side the longer one, in pixels of the style sheet
+ * @param {number} most pixels that there are
+ */
+export function sizedTo(address, side, most) {
+  // More than two pixels where the style sheet has one are not seen.
+  const steps = Math.max(1, Math.ceil((side * Math.min(devicePixelRatio, 2)) / SIDE_STEP));
+  return `${address}${address.includes('?') ? '&' : '?'}side=${Math.min(most, steps * SIDE_STEP)}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 // A place's photo as it was taken, over its thumbnail while it comes.
 
-import { showPicture } from './api.js';
+import { MOST_OF_A_PHOTO, showPicture, sizedTo } from './api.js';
 import { element } from './dom.js';
 import { hasKey } from './key.js';
 
@@ -10,8 +10,9 @@ import { hasKey } from './key.js';
  * The original photo, or its thumbnail where it is gone.
  * @param {PlaceReply} place
  * @param {() => void} onGone
+ * @param {number} [side] the longer one that it is shown with; without it all pixels are, for a closer look
  */
-export function originalOf(place, onGone) {
+export function originalOf(place, onGone, side = MOST_OF_A_PHOTO) {
   const image = element('img', { alt: place.name });
   if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
   image.addEventListener('load', () => image.style.removeProperty('background-image'));
@@ -24,6 +25,6 @@ export function originalOf(place, onGone) {
     },
     { once: true },
   );
-  void showPicture(image, place.image_url);
+  void showPicture(image, sizedTo(place.image_url, side, MOST_OF_A_PHOTO));
   return image;
 }

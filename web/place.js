@@ -61,7 +61,6 @@ function showPlace(tended) {
   name.removeAttribute('data-words');
   name.textContent = leaf;
   file.textContent = [folder, placeWords.file(place.place_id)].filter(Boolean).join(' · ');
-  showPhoto(place);
   find('facts', HTMLElement).replaceChildren(...factsOf(place));
   const finder = element('button', { type: 'button', class: 'button', id: 'find-alike' }, placeWords.findAlike);
   finder.addEventListener('click', () => void showAlike());
@@ -74,6 +73,7 @@ function showPlace(tended) {
       : '',
   );
   answer.hidden = false;
+  showPhoto(place); // its frame has a size now
   void showPlaceMap(place, page.mayChange);
 }
 
@@ -81,7 +81,8 @@ function showPlace(tended) {
 function showPhoto(place) {
   const note = find('photo-note', HTMLParagraphElement);
   note.textContent = '';
-  find('photo', HTMLElement).replaceChildren(originalOf(place, () => (note.textContent = words.originalGone)));
+  const frame = find('photo', HTMLElement);
+  frame.replaceChildren(originalOf(place, () => (note.textContent = words.originalGone), frame.clientWidth));
 }
 
 /** @param {PlaceDetailsReply} place */

@@ -1,6 +1,6 @@
 // All places of the index: a grid of which only the rows in view are in the document.
 
-import { listPlaces, showPicture } from './api.js';
+import { MOST_OF_A_THUMBNAIL, listPlaces, showPicture, sizedTo } from './api.js';
 import { element, find } from './dom.js';
 import { splitName } from './format.js';
 import { persist } from './retry.js';
@@ -94,7 +94,7 @@ async function readMore() {
 
 /** Put the rows in view into the document, and read on where they are not known yet. */
 function draw() {
-  const columns = Math.max(2, Math.floor(list.clientWidth / LEAST_WIDTH));
+  const columns = columnsOf();
   const width = list.clientWidth / columns;
   const height = Math.round(((width - 12) * 3) / 4 + WORDS_HEIGHT);
   list.style.height = `${Math.ceil(total / columns) * height}px`;
@@ -116,6 +116,10 @@ function draw() {
     item.style.transform = `translate(${(at % columns) * width}px, ${Math.floor(at / columns) * height}px)`;
   }
   if (end > places.length && cursor && !reading) void readMore().then((more) => more && draw());
+}
+
+function columnsOf() {
+  return Math.max(2, Math.floor(list.clientWidth / LEAST_WIDTH));
 }
 
 /**
@@ -140,7 +144,8 @@ function add(place, at) {
  */
 function card(place, at) {
   const image = element('img', { alt: '', decoding: 'async' });
-  void showPicture(image, place.thumbnail_url);
+  const width = list.clientWidth / columnsOf();
+  void showPicture(image, sizedTo(place.thumbnail_url, width - 12, MOST_OF_A_THUMBNAIL));
   return element(
     'li',
     { 'aria-setsize': total, 'aria-posinset': at + 1 },

@@ -1,6 +1,6 @@
 // The places found, as cards.
 
-import { showPicture } from './api.js';
+import { MOST_OF_A_PHOTO, showPicture, sizedTo } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
@@ -203,7 +203,10 @@ function sharpened(result) {
     async () => {
       if (image.clientWidth * devicePixelRatio < image.naturalWidth * 1.2) return;
       const sharp = element('img', { alt: '' });
-      await showPicture(sharp, result.image_url);
+      const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image;
+      const larger = Math.max(clientWidth / naturalWidth, clientHeight / naturalHeight);
+      const side = larger * Math.max(naturalWidth, naturalHeight);
+      await showPicture(sharp, sizedTo(result.image_url, side, MOST_OF_A_PHOTO));
       await sharp.decode().then(
         () => image.replaceWith(sharp),
         () => {}, // the thumbnail stays

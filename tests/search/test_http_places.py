@@ -81,6 +81,24 @@ def test_a_photo_that_has_gone_is_a_problem_without_its_path(
     assert client.get("/v1/places/9/thumbnail").status_code == 200
 
 
+@pytest.mark.parametrize(("what", "most"), [("image", 1600), ("thumbnail", 320)])
+def test_pictures_come_as_small_as_they_are_asked_for(
+    client: httpx.Client, what: str, most: int
+) -> None:
+    path = f"/v1/places/1/{what}"
+    whole, small = client.get(path), client.get(path, params={"side": 80})
+    assert len(small.content) < len(whole.content)
+    wide = Image.open(io.BytesIO(whole.content)).size
+    assert max(wide) <= most
+    size = Image.open(io.BytesIO(small.content)).size
+    assert max(size) == 80
+    assert size[0] / size[1] == pytest.approx(wide[0] / wide[1], rel=0.02)
+    assert small.headers["etag"] != whole.headers["etag"]
+    assert client.get(path, params={"side": most}).content == whole.content
+    for side in ("63", str(most + 1), "large"):
+        problem(client.get(path, params={"side": side}), "bad-parameter")
+
+
 @pytest.mark.parametrize("what", ["image", "thumbnail"])
 def test_pictures_are_revalidated(client: httpx.Client, what: str) -> None:
     first = client.get(f"/v1/places/1/{what}")

@@ -46,7 +46,7 @@ def test_a_key_is_typed_and_opens_all_pages(
     expect(best).to_contain_text("street-3/03.jpg")
     expect(page.locator("#status")).to_contain_text("12 places")
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(best.locator("img")).to_have_js_property("naturalWidth", 640)
+    expect(best.locator("img")).to_have_js_property("naturalWidth", 560)
     page.locator("#elsewhere summary").click()
     expect(page.locator(".card img").nth(1)).to_have_js_property("naturalWidth", 320)
     best.get_by_role("button").first.click()

@@ -145,7 +145,8 @@ def test_nothing_moves_while_photos_load(open_page: Any, town: Any) -> None:
     before = page.evaluate(measure)
     assert len(held) >= 4
     page.unroute_all()  # what was held goes on
-    expect(page.locator(".card img").first).to_have_attribute("src", re.compile("/image$"))
+    sharp = re.compile(r"/image\?side=\d+$")
+    expect(page.locator(".card img").first).to_have_attribute("src", sharp)
     page.wait_for_load_state("networkidle")
     assert page.evaluate(measure) == before
 

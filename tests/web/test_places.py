@@ -24,6 +24,9 @@ def test_all_places_are_there_and_nothing_moves(gallery: Any) -> None:
     assert gallery.evaluate(SHIFT) < 0.005
     broken = "images => images.filter(image => !image.naturalWidth).length"
     assert gallery.locator("#places img").evaluate_all(broken) == 0
+    larger = """images => images.filter(image =>
+        Math.max(image.naturalWidth, image.naturalHeight) > image.clientWidth + 80).length"""
+    assert gallery.locator("#places img").evaluate_all(larger) == 0, "more pixels than are shown"
 
 
 def test_places_are_sought_and_ordered(gallery: Any, town: Any) -> None:

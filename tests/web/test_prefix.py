@@ -79,7 +79,9 @@ def test_everything_is_below_the_prefix(
     with Client(address) as client:
         found = client.search(town.query(2)).results[0]
         assert client.image(found).startswith(b"\xff\xd8")
-        assert client.image(found, thumbnail=True).startswith(b"\xff\xd8")
+        small = client.image(found, thumbnail=True)
+        assert small.startswith(b"\xff\xd8")
+        assert len(client.image(found, thumbnail=True, side=80)) < len(small)
 
     page = open_page(address)
     page.goto(f"{address}docs")
@@ -103,7 +105,7 @@ def use_all_pages(open_page: Any, address: str, town: Any) -> None:
     page.set_input_files("#photo", town.query(3))
     best = page.locator("#results:not([aria-busy]) .card").first
     expect(best).to_contain_text("street-3/03.jpg")
-    expect(best.locator("img")).to_have_js_property("naturalWidth", 640)
+    expect(best.locator("img")).to_have_js_property("naturalWidth", 560)
     expect(page.locator("#map .place-pin").first).to_be_visible()
     best.get_by_role("button").first.click()
     expect(page).to_have_url(re.compile(f"^{re.escape(address)}.*place=3$"))

@@ -1,9 +1,11 @@
-"""A place's photo as the API shows it: upright, without metadata, of a bounded size."""
+"""A place's pictures as the API shows them: upright, without metadata, of a bounded size."""
 
 from functools import partial
 from typing import TYPE_CHECKING
 
 from place_search.photos import (
+    THUMBNAIL_QUALITY,
+    THUMBNAIL_SIDE,
     Decoder,
     PhotoError,
     decode_photo,
@@ -14,13 +16,15 @@ from place_search.photos import (
 from place_search.search.errors import PhotoGoneError
 
 if TYPE_CHECKING:
-    from place_search.indexer import Place
+    from place_search.indexer import Index, Place
 
 LONGEST_SIDE = 1600
+SHORTEST_SIDE = 64
+"""Pixels; nobody may ask for less."""
 
 
-def picture_tag(place: "Place") -> str:
-    """The ETag of a place's photo, which changes with the file.
+def picture_tag(place: "Place", side: int) -> str:
+    """The ETag of a place's photo at a size, which changes with the file.
 
     Raises:
         PhotoGoneError: the file is not there.
@@ -32,22 +36,36 @@ def picture_tag(place: "Place") -> str:
             f"The photo of place {place.place_id}, {place.name}, is no longer where it was "
             "indexed; its thumbnail still is."
         ) from None
-    return f'"{place.place_id}-{status.st_mtime_ns:x}-{status.st_size:x}"'
+    return f'"{place.place_id}-{status.st_mtime_ns:x}-{status.st_size:x}-{side}"'
 
 
-def place_picture(place: "Place", decoder: Decoder | None = None) -> bytes:
-    """A place's photo as a bare JPEG of at most 1600 pixels a side, from a decoder if there is one.
+def place_picture(place: "Place", side: int, decoder: Decoder | None = None) -> bytes:
+    """A place's photo as a bare JPEG of at most `side` pixels a side, by a decoder if there is one.
 
     Raises:
         PhotoGoneError: the file is not there or no photo any more. The message names no path.
     """
     try:
         if decoder is not None:
-            return decoder.picture(read_photo(place.path), longest_side=LONGEST_SIDE)
-        photo = decode_photo(place.path, needed=partial(fit_within, longest_side=LONGEST_SIDE))
+            return decoder.picture(read_photo(place.path), longest_side=side)
+        photo = decode_photo(place.path, needed=partial(fit_within, longest_side=side))
     except (PhotoError, OSError):
         raise PhotoGoneError(
             f"The photo of place {place.place_id}, {place.name}, can no longer be read; its "
             "thumbnail still can."
         ) from None
-    return encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, LONGEST_SIDE))
+    return encode_jpeg(photo.pixels, fit_within(photo.width, photo.height, side))
+
+
+def thumbnail_of(index: "Index", place_id: int, side: int) -> bytes:
+    """The thumbnail of a place as a JPEG of at most `side` pixels a side.
+
+    Raises:
+        UnknownPlaceError: there is no such place.
+    """
+    kept = index.thumbnail(place_id)
+    if side >= THUMBNAIL_SIDE:
+        return kept
+    photo = decode_photo(kept)
+    size = fit_within(photo.width, photo.height, side)
+    return encode_jpeg(photo.pixels, size, quality=THUMBNAIL_QUALITY)

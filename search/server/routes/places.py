@@ -7,10 +7,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from place_search.photos import THUMBNAIL_SIDE
 from place_search.search.positions import parse_position
 from place_search.search.results import place_dict
 from place_search.search.server.content.matching import place_tag
-from place_search.search.server.content.pictures import picture_tag, place_picture
+from place_search.search.server.content.pictures import (
+    LONGEST_SIDE,
+    SHORTEST_SIDE,
+    picture_tag,
+    place_picture,
+    thumbnail_of,
+)
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.fields import (
     CHECKED_FIELDS,
@@ -116,13 +123,21 @@ async def places_like(
     responses={**_JPEG, **documented(BAD_PARAMETER, UNKNOWN_PLACE, PHOTO_GONE, BUSY, NOT_READY)},
 )
 @allows("read")
-async def place_image(service: CurrentState, request: Request, place_id: PlaceId) -> Response:
-    """The photo upright, without its metadata, at most 1600 pixels a side."""
+async def place_image(
+    service: CurrentState,
+    request: Request,
+    place_id: PlaceId,
+    side: Annotated[
+        int,
+        Query(ge=SHORTEST_SIDE, le=LONGEST_SIDE, description="Pixels of its longer side, at most."),
+    ] = LONGEST_SIDE,
+) -> Response:
+    """The photo upright, without its metadata, at most `side` pixels a side."""
     place = service.engine.index.place(place_id)
-    headers = {"ETag": picture_tag(place), "Cache-Control": ASK_AGAIN}
+    headers = {"ETag": picture_tag(place, side), "Cache-Control": ASK_AGAIN}
     if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg = await service.run_image(request, place_picture, place, service.decoder)
+    jpeg = await service.run_image(request, place_picture, place, side, service.decoder)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
@@ -137,18 +152,27 @@ async def place_image(service: CurrentState, request: Request, place_id: PlaceId
 )
 @allows("read")
 async def place_thumbnail(
-    service: CurrentState, request: Request, place_id: PlaceId, v: str | None = None
+    service: CurrentState,
+    request: Request,
+    place_id: PlaceId,
+    v: str | None = None,
+    side: Annotated[
+        int,
+        Query(
+            ge=SHORTEST_SIDE, le=THUMBNAIL_SIDE, description="Pixels of its longer side, at most."
+        ),
+    ] = THUMBNAIL_SIDE,
 ) -> Response:
     """A small JPEG; with `v` set to the index id it may be cached for good."""
     index = service.engine.index
     place = index.place(place_id)
     headers = {
-        "ETag": f'"{index.index_id}-{place.place_id}"',
+        "ETag": f'"{index.index_id}-{place.place_id}-{side}"',
         "Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN,
     }
     if _is_known(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg = await service.run_image(request, index.thumbnail, place_id)
+    jpeg = await service.run_image(request, thumbnail_of, index, place_id, side)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
