@@ -33,8 +33,8 @@ def pairs(
     """
     from place_search.indexer import Index
     from place_search.search.engine import Engine
+    from place_search.search.folders.query_photos import open_queries
     from place_search.search.pairs import find_pairs
-    from place_search.search.query_photos import open_queries
 
     opened = index if isinstance(index, Index) else open_index(index)
     engine = Engine(opened, model_for(opened, model))

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
-from place_search.core.tables import is_whole
 from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
-from place_search.search.errors import ParameterError
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
-from place_search.search.positions import PlacePositions, require_near
+from place_search.search.parameters import check_parameters, require_switch
+from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
     BACKGROUND,
     candidate_probabilities,
@@ -43,7 +42,6 @@ from place_search.search.several.together import (
     fused_order,
     fused_probabilities,
     mean_direction,
-    require_few,
     strongest,
     unit,
 )
@@ -72,7 +70,6 @@ class Decode(Protocol):
         ...
 
 
-MAX_K = 100
 VERIFY_BUDGET_S = 2.0
 
 
@@ -163,7 +160,7 @@ class Engine:
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
-        _check_parameters(k, near, radius_m, len(photos), box)
+        check_parameters(k, near, radius_m, len(photos), box)
         require_switch("verify", verify)
         require_switch("panorama", panorama)
         stages = stages or Stages()
@@ -364,32 +361,6 @@ class _Candidates:
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
         return self._index.codes(self._hits[row].place_id)
-
-
-def _check_parameters(
-    k: int, near: Position | None, radius_m: float | None, photos: int, box: PhotoBox | None
-) -> None:
-    require_few(photos)
-    if box is not None and photos > 1:
-        raise ParameterError("A box is for a query of one photo; send one, or no box.", "box")
-    require_k(k)
-    require_near(near, radius_m)
-
-
-def require_k(k: int, most: int = MAX_K) -> None:
-    """Make sure that so many results can be asked for. Raises `ParameterError`."""
-    if not (is_whole(k) and 1 <= k <= most):
-        raise ParameterError(
-            f"The parameter k is {k!r:.40}, but it must be a whole number from 1 to {most}.", "k"
-        )
-
-
-def require_switch(name: str, value: object) -> None:
-    """Make sure that a parameter is on, off or left to the default. Raises `ParameterError`."""
-    if value is not None and not isinstance(value, bool):
-        raise ParameterError(
-            f"The parameter {name} is {value!r:.40}, but it must be True, False or None.", name
-        )
 
 
 def _timings(stages: Stages) -> Timings:

@@ -10,8 +10,9 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index, Skipped, Source
 from place_search.indexer.pipeline import skipped_name
-from place_search.search.answers import Question, answer_photos
-from place_search.search.engine import MAX_K, Engine, require_k
+from place_search.search.engine import Engine
+from place_search.search.folders.answers import Question, answer_photos
+from place_search.search.parameters import MAX_K, require_k
 
 PairFormat: TypeAlias = Literal["hloc", "colmap"]
 MAX_PAIRS = MAX_K - 1

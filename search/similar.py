@@ -7,7 +7,8 @@ import numpy as np
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Index
-from place_search.search.engine import Engine, require_k
+from place_search.search.engine import Engine
+from place_search.search.parameters import require_k
 from place_search.search.positions import require_near
 from place_search.search.probability import BACKGROUND, candidate_probabilities
 from place_search.search.results import Result, result_dict

@@ -11,7 +11,7 @@ from place_search.indexer import PlacePhoto, SourceError
 from place_search.models import Model
 from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
-from place_search.search.query_photos import open_queries
+from place_search.search.folders.query_photos import open_queries
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import Break, breaks_between
 

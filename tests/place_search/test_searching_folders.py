@@ -17,10 +17,10 @@ import place_search
 from place_search.core.row_files import write_rows
 from place_search.indexer import open_index
 from place_search.models import open_model
-from place_search.search.answer_files import AnswerCounts, journal_beside, write_answers
-from place_search.search.answers import Question
 from place_search.search.engine import Engine
-from place_search.search.query_photos import open_queries
+from place_search.search.folders.answer_files import AnswerCounts, journal_beside, write_answers
+from place_search.search.folders.answers import Question
+from place_search.search.folders.query_photos import open_queries
 from tests.processes import unmeasured
 
 Run = Callable[..., Result]
@@ -31,10 +31,10 @@ import os, signal, sys
 from pathlib import Path
 from place_search.indexer import open_index
 from place_search.models import open_model
-from place_search.search.answer_files import write_answers
-from place_search.search.answers import Question
+from place_search.search.folders.answer_files import write_answers
+from place_search.search.folders.answers import Question
 from place_search.search.engine import Engine
-from place_search.search.query_photos import open_queries
+from place_search.search.folders.query_photos import open_queries
 
 def killed(stage, done, total):
     if done == 3:

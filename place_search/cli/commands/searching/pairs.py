@@ -73,8 +73,8 @@ def command(
     from place_search.indexer import open_index, open_index_model
     from place_search.indexer.sources.walk import is_photo
     from place_search.search.engine import Engine
+    from place_search.search.folders.query_photos import open_queries
     from place_search.search.pairs import find_pairs
-    from place_search.search.query_photos import open_queries
 
     require_order(index, queries, "pairs {index} {other}")
     require_writable(out, queries, index=index)

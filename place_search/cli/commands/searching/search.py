@@ -24,8 +24,8 @@ from place_search.settings import K
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from place_search.search.answers import Question
     from place_search.search.engine import Engine
+    from place_search.search.folders.answers import Question
     from place_search.search.results import SearchResult, Spot
 
 
@@ -145,9 +145,9 @@ def command(
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model, parse_filter
     from place_search.photos import parse_box
-    from place_search.search.answer_files import COLUMNS
-    from place_search.search.answers import Question
     from place_search.search.engine import Engine
+    from place_search.search.folders.answer_files import COLUMNS
+    from place_search.search.folders.answers import Question
     from place_search.search.positions import parse_position
 
     require_order(index, photo, "search {index} {other}")
@@ -200,8 +200,8 @@ def command(
 def _search_each(
     engine: "Engine", photos: Path, question: "Question", out: Path, as_json: bool
 ) -> None:
-    from place_search.search.answer_files import journal_beside, write_answers
-    from place_search.search.query_photos import open_queries
+    from place_search.search.folders.answer_files import journal_beside, write_answers
+    from place_search.search.folders.query_photos import open_queries
 
     source = open_queries(photos)
     try:

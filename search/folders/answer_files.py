@@ -10,9 +10,9 @@ from place_search.core.progress import Progress, silent
 from place_search.core.row_files import write_rows
 from place_search.indexer import Skipped, Source
 from place_search.indexer.pipeline import skipped_name
-from place_search.search.answer_journal import AnswerJournal
-from place_search.search.answers import Question, answer_photos
 from place_search.search.engine import Engine
+from place_search.search.folders.answer_journal import AnswerJournal
+from place_search.search.folders.answers import Question, answer_photos
 
 COLUMNS: Mapping[str, type] = {
     "photo": str,
