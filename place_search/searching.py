@@ -18,6 +18,7 @@ def search(
     *,
     model: AnyModel = None,
     k: int = 10,
+    spots: bool = False,
     verify: bool | None = None,
     box: tuple[float, float, float, float] | None = None,
     panorama: bool | None = None,
@@ -31,17 +32,18 @@ def search(
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
-    Several photos of one spot, up to 16, are one query with one answer. `match` of the answer says
-    whether the photo's place is among them. `verify` ranks the most
-    similar places by how well their geometry agrees with the photo's; by default that is done where
-    the index holds local features. With a `box` (x, y, width, height in pixels of the upright
-    photo) only that part of it is searched with. A 360° `panorama` is cut into views, by default
-    where its metadata says that it is one, with True where it is twice as wide as high. `near` is
-    (latitude, longitude) in degrees; with `radius_m` it leaves only the places at most that many
-    metres away. `folder`, days such as 2024-05-31, each `tag` and each `field` (an own one, as
-    "floor:ge:3") leave only the places that fit them all. Without `model` the index's own is
-    opened, which takes most of a second: to search often, use `search_many`, or open it once and
-    pass it.
+    With `spots` places of one group count once, so that `k` spots are found; all photos that come
+    before the last of them are among the results, 100 at most. Several photos of one spot, up to
+    16, are one query with one answer. `match` of the answer says whether the photo's place is among
+    them. `verify` ranks the most similar places by how well their geometry agrees with the photo's;
+    by default that is done where the index holds local features. With a `box` (x, y, width, height
+    in pixels of the upright photo) only that part of it is searched with. A 360° `panorama` is cut
+    into views, by default where its metadata says that it is one, with True where it is twice as
+    wide as high. `near` is (latitude, longitude) in degrees; with `radius_m` it leaves only the
+    places at most that many metres away. `folder`, days such as 2024-05-31, each `tag` and each
+    `field` (an own one, as "floor:ge:3") leave only the places that fit them all. Without `model`
+    the index's own is opened, which takes most of a second: to search often, use `search_many`, or
+    open it once and pass it.
 
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
@@ -62,6 +64,7 @@ def search(
     return engine.search(
         list(sources_of(photo)),
         k=k,
+        spots=spots,
         verify=verify,
         box=box_of(box),
         panorama=panorama,

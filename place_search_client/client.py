@@ -79,6 +79,7 @@ class Client(Tending, _Base[httpx.Client]):
         photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
+        spots: bool = False,
         verify: bool | None = None,
         box: tuple[float, float, float, float] | None = None,
         panorama: bool | None = None,
@@ -88,20 +89,21 @@ class Client(Tending, _Base[httpx.Client]):
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
-        Several photos of one spot, up to 16, are one query with one answer. `match` of the answer
-        says whether its place is among them. `verify` checks the geometry; by default that is done
-        where the index can. With a `box` (x, y, width, height in pixels of the upright photo as
-        sent) only that part of it is searched with. A 360° `panorama` is cut into views, by default
-        where its metadata says that it is one, with True where it is twice as wide as high. `near`
-        (latitude, longitude in degrees) and `radius_m` together leave only the places there, and
-        `filters` those that fit them.
+        With `spots` places of one group count once, and all that come before the `k`-th spot are
+        told of, 100 at most. Several photos of one spot, up to 16, are one query with one answer.
+        `match` of the answer says whether its place is among them. `verify` checks the geometry; by
+        default that is done where the index can. With a `box` (x, y, width, height in pixels of the
+        upright photo as sent) only that part of it is searched with. A 360° `panorama` is cut into
+        views, by default where its metadata says that it is one, with True where it is twice as
+        wide as high. `near` (latitude, longitude in degrees) and `radius_m` together leave only the
+        places there, and `filters` those that fit them.
 
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
         files = _files(photo)
-        query = _query(k, verify, box, panorama, near, radius_m, filters)
+        query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
     def similar(
@@ -162,6 +164,7 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         photo: Photo | Sequence[Photo],
         *,
         k: int = 10,
+        spots: bool = False,
         verify: bool | None = None,
         box: tuple[float, float, float, float] | None = None,
         panorama: bool | None = None,
@@ -171,7 +174,7 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     ) -> SearchResult:
         """As `Client.search`."""
         files = await asyncio.to_thread(_files, photo)
-        query = _query(k, verify, box, panorama, near, radius_m, filters)
+        query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
         )
@@ -307,6 +310,7 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
 
 def _query(
     k: int,
+    spots: bool,
     verify: bool | None,
     box: tuple[float, float, float, float] | None,
     panorama: bool | None,
@@ -315,6 +319,8 @@ def _query(
     filters: Filters,
 ) -> dict[str, Any]:
     query: dict[str, Any] = {"k": k, **filters}
+    if spots:
+        query["spots"] = "true"
     for name, asked in (("verify", verify), ("panorama", panorama)):
         if asked is not None:
             query[name] = str(asked).lower()

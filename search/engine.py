@@ -16,9 +16,10 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
+from place_search.search.groups.counted import places_of_spots
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
-from place_search.search.parameters import check_parameters, require_switch
+from place_search.search.parameters import MAX_K, check_parameters, require_switch
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
     BACKGROUND,
@@ -130,6 +131,7 @@ class Engine:
         photo: AnyPhoto | Sequence[AnyPhoto],
         *,
         k: int = 10,
+        spots: bool = False,
         verify: bool | None = None,
         box: PhotoBox | None = None,
         panorama: bool | None = None,
@@ -141,17 +143,17 @@ class Engine:
     ) -> SearchResult:
         """Find the `k` places that look most like a photo, best first.
 
-        Several photos of one spot are one query, with one answer; what it says of the query photo
-        is of the first. `verify` ranks the most similar places by how well their geometry agrees
-        with the photo's, and estimates where it was taken; by default that is done where the index
-        can. With a `box` only that part of the photo is searched with. A 360° `panorama` by itself
-        is cut into views, and each result says which of them shows it: by default where the photo's
-        metadata says that it is one, with True where its shape does, with False never. `near` and
-        `radius_m`
-        together leave only the places at most that many metres from a point; places without a
-        position are then left out. Only places that fit the filter `wanted` count. `batch` chooses
-        places by what `standards_of` measured of the photo and others. `stages` goes on where a
-        request has begun already.
+        With `spots` places of one group count once, and all that come before the `k`-th spot are
+        told of, `MAX_K` at most. Several photos of one spot are one query, with one answer; what it
+        says of the query photo is of the first. `verify` ranks the most similar places by how well
+        their geometry agrees with the photo's, and estimates where it was taken; by default that is
+        done where the index can. With a `box` only that part of the photo is searched with. A 360°
+        `panorama` by itself is cut into views, and each result says which of them shows it: by
+        default where the photo's metadata says that it is one, with True where its shape does, with
+        False never. `near` and `radius_m` together leave only the places at most that many metres
+        from a point; places without a position are then left out. Only places that fit the filter
+        `wanted` count. `batch` chooses places by what `standards_of` measured of the photo and
+        others. `stages` goes on where a request has begun already.
 
         Raises:
             ParameterError: k outside 1–100, only one of `near` and `radius_m`, no photo, more than
@@ -161,6 +163,7 @@ class Engine:
         """
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
         check_parameters(k, near, radius_m, len(photos), box)
+        require_switch("spots", spots)
         require_switch("verify", verify)
         require_switch("panorama", panorama)
         stages = stages or Stages()
@@ -177,11 +180,12 @@ class Engine:
             which = kept if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {which}, so the results are unverified.")
         checking = verify is not False and self.verifies
-        asked = Asked(k, checking, near, radius_m, wanted, batch, stages, notes)
+        asked = Asked(k, spots, checking, near, radius_m, wanted, batch, stages, notes)
         seen = decoded[0]
         found = [self._found(part, asked, len(seen.views)) for part in parts_of(decoded)]
         ranked = best_of_views(found) if seen.views else found[0]
-        results = tuple(self.result(rank, one) for rank, one in enumerate(ranked[:k], start=1))
+        told = self._told(ranked, asked)
+        results = tuple(self.result(rank, one) for rank, one in enumerate(told, start=1))
         match = match_of(self.calibration, ranked[0].probability or 0.0 if ranked else 0.0)
         location = None
         if checking and match.verdict == "found":
@@ -206,8 +210,8 @@ class Engine:
     def _found(self, photos: Sequence[Photo], asked: Asked, among: int) -> list[Found]:
         """The places that look most like photos of one spot, best first.
 
-        The first `asked.k` have a probability. A view `among` so many of a panorama takes its share
-        of the time.
+        The first `asked.k`, or as many as it takes to show so many spots, have a probability. A
+        view `among` so many of a panorama takes its share of the time.
         """
         k, checking, stages, notes = asked.k, asked.checking, asked.stages, asked.notes
         model = self.model if checking else self.model.alone()
@@ -216,12 +220,15 @@ class Engine:
             embeddings = [model.embed(one) for one in photos]
         with stages.timed("search"):
             checked = candidates_together(self.candidates, sharing) if checking else 0
-            count = max(k, checked, 0 if checking and sharing == 1 else BACKGROUND)
+            most = MAX_K if asked.spots else k
+            count = max(most, checked, 0 if checking and sharing == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
             hits = self.hits(
                 fused, count, asked.near, asked.radius_m, asked.wanted, notes, asked.batch
             )
             views = self._views(embeddings, hits)
+        if asked.spots:
+            k = places_of_spots(self.index.groups, (hit.place_id for hit in hits[:MAX_K]), k)
         order: Sequence[int] = range(len(hits))
         if checking:
             with stages.timed("verify"):
@@ -248,6 +255,14 @@ class Engine:
             )
             for at, row in enumerate(order)
         ]
+
+    def _told(self, ranked: Sequence[Found], asked: Asked) -> Sequence[Found]:
+        """The results among what was found, best first."""
+        if not asked.spots:
+            return ranked[: asked.k]
+        told = [one for one in ranked if one.probability is not None][:MAX_K]
+        ids = (one.hit.place_id for one in told)
+        return told[: places_of_spots(self.index.groups, ids, asked.k)]
 
     def _views(self, embeddings: Sequence[Embedding], hits: Sequence[Hit]) -> list[View]:
         """How similar each photo of the query is to the hits."""

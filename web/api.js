@@ -28,7 +28,8 @@ export class ApiError extends Error {
  * @param {Sending} sending
  */
 export async function searchPlaces(photos, { k, verify, area, box, only }, sending) {
-  const query = new URLSearchParams({ k: `${k}`, verify: `${verify}`, ...only });
+  // Photos of one spot are one card, so it is spots that are asked for.
+  const query = new URLSearchParams({ k: `${k}`, spots: 'true', verify: `${verify}`, ...only });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);

@@ -25,6 +25,7 @@ class Question(NamedTuple):
     radius_m: float | None = None
     standardize: bool = False
     wanted: Filter | None = None
+    spots: bool = False
 
 
 class Answer(NamedTuple):
@@ -57,6 +58,7 @@ def answer_photos(
             found = engine.search(
                 photo.path,
                 k=question.k,
+                spots=question.spots,
                 verify=question.verify,
                 near=question.near,
                 radius_m=question.radius_m,

@@ -35,9 +35,10 @@ class Found(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is asked of each part of a query; what is odd goes to `notes`."""
+    """What is asked of each part of a query: `k` places or `spots`; what is odd goes to `notes`."""
 
     k: int
+    spots: bool
     checking: bool
     near: Position | None
     radius_m: float | None

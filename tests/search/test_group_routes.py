@@ -75,6 +75,26 @@ def test_photos_are_put_together_named_and_parted(tending: httpx.Client, folder:
     assert tending.get("/v1/places/0/group").json()["name"] is None
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_search_counts_spots_where_it_is_asked_to(
+    tending: httpx.Client, secrets: dict[str, str], street: Any, verify: bool
+) -> None:
+    tending.patch("/v1/places/0/group", json={"add": [1, 2, 3]})
+
+    def found(**asked: Any) -> list[int]:
+        with Client(str(tending.base_url), key=secrets["read"]) as client:
+            answer = client.search(street.query(0), verify=verify, **asked)
+        return [result.place_id for result in answer.results]
+
+    every = found(k=PLACES)
+    spots = [0 if place < 4 else place for place in every]
+    for k in range(1, 4):
+        assert found(k=k) == every[:k]
+        last = spots.index(list(dict.fromkeys(spots))[k - 1])
+        assert found(k=k, spots=True) == every[: last + 1]
+    assert found(k=4, spots=True) == every  # there are three spots
+
+
 def test_what_is_so_already_is_not_changed(tending: httpx.Client, folder: Path) -> None:
     patch = {"name": "Gate", "add": [1]}
     first = tending.patch("/v1/places/0/group", json=patch)

@@ -43,6 +43,13 @@ async def search_places(
     ],
     filters: FilterFields,
     k: Annotated[int, Query(ge=1, le=100, description="How many places.")] = 10,
+    spots: Annotated[
+        bool,
+        Query(
+            description="Count photos of one group once: results go on until `k` spots are among "
+            "them, 100 places at most."
+        ),
+    ] = False,
     verify: Annotated[
         bool | None,
         Query(description="Check the candidates spatially (default: where the index can)."),
@@ -73,6 +80,7 @@ async def search_places(
         engine.search,
         contents,
         k=k,
+        spots=spots,
         verify=verify,
         box=None if box is None else parse_box(box),
         panorama=panorama,

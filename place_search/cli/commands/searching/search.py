@@ -54,6 +54,10 @@ def command(
         ),
     ] = None,
     k: Annotated[int, K.option()] = K.default,
+    spots: Annotated[
+        bool,
+        typer.Option("--spots", help="Count photos of one spot, as `group` found them, once."),
+    ] = False,
     box: Annotated[
         str | None,
         typer.Option(
@@ -174,12 +178,13 @@ def command(
     described_by.max_pixels = max_megapixels * 10**6
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
-        question = Question(k, verify, point, radius_m, standardize, wanted)
+        question = Question(k, verify, point, radius_m, standardize, wanted, spots)
         _search_each(engine, photo, question, out, as_json)
         return
     reply = engine.search(
         photos,
         k=k,
+        spots=spots,
         verify=verify,
         box=part,
         panorama=panorama,
