@@ -14,9 +14,8 @@ from place_search.core.tables import is_whole
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.edit import require_version
-from place_search.indexer.changes.kept_photos import KeptPhotos
+from place_search.indexer.changes.forgotten import with_removed, without
 from place_search.indexer.errors import ChangeRefusedError, UnknownPlaceError
-from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import encode_ids
@@ -32,9 +31,9 @@ def remove_places(
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
-    The name of a panorama stands for all of its views.
-    They stay out when the index is brought in line with its photos; to add them brings them back.
-    An id that was given to a place once and is one no more counts as removed already. With a
+    The name of a panorama stands for all of its views. They stay out, under other names of their
+    files too, when the index is brought in line with its photos; to add them brings them back. An
+    id that was given to a place once and is one no more counts as removed already. With a
     `version`, places that are there must have been edited so often. Unless it is to `compact` the
     index where much of it is removed, they can be restored until another change does.
 
@@ -60,10 +59,8 @@ def remove_places(
             )
         if len(gone):
             removed = np.union1d(change.manifest.removed_ids, gone)
-            kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
-            others = (path for path in change.paths(gone) if not kept.holds(path))
-            forgotten = {*change.manifest.forgotten, *(stored_path(path, root) for path in others)}
-            draft = replace(change.draft("remove"), removed=removed, forgotten=sorted(forgotten))
+            forgotten = with_removed(change, gone)
+            draft = replace(change.draft("remove"), removed=removed, forgotten=forgotten)
             change.commit(draft)
         return change.report(removed=len(gone), compacted=compact and compact_if_due(change))
 
@@ -88,12 +85,12 @@ def restore_places(
             )
         back = np.intersect1d(np.array(places, np.int64), removed)
         if len(back):
-            left = np.setdiff1d(removed, back)
+            left, known = np.setdiff1d(removed, back), change.manifest.forgotten
             paths = _restored_paths(change, left, back)
             draft = replace(
                 change.draft("restore"),
                 removed=left,
-                forgotten=sorted({*change.manifest.forgotten} - paths),
+                forgotten=without(known, {path: known.get(path) for path in paths}),
             )
             if not _store_holds_all(change):
                 draft = replace(draft, store=replace(draft.store, old=None))

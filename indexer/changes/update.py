@@ -1,6 +1,5 @@
 """Adding photos to an index, and bringing it in line with where its photos come from."""
 
-import hashlib
 import os
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
@@ -9,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import open_regular
+from place_search.core.files import sha256_of
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
+from place_search.indexer.changes.forgotten import listed_again, without
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.version_builder import check_model
@@ -23,7 +23,7 @@ from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.manifest import Skipped
+from place_search.indexer.storage.manifest import Forgotten, Skipped
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
 
@@ -56,10 +56,10 @@ def sync_photos(
 ) -> ChangeReport:
     """Make an index hold the photos of a source, and no others but those added over HTTP.
 
-    As `add_photos`, and places whose photo the source does not list are removed. A source that
-    has moved as a whole is recognised by the paths below it. Photos whose places were removed by
-    hand stay out, unless it is to `forget` that they were. What was said of a place, and its group,
-    go to the new place of a photo that has another content or path now.
+    As `add_photos`, and places whose photo the source does not list are removed. A source that has
+    moved as a whole is recognised by the paths below it. Photos whose places were removed by hand
+    stay out, under another path too, unless it is to `forget` that they were. What was said of a
+    place, and its group, go to the new place of a photo that has another content or path now.
 
     Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
         places of its photos would be removed.
@@ -92,14 +92,14 @@ def _update(
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
-    forgotten = {*manifest.forgotten}
+    again = listed_again(contents, source, root, manifest.forgotten)
     if sync and not forget:
-        listed = len(source.photos)
-        source = _without(source, forgotten) if forgotten else source
-        left_out_again = listed - len(source.photos)
+        forgotten: Forgotten = {**manifest.forgotten, **again}
+        source = _without(source, again) if again else source
+        left_out_again = len(again)
     else:
+        forgotten = without(manifest.forgotten, again)
         left_out_again = 0
-        forgotten.difference_update(stored_path(photo.path, root) for photo in source.photos)
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
     gone = _gone(change, delta) if sync else np.empty(0, np.int64)
@@ -123,13 +123,13 @@ def _update(
             removed=np.union1d(manifest.removed_ids, ids[gone]),
             heirs={int(ids[row]): first + at for row, at in heirs.items()},
             skipped=left_out,
-            forgotten=sorted(forgotten),
+            forgotten=forgotten,
         )
         outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
         duplicates = _duplicates(change, contents, first)
     else:
-        change.rewrite(source=where, skipped=tuple(left_out), forgotten=tuple(sorted(forgotten)))
+        change.rewrite(source=where, skipped=tuple(left_out), forgotten=forgotten)
     replaced = {skipped_name(name) for name in delta.replaced}
     not_changed = sum(photo.name in replaced for photo in skipped)
     added = len(photos) - len(delta.replaced) - (len(skipped) - not_changed)
@@ -246,7 +246,7 @@ def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
             return False
         if status.st_mtime_ns == contents.rows.value("mtime_ns", row):
             return True
-        return _hash(photo.path) == contents.content(row)
+        return sha256_of(photo.path) == contents.content(row).hex()
     except OSError:
         return False
 
@@ -286,14 +286,9 @@ def _same_content(
         start, end = np.searchsorted(sizes, [size, size + 1])
         if start == end:
             return b"", []
-        key = _hash(photo.path)
+        key = bytes.fromhex(sha256_of(photo.path))
     except (OSError, UnicodeEncodeError):
         return b"", []
     same = by_size[start:end]
     alike = (content[same] == np.frombuffer(key, np.uint8)).all(axis=1)
     return key, same[alike].tolist()
-
-
-def _hash(path: Path) -> bytes:
-    with open_regular(path) as stream:
-        return hashlib.file_digest(stream, "sha256").digest()

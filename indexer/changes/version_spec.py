@@ -12,7 +12,7 @@ from place_search.core.files import FileStamp
 from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.edits import given_on, read_edits, write_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
-from place_search.indexer.storage.manifest import FORMAT_VERSION, Skipped
+from place_search.indexer.storage.manifest import FORMAT_VERSION, Forgotten, Skipped
 from place_search.indexer.storage.plan import Header, Plan
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -43,7 +43,7 @@ class VersionSpec:
     base: str = ""
     local_features: bool = True
     verifier_entry: Mapping[str, Any] | None = None
-    forgotten: Sequence[str] = ()
+    forgotten: Forgotten = field(default_factory=dict)
     descriptor_type: DescriptorType = INT8
     edits: Mapping[str, FileStamp] = field(default_factory=dict)
     groups: Mapping[str, FileStamp] = field(default_factory=dict)

@@ -7,10 +7,10 @@ import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,9 @@ class Skipped(NamedTuple):
     reason: str
 
 
+Forgotten: TypeAlias = Mapping[str, FileStamp | None]
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
@@ -55,8 +58,9 @@ class Manifest:
     local features are kept, None where they are the model's own; `source` has `root` and `kind`;
     `files` are named relative to the index; `shards` are those that hold descriptors, by ascending
     place ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
-    `next_place_id` on have never been given to a place. `forgotten` are the paths, as shards hold
-    them, of photos whose places were removed by hand, so that `sync` leaves them out.
+    `next_place_id` on have never been given to a place. `forgotten` are the photos
+    whose places were removed by hand, so that `sync` leaves them out: their paths, as shards hold
+    them, and what they were, None where it was not noted.
     `descriptor_type` is that of the numbers in the shards.
     """
 
@@ -73,7 +77,7 @@ class Manifest:
     skipped: Sequence[Skipped] = ()
     local_features: bool = True
     verifier: Mapping[str, Any] | None = None
-    forgotten: Sequence[str] = ()
+    forgotten: Forgotten = field(default_factory=dict)
     descriptor_type: DescriptorType = FLOAT32
     format_version: int = FORMAT_VERSION
 
@@ -142,7 +146,7 @@ class Manifest:
             "cells": self.local_features,
             **({} if self.verifier is None else {"verifier": dict(self.verifier)}),
             "skipped": [skipped._asdict() for skipped in self.skipped],
-            **({"forgotten": list(self.forgotten)} if self.forgotten else {}),
+            **({"forgotten": _forgotten_json(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
             # Apart from the files: versions before 0.2 refuse those that they do not know.
@@ -159,6 +163,16 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Put it in the place of the folder's manifest: from then on the index is this one."""
         write_whole(folder / MANIFEST, signed(self.to_json()))
+
+
+def _forgotten_json(forgotten: Forgotten) -> dict[str, Any]:
+    return {path: stamp and asdict(stamp) for path, stamp in sorted(forgotten.items())}
+
+
+def _parse_forgotten(said: Mapping[str, Any] | Sequence[str]) -> Forgotten:
+    if isinstance(said, Mapping):
+        return {str(path): stamp and FileStamp(**stamp) for path, stamp in said.items()}
+    return dict.fromkeys(map(str, said))  # only paths, as was noted at first
 
 
 def store_file(kind: str) -> str:
@@ -317,7 +331,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
         skipped=tuple(Skipped(**row) for row in table["skipped"]),
         local_features=bool(table.get("cells", True)),
         verifier=dict(table["verifier"]) if "verifier" in table else None,
-        forgotten=tuple(map(str, table.get("forgotten", ()))),
+        forgotten=_parse_forgotten(table.get("forgotten", {})),
         descriptor_type=INT8 if table.get("descriptor_type") == INT8 else FLOAT32,
     )
     if not re.fullmatch(r"[0-9a-f]{16}", manifest.index_id) or not manifest.shards:

@@ -18,9 +18,11 @@ from place_search.indexer import (
     open_index,
     open_source,
     remove_places,
+    restore_places,
     sync_photos,
 )
 from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.storage.manifest import Manifest
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import names, whole
@@ -163,7 +165,7 @@ def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
     (place,) = open_index(built).places_of([kept.name])
     assert (place.name, place.path) == ("from a phone", kept)
     remove_places(built, ["from a phone"])  # by the command line, not over HTTP
-    assert open_index(built).manifest.forgotten == ()
+    assert not open_index(built).manifest.forgotten
     assert kept.exists()
     compact_index(built)
     assert not kept.exists()
@@ -288,6 +290,57 @@ def test_what_was_removed_by_hand_stays_out(
     assert (report.added, report.forgotten) == (1, 0)
     assert sync_photos(built, open_source(photos), model).unchanged == 12
     assert counting.embedded == 3
+
+
+def test_what_was_removed_stays_out_under_another_name(
+    built: Path, photos: Path, model: Model, counting: Counting
+) -> None:
+    remove_places(built, ["p01.jpg", "p02.jpg"])
+    compact_index(built)
+    (photos / "p01.jpg").rename(photos / "more" / "named.jpg")
+    shutil.copy(photos / "p02.jpg", photos / "copy.jpg")
+    for _ in range(2):
+        report = sync_photos(built, open_source(photos), model)
+        assert (report.added, report.removed, report.forgotten, report.unchanged) == (0, 0, 3, 9)
+    (photos / "more" / "named.jpg").rename(photos / "again.jpg")
+    assert sync_photos(built, open_source(photos), model).forgotten == 3
+    # A copy of what is there is no photo that was removed.
+    shutil.copy(photos / "p03.jpg", photos / "twin.jpg")
+    assert sync_photos(built, open_source(photos), model).added == 1
+    remove_places(built, ["twin.jpg"])
+    (photos / "twin.jpg").rename(photos / "sister.jpg")
+    assert sync_photos(built, open_source(photos), model).added == 1
+    report = sync_photos(built, open_source(photos), model, forget=True)
+    assert (report.added, report.forgotten) == (3, 0)
+    assert not {"p01.jpg", "p02.jpg"} & set(open_index(built).manifest.forgotten)
+    (photos / "again.jpg").rename(photos / "once-more.jpg")
+    assert sync_photos(built, open_source(photos), model).forgotten == 0
+
+
+def test_a_restored_place_is_not_removed_by_its_other_name(
+    built: Path, photos: Path, model: Model
+) -> None:
+    (place,) = open_index(built).places_of(["p01.jpg"])
+    remove_places(built, [place.place_id], compact=False)
+    (photos / "p01.jpg").rename(photos / "named.jpg")
+    assert sync_photos(built, open_source(photos), model).forgotten == 1
+    assert restore_places(built, [place.place_id]).added == 1
+    report = sync_photos(built, open_source(photos), model)
+    assert (report.added, report.removed, report.forgotten) == (1, 1, 0)
+    assert "named.jpg" in names(whole(built)).values()
+
+
+def test_what_was_noted_by_path_alone_stays_out(
+    built: Path, photos: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_places(built, ["p01.jpg"])
+    told = Manifest.to_json
+    monkeypatch.setattr(
+        Manifest, "to_json", lambda manifest: {**told(manifest), "forgotten": ["p01.jpg"]}
+    )
+    open_index(built).manifest.write(built)
+    monkeypatch.undo()
+    assert sync_photos(built, open_source(photos), model).forgotten == 1
 
 
 def test_a_moved_folder_leaves_out_what_was_removed_too(

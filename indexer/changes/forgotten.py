@@ -1,0 +1,83 @@
+"""Photos whose places were removed by hand: `sync` leaves them out, under another name too."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.files import FileStamp, sha256_of
+from place_search.indexer.changes.change import Change
+from place_search.indexer.changes.kept_photos import KeptPhotos
+from place_search.indexer.pipeline import stored_path
+from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.manifest import Forgotten
+
+
+def with_removed(change: Change, place_ids: NDArray[np.int64]) -> Forgotten:
+    """What an index leaves out once these places are removed; photos that a server keeps go."""
+    kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
+    contents = change.contents
+    rows = np.searchsorted(contents.rows.place_ids, place_ids).tolist()
+    return {
+        **change.manifest.forgotten,
+        **{
+            stored_path(path, root): FileStamp(
+                contents.content(row).hex(), int(contents.rows.value("size", row))
+            )
+            for row, path in zip(rows, change.paths(place_ids), strict=True)
+            if not kept.holds(path)
+        },
+    }
+
+
+def listed_again(
+    contents: Contents, source: Source, root: Path, forgotten: Forgotten
+) -> dict[str, FileStamp | None]:
+    """The photos of a source that are `forgotten`, by their stored path.
+
+    A photo is known by its path, and one whose path and content the index lacks by its content. It
+    is read only if one of its size is forgotten.
+    """
+    if not forgotten:
+        return {}
+    stamps = {stamp for stamp in forgotten.values() if stamp}
+    sizes = {stamp.bytes for stamp in stamps}
+    indexed = set(contents.column("path").tolist())
+    again: dict[str, FileStamp | None] = {}
+    for photo in source.photos:
+        path = stored_path(photo.path, root)
+        if path in forgotten:
+            again[path] = forgotten[path]
+        elif os.fsencode(path) not in indexed:
+            stamp = _stamp(photo.path, sizes)
+            if stamp and stamp in stamps and not _holds(contents, stamp):
+                again[path] = stamp
+    return again
+
+
+def without(forgotten: Forgotten, wanted: Mapping[str, FileStamp | None]) -> Forgotten:
+    """What is still forgotten once these photos are wanted again, by their paths and contents."""
+    stamps = {stamp for stamp in wanted.values() if stamp}
+    return {
+        path: stamp
+        for path, stamp in forgotten.items()
+        if path not in wanted and stamp not in stamps
+    }
+
+
+def _stamp(photo: Path, sizes: set[int]) -> FileStamp | None:
+    """The size and hash of a photo of one of these sizes; None for another, or where it is gone."""
+    try:
+        size = photo.stat().st_size
+        return FileStamp(sha256_of(photo), size) if size in sizes else None
+    except OSError:
+        return None
+
+
+def _holds(contents: Contents, stamp: FileStamp) -> bool:
+    """Whether a place of the index has such a photo."""
+    content = np.frombuffer(bytes.fromhex(stamp.sha256), np.uint8)
+    return bool((contents.column("content") == content).all(axis=1).any())
