@@ -84,12 +84,19 @@ class PlaceDetails(PlaceInfo):
 
 
 @dataclass(frozen=True, slots=True)
+class ListedPlace(PlaceDetails):
+    """One place of a page of them."""
+
+    group: Spot | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlacesPage:
     """A page of the places of the index."""
 
     index_id: str
     total: int
-    places: list[PlaceDetails]
+    places: list[ListedPlace]
     next_cursor: str | None
     changed: bool
 

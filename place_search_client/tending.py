@@ -15,6 +15,7 @@ from place_search_client.replies import (
     Group,
     GroupsPage,
     IndexList,
+    ListedPlace,
     PlaceDetails,
     PlaceGroup,
     PlacesPage,
@@ -54,6 +55,7 @@ class Wanted(TypedDict, total=False):
     taken_to: str
     q: str
     sort: str
+    spots: bool
 
 
 def content_of(photo: Photo) -> bytes:
@@ -122,7 +124,7 @@ class Tending:
         """The server's indexes; a client of one has `SERVER/v1/indexes/NAME` for its server."""
         return read(IndexList, self._ask("GET", "/v1/indexes").json()).indexes
 
-    def places(self, *, page: int = 100, **wanted: Unpack[Wanted]) -> Iterator[PlaceDetails]:
+    def places(self, *, page: int = 100, **wanted: Unpack[Wanted]) -> Iterator[ListedPlace]:
         """The places that fit, in their order; they are asked for a `page` at a time."""
         query: dict[str, Any] = {"limit": page, **wanted}
         while True:
@@ -213,7 +215,7 @@ class AsyncTending:
 
     async def places(
         self, *, page: int = 100, **wanted: Unpack[Wanted]
-    ) -> AsyncIterator[PlaceDetails]:
+    ) -> AsyncIterator[ListedPlace]:
         """As `Client.places`: `async for place in client.places()`."""
         query: dict[str, Any] = {"limit": page, **wanted}
         while True:

@@ -307,6 +307,12 @@ def place_dict(place: Place, index_id: str) -> dict[str, Any]:
     }
 
 
+def listed_dict(place: Place, index: Index) -> dict[str, Any]:
+    """A place of the answer of GET /v1/places."""
+    spot = spot_of(index, place.place_id)
+    return place_dict(place, index.index_id) | {"group": None if spot is None else asdict(spot)}
+
+
 def _iso(seconds: float) -> str | None:
     """A time as ISO 8601 in UTC; None where no calendar has it."""
     try:

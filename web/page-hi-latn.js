@@ -84,6 +84,7 @@ export const page = {
   placesSearch: 'Naam, note ya tag',
   placesFolder: 'Is folder mein',
   placesFrom: 'Is din se',
+  placesEach: 'Har photo alag-alag',
   placesTo: 'Is din tak',
   placesSort: 'Kram',
   sortAdded: 'Jaise jodi gayin',

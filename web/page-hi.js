@@ -83,6 +83,7 @@ export const page = {
   placesSearch: 'नाम, नोट या टैग',
   placesFolder: 'फ़ोल्डर',
   placesFrom: 'इस दिन से',
+  placesEach: 'हर फ़ोटो अलग-अलग',
   placesTo: 'इस दिन तक',
   placesSort: 'क्रम',
   sortAdded: 'जैसे जोड़ी गईं',

@@ -7,7 +7,7 @@ import { persist } from './retry.js';
 import { serverReady } from './server.js';
 import { words } from './words.js';
 
-/** @import { PlaceDetailsReply } from './types.js' */
+/** @import { ListedPlaceReply } from './types.js' */
 
 const LEAST_WIDTH = 150;
 const WORDS_HEIGHT = 68;
@@ -25,7 +25,10 @@ const fields = {
   sort: find('sort', HTMLSelectElement),
 };
 
-/** @type {PlaceDetailsReply[]} as far as they are read */
+/** Whether each photo has its card, and not each spot. */
+const each = find('each', HTMLInputElement);
+
+/** @type {ListedPlaceReply[]} as far as they are read */
 let places = [];
 let total = 0;
 /** @type {string | null} */
@@ -46,6 +49,8 @@ for (const [name, field] of Object.entries(fields)) {
     typed = setTimeout(begin, 250);
   });
 }
+each.checked = asked.has('each');
+each.addEventListener('input', () => void begin());
 find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   void begin();
@@ -65,7 +70,7 @@ async function begin() {
   running.abort();
   clearTimeout(typed);
   const kept = Object.entries(wanted()).filter(([name, value]) => value && !(name === 'sort' && value === 'id'));
-  const query = new URLSearchParams(kept).toString();
+  const query = new URLSearchParams(each.checked ? [...kept, ['each', '']] : kept).toString();
   history.replaceState(null, '', `places${query && `?${query}`}`);
   running = new AbortController();
   places = [];
@@ -74,14 +79,16 @@ async function begin() {
   if (!(await readMore())) return;
   for (const item of shown.values()) item.remove();
   shown.clear();
-  count.textContent = words.places(total);
+  const grouped = places.some(({ group }) => group && group.photos > 1);
+  find('each-label', HTMLLabelElement).hidden = !grouped && !each.checked;
+  count.textContent = grouped && !each.checked ? words.spots(total) : words.places(total);
   draw();
 }
 
 /** Read the next page; false where that was of no use any more. */
 async function readMore() {
   const { signal } = running;
-  const [asks, after] = [wanted(), cursor];
+  const [asks, after] = [{ ...wanted(), spots: each.checked ? '' : 'true' }, cursor];
   reading = true;
   const page = await persist(() => listPlaces(asks, after, signal), { photos: [], signal, onProblem: () => {}, again: begin });
   if (!page) return false;
@@ -124,7 +131,7 @@ function columnsOf() {
 
 /**
  * Put an item into the document, in the order of the places.
- * @param {PlaceDetailsReply} place
+ * @param {ListedPlaceReply} place
  * @param {number} at
  */
 function add(place, at) {
@@ -139,21 +146,23 @@ function add(place, at) {
 }
 
 /**
- * @param {PlaceDetailsReply} place
+ * @param {ListedPlaceReply} place
  * @param {number} at
  */
 function card(place, at) {
   const image = element('img', { alt: '', decoding: 'async' });
   const width = list.clientWidth / columnsOf();
   void showPicture(image, sizedTo(place.thumbnail_url, width - 12, MOST_OF_A_THUMBNAIL));
+  const photos = each.checked ? 1 : (place.group?.photos ?? 1);
+  const many = photos > 1 ? element('span', { class: 'many' }, words.photos(photos)) : '';
   return element(
     'li',
     { 'aria-setsize': total, 'aria-posinset': at + 1 },
     element(
       'a',
       { href: `place?id=${place.place_id}`, title: place.name },
-      element('span', { class: 'frame' }, image),
-      element('span', { class: 'name' }, splitName(place).leaf),
+      element('span', { class: 'frame' }, image, many),
+      element('span', { class: 'name' }, (many && place.group?.name) || splitName(place).leaf),
     ),
     element('a', { class: 'textual', href: `place?id=${place.place_id}#alike`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
   );

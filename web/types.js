@@ -92,6 +92,22 @@
  */
 
 /**
+ * @typedef {object} ListedPlaceReply One place of a page of them
+ * @property {number} place_id
+ * @property {string} name The photo's path, relative to the indexed folder
+ * @property {PositionReply | null} position
+ * @property {UtmReply | null} utm
+ * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
+ * @property {string} thumbnail_url A small JPEG, which may be cached for good
+ * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
+ * @property {number | null} [heading] Where the photo looks, degrees from north
+ * @property {string} [note] What people noted; empty for nothing
+ * @property {string[]} [tags]
+ * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
+ * @property {SpotReply | null} [group] null where no other photo is known to show the same spot
+ */
+
+/**
  * @typedef {object} LiveReply The process answers
  * @property {string} [status]
  */
@@ -168,8 +184,8 @@
 /**
  * @typedef {object} PlacesReply A page of the places of the index
  * @property {string} index_id
- * @property {number} total Places that fit, on all pages
- * @property {PlaceDetailsReply[]} places
+ * @property {number} total Places that fit, or their spots, on all pages
+ * @property {ListedPlaceReply[]} places
  * @property {string | null} next_cursor For the next page; null on the last one
  * @property {boolean} changed The cursor is of another version of the index: a place that was edited since may come twice or not at all, all others once
  */

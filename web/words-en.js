@@ -73,6 +73,8 @@ export const words = {
   skippedPhotos: 'Photos skipped',
   skippedWhy: 'Why photos were skipped',
   places: (/** @type {number} */ count) => counted(count, 'place', 'places'),
+  spots: (/** @type {number} */ count) => counted(count, 'spot', 'spots'),
+  photos: (/** @type {number} */ count) => counted(count, 'photo', 'photos'),
   skippedMore: (/** @type {number} */ count) => `and ${whole.format(count)} more`,
   skipped: (/** @type {number} */ count) => counted(count, 'photo skipped', 'photos skipped'),
   model: (/** @type {string} */ id) => `model ${id}`,

@@ -101,6 +101,8 @@ export const words = {
     (all === null ? places(shown) : `${whole.format(all)} mein se ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`} mein mili`,
 
+  spots: (count) => `${whole.format(count)} alag ${count === 1 ? 'jagah' : 'jagahein'}`,
+  photos: (count) => `${whole.format(count)} photo`,
   morePhotos: (count) => `aur isi jagah ki ${count} photo`,
   orderSimilar: 'Jagahon ka kram similarity se hai; similarity ka matlab probability nahi hai.',
   orderChecked: 'Pehle woh jagahein jinke point sahi baithte hain, phir sabse milti-julti. Similarity ka matlab probability nahi hai.',

@@ -101,6 +101,8 @@ export const words = {
     (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में ${shown === 1 ? 'मिली' : 'मिलीं'}`,
 
+  spots: (count) => `${whole.format(count)} अलग ${count === 1 ? 'जगह' : 'जगहें'}`,
+  photos: (count) => `${whole.format(count)} फ़ोटो`,
   morePhotos: (count) => `और इसी जगह की ${count} फ़ोटो`,
   orderSimilar: 'समानता इन जगहों का क्रम तय करती है; यह संभावना नहीं है।',
   orderChecked: 'पहले वे जगहें हैं जिनके बिंदु सही बैठते हैं, फिर सबसे मिलती-जुलती। समानता संभावना नहीं है।',

@@ -23,6 +23,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "PlaceReply": "PlaceInfo",
     "SpotReply": "Spot",
     "PlaceDetailsReply": "PlaceDetails",
+    "ListedPlaceReply": "ListedPlace",
     "PlacesReply": "PlacesPage",
     "GroupReply": "Group",
     "GroupsReply": "GroupsPage",
@@ -46,8 +47,8 @@ CLIENT_NAMES: Mapping[str, str] = {
     "TrackedFrameReply": "TrackedFrame",
 }
 """The client's names of the replies that it reads, each after those that it is made of."""
-_BASES = ("PlaceReply", "TrackReply")
-"""Replies that others begin with."""
+_BASES = ("PlaceDetailsReply", "PlaceReply", "TrackReply")
+"""Replies that others begin with, what begins with another before it."""
 _PYTHON = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
 _JAVASCRIPT = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 _TIMINGS = "TimingsReply"
@@ -87,6 +88,7 @@ def render_client() -> str:
             if name != other and shared.keys() <= fields.keys():
                 base = f"({CLIENT_NAMES[other]})"
                 fields = {field: kind for field, kind in fields.items() if field not in shared}
+                break
         needed = schemas[name].get("required", ())
         lines = [
             f"    {field}: {_python(kind)}{'' if field in needed else _default(kind)}"

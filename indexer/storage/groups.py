@@ -58,6 +58,16 @@ class Groups:
             return None
         return int(self.group[row])
 
+    def first_of_spots(self, place_ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Which of these places are the first of their group in this order: their ascending rows.
+
+        A place that was not grouped yet is the first of its own.
+        """
+        spots = -1 - place_ids
+        grouped = is_among(place_ids, self.place_id)
+        spots[grouped] = self.group[np.searchsorted(self.place_id, place_ids[grouped])]
+        return np.sort(np.unique(spots, return_index=True)[1])
+
     def members(self, group: int) -> NDArray[np.int64]:
         """The ascending ids of the places of a group, none where there is no such group."""
         start, end = np.searchsorted(self._sorted, [group, group + 1])

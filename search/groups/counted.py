@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from place_search.indexer import Groups
 
 
@@ -10,12 +12,6 @@ def places_of_spots(groups: Groups, place_ids: Iterable[int], spots: int) -> int
 
     Places of one group show one spot, and one of no group is a spot of its own.
     """
-    seen: set[tuple[str, int]] = set()
-    taken = 0
-    for place_id in place_ids:
-        group = groups.of(place_id)
-        seen.add(("place", place_id) if group is None else ("group", group))
-        taken += 1
-        if len(seen) == spots:
-            break
-    return taken
+    ids = np.fromiter(place_ids, np.int64)
+    first = groups.first_of_spots(ids)
+    return len(ids) if len(first) < spots else int(first[spots - 1]) + 1

@@ -95,6 +95,32 @@ def test_a_search_counts_spots_where_it_is_asked_to(
     assert found(k=4, spots=True) == every  # there are three spots
 
 
+def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[str, str]) -> None:
+    tending.patch("/v1/places/1/group", json={"add": [4], "name": "Gate"})
+    with Client(str(tending.base_url), key=secrets["read"]) as client:
+        every = list(client.places())
+        assert [place.place_id for place in every] == list(range(PLACES))
+        told = {place.place_id: place.group for place in every if place.group}
+        assert {(group.id, group.name, group.photos) for group in told.values()} == {(1, "Gate", 2)}
+        assert set(told) == {1, 4}
+        # The same places, whatever the pages and the order.
+        for order in ("id", "name", "-id", "-name"):
+            for page in (1, 2, 100):
+                listed = [
+                    place.place_id for place in client.places(page=page, sort=order, spots=True)
+                ]
+                wanted = [0, 1, 2, 3, 5]
+                assert listed == (wanted[::-1] if order.startswith("-") else wanted)
+        # Of those that fit, the first.
+        assert [place.place_id for place in client.places(q="4.jpg", spots=True)] == [4]
+    page = tending.get("/v1/places", params={"spots": True, "limit": 2}).json()
+    assert page["total"] == PLACES - 1
+    problem(
+        tending.get("/v1/places", params={"limit": 2, "cursor": page["next_cursor"]}),
+        "bad-parameter",
+    )
+
+
 def test_what_is_so_already_is_not_changed(tending: httpx.Client, folder: Path) -> None:
     patch = {"name": "Gate", "add": [1]}
     first = tending.patch("/v1/places/0/group", json=patch)

@@ -43,3 +43,34 @@ def test_photos_of_one_spot_are_one_card(
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
     check_accessible(page)
+
+
+def test_the_gallery_shows_spots_or_each_photo(
+    open_page: Any, servers: Any, index_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(index_folder, folder)
+    change_groups(folder, one_spot)
+    _, address = servers.enter_context(serving(folder))
+    page = open_page(address)
+    page.goto(f"{address}places")
+    cards = page.locator("#places > li")
+    expect(cards).to_have_count(PLACES - 2)
+    expect(page.locator("#count")).to_have_text(f"{PLACES - 2} spots")
+    fountain = cards.filter(has_text="Fountain")
+    expect(fountain).to_have_count(1)
+    expect(fountain.locator(".many")).to_have_text("3 photos")
+    check_accessible(page)
+
+    each = page.get_by_label("Each photo by itself")
+    each.focus()
+    page.keyboard.press("Space")
+    expect(cards).to_have_count(PLACES)
+    expect(page.locator("#count")).to_have_text(f"{PLACES} places")
+    expect(page.locator(".many")).to_have_count(0)
+    assert "each" in page.url
+    page.reload()
+    expect(cards).to_have_count(PLACES)
+    expect(each).to_be_checked()
+    each.uncheck()
+    expect(cards).to_have_count(PLACES - 2)

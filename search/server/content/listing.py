@@ -37,9 +37,15 @@ class Page:
 
 
 def list_places(
-    index: Index, wanted: Filter, *, sort: str = "id", limit: int = 100, cursor: str | None = None
+    index: Index,
+    wanted: Filter,
+    *,
+    sort: str = "id",
+    spots: bool = False,
+    limit: int = 100,
+    cursor: str | None = None,
 ) -> Page:
-    """A page of the places that fit a filter.
+    """A page of the places that fit a filter; with `spots` the first alone of each group of them.
 
     Raises:
         ParameterError: no such order, or a cursor of another order or filter, or none at all.
@@ -48,8 +54,11 @@ def list_places(
         raise ParameterError(
             f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.", "sort"
         )
-    asked = hashlib.sha256(repr((sort, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
+    asked = hashlib.sha256(repr((sort, spots, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
     order = index.ordered(sort, wanted)
+    if spots:
+        first = index.groups.first_of_spots(index.place_ids[order.rows])
+        order = SortedRows(order.rows[first], order.keys[first])
     start, made_for = 0, _version(index)
     if cursor is not None:
         made_for, key, place_id = _read(cursor, asked)

@@ -21,12 +21,20 @@ class PlaceDetailsReply(PlaceReply):
     )
 
 
+class ListedPlaceReply(PlaceDetailsReply):
+    """One place of a page of them."""
+
+    group: SpotReply | None = Field(
+        default=None, description="null where no other photo is known to show the same spot."
+    )
+
+
 class PlacesReply(Reply):
     """A page of the places of the index."""
 
     index_id: str
-    total: int = Field(description="Places that fit, on all pages.")
-    places: list[PlaceDetailsReply]
+    total: int = Field(description="Places that fit, or their spots, on all pages.")
+    places: list[ListedPlaceReply]
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
     changed: bool = Field(
         description="The cursor is of another version of the index: a place that was edited "

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from place_search.indexer import Index
 from place_search.indexer.filters import SORTS
 from place_search.search.errors import ParameterError
-from place_search.search.results import place_dict
+from place_search.search.results import listed_dict
 from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.content.place_schemas import PlacesReply
@@ -69,6 +69,9 @@ def list_or_map_places(
         str | None, Query(description="next_cursor of the page before; the rest as there.")
     ] = None,
     sort: Annotated[str, Query(description=f"One of {', '.join(SORTS)}.")] = "id",
+    spots: Annotated[
+        bool, Query(description="Of each group of photos that show one spot the first alone.")
+    ] = False,
     q: Annotated[
         str | None, Query(max_length=200, description="A text in name, note or a tag.")
     ] = None,
@@ -80,18 +83,18 @@ def list_or_map_places(
     index = service.engine.index
     wanted = filters.of(index, q=q)
     if bbox is not None:
-        if cursor is not None or wanted or sort != "id":
+        if cursor is not None or wanted or spots or sort != "id":
             raise ParameterError(
                 "The parameter bbox goes with limit only; leave out the others, or bbox.", "bbox"
             )
         return dots_response(index, bbox, limit or DOTS)
     if limit is not None and limit > MAX_PAGE:
         raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit")
-    page = list_places(index, wanted, sort=sort, limit=limit or PAGE, cursor=cursor)
+    page = list_places(index, wanted, sort=sort, spots=spots, limit=limit or PAGE, cursor=cursor)
     told = {
         "index_id": index.index_id,
         "total": page.total,
-        "places": [place_dict(place, index.index_id) for place in page.places],
+        "places": [listed_dict(place, index) for place in page.places],
         "next_cursor": page.next_cursor,
         "changed": page.changed,
     }
