@@ -1,7 +1,7 @@
 // A client of a place-search server for pages and Node: load it by <script src>, then
 //   const server = new PlaceSearch('http://127.0.0.1:8000');
 //   const found = await server.search(file);
-// It needs nothing else. The shapes of the answers are those of web/types.js.
+// It needs nothing else. Editors know the shapes of the answers while web/types.js lies there.
 
 /** What a server refused, as RFC 9457 describes it. */
 class PlaceSearchProblem extends Error {
@@ -13,6 +13,8 @@ class PlaceSearchProblem extends Error {
     this.status = problem.status;
   }
 }
+
+/** @typedef {{query?: Record<string, any>, headers?: Record<string, string>, body?: BodyInit}} Sent */
 
 /** Asks one server; methods throw `PlaceSearchProblem` where it refuses. */
 class PlaceSearch {
@@ -29,7 +31,7 @@ class PlaceSearch {
    * The places that look most like a photo, or like several photos of one spot.
    * @param {Blob | Blob[]} photo
    * @param {Record<string, string | number | boolean>} [options] those of POST /v1/search, such as k
-   * @returns {Promise<any>} a SearchReply
+   * @returns {Promise<import('../web/types.js').SearchReply>}
    */
   search(photo, options = {}) {
     const form = new FormData();
@@ -41,81 +43,113 @@ class PlaceSearch {
    * Whether two photos show the same place.
    * @param {Blob} one
    * @param {Blob} other
-   * @returns {Promise<any>} a CompareReply
+   * @param {{box?: number[]}} [options] `box`: x, y, width and height of the part of `one` to compare
+   * @returns {Promise<import('../web/types.js').CompareReply>}
    */
-  compare(one, other) {
+  compare(one, other, options = {}) {
     const form = new FormData();
     form.append('image1', one);
     form.append('image2', other);
-    return this.ask('POST', '/v1/compare', { body: form });
+    const query = options.box ? { box: options.box.join(',') } : {};
+    return this.ask('POST', '/v1/compare', { query, body: form });
   }
 
-  /** @returns {Promise<any>} an IndexReply */
+  /** @returns {Promise<import('../web/types.js').IndexReply>} */
   index() {
     return this.ask('GET', '/v1/index');
+  }
+
+  /** The server's indexes. @returns {Promise<import('../web/types.js').ServedIndexReply[]>} */
+  async indexes() {
+    return (await this.ask('GET', '/v1/indexes')).indexes;
   }
 
   /**
    * All places that fit, asked for page by page: `for await (const place of server.places())`.
    * @param {Record<string, any>} [wanted] parameters of GET /v1/places, such as {tag: ['gate']}
-   * @returns {AsyncGenerator<any>} each a PlaceDetailsReply
+   * @returns {AsyncGenerator<import('../web/types.js').ListedPlaceReply>}
    */
-  async *places(wanted = {}) {
-    let cursor = null;
-    do {
-      const query = cursor === null ? wanted : { ...wanted, cursor };
-      const page = await this.ask('GET', '/v1/places', { query });
-      yield* page.places;
-      cursor = page.next_cursor;
-    } while (cursor !== null);
+  places(wanted = {}) {
+    return this.pages('/v1/places', 'places', wanted);
+  }
+
+  /**
+   * The groups of several photos of one spot, and those with a name.
+   * @returns {AsyncGenerator<import('../web/types.js').GroupReply>}
+   */
+  groups() {
+    return this.pages('/v1/groups', 'groups', {});
   }
 
   /**
    * @param {number} id
-   * @returns {Promise<any>} a PlaceDetailsReply
+   * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
   place(id) {
     return this.ask('GET', `/v1/places/${id}`);
   }
 
   /**
+   * A place, and the ETag by which a change of it is refused if somebody else was faster.
+   * @param {number} id
+   * @returns {Promise<{place: import('../web/types.js').PlaceDetailsReply, etag: string}>}
+   */
+  async placeWithEtag(id) {
+    const reply = await this.answer('GET', `/v1/places/${id}`);
+    return { place: await reply.json(), etag: reply.headers.get('etag') ?? '' };
+  }
+
+  /**
    * The places that look most like one of the index.
    * @param {number} id
    * @param {Record<string, any>} [options] those of GET /v1/places/{id}/similar, such as k
-   * @returns {Promise<any>} a SimilarReply
+   * @returns {Promise<import('../web/types.js').SimilarReply>}
    */
   similar(id, options = {}) {
     return this.ask('GET', `/v1/places/${id}/similar`, { query: options });
   }
 
   /**
-   * Add a photo; needs a key that may write.
+   * Add a photo; needs a key that may write. One that is there already stays as it is.
    * @param {Blob} photo
-   * @param {{latitude?: number, longitude?: number, name?: string}} [said]
-   * @returns {Promise<any>} a PlaceDetailsReply
+   * @param {{latitude?: number, longitude?: number, name?: string, panorama?: boolean}} [said]
+   * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
   add(photo, said = {}) {
     const form = new FormData();
     form.append('photo', photo);
     for (const [name, value] of Object.entries(said)) form.append(name, String(value));
-    return this.ask('POST', '/v1/places', { body: form });
+    return this.ask('POST', '/v1/places', { body: form, headers: PlaceSearch.#once() });
+  }
+
+  /**
+   * Add several photos, or zip and tar archives of photos, at once; each has its own answer.
+   * @param {Blob[]} photos
+   * @param {{panorama?: boolean}} [said]
+   * @returns {Promise<import('../web/types.js').AddedPhotosReply>}
+   */
+  addMany(photos, said = {}) {
+    const form = new FormData();
+    for (const photo of photos) form.append('photo', photo);
+    for (const [name, value] of Object.entries(said)) form.append(name, String(value));
+    return this.ask('POST', '/v1/places/bulk', { body: form, headers: PlaceSearch.#once() });
   }
 
   /**
    * Say something of a place: name, note, tags, fields, position; null takes it back.
    * @param {number} id
    * @param {Record<string, any>} said
-   * @returns {Promise<any>} a PlaceDetailsReply
+   * @param {string} [etag] that of `placeWithEtag`
+   * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
-  edit(id, said) {
-    const headers = { 'Content-Type': 'application/json' };
-    return this.ask('PATCH', `/v1/places/${id}`, { headers, body: JSON.stringify(said) });
+  edit(id, said, etag) {
+    return this.ask('PATCH', `/v1/places/${id}`, PlaceSearch.#change(said, etag));
   }
 
   /**
    * The group of photos that show the same spot as a place.
    * @param {number} id
-   * @returns {Promise<any>} a PlaceGroupReply
+   * @returns {Promise<import('../web/types.js').PlaceGroupReply>}
    */
   group(id) {
     return this.ask('GET', `/v1/places/${id}/group`);
@@ -125,25 +159,66 @@ class PlaceSearch {
    * Change the group that a place is in.
    * @param {number} id
    * @param {{name?: string | null, add?: number[], remove?: number[]}} said
-   * @returns {Promise<any>} a PlaceGroupReply
+   * @param {string} [etag] of the group, as GET gave it
+   * @returns {Promise<import('../web/types.js').PlaceGroupReply>}
    */
-  changeGroup(id, said) {
-    const headers = { 'Content-Type': 'application/json' };
-    return this.ask('PATCH', `/v1/places/${id}/group`, { headers, body: JSON.stringify(said) });
+  changeGroup(id, said, etag) {
+    return this.ask('PATCH', `/v1/places/${id}/group`, PlaceSearch.#change(said, etag));
   }
 
-  /** @param {number} id */
-  remove(id) {
-    return this.ask('DELETE', `/v1/places/${id}`);
+  /**
+   * Remove a place; one that is removed already stays so.
+   * @param {number} id
+   * @param {string} [etag] that of `placeWithEtag`
+   * @returns {Promise<null>}
+   */
+  remove(id, etag) {
+    return this.ask('DELETE', `/v1/places/${id}`, { headers: etag ? { 'If-Match': etag } : {} });
   }
 
   /**
    * Bring back a removed place.
    * @param {number} id
-   * @returns {Promise<any>} a PlaceDetailsReply
+   * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
   restore(id) {
     return this.ask('POST', `/v1/places/${id}/restore`);
+  }
+
+  /**
+   * Open a track to the frames of a camera that moves.
+   * @returns {Promise<import('../web/types.js').TrackReply>} with the `track_id` that the other methods take
+   */
+  openTrack() {
+    return this.ask('POST', '/v1/tracks');
+  }
+
+  /**
+   * Where the camera is now, by all frames of its track so far.
+   * @param {string} track
+   * @param {Blob} frame
+   * @returns {Promise<import('../web/types.js').TrackedFrameReply>}
+   */
+  locate(track, frame) {
+    const form = new FormData();
+    form.append('photo', frame);
+    return this.ask('POST', `/v1/tracks/${track}/frames`, { body: form });
+  }
+
+  /**
+   * @param {string} track
+   * @returns {Promise<import('../web/types.js').TrackPathReply>} where each frame was taken, looked back upon
+   */
+  track(track) {
+    return this.ask('GET', `/v1/tracks/${track}`);
+  }
+
+  /**
+   * @param {string} track
+   * @returns {Promise<null>}
+   */
+  closeTrack(track) {
+    return this.ask('DELETE', `/v1/tracks/${track}`);
   }
 
   /**
@@ -155,23 +230,65 @@ class PlaceSearch {
   }
 
   /**
+   * @param {string} path
+   * @param {string} what the name of the list in each page
+   * @param {Record<string, any>} wanted
+   * @returns {AsyncGenerator<any>}
+   */
+  async *pages(path, what, wanted) {
+    let query = wanted;
+    for (;;) {
+      const page = await this.ask('GET', path, { query });
+      yield* page[what];
+      if (page.next_cursor === null) return;
+      query = { ...wanted, cursor: page.next_cursor };
+    }
+  }
+
+  /**
    * @param {string} method
    * @param {string} path
-   * @param {{query?: Record<string, any>, headers?: Record<string, string>, body?: BodyInit}} [sent]
+   * @param {Sent} [sent]
    * @returns {Promise<any>} the answer's JSON, null where there is none
    */
-  async ask(method, path, { query = {}, headers = {}, body } = {}) {
+  async ask(method, path, sent) {
+    const reply = await this.answer(method, path, sent);
+    return reply.status === 204 ? null : reply.json();
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Sent} [sent]
+   * @returns {Promise<Response>} of a status below 400
+   */
+  async answer(method, path, { query = {}, headers = {}, body } = {}) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
       for (const each of [value].flat()) parameters.append(name, String(each));
     }
-    const asked = parameters.size ? `?${parameters}` : '';
-    const sent = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
-    const reply = await fetch(this.server + path + asked, { method, headers: sent, body });
-    if (reply.status === 204) return null;
-    const answer = await reply.json();
-    if (!reply.ok) throw new PlaceSearchProblem(answer);
-    return answer;
+    const asked = `${parameters}` && `?${parameters}`;
+    const said = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
+    const reply = await fetch(this.server + path + asked, { method, headers: said, body });
+    if (!reply.ok) throw new PlaceSearchProblem(await reply.json());
+    return reply;
+  }
+
+  /**
+   * A change as JSON, refused where the ETag is that of an older version.
+   * @param {Record<string, any>} said
+   * @param {string} [etag]
+   * @returns {Sent}
+   */
+  static #change(said, etag) {
+    const headers = { 'Content-Type': 'application/json', ...(etag && { 'If-Match': etag }) };
+    return { headers, body: JSON.stringify(said) };
+  }
+
+  /** A key by which a request that is sent again adds nothing twice. */
+  static #once() {
+    const numbers = crypto.getRandomValues(new Uint32Array(4));
+    return { 'Idempotency-Key': [...numbers].map((number) => number.toString(16)).join('') };
   }
 }
 

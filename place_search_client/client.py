@@ -22,7 +22,7 @@ from place_search_client.replies import (
     TrackInfo,
     TrackPath,
 )
-from place_search_client.tending import AsyncTending, Photo, Tending, content_of
+from place_search_client.tending import AsyncTending, Photo, Tending, box_in, content_of
 
 RETRIED = (429, 503)
 LONGEST_WAIT_S = 30.0
@@ -324,8 +324,7 @@ def _query(
     for name, asked in (("verify", verify), ("panorama", panorama)):
         if asked is not None:
             query[name] = str(asked).lower()
-    if box is not None:
-        query["box"] = ",".join(map(str, box))
+    query |= box_in(box)
     if near is not None:
         query["near"] = f"{near[0]},{near[1]}"
     if radius_m is not None:

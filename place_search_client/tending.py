@@ -63,6 +63,11 @@ def content_of(photo: Photo) -> bytes:
     return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
 
 
+def box_in(box: tuple[float, float, float, float] | None) -> dict[str, str]:
+    """A box as a query has it."""
+    return {} if box is None else {"box": ",".join(map(str, box))}
+
+
 def _path(place_id: int) -> str:
     return f"/v1/places/{int(place_id)}"
 
@@ -115,10 +120,16 @@ class Tending:
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
 
-    def compare(self, one: Photo, other: Photo) -> Comparison:
-        """Whether two photos show the same place."""
+    def compare(
+        self, one: Photo, other: Photo, *, box: tuple[float, float, float, float] | None = None
+    ) -> Comparison:
+        """Whether two photos show the same place.
+
+        With a `box` (x, y, width, height in pixels of the upright photo) only that part of `one` is
+        compared.
+        """
         files = {"image1": ("1", content_of(one)), "image2": ("2", content_of(other))}
-        return read(Comparison, self._ask("POST", "/v1/compare", files=files).json())
+        return read(Comparison, self._ask("POST", "/v1/compare", box_in(box), files=files).json())
 
     def indexes(self) -> list[ServedIndex]:
         """The server's indexes; a client of one has `SERVER/v1/indexes/NAME` for its server."""
@@ -185,11 +196,19 @@ class Tending:
 
     def group(self, place_id: int) -> PlaceGroup:
         """The group that a place is in, with its places."""
-        return read(PlaceGroup, self._ask("GET", f"{_path(place_id)}/group").json())
+        return self.group_with_etag(place_id)[0]
 
-    def change_group(self, place_id: int, **said: Unpack[SaidOfGroup]) -> PlaceGroup:
+    def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
+        """As `group`, and the ETag by which a change is refused if somebody else was faster."""
+        reply = self._ask("GET", f"{_path(place_id)}/group")
+        return read(PlaceGroup, reply.json()), reply.headers["etag"]
+
+    def change_group(
+        self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
+    ) -> PlaceGroup:
         """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
-        reply = self._ask("PATCH", f"{_path(place_id)}/group", json=_group_patch(said))
+        path, headers = f"{_path(place_id)}/group", _matching(etag)
+        reply = self._ask("PATCH", path, json=_group_patch(said), headers=headers)
         return read(PlaceGroup, reply.json())
 
     def restore(self, place_id: int) -> PlaceDetails:
@@ -203,11 +222,14 @@ class AsyncTending:
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
 
-    async def compare(self, one: Photo, other: Photo) -> Comparison:
+    async def compare(
+        self, one: Photo, other: Photo, *, box: tuple[float, float, float, float] | None = None
+    ) -> Comparison:
         """As `Client.compare`."""
         first, second = [await asyncio.to_thread(content_of, photo) for photo in (one, other)]
         files = {"image1": ("1", first), "image2": ("2", second)}
-        return read(Comparison, (await self._ask("POST", "/v1/compare", files=files)).json())
+        reply = await self._ask("POST", "/v1/compare", box_in(box), files=files)
+        return read(Comparison, reply.json())
 
     async def indexes(self) -> list[ServedIndex]:
         """As `Client.indexes`."""
@@ -280,11 +302,19 @@ class AsyncTending:
 
     async def group(self, place_id: int) -> PlaceGroup:
         """As `Client.group`."""
-        return read(PlaceGroup, (await self._ask("GET", f"{_path(place_id)}/group")).json())
+        return (await self.group_with_etag(place_id))[0]
 
-    async def change_group(self, place_id: int, **said: Unpack[SaidOfGroup]) -> PlaceGroup:
+    async def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
+        """As `Client.group_with_etag`."""
+        reply = await self._ask("GET", f"{_path(place_id)}/group")
+        return read(PlaceGroup, reply.json()), reply.headers["etag"]
+
+    async def change_group(
+        self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
+    ) -> PlaceGroup:
         """As `Client.change_group`."""
-        reply = await self._ask("PATCH", f"{_path(place_id)}/group", json=_group_patch(said))
+        path, headers = f"{_path(place_id)}/group", _matching(etag)
+        reply = await self._ask("PATCH", path, json=_group_patch(said), headers=headers)
         return read(PlaceGroup, reply.json())
 
     async def restore(self, place_id: int) -> PlaceDetails:

@@ -11,7 +11,7 @@ import pytest
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
-from place_search_client import AsyncClient, Client
+from place_search_client import AsyncClient, Client, ProblemError
 from tests.search.replies import problem
 
 PLACES = 6
@@ -212,8 +212,11 @@ def test_the_clients_change_groups(tending: httpx.Client, secrets: dict[str, str
     async def ask() -> None:
         async with AsyncClient(str(tending.base_url), key=secrets["write"]) as client:
             assert await client.group(1) == made
+            _, etag = await client.group_with_etag(1)
             left = await client.change_group(0, remove={1})
             assert left.place_ids == [0]
+            with pytest.raises(ProblemError, match=r"meanwhile|changed"):
+                await client.change_group(1, name="late", etag=etag)
             assert [group.id async for group in client.groups()] == [0]
 
     asyncio.run(ask())

@@ -259,7 +259,9 @@ def test_the_client_tends_places(
     photo = tmp_path / "one.jpg"
     photo.write_bytes(encode_photo(street.photo(14)))
     with Client(str(tending.base_url), key=key) as client:
-        assert client.compare(photo, street.query(14)).result == "same"
+        whole = client.compare(photo, street.query(14))
+        assert whole.result == "same"
+        assert client.compare(photo, street.query(14), box=(0, 0, 99, 99)) != whole
         added = client.add(photo, position=(48.25, 11.25), name="One")
         assert added.position is not None
         assert (added.name, added.position.latitude) == ("One", 48.25)
@@ -293,7 +295,9 @@ def test_the_client_tends_places_for_asyncio(
 
     async def tend() -> None:
         async with AsyncClient(str(tending.base_url), key=key) as client:
-            assert (await client.compare(photo, street.query(15))).result == "same"
+            whole = await client.compare(photo, street.query(15))
+            assert whole.result == "same"
+            assert await client.compare(photo, street.query(15), box=(0, 0, 99, 99)) != whole
             added = await client.add(photo, name="Two")
             _, etag = await client.place_with_etag(added.place_id)
             said = await client.edit(added.place_id, etag=etag, note="n", fields={"floor": 1})
