@@ -48,6 +48,7 @@ export const reasons = {
   'many-tags': 'Ek jagah ke zyada se zyada {limit} tag ho sakte hain, {tags} nahi.',
   'empty-tag': 'Ek tag khaali hai; use hatayein.',
   'times-swapped': 'Aakhri taareekh pehli taareekh se pehle ki hai; dono ko aapas mein badlein.',
+  'index-removed': 'Index server par se hata diya gaya hai; server ke band hone tak usmein khoja ja sakta hai, bas.',
   'cannot-change': 'Index abhi badla nahi ja sakta; kaaran server ke log mein likha hai.',
 };
 

@@ -124,6 +124,7 @@ class Writer:
             made = next((one for one in readable if one.file in places), None)
             if made is None:
                 problem = str(parts) if isinstance(parts, PhotoError) else NO_DESCRIPTOR
+                problem = problem[:1].upper() + problem[1:]
                 told.append({"status": 422, "place": None, "problem": problem})
             else:
                 status = 200 if made.file in before else 201
@@ -309,6 +310,8 @@ class Writer:
         from place_search.indexer import read_manifest
 
         engine = self._service.engine
+        if not self._index_folder.is_dir():
+            raise CannotChangeError(_GONE)
         if read_manifest(self._index_folder) == engine.index.manifest:
             return engine
         return self._changed(engine, stages)
@@ -339,6 +342,7 @@ def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
 
 
 _CANNOT = "The index cannot be changed now; the server's log says why."
+_GONE = "The index was removed beside the server; it is searched until the server stops, no more."
 
 
 class _plain_errors:  # noqa: N801 - used as a statement

@@ -146,6 +146,20 @@ def test_the_others_go_on_where_the_folder_of_one_goes(ask: Ask, base: Path, str
     problem(ask("all", "GET", "/v1/indexes/c/places/0/image"), "photo-gone")
 
 
+def test_an_index_that_was_removed_cannot_be_changed(ask: Ask, base: Path) -> None:
+    kept = (base / "b").rename(base / "elsewhere")
+    try:
+        (listed,) = ask("b", "GET", "/v1/indexes").json()["indexes"]
+        assert (listed["status"], listed["changes"]) == ("removed", "never")
+        changed = ask("b", "PATCH", "/v1/indexes/b/places/0", json={"note": "x"})
+        assert problem(changed, "cannot-change")["reason"]["code"] == "index-removed"
+    finally:
+        kept.rename(base / "b")
+    (listed,) = ask("b", "GET", "/v1/indexes").json()["indexes"]
+    assert (listed["status"], listed["changes"]) == ("ready", "allowed")
+    assert ask("b", "PATCH", "/v1/indexes/b/places/0", json={"note": "x"}).status_code == 200
+
+
 def test_one_model_is_shared(base: Path) -> None:
     options = ServerSettings()
     decoder = Decoder(workers=1)

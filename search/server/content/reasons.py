@@ -74,6 +74,8 @@ REASONS: Mapping[str, str] = {
     "empty-tag": "A tag is empty; leave it out.",
     # Why a request was refused.
     "times-swapped": "The parameter taken_to lies before taken_from; swap them.",
+    "index-removed": "The index was removed beside the server; it is searched until the server "
+    "stops, no more.",
     "cannot-change": "The index cannot be changed now; the server's log says why.",
 }
 """The sentences by code; values stand in braces."""

@@ -30,11 +30,12 @@ def list_indexes(request: Request) -> IndexesReply:
 
 def _told(served: ServedIndex, may_write: bool) -> ServedIndexReply:
     index = None if served.service.loaded is None else served.service.loaded.index
+    fixed = served.writer is None or served.status == "removed"
     return ServedIndexReply(
         name=served.name,
         status=served.status,
         index_id=None if index is None else index.index_id,
         places=None if index is None else index.count,
         model=None if index is None else index.model_id,
-        changes="never" if served.writer is None else "allowed" if may_write else "needs_key",
+        changes="never" if fixed else "allowed" if may_write else "needs_key",
     )
