@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, 
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
-from place_search.search.server.keys import read_keys
+from place_search.search.server.keys import ApiKey, read_keys
 from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -189,6 +189,7 @@ def serve(
     """
     options = options or ServerSettings()
     keys = read_keys(options.keys, options.api_keys)
+    _warn_of_useless(keys, {name, *others})
     traces = None
     if options.trace:
         from place_search.search.server.middleware.telemetry import open_provider
@@ -269,6 +270,16 @@ def serve(
     for served in app.state.indexes.values():
         if served.service.failure is not None:
             raise served.service.failure
+
+
+def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
+    """Servers may share a file of keys, so a key that opens nothing here is no error."""
+    for key in keys:
+        if key.index and key.index not in names:
+            _warn(
+                f"WARNING: the key '{key.name}' is for the index '{key.index}' alone, and this "
+                f"server has {', '.join(sorted(names))}; serve {key.index}=INDEX, or mend its line."
+            )
 
 
 def _listen(host: str, port: int) -> socket.socket:

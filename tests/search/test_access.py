@@ -246,6 +246,18 @@ def test_all_interfaces_without_a_key_is_warned_of(
     server.stop()
 
 
+def test_a_key_that_opens_nothing_is_warned_of(
+    start_server: Callable[..., Any], index_folder: Path, tmp_path: Path
+) -> None:
+    keys = [new_key(name, "read", index)[1].line for name, index in (("me", "town"), ("you", "x"))]
+    (tmp_path / "keys").write_text("\n".join(keys))
+    server = start_server(f"town={index_folder}", "--keys", str(tmp_path / "keys"))
+    warned = server.text()
+    assert "WARNING: the key 'you' is for the index 'x' alone, and this server has town" in warned
+    assert "the key 'me'" not in warned
+    server.stop()
+
+
 def test_the_log_tells_what_happened_and_nothing_more(
     start_server: Callable[..., Any], index_folder: Path, street: Any
 ) -> None:
