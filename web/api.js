@@ -3,7 +3,7 @@
 import { authorization, hasKey } from './key.js';
 
 /** @import { Part, Problem, Settings } from './page-types.js' */
-/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, ModelReply, PlaceReply, PlacesReply, ProblemReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
+/** @import { CompareReply, DotsReply, ExplainReply, IndexReply, IndexesReply, ModelReply, PlaceReply, PlacesReply, ProblemReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
@@ -124,6 +124,11 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
 /** What the server searches in. */
 export async function readIndex() {
   return /** @type {IndexReply} */ (await read('v1/index'));
+}
+
+/** The server's indexes that one may see. */
+export async function readIndexes() {
+  return /** @type {IndexesReply} */ (await read('v1/indexes')).indexes;
 }
 
 /** What the model that searches is. */

@@ -1,6 +1,7 @@
 // Whether the server is ready, and what its index holds.
 
 import { ApiError, readIndex, readiness } from './api.js';
+import { offerIndexes } from './indexes.js';
 import { element } from './dom.js';
 import { saying } from './explain.js';
 import { status } from './header.js';
@@ -43,6 +44,7 @@ async function ask(firstAfterMs) {
       try {
         index = await readIndex();
         showIndex(index);
+        void offerIndexes();
         return;
       } catch (error) {
         if (error instanceof ApiError && error.problem.status === 401) {

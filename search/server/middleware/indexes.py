@@ -1,13 +1,19 @@
-"""Which index a request is for: `/v1/indexes/NAME/…` serves all that `/v1/…` does."""
+"""Which index a request is for.
+
+`/v1/indexes/NAME/…` serves all that `/v1/…` does, and `/indexes/NAME/…` all that `/…` does, the
+pages too.
+"""
 
 import re
 from collections.abc import Mapping
 
 from starlette._utils import get_route_path
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from place_search.search.server.content.served import ServedIndex
 
+_PAGES = re.compile(r"(/indexes/([^/]+))(/.*)?")
 _BELOW = re.compile(r"(/v1/indexes/([^/]+))(?:/v1)?(/.*)?")
 LISTING = "/v1/indexes"
 
@@ -28,7 +34,16 @@ class Indexes:
         """Handle one request."""
         if scope["type"] == "http":
             path = get_route_path(scope)
-            scope["index_name"] = None if path == LISTING else self.first
+            first = self.first
+            if (found := _PAGES.fullmatch(path)) and found[2] in self.indexes:
+                prefix, first, rest = found.groups()
+                scope["served"] = self.indexes[first]
+                scope["root_path"] = scope.get("root_path", "") + prefix
+                if rest is None:  # a page's own addresses are relative to the folder
+                    await RedirectResponse(f"{scope['root_path']}/")(scope, receive, send)
+                    return
+                path = rest
+            scope["index_name"] = None if path == LISTING else first
             if found := _BELOW.fullmatch(path):
                 prefix, name, rest = found.groups()
                 scope["index_name"], scope["served"] = name, self.indexes.get(name)

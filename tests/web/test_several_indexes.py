@@ -1,0 +1,66 @@
+"""The pages of several indexes of one server."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from place_search.indexer import remove_places
+from tests.web.conftest import PLACES, serving
+from tests.web.test_pages import check_accessible
+
+
+@pytest.fixture(scope="module")
+def several(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with the index town, and with harbour, which lacks place 0."""
+    harbour = tmp_path_factory.mktemp("several") / "harbour"
+    shutil.copytree(index_folder, harbour)
+    remove_places(harbour, [0])
+    with serving(Path(f"town={index_folder}"), f"harbour={harbour}") as (_, address):
+        yield address
+
+
+def test_each_index_has_all_pages(open_page: Any, several: str, town: Any) -> None:
+    page = open_page(several)
+    page.goto(f"{several}places")
+    cards = page.locator("#places > li")
+    expect(cards).to_have_count(PLACES)
+    choice = page.get_by_role("combobox", name="Index")
+    expect(choice).to_have_value("town")
+    check_accessible(page)
+    choice.select_option("harbour")
+    page.wait_for_url(f"{several}indexes/harbour/places")
+    expect(cards).to_have_count(PLACES - 1)
+    expect(choice).to_have_value("harbour")
+    expect(page.locator("#status")).to_contain_text(f"{PLACES - 1} places")
+
+    page.get_by_role("link", name="Search", exact=True).click()
+    page.wait_for_url(f"{several}indexes/harbour/")
+    page.set_input_files("#photo", town.query(2))
+    best = page.locator("#results:not([aria-busy]) .card").first
+    expect(best).to_contain_text(town.name(2).rsplit("/", 1)[1])
+    expect(best.locator("img")).to_have_js_property("complete", True)
+    assert best.locator("img").evaluate("image => image.naturalWidth") > 0
+    page.goto(f"{several}indexes/harbour/place?id=3")
+    expect(page.locator("#photo img")).to_have_js_property("complete", True)
+    choice.select_option("town")
+    page.wait_for_url(f"{several}indexes/town/places")
+    expect(cards).to_have_count(PLACES)
+
+
+def test_an_index_answers_below_its_name(several: str) -> None:
+    with httpx.Client(base_url=several) as client:
+        led = client.get("indexes/harbour")
+        assert (led.status_code, led.headers["location"]) == (307, "/indexes/harbour/")
+        assert client.get("indexes/harbour/v1/index").json()["places"] == PLACES - 1
+        assert client.get("indexes/harbour/readyz").json()["places"] == PLACES - 1
+        assert len(client.get("indexes/harbour/v1/indexes").json()["indexes"]) == 2
+        place = client.get("indexes/harbour/v1/places/2").json()
+        assert place["image_url"].startswith("/indexes/harbour/v1/places/2/")
+        assert client.get(place["image_url"]).status_code == 200
+        assert client.get("indexes/nowhere/").status_code == 404
+        assert client.get("indexes/harbour/v1/places/0").status_code == 404
