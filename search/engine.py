@@ -16,7 +16,7 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
-from place_search.search.groups.counted import places_of_spots
+from place_search.search.groups.counted import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, require_switch
@@ -213,28 +213,31 @@ class Engine:
         The first `asked.k`, or as many as it takes to show so many spots, have a probability. A
         view `among` so many of a panorama takes its share of the time.
         """
-        k, checking, stages, notes = asked.k, asked.checking, asked.stages, asked.notes
+        checking, stages, notes = asked.checking, asked.stages, asked.notes
         model = self.model if checking else self.model.alone()
         sharing = max(len(photos), among)
         with stages.timed("embed"):
             embeddings = [model.embed(one) for one in photos]
         with stages.timed("search"):
             checked = candidates_together(self.candidates, sharing) if checking else 0
-            most = MAX_K if asked.spots else k
+            most = MAX_K if asked.spots else asked.k
             count = max(most, checked, 0 if checking and sharing == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
             hits = self.hits(
                 fused, count, asked.near, asked.radius_m, asked.wanted, notes, asked.batch
             )
             views = self._views(embeddings, hits)
-        if asked.spots:
-            k = places_of_spots(self.index.groups, (hit.place_id for hit in hits[:MAX_K]), k)
         order: Sequence[int] = range(len(hits))
-        if checking:
-            with stages.timed("verify"):
-                views = self._verified(views, embeddings, hits, k, notes, sharing)
-                order = fused_order([view.ranking for view in views if view.ranking])
-        first = order[:k]
+        first = order[:0]
+        for depth in self._depths(hits, asked):
+            if checking:
+                with stages.timed("verify"):
+                    views = self._verified(views, embeddings, hits, depth, notes, sharing)
+                    order = fused_order([view.ranking for view in views if view.ranking])
+            first = order[:depth]
+            shown = (hits[row].place_id for row in first)
+            if not asked.spots or spots_among(self.index.groups, shown) >= asked.k:
+                break
         probabilities = fused_probabilities(
             [
                 candidate_probabilities(
@@ -255,6 +258,16 @@ class Engine:
             )
             for at, row in enumerate(order)
         ]
+
+    def _depths(self, hits: Sequence[Hit], asked: Asked) -> Sequence[int]:
+        """How many candidates to look at closely: those to tell of, then more if they are too few.
+
+        Geometry may put many photos of one spot before those of others.
+        """
+        if not asked.spots:
+            return [asked.k]
+        likely = [hit.place_id for hit in hits[:MAX_K]]
+        return sorted({places_of_spots(self.index.groups, likely, asked.k), len(likely)})
 
     def _told(self, ranked: Sequence[Found], asked: Asked) -> Sequence[Found]:
         """The results among what was found, best first."""

@@ -7,6 +7,11 @@ import numpy as np
 from place_search.indexer import Groups
 
 
+def spots_among(groups: Groups, place_ids: Iterable[int]) -> int:
+    """How many spots these places show."""
+    return len(groups.first_of_spots(np.fromiter(place_ids, np.int64)))
+
+
 def places_of_spots(groups: Groups, place_ids: Iterable[int], spots: int) -> int:
     """How many of these places, the best first, show `spots` spots; all where they show fewer.
 

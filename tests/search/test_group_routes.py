@@ -1,6 +1,7 @@
 """Groups over HTTP: listed, named, put together and parted; who may, and two at once."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
+from place_search.search.engine import Engine
 from place_search.search.server.keys import new_key
+from place_search.search.verification import Query, Ranking, rank_by_geometry
 from place_search_client import AsyncClient, Client, ProblemError
 from tests.search.replies import problem
 
@@ -95,6 +98,28 @@ def test_a_search_counts_spots_where_it_is_asked_to(
     assert found(k=4, spots=True) == every  # there are three spots
 
 
+def test_spots_are_found_though_geometry_puts_one_first(
+    tending: httpx.Client,
+    folder: Path,
+    model: Model,
+    street: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tending.patch("/v1/places/2/group", json={"add": [3, 4, 5]})
+    index = open_index(folder)
+
+    def one_spot_first(query: Query, candidates: Any, k: int, **more: Any) -> Ranking:
+        ranking = rank_by_geometry(query, candidates, k, **more)
+        ids = [hit.place_id for hit in candidates._hits]
+        order = sorted(ranking.order, key=lambda row: (ids[row] < 2, ids[row] == 0))
+        return ranking._replace(order=order)
+
+    monkeypatch.setattr(sys.modules[Engine.__module__], "rank_by_geometry", one_spot_first)
+    found = Engine(index, model).search(street.query(0), k=2, spots=True)
+    assert {result.place_id for result in found.results[:-1]} == {2, 3, 4, 5}
+    assert found.results[-1].place_id == 1
+
+
 def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[str, str]) -> None:
     tending.patch("/v1/places/1/group", json={"add": [4], "name": "Gate"})
     with Client(str(tending.base_url), key=secrets["read"]) as client:
@@ -109,12 +134,16 @@ def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[s
                 listed = [
                     place.place_id for place in client.places(page=page, sort=order, spots=True)
                 ]
-                wanted = [0, 1, 2, 3, 5]
-                assert listed == (wanted[::-1] if order.startswith("-") else wanted)
+                # By the place of the spot that comes first in that order.
+                wanted = [5, 4, 3, 2, 0] if order.startswith("-") else [0, 1, 2, 3, 5]
+                assert listed == wanted
         # Of those that fit, the first.
         assert [place.place_id for place in client.places(q="4.jpg", spots=True)] == [4]
     page = tending.get("/v1/places", params={"spots": True, "limit": 2}).json()
     assert page["total"] == PLACES - 1
+    tending.patch("/v1/places/1/group", json={"add": [5]})
+    after = {"spots": True, "limit": 2, "cursor": page["next_cursor"]}
+    assert tending.get("/v1/places", params=after).json()["changed"]
     problem(
         tending.get("/v1/places", params={"limit": 2, "cursor": page["next_cursor"]}),
         "bad-parameter",

@@ -17,6 +17,7 @@ import numpy as np
 from place_search.indexer import Filter, Index, Place
 from place_search.indexer.filters import SORTS, SortedRows
 from place_search.indexer.storage.edits import edits_file
+from place_search.indexer.storage.groups import GROUPS
 from place_search.search.errors import ParameterError
 from place_search.search.server.content.groups import NO_CURSOR
 
@@ -57,8 +58,7 @@ def list_places(
     asked = hashlib.sha256(repr((sort, spots, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
     order = index.ordered(sort, wanted)
     if spots:
-        first = index.groups.first_of_spots(index.place_ids[order.rows])
-        order = SortedRows(order.rows[first], order.keys[first])
+        order = _first_of_spots(index, order, backwards=sort.startswith("-"))
     start, made_for = 0, _version(index)
     if cursor is not None:
         made_for, key, place_id = _read(cursor, asked)
@@ -72,9 +72,20 @@ def list_places(
     return Page(places, len(rows), following, made_for != _version(index))
 
 
+def _first_of_spots(index: Index, order: SortedRows, *, backwards: bool) -> SortedRows:
+    """Of the places of each group the one that is listed first."""
+    ids = index.place_ids[order.rows]
+    if backwards:
+        first = np.sort(len(ids) - 1 - index.groups.first_of_spots(ids[::-1]))
+    else:
+        first = index.groups.first_of_spots(ids)
+    return SortedRows(order.rows[first], order.keys[first])
+
+
 def _version(index: Index) -> str:
     """What tells this version of an index from those before: names that are said order it too."""
-    return f"{index.index_id} {edits_file(index.manifest.files)}"
+    groups = index.manifest.files.get(GROUPS)
+    return f"{index.index_id} {edits_file(index.manifest.files)} {groups and groups.sha256[:12]}"
 
 
 def _cursor(index: Index, order: SortedRows, sort: str, asked: str, at: int) -> str:
