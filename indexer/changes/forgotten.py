@@ -50,7 +50,7 @@ def listed_again(
     for photo in source.photos:
         path = stored_path(photo.path, root)
         if path in forgotten:
-            again[path] = forgotten[path]
+            again[path] = forgotten[path] or _stamp(photo.path)
         elif os.fsencode(path) not in indexed:
             stamp = _stamp(photo.path, sizes)
             if stamp and stamp in stamps and not _holds(contents, stamp):
@@ -68,11 +68,12 @@ def without(forgotten: Forgotten, wanted: Mapping[str, FileStamp | None]) -> For
     }
 
 
-def _stamp(photo: Path, sizes: set[int]) -> FileStamp | None:
-    """The size and hash of a photo of one of these sizes; None for another, or where it is gone."""
+def _stamp(photo: Path, sizes: set[int] | None = None) -> FileStamp | None:
+    """The hash and size of a photo; None where it is gone, or is of none of these sizes."""
     try:
         size = photo.stat().st_size
-        return FileStamp(sha256_of(photo), size) if size in sizes else None
+        known = sizes is None or size in sizes
+        return FileStamp(sha256_of(photo), size) if known else None
     except OSError:
         return None
 
