@@ -59,6 +59,22 @@ class PlaceSearch {
     return this.ask('GET', '/v1/index');
   }
 
+  /** @returns {Promise<import('../web/types.js').ModelReply>} the model that searches */
+  model() {
+    return this.ask('GET', '/v1/model');
+  }
+
+  /**
+   * What the model sees in a photo.
+   * @param {Blob} photo
+   * @returns {Promise<import('../web/types.js').ExplainReply>}
+   */
+  explain(photo) {
+    const form = new FormData();
+    form.append('photo', photo);
+    return this.ask('POST', '/v1/explain', { body: form });
+  }
+
   /** The server's indexes. @returns {Promise<import('../web/types.js').ServedIndexReply[]>} */
   async indexes() {
     return (await this.ask('GET', '/v1/indexes')).indexes;
@@ -156,10 +172,20 @@ class PlaceSearch {
   }
 
   /**
+   * The group of a place, and the ETag by which a change of it is refused if somebody else was faster.
+   * @param {number} id
+   * @returns {Promise<{group: import('../web/types.js').PlaceGroupReply, etag: string}>}
+   */
+  async groupWithEtag(id) {
+    const reply = await this.answer('GET', `/v1/places/${id}/group`);
+    return { group: await reply.json(), etag: reply.headers.get('etag') ?? '' };
+  }
+
+  /**
    * Change the group that a place is in.
    * @param {number} id
    * @param {{name?: string | null, add?: number[], remove?: number[]}} said
-   * @param {string} [etag] of the group, as GET gave it
+   * @param {string} [etag] that of `groupWithEtag`
    * @returns {Promise<import('../web/types.js').PlaceGroupReply>}
    */
   changeGroup(id, said, etag) {
@@ -265,13 +291,15 @@ class PlaceSearch {
   async answer(method, path, { query = {}, headers = {}, body } = {}) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
-      for (const each of [value].flat()) parameters.append(name, String(each));
+      for (const each of [value].flat()) if (each !== undefined) parameters.append(name, String(each));
     }
     const asked = `${parameters}` && `?${parameters}`;
     const said = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
     const reply = await fetch(this.server + path + asked, { method, headers: said, body });
-    if (!reply.ok) throw new PlaceSearchProblem(await reply.json());
-    return reply;
+    if (reply.ok) return reply;
+    const about = { type: 'about:blank', status: reply.status, detail: reply.statusText };
+    // What stands before a server may answer in its place, and not in JSON.
+    throw new PlaceSearchProblem(await reply.json().catch(() => about));
   }
 
   /**

@@ -46,17 +46,19 @@ def asking(
 def test_it_searches_and_compares(asking: Page) -> None:
     found: Any = asking.evaluate(
         """async () => {
-            const found = await server.search(photos[0], { k: 2, spots: true });
+            const found = await server.search(photos[0], { k: 2, spots: true, box: undefined });
             const same = await server.compare(photos[0], photos[0]);
             const part = await server.compare(photos[0], photos[0], { box: [0, 0, 200, 200] });
+            const { clusters } = await server.explain(photos[0]);
+            const { clusters: same_clusters } = await server.model();
             const [index] = await server.indexes();
-            return [found.results[0].place_id, same.probability, part.similarity < same.similarity,
-                index.places];
+            return [found.results[0].place_id, same.probability, clusters === same_clusters,
+                part.similarity < same.similarity, index.places];
         }"""
     )
     assert found[0] == 2
     assert found[1] > 0.9
-    assert found[2:] == [True, PLACES]
+    assert found[2:] == [True, True, PLACES]
 
 
 def test_it_tends_places_and_says_who_was_faster(asking: Page) -> None:
@@ -67,14 +69,16 @@ def test_it_tends_places_and_says_who_was_faster(asking: Page) -> None:
             const why = (problem) => problem.type;
             const late = await server.edit(4, { note: 'blue' }, etag).catch(why);
             const gone = await server.remove(4, etag).catch(why);
+            const { etag: old } = await server.groupWithEtag(1);
             const grouped = await server.changeGroup(1, { name: 'Gate', add: [8] });
+            const second = await server.changeGroup(1, { name: 'x' }, old).catch(why);
             const groups = [];
             for await (const group of server.groups()) groups.push([group.name, group.photos]);
             const spots = [];
             for await (const { place_id } of server.places({ spots: true, limit: 5 })) {
                 spots.push(place_id);
             }
-            return { place: place.place_id, edited: edited.note, late, gone,
+            return { place: place.place_id, edited: edited.note, late, gone, second,
                 grouped: grouped.place_ids, groups, spots };
         }"""
     )
@@ -84,6 +88,7 @@ def test_it_tends_places_and_says_who_was_faster(asking: Page) -> None:
         "red",
         *[conflict] * 2,
     )
+    assert told["second"] == conflict
     assert told["grouped"] == [1, 8]
     assert told["groups"] == [["Gate", 2]]
     assert told["spots"] == [place for place in range(PLACES) if place != 8]
