@@ -7,24 +7,51 @@ import { words } from './words.js';
 
 const BELOW = /indexes\/([^/]+)\/[^/]*$/;
 
+/** @import { ServedIndexReply } from './types.js' */
+
+/**
+ * The index that this page is of: the one that its address names, else the first.
+ * @param {ServedIndexReply[]} indexes
+ */
+export function ownIndex(indexes) {
+  const [, below = ''] = BELOW.exec(location.pathname) ?? [];
+  return below ? indexes.find(({ name }) => name === decodeURIComponent(below)) : indexes[0];
+}
+
 /** Let the reader go to this page of another index, where the server has several. */
 export async function offerIndexes() {
-  const names = await readIndexes().then(
-    (indexes) => indexes.map(({ name }) => name),
-    (/** @type {unknown} */ error) => {
-      if (!(error instanceof ApiError)) throw error;
-      return []; // without a choice the page is as good as before
-    },
-  );
-  if (names.length < 2 || document.getElementById('indexes')) return;
-  const [, below = ''] = BELOW.exec(location.pathname) ?? [];
-  const current = decodeURIComponent(below) || names[0];
+  const indexes = await all();
+  if (indexes.length < 2 || document.getElementById('indexes')) return;
+  const current = ownIndex(indexes)?.name;
+  const names = indexes.map(({ name }) => name);
   const choice = element('select', { id: 'indexes', 'aria-label': words.index }, ...names.map((name) => new Option(name, name, name === current, name === current)));
   choice.addEventListener('change', () => {
-    const page = location.pathname.split('/').pop();
-    const server = location.pathname.replace(BELOW, '').replace(/[^/]*$/, '');
-    // A place's number says nothing of another index.
-    location.href = `${server}indexes/${encodeURIComponent(choice.value)}/${page === 'place' ? 'places' : page}`;
+    location.href = pageOf(choice.value);
   });
   status.before(choice);
+}
+
+/** Go to this page of the one index that the key may see; false where there is none. */
+export async function goToOnlyIndex() {
+  const [only, ...others] = await all();
+  if (!only || others.length) return false;
+  location.replace(pageOf(only.name));
+  return true;
+}
+
+async function all() {
+  try {
+    return await readIndexes();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return []; // without a choice the page is as good as before
+  }
+}
+
+/** @param {string} name of another index */
+function pageOf(name) {
+  const page = location.pathname.split('/').pop();
+  const server = location.pathname.replace(BELOW, '').replace(/[^/]*$/, '');
+  // A place's number says nothing of another index.
+  return `${server}indexes/${encodeURIComponent(name)}/${page === 'place' ? 'places' : page}`;
 }

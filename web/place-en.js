@@ -31,6 +31,7 @@ export const placeWords = {
   alikeFound: /** @type {(count: number) => string} */ (count) => (count ? 'The most similar first, by their look alone; they may be elsewhere.' : 'There is no other place.'),
   similarity: (/** @type {string} */ value) => `similarity ${value}`,
 
+  indexRemoved: 'The index was removed beside the server: it is shown until the server stops, and cannot be changed.',
   readOnly: 'This server only shows places. To change them, start it with --writable.',
   needsKey: 'To change this place, type a key that may write. It stays in this tab and is forgotten with it.',
   name: 'Name',

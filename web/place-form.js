@@ -10,8 +10,8 @@ import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, restorePlace } from './tend-api.js';
 
-/** @import { Spot, Tended } from './tend-api.js' */
-/** @import { PlaceDetailsReply, ServedIndexReply } from './types.js' */
+/** @import { MayChange, Spot, Tended } from './tend-api.js' */
+/** @import { PlaceDetailsReply } from './types.js' */
 
 /** @typedef {{tended: Tended | null}} Page */
 /** @typedef {{showPlace: (tended: Tended) => void, begin: () => Promise<void>, redrawSpot: (spot: Spot) => void}} On */
@@ -22,13 +22,13 @@ const DIGITS = 7;
 /**
  * Show what this visitor may do, or why it is nothing.
  * @param {HTMLDivElement} box
- * @param {ServedIndexReply['changes']} changes
+ * @param {MayChange} changes
  * @param {Page} page
  * @param {On} on
  */
 export function showTools(box, changes, page, on) {
-  if (changes === 'never') {
-    box.replaceChildren(element('p', { class: 'note' }, placeWords.readOnly));
+  if (changes === 'never' || changes === 'removed') {
+    box.replaceChildren(element('p', { class: 'note' }, placeWords[changes === 'never' ? 'readOnly' : 'indexRemoved']));
   } else if (changes === 'needs_key') {
     box.replaceChildren(element('p', { class: 'note' }, placeWords.needsKey), keyForm(() => void on.begin()));
   } else {

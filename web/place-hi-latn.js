@@ -31,6 +31,7 @@ export const placeWords = {
   alikeFound: (count) => (count ? 'Sabse milti-julti pehle, sirf dikhne ke hisaab se; woh kahin aur ki ho sakti hain.' : 'Aur koi jagah nahi hai.'),
   similarity: (value) => `similarity ${value}`,
 
+  indexRemoved: 'Index server par se hata diya gaya hai: server ke band hone tak dikhega, badla nahi ja sakta.',
   readOnly: 'Yeh server jagahein sirf dikhata hai. Unhe badalne ke liye ise --writable ke saath chalayein.',
   needsKey: 'Yeh jagah badalne ke liye aisi key likhein jise badalne ki ijazat hai. Woh sirf is tab mein rehti hai, aur usi ke saath bhula di jaati hai.',
   name: 'Naam',

@@ -1,7 +1,7 @@
 // Whether the server is ready, and what its index holds.
 
 import { ApiError, readIndex, readiness } from './api.js';
-import { offerIndexes } from './indexes.js';
+import { goToOnlyIndex, offerIndexes } from './indexes.js';
 import { element } from './dom.js';
 import { saying } from './explain.js';
 import { status } from './header.js';
@@ -52,6 +52,8 @@ async function ask(firstAfterMs) {
           const { problem } = error;
           await new Promise((resolve) => showProblem(problem, [], () => resolve(null)));
           wait = 0;
+        } else if (error instanceof ApiError && error.problem.status === 403 && (await goToOnlyIndex())) {
+          return;
         } else {
           showWaiting('lost');
         }

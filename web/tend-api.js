@@ -1,9 +1,11 @@
 // The part of the HTTP API that a place's page asks: a place, its group, places like it, changes.
 
+import { ownIndex } from './indexes.js';
 import { answered, seenFromHere } from './api.js';
 
 /** @import { IndexesReply, PlaceDetailsReply, PlaceGroupReply, ServedIndexReply, SimilarReply } from './types.js' */
 
+/** @typedef {ServedIndexReply['changes'] | 'removed'} MayChange */
 /** @typedef {{place: PlaceDetailsReply, etag: string}} Tended a place, and the version that it is */
 /** @typedef {{group: PlaceGroupReply, etag: string}} Spot a group, and the version that it is */
 
@@ -79,13 +81,14 @@ export async function readAlike(id, signal) {
 }
 
 /**
- * Whether this visitor may change the index.
+ * Whether this visitor may change the index; `removed` for one that has gone beside the server.
  * @param {AbortSignal} [signal]
- * @returns {Promise<ServedIndexReply['changes']>}
+ * @returns {Promise<MayChange>}
  */
 export async function readChanges(signal) {
   const { indexes } = /** @type {IndexesReply} */ (await (await answered('v1/indexes', signal)).json());
-  return indexes[0]?.changes ?? 'never';
+  const own = ownIndex(indexes);
+  return own?.status === 'removed' ? 'removed' : (own?.changes ?? 'never');
 }
 
 /**

@@ -270,7 +270,7 @@
  * @property {string | null} index_id
  * @property {number | null} places
  * @property {string | null} model
- * @property {'allowed' | 'needs_key' | 'never'} [changes] Whether you may change it: allowed, needs_key of the role write, or never as the server was started without --writable
+ * @property {'allowed' | 'needs_key' | 'never'} [changes] Whether you may change it: allowed, needs_key of the role write, or never: the server was started without --writable, or the index was removed beside it
  */
 
 /**

@@ -175,8 +175,8 @@ _OF_STATUS = {
 }
 
 _DETAIL_OF_STATUS = {
-    404: "There is nothing at {path}; {root_path}/docs lists what there is.",
-    405: "{path} does not take {method}; {root_path}/docs lists what it takes.",
+    404: "There is nothing at {path}; {server}/docs lists what there is.",
+    405: "{path} does not take {method}; {server}/docs lists what it takes.",
 }
 
 
@@ -256,7 +256,7 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
         problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
     detail = detail.format(
-        path=request.url.path, method=request.method, root_path=request.scope["root_path"]
+        path=request.url.path, method=request.method, server=request.scope.get("server_path", "")
     )
     return problem_response(problem, detail, headers=error.headers)
 

@@ -249,8 +249,8 @@ class ServedIndexReply(Reply):
     model: str | None
     changes: Literal["allowed", "needs_key", "never"] = Field(
         default="never",
-        description="Whether you may change it: allowed, needs_key of the role write, or never as "
-        "the server was started without --writable.",
+        description="Whether you may change it: allowed, needs_key of the role write, or never: "
+        "the server was started without --writable, or the index was removed beside it.",
     )
 
 

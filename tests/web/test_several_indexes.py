@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from place_search.indexer import remove_places
+from place_search.search.server.keys import new_key
 from tests.web.conftest import PLACES, serving
 from tests.web.test_pages import check_accessible
 
@@ -64,3 +65,30 @@ def test_an_index_answers_below_its_name(several: str) -> None:
         assert client.get(place["image_url"]).status_code == 200
         assert client.get("indexes/nowhere/").status_code == 404
         assert client.get("indexes/harbour/v1/places/0").status_code == 404
+        for path in ("v1/indexes/harbour/nothing", "indexes/harbour/nothing"):
+            assert "; /docs lists what there is" in client.get(path).json()["detail"]
+
+
+def test_a_key_for_one_index_leads_to_its_pages(
+    open_page: Any, index_folder: Path, tmp_path: Path
+) -> None:
+    harbour = tmp_path / "harbour"
+    shutil.copytree(index_folder, harbour)
+    remove_places(harbour, [0])
+    secret, key = new_key("me", "write", "harbour")
+    (tmp_path / "keys").write_text(key.line)
+    named = (f"town={index_folder}", f"harbour={harbour}")
+    options = ("--writable", "--keys", str(tmp_path / "keys"))
+    with serving(Path(named[0]), named[1], *options) as (_, address):
+        page = open_page(address, expected=("401", "403"))
+        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", secret)
+        page.goto(f"{address}places")
+        page.wait_for_url(f"{address}indexes/harbour/places")
+        expect(page.locator("#places > li")).to_have_count(PLACES - 1)
+        page.goto(f"{address}indexes/harbour/place?id=3")
+        expect(page.locator("#tools form.tend")).to_be_visible()
+        harbour.rename(tmp_path / "elsewhere")
+        page.reload()
+        expect(page.locator("#tools")).to_contain_text("was removed beside the server")
+        told = httpx.get(f"{address}indexes/harbour/readyz").json()
+        assert "removed" in told.get("refused", "removed")

@@ -21,7 +21,8 @@ LISTING = "/v1/indexes"
 class Indexes:
     """ASGI middleware that takes an index's name off a request's path, and leaves it in the scope.
 
-    The name becomes part of the root path, so that addresses in the answers lead to the same index.
+    The name becomes part of the root path, so that addresses in the answers lead to the same index;
+    `server_path` is the root path without it.
     `served` is None in the scope where there is no index of that name; without a name it is absent.
     """
 
@@ -34,6 +35,7 @@ class Indexes:
         """Handle one request."""
         if scope["type"] == "http":
             path = get_route_path(scope)
+            scope["server_path"] = scope.get("root_path", "")
             first = self.first
             if (found := _PAGES.fullmatch(path)) and found[2] in self.indexes:
                 prefix, first, rest = found.groups()

@@ -11,6 +11,7 @@ from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
 REFUSED = "A newer version of the index cannot be opened; the log says why."
+REMOVED = "The index was removed beside the server; it is searched until the server stops, no more."
 DAMAGED = "A file of the index is damaged, and some searches fail; the log says which."
 
 router = APIRouter(tags=["health"])
@@ -33,12 +34,13 @@ async def live() -> LiveReply:
 async def ready(service: CurrentState) -> ReadyReply:
     """503 until the index and the model are loaded."""
     index = service.engine.index
+    is_gone = not index.folder.is_dir()
     # Why is for the log alone: it names files, and anyone may ask this.
     return ReadyReply(
         index_id=index.index_id,
         model=index.model_id,
         places=index.count,
-        refused=None if service.refused is None else REFUSED,
+        refused=None if service.refused is None else REMOVED if is_gone else REFUSED,
         damaged=DAMAGED if service.damage else None,
     )
 
