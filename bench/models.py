@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.baselines import Baseline, all_residuals, loop_over_clusters
 from bench.ceilings import Ceilings
 from bench.operations import operations
+from bench.peers import peers
 from bench.table import Row
 from place_search.indexer import open_source
 from place_search.models import (
@@ -25,6 +26,7 @@ from place_search.models.runtimes.base import Mode
 
 Pixels = NDArray[np.uint8]
 SHAPE = (480, 640, 3)
+PEER = "beside it"
 
 
 def prepared_photos(model: Model, folder: Path, count: int) -> list[Pixels]:
@@ -87,11 +89,15 @@ def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
         "VGG-16": (vgg, list(ways(vgg, 1, 4))),
         read_card(default).id: (default, list(ways(default, 6, 32))),
     }
+    beside = [Way(peer.name, 2, partial(_one_by_one, peer.run)) for peer in peers()]
     ceilings = Ceilings()
     spent: dict[tuple[str, str], list[float]] = {}
     f32, int8 = [], []
     for turn in range(-1, rounds):
-        for which, (_, found) in plans.items():
+        for which, found in [
+            *((which, found) for which, (_, found) in plans.items()),
+            (PEER, beside),
+        ]:
             for way in found:
                 some = [pixels[number % len(pixels)] for number in range(way.count)]
                 start = time.perf_counter()
@@ -105,6 +111,11 @@ def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
     rows = [
         Row("ceiling: float32 matrix product", "GFLOP/s", f32),
         Row("ceiling: int8 matrix product", "GOP/s", int8),
+    ]
+    rows += [
+        Row(f"{PEER}: {name}", "ms/photo", times)
+        for (which, name), times in spent.items()
+        if which == PEER
     ]
     eager_vgg = spent["VGG-16", "eager torch as pytorch-NetVlad"]
     for which, (folder, _) in plans.items():

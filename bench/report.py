@@ -28,6 +28,7 @@ def markdown(run: Mapping[str, Any]) -> str:
         f"Measured on {run['measured'][:10]}: {machine['processor']}, {machine['cores']} cores, "
         f"Python {machine['python']}.",
         "",
+        *beside_others(run["rows"]),
         "| Measure | Median | Least – most | Unit | Wanted |",
         "|---|---:|---:|---|---|",
     ]
@@ -39,6 +40,40 @@ def markdown(run: Mapping[str, Any]) -> str:
             f"{row['goal']} |"
         )
     return "\n".join(lines)
+
+
+KNOWN: Sequence[tuple[str, str, str, float]] = (
+    ("place-search", "lite0-netvlad-1024: OpenVINO int8, latency", "1,024 numbers of 8 bits", 1.0),
+    ("EigenPlaces", "beside it: EigenPlaces, ResNet-50, 512 × 512", "2,048 numbers", 8.2),
+    (
+        "clip-retrieval (CLIP ViT-B/32)",
+        "beside it: CLIP ViT-B/32 as clip-retrieval, 224 × 224",
+        "512 numbers of 16 bits",
+        1.0,
+    ),
+    ("pytorch-NetVlad (VGG-16)", "VGG-16: eager torch as pytorch-NetVlad", "32,768 numbers", 131.1),
+    ("hloc's NetVLAD (VGG-16)", "VGG-16: eager torch as hloc", "4,096 numbers", 16.4),
+)
+"""What people would use, the measure of its time, and what it keeps of a photo: numbers, kB."""
+
+
+def beside_others(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A first table for who is new to the field: what a photo takes, here and elsewhere."""
+    medians = {row["measure"]: row["median"] for row in rows}
+    ours = medians.get(KNOWN[0][1])
+    if ours is None:
+        return []
+    return [
+        "| Program, on this CPU | Time a photo | | What it keeps of a photo | |",
+        "|---|---:|---:|---|---:|",
+        *(
+            f"| {name} | {_number(medians[measure])} ms | {_number(medians[measure] / ours)} × | "
+            f"{numbers} | {size:.1f} kB |"
+            for name, measure, numbers, size in KNOWN
+            if measure in medians
+        ),
+        "",
+    ]
 
 
 def _number(value: float) -> str:

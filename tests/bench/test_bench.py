@@ -4,11 +4,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bench import fuzz, run, split_scale
+from bench.peers import DIMS, peers
 from bench.photos import SIZE, make_folder
+from bench.report import KNOWN, beside_others
 from bench.table import Row, print_rows, write_rows
 from place_search.indexer import open_source
 
@@ -33,6 +36,25 @@ def test_rows_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture
     assert kept["rows"][0]["median"] == 3.0
     assert kept["rows"][0]["rounds"] == [3.0, 1.0, 8.0]
     assert kept["machine"]["cores"] >= 1
+
+
+def test_the_first_table_sets_others_beside_it() -> None:
+    rows = [
+        {"measure": measure, "median": median}
+        for (_, measure, _, _), median in zip(KNOWN, (7.0, 210.0, 70.0, 630.0, 700.0), strict=True)
+    ]
+    lines = beside_others(rows)
+    assert lines[2] == "| place-search | 7 ms | 1 × | 1,024 numbers of 8 bits | 1.0 kB |"
+    assert lines[3] == "| EigenPlaces | 210 ms | 30 × | 2,048 numbers | 8.2 kB |"
+    assert beside_others([]) == []
+    kept = json.loads((Path(__file__).parents[2] / "docs" / "bench.json").read_text("utf-8"))
+    assert {measure for _, measure, _, _ in KNOWN} <= {row["measure"] for row in kept["rows"]}
+
+
+@pytest.mark.slow
+def test_networks_of_others_give_what_they_give_elsewhere() -> None:
+    photo = np.zeros((480, 640, 3), np.uint8)
+    assert [tuple(peer.run(photo).shape) for peer in peers()] == [(1, DIMS), (1, 1000)]
 
 
 def test_an_unknown_bench_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""What people would pick today beside place-search, in eager torch on the CPU: to be timed only.
+
+Networks of random weights take as long as trained ones. Each sees one photo at a time, of the size
+that its own program makes it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models import resnet50, vit_b_32
+
+Pixels = NDArray[np.uint8]
+DIMS = 2048
+"""Numbers of EigenPlaces's descriptor with a ResNet-50."""
+
+
+class Peer(NamedTuple):
+    """A program's network: what it is called in the table, and what runs it on pixels."""
+
+    name: str
+    run: Callable[[Pixels], Tensor]
+
+
+class _EigenPlaces(nn.Module):
+    """ResNet-50, generalised mean, a linear layer (Berton et al., ICCV 2023)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = list(resnet50(weights=None).children())[:-2]
+        self.backbone = nn.Sequential(*layers)
+        self.linear = nn.Linear(2048, DIMS)
+
+    def forward(self, photos: Tensor) -> Tensor:
+        found = functional.normalize(self.backbone(photos), dim=1)
+        pooled = found.clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)
+        return functional.normalize(self.linear(pooled), dim=1)
+
+
+def peers() -> Iterator[Peer]:
+    """Networks of place recognition and image search, as their programs run them."""
+    yield Peer("EigenPlaces, ResNet-50, 512 × 512", _timed(_EigenPlaces(), 512))
+    yield Peer("CLIP ViT-B/32 as clip-retrieval, 224 × 224", _timed(vit_b_32(weights=None), 224))
+
+
+def _timed(network: nn.Module, side: int) -> Callable[[Pixels], Tensor]:
+    network.eval()
+
+    @torch.no_grad()
+    def run(pixels: Pixels) -> Tensor:
+        photo = torch.from_numpy(pixels).permute(2, 0, 1).float()[None] / 255
+        given: Tensor = network(functional.interpolate(photo, (side, side), mode="bilinear"))
+        return given
+
+    return run
