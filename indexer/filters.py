@@ -19,6 +19,7 @@ from place_search.core.text import composed, folded
 from place_search.indexer.errors import FieldError, FilterError
 from place_search.indexer.sources.kept_views import path_in_source
 from place_search.indexer.storage.edits import Edits, FieldValue, parse_field_value
+from place_search.indexer.storage.groups import Groups
 
 COMPARISONS = ("eq", "lt", "le", "gt", "ge")
 MAX_CONDITIONS = 32
@@ -43,8 +44,8 @@ class Filter:
 
     Their photo's path lies in `folder`, below the indexed one; it was `taken` from the first time
     up to the second, which is not included, in seconds since 1970; they have each of the `tags`,
-    their own fields fit all `conditions`, and name, note or a tag holds `text` in whatever case.
-    What is not known of a place never fits.
+    their own fields fit all `conditions`, and name, note, a tag or the name of their group holds
+    `text` in whatever case. What is not known of a place never fits.
     """
 
     folder: str = ""
@@ -154,9 +155,14 @@ class FilterColumns:
         place_ids: NDArray[np.int64],
         column: Callable[[str], NDArray[Any]],
         edits: Edits,
+        groups: Groups,
     ) -> None:
-        """All by ascending place id, as rows are; `column` reads one as shards say it."""
+        """All by ascending place id, as rows are; `column` reads one as shards say it.
+
+        `groups` are of these places alone.
+        """
         self._place_ids, self._column, self._edits = place_ids, column, edits
+        self._groups = groups
         self._orders: dict[str, SortedRows] = {}
 
     @cached_property
@@ -215,6 +221,10 @@ class FilterColumns:
             edit = self._edits.by_place[place_id]
             said = (edit.note, *edit.tags)
             texts[row] = "\n".join([texts[row], *map(folded, said)])
+        for group, name in self._groups.names.items():
+            members = self._groups.members(group)
+            for row in np.searchsorted(self._place_ids, members).tolist():
+                texts[row] = f"{texts[row]}\n{folded(name)}"
         return texts
 
     def rows(self, wanted: Filter) -> NDArray[np.intp]:

@@ -59,7 +59,7 @@ class Index:
         kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
         self.groups: Groups = kept.only(self.place_ids)
         """The places that show one spot; empty where they were never grouped."""
-        self._filters = FilterColumns(self.place_ids, contents.column, self.edits)
+        self._filters = FilterColumns(self.place_ids, contents.column, self.edits, self.groups)
         self.store_card: StoreCard = store_card(manifest)
         """The kind of vector store, why, and the recall that was measured."""
         stored = paths.get(manifest.store_file, folder / manifest.store_file)

@@ -162,7 +162,7 @@ function card(place, at) {
       'a',
       { href: `place?id=${place.place_id}`, title: place.name },
       element('span', { class: 'frame' }, image, many),
-      element('span', { class: 'name' }, (many && place.group?.name) || splitName(place).leaf),
+      element('span', { class: 'name' }, (!each.checked && place.group?.name) || splitName(place).leaf),
     ),
     element('a', { class: 'textual', href: `place?id=${place.place_id}#alike`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
   );

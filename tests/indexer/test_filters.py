@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from place_search.indexer import Edit, Edits, FilterError, parse_filter
+from place_search.indexer import Edit, Edits, FilterError, Groups, parse_filter
 from place_search.indexer.filters import FilterColumns
 
 PLACES = [
@@ -24,13 +24,21 @@ EDITS = Edits(
 def columns() -> FilterColumns:
     paths = np.array([place[1].encode() for place in PLACES])
     kept = {"name": paths, "path": paths, "taken": np.array([place[2] for place in PLACES])}
-    return FilterColumns(np.array([place[0] for place in PLACES]), kept.__getitem__, EDITS)
+    ids = np.array([place[0] for place in PLACES])
+    groups = Groups(
+        place_id=ids,
+        group=np.array([2, 3, 3, 7, 8]),
+        held=np.zeros(len(ids), np.bool_),
+        names={3: "Mühle"},
+    )
+    return FilterColumns(ids, kept.__getitem__, EDITS, groups)
 
 
 @pytest.mark.parametrize(
     ("asked", "fits"),
     [
         ({}, [2, 3, 5, 7, 8]),
+        ({"q": "MÜHLE"}, [3, 5]),
         ({"folder": "old town"}, [2, 3]),
         ({"folder": "/old town/inner/"}, [3]),
         ({"folder": "old"}, []),

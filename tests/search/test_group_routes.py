@@ -138,6 +138,8 @@ def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[s
                 wanted = [5, 4, 3, 2, 0] if order.startswith("-") else [0, 1, 2, 3, 5]
                 assert listed == wanted
         # Of those that fit, the first.
+        assert [place.place_id for place in client.places(q="GATE", spots=True)] == [1]
+        assert [place.place_id for place in client.places(q="gate")] == [1, 4]
         assert [place.place_id for place in client.places(q="4.jpg", spots=True)] == [4]
     page = tending.get("/v1/places", params={"spots": True, "limit": 2}).json()
     assert page["total"] == PLACES - 1

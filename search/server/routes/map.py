@@ -73,7 +73,8 @@ def list_or_map_places(
         bool, Query(description="Of each group of photos that show one spot the first alone.")
     ] = False,
     q: Annotated[
-        str | None, Query(max_length=200, description="A text in name, note or a tag.")
+        str | None,
+        Query(max_length=200, description="A text in name, note, a tag or the name of its group."),
     ] = None,
 ) -> Any:
     """Places page by page; with `bbox` those that have a position there, as points.
