@@ -11,6 +11,7 @@ from place_search.core.files import FileStamp, sha256_of
 from place_search.indexer.changes.change import Change
 from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.pipeline import stored_path
+from place_search.indexer.sources.kept_views import panorama_of, path_in_source
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Forgotten
@@ -39,18 +40,23 @@ def listed_again(
     """The photos of a source that are `forgotten`, by their stored path.
 
     A photo is known by its path, and one whose path and content the index lacks by its content. It
-    is read only if one of its size is forgotten.
+    is read only if one of its size is forgotten. A panorama is what its views are, all of them.
     """
     if not forgotten:
         return {}
     stamps = {stamp for stamp in forgotten.values() if stamp}
     sizes = {stamp.bytes for stamp in stamps}
     indexed = set(contents.column("path").tolist())
+    panoramas = {_panorama(path) for path in forgotten} - {""}
+    if panoramas:
+        panoramas -= {_panorama(os.fsdecode(path)) for path in indexed}
     again: dict[str, FileStamp | None] = {}
     for photo in source.photos:
         path = stored_path(photo.path, root)
         if path in forgotten:
             again[path] = forgotten[path] or _stamp(photo.path)
+        elif path in panoramas or _panorama(path) in forgotten:
+            again[path] = _stamp(photo.path)
         elif os.fsencode(path) not in indexed:
             stamp = _stamp(photo.path, sizes)
             if stamp and stamp in stamps and not _holds(contents, stamp):
@@ -61,11 +67,20 @@ def listed_again(
 def without(forgotten: Forgotten, wanted: Mapping[str, FileStamp | None]) -> Forgotten:
     """What is still forgotten once these photos are wanted again, by their paths and contents."""
     stamps = {stamp for stamp in wanted.values() if stamp}
+    paths = {*wanted, *map(_panorama, wanted)}
     return {
         path: stamp
         for path, stamp in forgotten.items()
-        if path not in wanted and stamp not in stamps
+        if path not in paths and _panorama(path) not in paths - {""} and stamp not in stamps
     }
+
+
+def _panorama(path: str) -> str:
+    """The stored path of the panorama that a stored path is a view of; "" where it is of none."""
+    stored = os.fsencode(path)
+    if not panorama_of(stored):
+        return ""
+    return os.fsdecode(path_in_source(stored).rpartition(b"/")[0])
 
 
 def _stamp(photo: Path, sizes: set[int] | None = None) -> FileStamp | None:

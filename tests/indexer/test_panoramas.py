@@ -30,6 +30,7 @@ from place_search.indexer.changes.verify import repair_index
 from place_search.indexer.sources import panoramas
 from place_search.indexer.sources.kept_views import MARK
 from place_search.indexer.sources.panoramas import cut_panoramas
+from place_search.indexer.sources.video_request import Panoramas
 from place_search.models import Model
 from tests.indexer.conftest import render
 from tests.panoramas import gpano, panorama, photo, scene, sizes
@@ -131,6 +132,41 @@ def test_sync_follows_a_panorama(data: Path, tmp_path: Path, model: Model) -> No
     (data / "street/a.jpg").unlink()
     assert sync() == {"added": 0, "changed": 0, "removed": 12, "unchanged": 14}
     assert verify_index(out).whole
+
+
+@pytest.mark.parametrize(("before", "after", "places"), [("off", "auto", 12), ("auto", "off", 1)])
+def test_a_panorama_that_was_removed_stays_out_however_it_is_cut(
+    data: Path,
+    tmp_path: Path,
+    model: Model,
+    before: Panoramas,
+    after: Panoramas,
+    places: int,
+) -> None:
+    out = tmp_path / "index"
+    build_index(open_source(data, None, VideoRequest(out, panoramas=before)), out, model)
+    remove_places(out, ["street/a.jpg"])
+    for _ in range(2):
+        source = open_source(data, None, VideoRequest(out, panoramas=after))
+        report = sync_photos(out, source, model)
+        assert (report.added, report.forgotten, report.places) == (0, places, 2)
+    source = open_source(data, None, VideoRequest(out, panoramas=after))
+    assert sync_photos(out, source, model, forget=True).added == places
+    for mode in (before, after):
+        source = open_source(data, None, VideoRequest(out, panoramas=mode))
+        assert sync_photos(out, source, model).forgotten == 0
+
+
+def test_one_view_that_was_removed_does_not_keep_its_panorama_out(
+    data: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "index"
+    build_index(open_source(data, None, VideoRequest(out)), out, model)
+    remove_places(out, [3])
+    assert sync_photos(out, open_source(data, None, VideoRequest(out)), model).forgotten == 1
+    source = open_source(data, None, VideoRequest(out, panoramas="off"))
+    report = sync_photos(out, source, model)
+    assert (report.added, report.removed, report.forgotten) == (1, 11, 0)
 
 
 def test_a_heading_that_is_corrected_comes_without_cutting_again(
