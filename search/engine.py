@@ -220,7 +220,7 @@ class Engine:
             embeddings = [model.embed(one) for one in photos]
         with stages.timed("search"):
             checked = candidates_together(self.candidates, sharing) if checking else 0
-            most = MAX_K if asked.spots else asked.k
+            most = MAX_K if asked.spots and not checking else asked.k
             count = max(most, checked, 0 if checking and sharing == 1 else BACKGROUND)
             fused = mean_direction([made.descriptor for made in embeddings])
             hits = self.hits(
