@@ -284,7 +284,7 @@ def result_dict(result: Result, index_id: str) -> dict[str, Any]:
         "verified": None if result.verified is None else asdict(result.verified),
         "position": _degrees(result.position),
         "utm": None if result.utm is None else result.utm._asdict(),
-        "group": None if result.group is None else asdict(result.group),
+        "group": _spot_dict(result.group),
         "heading": result.heading,
         "query_view": None if result.query_view is None else result.query_view._asdict(),
         **addresses(result.place_id, index_id),
@@ -309,8 +309,12 @@ def place_dict(place: Place, index_id: str) -> dict[str, Any]:
 
 def listed_dict(place: Place, index: Index) -> dict[str, Any]:
     """A place of the answer of GET /v1/places."""
-    spot = spot_of(index, place.place_id)
-    return place_dict(place, index.index_id) | {"group": None if spot is None else asdict(spot)}
+    group = _spot_dict(spot_of(index, place.place_id))
+    return place_dict(place, index.index_id) | {"group": group}
+
+
+def _spot_dict(spot: Spot | None) -> dict[str, Any] | None:
+    return None if spot is None else asdict(spot)
 
 
 def _iso(seconds: float) -> str | None:

@@ -67,20 +67,17 @@ def listed_again(
 def without(forgotten: Forgotten, wanted: Mapping[str, FileStamp | None]) -> Forgotten:
     """What is still forgotten once these photos are wanted again, by their paths and contents."""
     stamps = {stamp for stamp in wanted.values() if stamp}
-    paths = {*wanted, *map(_panorama, wanted)}
+    paths = {*wanted, *map(_panorama, wanted)} - {""}
     return {
         path: stamp
         for path, stamp in forgotten.items()
-        if path not in paths and _panorama(path) not in paths - {""} and stamp not in stamps
+        if path not in paths and _panorama(path) not in paths and stamp not in stamps
     }
 
 
 def _panorama(path: str) -> str:
     """The stored path of the panorama that a stored path is a view of; "" where it is of none."""
-    stored = os.fsencode(path)
-    if not panorama_of(stored):
-        return ""
-    return os.fsdecode(path_in_source(stored).rpartition(b"/")[0])
+    return os.fsdecode(path_in_source(panorama_of(os.fsencode(path))))
 
 
 def _stamp(photo: Path, sizes: set[int] | None = None) -> FileStamp | None:

@@ -32,6 +32,11 @@ def folded(text: str) -> str:
     return composed(composed(text).casefold())
 
 
+def capitalized(sentence: str) -> str:
+    """A sentence that may have begun within another one, as its own."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def needed_bytes(count: int) -> str:
     """A size in kB, MB or GB, of which two digits or more are told, rounded up."""
     return _size(count, math.ceil)

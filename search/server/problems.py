@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
+from place_search.core.text import capitalized
 from place_search.models import VocabularyError
 from place_search.photos import (
     OversizedPhotoError,
@@ -80,7 +81,7 @@ class Problem:
             type=self.type,
             title=self.title,
             status=self.status,
-            detail=detail[:1].upper() + detail[1:],
+            detail=capitalized(detail),
             reason=coded(detail),
             **more,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
+from place_search.core.text import capitalized
 from place_search.indexer import KeptPhotos
 from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.photo import Facing
@@ -21,6 +22,7 @@ from place_search.search.server.content.archives import SentPhoto, photos_of
 from place_search.search.server.content.groups import group_edit
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from place_search.search.server.content.matching import place_tag, require_group, required_version
+from place_search.search.server.content.reasons import REASONS
 from place_search.search.server.content.taken import TakenPhoto, ViewGroups, taken_photo
 from place_search.search.stages import Stages
 
@@ -124,8 +126,7 @@ class Writer:
             made = next((one for one in readable if one.file in places), None)
             if made is None:
                 problem = str(parts) if isinstance(parts, PhotoError) else NO_DESCRIPTOR
-                problem = problem[:1].upper() + problem[1:]
-                told.append({"status": 422, "place": None, "problem": problem})
+                told.append({"status": 422, "place": None, "problem": capitalized(problem)})
             else:
                 status = 200 if made.file in before else 201
                 place = place_dict(places[made.file], index_id)
@@ -311,7 +312,7 @@ class Writer:
 
         engine = self._service.engine
         if not self._index_folder.is_dir():
-            raise CannotChangeError(_GONE)
+            raise CannotChangeError(REASONS["index-removed"])
         if read_manifest(self._index_folder) == engine.index.manifest:
             return engine
         return self._changed(engine, stages)
@@ -339,10 +340,6 @@ def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
     """The places whose kept photos these are, by the names of the files."""
     kept = KeptPhotos(index.folder)
     return {place.path.name: place for place in index.places_of(files) if kept.holds(place.path)}
-
-
-_CANNOT = "The index cannot be changed now; the server's log says why."
-_GONE = "The index was removed beside the server; it is searched until the server stops, no more."
 
 
 class _plain_errors:  # noqa: N801 - used as a statement
@@ -376,4 +373,4 @@ class _plain_errors:  # noqa: N801 - used as a statement
         kinds = (IndexWriteError, IndexFormatError, ModelMismatchError, SourceError)
         if isinstance(error, (*kinds, PhotoError, OSError)):
             log.warning("%s", error)
-            raise CannotChangeError(_CANNOT) from None
+            raise CannotChangeError(REASONS["cannot-change"]) from None

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from place_search.search.server.content.reasons import REASONS
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
 from place_search.search.server.roles import allows
@@ -11,7 +12,6 @@ from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
 REFUSED = "A newer version of the index cannot be opened; the log says why."
-REMOVED = "The index was removed beside the server; it is searched until the server stops, no more."
 DAMAGED = "A file of the index is damaged, and some searches fail; the log says which."
 
 router = APIRouter(tags=["health"])
@@ -34,13 +34,13 @@ async def live() -> LiveReply:
 async def ready(service: CurrentState) -> ReadyReply:
     """503 until the index and the model are loaded."""
     index = service.engine.index
-    is_gone = not index.folder.is_dir()
+    refused = REFUSED if index.folder.is_dir() else REASONS["index-removed"]
     # Why is for the log alone: it names files, and anyone may ask this.
     return ReadyReply(
         index_id=index.index_id,
         model=index.model_id,
         places=index.count,
-        refused=None if service.refused is None else REMOVED if is_gone else REFUSED,
+        refused=None if service.refused is None else refused,
         damaged=DAMAGED if service.damage else None,
     )
 
