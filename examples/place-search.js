@@ -34,9 +34,7 @@ class PlaceSearch {
    * @returns {Promise<import('../web/types.js').SearchReply>}
    */
   search(photo, options = {}) {
-    const form = new FormData();
-    for (const one of Array.isArray(photo) ? photo : [photo]) form.append('photo', one);
-    return this.ask('POST', '/v1/search', { query: options, body: form });
+    return this.ask('POST', '/v1/search', { query: options, body: PlaceSearch.#form(photo) });
   }
 
   /**
@@ -70,9 +68,7 @@ class PlaceSearch {
    * @returns {Promise<import('../web/types.js').ExplainReply>}
    */
   explain(photo) {
-    const form = new FormData();
-    form.append('photo', photo);
-    return this.ask('POST', '/v1/explain', { body: form });
+    return this.ask('POST', '/v1/explain', { body: PlaceSearch.#form(photo) });
   }
 
   /** The server's indexes. @returns {Promise<import('../web/types.js').ServedIndexReply[]>} */
@@ -132,10 +128,8 @@ class PlaceSearch {
    * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
   add(photo, said = {}) {
-    const form = new FormData();
-    form.append('photo', photo);
-    for (const [name, value] of Object.entries(said)) form.append(name, String(value));
-    return this.ask('POST', '/v1/places', { body: form, headers: PlaceSearch.#once() });
+    const body = PlaceSearch.#form(photo, said);
+    return this.ask('POST', '/v1/places', { body, headers: PlaceSearch.#once() });
   }
 
   /**
@@ -145,10 +139,8 @@ class PlaceSearch {
    * @returns {Promise<import('../web/types.js').AddedPhotosReply>}
    */
   addMany(photos, said = {}) {
-    const form = new FormData();
-    for (const photo of photos) form.append('photo', photo);
-    for (const [name, value] of Object.entries(said)) form.append(name, String(value));
-    return this.ask('POST', '/v1/places/bulk', { body: form, headers: PlaceSearch.#once() });
+    const body = PlaceSearch.#form(photos, said);
+    return this.ask('POST', '/v1/places/bulk', { body, headers: PlaceSearch.#once() });
   }
 
   /**
@@ -226,9 +218,7 @@ class PlaceSearch {
    * @returns {Promise<import('../web/types.js').TrackedFrameReply>}
    */
   locate(track, frame) {
-    const form = new FormData();
-    form.append('photo', frame);
-    return this.ask('POST', `/v1/tracks/${track}/frames`, { body: form });
+    return this.ask('POST', `/v1/tracks/${track}/frames`, { body: PlaceSearch.#form(frame) });
   }
 
   /**
@@ -300,6 +290,18 @@ class PlaceSearch {
     const about = { type: 'about:blank', status: reply.status, detail: reply.statusText };
     // What stands before a server may answer in its place, and not in JSON.
     throw new PlaceSearchProblem(await reply.json().catch(() => about));
+  }
+
+  /**
+   * Photos, and what is said of them, as a form.
+   * @param {Blob | Blob[]} photos
+   * @param {Record<string, any>} [said]
+   */
+  static #form(photos, said = {}) {
+    const form = new FormData();
+    for (const photo of [photos].flat()) form.append('photo', photo);
+    for (const [name, value] of Object.entries(said)) form.append(name, String(value));
+    return form;
   }
 
   /**
