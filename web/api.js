@@ -126,9 +126,12 @@ export async function readIndex() {
   return /** @type {IndexReply} */ (await read('v1/index'));
 }
 
-/** The server's indexes that one may see. */
-export async function readIndexes() {
-  return /** @type {IndexesReply} */ (await read('v1/indexes')).indexes;
+/**
+ * The server's indexes that one may see.
+ * @param {AbortSignal} [signal]
+ */
+export async function readIndexes(signal) {
+  return /** @type {IndexesReply} */ (await read('v1/indexes', signal)).indexes;
 }
 
 /** What the model that searches is. */

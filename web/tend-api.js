@@ -1,9 +1,9 @@
 // The part of the HTTP API that a place's page asks: a place, its group, places like it, changes.
 
+import { answered, readIndexes, seenFromHere } from './api.js';
 import { ownIndex } from './indexes.js';
-import { answered, seenFromHere } from './api.js';
 
-/** @import { IndexesReply, PlaceDetailsReply, PlaceGroupReply, ServedIndexReply, SimilarReply } from './types.js' */
+/** @import { PlaceDetailsReply, PlaceGroupReply, ServedIndexReply, SimilarReply } from './types.js' */
 
 /** @typedef {ServedIndexReply['changes'] | 'removed'} MayChange */
 /** @typedef {{place: PlaceDetailsReply, etag: string}} Tended a place, and the version that it is */
@@ -86,8 +86,7 @@ export async function readAlike(id, signal) {
  * @returns {Promise<MayChange>}
  */
 export async function readChanges(signal) {
-  const { indexes } = /** @type {IndexesReply} */ (await (await answered('v1/indexes', signal)).json());
-  const own = ownIndex(indexes);
+  const own = ownIndex(await readIndexes(signal));
   return own?.status === 'removed' ? 'removed' : (own?.changes ?? 'never');
 }
 

@@ -1,10 +1,12 @@
 """Photos of one spot share one card."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from place_search.indexer import Groups, change_groups
@@ -19,14 +21,18 @@ def one_spot(_: Groups) -> Groups:
     return Groups(place_id=ids, group=group, held=np.zeros(PLACES, np.bool_), names={2: "Fountain"})
 
 
-def test_photos_of_one_spot_are_one_card(
-    open_page: Any, servers: Any, index_folder: Path, town: Any, tmp_path: Path
-) -> None:
-    folder = tmp_path / "index"
+@pytest.fixture(scope="module")
+def grouped(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server whose index has that spot."""
+    folder = tmp_path_factory.mktemp("grouped") / "index"
     shutil.copytree(index_folder, folder)
     change_groups(folder, one_spot)
-    _, address = servers.enter_context(serving(folder))
-    page = open_page(address)
+    with serving(folder) as (_, address):
+        yield address
+
+
+def test_photos_of_one_spot_are_one_card(open_page: Any, grouped: str, town: Any) -> None:
+    page = open_page(grouped)
     page.set_input_files("#photo", town.query(2))
     expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
     first = page.locator("#cards > .card").first
@@ -45,15 +51,9 @@ def test_photos_of_one_spot_are_one_card(
     check_accessible(page)
 
 
-def test_the_gallery_shows_spots_or_each_photo(
-    open_page: Any, servers: Any, index_folder: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "index"
-    shutil.copytree(index_folder, folder)
-    change_groups(folder, one_spot)
-    _, address = servers.enter_context(serving(folder))
-    page = open_page(address)
-    page.goto(f"{address}places")
+def test_the_gallery_shows_spots_or_each_photo(open_page: Any, grouped: str) -> None:
+    page = open_page(grouped)
+    page.goto(f"{grouped}places")
     cards = page.locator("#places > li")
     expect(cards).to_have_count(PLACES - 2)
     expect(page.locator("#count")).to_have_text(f"{PLACES - 2} spots")
