@@ -89,15 +89,13 @@ def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
         "VGG-16": (vgg, list(ways(vgg, 1, 4))),
         read_card(default).id: (default, list(ways(default, 6, 32))),
     }
-    beside = [Way(peer.name, 2, partial(_one_by_one, peer.run)) for peer in peers()]
+    beside = [Way(name, 2, partial(_one_by_one, peer)) for name, peer in peers().items()]
+    runs = {which: found for which, (_, found) in plans.items()} | {PEER: beside}
     ceilings = Ceilings()
     spent: dict[tuple[str, str], list[float]] = {}
     f32, int8 = [], []
     for turn in range(-1, rounds):
-        for which, found in [
-            *((which, found) for which, (_, found) in plans.items()),
-            (PEER, beside),
-        ]:
+        for which, found in runs.items():
             for way in found:
                 some = [pixels[number % len(pixels)] for number in range(way.count)]
                 start = time.perf_counter()

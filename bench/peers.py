@@ -4,9 +4,6 @@ Networks of random weights take as long as trained ones. Each sees one photo at 
 that its own program makes it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,16 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet50, vit_b_32
 
-Pixels = NDArray[np.uint8]
+from bench.baselines import Baseline
+
 DIMS = 2048
 """Numbers of EigenPlaces's descriptor with a ResNet-50."""
-
-
-class Peer(NamedTuple):
-    """A program's network: what it is called in the table, and what runs it on pixels."""
-
-    name: str
-    run: Callable[[Pixels], Tensor]
 
 
 class _EigenPlaces(nn.Module):
@@ -41,17 +32,19 @@ class _EigenPlaces(nn.Module):
         return functional.normalize(self.linear(pooled), dim=1)
 
 
-def peers() -> Iterator[Peer]:
-    """Networks of place recognition and image search, as their programs run them."""
-    yield Peer("EigenPlaces, ResNet-50, 512 × 512", _timed(_EigenPlaces(), 512))
-    yield Peer("CLIP ViT-B/32 as clip-retrieval, 224 × 224", _timed(vit_b_32(weights=None), 224))
+def peers() -> dict[str, Baseline]:
+    """Networks of place recognition and image search, as their programs run them, by name."""
+    return {
+        "EigenPlaces, ResNet-50, 512 × 512": _sized(_EigenPlaces(), 512),
+        "CLIP ViT-B/32 as clip-retrieval, 224 × 224": _sized(vit_b_32(weights=None), 224),
+    }
 
 
-def _timed(network: nn.Module, side: int) -> Callable[[Pixels], Tensor]:
+def _sized(network: nn.Module, side: int) -> Baseline:
     network.eval()
 
     @torch.no_grad()
-    def run(pixels: Pixels) -> Tensor:
+    def run(pixels: NDArray[np.uint8]) -> Tensor:
         photo = torch.from_numpy(pixels).permute(2, 0, 1).float()[None] / 255
         given: Tensor = network(functional.interpolate(photo, (side, side), mode="bilinear"))
         return given
