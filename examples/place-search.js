@@ -238,6 +238,17 @@ class PlaceSearch {
   }
 
   /**
+   * The thumbnails of up to 100 places in one answer, of those that are there.
+   * @param {number[]} places
+   * @param {number} [side] the most pixels of a side
+   * @returns {Promise<Map<number, File>>} by the place's id
+   */
+  async thumbnails(places, side) {
+    const form = await (await this.answer('GET', '/v1/thumbnails', { query: { place: places, side } })).formData();
+    return new Map(Array.from(form, ([place, picture]) => [Number(place), /** @type {File} */ (picture)]));
+  }
+
+  /**
    * The full address of a picture that an answer names.
    * @param {string} address such as a result's `thumbnail_url`
    */

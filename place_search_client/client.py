@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
 import httpx
 
 from place_search_client.errors import ProblemError
-from place_search_client.reading import read
+from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
     IndexInfo,
     LocatedFrame,
@@ -130,6 +130,13 @@ class Client(Tending, _Base[httpx.Client]):
         """
         return self._ask("GET", _image_path(place, thumbnail, side)).content
 
+    def thumbnails(self, place_ids: Iterable[int], *, side: int | None = None) -> dict[int, bytes]:
+        """The thumbnails of up to 100 places, by id, as JPEGs; of those that are there.
+
+        `side` is the most pixels of a side. Raises as `search` does.
+        """
+        return _pictures(self._ask("GET", "/v1/thumbnails", _thumbnails(place_ids, side)))
+
     def track(self) -> "Track":
         """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
         return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks").json()))
@@ -199,6 +206,12 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     ) -> bytes:
         """As `Client.image`."""
         return (await self._ask("GET", _image_path(place, thumbnail, side))).content
+
+    async def thumbnails(
+        self, place_ids: Iterable[int], *, side: int | None = None
+    ) -> dict[int, bytes]:
+        """As `Client.thumbnails`."""
+        return _pictures(await self._ask("GET", "/v1/thumbnails", _thumbnails(place_ids, side)))
 
     async def track(self) -> "AsyncTrack":
         """As `Client.track`: `async with await client.track() as track`."""
@@ -306,6 +319,15 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
     address = place.thumbnail_url if thumbnail else place.image_url
     path = address[address.rindex("/v1/") :]
     return path if side is None else f"{path}{'&' if '?' in path else '?'}side={int(side)}"
+
+
+def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
+    query: dict[str, Any] = {"place": [int(place_id) for place_id in place_ids]}
+    return query if side is None else query | {"side": int(side)}
+
+
+def _pictures(response: httpx.Response) -> dict[int, bytes]:
+    return read_pictures(response.headers["content-type"], response.content)
 
 
 def _query(

@@ -1,5 +1,7 @@
-"""From the JSON of a reply to its dataclass."""
+"""From a reply to its dataclass, or its pictures."""
 
+import email
+import email.policy
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
@@ -18,6 +20,16 @@ def read(kind: type[T], body: Mapping[str, Any]) -> T:
             if field.name in body or not _has_default(field)
         }
     )
+
+
+def read_pictures(media_type: str, form: bytes) -> dict[int, bytes]:
+    """The files of a form, by the number that is the name of each (RFC 7578)."""
+    head = f"Content-Type: {media_type}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + form, policy=email.policy.HTTP)
+    return {
+        int(str(part.get_param("name", header="content-disposition"))): part.get_content()
+        for part in message.iter_parts()
+    }
 
 
 def _has_default(field: Field[Any]) -> bool:

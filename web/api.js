@@ -9,7 +9,7 @@ import { authorization, hasKey } from './key.js';
 
 /** Pixels that no side of a photo, and of a thumbnail, is longer than. */
 export const MOST_OF_A_PHOTO = 1600;
-export const MOST_OF_A_THUMBNAIL = 320;
+const MOST_OF_A_THUMBNAIL = 320;
 /** Pixels: a browser asks for few sizes, so that it has them. */
 const SIDE_STEP = 80;
 
@@ -209,24 +209,56 @@ export async function showPicture(image, address) {
     return;
   }
   try {
-    const picture = URL.createObjectURL(await (await answered(address)).blob());
-    image.addEventListener('load', () => URL.revokeObjectURL(picture), { once: true });
-    image.src = picture;
+    showBlob(image, await (await answered(address)).blob());
   } catch {
     image.dispatchEvent(new Event('error'));
   }
 }
 
 /**
- * The address of a picture that is as large as it is shown.
- * @param {string} address of a photo or a thumbnail
+ * The address of a place's photo that is as large as it is shown.
+ * @param {Pick<PlaceReply, 'image_url'>} place
  * @param {number} side the longer one, in pixels of the style sheet
+ */
+export function photoSized({ image_url }, side) {
+  return `${image_url}${image_url.includes('?') ? '&' : '?'}side=${pixelsOf(side, MOST_OF_A_PHOTO)}`;
+}
+
+/**
+ * @param {number} side in pixels of the style sheet
  * @param {number} most pixels that there are
  */
-export function sizedTo(address, side, most) {
+function pixelsOf(side, most) {
   // More than two pixels where the style sheet has one are not seen.
   const steps = Math.max(1, Math.ceil((side * Math.min(devicePixelRatio, 2)) / SIDE_STEP));
-  return `${address}${address.includes('?') ? '&' : '?'}side=${Math.min(most, steps * SIDE_STEP)}`;
+  return Math.min(most, steps * SIDE_STEP);
+}
+
+/**
+ * Show the thumbnails of several places, which come in one answer.
+ * @param {[number, HTMLImageElement][]} images by the place's id
+ * @param {number} side the longer one, in pixels of the style sheet
+ * @param {string} index its id, by which the browser may keep them
+ */
+export async function showThumbnails(images, side, index) {
+  const query = new URLSearchParams({ v: index, side: `${pixelsOf(side, MOST_OF_A_THUMBNAIL)}` });
+  for (const [place] of images) query.append('place', `${place}`);
+  const form = await answered(`v1/thumbnails?${query}`).then((reply) => reply.formData(), () => null);
+  for (const [place, image] of images) {
+    const picture = form?.get(`${place}`);
+    if (picture instanceof Blob) showBlob(image, picture);
+    else image.dispatchEvent(new Event('error'));
+  }
+}
+
+/**
+ * @param {HTMLImageElement} image
+ * @param {Blob} picture
+ */
+function showBlob(image, picture) {
+  const address = URL.createObjectURL(picture);
+  image.addEventListener('load', () => URL.revokeObjectURL(address), { once: true });
+  image.src = address;
 }
 
 /**

@@ -1,6 +1,6 @@
 // A place's photo as it was taken, over its thumbnail while it comes.
 
-import { MOST_OF_A_PHOTO, showPicture, sizedTo } from './api.js';
+import { MOST_OF_A_PHOTO, photoSized, showPicture } from './api.js';
 import { element } from './dom.js';
 import { hasKey } from './key.js';
 
@@ -25,6 +25,6 @@ export function originalOf(place, onGone, side = MOST_OF_A_PHOTO) {
     },
     { once: true },
   );
-  void showPicture(image, sizedTo(place.image_url, side, MOST_OF_A_PHOTO));
+  void showPicture(image, photoSized(place, side));
   return image;
 }

@@ -1,6 +1,6 @@
 // All places of the index: a grid of which only the rows in view are in the document.
 
-import { MOST_OF_A_THUMBNAIL, listPlaces, showPicture, sizedTo } from './api.js';
+import { listPlaces, showThumbnails } from './api.js';
 import { element, find } from './dom.js';
 import { splitName } from './format.js';
 import { persist } from './retry.js';
@@ -31,6 +31,8 @@ const each = find('each', HTMLInputElement);
 /** @type {ListedPlaceReply[]} as far as they are read */
 let places = [];
 let total = 0;
+/** The index's id. */
+let index = '';
 /** @type {string | null} */
 let cursor = null;
 /** @type {Map<number, HTMLLIElement>} the items that are in the document */
@@ -94,7 +96,7 @@ async function readMore() {
   if (!page) return false;
   reading = false;
   places.push(...page.places);
-  total = page.total;
+  [total, index] = [page.total, page.index_id];
   cursor = page.next_cursor;
   return true;
 }
@@ -115,12 +117,16 @@ function draw() {
       shown.delete(at);
     }
   }
-  for (let at = first; at < Math.min(end, places.length); at++) {
-    const place = places[at];
-    if (!place) continue;
-    const item = shown.get(at) ?? add(place, at);
-    item.style.width = `${width}px`;
-    item.style.transform = `translate(${(at % columns) * width}px, ${Math.floor(at / columns) * height}px)`;
+  for (let row = first; row < Math.min(end, places.length); row += columns) {
+    /** @type {[number, HTMLImageElement][]} */
+    const images = [];
+    for (const [column, place] of places.slice(row, row + columns).entries()) {
+      const item = shown.get(row + column) ?? add(place, row + column, images);
+      item.style.width = `${width}px`;
+      item.style.transform = `translate(${column * width}px, ${(row / columns) * height}px)`;
+    }
+    // A row at a time, so that a browser that has had it does not ask again.
+    if (images.length) void showThumbnails(images, width - 12, index);
   }
   if (end > places.length && cursor && !reading) void readMore().then((more) => more && draw());
 }
@@ -133,9 +139,12 @@ function columnsOf() {
  * Put an item into the document, in the order of the places.
  * @param {ListedPlaceReply} place
  * @param {number} at
+ * @param {[number, HTMLImageElement][]} images to which its own comes, by the place's id
  */
-function add(place, at) {
-  const item = card(place, at);
+function add(place, at, images) {
+  const image = element('img', { alt: '', decoding: 'async' });
+  images.push([place.place_id, image]);
+  const item = card(place, at, image);
   let next = null;
   for (const [other, there] of shown) {
     if (other > at && (next === null || other < next.at)) next = { at: other, there };
@@ -148,11 +157,9 @@ function add(place, at) {
 /**
  * @param {ListedPlaceReply} place
  * @param {number} at
+ * @param {HTMLImageElement} image
  */
-function card(place, at) {
-  const image = element('img', { alt: '', decoding: 'async' });
-  const width = list.clientWidth / columnsOf();
-  void showPicture(image, sizedTo(place.thumbnail_url, width - 12, MOST_OF_A_THUMBNAIL));
+function card(place, at, image) {
   const photos = each.checked ? 1 : (place.group?.photos ?? 1);
   const many = photos > 1 ? element('span', { class: 'many' }, words.photos(photos)) : '';
   return element(

@@ -1,6 +1,6 @@
 // The places found, as cards.
 
-import { MOST_OF_A_PHOTO, showPicture, sizedTo } from './api.js';
+import { photoSized, showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
@@ -206,7 +206,7 @@ function sharpened(result) {
       const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image;
       const larger = Math.max(clientWidth / naturalWidth, clientHeight / naturalHeight);
       const side = larger * Math.max(naturalWidth, naturalHeight);
-      await showPicture(sharp, sizedTo(result.image_url, side, MOST_OF_A_PHOTO));
+      await showPicture(sharp, photoSized(result, side));
       await sharp.decode().then(
         () => image.replaceWith(sharp),
         () => {}, // the thumbnail stays

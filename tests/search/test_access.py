@@ -123,6 +123,7 @@ ACCESS = {
             "GET /v1/groups",
         ),
         *("GET /v1/places/{place_id}/image", "GET /v1/places/{place_id}/thumbnail"),
+        "GET /v1/thumbnails",
         *("POST /v1/tracks", "POST /v1/tracks/{track_id}/frames"),
         *("GET /v1/tracks/{track_id}", "DELETE /v1/tracks/{track_id}"),
         *("GET /v1/reports", "GET /reports/{name}/", "GET /reports/{name}/{file}", "GET /metrics"),

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from place_search.search.engine import Engine
+from place_search_client.reading import read_pictures
 from tests.search.replies import RESULT_KEYS, check_security, problem
 
 
@@ -119,3 +120,22 @@ def test_a_thumbnail_named_with_its_index_is_kept_for_good(client: httpx.Client)
     thumbnail = Image.open(io.BytesIO(kept.content))
     assert thumbnail.format == "JPEG"
     assert max(thumbnail.size) <= 400
+
+
+def test_thumbnails_of_many_places_come_in_one_answer(client: httpx.Client) -> None:
+    index_id = client.get("/v1/index").json()["index_id"]
+    asked: dict[str, Any] = {"place": [3, 1, 99, 0], "side": 80}
+    response = client.get("/v1/thumbnails", params=asked | {"v": index_id})
+    check_security(response)
+    assert "immutable" in response.headers["cache-control"]
+    found = read_pictures(response.headers["content-type"], response.content)
+    assert found == {
+        place: client.get(f"/v1/places/{place}/thumbnail", params={"side": 80}).content
+        for place in (3, 1, 0)
+    }
+    assert "immutable" not in client.get("/v1/thumbnails", params=asked).headers["cache-control"]
+    none = client.get("/v1/thumbnails", params={"place": 99})
+    assert read_pictures(none.headers["content-type"], none.content) == {}
+    wrongs: list[dict[str, Any]] = [{}, {"place": "1.0"}, {"place": range(101)}, {"q": 1}]
+    for wrong in (*wrongs, {"place": 1, "side": 63}):
+        problem(client.get("/v1/thumbnails", params=wrong), "bad-parameter")

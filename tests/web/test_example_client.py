@@ -52,13 +52,15 @@ def test_it_searches_and_compares(asking: Page) -> None:
             const { clusters } = await server.explain(photos[0]);
             const { clusters: same_clusters } = await server.model();
             const [index] = await server.indexes();
+            const thumbnails = await server.thumbnails([3, 99, 0], 80);
+            const { width } = await createImageBitmap(thumbnails.get(3));
             return [found.results[0].place_id, same.probability, clusters === same_clusters,
-                part.similarity < same.similarity, index.places];
+                part.similarity < same.similarity, index.places, [...thumbnails.keys()], width];
         }"""
     )
     assert found[0] == 2
     assert found[1] > 0.9
-    assert found[2:] == [True, True, PLACES]
+    assert found[2:] == [True, True, PLACES, [3, 0], 80]
 
 
 def test_it_tends_places_and_says_who_was_faster(asking: Page) -> None:

@@ -24,6 +24,9 @@ def test_all_places_are_there_and_nothing_moves(gallery: Any) -> None:
     assert gallery.evaluate(SHIFT) < 0.005
     broken = "images => images.filter(image => !image.naturalWidth).length"
     assert gallery.locator("#places img").evaluate_all(broken) == 0
+    asked = "performance.getEntriesByType('resource').filter(({ name }) => /thumbnail/.test(name))"
+    columns = gallery.evaluate("Math.floor(document.querySelector('#places').clientWidth / 150)")
+    assert gallery.evaluate(f"{asked}.length") == -(-PLACES // columns), "one request a row"
     larger = """images => images.filter(image =>
         Math.max(image.naturalWidth, image.naturalHeight) > image.clientWidth + 80).length"""
     assert gallery.locator("#places img").evaluate_all(larger) == 0, "more pixels than are shown"

@@ -81,7 +81,11 @@ def test_everything_is_below_the_prefix(
         assert client.image(found).startswith(b"\xff\xd8")
         small = client.image(found, thumbnail=True)
         assert small.startswith(b"\xff\xd8")
-        assert len(client.image(found, thumbnail=True, side=80)) < len(small)
+        smaller = client.image(found, thumbnail=True, side=80)
+        assert len(smaller) < len(small)
+        place = found.place_id
+        assert client.thumbnails([place, 10**6]) == {place: small}
+        assert client.thumbnails([place], side=80) == {place: smaller}
 
     page = open_page(address)
     page.goto(f"{address}docs")

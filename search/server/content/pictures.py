@@ -1,8 +1,12 @@
 """A place's pictures as the API shows them: upright, without metadata, of a bounded size."""
 
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from place_search.indexer import UnknownPlaceError
 from place_search.photos import (
     THUMBNAIL_QUALITY,
     THUMBNAIL_SIDE,
@@ -69,3 +73,31 @@ def thumbnail_of(index: "Index", place_id: int, side: int) -> bytes:
     photo = decode_photo(kept)
     size = fit_within(photo.width, photo.height, side)
     return encode_jpeg(photo.pixels, size, quality=THUMBNAIL_QUALITY)
+
+
+def thumbnails_of(index: "Index", place_ids: Iterable[int], side: int) -> dict[int, bytes]:
+    """The thumbnails of several places, by id, as `thumbnail_of`; of those that are there."""
+    found = {}
+    for place_id in place_ids:
+        with suppress(UnknownPlaceError):
+            found[place_id] = thumbnail_of(index, place_id, side)
+    return found
+
+
+def pictures_form(pictures: Mapping[int, bytes]) -> tuple[bytes, str]:
+    """JPEGs as a form with a file for each, named by its place's id, and the form's media type.
+
+    A browser reads it by `Response.formData()` (RFC 7578).
+    """
+    digest = hashlib.sha256()
+    for jpeg in pictures.values():
+        digest.update(jpeg)
+    boundary = digest.hexdigest()  # as good as random, and the same for the same pictures
+    form = b""
+    for place_id, jpeg in pictures.items():
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{place_id}"; '
+            f'filename="{place_id}.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        )
+        form += head.encode() + jpeg + b"\r\n"
+    return form + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

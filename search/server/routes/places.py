@@ -15,8 +15,10 @@ from place_search.search.server.content.pictures import (
     LONGEST_SIDE,
     SHORTEST_SIDE,
     picture_tag,
+    pictures_form,
     place_picture,
     thumbnail_of,
+    thumbnails_of,
 )
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.fields import (
@@ -46,6 +48,16 @@ router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 FOREVER = "public, max-age=31536000, immutable"
 # Without the index id in its address, the same address may show another index's place tomorrow.
 ASK_AGAIN = "private, no-cache"
+MOST_THUMBNAILS = 100
+"""Places of one request."""
+
+ThumbnailSide = Annotated[
+    int,
+    Query(ge=SHORTEST_SIDE, le=THUMBNAIL_SIDE, description="Pixels of its longer side, at most."),
+]
+IndexVersion = Annotated[
+    str | None, Query(description="With the index id the answer may be cached for good.")
+]
 
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"description": "A JPEG.", "content": {"image/jpeg": {}}}
@@ -155,15 +167,10 @@ async def place_thumbnail(
     service: CurrentState,
     request: Request,
     place_id: PlaceId,
-    v: str | None = None,
-    side: Annotated[
-        int,
-        Query(
-            ge=SHORTEST_SIDE, le=THUMBNAIL_SIDE, description="Pixels of its longer side, at most."
-        ),
-    ] = THUMBNAIL_SIDE,
+    v: IndexVersion = None,
+    side: ThumbnailSide = THUMBNAIL_SIDE,
 ) -> Response:
-    """A small JPEG; with `v` set to the index id it may be cached for good."""
+    """A small JPEG."""
     index = service.engine.index
     place = index.place(place_id)
     headers = {
@@ -174,6 +181,37 @@ async def place_thumbnail(
         return Response(status_code=304, headers=headers)
     jpeg = await service.run_image(request, thumbnail_of, index, place_id, side)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get(
+    "/thumbnails",
+    summary="The thumbnails of several places",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A form with a JPEG for each place, named by its id.",
+            "content": {"multipart/form-data": {}},
+        },
+        **documented(BAD_PARAMETER, BUSY, INDEX_DAMAGED, NOT_READY),
+    },
+)
+@allows("read")
+async def thumbnails(
+    service: CurrentState,
+    request: Request,
+    place: Annotated[
+        list[PlaceId],
+        Query(min_length=1, max_length=MOST_THUMBNAILS, description="A place's id; repeatable."),
+    ],
+    v: IndexVersion = None,
+    side: ThumbnailSide = THUMBNAIL_SIDE,
+) -> Response:
+    """Those of a page of a gallery in one answer; places that are not there have none in it."""
+    index = service.engine.index
+    there = await service.run_image(request, thumbnails_of, index, place, side)
+    form, media_type = pictures_form(there)
+    headers = {"Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN}
+    return Response(form, media_type=media_type, headers=headers)
 
 
 def _is_known(request: Request, headers: Mapping[str, str]) -> bool:
