@@ -6,7 +6,7 @@ at a million places that takes about a second, and each filter afterwards a few 
 
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -163,7 +163,7 @@ class FilterColumns:
         """
         self._place_ids, self._column, self._edits = place_ids, column, edits
         self._groups = groups
-        self._orders: dict[str, SortedRows] = {}
+        self._orders: dict[tuple[str, bool], SortedRows] = {}
 
     @cached_property
     def _taken(self) -> NDArray[np.float64]:
@@ -187,20 +187,25 @@ class FilterColumns:
             fits &= np.array([wanted.text in text for text in self._texts], np.bool_)
         return fits
 
-    def order(self, sort: str) -> "SortedRows":
-        """All rows in the order of one of `SORTS`; of equal ones the lower id comes first."""
-        if sort not in self._orders:
-            self._orders[sort] = self._sorted(sort)
-        return self._orders[sort]
+    def order(self, sort: str, spots: bool) -> "SortedRows":
+        """All rows in the order of one of `SORTS`; of equal ones the lower id comes first.
 
-    def _sorted(self, sort: str) -> "SortedRows":
-        rows = np.arange(len(self._place_ids))
+        With `spots` a place goes by the name of its group, where that has one.
+        """
+        asked = sort, spots and sort.endswith("name")
+        if asked not in self._orders:
+            self._orders[asked] = self._sorted(*asked)
+        return self._orders[asked]
+
+    def _sorted(self, sort: str, spots: bool) -> "SortedRows":
         if sort.endswith("id"):
-            return SortedRows(rows, self._place_ids)
-        keys: NDArray[Any] = self._shown_names
+            return SortedRows(np.arange(len(self._place_ids)), self._place_ids)
+        keys: NDArray[Any]
         if sort.endswith("taken"):
             unknown = -np.inf if sort.startswith("-") else np.inf  # comes last
             keys = np.where(np.isnan(self._taken), unknown, self._taken)
+        else:
+            keys = self._names_of_spots() if spots else self._shown_names
         rows = np.argsort(keys, kind="stable")
         return SortedRows(rows, keys[rows])
 
@@ -213,6 +218,22 @@ class FilterColumns:
                 names[row] = name.encode()
         return np.array(names, np.bytes_)
 
+    def _names_of_spots(self) -> NDArray[np.bytes_]:
+        """The name of each row's group, else its own."""
+        if not self._groups.names:
+            return self._shown_names
+        names = self._shown_names.tolist()
+        for rows, name in self._named_groups():
+            for row in rows:
+                names[row] = name.encode()
+        return np.array(names, np.bytes_)
+
+    def _named_groups(self) -> Iterator[tuple[list[int], str]]:
+        """The rows of each group that has a name, and the name."""
+        for group, name in self._groups.names.items():
+            members = self._groups.members(group)
+            yield np.searchsorted(self._place_ids, members).tolist(), name
+
     @cached_property
     def _texts(self) -> list[str]:
         """What `Filter.text` is looked for in, for each row."""
@@ -221,9 +242,8 @@ class FilterColumns:
             edit = self._edits.by_place[place_id]
             said = (edit.note, *edit.tags)
             texts[row] = "\n".join([texts[row], *map(folded, said)])
-        for group, name in self._groups.names.items():
-            members = self._groups.members(group)
-            for row in np.searchsorted(self._place_ids, members).tolist():
+        for rows, name in self._named_groups():
+            for row in rows:
                 texts[row] = f"{texts[row]}\n{folded(name)}"
         return texts
 

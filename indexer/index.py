@@ -172,9 +172,12 @@ class Index:
         """The rows of the places that fit a filter, ascending."""
         return self._filters.rows(wanted)
 
-    def ordered(self, sort: str, wanted: Filter) -> SortedRows:
-        """The places that fit a filter in one of the orders `SORTS`, which - does not turn."""
-        order = self._filters.order(sort)
+    def ordered(self, sort: str, wanted: Filter, *, spots: bool = False) -> SortedRows:
+        """The places that fit a filter in one of the orders `SORTS`, which - does not turn.
+
+        With `spots` a place goes by the name of its group, where that has one.
+        """
+        order = self._filters.order(sort, spots)
         if not wanted:
             return order
         fits = self._filters.mask(wanted)[order.rows]

@@ -56,7 +56,7 @@ def list_places(
             f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.", "sort"
         )
     asked = hashlib.sha256(repr((sort, spots, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
-    order = index.ordered(sort, wanted)
+    order = index.ordered(sort, wanted, spots=spots)
     if spots:
         order = _first_of_spots(index, order, backwards=sort.startswith("-"))
     start, made_for = 0, _version(index)
