@@ -78,18 +78,27 @@ def _compare_new(
     """Compare new places with those that are similar to them."""
     pairs: list[Pair] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for at, found in enumerate(pool.map(_Neighbours(judge).compared, batch.tolist()), start=1):
-            pairs += found
+        places = batch.tolist()
+        neighbours = dict(zip(places, pool.map(judge.neighbours, places), strict=True))
+        found = pool.map(judge.compare, places, map(_Asked(neighbours).of, places))
+        for at, compared in enumerate(found, start=1):
+            pairs += compared
             progress("group", done + at, total)
     return pairs
 
 
-class _Neighbours(NamedTuple):
-    judge: PairJudge
+class _Asked(NamedTuple):
+    """Whom each new place is compared with, so that no two are compared twice."""
 
-    def compared(self, place_id: int) -> list[Pair]:
-        """A place with each of its neighbours."""
-        return self.judge.compare(place_id, self.judge.neighbours(place_id))
+    neighbours: dict[int, list[int]]
+
+    def of(self, place_id: int) -> list[int]:
+        """Its neighbours, without those of a higher id that are compared with it."""
+        return [
+            other
+            for other in self.neighbours[place_id]
+            if other < place_id or place_id not in self.neighbours.get(other, ())
+        ]
 
 
 class _Addition(NamedTuple):

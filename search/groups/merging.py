@@ -7,6 +7,7 @@ what is seen together.
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -18,7 +19,9 @@ from place_search.search.groups.pairs import Pair
 SHARE = 0.25
 """Of the sampled pairs across two groups; with as many equal ones they are joined."""
 SAMPLE = 16
-"""Pairs across two groups that are compared before they are joined."""
+"""Pairs across two groups that are compared, at most, before they are joined."""
+AT_ONCE = 4
+"""Pairs that are compared together."""
 
 
 class Judge(Protocol):
@@ -98,12 +101,22 @@ class Merging:
         if not self._within_spread(self.members[one] + self.members[two]):
             return False
         sample = _sample(self.members[one], self.members[two])
+        enough = math.ceil(SHARE * len(sample))
+        known = [self.known[pair] for pair in sample if pair in self.known]
         unknown = [pair for pair in sample if pair not in self.known]
-        for first, second, same in self._judge.compare_all(unknown):
-            self.known[first, second] = same
-            if same:
-                self._link(first, second)
-        return sum(self.known[pair] for pair in sample) >= SHARE * len(sample)
+        same = sum(known)
+        # No more are compared once the rest cannot change the answer.
+        while same < enough <= same + len(unknown):
+            for *pair, equal in self._judge.compare_all(unknown[:AT_ONCE]):
+                self._learn(pair[0], pair[1], equal)
+                same += equal
+            unknown = unknown[AT_ONCE:]
+        return same >= enough
+
+    def _learn(self, first: int, second: int, same: bool) -> None:
+        self.known[first, second] = same
+        if same:
+            self._link(first, second)
 
     def _within_spread(self, places: list[int]) -> bool:
         metres = self._judge.metres(np.array(places, np.int64))

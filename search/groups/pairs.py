@@ -1,6 +1,7 @@
 """Do two places of an index show the same spot? Asked of its descriptors and local features."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -17,6 +18,8 @@ from place_search.search.verification import Codes, Query, verify
 
 NEIGHBOURS = 10
 """The most similar places that a new one is compared with."""
+FROM_ONE_GROUP = 2
+"""Of them, those of one group that there is already."""
 LOOKS_ALIKE = 0.6
 """The probability that similarity alone must give a pair. Cameras whose pictures all have the same
 black border agree in their geometry wherever they are."""
@@ -57,9 +60,20 @@ class PairJudge:
         return self._metres[np.searchsorted(self.index.place_ids, place_ids)]
 
     def neighbours(self, place_id: int) -> list[int]:
-        """The places that may show the same spot as this one, the most similar first."""
+        """The places that may show the same spot as this one, the most similar first.
+
+        Of those that are in one group already there are few: it is asked as a whole later.
+        """
         hits = self.index.search(self._descriptor(place_id), NEIGHBOURS + 1)
-        return [hit.place_id for hit in hits if hit.place_id != place_id]
+        found: list[int] = []
+        of_group: Counter[int] = Counter()
+        for other in (hit.place_id for hit in hits if hit.place_id != place_id):
+            group = self.index.groups.of(other)
+            if group is None or of_group[group] < FROM_ONE_GROUP:
+                found.append(other)
+            if group is not None:
+                of_group[group] += 1
+        return found
 
     def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
         """Compare a place with others."""

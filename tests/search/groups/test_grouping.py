@@ -1,6 +1,8 @@
 """Groups of a real index: two views of each place, some added later."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.groups.grouping import SPREAD_M, _Addition, group_places
-from place_search.search.groups.pairs import PairJudge
+from place_search.search.groups.pairs import Pair, PairJudge
 from place_search.search.index_calibration import calibration_for
 from tests.search.conftest import Street, jpeg
 
@@ -60,6 +62,24 @@ def test_views_of_one_place_are_one_group(town: Path, model: Model) -> None:
     assert by_name(index) == {frozenset({f"{n}-a.jpg", f"{n}-b.jpg"}) for n in range(3)}
     assert index.index_id == before.index_id
     assert group_places(town, model).new == 0
+
+
+def test_no_two_photos_are_compared_twice(
+    town: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Pair] = []
+    compare = PairJudge.compare
+
+    def watched(judge: PairJudge, place_id: int, others: Iterable[int]) -> list[Pair]:
+        found = compare(judge, place_id, others)
+        compared.extend(found)
+        return found
+
+    monkeypatch.setattr(PairJudge, "compare", watched)
+    group_places(town, model)
+    pairs = [(pair.first, pair.second) for pair in compared]
+    assert len(set(pairs)) == len(pairs)
+    assert set(pairs) == set(combinations(range(6), 2))  # each is a neighbour of all others
 
 
 def test_new_photos_join_the_groups_there_are(town: Path, model: Model, street: Street) -> None:
