@@ -9,7 +9,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import staged
-from place_search.cli.reports import count_positions, tell_photos
+from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
 from place_search.cli.video_options import VideoOptions, video_request
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
@@ -107,6 +107,8 @@ def take_photos(
     if listed is not None:
         keep_fields(listed, index)
     print_change(report, index, as_json)
+    if not as_json:
+        tell_ungrouped(index)
 
 
 def keep_fields(listed: "ListedFields", index: Path) -> None:

@@ -1,6 +1,7 @@
 """What commands say of photos on their way in: left out, without a position, odd."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.cli.console import say, say_list
@@ -36,6 +37,19 @@ def _tell_intake(intake: "Intake") -> None:
         say(f"{what} cut into views, which are places of their own.")
     for warning in intake.warnings:
         say(f"Warning: {warning}")
+
+
+def tell_ungrouped(folder: Path) -> None:
+    """Say how photos of one spot are put together, where some are in no group yet."""
+    import numpy as np
+
+    from place_search.indexer import open_index
+
+    index = open_index(folder)
+    alone = len(np.setdiff1d(index.place_ids, index.groups.place_id))
+    if alone and index.count > 1 and index.has_local_features:
+        what = "1 is" if alone == 1 else f"{alone} are"
+        say(f"`place-search group {folder}` puts photos of one spot together; {what} in no group.")
 
 
 def count_positions(report: "BuildReport | ChangeReport") -> str:

@@ -35,6 +35,24 @@ def test_a_spot_is_one_row(town: Path, photos: Path, run: Run) -> None:
     }
 
 
+def test_what_is_in_no_group_is_said(town: Path, photos: Path, run: Run) -> None:
+    hint = f"`place-search group {town}` puts photos of one spot together;"
+    more = town.with_name("photos")
+
+    def said(*command: object) -> str:
+        done = run(*command)
+        assert done.exit_code == 0
+        return " ".join(done.stderr.split())
+
+    assert f"{hint} 3 are in no group." in said("index", more, "--out", town)
+    run("group", town)
+    assert hint not in said("sync", town, more)
+    shutil.copy(photos / "places" / "2.jpg", more)
+    assert hint not in said("sync", town, more, "--json")
+    assert f"{hint} 1 is in no group." in said("sync", town, more)
+    assert hint not in said("index", more, "--out", town.with_name("bare"), "--no-local-features")
+
+
 def test_an_index_without_local_features_has_only_similarity(town: Path, run: Run) -> None:
     bare = town.with_name("bare")
     indexed = run("index", town.with_name("photos"), "--out", bare, "--no-local-features")

@@ -15,7 +15,7 @@ from place_search.cli.indexes import (
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
-from place_search.cli.reports import count_positions, tell_photos
+from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
 from place_search.cli.video_options import (
     ClockOffset,
     Every,
@@ -175,6 +175,7 @@ def command(
         return
     print_line(_summary(report, out))
     _tell_store(report.store)
+    tell_ungrouped(out)
 
 
 def _describer(
