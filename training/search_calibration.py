@@ -25,6 +25,7 @@ from place_search.evaluation.calibration.logistic import (
 from place_search.models import Calibration, Model, encode_grid
 from place_search.photos.altered_views import draw_view
 from place_search.search.probability import (
+    BACKGROUND,
     EQUAL_SAY,
     agreement,
     candidate_probabilities,
@@ -33,8 +34,10 @@ from place_search.search.verification import (
     CANDIDATES,
     Codes,
     Query,
+    Ranking,
     Verification,
     rank_by_geometry,
+    verify,
 )
 from place_search.training.data.label_lists import read_labels
 from place_search.training.data.places import Places
@@ -50,7 +53,9 @@ THRESHOLD = 0.95
 """The probability from which a place is found."""
 WINDOW = 5
 RIDGE = 1e-5
-"""Of what geometry says, which tells nearly all apart; similarity alone is never so sure."""
+"""Of what geometry says, which tells nearly all apart."""
+RIDGE_OF_SIMILARITY = 1e-4
+"""Similarity alone is never so sure."""
 
 
 class _Job(NamedTuple):
@@ -78,6 +83,21 @@ class _Seen(NamedTuple):
     others: Sequence[float]
     right: bool
     first: bool = False
+
+
+class _MostSimilar(NamedTuple):
+    """The first result of an unverified search, beside the similarities that it looks at."""
+
+    similarity: float
+    others: Sequence[float]
+    right: bool
+
+
+class _Learnt(NamedTuple):
+    """What the searches of a collection bring."""
+
+    matched: list[_Seen]
+    most_similar: list[_MostSimilar]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +142,9 @@ def calibrate_on_searches(
     described = _describe(model, places, collections, seed, progress)
     seen = {}
     for done, name in enumerate(names, start=1):
-        seen[name] = list(_search(described, name, np.random.default_rng(seed)))
+        seen[name] = _search(described, name, np.random.default_rng(seed))
         progress("verify", done, len(names))
-    labels = [candidate.right for candidates in seen.values() for candidate in candidates]
+    labels = [candidate.right for learnt in seen.values() for candidate in learnt.matched]
     if min(sum(labels), len(labels) - sum(labels)) < LEAST_PHOTOS:
         raise TrainingError(
             f"The searches of {file} bring {sum(labels)} photos of the query's place and "
@@ -135,7 +155,7 @@ def calibrate_on_searches(
         fitted = _fit([seen[other] for other in names if other != name], data)
         judged += [
             (_probability(fitted, candidate), candidate.right)
-            for candidate in seen[name]
+            for candidate in seen[name].matched
             if candidate.first
         ]
     chance, right = np.array(judged).T
@@ -187,15 +207,17 @@ def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.u
     return draw_view(pixels, (width, height), np.random.default_rng((seed, job.row)))
 
 
-def _search(described: _Described, name: str, random: np.random.Generator) -> Iterator[_Seen]:
+def _search(described: _Described, name: str, random: np.random.Generator) -> _Learnt:
     """What a collection's searches by its own photos and by those of the others bring."""
+    learnt = _Learnt([], [])
     inside = described.collections[name]
     asked = {other: _asked_of(described, rows) for other, rows in described.collections.items()}
     for job in asked.pop(name):
-        yield from _ask(described, job, inside, known=True)
+        _ask(described, job, inside, learnt, known=True)
     for jobs in asked.values():
         for chosen in random.permutation(len(jobs))[: 2 * UNKNOWN // len(asked)].tolist():
-            yield from _ask(described, jobs[chosen], inside, known=False)
+            _ask(described, jobs[chosen], inside, learnt, known=False)
+    return learnt
 
 
 def _asked_of(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
@@ -205,8 +227,9 @@ def _asked_of(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
 
 
 def _ask(
-    described: _Described, job: _Job, inside: NDArray[np.int64], *, known: bool
-) -> Iterator[_Seen]:
+    described: _Described, job: _Job, inside: NDArray[np.int64], learnt: _Learnt, *, known: bool
+) -> None:
+    """Search a collection, and add what is learnt from it."""
     descriptor, query = described.asked[job]
     searched = inside if job.altered else inside[inside != job.row]
     similarities = described.descriptors[searched] @ descriptor
@@ -216,6 +239,14 @@ def _ask(
     )
     ranking = rank_by_geometry(query, candidates)
     labels = _Labels.of(described.places, job) if known else None
+    learnt.matched.extend(_matched(candidates, ranking, labels))
+    learnt.most_similar.extend(_most_similar(query, candidates, labels))
+
+
+def _matched(
+    candidates: _Candidates, ranking: Ranking, labels: "_Labels | None"
+) -> Iterator[_Seen]:
+    """The right candidates, and the first wrong one."""
     wrong_is_there = False
     for rank, candidate in enumerate(ranking.order):
         if (found := ranking.found.get(candidate)) is None:
@@ -248,6 +279,30 @@ def _without_its_place(
             others = [other for _, other in elsewhere]
             yield _Seen(similarity, found[row], others, right=False)
             return
+
+
+def _most_similar(
+    query: Query, candidates: _Candidates, labels: "_Labels | None"
+) -> Iterator[_MostSimilar]:
+    """What an unverified search gets first, and would get if its place were not there.
+
+    Geometry says which of the photos that the list calls no neighbours show another place.
+    """
+    similarities = candidates.similarities
+    if labels is None:
+        yield _MostSimilar(similarities[0], similarities[:BACKGROUND], right=False)
+        return
+    right = labels.right(int(candidates.rows[0]), _verify(query, candidates, 0))
+    if right is not None:
+        yield _MostSimilar(similarities[0], similarities[:BACKGROUND], right)
+    elsewhere = [row for row, place in enumerate(candidates.rows) if not labels.near(int(place))]
+    if elsewhere and agreement(_verify(query, candidates, elsewhere[0])) < MIN_AGREEMENT:
+        others = [similarities[row] for row in elsewhere]
+        yield _MostSimilar(others[0], others[:BACKGROUND], right=False)
+
+
+def _verify(query: Query, candidates: _Candidates, row: int) -> Verification:
+    return verify(query, candidates.codes(row), candidates.similarities[row])
 
 
 class _Labels(NamedTuple):
@@ -287,24 +342,20 @@ class _Labels(NamedTuple):
         return False if self.others_are_wrong else None
 
 
-def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
+def _fit(sets: Sequence[_Learnt], data: str) -> Calibration:
     """Three logistic functions, in which each set and both classes count alike."""
-    seen = [candidate for candidates in sets for candidate in candidates]
-    sides = np.repeat(np.arange(len(sets)), [len(candidates) for candidates in sets])
+    seen = [candidate for learnt in sets for candidate in learnt.matched]
+    sides = np.repeat(np.arange(len(sets)), [len(learnt.matched) for learnt in sets])
     right = np.array([candidate.right for candidate in seen])
     agrees = np.array([agreement(candidate.found) for candidate in seen])
     similarity = np.array([candidate.similarity for candidate in seen])
     contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
-    others = np.array([len(candidate.others) - 1 for candidate in seen])
-    say = others / (others + EQUAL_SAY)
     telling = ~right | (agrees >= MIN_AGREEMENT)
     of_pair, of_others = np.column_stack([similarity, agrees]), np.column_stack([agrees, contrast])
     told, side = right[telling], sides[telling]
     pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)
     among = fit_logistic(of_others[telling], told, _evenly(told, side), RIDGE)
-    unverified = fit_logistic(
-        np.column_stack([similarity, contrast * say]), right, _evenly(right, sides)
-    )
+    unverified = _fit_unverified(sets)
     return Calibration(
         intercept=intercept,
         weights=(float(pair[0]), 0.0, 0.0, float(pair[1])),
@@ -319,6 +370,18 @@ def _fit(sets: Sequence[Sequence[_Seen]], data: str) -> Calibration:
         among=(*map(float, among[0]), among[1]),
         unverified=(*map(float, unverified[0]), unverified[1]),
     )
+
+
+def _fit_unverified(sets: Sequence[_Learnt]) -> tuple[Floats, float]:
+    seen = [candidate for learnt in sets for candidate in learnt.most_similar]
+    sides = np.repeat(np.arange(len(sets)), [len(learnt.most_similar) for learnt in sets])
+    right = np.array([candidate.right for candidate in seen])
+    similarity = np.array([candidate.similarity for candidate in seen])
+    contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
+    others = np.array([len(candidate.others) - 1 for candidate in seen])
+    say = others / (others + EQUAL_SAY)
+    evidence = np.column_stack([similarity, contrast * say])
+    return fit_logistic(evidence, right, _evenly(right, sides), RIDGE_OF_SIMILARITY)
 
 
 def _evenly(right: Labels, sides: NDArray[np.int64]) -> Floats:
