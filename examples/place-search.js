@@ -244,6 +244,7 @@ class PlaceSearch {
    * @returns {Promise<Map<number, File>>} by the place's id
    */
   async thumbnails(places, side) {
+    if (!places.length) return new Map();
     const form = await (await this.answer('GET', '/v1/thumbnails', { query: { place: places, side } })).formData();
     return new Map(Array.from(form, ([place, picture]) => [Number(place), /** @type {File} */ (picture)]));
   }

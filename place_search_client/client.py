@@ -135,7 +135,8 @@ class Client(Tending, _Base[httpx.Client]):
 
         `side` is the most pixels of a side. Raises as `search` does.
         """
-        return _pictures(self._ask("GET", "/v1/thumbnails", _thumbnails(place_ids, side)))
+        query = _thumbnails(place_ids, side)
+        return _pictures(self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
 
     def track(self) -> "Track":
         """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
@@ -211,7 +212,8 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         self, place_ids: Iterable[int], *, side: int | None = None
     ) -> dict[int, bytes]:
         """As `Client.thumbnails`."""
-        return _pictures(await self._ask("GET", "/v1/thumbnails", _thumbnails(place_ids, side)))
+        query = _thumbnails(place_ids, side)
+        return _pictures(await self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
 
     async def track(self) -> "AsyncTrack":
         """As `Client.track`: `async with await client.track() as track`."""

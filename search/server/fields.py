@@ -58,7 +58,7 @@ def _place_id(text: str) -> str:
     """A text that is an id as it is written: pydantic takes "1.0" and "1_0" for whole numbers."""
     if re.fullmatch("0|-?[1-9][0-9]*", text):
         return text
-    raise ValueError(text)
+    raise ValueError("place ids are whole numbers")
 
 
 PlaceId = Annotated[int, BeforeValidator(_place_id)]

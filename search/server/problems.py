@@ -285,7 +285,10 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     elif item["type"] == "missing":
         reason = "this parameter is required"
     else:
-        reason = f"{item['msg'][:1].lower()}{item['msg'][1:]}, not '{str(item['input'])[:40]}'"
+        said = item["msg"].removeprefix("Value error, ")
+        reason = f"{said[:1].lower()}{said[1:]}"
+        if not isinstance(item["input"], list):
+            reason += f", not '{str(item['input'])[:40]}'"
     return ParameterProblem(name=name, reason=reason)
 
 

@@ -1,6 +1,7 @@
 """Who may ask what: keys, roles, rates, and what the log and the metrics say of it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,22 @@ def test_without_a_key_only_health_and_page_answer(
         assert response.json()["type"] == "/problems/unauthorized"
         assert "Bearer" in response.headers["www-authenticate"]
         assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_keys_are_asked_for_is_in_no_shared_cache(
+    engine: Engine, keys: list[ApiKey], secrets: dict[Role, tuple[str, ApiKey]]
+) -> None:
+    ask = asker(create_app(engine, keys=keys))
+    version = engine.index.index_id
+    for access in sorted(ACCESS["read"]):
+        method, _, path = access.partition(" ")
+        if method == "GET":
+            path = re.sub("{place_id}", "0", path)
+            address = f"{path}?place=0" if path == "/v1/thumbnails" else path
+            for asked in (address, f"{address}{'&' if '?' in address else '?'}v={version}"):
+                reply = ask("GET", asked, headers=bearer(secrets["read"][0]))
+                said = reply.headers.get("cache-control", "")
+                assert not re.search("public|s-maxage|must-revalidate", said), asked
 
 
 ACCESS = {

@@ -136,6 +136,14 @@ def test_thumbnails_of_many_places_come_in_one_answer(client: httpx.Client) -> N
     assert "immutable" not in client.get("/v1/thumbnails", params=asked).headers["cache-control"]
     none = client.get("/v1/thumbnails", params={"place": 99})
     assert read_pictures(none.headers["content-type"], none.content) == {}
-    wrongs: list[dict[str, Any]] = [{}, {"place": "1.0"}, {"place": range(101)}, {"q": 1}]
+    wrongs: list[dict[str, Any]] = [{}, {"place": "1.0"}, {"place": [*range(101)]}, {"q": 1}]
     for wrong in (*wrongs, {"place": 1, "side": 63}):
         problem(client.get("/v1/thumbnails", params=wrong), "bad-parameter")
+    for place, said in (
+        ("abc", "place ids are whole numbers, not 'abc'"),
+        ([*range(101)], "at most"),
+    ):
+        refused = problem(client.get("/v1/thumbnails", params={"place": place}), "bad-parameter")
+        assert said in refused["detail"]
+        assert "alue error" not in refused["detail"]
+        assert "[" not in refused["detail"]

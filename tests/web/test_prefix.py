@@ -86,6 +86,7 @@ def test_everything_is_below_the_prefix(
         place = found.place_id
         assert client.thumbnails([place, 10**6]) == {place: small}
         assert client.thumbnails([place], side=80) == {place: smaller}
+        assert client.thumbnails([]) == {}
 
     page = open_page(address)
     page.goto(f"{address}docs")

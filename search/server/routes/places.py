@@ -45,7 +45,8 @@ from place_search.search.similar import similar_places
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
-FOREVER = "public, max-age=31536000, immutable"
+# Private: what keys are asked for is in no cache that others share.
+FOREVER = "private, max-age=31536000, immutable"
 # Without the index id in its address, the same address may show another index's place tomorrow.
 ASK_AGAIN = "private, no-cache"
 MOST_THUMBNAILS = 100
