@@ -235,7 +235,7 @@ function pixelsOf(side, most) {
 }
 
 /**
- * Show the thumbnails of several places, which come in one answer.
+ * Show the thumbnails of several places, which come in one answer; rejects with ApiError.
  * @param {[number, HTMLImageElement][]} images by the place's id
  * @param {number} side the longer one, in pixels of the style sheet
  * @param {string} index its id, by which the browser may keep them
@@ -243,9 +243,9 @@ function pixelsOf(side, most) {
 export async function showThumbnails(images, side, index) {
   const query = new URLSearchParams({ v: index, side: `${pixelsOf(side, MOST_OF_A_THUMBNAIL)}` });
   for (const [place] of images) query.append('place', `${place}`);
-  const form = await answered(`v1/thumbnails?${query}`).then((reply) => reply.formData(), () => null);
+  const form = await (await answered(`v1/thumbnails?${query}`)).formData();
   for (const [place, image] of images) {
-    const picture = form?.get(`${place}`);
+    const picture = form.get(`${place}`);
     if (picture instanceof Blob) showBlob(image, picture);
     else image.dispatchEvent(new Event('error'));
   }

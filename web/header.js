@@ -52,8 +52,11 @@ skip?.addEventListener('click', (event) => {
   if (target instanceof HTMLElement) target.focus();
 });
 
-const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo));
-void served.then(({ reports }) => reports && nav.append(linkTo(['reports', words.reports])));
+const reports = linkTo(['reports', words.reports]);
+// Its room is kept until the server says whether it has any, so that nothing moves.
+reports.classList.add('later');
+const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo), reports);
+void served.then((known) => known.reports && reports.classList.remove('later'));
 
 document.querySelector('.bar')?.append(
   element('a', { class: 'brand', href: './' }, icon('pin'), 'place-search'),

@@ -34,6 +34,7 @@ export const placeWords = {
   indexRemoved: 'The index was removed beside the server: it is shown until the server stops, and cannot be changed.',
   readOnly: 'This server only shows places. To change them, start it with --writable.',
   needsKey: 'To change this place, type a key that may write. It stays in this tab and is forgotten with it.',
+  keyReadsOnly: 'The key that you typed may only read.',
   name: 'Name',
   latitude: 'Latitude',
   longitude: 'Longitude',

@@ -3,7 +3,7 @@
 import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
 import { saying } from './explain.js';
-import { keyForm } from './key.js';
+import { hasKey, keyForm } from './key.js';
 import { movePin, whenMoved } from './place-map.js';
 import { placeWords } from './place-words.js';
 import { hideProblem, showProblem } from './problem.js';
@@ -30,7 +30,13 @@ export function showTools(box, changes, page, on) {
   if (changes === 'never' || changes === 'removed') {
     box.replaceChildren(element('p', { class: 'note' }, placeWords[changes === 'never' ? 'readOnly' : 'indexRemoved']));
   } else if (changes === 'needs_key') {
-    box.replaceChildren(element('p', { class: 'note' }, placeWords.needsKey), keyForm(() => void on.begin()));
+    const typed = async () => {
+      await on.begin();
+      await serverReady();
+      box.querySelector('input')?.focus();
+    };
+    const refused = hasKey() ? element('p', { role: 'alert' }, placeWords.keyReadsOnly) : '';
+    box.replaceChildren(element('p', { class: 'note' }, placeWords.needsKey), refused, keyForm(() => void typed()));
   } else {
     void serverReady().then(() => {
       const { form, showConflict } = tendForm(page, on);

@@ -34,6 +34,7 @@ export const placeWords = {
   indexRemoved: 'Index server par se hata diya gaya hai: server ke band hone tak dikhega, badla nahi ja sakta.',
   readOnly: 'Yeh server jagahein sirf dikhata hai. Unhe badalne ke liye ise --writable ke saath chalayein.',
   needsKey: 'Yeh jagah badalne ke liye aisi key likhein jise badalne ki ijazat hai. Woh sirf is tab mein rehti hai, aur usi ke saath bhula di jaati hai.',
+  keyReadsOnly: 'Likhi gayi key se sirf dekha ja sakta hai.',
   name: 'Naam',
   latitude: 'Latitude',
   longitude: 'Longitude',

@@ -18,7 +18,8 @@ import { words } from './words.js';
 /** @import { Spot, Tended } from './tend-api.js' */
 /** @import { PlaceDetailsReply, ResultReply } from './types.js' */
 
-const id = Number(new URLSearchParams(location.search).get('id'));
+// An address that names no place is not that of place 0.
+const id = Number(new URLSearchParams(location.search).get('id') || NaN);
 const answer = find('answer', HTMLDivElement);
 const name = find('name', HTMLHeadingElement);
 const file = find('file', HTMLParagraphElement);

@@ -1,6 +1,6 @@
 // All places of the index: a grid of which only the rows in view are in the document.
 
-import { listPlaces, showThumbnails } from './api.js';
+import { ApiError, listPlaces, showThumbnails } from './api.js';
 import { element, find } from './dom.js';
 import { splitName } from './format.js';
 import { persist } from './retry.js';
@@ -13,6 +13,8 @@ const LEAST_WIDTH = 150;
 const WORDS_HEIGHT = 68;
 /** Rows above and below the window that are there already. */
 const SPARE = 3;
+/** Requests for a row's thumbnails. */
+const TRIES = 5;
 
 const list = find('places', HTMLUListElement);
 const count = find('count', HTMLParagraphElement);
@@ -40,6 +42,11 @@ const shown = new Map();
 let running = new AbortController();
 let reading = false;
 let typed = 0;
+
+/** How far down one was who comes back, in pixels: the browser knows no list that is not there yet. */
+let left = Number(history.state?.top ?? 0);
+history.scrollRestoration = 'manual';
+addEventListener('pagehide', () => history.replaceState({ top: scrollY }, ''));
 
 const asked = new URLSearchParams(location.search);
 for (const [name, field] of Object.entries(fields)) {
@@ -85,6 +92,8 @@ async function begin() {
   find('each-label', HTMLLabelElement).hidden = !grouped && !each.checked;
   count.textContent = grouped && !each.checked ? words.spots(total) : words.places(total);
   draw();
+  if (left) scrollTo(0, left);
+  left = 0;
 }
 
 /** Read the next page; false where that was of no use any more. */
@@ -126,9 +135,29 @@ function draw() {
       item.style.transform = `translate(${column * width}px, ${(row / columns) * height}px)`;
     }
     // A row at a time, so that a browser that has had it does not ask again.
-    if (images.length) void showThumbnails(images, width - 12, index);
+    if (images.length) void showRow(images, width - 12);
   }
   if (end > places.length && cursor && !reading) void readMore().then((more) => more && draw());
+}
+
+/**
+ * Show a row's thumbnails; later where the server is busy, and not while nobody looks at them.
+ * @param {[number, HTMLImageElement][]} images by the place's id
+ * @param {number} side
+ */
+async function showRow(images, side) {
+  for (let tries = 1; images.some(([, image]) => image.isConnected); tries++) {
+    try {
+      await showThumbnails(images, side, index);
+      return;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const { status, retryAfter } = error.problem;
+      if (tries === TRIES || ![0, 429, 503].includes(status)) break;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (retryAfter || tries)));
+    }
+  }
+  for (const [, image] of images) image.dispatchEvent(new Event('error'));
 }
 
 function columnsOf() {
@@ -143,6 +172,7 @@ function columnsOf() {
  */
 function add(place, at, images) {
   const image = element('img', { alt: '', decoding: 'async' });
+  image.addEventListener('error', () => image.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
   images.push([place.place_id, image]);
   const item = card(place, at, image);
   let next = null;

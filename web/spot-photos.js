@@ -108,10 +108,13 @@ function nameForm(id, page, redraw) {
   );
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (await changeWith(id, { name: input.value.trim() || null }, page, redraw)) {
-      announce(placeWords.saved);
-      find('spot-name', HTMLInputElement).focus();
-    }
+    const typed = input.value;
+    const saved = await changeWith(id, { name: typed.trim() || null }, page, redraw);
+    if (saved) announce(placeWords.saved);
+    const shown = document.getElementById('spot-name');
+    if (!(shown instanceof HTMLInputElement)) return;
+    if (!saved) shown.value = typed;
+    shown.focus();
   });
   return form;
 }

@@ -16,9 +16,9 @@ MAX_NAME = 200
 class GroupEdit(NamedTuple):
     """What is to become of the group that the place `of` is in.
 
-    It gets the `name`, "" for none, None for that which it has. The groups of the places to `add`
-    become part of it; the places to `remove` become another group together. What is made so is
-    held: grouping adds photos to it, and never joins it with another one made by hand.
+    It gets the `name`, a blank one for none, None for that which it has. The groups of the places
+    to `add` become part of it; the places to `remove` become another group. What is made so
+    is held: grouping adds photos to it, and never joins it with another one made by hand.
     """
 
     of: int
@@ -92,7 +92,7 @@ class GroupEdit(NamedTuple):
             target = mine
         if self.name is not None:
             names.pop(target, None)
-            names |= {target: self.name} if self.name else {}
+            names |= {target: name} if (name := self.name.strip()) else {}
         held |= group == target
         return replace(groups, group=group, held=held, names=names)
 

@@ -168,7 +168,9 @@ class Writer:
                     taken.append(error)
                     continue
             name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
-            taken.append([taken_photo(name, seen, facing, jpeg) for facing, jpeg in pictures])
+            taken.append(
+                [taken_photo(name, content, seen, facing, jpeg) for facing, jpeg in pictures]
+            )
         return taken
 
     def _add(self, sent: Sequence[Sequence[TakenPhoto]], stages: Stages) -> "_Added":
@@ -181,7 +183,10 @@ class Writer:
             engine = self._current(stages)
         files = {photo.file for photo in photos}
         there = {file for file in files if (kept.folder / file).exists()}
-        known = _by_file(engine.index, there)
+        indexed = engine.index.places_holding({photo.original for photo in photos})
+        known = {
+            photo.file: indexed[photo.original] for photo in photos if photo.original in indexed
+        } | _by_file(engine.index, there)
         new: dict[str, TakenPhoto] = {}
         for photo in photos:
             if photo.file not in known:
@@ -209,7 +214,7 @@ class Writer:
                 change_groups(self._index_folder, views.changed)
                 engine = self._changed(engine, stages)
             index = engine.index
-            places = _by_file(index, files)
+            places = known | _by_file(index, new)
             for skipped in new.keys() - places.keys():
                 (folder / skipped).unlink()
         return _Added(index.index_id, places, frozenset(known))

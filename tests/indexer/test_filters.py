@@ -97,3 +97,13 @@ def test_what_cannot_be_understood(asked: dict[str, list[str] | str], said: str)
 
 def test_tags_are_counted_for_the_places_that_are_left(columns: FilterColumns) -> None:
     assert columns.tags() == {"gate": 2, "night": 1}
+
+
+def test_names_are_ordered_whatever_their_case() -> None:
+    ids = np.arange(4)
+    names = np.array([b"Zoo", b"aachen", b"Berlin", b"berlin"])
+    groups = Groups(ids, np.array([0, 1, 2, 2]), np.zeros(4, np.bool_), names={2: "yard"})
+    columns = FilterColumns(ids, {"name": names}.__getitem__, Edits(), groups)
+    assert columns.order("name", False).rows.tolist() == [1, 2, 3, 0]
+    assert columns.order("name", True).rows.tolist() == [1, 2, 3, 0]
+    assert columns.order("name", True).keys.tolist() == [b"aachen", b"yard", b"yard", b"zoo"]

@@ -149,6 +149,22 @@ def dated(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
+def test_a_photo_that_index_took_from_a_folder_is_there_already(
+    adding: httpx.Client, folder: Path
+) -> None:
+    photo = (folder.parent / "photos" / "1.jpg").read_bytes()
+    before = open_index(folder)
+    again = adding.post("/v1/places", files={"photo": ("mine.jpg", photo)})
+    assert again.status_code == 200
+    assert (again.json()["place_id"], again.json()["name"]) == (1, "1.jpg")
+    many = [("photo", ("a", photo)), ("photo", ("b", zipped({"x.jpg": photo})))]
+    bulk = adding.post("/v1/places/bulk", files=many).json()
+    assert (bulk["added"], bulk["known"]) == (0, 2)
+    assert {one["place"]["place_id"] for one in bulk["photos"]} == {1}
+    after = open_index(folder)
+    assert (after.index_id, after.count) == (before.index_id, before.count)
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE", "PUT"])
 def test_the_address_of_many_photos_is_no_place(adding: httpx.Client, method: str) -> None:
     refused = adding.request(method, "/v1/places/bulk")

@@ -85,7 +85,7 @@ def test_every_page_is_accessible_and_nothing_moves(
     page = opened(open_page, address, color_scheme=colours, locale=language, **SIZES[size])
     if "reports/" not in address and address != "offline":
         expect(page.locator("html")).to_have_attribute("lang", language)
-    assert page.evaluate(SHIFT) < 0.005
+    assert page.evaluate(SHIFT) < 0.0005
     check_accessible(page)
     for width in (page.evaluate("innerWidth"), *((320,) if size == "phone" else ())):
         page.set_viewport_size({"width": width, "height": 800})

@@ -75,7 +75,7 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
     edit = GroupEdit(place_id, (name or "") if "name" in patch else None, add, remove)
     edit.check(index.place_ids)
     now = group_dict(index, place_id)
-    named = edit.name is None or edit.name == (now["name"] or "")
+    named = edit.name is None or edit.name.strip() == (now["name"] or "")
     return None if named and not remove and set(add) <= set(now["place_ids"]) else edit
 
 

@@ -13,8 +13,12 @@ from place_search.search.groups.by_hand import GroupEdit
 
 
 class TakenPhoto(NamedTuple):
-    """What is kept of a photo: the file's name, its JPEG, and what is said of it."""
+    """What is kept of a photo: the file's name, its JPEG, and what is said of it.
 
+    `original` is the sha256 of the photo as it was sent.
+    """
+
+    original: bytes
     file: str
     jpeg: bytes
     position: Position | None
@@ -23,13 +27,16 @@ class TakenPhoto(NamedTuple):
     heading: float | None
 
 
-def taken_photo(name: str, seen: Photo, facing: Facing | None, jpeg: bytes) -> TakenPhoto:
+def taken_photo(
+    name: str, content: bytes, seen: Photo, facing: Facing | None, jpeg: bytes
+) -> TakenPhoto:
     """What is kept of a photo as this JPEG, or of the view of a panorama that is `facing` so."""
+    original = hashlib.sha256(content).digest()
     file = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
     if facing is None:
-        return TakenPhoto(file, jpeg, seen.position, seen.taken, name, None)
+        return TakenPhoto(original, file, jpeg, seen.position, seen.taken, name, None)
     named = f"{name or file}#{facing}"
-    return TakenPhoto(file, jpeg, seen.position, seen.taken, named, facing.heading)
+    return TakenPhoto(original, file, jpeg, seen.position, seen.taken, named, facing.heading)
 
 
 class ViewGroups(NamedTuple):

@@ -20,7 +20,9 @@ def test_a_name_holds_the_group() -> None:
     named = GroupEdit(1, "Town hall").changed(GROUPS)
     assert named.name(0) == "Town hall"
     assert named.held.tolist() == [True] * 3 + [False] * 6
-    assert GroupEdit(2, "").changed(named).name(0) is None
+    for blank in ("", " ", "\u00a0 "):
+        assert GroupEdit(2, blank).changed(named).name(0) is None
+    assert GroupEdit(2, " Gate ").changed(named).name(0) == "Gate"
 
 
 def test_groups_are_put_together_with_all_their_places() -> None:
