@@ -20,7 +20,7 @@ NEIGHBOURS = 10
 """The most similar places that a new one is compared with."""
 FROM_ONE_GROUP = 2
 """Of them, those of one group that there is already."""
-LOOKS_ALIKE = 0.6
+LOOKS_ALIKE = 0.3
 """The probability that similarity alone must give a pair. Cameras whose pictures all have the same
 black border agree in their geometry wherever they are."""
 
