@@ -3,6 +3,7 @@
 import { ApiError, listPlaces, showThumbnails } from './api.js';
 import { element, find } from './dom.js';
 import { splitName } from './format.js';
+import { showEmptyIndex } from './problem.js';
 import { persist } from './retry.js';
 import { serverReady } from './server.js';
 import { words } from './words.js';
@@ -90,6 +91,7 @@ async function begin() {
   shown.clear();
   const grouped = places.some(({ group }) => group && group.photos > 1);
   find('each-label', HTMLLabelElement).hidden = !grouped && !each.checked;
+  if (!total && !query) showEmptyIndex();
   count.textContent = grouped && !each.checked ? words.spots(total) : words.places(total);
   draw();
   if (left) scrollTo(0, left);

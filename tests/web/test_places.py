@@ -76,6 +76,16 @@ def test_only_what_is_in_view_is_in_the_document(gallery: Any) -> None:
     expect(below).to_be_visible()
 
 
+def test_an_empty_index_says_how_it_is_filled(gallery: Any, server: str) -> None:
+    none = {"total": 0, "places": [], "next_cursor": None}
+    template = gallery.request.get(f"{server}v1/places?limit=1").json()
+    gallery.route("**/v1/places?*", lambda route: route.fulfill(json=template | none))
+    gallery.reload()
+    expect(gallery.get_by_role("alert")).to_contain_text("This index holds no places yet")
+    gallery.locator("#q").fill("nowhere")
+    expect(gallery.get_by_role("alert")).to_be_hidden()
+
+
 def test_who_comes_back_is_where_they_were(gallery: Any) -> None:
     gallery.set_viewport_size({"width": 320, "height": 300})
     gallery.evaluate("scrollTo(0, 500)")
