@@ -1,7 +1,6 @@
 """Do two places of an index show the same spot? Asked of its descriptors and local features."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -18,8 +17,6 @@ from place_search.search.verification import Codes, Query, verify
 
 NEIGHBOURS = 10
 """The most similar places that a new one is compared with."""
-FROM_ONE_GROUP = 2
-"""Of them, those of one group that there is already."""
 LOOKS_ALIKE = 0.3
 """The probability that similarity alone must give a pair. Cameras whose pictures all have the same
 black border agree in their geometry wherever they are."""
@@ -49,6 +46,10 @@ class PairJudge:
         self._metres: NDArray[np.float64] = geocentric(index.positions)
         self._codes = lru_cache(maxsize=1024)(index.codes)
         self._descriptor = lru_cache(maxsize=4096)(self._read_descriptor)
+        self._query = lru_cache(maxsize=64)(self._make_query)
+
+    def _make_query(self, place_id: int) -> Query:
+        return Query.of_codes(self._codes(place_id))
 
     def _read_descriptor(self, place_id: int) -> NDArray[np.float32]:
         row = np.array([self.index.row_of(place_id)])
@@ -62,29 +63,27 @@ class PairJudge:
     def neighbours(self, place_id: int) -> list[int]:
         """The places that may show the same spot as this one, the most similar first.
 
-        Of those that are in one group already there are few: it is asked as a whole later.
+        Of those that are in one group already there is one: it is asked as a whole later.
         """
         hits = self.index.search(self._descriptor(place_id), NEIGHBOURS + 1)
         found: list[int] = []
-        of_group: Counter[int] = Counter()
+        asked: set[int] = set()
         for other in (hit.place_id for hit in hits if hit.place_id != place_id):
             group = self.index.groups.of(other)
-            if group is None or of_group[group] < FROM_ONE_GROUP:
+            if group is None or group not in asked:
                 found.append(other)
             if group is not None:
-                of_group[group] += 1
+                asked.add(group)
         return found
 
     def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
         """Compare a place with others."""
-        query: Query | None = None
         pairs = []
         for other in others:
             similarity = float(self._descriptor(place_id) @ self._descriptor(other))
             same = self._may_be(place_id, other, similarity)
             if same and self._verifies:
-                query = query or Query.of_codes(self._codes(place_id))
-                same = self._agree(query, self._codes(other), similarity)
+                same = self._agree(self._query(place_id), self._codes(other), similarity)
             pairs.append(Pair(min(place_id, other), max(place_id, other), same))
         return pairs
 
@@ -93,7 +92,8 @@ class PairJudge:
         return [found for [found] in _pool().map(self._one, pairs)]
 
     def _one(self, pair: tuple[int, int]) -> list[Pair]:
-        return self.compare(pair[0], [pair[1]])
+        # The newer one is compared with several, and made ready once.
+        return self.compare(pair[1], [pair[0]])
 
     def _may_be(self, place_id: int, other: int, similarity: float) -> bool:
         first, second = self.metres(np.array([place_id, other], np.int64))

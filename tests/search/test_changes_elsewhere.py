@@ -110,13 +110,13 @@ def taking(writer: Writer) -> Writer:
 
 
 def test_an_index_of_another_model_is_not_added_to(
-    service: Service, taking: Writer, index: Path
+    service: Service, taking: Writer, index: Path, street: Any
 ) -> None:
     card = service.model.card
     card = replace(card, files=dict.fromkeys(card.files, "another"))
     service.engine.model = Model(card, service.model.runtime)
     with pytest.raises(CannotChangeError, match="log says why"):
-        taking.add((index.parent / "photos" / "0.jpg").read_bytes(), None, "", stages=Stages())
+        taking.add(street.query(9), None, "", stages=Stages())
     assert list(index.with_name("index-photos").glob("*.jpg")) == []
 
 
