@@ -116,11 +116,11 @@ class Engine:
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for what happens only then.
 
-        A model is prepared for the shape of the photo, so the photo is one of the index's own. An
-        engine of vectors that does not answer yet may do so later.
+        A model is prepared for the shape of the photo, so the photo is one of the index's own, of
+        the usual shape. An engine of vectors that does not answer yet may do so later.
         """
         with suppress(StoreOutageError):
-            self.search(self.index.thumbnail(int(self.index.place_ids[0])), k=1)
+            self.search(self.index.thumbnail(self.index.usual_place()), k=1)
 
     def about(self) -> IndexInfo:
         """What is searched."""

@@ -126,6 +126,12 @@ class Contents:
         content: bytes = self.rows.value("content", row).tobytes()
         return content
 
+    def aspect(self, row: int) -> float:
+        """The width of the photo of a row, in heights."""
+        return float(self.rows.value("width", row)) / max(
+            float(self.rows.value("height", row)), 1.0
+        )
+
     def taken(self, row: int) -> float | None:
         """When the photo of a row was taken, in seconds since 1970."""
         return self.number("taken", row)

@@ -54,6 +54,15 @@ def test_places(index: Index, model: Model) -> None:
             index.place(unknown)
 
 
+def test_the_usual_place_has_the_commonest_shape(tmp_path: Path, model: Model) -> None:
+    (tmp_path / "photos").mkdir()
+    # Of one shape, whatever their size.
+    for number, size in enumerate([(120, 160), (160, 120), (320, 240), (200, 200)]):
+        Image.new("RGB", size, (90, 40 * number, 20)).save(tmp_path / "photos" / f"{number}.png")
+    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model)
+    assert open_index(tmp_path / "index").usual_place() == 1
+
+
 def test_thumbnails_and_cells(index: Index, model: Model) -> None:
     for place in index.places():
         photo = model.read(place.path)
