@@ -155,8 +155,13 @@ def test_an_index_that_was_removed_cannot_be_changed(ask: Ask, base: Path) -> No
         assert problem(changed, "cannot-change")["reason"]["code"] == "index-removed"
     finally:
         kept.rename(base / "b")
-    (listed,) = ask("b", "GET", "/v1/indexes").json()["indexes"]
-    assert (listed["status"], listed["changes"]) == ("ready", "allowed")
+
+    def back() -> bool:
+        # Who watches for new versions may have found none meanwhile.
+        (listed,) = ask("b", "GET", "/v1/indexes").json()["indexes"]
+        return (listed["status"], listed["changes"]) == ("ready", "allowed")
+
+    wait_until(back, "the index that is back is not noticed")
     assert ask("b", "PATCH", "/v1/indexes/b/places/0", json={"note": "x"}).status_code == 200
 
 
