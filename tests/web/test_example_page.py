@@ -22,7 +22,8 @@ def test_the_example_page_searches(
         page.goto(f"{PAGE.as_uri()}?server={address}")
         page.get_by_label("Photo").set_input_files(town.query(2))
         if not cors:
-            expect(page.get_by_role("status")).to_contain_text("or not this page: start")
+            refused = "The server does not answer, or not this page: start it with --cors '*'."
+            expect(page.get_by_role("status")).to_have_text(refused)
             return
         expect(page.get_by_role("status")).to_have_text("This place is known.")
         expect(page.locator("li").first).to_contain_text(town.name(2))
