@@ -166,11 +166,8 @@ class Index:
 
     def places_holding(self, photos: Collection[bytes]) -> dict[bytes, Place]:
         """The places of photos whose files have these sha256, by them."""
-        column = self._contents.column("content")
-        starts = np.frombuffer(b"".join(photo[:8] for photo in photos), np.uint64)
-        alike = np.isin(np.ascontiguousarray(column[:, :8]).view(np.uint64)[:, 0], starts)
-        found = {column[row].tobytes(): row for row in np.flatnonzero(alike)[::-1].tolist()}
-        return {photo: self._place(row) for photo, row in found.items() if photo in photos}
+        rows = self._contents.rows_holding(photos)
+        return {photo: self._place(row) for photo, row in rows.items()}
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""

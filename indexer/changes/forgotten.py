@@ -92,5 +92,4 @@ def _stamp(photo: Path, sizes: set[int] | None = None) -> FileStamp | None:
 
 def _holds(contents: Contents, stamp: FileStamp) -> bool:
     """Whether a place of the index has such a photo."""
-    content = np.frombuffer(bytes.fromhex(stamp.sha256), np.uint8)
-    return bool((contents.column("content") == content).all(axis=1).any())
+    return bool(contents.rows_holding({bytes.fromhex(stamp.sha256)}))

@@ -1,6 +1,6 @@
 """What the shards of one version of an index hold: rows, and columns beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,14 @@ class Contents:
         """The sha256 of the photo of a row."""
         content: bytes = self.rows.value("content", row).tobytes()
         return content
+
+    def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
+        """The first row of each photo that is there, of those whose sha256 these are."""
+        column = self.column("content")
+        starts = np.frombuffer(b"".join(photo[:8] for photo in photos), np.uint64)
+        alike = np.isin(np.ascontiguousarray(column[:, :8]).view(np.uint64)[:, 0], starts)
+        found = {column[row].tobytes(): row for row in np.flatnonzero(alike)[::-1].tolist()}
+        return {photo: row for photo, row in found.items() if photo in photos}
 
     def aspect(self, row: int) -> float:
         """The width of the photo of a row, in heights."""

@@ -102,21 +102,17 @@ class Merging:
             return False
         sample = _sample(self.members[one], self.members[two])
         enough = math.ceil(SHARE * len(sample))
-        known = [self.known[pair] for pair in sample if pair in self.known]
         unknown = [pair for pair in sample if pair not in self.known]
-        same = sum(known)
+        same = sum(self.known.get(pair, False) for pair in sample)
         # No more are compared once the rest cannot change the answer.
         while same < enough <= same + len(unknown):
-            for *pair, equal in self._judge.compare_all(unknown[:AT_ONCE]):
-                self._learn(pair[0], pair[1], equal)
-                same += equal
+            for first, second, equal in self._judge.compare_all(unknown[:AT_ONCE]):
+                self.known[first, second] = equal
+                if equal:
+                    self._link(first, second)
+                    same += 1
             unknown = unknown[AT_ONCE:]
         return same >= enough
-
-    def _learn(self, first: int, second: int, same: bool) -> None:
-        self.known[first, second] = same
-        if same:
-            self._link(first, second)
 
     def _within_spread(self, places: list[int]) -> bool:
         metres = self._judge.metres(np.array(places, np.int64))

@@ -66,15 +66,9 @@ class PairJudge:
         Of those that are in one group already there is one: it is asked as a whole later.
         """
         hits = self.index.search(self._descriptor(place_id), NEIGHBOURS + 1)
-        found: list[int] = []
-        asked: set[int] = set()
-        for other in (hit.place_id for hit in hits if hit.place_id != place_id):
-            group = self.index.groups.of(other)
-            if group is None or group not in asked:
-                found.append(other)
-            if group is not None:
-                asked.add(group)
-        return found
+        others = np.array([hit.place_id for hit in hits if hit.place_id != place_id], np.int64)
+        first: list[int] = others[self.index.groups.first_of_spots(others)].tolist()
+        return first
 
     def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
         """Compare a place with others."""

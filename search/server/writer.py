@@ -1,5 +1,6 @@
 """Changing the index of a running server: places come and go, and the next search knows."""
 
+import hashlib
 import logging
 import time
 from collections import Counter
@@ -168,8 +169,9 @@ class Writer:
                     taken.append(error)
                     continue
             name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
+            original = hashlib.sha256(content).digest()
             taken.append(
-                [taken_photo(name, content, seen, facing, jpeg) for facing, jpeg in pictures]
+                [taken_photo(name, original, seen, facing, jpeg) for facing, jpeg in pictures]
             )
         return taken
 

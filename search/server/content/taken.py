@@ -28,10 +28,9 @@ class TakenPhoto(NamedTuple):
 
 
 def taken_photo(
-    name: str, content: bytes, seen: Photo, facing: Facing | None, jpeg: bytes
+    name: str, original: bytes, seen: Photo, facing: Facing | None, jpeg: bytes
 ) -> TakenPhoto:
     """What is kept of a photo as this JPEG, or of the view of a panorama that is `facing` so."""
-    original = hashlib.sha256(content).digest()
     file = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
     if facing is None:
         return TakenPhoto(original, file, jpeg, seen.position, seen.taken, name, None)
