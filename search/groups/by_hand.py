@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.indexer import Groups, UnknownPlaceError
+from place_search.indexer.storage.edits import MAX_NAME, checked_text
 from place_search.search.errors import ParameterError
-
-MAX_NAME = 200
 
 
 class GroupEdit(NamedTuple):
@@ -31,17 +30,13 @@ class GroupEdit(NamedTuple):
 
         Raises:
             UnknownPlaceError: there is no such place.
-            ParameterError: the name is too long or cannot be printed, a place is both to add and
-                to remove, or nothing would be left.
+            FieldError: the name is too long or cannot be printed, as that of a place.
+            ParameterError: a place is both to add and to remove, or nothing would be left.
         """
         asked = np.array([self.of, *self.add, *self.remove])
         if len(unknown := asked[~np.isin(asked, place_ids)]):
             raise UnknownPlaceError(f"There is no place {unknown[0]} in this index.")
-        if self.name is not None and not (len(self.name) <= MAX_NAME and self.name.isprintable()):
-            raise ParameterError(
-                f"The name of a group has at most {MAX_NAME} letters, all of which can be printed.",
-                "name",
-            )
+        checked_text("name", self.name or "", MAX_NAME, lines=False)
         if self.of in self.remove:
             raise ParameterError(
                 f"Place {self.of} says which group is meant, so it cannot be removed from it; name "

@@ -63,7 +63,7 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
 
     Raises:
         UnknownPlaceError: there is no such place.
-        FieldError: a value of another type.
+        FieldError: a value of another type, or a name that does not fit.
         ParameterError: see `GroupEdit.check`.
     """
     from place_search.indexer import FieldError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from place_search.indexer import Groups, UnknownPlaceError
+from place_search.indexer import FieldError, Groups, UnknownPlaceError
 from place_search.search.errors import ParameterError
 from place_search.search.groups.by_hand import GroupEdit
 
@@ -51,8 +51,6 @@ def test_a_place_that_was_never_grouped_can_be_put_somewhere() -> None:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (GroupEdit(1, "\n"), "can be printed"),
-        (GroupEdit(1, "x" * 201), "at most 200"),
         (GroupEdit(1, remove=[1]), "says which group is meant"),
         (GroupEdit(1, add=[2, 4], remove=[4]), "Place 4 is to be added .* and removed"),
     ],
@@ -60,6 +58,14 @@ def test_a_place_that_was_never_grouped_can_be_put_somewhere() -> None:
 def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         edit.check(IDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("\n", "cannot be printed"), ("x" * 201, "at most 200")]
+)
+def test_a_name_fits_as_that_of_a_place_does(name: str, says: str) -> None:
+    with pytest.raises(FieldError, match=says):
+        GroupEdit(1, name).check(IDS)
 
 
 def test_unknown_places_and_those_of_other_groups_are_refused() -> None:
