@@ -68,12 +68,15 @@ def candidate_probabilities(
 
     `similarities` and `found`, None where unverified, are of the results; `others` are the
     similarities of all candidates. Where the pair by itself is called the same, so that a
-    comparison of the two photos says so, the result is at least unsure, and found only there.
+    comparison of the two photos says so, the result is at least unsure, and found only there. Where
+    one is far more similar than the others are, it is at least unsure too: geometry misses what is
+    seen from another side.
     """
-    usual = float(np.median(others)) if len(others) else 0.0
-    say = max(len(others) - 1, 0) / (max(len(others) - 1, 0) + EQUAL_SAY)
+    beside = _Others.of(others)
     return [
-        _candidate_probability(calibration, similarity, verification, similarity - usual, say)
+        _alone(calibration, similarity, similarity - beside.usual, beside.say)
+        if verification is None
+        else _verified(calibration, similarity, verification, beside)
         for similarity, verification in zip(similarities, found, strict=True)
     ]
 
@@ -88,23 +91,41 @@ def match_of(calibration: Calibration, best: float) -> Match:
     return Match(verdict, best, calibration.threshold)
 
 
-def _candidate_probability(
-    calibration: Calibration,
-    similarity: float,
-    found: Verification | None,
-    contrast: float,
-    say: float,
+class _Others(NamedTuple):
+    """What the candidates of a search say together: their usual similarity, and its say, 0–1."""
+
+    usual: float
+    say: float
+
+    @classmethod
+    def of(cls, similarities: Sequence[float]) -> "_Others":
+        others = max(len(similarities) - 1, 0)
+        usual = float(np.median(similarities)) if len(similarities) else 0.0
+        return cls(usual, others / (others + EQUAL_SAY))
+
+
+def _alone(calibration: Calibration, similarity: float, contrast: float, say: float) -> float:
+    """The probability by similarity alone."""
+    by_similarity, by_contrast, intercept = calibration.unverified
+    return _probability(by_similarity * similarity + by_contrast * contrast * say + intercept)
+
+
+def _verified(
+    calibration: Calibration, similarity: float, found: Verification, beside: _Others
 ) -> float:
-    if found is None:
-        by_similarity, by_contrast, intercept = calibration.unverified
-        return _probability(by_similarity * similarity + by_contrast * contrast * say + intercept)
+    contrast = similarity - beside.usual
     pair = _pair_odds(calibration, similarity, found)
     by_agreement, by_contrast, intercept = calibration.among
     among = by_agreement * agreement(found) + by_contrast * contrast + intercept
-    probability = _probability((1 - say) * pair + say * among)
+    probability = _probability((1 - beside.say) * pair + beside.say * among)
     by_itself = _probability(pair)
     if by_itself >= calibration.threshold:
         return max(probability, UNSURE_FROM)
+    # Of the similarity only what is beyond the usual counts: some photos are alike everywhere. What
+    # matches nothing, as one colour does, shows no place.
+    stands_out = _alone(calibration, contrast, contrast, beside.say) >= calibration.threshold
+    if stands_out and found.mutual:
+        probability = max(probability, UNSURE_FROM)
     return min(probability, max(by_itself, UNSURE_FROM))
 
 

@@ -75,6 +75,18 @@ def test_what_stands_out_among_the_candidates_is_more_probable() -> None:
     assert apart[0] > alike[0]
 
 
+def test_what_is_far_more_similar_than_the_others_may_be_seen_from_another_side() -> None:
+    def first(similarity: float, others: float, count: int) -> float:
+        similarities = [similarity, *[others] * count]
+        found = [verification(25, 200)]
+        return candidate_probabilities(CALIBRATION, [similarity], found, similarities)[0]
+
+    assert first(0.64, 0.14, 30) == UNSURE_FROM
+    assert first(0.64, 0.14, 0) < 0.1  # nothing to measure it by
+    assert first(0.84, 0.7, 30) < 0.1  # all photos are alike here
+    assert first(0.3, 0.1, 30) < 0.1
+
+
 @pytest.mark.parametrize(
     ("probability", "verdict"),
     [(0.0, "not_found"), (0.5, "unsure"), (0.949, "unsure"), (1.0, "found")],
