@@ -153,7 +153,7 @@ screenshots: $(ALL)
 	@fc-list :lang=hi | grep -q . || $(call apt_install,fonts-noto-core) || \
 	  echo 'Without a font for Hindi, such as fonts-noto-core, its words are boxes.' >&2
 	@$(RUN) demo --no-serve
-	@exec $(BIN)/python docs/screenshots.py
+	@exec $(BIN)/python -m docs.screenshots
 
 # The default model from the one without its whitening: as its card says, and with the same bytes on
 # the same machine. PHOTOS holds the folders that data/README.md names; takes about an hour.
@@ -213,8 +213,9 @@ $(ALL): pyproject.toml | $(CHECKS)
 	@$(PIP) --editable '.[test]'
 	@command -v nginx >/dev/null || $(call apt_install,nginx-light) || \
 	  echo 'The test of deploy/nginx.conf needs nginx, which is not there.' >&2
-	@command -v chromium >/dev/null || $(call apt_install,chromium) || \
-	  echo 'The browser tests need chromium, which is not there: install it for them to run.' >&2
+	@command -v chromium-headless-shell >/dev/null || $(call apt_install,chromium-headless-shell) || \
+	  command -v chromium >/dev/null || $(call apt_install,chromium) || \
+	  echo 'The browser tests need Chromium, which is not there: install it for them to run.' >&2
 	@touch $@ $(CHECKS) $(SERVES)
 
 $(TYPESCRIPT): | $(MADE)

@@ -6,9 +6,7 @@ The places are only positions and names: no index of that size is made.
 """
 
 import argparse
-import shutil
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,15 +18,15 @@ import httpx
 import numpy as np
 import uvicorn
 from numpy.typing import NDArray
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from bench.chromium import chromium
 from bench.table import Row, print_rows
 from place_search.search.results import IndexInfo
 from place_search.search.server.app import create_app
 
 PANS = 4
 STEPS = 60
-CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic")
 
 COUNT_FRAMES = """() => {
     window.frames_ms = [];
@@ -119,22 +117,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pan a map of many places.")
     parser.add_argument("--places", type=int, default=100_000)
     asked = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("There is no chromium here; run `make test`, which installs it.")
-    with serving(asked.places) as address, sync_playwright() as playwright:
+    with serving(asked.places) as address, chromium() as browser:
         answers = []
         for _ in range(5):
             start = time.perf_counter()
             reply = httpx.get(f"{address}/v1/places", params={"bbox": "-180,-90,180,90"})
             answers.append(1000 * (time.perf_counter() - start))
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{address}/map")
         page.get_by_text("places with a position are in view").wait_for()
         page.wait_for_timeout(500)
         pans = [pan(page) for _ in range(PANS)]
-        browser.close()
     dots = len(reply.json()["features"])
     print(f"{asked.places} places, {dots} dots, {len(reply.content) / 1000:.0f} kB an answer")
     print_rows(

@@ -6,16 +6,14 @@ python -m bench.pages [--photos DIR] [--rounds N]
 """
 
 import argparse
-import shutil
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, Page, Response, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Response, Route
 
-from bench.map_pan import CHROMIUM_ARGUMENTS
+from bench.chromium import chromium
 from bench.serving import running_server
 from bench.table import OUT, Row, print_rows, write_rows
 from place_search.demo_photos import fetch_demo_photos
@@ -146,18 +144,14 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("There is no chromium here; run `make test`, which installs it.")
     photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         index, source = Path(scratch) / "index", open_source(photos)
         build_index(source, index, open_model(mode="throughput"))
         query = source.photos[0].path.read_bytes()
-        with running_server(index, query) as (client, _, _), sync_playwright() as playwright:
+        with running_server(index, query) as (client, _, _), chromium() as browser:
             address = str(client.base_url).rstrip("/")
-            browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
             photo = source.photos[0].path
             found = [measure_search(browser, address, photo) for _ in range(asked.rounds)]
             rows.append(Row("20 results, after the answer", "ms", [f[0] for f in found], "≤ 150"))

@@ -1,6 +1,6 @@
 """Make the pictures of the pages in docs/: desktop, phone and dark, from the demo.
 
-    python docs/screenshots.py [--index indexes/demo] [--photos data/demo]
+    python -m docs.screenshots [--index indexes/demo] [--photos data/demo]
 
 `make screenshots` runs it after making the demo. Only photos under the demo package's own licence
 are shown (data/README.md): the queries are chosen so. Needs Chromium and
@@ -20,20 +20,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import place_search
+from bench.chromium import chromium
 from place_search.search.server.keys import new_key
 
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 MAX_BYTES = 300_000
 COLOURS = (256, 192, 128, 96, 64, 32, 16)
 FREE = ("maupertuis", "berlin", "cour-carree", "office", "panelled-door")
@@ -270,9 +262,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     asked = parser.parse_args()
     reports = Path(f"{asked.index}-reports")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("There is no chromium here; run `make test`, which installs it.")
     with (
         without(asked.index, lambda name: name.startswith(REMOVED)) as smaller,
         without(asked.index, lambda name: not name.startswith(SHOWN)) as shown,
@@ -281,9 +270,8 @@ def main() -> None:
         serving(
             *(shown, reports, "--writable", "--public", "--keys", f"{shown.parent / 'keys'}")
         ) as shown_address,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         others: dict[Callable[[Page, str, Path], None], str] = {
             search_not_found: smaller_address,
             gallery: shown_address,
@@ -296,7 +284,6 @@ def main() -> None:
                     show(page, asks, asked.photos)
                     picture, plain = photograph(page)
                 (asked.out / f"{name}{kind}.png").write_bytes(shrink(picture, plain))
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from bench.chromium import chromium
 from place_search.core.plugins import load_part, part_names
 from place_search.core.version import program_version
 from place_search.evaluation import (
@@ -33,7 +33,6 @@ from place_search.evaluation.report.words import LANGUAGES, all_words
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
 
-CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 SCENES = 4
 
 
@@ -134,13 +133,8 @@ def test_what_the_data_is_called_is_text(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("There is no chromium on this machine; run `make test`, which installs it.")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(params=[1280, 390])

@@ -1,7 +1,6 @@
 """A real index of rendered places, a real server, and a real browser that must stay quiet."""
 
 import io
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,15 +14,9 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import ExifTags, Image, ImageDraw
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Request,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
+from bench.chromium import chromium
 from place_search.evaluation import evaluate, read_truth_csv, write_report
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model, open_model
@@ -32,15 +25,6 @@ from place_search.search.server.app import create_app
 from place_search.search.server.settings import ServerSettings
 from tests.waiting import SECONDS, wait_until
 
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PATIENCE_MS = 1000 * SECONDS
 """How long a page may take: a busy machine's pauses say nothing about it."""
 PLACES = 12
@@ -258,13 +242,8 @@ def hold_server(index_folder: Path, model: Model, servers: ExitStack) -> HoldSer
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, for one file: `asyncio.run` fails in any test while Playwright is open."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("There is no chromium on this machine; run `make test`, which installs it.")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @dataclass
