@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -119,9 +119,8 @@ class Query:
         codes, grid = place
         if all(grid):
             signs = decode_codes(codes)
-            unit = signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5)
-            if np.square(unit.mean(axis=(0, 1))).sum() <= BLANK_SIGNS:
-                query._take(unit)
+            if not _shows_nothing(signs.sum(axis=0), grid):
+                query._take(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
 
     def _take(self, projected: NDArray[np.float32]) -> None:
@@ -137,11 +136,22 @@ def _is_blank(local_features: NDArray[np.float32]) -> bool:
     return float(np.square(unit.mean(axis=0)).sum()) > BLANK
 
 
+def _shows_nothing(sums: NDArray[Any], grid: Grid) -> bool:
+    """The same of a place, by the (bits,) sums of the signs in its grid."""
+    return float(np.square(sums / math.prod(grid)).mean()) > BLANK_SIGNS
+
+
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
-    """Match a query with one place; `similarity` of their descriptors enters the score."""
+    """Match a query with one place; `similarity` of their descriptors enters the score.
+
+    Nothing agrees with a blank place, which is like any other blank one.
+    """
     if not all(place[1]) or not all(query.full.grid):
         return NOTHING
-    matches = mutual_matches(query.full, full_place(place))
+    codes = full_place(place)
+    if _shows_nothing(codes.rows.sum(axis=0, dtype=np.int32), codes.grid):
+        return NOTHING
+    matches = mutual_matches(query.full, codes)
     both = np.concatenate([matches.query, matches.other], axis=1).astype(np.float32)
     found = _agreement(both, matches.cosines)
     beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0

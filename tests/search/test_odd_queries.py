@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
@@ -139,3 +139,23 @@ def test_a_blank_photo_is_not_found_beside_a_blank_one(
     assert answer.results[0].verified is not None
     assert answer.results[0].verified.inliers == 0
     assert compare_photos(model, blank, blank).result == "different"
+
+
+@pytest.mark.parametrize("name", OF_NO_PLACE)
+def test_nothing_agrees_with_a_blank_photo(model: Model, name: str) -> None:
+    blank, other = jpeg(Image.new("RGB", (640, 480), "white")), jpeg(OF_NO_PLACE[name]())
+    for compared in (
+        compare_photos(model, other, blank),
+        compare_photos(model, blank, other),
+        compare_photos(model, logo(), blank),
+    ):
+        assert (compared.result, compared.inliers) == ("different", 0)
+
+
+def logo() -> bytes:
+    """A few plain shapes on white: most of it is as blank as a blank photo."""
+    picture = Image.new("RGB", (640, 480), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((220, 140, 420, 340), fill=(200, 30, 30))
+    draw.rectangle((290, 190, 350, 290), fill="white")
+    return jpeg(picture)
