@@ -16,16 +16,13 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
+from place_search.search.agreeing import in_agreement
 from place_search.search.groups.counted import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, require_switch
 from place_search.search.positions import PlacePositions
-from place_search.search.probability import (
-    BACKGROUND,
-    candidate_probabilities,
-    match_of,
-)
+from place_search.search.probability import BACKGROUND, candidate_probabilities, match_of
 from place_search.search.results import (
     IndexInfo,
     QueryPhoto,
@@ -48,12 +45,7 @@ from place_search.search.several.together import (
 )
 from place_search.search.several.views import TAKEN_WHOLE, Asked, Found, best_of_views, parts_of
 from place_search.search.stages import Stages
-from place_search.search.verification import (
-    CANDIDATES,
-    Codes,
-    Query,
-    rank_by_geometry,
-)
+from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
 
 AnyPhoto: TypeAlias = bytes | Path
 
@@ -184,6 +176,7 @@ class Engine:
         seen = decoded[0]
         found = [self._found(part, asked, len(seen.views)) for part in parts_of(decoded)]
         ranked = best_of_views(found) if seen.views else found[0]
+        ranked = in_agreement(self.index, ranked, self.calibration.threshold, notes)
         told = self._told(ranked, asked)
         results = tuple(self.result(rank, one) for rank, one in enumerate(told, start=1))
         match = match_of(self.calibration, ranked[0].probability or 0.0 if ranked else 0.0)
@@ -210,8 +203,9 @@ class Engine:
     def _found(self, photos: Sequence[Photo], asked: Asked, among: int) -> list[Found]:
         """The places that look most like photos of one spot, best first.
 
-        The first `asked.k`, or as many as it takes to show so many spots, have a probability. A
-        view `among` so many of a panorama takes its share of the time.
+        The first `asked.k`, or as many as it takes to show so many spots, have a probability, as
+        all that were matched in full. A view `among` so many of a panorama takes its share of the
+        time.
         """
         checking, stages, notes = asked.checking, asked.stages, asked.notes
         model = self.model if checking else self.model.alone()
@@ -238,6 +232,8 @@ class Engine:
             shown = (hits[row].place_id for row in first)
             if not asked.spots or spots_among(self.index.groups, shown) >= asked.k:
                 break
+        # Also those behind that were matched in full: they may contradict the first.
+        first = order[: max(len(first), *(len(view.found) for view in views))]
         probabilities = fused_probabilities(
             [
                 candidate_probabilities(

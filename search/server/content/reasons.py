@@ -34,6 +34,8 @@ REASONS: Mapping[str, str] = {
     "other-features": "The index keeps other local features than this model gives, so the results "
     "are unverified.",
     "time-ran-out": "Time ran out before {late} of {places} places were verified; they come last.",
+    "results-apart": "{results} results agree with the photo, and lie up to {kilometres} km apart: "
+    "what they share is no place, but a watermark or a part of the car, say.",
     "none-near": "No place with a position lies within {metres} m of {latitude},{longitude}.",
     "none-fits": "No place fits all filters; leave one of them out.",
     "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "

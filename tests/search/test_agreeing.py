@@ -1,0 +1,94 @@
+"""Results that cannot all be the photo's place: a part that photos of many places share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from place_search.core.geodesy import Position
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model
+from place_search.search.agreeing import in_agreement
+from place_search.search.compare import compare_photos
+from place_search.search.engine import Engine
+from place_search.search.probability import UNSURE_FROM
+from place_search.search.several.views import Found
+from tests.search.conftest import Street, jpeg
+
+PLACES = 8
+SHARE = 0.45
+
+
+@pytest.fixture(scope="module")
+def driven(street: Street, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of a drive, 11 km from place to place, seen over the bonnet of one car."""
+    root = tmp_path_factory.mktemp("driven")
+    (root / "photos").mkdir()
+    for place in range(PLACES):
+        at = Position(48.0 + place / 10, 11.5)
+        photo = jpeg(over_the_bonnet(street, place), position=at)
+        (root / "photos" / f"{place}.jpg").write_bytes(photo)
+    build_index(open_source(root / "photos"), root / "index", model, progress=None)
+    return root / "index"
+
+
+def over_the_bonnet(street: Street, place: int) -> Image.Image:
+    photo = street.photo(place)
+    height = round(SHARE * photo.height)
+    bonnet = street.photo(99).resize((photo.width, height))
+    photo.paste(bonnet, (0, photo.height - height))
+    return photo
+
+
+def test_what_places_far_apart_share_is_no_place(
+    driven: Path, street: Street, model: Model
+) -> None:
+    engine = Engine(open_index(driven), model)
+    elsewhere = jpeg(over_the_bonnet(street, 50))
+    first = engine.search(elsewhere, k=1)
+    path = engine.index.place(first.results[0].place_id).path
+    assert compare_photos(model, elsewhere, path).result == "same"
+    assert first.match.verdict == "unsure"
+    assert first.location is None
+    assert "km apart: what they share is no place" in " ".join(first.query.notes)
+    assert {round(one.probability, 2) for one in engine.search(elsewhere, k=PLACES).results} <= {
+        0.0,
+        UNSURE_FROM,
+    }
+
+
+def test_a_place_that_is_there_is_found_beside_one_that_is_not_where_it_says(
+    engine_at: Callable[..., Engine], street: Street
+) -> None:
+    there, near, far = Position(48.0, 11.5), Position(48.001, 11.5), Position(50.0, 9.0)
+    for positions, verdict in (
+        ([there, near, far], "found"),
+        ([there, far], "unsure"),
+        ([there, None], "found"),
+        ([there, near], "found"),
+    ):
+        assert engine_at(positions).search(street.query(3)).match.verdict == verdict
+
+
+@pytest.fixture
+def engine_at(street: Street, model: Model, tmp_path: Path) -> Callable[..., Engine]:
+    """Makes an index of one place's photos that say they were taken at these positions."""
+
+    def make(positions: list[Position | None]) -> Engine:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        for number, position in enumerate(positions):
+            photo = street.photo(3).resize((640 - number, 480))
+            (folder / f"{number}.jpg").write_bytes(jpeg(photo, position=position))
+        build_index(open_source(folder), folder.with_suffix(".index"), model, progress=None)
+        return Engine(open_index(folder.with_suffix(".index")), model)
+
+    return make
+
+
+def test_nothing_is_said_of_no_results(driven: Path) -> None:
+    notes: list[str] = []
+    nothing: list[Found] = []
+    assert in_agreement(open_index(driven), nothing, 0.95, notes) == []
+    assert notes == []
