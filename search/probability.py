@@ -73,12 +73,20 @@ def candidate_probabilities(
     seen from another side.
     """
     beside = _Others.of(others)
-    return [
-        _alone(calibration, similarity, similarity - beside.usual, beside.say)
-        if verification is None
-        else _verified(calibration, similarity, verification, beside)
-        for similarity, verification in zip(similarities, found, strict=True)
-    ]
+    most_similar = _Others.of(sorted(others, reverse=True)[:BACKGROUND])
+    probabilities = []
+    for similarity, verification in zip(similarities, found, strict=True):
+        alone, apart = _odds_alone(calibration, similarity, most_similar)
+        if verification is None:
+            probabilities.append(_probability(alone + apart))
+            continue
+        # Some photos are alike everywhere, so that what sets this one apart must suffice too. What
+        # matches nothing, as one colour does, shows no place.
+        least = min(alone + apart, apart) if verification.mutual else -math.inf
+        stands_out = _probability(least) >= calibration.threshold
+        probability = _verified(calibration, similarity, verification, beside)
+        probabilities.append(max(probability, UNSURE_FROM) if stands_out else probability)
+    return probabilities
 
 
 def match_of(calibration: Calibration, best: float) -> Match:
@@ -104,10 +112,13 @@ class _Others(NamedTuple):
         return cls(usual, others / (others + EQUAL_SAY))
 
 
-def _alone(calibration: Calibration, similarity: float, contrast: float, say: float) -> float:
-    """The probability by similarity alone."""
+def _odds_alone(
+    calibration: Calibration, similarity: float, beside: _Others
+) -> tuple[float, float]:
+    """The odds of the similarity by itself, and what its contrast with the others adds."""
     by_similarity, by_contrast, intercept = calibration.unverified
-    return _probability(by_similarity * similarity + by_contrast * contrast * say + intercept)
+    contrast = (similarity - beside.usual) * beside.say
+    return by_similarity * similarity + intercept, by_contrast * contrast
 
 
 def _verified(
@@ -121,11 +132,6 @@ def _verified(
     by_itself = _probability(pair)
     if by_itself >= calibration.threshold:
         return max(probability, UNSURE_FROM)
-    # Of the similarity only what is beyond the usual counts: some photos are alike everywhere. What
-    # matches nothing, as one colour does, shows no place.
-    stands_out = _alone(calibration, contrast, contrast, beside.say) >= calibration.threshold
-    if stands_out and found.mutual:
-        probability = max(probability, UNSURE_FROM)
     return min(probability, max(by_itself, UNSURE_FROM))
 
 
