@@ -6,7 +6,7 @@ from place_search.evaluation.calibration.index_calibration import calibrate_inde
 from place_search.evaluation.comparison import Comparison, Difference, compare_reports
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import CalibrationError, TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.evaluate_models import evaluate_models
@@ -26,6 +26,7 @@ from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
     "RECALL_KS",
+    "CalibrationError",
     "Comparison",
     "Diagnosis",
     "Difference",

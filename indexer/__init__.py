@@ -13,7 +13,7 @@ from place_search.indexer.changes.listed_fields import (
 from place_search.indexer.changes.regroup import change_groups
 from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
-from place_search.indexer.changes.verify import VerifyReport, repair_index, verify_index
+from place_search.indexer.changes.verify import Defect, VerifyReport, repair_index, verify_index
 from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
 from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
@@ -49,6 +49,7 @@ __all__ = [
     "BuildReport",
     "ChangeRefusedError",
     "ChangeReport",
+    "Defect",
     "Edit",
     "EditConflictError",
     "Edits",

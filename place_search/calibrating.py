@@ -1,14 +1,19 @@
 """When an index measures a calibration of its own, as the command line and Python both do."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.core.progress import Progress
 
 if TYPE_CHECKING:
-    from place_search.indexer import Index
+    from place_search.indexer import Index, VerifyReport
     from place_search.models import Model
     from place_search.search.index_calibration import IndexCalibration
+
+ENOUGH = 100
+"""Fewer places show only some of what photos of other places look like."""
 
 
 def calibrate_and_keep(index: "Index", model: "Model", progress: Progress) -> "IndexCalibration":
@@ -21,14 +26,57 @@ def calibrate_and_keep(index: "Index", model: "Model", progress: Progress) -> "I
     return measured
 
 
-def keep_calibrated(folder: Path, model: "Model", progress: Progress) -> None:
-    """Measure a calibration for an index whose model has none, again when it has doubled."""
+def keep_calibrated(folder: Path, model: "Model", progress: Progress) -> "str | None":
+    """Measure a calibration for an index whose model has none, again when it has doubled.
+
+    Returns: what is to be said of it, None where there was nothing to measure.
+    """
     if model.card.calibration is not None:  # nothing is imported for it
-        return
+        return None
+    from place_search.evaluation import CalibrationError
     from place_search.indexer import open_index
     from place_search.search.index_calibration import read_index_calibration
 
     index = open_index(folder)
     kept = read_index_calibration(index)
-    if kept is None or len(index) >= 2 * kept.places:
-        calibrate_and_keep(index, model, progress)
+    if kept is not None and len(index) < 2 * kept.places:
+        return None
+    try:
+        return summary_of(calibrate_and_keep(index, model, progress))
+    except CalibrationError as error:
+        return str(error)
+
+
+def with_calibration(
+    folder: Path,
+    report: "VerifyReport",
+    model: "Callable[[], Model] | None",
+    progress: Progress,
+) -> "VerifyReport":
+    """A check of an index with that of its calibration; a `model` measures a damaged one again."""
+    from place_search.indexer import Defect, IndexFormatError, open_index
+    from place_search.search.index_calibration import FILE, read_index_calibration
+
+    if not report.whole:
+        return report
+    index = open_index(folder)
+    try:
+        read_index_calibration(index)
+    except IndexFormatError as error:
+        _, what = str(error).rstrip(".").split(f"{FILE} ", 1)
+        report = replace(report, problems=[*report.problems, Defect(FILE, what)])
+        if model is not None:
+            calibrate_and_keep(index, model(), progress)
+            report = replace(report, repaired=[*report.repaired, FILE])
+    return report
+
+
+def summary_of(measured: "IndexCalibration") -> str:
+    """What was measured, and what it is worth, in a sentence."""
+    found = measured.calibration
+    few = "" if measured.places >= ENOUGH else f"; {measured.places} places are little to go by"
+    return (
+        f"{measured.copies} altered copies of {measured.places} places, each beside its own place "
+        f"and others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
+        f"right{few}."
+    )

@@ -1,8 +1,10 @@
 """The calibration that an index keeps for its model, measured on its own photos."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
@@ -37,16 +39,25 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
                 f"{path} was written by a newer place-search; upgrade place-search, or measure "
                 f"again with `place-search calibrate {index.folder}`."
             )
+        # Those of before had no checksum.
+        if kept.get("sha256", checksum_of(kept)) != checksum_of(kept):
+            raise ValueError("The checksum does not fit.")
         if {key: kept.get(key) for key in _made_by(index)} != _made_by(index):
             return None
         calibration = read_calibration(kept["calibration"])
         return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise IndexFormatError(
             f"{path} is damaged; measure again with `place-search calibrate {index.folder}`."
         ) from error
+
+
+def checksum_of(kept: Mapping[str, Any]) -> str:
+    """The checksum of what an index keeps, hexadecimal; it is itself left out."""
+    said = {key: value for key, value in kept.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _made_by(index: Index) -> dict[str, str | None]:
@@ -65,11 +76,12 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
     Raises:
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    content = {
+    content: dict[str, Any] = {
         "format": _FORMAT,
         **_made_by(index),
         **asdict(measured),
     }
+    content["sha256"] = checksum_of(content)
     with plain_write_errors(index.folder), lock(index.folder):
         write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
 

@@ -8,6 +8,7 @@ pair's own evidence counts more (cf. cohort normalisation of scores in speaker r
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,6 +29,10 @@ EQUAL_SAY = 10
 """The number of other candidates whose say equals the pair's own."""
 
 
+NOTHING_KNOWN = (0.0, 0.0, 0.0)
+"""What `unverified` is where any similarity may be that of the same place or of another."""
+
+
 class Match(NamedTuple):
     """What a search says: found from `threshold` on, not found below `UNSURE_FROM`."""
 
@@ -37,8 +42,13 @@ class Match(NamedTuple):
 
 
 def calibration_of(model: Model) -> Calibration:
-    """A model's calibration, or that of the included model, which it then borrows."""
-    return (model.card.calibration or included_calibration()).completed()
+    """A model's calibration, or that of the included model, which it then borrows.
+
+    What a similarity alone is worth cannot be borrowed: 0.6 is much to one model and nothing to
+    another.
+    """
+    own = model.card.calibration
+    return own.completed() if own else replace(included_calibration(), unverified=NOTHING_KNOWN)
 
 
 def agreement(found: Verification) -> float:

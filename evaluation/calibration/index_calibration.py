@@ -2,9 +2,10 @@
 
 The included calibration knows how probable the same place is at each similarity and agreement of
 the included model. Another model's similarities, or those of unusual photos, lie elsewhere. How
-alike unrelated photos are is read from places of the index; how much more alike two views of one
-place are, from altered copies of some photos. Both are put where the included model has them, and
-its weights are scaled accordingly.
+alike unrelated photos are, and how much that varies, is read from places of the index; how much
+more alike two views of one place are, from altered copies of some photos. They are put where the
+included model has them, and its weights are scaled accordingly (cf. the normalisation of scores by
+those of a cohort in speaker recognition).
 """
 
 import math
@@ -18,19 +19,19 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.evaluation.calibration.logistic import figures_of
+from place_search.evaluation.errors import CalibrationError
 from place_search.indexer import Index
 from place_search.models import Calibration, Embedding, Model, included_calibration
 from place_search.models.model import Views
 from place_search.photos import PhotoError
 from place_search.photos.altered_views import draw_view
-from place_search.search.index_calibration import (
-    IndexCalibration,
-)
+from place_search.search.index_calibration import IndexCalibration
 from place_search.search.probability import agreement, pair_probability
 from place_search.search.verification import NOTHING, Query, Verification, verify
 
-COPIES = (6, 100)
-"""The least and the most photos that are altered: drawing and describing them takes time."""
+COPIES = (24, 100)
+"""The least and the most altered copies: drawing and describing them takes time. Of few places each
+gives several."""
 PLACES_PER_COPY = 64
 OTHERS = 4
 """Other places that each copy is compared with."""
@@ -41,10 +42,21 @@ REPEATED = 0.5
 
 
 class Level(NamedTuple):
-    """Where a measure lies between unrelated photos, and how far above two views of one place."""
+    """Where a measure lies between unrelated photos, and how far above two views of one place.
+
+    `spread` is the standard deviation between unrelated photos.
+    """
 
     unrelated: float
     gap: float
+    spread: float
+
+
+class _Unseen(NamedTuple):
+    """Places that count as seen before those of an index, and how much similarities vary there."""
+
+    places: int
+    spread: float
 
 
 class Scale(NamedTuple):
@@ -55,14 +67,22 @@ class Scale(NamedTuple):
 
     @classmethod
     def onto(cls, measured: Level, reference: Level) -> "Scale":
-        """The scale that moves the measured level to that of reference."""
-        factor = reference.gap / measured.gap
+        """The scale that moves the measured level to that of reference.
+
+        Where unrelated photos vary so much that some would look like one place, two views of one
+        place come to lie lower.
+        """
+        factor = min(reference.gap / measured.gap, reference.spread / measured.spread)
         return cls(factor, reference.unrelated - factor * measured.unrelated)
 
 
-# Medians of the included model over eight sets of photos, measured in the same way.
-SIMILARITY = Level(0.15, 0.49)
-AGREEMENT = Level(0.14, 0.75)
+# Of the included model over eight sets of photos, measured in the same way: medians, and the spread
+# where photos are of all kinds.
+SIMILARITY = Level(0.15, 0.49, 0.12)
+AGREEMENT = Level(0.14, 0.75, 0.09)
+
+
+UNSEEN = _Unseen(10, 0.25)
 
 
 class _Pair(NamedTuple):
@@ -81,20 +101,27 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
 
     Raises:
         ModelMismatchError: another model made the index.
+        CalibrationError: its places are too few, or too much alike, to say anything.
     """
     index.check_model(model)
     rows = _sample(index)
     pairs = []
     for done, (row, made) in enumerate(model.stream_all(_altered(index, model, rows)), start=1):
-        pairs += _compare(index, row, made)
+        pairs += _compare(index, row, done, made)
         progress("calibrate", done, len(rows))
-    return IndexCalibration(_fit(pairs), len(index), len(rows))
+    measured = _fit(pairs, len(index))
+    if measured is None:
+        raise CalibrationError(
+            f"{index.folder} has too few places, or too many photos of one, to say how alike "
+            "photos of different places are, so nothing was measured; add other places first."
+        )
+    return IndexCalibration(measured, len(index), len(rows))
 
 
 def _sample(index: Index) -> NDArray[np.intp]:
-    """Rows of the places whose photos are altered, evenly over the index."""
+    """Rows of the places whose photos are altered, evenly over the index, some several times."""
     least, most = COPIES
-    count = min(max(len(index) // PLACES_PER_COPY, least), most, len(index))
+    count = min(max(len(index) // PLACES_PER_COPY, least), most)
     return np.linspace(0, len(index) - 1, count).round().astype(np.intp)
 
 
@@ -119,9 +146,9 @@ def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
     return draw_view(pixels, (width, height), random, night=NIGHT)
 
 
-def _compare(index: Index, row: int, made: Embedding) -> list[_Pair]:
+def _compare(index: Index, row: int, copy: int, made: Embedding) -> list[_Pair]:
     """A copy with its own place and with others, drawn anew for each copy."""
-    random = np.random.default_rng(row)
+    random = np.random.default_rng((row, copy))
     others = random.choice(len(index), min(OTHERS + 1, len(index)), replace=False)
     compared = np.array([row, *(other for other in others if other != row)][: OTHERS + 1])
     descriptors = index.descriptors().take(compared)
@@ -137,36 +164,40 @@ def _compare(index: Index, row: int, made: Embedding) -> list[_Pair]:
     ]
 
 
-def _fit(pairs: Sequence[_Pair]) -> Calibration:
+def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:
+    """The calibration; None where nearly all pairs show one place, and say nothing of others."""
     same = [pair for pair in pairs if pair.same]
     # Without local features nothing agrees, and no pair is left out.
     repeated = REPEATED * float(np.median([agreement(pair.found) for pair in same])) or math.inf
     unrelated = [pair for pair in pairs if not pair.same and agreement(pair.found) < repeated]
-    # Where nearly all show one place, nothing here says how alike unrelated photos are.
-    few = len(unrelated) < len(same)
-    measured = included_calibration() if few else _measured(same, unrelated)
-    chance = np.array([pair_probability(measured, pair.similarity, pair.found) for pair in pairs])
-    truly = np.array([pair.same for pair in pairs])
+    if len(unrelated) < len(same):
+        return None
+    measured = _measured(same, unrelated, places)
+    told = [*same, *unrelated]
+    chance = np.array([pair_probability(measured, pair.similarity, pair.found) for pair in told])
+    truly = np.array([pair.same for pair in told])
     return replace(
         measured,
         data=f"{len(same)} altered copies of the index's own photos",
         same_pairs=len(same),
-        different_pairs=len(pairs) - len(same),
+        different_pairs=len(unrelated),
         **figures_of(chance, truly, measured.threshold)._asdict(),
     )
 
 
-def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair]) -> Calibration:
+def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) -> Calibration:
     by_agreement = Scale(1.0, 0.0)
     agreed = [agreement(pair.found) for pair in same]
     if any(agreed):
         by_chance = [agreement(pair.found) for pair in unrelated]
-        level = Level(float(np.median(by_chance)), _gap(by_chance, agreed))
+        spread = max(float(np.std(by_chance)), 1e-3)
+        level = Level(float(np.median(by_chance)), _gap(by_chance, agreed), spread)
         by_agreement = Scale.onto(level, AGREEMENT)
     # A copy is less like anything than its original, which queries resemble more.
-    usual = float(np.median([pair.unaltered for pair in unrelated]))
+    usual = [pair.unaltered for pair in unrelated]
     gap = _gap([pair.similarity for pair in unrelated], [pair.similarity for pair in same])
-    by_similarity = Scale.onto(Level(usual, gap), SIMILARITY)
+    level = Level(float(np.median(usual)), gap, _spread(usual, places))
+    by_similarity = Scale.onto(level, SIMILARITY)
     return scaled(included_calibration(), by_similarity, by_agreement)
 
 
@@ -174,6 +205,12 @@ def _gap(unrelated: Sequence[float], same: Sequence[float]) -> float:
     """How far the medians lie apart; below twice its standard error it would be noise."""
     error = float(np.std(same)) / math.sqrt(len(same))
     return max(float(np.median(same)) - float(np.median(unrelated)), 2 * error, 1e-3)
+
+
+def _spread(unrelated: Sequence[float], places: int) -> float:
+    """How much similarities vary: of few places as if others had been seen that vary much."""
+    seen = places * float(np.var(unrelated)) + UNSEEN.places * UNSEEN.spread**2
+    return math.sqrt(seen / (places + UNSEEN.places))
 
 
 def scaled(base: Calibration, of_similarity: Scale, of_agreement: Scale) -> Calibration:

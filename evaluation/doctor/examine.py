@@ -51,6 +51,7 @@ from place_search.models import (
     read_card,
 )
 from place_search.photos.decoding import MAX_PIXELS
+from place_search.search.index_calibration import read_index_calibration
 
 SAMPLE = 60
 """Queries that are searched for, each with a right photo and another, to see whether any fits."""
@@ -154,6 +155,7 @@ class _Examination:
             return
         try:
             self.index = index = open_index(folder)
+            read_index_calibration(index)
         except PlaceSearchError as error:
             self._add_error("index", folder, error)
             return

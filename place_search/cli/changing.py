@@ -103,7 +103,9 @@ def take_photos(
         source = open_source(data, None, wanted)
         opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
-        keep_calibrated(index, opened, advance)
+        measured = keep_calibrated(index, opened, advance)
+    if measured:
+        say(f"How probable the same place is: {measured}")
     if listed is not None:
         keep_fields(listed, index)
     print_change(report, index, as_json)

@@ -22,7 +22,7 @@ from place_search.evaluation.calibration.index_calibration import (
     scaled,
 )
 from place_search.models import find_model, included_calibration, read_card, write_card
-from place_search.search.index_calibration import FILE, read_index_calibration
+from place_search.search.index_calibration import FILE, checksum_of, read_index_calibration
 from place_search.search.probability import candidate_probabilities
 from place_search.search.verification import NOTHING, Verification
 from tests.place_search.conftest import photo
@@ -30,7 +30,7 @@ from tests.place_search.conftest import photo
 Run = Callable[..., Result]
 PLACES = 20
 
-levels = st.builds(Level, st.floats(-0.2, 0.8), st.floats(0.05, 0.9))
+levels = st.builds(Level, st.floats(-0.2, 0.8), st.floats(0.05, 0.9), st.floats(0.01, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,10 @@ def test_an_index_of_fewer_numbers_measures_its_own(
 def test_the_levels_of_a_model_become_those_of_the_included_one(measured: Level) -> None:
     factor, shift = Scale.onto(measured, SIMILARITY)
     assert factor * measured.unrelated + shift == pytest.approx(SIMILARITY.unrelated)
-    assert factor * measured.gap == pytest.approx(SIMILARITY.gap)
+    by_gap, by_spread = factor * measured.gap, factor * measured.spread
+    assert by_gap <= SIMILARITY.gap * (1 + 1e-9)
+    assert by_spread <= SIMILARITY.spread * (1 + 1e-9)
+    assert pytest.approx(1) in (by_gap / SIMILARITY.gap, by_spread / SIMILARITY.spread)
 
 
 @given(levels, st.floats(0, 1), st.integers(0, 400), st.integers(1, 40))
@@ -111,7 +114,9 @@ def test_indexing_calibrates_a_model_that_has_no_calibration(
     assert said.exit_code == 0, said.output
     kept = read_index_calibration(place_search.open_index(folder))
     assert kept is not None
-    assert (kept.places, kept.copies) == (PLACES, 6)
+    assert (kept.places, kept.copies) == (PLACES, 24)
+    assert "24 altered copies of 20 places" in said.stderr
+    assert "20 places are little to go by" in said.stderr
     assert kept.calibration.auc > 0.9
     model = place_search.open_model(plain)
     here = place_search.search(folder, query(3), model=model)
@@ -141,8 +146,8 @@ def test_calibrate_measures_again_and_says_how_little_it_knows(
     assert place_search.search(folder, query(3), model=plain).query.notes == ()
     assert (folder / FILE).read_bytes() == before
     printed = json.loads(run("calibrate", folder, "--model", plain, "--json").stdout)
-    assert printed["calibration"]["same_pairs"] == 6
-    assert place_search.calibrate(folder, model=plain).copies == 6
+    assert printed["calibration"]["same_pairs"] == 24
+    assert place_search.calibrate(folder, model=plain).copies == 24
 
 
 @pytest.mark.slow
@@ -234,13 +239,61 @@ def test_a_damaged_calibration_is_said_and_one_of_another_model_ignored(
     (copy / FILE).write_text("{", "utf-8")
     with pytest.raises(PlaceSearchError, match="measure again with `place-search calibrate"):
         place_search.search(copy, query(3), model=plain)
-    (copy / FILE).write_text(json.dumps({**kept, "fingerprint": "0"}), "utf-8")
+    others = {**kept, "fingerprint": "0"}
+    others["sha256"] = checksum_of(others)
+    (copy / FILE).write_text(json.dumps(others), "utf-8")
     assert read_index_calibration(place_search.open_index(copy)) is None
     (copy / FILE).write_text(json.dumps({**kept, "format": 2}), "utf-8")
     with pytest.raises(PlaceSearchError, match="newer place-search"):
         place_search.search(copy, query(3), model=plain)
     assert run("calibrate", copy, "--model", plain).exit_code == 0
     assert place_search.search(copy, query(3), model=plain).results[0].name == "03.jpg"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["a digit", "the end"])
+def test_verify_looks_at_the_calibration_and_repair_measures_it_again(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path, damage: str
+) -> None:
+    _, folder, _ = made
+    copy = tmp_path / "index"
+    shutil.copytree(folder, copy)
+    whole = (copy / FILE).read_text("utf-8")
+    damaged = (
+        whole[:-20] if damage == "the end" else whole.replace('"intercept": -', '"intercept": -9')
+    )
+    (copy / FILE).write_text(damaged, "utf-8")
+    said = run("verify", copy)
+    assert said.exit_code == 1
+    assert "calibration.json is damaged; measure again" in " ".join(said.stderr.split())
+    assert json.loads(run("verify", copy, "--json").stdout)["problems"][0]["file"] == FILE
+    with pytest.raises(PlaceSearchError, match="damaged; measure again"):
+        place_search.search(copy, query(3), model=plain)
+    repaired = run("verify", copy, "--repair", "--model", plain, "--json")
+    assert json.loads(repaired.stdout)["repaired"] == [FILE]
+    assert (copy / FILE).read_text("utf-8") == whole
+    assert run("verify", copy).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("places", [[5], [5, 5, 5]])
+def test_what_one_place_cannot_say_is_not_made_up(
+    run: Run, plain: Path, tmp_path: Path, places: list[int]
+) -> None:
+    """An index of one place kept the included model's calibration as if it had measured it."""
+    (tmp_path / "photos").mkdir()
+    for number, place in enumerate(places):
+        photo(place).resize((480 - number, 360)).save(tmp_path / "photos" / f"{number}.jpg")
+    out = tmp_path / "index"
+    said = run("index", tmp_path / "photos", "--out", out, "--model", plain)
+    assert said.exit_code == 0
+    assert "so nothing was measured" in " ".join(said.stderr.split())
+    assert not (out / FILE).exists()
+    assert "so nothing was measured" in run("calibrate", out, "--model", plain).stderr
+    alone = place_search.search(out, query(5), model=plain, verify=False)
+    assert "a guess by that of the included model" in alone.query.notes[0]
+    assert (alone.match.verdict, alone.match.probability) == ("unsure", 0.5)
+    assert place_search.search(out, query(5), model=plain).match.verdict == "found"
 
 
 def test_labelled_pairs_and_an_index_are_not_mixed_up(

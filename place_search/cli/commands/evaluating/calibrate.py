@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from place_search.models import Calibration, Model
     from place_search.models.runtimes.base import Mode
 
-ENOUGH = 100
-"""Fewer places show only some of what photos of other places look like."""
-
 
 def command(
     data: Annotated[
@@ -104,7 +101,7 @@ def _lists_places(file: Path) -> bool:
 def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from place_search.calibrating import calibrate_and_keep
+    from place_search.calibrating import calibrate_and_keep, summary_of
     from place_search.indexer import open_index
     from place_search.search.index_calibration import FILE
 
@@ -115,13 +112,7 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     if as_json:
         print_json(asdict(measured))
         return
-    found = measured.calibration
-    few = "" if len(index) >= ENOUGH else f"; {len(index)} places are little to go by"
-    print_line(
-        f"{measured.copies} altered copies of {len(index)} places, each beside its own place and "
-        f"others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
-        f"right{few}. Kept in {folder / FILE}."
-    )
+    print_line(f"{summary_of(measured)} Kept in {folder / FILE}.")
 
 
 def _calibrate_searches(

@@ -156,8 +156,9 @@ def command(
                 workers=_workers(opened, exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )
+            measured = None
             if descriptors is None:
-                keep_calibrated(out, opened, staged(advance))
+                measured = keep_calibrated(out, opened, staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
@@ -170,6 +171,8 @@ def command(
         say(f"Described by {opened.named}.")
     else:
         say(f"Descriptors of {descriptors}, made by {opened.card.id}.")
+    if measured:
+        say(f"How probable the same place is: {measured}")
     if as_json:
         print_json(report.to_dict())
         return

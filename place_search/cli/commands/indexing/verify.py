@@ -38,6 +38,7 @@ def command(
 
     The exit code is 1 where something is wrong and was not repaired.
     """
+    from place_search.calibrating import with_calibration
     from place_search.indexer import repair_index, verify_index
 
     with progress("MB") as advance:
@@ -55,6 +56,7 @@ def command(
             report = repair_index(index, opened, progress=advance_stage)
         else:
             report = verify_index(index, progress=advance_stage)
+        report = with_calibration(index, report, opened if repair else None, advance_stage)
     if as_json:
         print_json(
             {
