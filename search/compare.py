@@ -10,7 +10,7 @@ from place_search.photos import Photo, PhotoBox
 from place_search.search.probability import calibration_of, pair_probability
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
-from place_search.search.verification import Query, verify
+from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
 
 BORROWED_NOTE = (
     "The model '{id}' has no calibration of its own, so the probability is a guess by that of the "
@@ -52,8 +52,8 @@ def compare_photos(
         found = verify(query, codes, similarity)
     photo_notes = [
         f"{which} photo: {note}"
-        for which, photo in zip(("First", "Second"), photos, strict=True)
-        for note in photo.notes
+        for which, photo, made in zip(("First", "Second"), photos, embeddings, strict=True)
+        for note in (*photo.notes, *([NOTHING_TO_MATCH] if Query.of(made).is_blank else []))
     ]
     notes = list(photo_notes)
     if calibration is None and model.card.calibration is None:

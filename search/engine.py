@@ -45,7 +45,13 @@ from place_search.search.several.together import (
 )
 from place_search.search.several.views import TAKEN_WHOLE, Asked, Found, best_of_views, parts_of
 from place_search.search.stages import Stages
-from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
+from place_search.search.verification import (
+    CANDIDATES,
+    NOTHING_TO_MATCH,
+    Codes,
+    Query,
+    rank_by_geometry,
+)
 
 AnyPhoto: TypeAlias = bytes | Path
 
@@ -324,6 +330,8 @@ class Engine:
             candidates = _Candidates(self.index, hits, view.similarities)
             budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
             query = Query.of(made)
+            if query.is_blank:
+                notes.append(NOTHING_TO_MATCH)
             ranking = rank_by_geometry(query, candidates, k, budget_s=budget)
             checked.append(view._replace(ranking=ranking))
         if late := max(view.ranking.late for view in checked if view.ranking):

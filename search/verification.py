@@ -81,6 +81,7 @@ class Verification(NamedTuple):
     matches: NDArray[np.float32]
 
 
+NOTHING_TO_MATCH = "The photo looks the same all over, so nothing in it can be matched with others."
 NOTHING = Verification(0, 0, 0.0, np.empty((0, 4), np.float32))
 
 
@@ -99,7 +100,8 @@ class Query:
         blank photo are as good as none: each is like all others of any blank photo. So are those
         in a photo's `black_frame`, (h, w) bool.
         """
-        if local_features is None or _is_blank(local_features):
+        self.is_blank = local_features is not None and _is_blank(local_features)
+        if local_features is None or self.is_blank:
             self._take(np.zeros((0, 0, CODE_BITS), np.float32))
             return
         projected = project_features(local_features, directions)

@@ -13,6 +13,7 @@ export const reasons = {
   'panorama-angle': 'Panorama ka {angle} kharab hai, isliye chhod diya gaya.',
   'panorama-unmarked': 'Photo ki chaudai oonchai se dugni hai, jaisi 360° panorama ki hoti hai, par metadata use panorama nahin kehta; ise saadharan photo maana gaya. Tukde karvaane hon to panorama=true (--panorama) dein.',
   'panorama-none': 'Yeh aisa 360° panorama nahin hai jiske tukde ho saken: woh equirectangular nahin hai, uski chaudai oonchai se dugni nahin hai, ya woh {width} pixel se kam chauda hai; ise saadharan photo maana gaya.',
+  'nothing-to-match': 'Photo poori ek-si dikhti hai, isliye usmein milane ko kuchh nahi hai.',
   'panorama-whole': 'Panorama ke tukde tabhi hote hain jab woh akeli photo ho aur uska koi hissa na chuna gaya ho, isliye panorama=true (--panorama) ka koi asar nahin hua.',
   'no-features': 'Index mein photo ke point nahi rakhe gaye, isliye result point milakar nahi jaanche gaye.',
   'other-features': 'Index ke point is model ke point se alag hain, isliye result point milakar nahi jaanche gaye.',

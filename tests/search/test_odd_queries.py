@@ -159,3 +159,17 @@ def logo() -> bytes:
     draw.ellipse((220, 140, 420, 340), fill=(200, 30, 30))
     draw.rectangle((290, 190, 350, 290), fill="white")
     return jpeg(picture)
+
+
+@pytest.mark.parametrize("colour", ["black", "white"])
+def test_a_photo_in_which_nothing_can_be_matched_is_told(
+    engine_of: Callable[[str], Engine], model: Model, street: Street, colour: str
+) -> None:
+    blank = jpeg(Image.new("RGB", (640, 480), colour))
+    told = compare_photos(model, blank, jpeg(street.photo(1))).photo_notes
+    assert told == (
+        "First photo: The photo looks the same all over, so nothing in it can be matched "
+        "with others.",
+    )
+    assert "looks the same all over" in engine_of("two").search(blank).query.notes[0]
+    assert engine_of("two").search(blank, verify=False).query.notes == ()

@@ -27,6 +27,8 @@ REASONS: Mapping[str, str] = {
     "panorama-none": "The photo is no 360° panorama that can be cut: it is not equirectangular, "
     "not twice as wide as high, or less than {width} pixels wide, so it was taken as one plain "
     "photo.",
+    "nothing-to-match": "The photo looks the same all over, so nothing in it can be matched with "
+    "others.",
     # What was odd in a search.
     "panorama-whole": "A panorama is cut only where it is the one photo and has no box, so "
     "panorama=true (--panorama) had no effect.",
