@@ -110,14 +110,15 @@ def _reference(value: Any) -> str:
     return text.strip("\0 ")[:1].upper()
 
 
-def _degrees(value: Any, reference: str, letters: str) -> float:
+def _degrees(value: Any, reference: str, letters: str, *, signed: bool = False) -> float:
     """Signed degrees from degrees, minutes and seconds, or from a bare number.
 
     `letters` are the two hemispheres, the positive one first. A sign of any part, or the negative
-    hemisphere, makes the whole negative.
+    hemisphere, makes the whole negative. Without either, only `signed` numbers are positive: others
+    may as well lie in the other hemisphere.
 
     Raises:
-        ValueError: not a number, or the reference names no hemisphere of these.
+        ValueError: not a number, no hemisphere of these, or more than 60 minutes or seconds.
     """
     if reference and reference not in letters:
         raise ValueError(f"{reference} is not a hemisphere of {letters}")
@@ -125,7 +126,13 @@ def _degrees(value: Any, reference: str, letters: str) -> float:
     degrees = math.fsum(abs(part) / 60.0**power for power, part in enumerate(parts))
     if not math.isfinite(degrees):
         raise ValueError("a GPS coordinate is not a number")
-    return -degrees if reference == letters[1] or any(part < 0 for part in parts) else degrees
+    # Rounded seconds come as 60.
+    if any(abs(part) > 60 for part in parts[1:]):
+        raise ValueError("more than 60 minutes or seconds")
+    negative = any(part < 0 for part in parts)
+    if not (reference or negative or signed):
+        raise ValueError(f"neither {letters[0]} nor {letters[1]}")
+    return -degrees if negative or reference == letters[1] else degrees
 
 
 def xmp_packet(image: Image.Image) -> bytes:
@@ -155,4 +162,6 @@ def _xmp_degrees(text: bytes, letters: str) -> float:
     if parsed is None:
         raise ValueError("not a coordinate of XMP")
     *parts, reference = parsed.groups()
-    return _degrees(tuple(part for part in parts if part), (reference or "").upper(), letters)
+    given = tuple(part for part in parts if part)
+    # Decimal degrees have a sign in place of a letter.
+    return _degrees(given, (reference or "").upper(), letters, signed=len(given) == 1)

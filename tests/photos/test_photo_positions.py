@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.geodesy import Position
-from place_search.photos import decode_photo
+from place_search.photos import Photo, decode_photo
 from place_search.photos.decoding import inspect_position
 
 CHILE = Position(-33.85, -70.5)
@@ -80,6 +80,35 @@ def test_a_reference_that_names_no_hemisphere_is_not_guessed() -> None:
     assert "GPS data is broken" in photo.notes[0]
 
 
+SOUTH, WEST = {1: (ASCII, 2, b"S\0")}, {3: (ASCII, 2, b"W\0")}
+
+
+@pytest.mark.parametrize(
+    "refs", [{}, {1: (ASCII, 1, b"\0"), 3: (ASCII, 2, b" \0")}, SOUTH, WEST], ids=repr
+)
+@pytest.mark.parametrize("kind", [RATIONAL, SIGNED])
+def test_a_missing_reference_is_not_guessed(
+    refs: dict[int, tuple[int, int, bytes]], kind: int
+) -> None:
+    photo = decode_photo(jpeg(exif=gps_block(kind, PLAIN, refs)))
+    assert photo.position is None
+    assert "GPS data is broken" in photo.notes[0]
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_minutes_and_seconds_beyond_60_are_broken(part: int) -> None:
+    def photo_with(number: int) -> Photo:
+        parts = list(PLAIN[0])
+        parts[part] = (number, 1)
+        return decode_photo(
+            jpeg(exif=gps_block(RATIONAL, (tuple(parts), PLAIN[1]), {**SOUTH, **WEST}))
+        )
+
+    assert photo_with(60).position is not None
+    assert photo_with(61).position is None
+    assert "GPS data is broken" in photo_with(61).notes[0]
+
+
 @pytest.mark.parametrize(
     ("latitude", "longitude"),
     [
@@ -109,8 +138,9 @@ def test_exif_comes_before_xmp() -> None:
     assert photo.position == pytest.approx(CHILE)
 
 
-def test_broken_xmp_is_a_note() -> None:
-    packet = b'<x exif:GPSLatitude="north" exif:GPSLongitude="2,0.0E"/>'
+@pytest.mark.parametrize("latitude", ["north", "33,51.0", "33,51,0", "33,61.0S", "33,51,61S"])
+def test_broken_xmp_is_a_note(latitude: str) -> None:
+    packet = f'<x exif:GPSLatitude="{latitude}" exif:GPSLongitude="2,0.0E"/>'.encode()
     photo = decode_photo(jpeg(xmp=packet))
     assert photo.position is None
     assert "GPS data is broken" in photo.notes[0]
