@@ -3,10 +3,20 @@
 `python -m place_search.settings` rewrites docs/settings.md.
 """
 
+import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
-from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS, VERIFY_WITH, Setting
+from place_search.core.settings import (
+    CANDIDATES,
+    MODEL,
+    PRECISION,
+    PREFIX,
+    THREADS,
+    VERIFY_WITH,
+    Setting,
+)
 
 DOCUMENT = "docs/settings.md"
 
@@ -44,6 +54,16 @@ EXCHANGE = Setting(
     metavar="URL",
 )
 K = Setting("k", int, 10, "How many places to return, 1 to 100.", min=1, max=100)
+SERVER = Setting(
+    "server",
+    str,
+    "http://127.0.0.1:8000",
+    "Address of the server that the clients in examples/ ask.",
+    on_command_line=False,
+)
+KEY = Setting(
+    "key", str, None, "API key that the clients in examples/ send.", on_command_line=False
+)
 
 
 def all_settings() -> list[Setting]:
@@ -51,9 +71,27 @@ def all_settings() -> list[Setting]:
     from place_search.search.server.settings import server_settings
 
     own = [MODEL, WEIGHTS, THREADS, PRECISION, DIMS, VERIFY_WITH, STORE, URI, MILVUS_TOKEN]
-    own += [ENGINE, EXCHANGE, K, CANDIDATES]
+    own += [ENGINE, EXCHANGE, K, CANDIDATES, SERVER, KEY]
     names = {setting.name for setting in own}
     return [*own, *(setting for setting in server_settings() if setting.name not in names)]
+
+
+def unknown_variables(*, serving: bool = False) -> list[str]:
+    """A sentence for each variable that is called like a setting and is none."""
+    named = sorted(name for name, value in os.environ.items() if name.startswith(PREFIX) and value)
+    if not named:  # to import the server's settings takes a while
+        return []
+    known = {setting.env.removeprefix(PREFIX) for setting in all_settings()}
+    if serving:  # where it is probably a slip for KEYS, which keep strangers out
+        known.remove(KEY.name.upper())
+    asked = (name.removeprefix(PREFIX) for name in named)
+    return [_unknown(name, known) for name in asked if name not in known]
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    meant = f"if you mean {PREFIX}{near[0]}, correct it, else" if near else "correct or"
+    return f"The variable {PREFIX}{name} is no setting; {meant} unset it."
 
 
 def render_settings() -> str:

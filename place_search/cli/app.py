@@ -11,11 +11,15 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
-from place_search.cli.console import InterruptedRunError, print_error
+from place_search.cli.console import InterruptedRunError, print_error, say
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.memory import require_address_space
 from place_search.core.startup import INTERRUPTED, Interruptible
 from place_search.core.version import program_version
+from place_search.settings import unknown_variables
+
+SERVING = ("serve", "demo")
+"""Commands that refuse variables which are no setting."""
 
 # Errors of a stream that take no more: a full disk, a device error, a closed pipe.
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EPIPE)
@@ -82,6 +86,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _program(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
@@ -91,6 +96,9 @@ def _program(
 ) -> None:
     """Options before the command."""
     require_address_space()
+    if context.invoked_subcommand not in SERVING:
+        for sentence in unknown_variables():
+            say(sentence)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Annotated, Any
 
+from place_search.search.errors import ServerError
 from place_search.search.server.settings import ServerSettings, server_settings
+from place_search.settings import unknown_variables
 
 
 def takes_settings(
@@ -29,6 +31,8 @@ def takes_settings(
 
     @wraps(command)
     def run(**values: Any) -> None:
+        if unknown := unknown_variables(serving=True):  # it may be what keeps strangers out
+            raise ServerError(" ".join(unknown))
         options = {setting.name: values.pop(setting.name) for setting in given}
         known = {name: value for name, value in options.items() if value is not None}
         command(**values, settings=ServerSettings.from_environment(**known))

@@ -1,5 +1,6 @@
 """The program as a whole: help, version, exit codes, settings."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -113,6 +114,42 @@ def test_a_variable_sets_and_a_flag_wins(run: Run, index: Path, photos: Path) ->
     assert run("search", index, query, "--json").stdout.count('"rank"') == 3
     assert run("search", index, query, "--json", env=env).stdout.count('"rank"') == 1
     assert run("search", index, query, "--json", "--k", "2", env=env).stdout.count('"rank"') == 2
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [("API_KEY", "API_KEYS"), ("KEY", "KEYS"), ("PORTT", "PORT"), ("api_keys", None)],
+)
+def test_nothing_is_served_with_a_variable_that_is_no_setting(
+    run: Run, tmp_path: Path, command: str, variable: str, near: str | None
+) -> None:
+    folder = ("--photos" if command == "demo" else "--port=0", tmp_path)
+    result = run(command, *folder, env={f"PLACE_SEARCH_{variable}": "secret"})
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"The variable PLACE_SEARCH_{variable} is no setting; "
+        + (f"if you mean PLACE_SEARCH_{near}, correct it, else" if near else "correct or")
+        + " unset it.\n"
+    )
+
+
+def test_other_commands_say_that_a_variable_is_no_setting(run: Run) -> None:
+    env = {f"PLACE_SEARCH_{name}": "1" for name in ("THREAD", "ZZZZ", "API_KEYS", "KEY", "SERVER")}
+    result = run("weights", "list", env={**env, "PLACE_SEARCH_PROT": ""})
+    assert result.exit_code == 0
+    assert [line.split()[2] for line in result.stderr.splitlines()] == [
+        "PLACE_SEARCH_THREAD",
+        "PLACE_SEARCH_ZZZZ",
+    ]
+    assert "PLACE_SEARCH_THREADS" in result.stderr
+
+
+def test_the_examples_take_variables_that_are_known() -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    known = {setting.env for setting in all_settings()}
+    for path in examples.rglob("search.*"):
+        assert set(re.findall(r"PLACE_SEARCH_[A-Z_]+", path.read_text("utf-8"))) <= known
 
 
 def test_the_weights_variable_names_the_folder(run: Run, tmp_path: Path) -> None:
