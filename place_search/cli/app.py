@@ -14,6 +14,7 @@ from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error, say
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.memory import require_address_space
+from place_search.core.plugins import fault_of_part
 from place_search.core.startup import INTERRUPTED, Interruptible
 from place_search.core.version import program_version
 from place_search.settings import unknown_variables
@@ -66,6 +67,12 @@ class Program(TyperGroup):
             print_error(str(error))
             is_usage = isinstance(error, WrongParameterError)
             raise typer.Exit(2 if is_usage else 1) from None
+        except Exception as error:
+            fault = fault_of_part(error)
+            if fault is None:
+                raise
+            print_error(fault)
+            raise typer.Exit(1) from None
 
 
 app = typer.Typer(
