@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from place_search.arguments import (
@@ -12,6 +11,7 @@ from place_search.arguments import (
     Photo,
     Precision,
     Report,
+    as_path,
     listed,
     model_for,
     opened_model,
@@ -61,7 +61,7 @@ def open_model(
 
     chosen = DEFAULT_MODEL if model is None else model
     return open_it(
-        Path(chosen),
+        as_path(chosen),
         threads=threads,
         dims=dims,
         precision=precision,
@@ -78,7 +78,7 @@ def open_index(folder: AnyPath) -> "Index":
     """
     from place_search.indexer import open_index as open_it
 
-    return open_it(Path(folder))
+    return open_it(as_path(folder))
 
 
 def index(
@@ -118,19 +118,19 @@ def index(
     )
 
     with reporting(progress) as report:
-        listed = read_listed_fields(Path(data), Path(out))
-        wanted = video_of(Path(out), video, report)
+        listed = read_listed_fields(as_path(data), as_path(out))
+        wanted = video_of(as_path(out), video, report)
         if descriptors is not None:  # they are of whole photos
             wanted = replace(wanted, panoramas="off")
-        source = open_source(Path(data), path_of(root), wanted)
+        source = open_source(as_path(data), path_of(root), wanted)
         if descriptors is None:
             opened = opened_model(model, verify_with)
         else:
             made_by = None if model is None else opened_model(model)
-            opened = given_model(open_descriptor_file(Path(descriptors)), source, made_by)
+            opened = given_model(open_descriptor_file(as_path(descriptors)), source, made_by)
         built = build_index(
             source,
-            Path(out),
+            as_path(out),
             opened,
             store=store,
             local_features=local_features,
@@ -138,9 +138,9 @@ def index(
             progress=report,
         )
         if listed is not None:
-            keep_listed_fields(Path(out), listed)
+            keep_listed_fields(as_path(out), listed)
         if descriptors is None:
-            keep_calibrated(Path(out), opened, report)
+            keep_calibrated(as_path(out), opened, report)
     return built
 
 
@@ -195,10 +195,10 @@ def _changed(
     from place_search.calibrating import keep_calibrated
     from place_search.indexer import keep_listed_fields, open_source, read_listed_fields
 
-    folder, opened = Path(index), model_for(index, model)
+    folder, opened = as_path(index), model_for(index, model)
     with reporting(progress) as report:
-        listed = read_listed_fields(Path(data), folder)
-        source = open_source(Path(data), None, video_of(folder, video, report))
+        listed = read_listed_fields(as_path(data), folder)
+        source = open_source(as_path(data), None, video_of(folder, video, report))
         changed = change(folder, source, opened, progress=report)
         if listed is not None:
             keep_listed_fields(folder, listed)
@@ -214,7 +214,7 @@ def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
     """
     from place_search.indexer import remove_places
 
-    return remove_places(Path(index), places)
+    return remove_places(as_path(index), places)
 
 
 def calibrate(

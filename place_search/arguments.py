@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from place_search.models import Model
 
 AnyPath: TypeAlias = str | PathLike[str]
-Photo: TypeAlias = AnyPath | bytes
-"""A photo's path, or the content of its file."""
+Content: TypeAlias = bytes | bytearray | memoryview
+Photo: TypeAlias = AnyPath | Content | BinaryIO
+"""A photo's path, the content of its file, or the file, opened to read bytes."""
 AnyModel: TypeAlias = "Model | AnyPath | None"
 """An opened model, its id under weights/ or its folder; None for the one that fits."""
 Precision: TypeAlias = Literal["auto", "f32", "int8"]
@@ -44,14 +46,24 @@ Report: TypeAlias = "Progress | bool"
 """True for a bar, or what is called with the stage, how much is done, and of how much."""
 
 
+def as_path(path: AnyPath) -> Path:
+    """The path that is given. Raises PlaceSearchError where it is none."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise PlaceSearchError(
+            f"A path is a text or a pathlib.Path, not of the type {type(path).__name__}."
+        ) from None
+
+
 def path_of(path: AnyPath | None) -> Path | None:
-    """The path, if one is given."""
-    return None if path is None else Path(path)
+    """The path, if one is given. Raises PlaceSearchError where it is none."""
+    return None if path is None else as_path(path)
 
 
 def path_or_id(model: AnyPath | None) -> "str | Path | None":
     """A model by its id, which is a text, or by its folder."""
-    return model if model is None or isinstance(model, str) else Path(model)
+    return model if model is None or isinstance(model, str) else as_path(model)
 
 
 def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
@@ -60,7 +72,7 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
 
     if isinstance(model, Model):
         return model
-    chosen = Path(DEFAULT_MODEL if model is None else model)
+    chosen = as_path(DEFAULT_MODEL if model is None else model)
     verifier = path_or_id(verify_with)
     return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
 
@@ -69,7 +81,7 @@ def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
     """The model that is given, else the index's own, with the index's local features."""
     from place_search.indexer import Index, fit_model, open_index_model, read_manifest
 
-    folder = index.folder if isinstance(index, Index) else Path(index)
+    folder = index.folder if isinstance(index, Index) else as_path(index)
     manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
     if model is None:
         return open_index_model(manifest)
@@ -77,26 +89,36 @@ def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
 
 
 def source_of(photo: Photo) -> bytes | Path:
-    """A photo as the engine takes it.
+    """A photo as the engine takes it; a file is read from where it stands.
 
     Raises:
-        TypeError: a picture in memory, or something else.
+        PlaceSearchError: a picture in memory, a file that gives no bytes, or something else.
     """
-    if isinstance(photo, bytes):
-        return photo
+    if isinstance(photo, Content):
+        return bytes(photo)
     if isinstance(photo, str | PathLike):
         return Path(photo)
-    raise TypeError(
-        "A photo is the path of a file or the content of one as bytes, not of the type "
-        f"{type(photo).__name__}; save a picture into an io.BytesIO, and give its getvalue()."
-    )
+    if not hasattr(photo, "read"):
+        raise PlaceSearchError(
+            "A photo is the path of a file or the content of one as bytes, not of the type "
+            f"{type(photo).__name__}; save a picture into an io.BytesIO, and give its getvalue()."
+        )
+    try:
+        content: object = photo.read()
+    except (OSError, ValueError) as error:  # closed, or not to be read
+        raise PlaceSearchError(f"The file of a photo cannot be read: {error}.") from None
+    if isinstance(content, bytes):
+        return content
+    raise PlaceSearchError("The file of a photo gives no bytes; open it with mode 'rb'.")
 
 
 def sources_of(photos: "Photo | Iterable[Photo]") -> Iterator[bytes | Path]:
-    """One photo or several, as the engine takes them. Raises TypeError as `source_of`."""
-    if isinstance(photos, str | bytes | PathLike) or not isinstance(photos, Iterable):
-        photos = (photos,)
-    return map(source_of, photos)
+    """One photo or several, as the engine takes them. Raises PlaceSearchError as `source_of`."""
+    several: Any = photos
+    is_one = isinstance(photos, str | PathLike | Content) or hasattr(photos, "read")
+    if is_one or not isinstance(photos, Iterable):
+        several = (photos,)
+    return map(source_of, several)
 
 
 def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
@@ -137,7 +159,6 @@ def truth_files(
     radius_m: float | None,
 ) -> "TruthFiles":
     """What is right of an evaluation. Raises PlaceSearchError where arguments do not fit."""
-    from place_search.core.errors import PlaceSearchError
     from place_search.evaluation import TruthFiles
 
     files = TruthFiles(

@@ -1,10 +1,9 @@
 """Which photos to match, as `place-search pairs` and Python ask for it."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Report, model_for, path_of, reporting
+from place_search.arguments import AnyModel, AnyPath, Report, as_path, model_for, path_of, reporting
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -38,7 +37,7 @@ def pairs(
 
     opened = index if isinstance(index, Index) else open_index(index)
     engine = Engine(opened, model_for(opened, model))
-    source = open_queries(Path(queries))
+    source = open_queries(as_path(queries))
     with reporting(progress) as report:
         return find_pairs(
             engine,

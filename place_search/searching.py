@@ -1,6 +1,7 @@
 """Searching, as Python asks for it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.api import open_index
@@ -96,10 +97,11 @@ def search_many(
     point = position_of(near)
     engine = _engine(index, model)
     batch = None
+    sources: Iterable[bytes | Path] = sources_of(photos)
     if standardize:
-        photos = list(photos)
-        batch = engine.standards_of(sources_of(photos))
-    for source in sources_of(photos):
+        sources = list(sources)
+        batch = engine.standards_of(sources)
+    for source in sources:
         yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Report, model_for, reporting
+from place_search.arguments import AnyModel, AnyPath, Report, as_path, model_for, path_of, reporting
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_writable
 from place_search.core.progress import Progress
@@ -43,8 +43,8 @@ def track(
         return track_input(
             opened,
             model_for(opened, model),
-            Path(frames),
-            out=None if out is None else Path(out),
+            as_path(frames),
+            out=path_of(out),
             fps=fps,
             every=every,
             causal=causal,

@@ -1,6 +1,7 @@
 """The Python interface: docs/python.md, README and the notebook, run as they stand."""
 
 import ast
+import io
 import json
 import re
 import shutil
@@ -193,10 +194,47 @@ def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
     ]
     for picture in (5, None, Image.new("RGB", (9, 9)), np.zeros((9, 9, 3), np.uint8)):
         for call in calls:
-            with pytest.raises(TypeError, match=r"A photo is the path of a file.* not of the type"):
+            with pytest.raises(
+                PlaceSearchError, match=r"A photo is the path of a file.* not of the type"
+            ):
                 call(picture)
+    nothing: Any = 5
+    for wrong in (
+        lambda: place_search.index(nothing, "new"),
+        lambda: place_search.index("photos", nothing),
+        lambda: place_search.add("town", io.BytesIO()),  # type: ignore[arg-type]
+        lambda: place_search.track(index, nothing, model=model),
+        lambda: place_search.pairs(index, nothing, model=model),
+        lambda: place_search.remove(nothing, [1]),
+        lambda: place_search.open_index(nothing),
+        lambda: place_search.open_model(nothing),
+        lambda: place_search.evaluate(nothing),
+    ):
+        with pytest.raises(PlaceSearchError, match=r"A path is a text .*, not of the type "):
+            wrong()
     (one,) = place_search.search_many(index, "query.jpg", model=model)
     assert one.results == place_search.search(index, "query.jpg", model=model).results
+
+
+def test_the_content_of_a_photo_is_one_photo_whatever_holds_it(town: Path) -> None:
+    place_search.index("photos", "town")
+    index, model = place_search.open_index("town"), place_search.open_model()
+    content = Path("query.jpg").read_bytes()
+    wanted = place_search.search(index, content, model=model).results
+    for make in (bytearray, memoryview, io.BytesIO):
+        held: list[Any] = [make(content) for _ in range(5)]
+        assert place_search.search(index, held[0], model=model).results == wanted
+        assert place_search.search(index, [held[1]], model=model).results == wanted
+        (one,) = place_search.search_many(index, held[2], model=model, standardize=True)
+        assert one.results[0].name == wanted[0].name
+        assert place_search.compare("query.jpg", held[3], model=model).result == "same"
+        assert place_search.describe(held[4], model=model).shape == (1, index.dims)
+    with Path("query.jpg").open("rb") as file:
+        assert place_search.search(index, file, model=model).results == wanted
+    with pytest.raises(PlaceSearchError, match="cannot be read: read of closed file"):
+        place_search.describe(file, model=model)
+    with pytest.raises(PlaceSearchError, match="open it with mode 'rb'"):
+        place_search.describe(io.StringIO("text"), model=model)  # type: ignore[arg-type]
 
 
 def test_what_a_search_is_asked_is_checked(town: Path) -> None:
