@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular, replacing, require_writable
 from place_search.core.tables import table_text
+from place_search.core.text import encodable
 
 Row: TypeAlias = Mapping[str, Any]
 """Values by column; None, or no value, where there is none."""
@@ -65,7 +66,8 @@ def _write_csv(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
 
 
 def _write_jsonl(path: Path, _columns: Columns, rows: Sequence[Row]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text(encodable("".join(lines)), "utf-8")
 
 
 def _write_geojson(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
@@ -81,7 +83,7 @@ def _write_geojson(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
         for row in rows
     ]
     collection = {"type": "FeatureCollection", "features": features}
-    path.write_text(json.dumps(collection, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(encodable(json.dumps(collection, ensure_ascii=False)) + "\n", "utf-8")
 
 
 def _point(latitude: float | None, longitude: float | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import IO, TypeGuard
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular, read_regular
-from place_search.core.text import printable
+from place_search.core.text import encodable
 
 SEPARATORS = ",;\t"
 ALIASES: Mapping[str, str] = {
@@ -23,7 +23,7 @@ ALIASES: Mapping[str, str] = {
     "filename": "path",
 }
 """Other names of columns."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "\r")
 NAME_COLUMNS = ("path", "query", "positives")
 
 
@@ -122,14 +122,18 @@ def open_table(
 def table_text(rows: Iterable[Iterable[object]]) -> str:
     """CSV for people to open: a cell that a spreadsheet would run as a formula is text, by an `'`.
 
-    Numbers stay numbers, negative ones too. Control characters stand as escapes.
+    Numbers stay numbers, negative ones too. All other text reads back as it is, names of files with
+    control characters among it.
     """
+    return "".join(map(_line, rows))
+
+
+def _line(row: Iterable[object]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows(
-        ["" if cell is None else _inert(printable(str(cell))) for cell in row] for row in rows
-    )
-    return out.getvalue()
+    # The writer puts quotation marks around what ends its own lines, and readers stop at \r, too.
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow("" if cell is None else _inert(encodable(str(cell))) for cell in row)
+    return f"{out.getvalue()[:-2]}\n"
 
 
 def _inert(cell: str) -> str:

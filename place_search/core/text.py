@@ -5,21 +5,29 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-# What a terminal obeys in place of showing: control characters but tab and new line, line
-# separators, marks that turn the direction of what follows; and what no encoding can hold, the
-# bytes of names that are not UTF-8.
+# What a terminal obeys in place of showing: control characters, line separators, marks that turn
+# the direction of what follows; and what no encoding can hold, the bytes of names that are not
+# UTF-8.
 _OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 def printable(text: str) -> str:
-    """Text in which all that a terminal would obey stands as an escape, such as `\\x1b`."""
-    return _OBEYED.sub(_escape, text)
+    """One line of text, in which all that a terminal would obey is an escape, such as `\\x1b`."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+def printable_json(text: str) -> str:
+    """The same of JSON, which stays what it is: its lines, and values that read back."""
+    return "\n".join(
+        _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")
+    )
+
+
+def encodable(text: str) -> str:
+    """Text that UTF-8 can hold: bytes of names that are not UTF-8 stand as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def composed(text: str) -> str:

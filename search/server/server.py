@@ -15,6 +15,7 @@ from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING
 
 from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
+from place_search.core.text import printable
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
@@ -316,7 +317,9 @@ def _is_loopback(listener: socket.socket) -> bool:
 
 
 def _warn(sentence: str) -> None:
-    shown = f"\x1b[1;31m{sentence}\x1b[0m" if sys.stderr.isatty() else sentence
+    shown = printable(sentence)
+    if sys.stderr.isatty():
+        shown = f"\x1b[1;31m{shown}\x1b[0m"
     sys.stderr.write(f"{shown}\n")
     sys.stderr.flush()
 

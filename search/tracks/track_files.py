@@ -15,6 +15,7 @@ from PIL import Image
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import replacing, write_whole
 from place_search.core.tables import table_text
+from place_search.core.text import encodable
 from place_search.models import Model
 from place_search.photos.video import write_video
 from place_search.search.tracks.inputs import TrackInput
@@ -41,7 +42,7 @@ def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> No
             with replacing(out) as part:
                 write_video(part, _pictures(track, source, model), _rate(track.frames))
         else:
-            write_whole(out, FORMATS[out.suffix.lower()](track).encode())
+            write_whole(out, encodable(FORMATS[out.suffix.lower()](track)).encode())
     except OSError as error:
         raise PlaceSearchError(
             f"{out} cannot be written ({error.strerror}); check its folder."

@@ -69,11 +69,20 @@ def test_columns_without_a_name_may_be_many(tmp_path: Path) -> None:
 def test_what_a_spreadsheet_would_run_is_text() -> None:
     starts = ("=1+1", "+1-", "-a", "@sum(A1)", "\tx", "\n=x", '=HYPERLINK("http://x","a")')
     numbers = ("-11.5", "+3", "-1e-3", "0.5")
-    text = table_text([["name", *starts], [1, *numbers], ["a,b", None, -2.5, "a\r=b\x1b"]])
+    text = table_text([["name", *starts], [1, *numbers], ["a,b", None, -2.5, "\r=b"]])
     first, second, third = csv.reader(io.StringIO(text, newline=""))
     assert first == ["name", *(f"'{start}" for start in starts)]
     assert second == ["1", *numbers]
-    assert third == ["a,b", "", "-2.5", r"a\r=b\x1b"]
+    assert third == ["a,b", "", "-2.5", "'\r=b"]
+
+
+def test_all_other_text_reads_back_as_it_is(tmp_path: Path) -> None:
+    name = 'a\x1b[31m\r\n\r\t\x9b\u202e\u2028,;"b'
+    text = table_text([["path", "latitude"], [name, 1], [name, 2], ["not UTF-8: \udce9", 3]])
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    assert [row["path"] for _, row in rows(tmp_path / "t.csv")] == [
+        *(name, name, r"not UTF-8: \udce9"),
+    ]
 
 
 def test_every_csv_is_written_by_one_function() -> None:

@@ -1,5 +1,7 @@
 """Names of files, data sets and models are shown as they are, and obeyed by nobody."""
 
+import csv
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from place_search.core.text import printable
+from place_search.core.text import printable, printable_json
 
 Run = Callable[..., Result]
 
@@ -15,9 +17,36 @@ HOSTILE = ("house [old].jpg", "old [/x].jpg", ":smile:.jpg", "a\x1b[31mb.jpg", "
 
 
 def test_what_a_terminal_obeys_is_escaped_and_nothing_else() -> None:
-    text = "Straße [x] :smile: 日本\t1\n"
+    text = "Straße [x] :smile: 日本 1"
     assert printable(text) == text
-    assert printable("a\x1b[2J\r\x9b\u202e\u2028b") == r"a\x1b[2J\r\x9b\u202e\u2028b"
+    obeyed = "a\x1b[2J\r\n\t\x9b\u202e\u2028b"
+    assert printable(obeyed) == r"a\x1b[2J\r\n\t\x9b\u202e\u2028b"
+    told = printable_json(json.dumps([obeyed, "日本"], indent=2, ensure_ascii=False))
+    assert json.loads(told) == [obeyed, "日本"]
+    assert told.split("\n")[2] == '  "日本"'
+    assert printable("".join(told.split("\n"))) == "".join(told.split("\n"))
+
+
+def test_a_table_of_places_is_data_and_what_is_printed_is_not(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "places").mkdir()
+    names = ["a\x1b[31mb.jpg", "c\nd.jpg", "c\rd.jpg", "e\tf\x9bg.jpg", 'h"i,\u202ej.jpg']
+    for number, name in enumerate(names):
+        shutil.copy(photos / "places" / f"{number % 4}.jpg", tmp_path / "places" / name)
+    made = run("index", tmp_path / "places", "--out", tmp_path / "index")
+    assert r'h"i,\u202ej.jpg is the same file as a\x1b[31mb.jpg' in made.stderr
+    for name in ("one", "two"):
+        table = tmp_path / f"{name}.csv"
+        assert run("places", tmp_path / "index", "--out", table).exit_code == 0
+        with table.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert sorted(Path(row["path"]).name for row in rows) == sorted(names)
+        again = run("index", table, "--out", tmp_path / "index")
+        assert again.exit_code == 0, again.output
+    for result in (made, again, run("search", tmp_path / "index", tmp_path / "places" / names[1])):
+        for line in result.output.split("\n"):
+            assert printable(line) == line
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.console import OUT, print_json, print_line, progress, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.truth_options import (
@@ -269,19 +269,18 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
     def percent(value: float | None) -> str:
         return "–" if value is None else f"{value:.1f} %"
 
-    OUT.print(
+    for line in (
         f"Open set: {found.known} queries of known places, {found.unknown} of others; found from "
-        f"the probability {found.threshold:.3f} on.\n"
-        f"  right among those called found      {percent(found.precision)}\n"
-        f"  right and found among the known     {percent(found.recall)}\n"
-        f"  called found among the others       {percent(found.false_found)}\n"
+        f"the probability {found.threshold:.3f} on.",
+        f"  right among those called found      {percent(found.precision)}",
+        f"  right and found among the known     {percent(found.recall)}",
+        f"  called found among the others       {percent(found.false_found)}",
         f"  recall at 99 and 100 % precision    {percent(found.recall_at_precision_99)}, "
-        f"{percent(found.recall_at_precision_100)}\n"
-        f"  AUC of right against wrong answers  "
-        f"{'–' if found.auc is None else f'{found.auc:.4f}'}\n"
+        f"{percent(found.recall_at_precision_100)}",
+        f"  AUC of right against wrong answers  {'–' if found.auc is None else f'{found.auc:.4f}'}",
         f"  calibration error                   {found.calibration_error:.3f}",
-        soft_wrap=True,
-    )
+    ):
+        print_line(line)
     if at_precision is not None:
         threshold = found.threshold_at(at_precision)
         share = f"{100 * at_precision:g} %"

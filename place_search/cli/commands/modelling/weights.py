@@ -65,7 +65,8 @@ def list_weights(
     OUT.print(table if cards else f"No models in {weights_folder()}.")
     if not others:
         return
-    OUT.print("\nTo be had with `place-search weights fetch ID`:")
+    OUT.print()
+    OUT.print("To be had with `place-search weights fetch ID`:")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("ID", no_wrap=True)
     for heading in ("licence", "what it is"):

@@ -277,6 +277,7 @@ def _with_spot(name: str, spot: "Spot") -> str:
 
 def _table(reply: "SearchResult", with_position: bool) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     verified = any(result.verified for result in reply.results)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -285,7 +286,7 @@ def _table(reply: "SearchResult", with_position: bool) -> "Table":
     table.add_column("similarity", justify="right", no_wrap=True)
     table.add_column("place", overflow="fold")
     if verified:
-        table.add_column("matching\npoints", justify="right", no_wrap=True)
+        table.add_column(Text("matching\npoints"), justify="right", no_wrap=True)
     if with_position:
         table.add_column("latitude", justify="right", no_wrap=True)
         table.add_column("longitude", justify="right", no_wrap=True)
