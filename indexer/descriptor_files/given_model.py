@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.indexer.descriptor_files.read import DescriptorFile, Vector
+from place_search.indexer.descriptor_files.read import DescriptorFile
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.photo_list import Source
@@ -120,7 +120,7 @@ class _Lookup:
             )
         self._rows = {path: file.row_of(prefix + path) for path in paths}
 
-    def look_up(self, path: str) -> Vector:
+    def look_up(self, path: str) -> NDArray[np.float32]:
         """The descriptor of a photo, of norm 1.
 
         Raises:
@@ -133,13 +133,14 @@ class _Lookup:
                 f"{self._file.path} has {values.size} numbers for '{path}', where "
                 f"{self._dims} are needed; describe all photos by one model."
             )
-        norm = float(np.linalg.norm(values))
-        if not np.isfinite(norm) or norm == 0:
-            what = "zeros only" if norm == 0 else "numbers that are not finite"
+        peak = float(np.abs(values).max(initial=0.0))
+        if not np.isfinite(peak) or peak == 0:
+            what = "zeros only" if peak == 0 else "numbers that are not finite"
             raise SourceError(
                 f"{self._file.path} has {what} for '{path}'; describe that photo again."
             )
-        return values / np.float32(norm)
+        scaled = values / peak  # its squares neither overflow nor vanish
+        return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Nothing can be described by a file."""

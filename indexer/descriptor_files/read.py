@@ -18,7 +18,7 @@ KAPTURE_CARD = "global_features.txt"
 KAPTURE_ENDING = ".gfeat"
 ACCEPTED = "an .h5 file of hloc or place-search, .npz, .npy or a kapture folder"
 
-Vector = NDArray[np.float32]
+Vector = NDArray[np.float64]
 
 
 class DescriptorFile(ABC):
@@ -79,7 +79,7 @@ class _Rows(DescriptorFile):
 
     def read(self, row: int) -> Vector:
         """A row."""
-        return np.asarray(self._table[row], np.float32)
+        return np.asarray(self._table[row], np.float64)
 
 
 class _Datasets(DescriptorFile):
@@ -93,7 +93,7 @@ class _Datasets(DescriptorFile):
 
     def read(self, row: int) -> Vector:
         """The descriptor of one photo."""
-        return np.asarray(self._file[self.names[row]][HLOC_KEY][()], np.float32).reshape(-1)
+        return np.asarray(self._file[self.names[row]][HLOC_KEY][()], np.float64).reshape(-1)
 
 
 class _Collector:
@@ -138,7 +138,7 @@ class _Kapture(DescriptorFile):
                 f"{self._files[row]} holds {len(values)} numbers where {KAPTURE_CARD} says "
                 f"{self._width}; export the descriptors again."
             )
-        return values.astype(np.float32)
+        return values.astype(np.float64)
 
     @property
     def stamp(self) -> str:

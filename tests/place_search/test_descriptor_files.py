@@ -197,6 +197,7 @@ def test_broken_files_of_descriptors_are_one_sentence(
 
     second = "images/places/1.jpg"
     assert "not finite for '1.jpg'" in refused(altered(second, np.full(256, np.nan)))
+    assert "not finite for '1.jpg'" in refused(altered(second, np.full(256, -np.inf)))
     assert "zeros only for '1.jpg'" in refused(altered(second, np.zeros(256)))
     assert "has 255 numbers for '1.jpg', where 256" in refused(altered(second, np.ones(255)))
     few = {name: row for name, row in foreign.items() if name != second}
@@ -224,6 +225,22 @@ def test_broken_files_of_descriptors_are_one_sentence(
     assert "1024 are needed" in refused(
         write_hloc(tmp_path / "good.h5", foreign), "--model", "lite0-netvlad-1024"
     )
+
+
+@pytest.mark.parametrize("size", [1e38, 1e300, 1e-40, 1e-300])
+def test_descriptors_of_any_length_are_taken(
+    images: Path, foreign: dict[str, Any], tmp_path: Path, size: float
+) -> None:
+    files = {}
+    for name, scale in (("long", size), ("unit", 1.0)):
+        rows = {photo: np.asarray(row, np.float64) * scale for photo, row in foreign.items()}
+        files[name] = write_hloc(tmp_path / f"{name}.h5", rows, np.float64)
+        place_search.index(images, tmp_path / name, descriptors=files[name])
+    found, wanted = (
+        next(iter(place_search.open_index(tmp_path / name).descriptors().chunks()))
+        for name in files
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7)
 
 
 def test_a_model_that_did_not_make_them_is_refused(
