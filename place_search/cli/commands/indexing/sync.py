@@ -41,8 +41,9 @@ def command(
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
 
-    Photos of the same size and time, or of the same content, are not described again. Those whose
-    places were removed with `remove`, or over HTTP, stay out.
+    Photos of the same size and time, or of the same content, are not described again: `touch` one
+    that was replaced by another of its size and time. Those whose places were removed with
+    `remove`, or over HTTP, stay out.
     """
     from place_search.indexer import sync_photos
 
