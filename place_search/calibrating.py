@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.core.progress import Progress
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.indexer import Index, VerifyReport
@@ -74,9 +75,10 @@ def with_calibration(
 def summary_of(measured: "IndexCalibration") -> str:
     """What was measured, and what it is worth, in a sentence."""
     found = measured.calibration
-    few = "" if measured.places >= ENOUGH else f"; {measured.places} places are little to go by"
+    places = counted(measured.places, "place")
+    few = "" if measured.places >= ENOUGH else f"; {places} are little to go by"
     return (
-        f"{measured.copies} altered copies of {measured.places} places, each beside its own place "
-        f"and others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
+        f"{counted(measured.copies, 'altered copy')} of {places}, each beside its own place and "
+        f"others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
         f"right{few}."
     )

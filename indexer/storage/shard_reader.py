@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import open_regular
+from place_search.core.text import counted
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, part_sums, sum_of
@@ -259,7 +260,7 @@ class ShardRows:
         row = int(np.searchsorted(self.place_ids, place_id))
         if row >= len(self) or self.place_ids[row] != place_id:
             raise UnknownPlaceError(
-                f"There is no place {place_id} in this index; it has {len(self)} places."
+                f"There is no place {place_id} in this index; it has {counted(len(self), 'place')}."
             )
         return row
 

@@ -13,6 +13,7 @@ from place_search.cli.reports import count_positions, tell_photos, tell_ungroupe
 from place_search.cli.video_options import VideoOptions, video_request
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
@@ -120,7 +121,7 @@ def keep_fields(listed: "ListedFields", index: Path) -> None:
     given = keep_listed_fields(index, listed)
     if listed.types:
         fields = ", ".join(f"{name} ({kind})" for name, kind in listed.types.items())
-        say(f"Own fields from the list: {fields}; {given} {'place' if given == 1 else 'places'}.")
+        say(f"Own fields from the list: {fields}; {counted(given, 'place')}.")
     if listed.left_out:
         say(
             f"Left out: the {'column' if len(listed.left_out) == 1 else 'columns'} "
@@ -144,7 +145,7 @@ def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
     counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
     said = [f"{count} {what}" for what, count in counts.items() if count]
     said += ["compacted"] if report.compacted else []
-    places = f"{report.places} {'place' if report.places == 1 else 'places'}"
+    places = counted(report.places, "place")
     seconds = report.seconds["total"]
     outcome = ", ".join(said) or "nothing to do"
     positions = count_positions(report)

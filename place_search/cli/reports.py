@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.cli.console import say, say_list
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ChangeReport
@@ -16,13 +17,17 @@ def tell_photos(report: "BuildReport | ChangeReport") -> None:
     if report.intake is not None:
         _tell_intake(report.intake)
     skipped = [f"{photo.name}: {photo.reason}" for photo in report.skipped]
-    many = "1 photo was" if len(skipped) == 1 else f"{len(skipped)} photos were"
-    say_list(f"{many} skipped:", skipped, "more; the index's manifest.json lists them all.")
+    were = "was" if len(skipped) == 1 else "were"
+    say_list(
+        f"{counted(len(skipped), 'photo')} {were} skipped:",
+        skipped,
+        "more; the index's manifest.json lists them all.",
+    )
     notes = [f"{photo.name}: {photo.note}" for photo in report.notes]
     say_list("Of photos that were indexed:", notes)
     twice = [f"{photo.name} is the same file as {photo.same_as}" for photo in report.duplicates]
-    many = "1 photo is" if len(twice) == 1 else f"{len(twice)} photos are"
-    say_list(f"{many} in the index more than once:", twice)
+    are = "is" if len(twice) == 1 else "are"
+    say_list(f"{counted(len(twice), 'photo')} {are} in the index more than once:", twice)
 
 
 def _tell_intake(intake: "Intake") -> None:
@@ -33,8 +38,9 @@ def _tell_intake(intake: "Intake") -> None:
     unlisted = [f"{folder.name}: {folder.reason}." for folder in intake.unlisted]
     say_list("Left out, as folders that may not be read:", unlisted)
     if intake.panoramas:
-        what = "1 panorama was" if intake.panoramas == 1 else f"{intake.panoramas} panoramas were"
-        say(f"{what} cut into views, which are places of their own.")
+        were = "was" if intake.panoramas == 1 else "were"
+        cut = counted(intake.panoramas, "panorama")
+        say(f"{cut} {were} cut into views, which are places of their own.")
     for warning in intake.warnings:
         say(f"Warning: {warning}")
 

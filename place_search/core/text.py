@@ -45,6 +45,13 @@ def capitalized(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, as `1 query` or `1,200 queries`."""
+    if count != 1:
+        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{count:,} {thing}"
+
+
 def needed_bytes(count: int) -> str:
     """A size in kB, MB or GB, of which two digits or more are told, rounded up."""
     return _size(count, math.ceil)

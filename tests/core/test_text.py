@@ -2,7 +2,21 @@
 
 import pytest
 
-from place_search.core.text import free_bytes, needed_bytes
+from place_search.core.text import counted, free_bytes, needed_bytes
+
+
+@pytest.mark.parametrize(
+    ("count", "thing", "told"),
+    [
+        (0, "place", "0 places"),
+        (1, "place", "1 place"),
+        (1, "query", "1 query"),
+        (2, "query", "2 queries"),
+        (1200, "altered copy", "1,200 altered copies"),
+    ],
+)
+def test_things_are_counted_in_english(count: int, thing: str, told: str) -> None:
+    assert counted(count, thing) == told
 
 
 @pytest.mark.parametrize(

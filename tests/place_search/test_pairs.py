@@ -51,7 +51,7 @@ def test_a_list_and_a_photo_that_cannot_be_read(
     assert result.exit_code == 0, result.output
     assert out.read_text() == "queries/1.jpg places/1.jpg\n"
     assert "  places/half.jpg: " in result.stderr
-    assert result.stdout.startswith("1 pairs of 1 photos")
+    assert result.stdout.startswith("1 pair of 1 photo in ")
 
 
 def test_names_that_the_readers_would_part_or_leave_out() -> None:

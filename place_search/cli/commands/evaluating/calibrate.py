@@ -13,6 +13,7 @@ from place_search.cli.precision import Precision, PrecisionOption
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.evaluation import Fitted
@@ -71,6 +72,11 @@ def command(
         opened = _opened(name, precision, max_megapixels, mode="throughput")
         _calibrate_searches(data[0], root, opened, name if keep else None, about, as_json)
     else:
+        if folders := [path for path in data if path.is_dir()]:
+            raise PlaceSearchError(
+                f"{folders[0]} is a folder where a CSV of pairs is needed; calibrate one index "
+                "at a time."
+            )
         if len(roots or ()) not in (1, len(data)):
             raise typer.BadParameter("Give --root once, or once for each CSV.")
         name = model or MODEL.default
@@ -135,7 +141,9 @@ def _calibrate_searches(
     if as_json:
         print_json(asdict(found))
         return
-    OUT.print(f"{found.same_pairs} candidates of the query's place, {found.different_pairs} of")
+    OUT.print(
+        f"{counted(found.same_pairs, 'candidate')} of the query's place, {found.different_pairs} of"
+    )
     OUT.print("others; of the first ones, each collection judged by the others:")
     _print_figures(found)
 
@@ -181,8 +189,8 @@ def _calibrate_pairs(
 def _print(fitted: "Fitted") -> None:
     found = fitted.calibration
     OUT.print(
-        f"{found.same_pairs} pairs of the same place, {found.different_pairs} of different ones; "
-        f"on the {len(fitted.same)} held back:"
+        f"{counted(found.same_pairs, 'pair')} of the same place, {found.different_pairs} of "
+        f"different ones; on the {len(fitted.same)} held back:"
     )
     _print_figures(found)
 

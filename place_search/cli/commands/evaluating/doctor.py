@@ -23,7 +23,7 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import MODEL, PRECISION, THREADS
-from place_search.core.text import free_bytes, needed_bytes
+from place_search.core.text import counted, free_bytes, needed_bytes
 
 if TYPE_CHECKING:
     from place_search.evaluation import Diagnosis
@@ -104,15 +104,18 @@ def _print(diagnosis: "Diagnosis") -> None:
     def line(text: str, style: str = "") -> None:
         OUT.print(text, style=style, markup=False, soft_wrap=True)
 
-    photos = f"{diagnosis.queries} queries, {diagnosis.database} database photos"
+    database = counted(diagnosis.database, "database photo")
+    photos = f"{counted(diagnosis.queries, 'query')}, {database}"
     line(f"{photos}, model {diagnosis.model}")
     if diagnosis.runtime:
         line(f"The model runs in {diagnosis.runtime}")
     if diagnosis.chance is not None:
         shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in diagnosis.chance.items())
+        without = diagnosis.queries_without_positives
+        have = "has" if without == 1 else "have"
         line(
-            f"Protocol {diagnosis.protocol}; {diagnosis.queries_without_positives} queries have no "
-            f"positives; by chance {shares}"
+            f"Protocol {diagnosis.protocol}; {counted(without, 'query')} {have} no positives; by "
+            f"chance {shares}"
         )
     if diagnosis.plan is not None and diagnosis.seconds is not None:
         memory, disk = diagnosis.plan["memory_bytes"], diagnosis.plan["disk_bytes"]
@@ -125,7 +128,8 @@ def _print(diagnosis: "Diagnosis") -> None:
             line(f"{what} needs {_free(memory, job)} of memory and {_free(disk, job)} of disk")
     if (sample := diagnosis.sample) is not None:
         line(
-            f"Trial: {sample['queries']} queries among {sample['database']} photos, "
+            f"Trial: {counted(sample['queries'], 'query')} among "
+            f"{counted(sample['database'], 'photo')}, "
             f"R@1 {sample['recall']['1']} % (chance {sample['chance']['1']} %)"
         )
     for note in diagnosis.notes:

@@ -22,6 +22,7 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 from place_search.settings import DIMS
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _print_comparison(compared: "Comparison") -> None:
     from place_search.evaluation.report.comparison import comparison_rows
 
     first = compared.reports[0]
-    OUT.print(f"{first.queries} queries, {first.database} database photos")
+    OUT.print(_of_what(first))
     OUT.print(f"Protocol {first.protocol}: {first.description}.", soft_wrap=True)
     head, rows = comparison_rows(compared)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -255,6 +256,11 @@ def _print_comparison(compared: "Comparison") -> None:
     OUT.print(table)
     for difference in compared.differences:
         OUT.print(str(difference.said), soft_wrap=True)
+
+
+def _of_what(report: "EvalReport") -> str:
+    database = counted(report.database, "database photo")
+    return f"{counted(report.queries, 'query')}, {database}"
 
 
 def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
@@ -270,8 +276,8 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
         return "–" if value is None else f"{value:.1f} %"
 
     for line in (
-        f"Open set: {found.known} queries of known places, {found.unknown} of others; found from "
-        f"the probability {found.threshold:.3f} on.",
+        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others; "
+        f"found from the probability {found.threshold:.3f} on.",
         f"  right among those called found      {percent(found.precision)}",
         f"  right and found among the known     {percent(found.recall)}",
         f"  called found among the others       {percent(found.false_found)}",
@@ -294,11 +300,11 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
 def _print_table(report: "EvalReport") -> None:
     from rich.table import Table
 
-    OUT.print(f"{report.queries} queries, {report.database} database photos, model {report.model}")
+    OUT.print(f"{_of_what(report)}, model {report.model}")
     OUT.print(f"Protocol {report.protocol}: {report.description}.", soft_wrap=True)
     OUT.print(
-        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
-        "without positives.",
+        f"Shares are of all {counted(report.queries, 'query')}, "
+        f"{report.queries_without_positives} of them without positives.",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")

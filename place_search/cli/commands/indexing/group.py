@@ -14,6 +14,7 @@ from place_search.cli.changing import (
 )
 from place_search.cli.console import print_json, print_line, say
 from place_search.core.settings import THREADS
+from place_search.core.text import counted
 
 
 def command(
@@ -77,8 +78,8 @@ def command(
         print_json(report._asdict())
         return
     print_line(
-        f"{report.groups} {'group' if report.groups == 1 else 'groups'} of {report.grouped} "
-        f"photos, of {report.places} in {index} ({report.new} new)"
+        f"{counted(report.groups, 'group')} of {counted(report.grouped, 'photo')}, of "
+        f"{report.places} in {index} ({report.new} new)"
     )
 
 

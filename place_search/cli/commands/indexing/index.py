@@ -26,6 +26,7 @@ from place_search.cli.video_options import (
     video_request,
 )
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
+from place_search.core.text import counted
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
@@ -218,5 +219,5 @@ def _summary(report: "BuildReport", out: Path) -> str:
     done = report.places + len(report.skipped) - report.reused
     rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
     again = f", {report.reused} done before" if report.reused else ""
-    places = f"{report.places} {'place' if report.places == 1 else 'places'}"
+    places = counted(report.places, "place")
     return f"{places} in {out} ({seconds:.1f} s{rate}{again}), {count_positions(report)}"

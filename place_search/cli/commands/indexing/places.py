@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli.console import print_line
+from place_search.core.text import counted
 
 
 def command(
@@ -26,4 +27,4 @@ def command(
     columns = columns_of(opened)
     require_row_file(out, columns, index)
     write_rows(out, columns, place_rows(opened))
-    print_line(f"{len(opened):,} {'place' if len(opened) == 1 else 'places'} in {out}")
+    print_line(f"{counted(len(opened), 'place')} in {out}")

@@ -15,7 +15,7 @@ from place_search.cli.console import print_json, print_line, progress, say
 from place_search.cli.indexes import STAGES
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
-from place_search.core.text import needed_bytes
+from place_search.core.text import counted, needed_bytes
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport
@@ -84,6 +84,7 @@ def _print(report: "VerifyReport", index: object) -> None:
     if not report.whole:
         say(f"{index} is damaged; `place-search verify {index} --repair` mends what it can.")
         return
-    done = f"{len(report.repaired)} files made again, " if report.repaired else ""
-    size = f"{report.files} files, {needed_bytes(report.bytes)}"
-    print_line(f"{done}{index} is whole: {report.places} places, {size} ({report.index_id})")
+    done = f"{counted(len(report.repaired), 'file')} made again, " if report.repaired else ""
+    places = counted(report.places, "place")
+    size = f"{counted(report.files, 'file')}, {needed_bytes(report.bytes)}"
+    print_line(f"{done}{index} is whole: {places}, {size} ({report.index_id})")

@@ -9,6 +9,7 @@ from place_search.cli.console import progress, say
 from place_search.cli.indexes import require_out
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
+from place_search.core.text import counted
 
 
 def command(
@@ -75,5 +76,5 @@ def command(
     fitting = card.fitting
     say(
         f"Wrote {out}: {card.dims} dimensions, vocabulary of {clusters} words from "
-        f"{fitting['photos']} photos ({fitting['photos_skipped']} skipped)."
+        f"{counted(fitting['photos'], 'photo')} ({fitting['photos_skipped']} skipped)."
     )

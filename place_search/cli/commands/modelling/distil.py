@@ -10,6 +10,7 @@ from place_search.cli.console import progress, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
+from place_search.core.text import counted
 
 
 def command(
@@ -73,4 +74,4 @@ def command(
             progress=advance,
         )
     taught = card.fitting["distillation"]
-    say(f"Wrote {out}: taught by views of {taught['parts']} photos and parts of photos.")
+    say(f"Wrote {out}: taught by views of {counted(taught['parts'], 'photo')} and parts of photos.")

@@ -9,6 +9,7 @@ from place_search.cli.console import progress, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
+from place_search.core.text import counted
 
 STAGES = {"embed": "Describing", "index": "Writing"}
 
@@ -70,5 +71,5 @@ def command(
     fitted = card.fitting["whitening"]
     say(
         f"Wrote {out}: {card.dims} dimensions, which keep {100 * fitted['variance_kept']:.1f} % "
-        f"of the variance of {fitted['samples']} descriptors."
+        f"of the variance of {counted(fitted['samples'], 'descriptor')}."
     )

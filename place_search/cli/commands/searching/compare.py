@@ -11,6 +11,7 @@ from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.search.results import CompareResult
@@ -50,7 +51,7 @@ def command(
 def _sentence(reply: "CompareResult") -> str:
     from place_search.search.probability import UNSURE_FROM
 
-    measured = f"similarity {reply.similarity:.3f}, {reply.inliers} matching points"
+    measured = f"similarity {reply.similarity:.3f}, {counted(reply.inliers, 'matching point')}"
     verdict = "The same place"
     if reply.result == "different":
         unsure = reply.probability >= UNSURE_FROM

@@ -9,6 +9,7 @@ from place_search.cli.console import progress, say, say_list
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 from place_search.settings import DIMS
 
 
@@ -72,8 +73,8 @@ def command(
         [f"{photo.name}: {photo.reason}" for photo in skipped],
     )
     rows, dims = described.rows.shape
-    what = "descriptor" if rows == 1 else "descriptors"
-    say(f"{rows} {what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}.")
+    what = counted(rows, "descriptor")
+    say(f"{what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}.")
 
 
 def _is_ours(path: Path) -> bool:

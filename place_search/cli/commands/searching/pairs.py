@@ -10,6 +10,7 @@ from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 
 
 def command(
@@ -107,4 +108,4 @@ def command(
     photos = len(source.photos) - len(skipped)
     say(f"Names are relative to {pairs.root}.")
     lines = text.count("\n")
-    print_line(f"{lines:,} pairs of {photos:,} photos in {out}")
+    print_line(f"{counted(lines, 'pair')} of {counted(photos, 'photo')} in {out}")

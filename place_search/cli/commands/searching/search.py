@@ -19,6 +19,7 @@ from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 from place_search.settings import K
 
 if TYPE_CHECKING:
@@ -197,8 +198,13 @@ def command(
     else:
         for note in reply.query.notes:
             say(f"Note: {note}")
-        everywhere = f"{len(opened):,} places" if near is None else "places in the circle"
-        _print_match(reply, "places that fit the filters" if wanted else everywhere)
+        where = "among these places in the circle"
+        if wanted:
+            where = "among these places that fit the filters"
+        elif near is None:
+            several = f"among these {counted(len(opened), 'place')}"
+            where = "at the only place of the index" if len(opened) == 1 else several
+        _print_match(reply, where)
         _print_table(reply)
 
 
@@ -225,17 +231,16 @@ def _search_each(
         print_json({**counts.to_dict(), "out": str(out)})
         return
     print_line(
-        f"{counts.photos:,} photos: {counts.found:,} found, {counts.unsure:,} unsure, "
+        f"{counted(counts.photos, 'photo')}: {counts.found:,} found, {counts.unsure:,} unsure, "
         f"{counts.not_found:,} not among these places, {len(unreadable):,} unreadable. Written to "
         f"{out}."
     )
 
 
-def _print_match(reply: "SearchResult", places: str) -> None:
+def _print_match(reply: "SearchResult", where: str) -> None:
     match = reply.match
-    what = (
-        "probability" if reply.results and reply.results[0].verified else "unverified, probability"
-    )
+    unverified = reply.results and not reply.results[0].verified
+    what = "unverified, probability" if unverified else "probability"
     sure = f"{what} {match.probability:.3f}, found from {match.threshold:.3f} on"
     if match.verdict == "found":
         print_line(f"Found: {reply.results[0].name} ({sure}).")
@@ -245,7 +250,7 @@ def _print_match(reply: "SearchResult", places: str) -> None:
     elif match.verdict == "unsure":
         print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
     else:
-        print_line(f"Not among these {places} ({sure}).")
+        print_line(f"Not {where} ({sure}).")
         if reply.results:
             say("The most similar ones, probably elsewhere:")
 
@@ -272,7 +277,7 @@ def _with_spot(name: str, spot: "Spot") -> str:
     named = name if spot.name is None else f"{spot.name}: {name}"
     if not more:
         return named
-    return f"{named} (and {more} more {'photo' if more == 1 else 'photos'} of it)"
+    return f"{named} (and {counted(more, 'more photo')} of it)"
 
 
 def _table(reply: "SearchResult", with_position: bool) -> "Table":

@@ -10,6 +10,7 @@ import typer
 
 from place_search.cli.console import print_line
 from place_search.cli.settings_options import takes_settings
+from place_search.core.text import counted
 from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def announce(host: str, address: str, engine: "Engine") -> None:
     """Say where a server that listens on `host` answers."""
     from place_search.search.server.network import network_url
 
-    places = engine.index.count
-    print_line(f"{places} {'place' if places == 1 else 'places'}, ready at {address}")
+    print_line(f"{counted(engine.index.count, 'place')}, ready at {address}")
     print_line(f"Model: {engine.model.named}")
     print_line(f"API: {address}docs   Stop: Ctrl-C")
     if url := network_url(host, address):

@@ -10,6 +10,7 @@ from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.search.tracks.track import Track
@@ -92,5 +93,5 @@ def _print_counts(track: "Track", out: Path, as_json: bool) -> None:
         counts = {"frames": count, "known": known, "off": count - known}
         print_json({**counts, "notes": list(track.notes), "out": str(out)})
         return
-    what = "1 frame" if count == 1 else f"{count:,} frames"
+    what = counted(count, "frame")
     print_line(f"{what}: {known:,} at known places, {count - known:,} off them. Written to {out}.")
