@@ -238,24 +238,38 @@ def compare(
     photo1: Photo,
     photo2: Photo,
     *,
+    index: "Index | AnyPath | None" = None,
     model: AnyModel = None,
     box: tuple[float, float, float, float] | None = None,
 ) -> "CompareResult":
     """Say whether two photos show the same place, and how sure that is.
 
-    With a `box` (x, y, width, height in pixels) only that part of the first photo is compared.
+    The first photo is asked as a query is, the second as a place: the other way round a borderline
+    answer may be a little different. With an `index` the model is its own, by default, and the
+    probability is by what the index measured, as that of a search is. With a `box` (x, y, width,
+    height in pixels) only that part of the first photo is compared.
 
     Raises:
-        PlaceSearchError: a photo or the model cannot be used; the text says why.
+        PlaceSearchError: a photo, the index or the model cannot be used; the text says why.
     """
+    from place_search.indexer import Index
     from place_search.photos import box_of
     from place_search.search.compare import compare_photos
+    from place_search.search.index_calibration import kept_calibration
 
+    calibration = None
+    if index is None:
+        opened = opened_model(model)
+    else:
+        places = index if isinstance(index, Index) else open_index(index)
+        opened = model_for(places, model)
+        calibration = kept_calibration(places, opened)
     return compare_photos(
-        opened_model(model),
+        opened,
         source_of(photo1),
         source_of(photo2),
         box=box_of(box),
+        calibration=calibration,
     )
 
 

@@ -28,7 +28,7 @@ def compare_photos(
     decode: Callable[..., Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
-    """Compare two photos by descriptor and geometry.
+    """Compare two photos by descriptor and geometry: the first as a query, the second as a place.
 
     Only the `box` of the first photo is compared, where one is given; matches are pixels of both
     photos as sent, all the same. `calibration` is that of an index whose photos are like these; by

@@ -105,6 +105,18 @@ def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
     return ChosenCalibration(calibration_of(model), model.card.calibration is None)
 
 
+def kept_calibration(index: Index, model: Model) -> Calibration | None:
+    """The calibration that an index keeps for the model that made it, if it keeps any.
+
+    Raises:
+        ModelMismatchError: another model made the index.
+        IndexFormatError: the file is damaged, or a newer version wrote it.
+    """
+    index.check_model(model)
+    kept = read_index_calibration(index)
+    return None if kept is None else kept.calibration
+
+
 def borrowed_note(index: Index) -> str:
     """What is said where the calibration of the included model is lent."""
     return (

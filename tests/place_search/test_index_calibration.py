@@ -127,6 +127,41 @@ def test_indexing_calibrates_a_model_that_has_no_calibration(
         assert elsewhere.match.verdict != "found"
 
 
+@pytest.mark.slow
+def test_two_photos_are_compared_as_an_index_searches(
+    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
+) -> None:
+    photos, folder, _ = made
+    kept = read_index_calibration(place_search.open_index(folder))
+    assert kept is not None
+    (tmp_path / "query.jpg").write_bytes(query(3))
+    pair = tmp_path / "query.jpg", photos / "04.jpg"
+    borrowed = place_search.compare(*pair, model=plain)
+    assert "no calibration of its own" in borrowed.notes[0]
+    here = place_search.compare(*pair, model=plain, index=folder)
+    assert (here.notes, here.threshold) == ((), round(kept.calibration.threshold, 6))
+    assert here.probability != borrowed.probability
+    opened = place_search.open_index(folder)
+    assert place_search.compare(*pair, model=plain, index=opened) == here
+    said = run("compare", *pair, "--index", folder, "--model", plain, "--json")
+    assert json.loads(said.stdout) == here.to_dict()
+    other = run("compare", *pair, "--index", folder, "--model", "lite0-netvlad")
+    assert other.exit_code == 1
+    assert "was made with model 'plain'" in other.stderr
+    with pytest.raises(PlaceSearchError, match="was made with model 'plain'"):
+        place_search.compare(*pair, model="lite0-netvlad", index=folder)
+
+
+def test_compare_takes_the_model_of_an_index(run: Run, index: Path, photos: Path) -> None:
+    pair = photos / "queries" / "1.jpg", photos / "places" / "1.jpg"
+    said = run("compare", *pair, "--index", index, "--json")
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout) == place_search.compare(*pair, index=index).to_dict()
+    assert run("compare", *pair, "--json").exit_code == 0
+    missing = run("compare", *pair, "--index", photos)
+    assert (missing.exit_code, missing.stdout) == (1, "")
+
+
 def test_a_calibrated_model_brings_its_own(index: Path) -> None:
     assert not (index / FILE).exists()
 

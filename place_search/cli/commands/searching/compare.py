@@ -18,9 +18,23 @@ if TYPE_CHECKING:
 
 
 def command(
-    photo1: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
-    photo2: Annotated[Path, typer.Argument(metavar="PHOTO", help="Another photo.")],
-    model: Annotated[str, MODEL.option()] = MODEL.default,
+    photo1: Annotated[
+        Path, typer.Argument(metavar="PHOTO", help="A photo, asked as the query of a search is.")
+    ],
+    photo2: Annotated[
+        Path,
+        typer.Argument(metavar="PHOTO", help="Another photo, asked as a place of an index is."),
+    ],
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="INDEX", help="Compare as searches of this index do: its model and calibration."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        MODEL.option(help=f"Model folder or id (default: that of --index, else {MODEL.default})."),
+    ] = None,
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
@@ -28,18 +42,29 @@ def command(
         bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
     ] = False,
 ) -> None:
-    """Say whether two photos show the same place, and how sure that is."""
-    from place_search.indexer import holds_index
+    """Say whether two photos show the same place, and how sure that is.
+
+    The other way round, a borderline answer may be a little different.
+    """
+    from place_search.indexer import holds_index, open_index, open_index_model
     from place_search.models import open_model
     from place_search.search.compare import compare_photos
+    from place_search.search.index_calibration import kept_calibration
 
     for given, other in ((photo1, photo2), (photo2, photo1)):
         if holds_index(given):
             said = f"place-search search {quote(str(given))} {quote(str(other))}"
             raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
-    opened = open_model(model, threads=threads, precision=precision, verify=True)
+    calibration = None
+    if index is None:
+        name = model or MODEL.default
+        opened = open_model(name, threads=threads, precision=precision, verify=True)
+    else:
+        places = open_index(index)
+        opened = open_index_model(places.manifest, model, threads=threads, precision=precision)
+        calibration = kept_calibration(places, opened)
     opened.max_pixels = max_megapixels * 10**6
-    reply = compare_photos(opened, photo1, photo2)
+    reply = compare_photos(opened, photo1, photo2, calibration=calibration)
     if as_json:
         print_json(reply.to_dict())
         return
