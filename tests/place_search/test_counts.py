@@ -23,7 +23,6 @@ def test_one_is_told_as_one(run: Run, photos: Path, tmp_path: Path) -> None:
         for arguments in (
             ("index", tmp_path / "one", "--out", index),
             ("verify", index),
-            ("calibrate", index),
             ("places", index, "--out", tmp_path / "places.csv"),
             ("search", index, tmp_path / "one", "--out", tmp_path / "answers.csv"),
             ("search", index, photos / "places" / "3.jpg"),
@@ -38,8 +37,8 @@ def test_one_is_told_as_one(run: Run, photos: Path, tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         found = re.search(r"\b1 ((altered|database|more|matching) )?[a-z]+s\b(?!/)", result.output)
         assert found is None or found[0].endswith(" is"), result.output
-    assert "Not at the only place of the index" in told[5].stdout
-    assert "1 query, 1 database photo, model" in told[9].stdout
+    assert "Not at the only place of the index" in told[4].stdout
+    assert "1 query, 1 database photo, model" in told[8].stdout
 
 
 def test_calibrate_takes_one_index_at_a_time(

@@ -19,7 +19,7 @@ from place_search.models.graphs.asked import Asked
 from place_search.models.graphs.importing import import_onnx
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
-from place_search.search.index_calibration import read_index_calibration
+from place_search.search.index_calibration import checksum_of, read_index_calibration
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from tests.models.graph_files import write_graph
@@ -201,7 +201,9 @@ def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     assert json.loads(found.stdout)["results"][0]["verified"]["inliers"] > 100
     # The calibration of one verifier is not taken for that of another.
     told = json.loads((tmp_path / "i" / "calibration.json").read_text("utf-8"))
-    (tmp_path / "i" / "calibration.json").write_text(json.dumps(told | {"verifier": "x"}))
+    told["verifier"] = "x"
+    told["sha256"] = checksum_of(told)
+    (tmp_path / "i" / "calibration.json").write_text(json.dumps(told))
     assert read_index_calibration(open_index(tmp_path / "i")) is None
 
     assert run(*make, "lite0-netvlad-1024", "--verify-with", "other", env=env).exit_code == 0
