@@ -24,7 +24,7 @@ from scipy.io import loadmat, savemat
 
 from bench.indexing import peak_mb
 from bench.table import Row, print_rows
-from place_search.evaluation import evaluate, open_protocol, read_split_truth
+from place_search.evaluation import IndexDatabase, evaluate, open_protocol, read_split_truth
 from place_search.evaluation.doctor.plan import make_plan
 from place_search.evaluation.recall import chance_at
 from place_search.indexer import build_index, open_index, open_source, read_split
@@ -126,7 +126,7 @@ def run_step(step: str, split: Path, root: Path, out: Path, dims: int) -> dict[s
         found["places"] = report.places
     else:
         truth = read_split_truth(split, root)
-        measured = evaluate(truth, model, index=open_index(out))
+        measured = evaluate(truth, model, index=IndexDatabase(open_index(out), truth))
         found["recall"] = measured.to_dict()["recall"]
         found["seconds_by_stage"] = measured.to_dict()["seconds"]
     return {**found, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}

@@ -4,6 +4,7 @@ from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrat
 from place_search.evaluation.calibration.calibration_report import write_calibration_report
 from place_search.evaluation.calibration.index_calibration import calibrate_index
 from place_search.evaluation.comparison import Comparison, Difference, compare_reports
+from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
 from place_search.evaluation.errors import CalibrationError, TruthError
@@ -36,6 +37,7 @@ __all__ = [
     "Fitted",
     "GeometryReranker",
     "GroundTruth",
+    "IndexDatabase",
     "Pair",
     "Ranked",
     "Reranker",

@@ -11,14 +11,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.sampling import spread_rows
 from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Chunk
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, Skipped
+from place_search.search.verification import Codes
 
 CHUNK_BYTES = 128 << 20
 """Descriptors of the database that are in memory at a time."""
+COMPARED = 100
+"""Photos whose content is compared with that of their places, at most."""
 
 
 class Database(Protocol):
@@ -93,52 +97,119 @@ class IndexDatabase:
     """The places of an index as the database of a truth.
 
     `skipped` maps database rows to the photos that the index has left out as unreadable;
-    `lacking` are photos that it knows nothing of.
+    `lacking` are photos that it knows nothing of, and `others` those that it was made from other
+    content of.
     """
 
     def __init__(self, index: Index, truth: GroundTruth) -> None:
-        """Find each database photo in the index, by its path or else by its name."""
-        self._index, self._truth = index, truth
-        paths, names = {}, {}
-        for row, place in enumerate(index.places()):
-            paths[os.fspath(place.path)] = names[place.name] = row
-        left_out = {photo.name: photo for photo in index.manifest.skipped}
-        root = truth.root.resolve()
+        """Find each database photo in the index: by its path, else by that where it was made.
+
+        Sizes are compared; where path, size and time do not agree, so is the content of `COMPARED`
+        photos, spread over the list.
+        """
+        self.index, self._truth = index, truth
+        self._root, self._made_at = truth.root.resolve(), index.manifest.source["root"]
         self._row_of = np.full(index.count, -1, dtype=np.int64)
         self._indexed = np.full(len(truth.database), -1, dtype=np.int64)
+        moved = self._match()
+        self._place_of = {
+            name: int(index.place_ids[place])
+            for name, place in zip(truth.database, self._indexed.tolist(), strict=True)
+            if place >= 0
+        }
+        left_out = {photo.name: photo for photo in index.manifest.skipped}
         self.skipped: dict[int, Skipped] = {}
         self.lacking: list[str] = []
-        for row, name in enumerate(truth.database):
-            place_row = paths.get(os.path.normpath(root / name), names.get(name))
-            if place_row is not None:
-                self._row_of[place_row] = row
-                self._indexed[row] = place_row
-            elif name in left_out:
-                self.skipped[row] = left_out[name]
-            else:
+        for row in np.flatnonzero(self._indexed < 0).tolist():
+            name = truth.database[row]
+            photo = left_out.get(name) or left_out.get(self._where_made(self._path(name)))
+            if photo is None:
                 self.lacking.append(name)
+            else:
+                self.skipped[row] = photo
+        self.others = self._compare(moved)
         self._step = max(1, CHUNK_BYTES // (4 * index.dims))
 
+    def _match(self) -> set[int]:
+        """Find the place of each photo; returns the rows whose place is not found by its path."""
+        places = [(os.fspath(place.path), place.name) for place in self.index.places()]
+        paths = {path: row for row, (path, _) in enumerate(places)}
+        for row, name in enumerate(self._truth.database):
+            self._pair(row, paths.get(self._path(name), -1))
+        names: dict[str, int] = {}
+        for place in np.flatnonzero(self._row_of < 0).tolist():
+            path, name = places[place]
+            names[self._where_made(path)] = place
+            names.setdefault(name, place)
+        moved = set(np.flatnonzero(self._indexed < 0).tolist())
+        for row in moved:
+            self._pair(row, names.get(self._truth.database[row], -1))
+        return moved
+
+    def _pair(self, row: int, place: int) -> None:
+        if place >= 0:
+            self._row_of[place], self._indexed[row] = row, place
+
+    def _path(self, name: str) -> str:
+        return os.path.normpath(self._root / name)
+
+    def _where_made(self, path: str) -> str:
+        """A photo's path below the folder that was indexed."""
+        return os.path.relpath(path, self._made_at)
+
+    def _compare(self, moved: set[int]) -> list[str]:
+        """The photos that are seen not to be those of their places."""
+        others, open_rows = [], []
+        for row in np.flatnonzero(self._indexed >= 0).tolist():
+            same = self._is_made_from(row, by_content=False)
+            if same is False:
+                others.append(row)
+            elif same is None or row in moved:
+                open_rows.append(row)
+        for chosen in spread_rows(len(open_rows), COMPARED).tolist():
+            if self._is_made_from(open_rows[chosen], by_content=True) is False:
+                others.append(open_rows[chosen])
+        return [self._truth.database[row] for row in sorted(others)]
+
+    def _is_made_from(self, row: int, *, by_content: bool) -> bool | None:
+        photo = self._truth.path(self._truth.database[row])
+        try:
+            return self.index.is_made_from(int(self._indexed[row]), photo, by_content=by_content)
+        except OSError:  # the index may hold what cannot be read here
+            return None
+
     def require_all(self) -> None:
-        """Make sure that no photo of the database is lacking. Raises `TruthError`."""
+        """Make sure that the index holds the photos of the database. Raises `TruthError`."""
+        count, folder = len(self._truth.database), self.index.folder
         if self.lacking:
             raise TruthError(
-                f"{self._index.folder} lacks {len(self.lacking)} of the "
-                f"{len(self._truth.database)} database photos of {self._truth.name}, the first "
-                f"is '{self.lacking[0]}'; index the same data again."
+                f"{folder} lacks {len(self.lacking)} of the {count} database photos of "
+                f"{self._truth.name}, the first is '{self.lacking[0]}'; index the same data again."
             )
+        if self.others:
+            raise TruthError(
+                f"{folder} was made from other photos than those of {self._truth.name}: at least "
+                f"{len(self.others)} of the {count} differ, the first is "
+                f"'{self._truth.path(self.others[0])}'; name the index of these photos, or index "
+                "them again."
+            )
+
+    def codes(self, name: str) -> Codes | None:
+        """The codes of a database photo's local features, if the index has the photo."""
+        place_id = self._place_of.get(name)
+        return None if place_id is None else self.index.codes(place_id)
 
     def take(self, rows: Rows) -> NDArray[np.float32]:
         """The descriptors of these rows of the database, (len(rows), D); zeros for skipped ones."""
-        out = np.zeros((len(rows), self._index.dims), dtype=np.float32)
+        out = np.zeros((len(rows), self.index.dims), dtype=np.float32)
         there = self._indexed[rows] >= 0
-        out[there] = self._index.descriptors().take(self._indexed[rows[there]])
+        out[there] = self.index.descriptors().take(self._indexed[rows[there]])
         return out
 
     def chunks(self) -> Iterator[Chunk]:
         """The descriptors of the database's photos; other places of the index are left out."""
         start = 0
-        for chunk in self._index.descriptors().chunks(self._step):
+        for chunk in self.index.descriptors().chunks(self._step):
             rows = self._row_of[start : start + len(chunk)]
             start += len(chunk)
             known = rows >= 0

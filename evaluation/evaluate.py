@@ -32,7 +32,7 @@ from place_search.evaluation.sequences import (
 )
 from place_search.evaluation.standardized import Standards, measure_standards
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.indexer import Index, PlacePhoto, Row, Skipped
+from place_search.indexer import PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
 from place_search.search.index_calibration import calibration_for
@@ -73,7 +73,7 @@ def evaluate(
     *,
     ks: Iterable[int] = RECALL_KS,
     protocol: str | None = None,
-    index: Index | None = None,
+    index: IndexDatabase | None = None,
     reranker: Reranker | None = None,
     open_set: bool = False,
     standardize: bool = False,
@@ -93,7 +93,7 @@ def evaluate(
 
     Raises:
         TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
-            index that lacks photos, no room for the descriptors.
+            index that lacks photos or has others, no room for the descriptors.
         ModelMismatchError: the index was made with another model.
     """
     ks = checked_ks(ks)
@@ -140,7 +140,7 @@ def evaluate(
     verified = time.perf_counter()
     opened, borrowed = None, False
     if open_set:
-        calibration, borrowed = calibration_for(index, model)
+        calibration, borrowed = calibration_for(None if index is None else index.index, model)
         if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)
@@ -198,7 +198,11 @@ class _Work:
     """The photos of a truth as rows: the database first, then the queries that are not in it."""
 
     def __init__(
-        self, truth: GroundTruth, model: Model, index: Index | None, reranker: Reranker | None
+        self,
+        truth: GroundTruth,
+        model: Model,
+        index: IndexDatabase | None,
+        reranker: Reranker | None,
     ) -> None:
         self.truth, self.model, self.reranker = truth, model, reranker
         count = len(truth.database)
@@ -216,12 +220,11 @@ class _Work:
             dtype=np.int64,
         )
         self.names = (*truth.database, *others)
-        self.indexed: IndexDatabase | None = None
+        self.indexed = index
         self.needed = range(len(self.names))
         if index is not None:
-            index.check_model(model)
-            self.indexed = IndexDatabase(index, truth)
-            self.indexed.require_all()
+            index.index.check_model(model)
+            index.require_all()
             self.needed = range(count, len(self.names))
         self.scratch = Scratch(len(self.needed), model.card.dims)
         self.described = self.local_bytes = 0

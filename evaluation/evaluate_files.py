@@ -5,6 +5,7 @@ from pathlib import Path
 
 from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
+from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
@@ -66,17 +67,18 @@ def evaluate_files(
     opened_index = None if index is None else open_index(index)
     opened = _open_model(model, opened_index, threads, dims, precision, verify)
     opened.max_pixels = max_pixels
+    places = None if opened_index is None else IndexDatabase(opened_index, truth)
     reranker = None
     if verify:
         reranker = GeometryReranker(
-            opened, truth.root, k=ks[-1], index=opened_index, candidates=candidates
+            opened, truth.root, k=ks[-1], index=places, candidates=candidates
         )
     report = evaluate(
         truth,
         opened,
         ks=ks,
         protocol=protocol,
-        index=opened_index,
+        index=places,
         reranker=reranker,
         open_set=open_set,
         standardize=standardize,

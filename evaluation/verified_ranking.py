@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from place_search.indexer import Index, Row
+from place_search.evaluation.descriptors import IndexDatabase
+from place_search.indexer import Row
 from place_search.models import Model
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import candidate_probabilities
@@ -24,14 +25,15 @@ class GeometryReranker:
         root: Path,
         *,
         k: int = 10,
-        index: Index | None = None,
+        index: IndexDatabase | None = None,
         candidates: int = CANDIDATES,
     ) -> None:
         self.depth = candidates
-        self.calibration = calibration_for(index, model).calibration
+        self.calibration = calibration_for(
+            None if index is None else index.index, model
+        ).calibration
         self._k = k
         self._index = index
-        self._places = {} if index is None else {p.name: p.place_id for p in index.places()}
         self._model = model
         self._root = root
         self._codes: dict[str, Codes] = {}
@@ -64,10 +66,8 @@ class GeometryReranker:
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""
-        place = self._places.get(name)
-        if self._index is not None and place is not None:
-            return self._index.codes(place)
-        return self._codes[name]
+        kept = None if self._index is None else self._index.codes(name)
+        return self._codes[name] if kept is None else kept
 
 
 class _Candidates:

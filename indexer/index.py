@@ -169,6 +169,10 @@ class Index:
         rows = self._contents.rows_holding(photos)
         return {photo: self._place(row) for photo, row in rows.items()}
 
+    def is_made_from(self, row: int, photo: Path, *, by_content: bool) -> bool | None:
+        """Whether the place in a row was made from a photo as it is: see `Contents`."""
+        return self._contents.is_made_from(row, photo, by_content=by_content)
+
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
         if _MANY * len(rows) > self.count:

@@ -1,11 +1,12 @@
-"""The doctor's look at a model: centroids that were never set, an index of another model."""
+"""The doctor's look at a model and an index: centroids never set, another model, other photos."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.evaluation.doctor.diagnosis import Finding
+from place_search.evaluation.descriptors import IndexDatabase
+from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.indexer import Index, ModelMismatchError
 from place_search.models import Model
 
@@ -61,3 +62,20 @@ def check_index_model(index: Index, model: Model) -> list[Finding]:
     except ModelMismatchError as error:
         return [Finding("model-disagrees", index.count, model.card.id, str(error))]
     return []
+
+
+def check_index_photos(places: IndexDatabase) -> list[Finding]:
+    """Photos of a truth's database that an index lacks, or was made from others in place of."""
+    folder = places.index.folder
+    return [
+        *findings_of(
+            "not-in-index",
+            places.lacking,
+            f"{folder} does not hold these of the database; index them again.",
+        ),
+        *findings_of(
+            "other-in-index",
+            places.others,
+            f"{folder} was made from other photos than these, at least; index them again.",
+        ),
+    ]

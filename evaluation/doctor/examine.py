@@ -16,7 +16,11 @@ from place_search.evaluation.doctor.check_files import (
     check_readable,
     find_unlisted,
 )
-from place_search.evaluation.doctor.check_model import check_centroids, check_index_model
+from place_search.evaluation.doctor.check_model import (
+    check_centroids,
+    check_index_model,
+    check_index_photos,
+)
 from place_search.evaluation.doctor.check_positions import (
     check_agreement,
     check_csv,
@@ -294,12 +298,7 @@ class _Examination:
                     f"{unlisted[0]}; they are left out."
                 )
         if self.index is not None:
-            lacking = IndexDatabase(self.index, truth).lacking
-            if lacking:
-                remedy = (
-                    f"{self.index.folder} does not hold these of the database; index them again."
-                )
-                problems.append(Finding("not-in-index", len(lacking), lacking[0], remedy))
+            problems += check_index_photos(IndexDatabase(self.index, truth))
 
     def look_at_positions(self) -> None:
         """Positions of the truth, and of names and lists that give two kinds."""
@@ -379,7 +378,8 @@ class _Examination:
         if part is None:
             return
         try:
-            report = evaluate(part, self.model, ks=[1], index=self.index, progress=self._tell)
+            places = None if self.index is None else IndexDatabase(self.index, part)
+            report = evaluate(part, self.model, ks=[1], index=places, progress=self._tell)
         except PlaceSearchError as error:
             self._add_error("sample", self.truth.name, error)
             return

@@ -241,12 +241,10 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
 def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
     """Whether a photo is still what a row was made from: by size and time, else by its hash."""
     try:
-        status = photo.path.stat()
-        if status.st_size != contents.rows.value("size", row):
-            return False
-        if status.st_mtime_ns == contents.rows.value("mtime_ns", row):
-            return True
-        return sha256_of(photo.path) == contents.content(row).hex()
+        known = contents.is_made_from(row, photo.path, by_content=False)
+        return bool(
+            contents.is_made_from(row, photo.path, by_content=True) if known is None else known
+        )
     except OSError:
         return False
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import allow_open_files
+from place_search.core.files import allow_open_files, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.storage.commit import is_stamped
@@ -125,6 +125,21 @@ class Contents:
         """The sha256 of the photo of a row."""
         content: bytes = self.rows.value("content", row).tobytes()
         return content
+
+    def is_made_from(self, row: int, photo: Path, *, by_content: bool) -> bool | None:
+        """Whether a row was made from a photo as it is now.
+
+        It is by the photo's content, or by its size and time: None where only its content tells.
+
+        Raises:
+            OSError: the photo cannot be read.
+        """
+        if by_content:
+            return sha256_of(photo) == self.content(row).hex()
+        status = photo.stat()
+        if status.st_size != self.rows.value("size", row):
+            return False
+        return True if status.st_mtime_ns == self.rows.value("mtime_ns", row) else None
 
     def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
         """The first row of each photo that is there, of those whose sha256 these are."""

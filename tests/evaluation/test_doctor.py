@@ -1,6 +1,7 @@
 """What the doctor finds, each on data that is sick in one way."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -183,6 +184,10 @@ def test_an_index(root: Path, tmp_path: Path, model: Model, write_mat: WriteMat)
     file = write_split(write_mat, tmp_path / "s.mat")
     diagnosis = examine(TruthFiles(split=file, root=root), index=tmp_path / "index", sample=0)
     assert kinds(diagnosis) == {"not-in-index": SCENES - 4}
+    shutil.copyfile(root / "000" / "0.jpg", photos / "000" / "1.jpg")
+    build_index(open_source(photos), tmp_path / "of_others", model)
+    diagnosis = examine(TruthFiles(split=file, root=root), index=tmp_path / "of_others", sample=0)
+    assert kinds(diagnosis) == {"not-in-index": SCENES - 4, "other-in-index": 1}
     (photos / "000" / "3.jpg").unlink()
     alone = examine(TruthFiles(), index=tmp_path / "index")
     assert kinds(alone) == {"missing": 1}

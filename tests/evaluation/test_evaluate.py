@@ -7,6 +7,7 @@ import pytest
 
 from place_search.evaluation import (
     GeometryReranker,
+    IndexDatabase,
     TruthError,
     TruthFiles,
     evaluate,
@@ -126,7 +127,11 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
     whole = evaluate(truth, model)
     # One query at a time.
     report = evaluate(
-        truth, model, index=index, progress=lambda _, done, total: seen.append(done), query_bytes=1
+        truth,
+        model,
+        index=IndexDatabase(index, truth),
+        progress=lambda _, done, total: seen.append(done),
+        query_bytes=1,
     )
     assert len(seen) == SCENES
     assert report.recall == whole.recall
@@ -136,14 +141,14 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
     among = root / "among.csv"
     among.write_text("query,positives\nplaces/0.jpg,places/3.jpg\nqueries/1.jpg,places/1.jpg\n")
     itself = read_truth_csv(among, root, root / "places")
-    found = evaluate(itself, model, index=index)
+    found = evaluate(itself, model, index=IndexDatabase(index, itself))
     assert 0 not in found.ranked[0].rows
     np.testing.assert_allclose(
         found.ranked[0].similarities, evaluate(itself, model).ranked[0].similarities, atol=1e-5
     )
     other = read_truth_csv(write_truth(root, "truth.csv"), root, root)
     with pytest.raises(TruthError, match="lacks 8 of the 16 database photos"):
-        evaluate(other, model, index=index)
+        evaluate(other, model, index=IndexDatabase(index, other))
 
 
 def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model) -> None:
