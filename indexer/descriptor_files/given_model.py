@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.sampling import spread_rows
 from place_search.indexer.descriptor_files.read import DescriptorFile
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path
@@ -23,6 +24,8 @@ SAME_MODEL = 0.95
 Programs resize photos and round numbers each in their way; other models give cosines near 0.
 """
 _TRIED = 20
+_ROUNDING = 1e-3
+"""What cosines of one descriptor, rounded in several ways, differ by."""
 
 
 class GivenModel(Model):
@@ -46,13 +49,13 @@ class GivenModel(Model):
 def given_model(file: DescriptorFile, source: Source, model: Model | None = None) -> GivenModel:
     """The descriptors of a file for the photos of a source.
 
-    They are those of `model`, where one is given, which is then tried on a photo; else of the model
-    that the file names, if that is here; else of one that is not known: an index of them is
+    They are those of `model`, where one is given, which is then tried on some photos; else of the
+    model that the file names, if that is here; else of one that is not known: an index of them is
     searched by descriptors, not by photos.
 
     Raises:
         SourceError: a photo without a descriptor, a file of other photos, descriptors that are not
-            those of `model`, or broken numbers.
+            those of `model` or stand in another order, or broken numbers.
     """
     if model is not None:
         given = GivenModel(file, source, model.card)
@@ -80,19 +83,33 @@ def _unknown_card(file: DescriptorFile, dims: int) -> ModelCard:
 
 
 def _check_maker(file: DescriptorFile, source: Source, model: Model, given: GivenModel) -> None:
-    """Make sure that a model gives the descriptors of the file: that of the first photo decides."""
-    for photo in source.photos[:_TRIED]:
+    """Make sure that a model gives the descriptors of the file, each for its own photo.
+
+    Photos spread over the source are tried, each on its row and on those of the others and of the
+    photos beside them: rows may be shifted by one, and frames of a video look alike.
+    """
+    paths = [stored_path(photo.path, source.root) for photo in source.photos]
+    tried = spread_rows(len(paths), _TRIED)
+    beside = np.unique(tried[:, None] + np.array([-1, 0, 1]))
+    rows = [row for row in beside.tolist() if 0 <= row < len(paths)]
+    table = np.stack([given.lookup.look_up(paths[row]) for row in rows])
+    for row in tried.tolist():
+        photo = source.photos[row]
         try:
-            own = model.embed(model.read(photo.path)).descriptor
+            cosines = table @ model.embed(model.read(photo.path)).descriptor
         except PhotoError:
             continue
-        cosine = float(own @ given.lookup.look_up(stored_path(photo.path, source.root)))
-        if cosine < SAME_MODEL:
-            raise SourceError(
-                f"{file.path} was not made by {model.card.id}: of '{photo.name}' the two "
-                f"descriptors have a cosine of {cosine:.2f}; name another --model, or none."
-            )
-        return
+        own, best = float(cosines[rows.index(row)]), int(np.argmax(cosines))
+        if own >= SAME_MODEL and 1 - own <= 2 * (1 - cosines[best]) + _ROUNDING:
+            continue
+        which = f"{file.path}: row {given.lookup.row_of(paths[row]) + 1} of {file.count}, for "
+        which += f"'{photo.name}', has a cosine of {own:.2f} with its descriptor by {model.card.id}"
+        if cosines[best] < SAME_MODEL:
+            raise SourceError(f"{which}, so another made it; name another --model, or none.")
+        raise SourceError(
+            f"{which}, which is nearer to the row for '{source.photos[rows[best]].name}' "
+            f"({cosines[best]:.2f}); put the rows in the order of the photos."
+        )
 
 
 class _Lookup:
@@ -119,6 +136,10 @@ class _Lookup:
                 f"{source.root}, the first is '{missing[0]}'; describe them too, or leave them out."
             )
         self._rows = {path: file.row_of(prefix + path) for path in paths}
+
+    def row_of(self, path: str) -> int:
+        """The row of a photo in the file."""
+        return self._rows[path]
 
     def look_up(self, path: str) -> NDArray[np.float32]:
         """The descriptor of a photo, of norm 1.

@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import Result
 
 import place_search
@@ -246,19 +247,71 @@ def test_descriptors_of_any_length_are_taken(
 def test_a_model_that_did_not_make_them_is_refused(
     run: Run, check_failure: CheckFailure, images: Path, tmp_path: Path, own: Any
 ) -> None:
-    wrong = dict(zip(NAMES, np.roll(own, 1, axis=0), strict=True))
+    wrong = dict(zip(NAMES, own[:, ::-1], strict=True))
     file = write_hloc(tmp_path / "wrong.h5", wrong)
     given = ("index", images, "--out", tmp_path / "ix", "--model", "lite0-netvlad-1024")
     told = check_failure(run(*given, "--descriptors", file))
-    assert (
-        "was not made by lite0-netvlad-1024: of '0.jpg' the two descriptors have a cosine of"
-        in told
-    )
+    assert "row 1 of 4, for '0.jpg', has a cosine of " in told
+    assert "by lite0-netvlad-1024, so another made it; name another --model" in told
     right = write_hloc(tmp_path / "right.h5", dict(zip(NAMES, own, strict=True)))
     assert run(*given, "--descriptors", right).exit_code == 0
     found = place_search.search(tmp_path / "ix", images / "3.jpg", k=1)
     assert found.results[0].name == "3.jpg"
     assert "unverified" in json.dumps(found.to_dict()) or found.results[0].verified is None
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ([0, 2, 1, 3], "row 2 of 4, for '1.jpg', has a cosine of"),
+        ([0, 1, 3, 2], "which is nearer to the row for '3.jpg' (1.00); put the rows in the order"),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_rows_in_another_order_than_the_photos_are_refused(
+    run: Run,
+    check_failure: CheckFailure,
+    images: Path,
+    tmp_path: Path,
+    own: Any,
+    order: list[int],
+    told: str,
+    *,
+    named: bool,
+) -> None:
+    """The first photo has its own descriptor in each of them."""
+    rows = own[order]
+    if named:
+        file = write_hloc(tmp_path / "f.h5", dict(zip(NAMES, rows, strict=True)))
+    else:
+        file = tmp_path / "f.npy"
+        np.save(file, rows)
+    given = ("index", images, "--out", tmp_path / "ix", "--model", "lite0-netvlad-1024")
+    assert told in check_failure(run(*given, "--descriptors", file))
+
+
+@pytest.mark.slow
+def test_rows_of_frames_that_look_alike_may_not_be_shifted(
+    run: Run, check_failure: CheckFailure, tmp_path: Path
+) -> None:
+    """A wall as the light fades, each frame a little darker than the one before."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    rng = np.random.default_rng(3)
+    wall = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((640, 480))
+    for number in range(30):
+        wall.point([value * (300 - number) / 300 for value in range(256)] * 3).save(
+            frames / f"{number:02}.png"
+        )
+    rows = place_search.describe(frames)
+    assert (rows[1:] * rows[:-1]).sum(axis=1).min() > 0.95
+    given = ("index", frames, "--out", tmp_path / "ix", "--model", "lite0-netvlad-1024")
+    np.save(tmp_path / "shifted.npy", np.roll(rows, 1, axis=0)[[1, *range(1, 30)]])
+    told = check_failure(run(*given, "--descriptors", tmp_path / "shifted.npy"))
+    assert "put the rows in the order of the photos" in told
+    half = rows.astype(np.float16)
+    np.save(tmp_path / "right.npy", half)
+    assert run(*given, "--descriptors", tmp_path / "right.npy").exit_code == 0
 
 
 def test_what_describe_cannot_write(
