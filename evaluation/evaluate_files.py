@@ -5,6 +5,7 @@ from pathlib import Path
 
 from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
+from place_search.core.tables import require_number
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
@@ -17,7 +18,7 @@ from place_search.evaluation.sequences import Window
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
-from place_search.indexer import Index, open_index, open_index_model
+from place_search.indexer import Index, fit_model, open_index, open_index_model
 from place_search.models import DEFAULT_MODEL, AskedPrecision, Model, open_model
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.verification import CANDIDATES
@@ -26,7 +27,7 @@ from place_search.search.verification import CANDIDATES
 def evaluate_files(
     files: TruthFiles,
     *,
-    model: str | Path | None = None,
+    model: Model | str | Path | None = None,
     index: Path | None = None,
     protocol: str | None = None,
     ks: Iterable[int] = RECALL_KS,
@@ -45,15 +46,16 @@ def evaluate_files(
 ) -> EvalReport:
     """Recall@N for each N of `ks` on the truth that `files` name.
 
-    `model` is an id or a folder: by default that of the `index`, whose descriptors of the database
-    are taken, or else the included one. `verify` ranks the first `candidates` by geometry too,
-    `open_set` measures what is said of queries whose place is not there, `standardize` centres and
-    scales descriptors. With `sequence` each query is ranked with so many frames on each side of it,
-    or before it where that is `causal`. Photos of which more than `max_pixels` would be decoded are
-    unreadable. The report's files are
-    written into `report_dir`, if one is given.
+    `model` is an open one, which is taken as it is, an id or a folder: by default that of the
+    `index`, whose descriptors of the database are taken, or else the included one. `verify` ranks
+    the first `candidates` by geometry too, `open_set` measures what is said of queries whose place
+    is not there, `standardize` centres and scales descriptors. With `sequence` each query is ranked
+    with so many frames on each side of it, or before it where that is `causal`. Photos of which
+    more than `max_pixels` would be decoded are unreadable. The report's files are written into
+    `report_dir`, if one is given.
 
     Raises:
+        WrongParameterError: a number that makes no sense.
         TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
@@ -61,12 +63,20 @@ def evaluate_files(
     if report_dir is not None:
         require_own_folder(report_dir, FIGURES, "recall", TruthError)
     ks = checked_ks(ks)
+    if sequence is not None:
+        require_number("sequence", sequence, 1, whole=True)
+    require_number("candidates", candidates, 1, whole=True)
     truth = open_truth(files)
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
-    opened = _open_model(model, opened_index, threads, dims, precision, verify)
-    opened.max_pixels = max_pixels
+    if isinstance(model, Model):
+        opened = model
+        if opened_index is not None:
+            opened = fit_model(opened_index.manifest, opened_index.folder, model)
+    else:
+        opened = _open_model(model, opened_index, threads, dims, precision, verify)
+        opened.max_pixels = max_pixels
     places = None if opened_index is None else IndexDatabase(opened_index, truth)
     reranker = None
     if verify:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from place_search.core.tables import is_whole
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.truth.ground_truth import Rows
 
@@ -12,7 +13,7 @@ from place_search.evaluation.truth.ground_truth import Rows
 def checked_ks(ks: Iterable[int]) -> list[int]:
     """The N of Recall@N, each once, the least first. Raises `MeasureError` where they make none."""
     given = list(ks) if isinstance(ks, Iterable) else [ks]
-    if not given or not all(isinstance(k, int | np.integer) and k >= 1 for k in given):
+    if not given or not all(is_whole(k) and k >= 1 for k in given):
         raise MeasureError(
             f"Recall@N is of whole numbers from 1, as in 1,5,10, not of {given!r:.60}.", "ks"
         )

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import tomli_w
 
 from place_search.core.files import read_regular
+from place_search.core.tables import is_whole
 from place_search.models.calibration import Calibration, read_calibration
 from place_search.models.errors import ModelError
 from place_search.models.precision import F32_IR, GRAPHS, Precision, PrecisionRecall, Quantization
@@ -170,17 +171,17 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
         ModelError: the model is not whitened, so that its first numbers are no better than any,
             or gives fewer than `dims`.
     """
-    if dims == card.dims:
+    if is_whole(dims) and dims == card.dims:
         return card
     if not card.whitened:
         raise ModelError(
             f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
             "dimensions; whiten it first with `place-search whiten`."
         )
-    if not 0 < dims < card.dims:
+    if not (is_whole(dims) and 0 < dims < card.dims):
         raise ModelError(
-            f"'{card.id}' gives {card.dims} dimensions, so {dims} cannot be kept; choose 1 to "
-            f"{card.dims}."
+            f"'{card.id}' gives {card.dims} dimensions, so {dims!r:.40} cannot be kept; choose "
+            f"1 to {card.dims}."
         )
     return replace(card, dims=dims, cropped=True, calibration=None)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from place_search.core.files import sha256_of
 from place_search.core.memory import require_address_space
 from place_search.core.settings import MODEL
+from place_search.core.tables import is_whole
 from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
@@ -272,7 +273,7 @@ def open_model(
             thread, a precision that this model or runtime has not, `dims` that it cannot be cropped
             to, or a second model without local features.
     """
-    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+    if threads is not None and not (is_whole(threads) and threads >= 1):
         raise ModelError(f"A model runs on 1 or more threads, not on {threads!r:.40}.")
     folder = find_model(model)
     card = read_card(folder)

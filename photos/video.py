@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
+from place_search.core.tables import require_number
 from place_search.photos.photo import Photo
 
 _NAMES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts 3gp wmv"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 FPS = 2.0
 """Frames a second that are taken where nothing else is asked for."""
+FPS_BOUNDS = (0.001, 1000.0)
 _PQ, _WHITE_NITS = 16, 203.0
 """The code of the transfer function of HDR10, and how bright its white is (ITU-R BT.2408)."""
 _BT2020 = 9
@@ -45,6 +47,18 @@ class Sampling(NamedTuple):
     every: int | None = None
     fps: float | None = None
     times: tuple[float, ...] | None = None
+
+
+def require_sampling(every: int | None, fps: float | None) -> None:
+    """Make sure that frames can be taken so. Raises `WrongParameterError`."""
+    if every is not None and fps is not None:
+        raise WrongParameterError(
+            "Give one of fps and every: both say which frames are taken.", "fps", "every"
+        )
+    if every is not None:
+        require_number("every", every, 1, whole=True)
+    if fps is not None:
+        require_number("fps", fps, *FPS_BOUNDS)
 
 
 class Video:

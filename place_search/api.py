@@ -300,7 +300,7 @@ def evaluate(
     queries: AnyPath | None = None,
     queries_dir: str | None = None,
     radius_m: float | None = None,
-    model: AnyPath | None = None,
+    model: AnyModel = None,
     index: AnyPath | None = None,
     ks: Iterable[int] = (1, 5, 10),
     verify: bool = False,
@@ -323,11 +323,12 @@ def evaluate(
         PlaceSearchError: a truth, photos, an index or a model that cannot be used.
     """
     from place_search.evaluation import evaluate_files
+    from place_search.models import Model
 
     with reporting(progress) as report:
         return evaluate_files(
             truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
-            model=path_or_id(model),
+            model=model if isinstance(model, Model) else path_or_id(model),
             index=path_of(index),
             ks=ks,
             verify=verify,

@@ -68,13 +68,12 @@ def track_input(
     Raises:
         PlaceSearchError: frames that cannot be used, or a file that cannot be written.
     """
-    from place_search.photos.video import Sampling
+    from place_search.photos.video import Sampling, require_sampling
     from place_search.search.tracks.inputs import open_input
     from place_search.search.tracks.track import track_frames
     from place_search.search.tracks.track_files import FORMATS, VIDEO, write_track
 
-    if fps is not None and every is not None:
-        raise PlaceSearchError("Give one of fps and every: both say which frames are taken.")
+    require_sampling(every, fps)
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
         raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
     if out is not None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from place_search.core.tables import number_of
+
 
 @dataclass(frozen=True, slots=True)
 class TruthFiles:
@@ -37,4 +39,9 @@ class TruthFiles:
             return "--queries-dir only works with --split."
         if self.database is not None and self.truth is None and self.queries is None:
             return "--database only works with --truth or --queries."
+        if self.radius_m is not None and not number_of(self.radius_m) >= 0:
+            return (
+                f"The radius in metres is {self.radius_m!r:.40}, but it must be a finite number "
+                "from 0."
+            )
         return ""

@@ -1,12 +1,15 @@
 """What is asked for when photos come in: frames of a video, positions of a track, panoramas."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from place_search.core.progress import Progress, silent
+from place_search.core.tables import require_number
 from place_search.indexer.errors import SourceError
+from place_search.photos.video import require_sampling
 
 Panoramas: TypeAlias = Literal["auto", "2:1", "off"]
 
@@ -32,7 +35,7 @@ class VideoRequest:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
-        """Raises SourceError where the wishes contradict each other or make no sense."""
+        """Raises PlaceSearchError where the wishes contradict each other or make no sense."""
         if self.panoramas not in get_args(Panoramas):
             raise SourceError(
                 f"Panoramas can be cut by {', '.join(get_args(Panoramas))}, not by "
@@ -45,10 +48,10 @@ class VideoRequest:
                 "Frames by metres (--every) need the track of the camera; name its GPX file "
                 "(--gpx), or take frames by time (--fps)."
             )
-        if self.every_m is not None and not 0.1 <= self.every_m <= 100_000:
-            raise SourceError(f"{self.every_m:g} m from frame to frame must be 0.1 to 100,000.")
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise SourceError(f"{self.fps:g} frames a second must be above 0, and at most 1000.")
+        if self.every_m is not None:
+            require_number("every_m", self.every_m, 0.1, 100_000)
+        require_sampling(None, self.fps)
+        require_number("clock_offset_s", self.clock_offset_s, -math.inf)
         if self.clock_offset_s and self.gpx is None:
             raise SourceError("What the camera's clock says counts only with a GPX file.")
         if self.start is not None and self.gpx is None:

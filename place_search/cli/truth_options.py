@@ -62,7 +62,6 @@ Radius = Annotated[
     float | None,
     typer.Option(
         "--radius-m",
-        min=0,
         help="Metres within which a photo is right (default: the split's own, else 25).",
     ),
 ]

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import IO, TypeGuard
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.files import open_regular, read_regular
 from place_search.core.text import encodable
 
@@ -173,6 +173,25 @@ def number_of(value: object) -> float:
 def is_whole(value: object) -> TypeGuard[int]:
     """Whether a value is a whole number, of Python or NumPy; True and False are none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def require_number(
+    name: str, value: object, least: float, most: float = math.inf, *, whole: bool = False
+) -> None:
+    """Make sure that a parameter is a finite number within bounds, which count.
+
+    Raises:
+        WrongParameterError: it is not, or it is to be whole and is not.
+    """
+    known = is_whole(value) if whole else not math.isnan(number_of(value))
+    if known and least <= number_of(value) <= most:
+        return
+    bounds = f" from {least:g}" if math.isinf(most) else f" from {least:g} to {most:,g}"
+    raise WrongParameterError(
+        f"The parameter {name} is {value!r:.40}, but it must be a "
+        f"{'whole' if whole else 'finite'} number{'' if math.isinf(least) else bounds}.",
+        name,
+    )
 
 
 def numbers_of(values: object) -> list[float]:

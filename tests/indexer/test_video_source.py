@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.core.errors import WrongParameterError
 from place_search.indexer import IndexWriteError, SourceError, VideoRequest, open_source
 from place_search.indexer.sources.gpx import GpxTrack
 from place_search.photos.video import VideoError
@@ -189,7 +190,7 @@ def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
         VideoRequest(tmp_path / "index", every_m=2)
     with pytest.raises(SourceError, match="by metres or by fps"):
         VideoRequest(tmp_path / "index", gpx=gpx, every_m=2, fps=1)
-    with pytest.raises(SourceError, match="above 0"):
+    with pytest.raises(WrongParameterError, match=r"from 0\.001 to 1,000"):
         VideoRequest(tmp_path / "index", fps=0)
     with pytest.raises(SourceError, match=r"has no time zone; write it as 2026-05-01T10:00:00Z"):
         VideoRequest(

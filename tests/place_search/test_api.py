@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from PIL import Image
 
 import place_search
 from place_search import PlaceSearchError
+from place_search.photos.video import require_sampling
 
 ROOT = Path(__file__).parents[2]
 
@@ -174,12 +176,56 @@ def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
             "Recall@N is of whole numbers from 1, as in 1,5,10, not of [0, -1]",
         ),
         (lambda: place_search.evaluate(truth="truth.csv", root=".", ks=()), "not of []"),
+        (lambda: place_search.evaluate(truth="truth.csv", root=".", ks=(True,)), "not of [True]"),
+        (
+            lambda: place_search.evaluate(truth="truth.csv", root=".", sequence=0),
+            "The parameter sequence is 0, but it must be a whole number from 1.",
+        ),
+        (
+            lambda: place_search.doctor("photos", model=place_search.open_model()),  # type: ignore[arg-type]
+            "A model is named by its id or its folder here, not by the type Model.",
+        ),
+        (
+            lambda: place_search.open_model(dims=1.5),  # type: ignore[arg-type]
+            "gives 1024 dimensions, so 1.5 cannot be kept",
+        ),
+        (
+            lambda: place_search.index("photos", "town", fps="5"),  # type: ignore[arg-type]
+            "The parameter fps is '5', but it must be a finite number from 0.001 to 1,000.",
+        ),
+        (
+            lambda: place_search.index("photos", "town", every_m=math.nan, gpx="way.gpx"),
+            "The parameter every_m is nan, but it must be a finite number from 0.1 to 100,000.",
+        ),
+        (
+            lambda: place_search.index("photos", "town", clock_offset_s=math.inf, gpx="way.gpx"),
+            "The parameter clock_offset_s is inf, but it must be a finite number.",
+        ),
+        (
+            lambda: require_sampling(True, None),
+            "The parameter every is True, but it must be a whole number from 1.",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(town: Path, call: object, says: str) -> None:
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()  # type: ignore[operator]
     assert not Path("town").exists()
+
+
+@pytest.mark.parametrize("radius", [math.nan, math.inf, -1, True, "5"])
+def test_a_radius_that_is_no_distance_is_refused(town: Path, radius: Any) -> None:
+    for measure in (place_search.evaluate, place_search.doctor):
+        with pytest.raises(PlaceSearchError, match="must be a finite number from 0"):
+            measure("photos", radius_m=radius)
+
+
+def test_a_model_that_is_open_is_evaluated(town: Path) -> None:
+    named = place_search.evaluate(truth="truth.csv", root=".")
+    opened = place_search.evaluate(truth="truth.csv", root=".", model=place_search.open_model())
+    assert opened.recall == named.recall
+    with pytest.raises(PlaceSearchError, match="not by the type int"):
+        place_search.evaluate(truth="truth.csv", root=".", model=5)  # type: ignore[arg-type]
 
 
 def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:

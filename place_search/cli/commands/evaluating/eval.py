@@ -93,7 +93,6 @@ def command(
         typer.Option(
             "--sequence",
             metavar="N",
-            min=1,
             help="Rank each query with N frames on each side of it, and alone.",
         ),
     ] = None,

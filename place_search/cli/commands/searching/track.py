@@ -36,7 +36,7 @@ def command(
     ] = None,
     every: Annotated[
         int | None,
-        typer.Option("--every", metavar="N", min=1, help="Every so many frames of a video."),
+        typer.Option("--every", metavar="N", help="Every so many frames of a video."),
     ] = None,
     causal: Annotated[
         bool,
@@ -51,13 +51,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Say where each frame of a video or a walk was taken, or that it was at no known place."""
-    if fps is not None and every is not None:
-        raise typer.BadParameter("Give one of --fps and --every.")
-    if fps is not None and not 0 < fps <= 1000:
-        raise typer.BadParameter(f"--fps {fps:g} must be above 0, and at most 1000.")
     from place_search.indexer import open_index, open_index_model
+    from place_search.photos.video import require_sampling
     from place_search.tracking import kept_beside, track_input
 
+    require_sampling(every, fps)
     require_order(index, frames, "track {index} {other}")
     opened = open_index(index)
     described_by = open_index_model(
