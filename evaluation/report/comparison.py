@@ -8,6 +8,7 @@ import numpy as np
 
 from place_search.core.files import require_own_folder
 from place_search.core.tables import table_text
+from place_search.core.text import json_text
 from place_search.evaluation.comparison import Comparison
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
@@ -103,7 +104,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         photos=album.photos,
     )
     texts = {
-        COMPARISON: json.dumps(compared.to_dict(), indent=2, ensure_ascii=False) + "\n",
+        COMPARISON: json_text(compared.to_dict(), indent=2) + "\n",
         "comparison.csv": table_text([head, *rows]),
         "queries.csv": _queries_csv(truth, compared, outcomes),
         "recall.svg": curves,

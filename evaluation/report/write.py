@@ -1,9 +1,9 @@
 """Writing a report's files."""
 
-import json
 from pathlib import Path
 
 from place_search.core.files import require_own_folder
+from place_search.core.text import json_text
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import chance_at, recall_at
@@ -47,7 +47,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
         },
     }
     texts = {
-        FIGURES: json.dumps(body, indent=2, ensure_ascii=False) + "\n",
+        FIGURES: json_text(body, indent=2) + "\n",
         "recall.md": recall_markdown(truth, report),
         "recall.csv": recall_csv(report),
         "queries.csv": queries_csv(truth, report, outcomes),

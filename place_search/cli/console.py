@@ -1,6 +1,5 @@
 """What the command line prints: results on stdout, everything else on stderr."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from place_search.core.progress import Progress as Report
-from place_search.core.text import printable, printable_json
+from place_search.core.text import json_text, printable, printable_json
 
 
 class _PlainConsole(Console):
@@ -51,7 +50,7 @@ class InterruptedRunError(Exception):
 def print_json(value: Any) -> None:
     """Print a result as JSON and nothing else."""
     escaped = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-    typer.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=escaped)))
+    typer.echo(printable_json(json_text(value, indent=2, ascii_only=escaped)))
 
 
 def print_line(text: str) -> None:

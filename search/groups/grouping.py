@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
+from place_search.core.tables import require_number
 from place_search.indexer import Groups, change_groups, open_index
 from place_search.models import Model
 from place_search.search.groups.merging import Merging
@@ -48,10 +49,12 @@ def group_places(
     but for those that were named or made by hand.
 
     Raises:
+        WrongParameterError: no distance of 1 m or more.
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
         StoreOutageError: the engine that holds the vectors does not answer.
     """
+    require_number("spread_m", spread_m, 1)
     index = open_index(folder)
     if anew:
         change_groups(folder, Groups.only_held)

@@ -1,8 +1,11 @@
-"""Sizes in words are never none, and what is free never looks like enough when it is not."""
+"""Sizes in words are never none, and what is free never looks like enough when it is not; JSON."""
+
+import json
+import math
 
 import pytest
 
-from place_search.core.text import counted, free_bytes, needed_bytes
+from place_search.core.text import counted, free_bytes, json_text, needed_bytes
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,12 @@ def test_things_are_counted_in_english(count: int, thing: str, told: str) -> Non
 )
 def test_sizes(count: int, needed: str, free: str) -> None:
     assert (needed_bytes(count), free_bytes(count)) == (needed, free)
+
+
+def test_json_has_no_number_that_other_programs_refuse() -> None:
+    text = json_text({"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf}, "d": "é"})
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "a": [None, [None, 1.5]],
+        "b": {"c": None},
+        "d": "é",
+    }

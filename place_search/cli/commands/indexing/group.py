@@ -23,7 +23,6 @@ def command(
         float,
         typer.Option(
             "--spread-m",
-            min=1.0,
             metavar="METRES",
             help="Photos with positions farther apart are never put together.",
         ),
