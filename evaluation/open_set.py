@@ -17,7 +17,11 @@ from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.models import Calibration
-from place_search.search.probability import BACKGROUND, candidate_probabilities
+from place_search.search.probability import (
+    BACKGROUND,
+    candidate_probabilities,
+    told_probability,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class OpenSet:
     `false_found` the unknown ones called found among the unknown, both in per cent.
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
-    al. 2015). `probabilities` and `right` are the queries' own.
+    al. 2015). `probabilities` and `right` are the queries' own, to the six places that a search
+    tells.
     """
 
     known: int
@@ -56,9 +61,19 @@ class OpenSet:
         }
 
     def threshold_at(self, precision: float) -> float | None:
-        """The least threshold from which such a share (0–1) of "found" is right, if any."""
+        """The least threshold from which such a share (0–1) of "found" is right, if any.
+
+        It is one of the probabilities that a search tells.
+        """
         point = least_threshold(self.probabilities, self.right, precision)
         return None if point is None else point[0]
+
+    @property
+    def best_of_both(self) -> float | None:
+        """The highest probability, where right answers and wrong ones have it, so none excels."""
+        highest = self.probabilities == self.probabilities.max()
+        both = self.right[highest].any() and not self.right[highest].all()
+        return float(self.probabilities.max()) if both else None
 
 
 def measure_open_set(
@@ -80,6 +95,7 @@ def measure_open_set(
     )
     is_known = np.array([len(rows) > 0 for rows in positives])
     found = chance >= threshold
+    chance = np.array([told_probability(each) for each in chance.tolist()])
     known, unknown = int(is_known.sum()), int((~is_known).sum())
     mixed = right.any() and not right.all()
     return OpenSet(

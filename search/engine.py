@@ -22,7 +22,12 @@ from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, require_switch
 from place_search.search.positions import PlacePositions
-from place_search.search.probability import BACKGROUND, candidate_probabilities, match_of
+from place_search.search.probability import (
+    BACKGROUND,
+    candidate_probabilities,
+    match_of,
+    told_probability,
+)
 from place_search.search.results import (
     IndexInfo,
     QueryPhoto,
@@ -200,7 +205,7 @@ class Engine:
             model=self.index.model_id,
             query=about,
             timings_ms=_timings(stages),
-            match=match._replace(probability=round(match.probability, 6)),
+            match=match._replace(probability=told_probability(match.probability)),
             results=results,
             location=location,
             index=self.index,
@@ -306,7 +311,7 @@ class Engine:
             name=place.name,
             # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
             similarity=min(round(float(hit.similarity), 6), 1.0),
-            probability=round(one.probability or 0.0, 6),
+            probability=told_probability(one.probability or 0.0),
             verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
             position=place.position,
             utm=place.utm,

@@ -41,6 +41,11 @@ class Match(NamedTuple):
     threshold: float
 
 
+def told_probability(probability: float) -> float:
+    """A probability as answers tell it: to six places."""
+    return round(probability, 6)
+
+
 def calibration_of(model: Model) -> Calibration:
     """A model's calibration, or that of the included model, which it then borrows.
 

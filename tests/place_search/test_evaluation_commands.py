@@ -123,3 +123,29 @@ def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path)
         ("--models", "a,b", "--index", photos),
     ):
         assert run(*given, *more).exit_code == 2, more
+
+
+def test_the_threshold_of_a_precision_is_told_in_json_too(
+    run: Run, check_failure: CheckFailure, photos: Path, split: Path
+) -> None:
+    given = ("eval", "--split", split, "--root", photos, "--at", "1", "--open-set")
+    body = json.loads(run(*given, "--at-precision", "0.5", "--json").stdout)
+    told = body["open_set"]["at_precision"]
+    assert told["share"] == 0.5
+    assert f"From the probability {told['threshold']:.6f} on, 50 % or more of what is found" in (
+        run(*given, "--at-precision", "0.5").stdout
+    )
+    assert "at_precision" not in json.loads(run(*given, "--json").stdout)["open_set"]
+    for share in ("0.4", "nan"):
+        refused = check_failure(run(*given, "--at-precision", share), 2)
+        assert "must be a finite number from 0.5 to 1." in refused
+
+
+@pytest.mark.parametrize("radius", ["inf", "nan", "-1"])
+def test_a_radius_is_a_finite_distance(run: Run, photos: Path, split: Path, radius: str) -> None:
+    given = ("--split", split, "--root", photos, "--radius-m", radius, "--json")
+    for command in ("eval", "doctor"):
+        result = run(command, *given)
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert "The radius in metres is" in result.stderr

@@ -22,6 +22,7 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.core.tables import require_number
 from place_search.core.text import counted
 from place_search.settings import DIMS
 
@@ -75,9 +76,7 @@ def command(
         typer.Option(
             "--at-precision",
             metavar="SHARE",
-            min=0.5,
-            max=1.0,
-            help="Print the threshold from which so large a share is right, as 0.99; with "
+            help="Tell the threshold from which so large a share is right, as 0.99; with "
             "--open-set.",
         ),
     ] = None,
@@ -138,8 +137,10 @@ def command(
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
     ns = parse_ks(ks)
-    if at_precision is not None and not open_set:
-        raise typer.BadParameter("--at-precision only works with --open-set.")
+    if at_precision is not None:
+        require_number("--at-precision", at_precision, 0.5, 1)
+        if not open_set:
+            raise typer.BadParameter("--at-precision only works with --open-set.")
     if causal and sequence is None:
         raise typer.BadParameter("--causal only works with --sequence.")
     if loop_closure is not None:
@@ -191,7 +192,7 @@ def command(
             **options,
         )
     if as_json:
-        print_json(report.to_dict())
+        print_json(_told(report, at_precision))
     else:
         _print_table(report)
         if report.open_set is not None:
@@ -222,7 +223,8 @@ def _compare(
     with progress() as advance:
         compared = evaluate_models(files, names, progress=advance, **options)
     if as_json:
-        print_json(compared.to_dict())
+        told = [_told(report, at_precision) for report in compared.reports]
+        print_json({**compared.to_dict(), "models": told})
     else:
         _print_comparison(compared)
     for name, report in zip(compared.names, compared.reports, strict=True):
@@ -236,6 +238,15 @@ def _compare(
     _tell_database(files, compared.reports[0])
     if options["report_dir"] is not None:
         say(f"Report: {options['report_dir'] / 'index.html'}")
+
+
+def _told(report: "EvalReport", at_precision: float | None) -> dict[str, Any]:
+    """The report as `--json` prints it."""
+    told = report.to_dict()
+    if report.open_set is not None and at_precision is not None:
+        threshold = report.open_set.threshold_at(at_precision)
+        told["open_set"]["at_precision"] = {"share": at_precision, "threshold": threshold}
+    return told
 
 
 def _print_comparison(compared: "Comparison") -> None:
@@ -289,11 +300,14 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
     if at_precision is not None:
         threshold = found.threshold_at(at_precision)
         share = f"{100 * at_precision:g} %"
-        OUT.print(
-            f"No threshold makes {share} of what is called found right."
-            if threshold is None
-            else f"From the probability {threshold:.4f} on, {share} of what is found is right here."
-        )
+        both = found.best_of_both
+        if threshold is not None:
+            told = f"From the probability {threshold:.6f} on, {share} or more of what is found is "
+            told += "right here."
+        else:
+            told = f"No threshold makes {share} of what is called found right"
+            told += "." if both is None else f": right and wrong answers have {both:.6f} alike."
+        OUT.print(told, soft_wrap=True)
 
 
 def _print_table(report: "EvalReport") -> None:
