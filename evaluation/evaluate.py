@@ -165,6 +165,7 @@ def evaluate(
         unreadable=list(skipped.values()),
         warnings=[
             *truth.warnings,
+            *_listed_twice(truth),
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(truth, recall, candidates, right, ks[0]),
             *([_borrowed_note(model)] if borrowed else []),
@@ -342,6 +343,16 @@ def _without(results: Ranked, own: int) -> Ranked:
 def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
     chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
     return Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
+
+
+def _listed_twice(truth: GroundTruth) -> list[str]:
+    twice = truth.listed_twice
+    if not twice:
+        return []
+    return [
+        f"{truth.name} lists {len(twice)} photos more than once, the first is '{twice[0]}', so "
+        "they count more than once; leave one entry of each."
+    ]
 
 
 def _unreadable(photos: int, queries: int) -> list[str]:

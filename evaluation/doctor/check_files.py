@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -90,12 +90,6 @@ def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[
 
 def check_duplicates(truth: GroundTruth) -> list[Finding]:
     """Names listed twice, and queries whose file is a copy of a database photo."""
-    twice = [
-        name
-        for names in (truth.database, truth.queries)
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
     database, queries = set(truth.database), set(truth.queries)
     copies: list[str] = []
     for group in _same_content({name: truth.path(name) for name in truth.photos}):
@@ -105,7 +99,7 @@ def check_duplicates(truth: GroundTruth) -> list[Finding]:
     return [
         *findings_of(
             "listed-twice",
-            twice,
+            truth.listed_twice,
             f"{truth.name} lists these photos more than once, so they count more than once; leave "
             "one entry of each.",
         ),

@@ -282,7 +282,7 @@ class _Examination:
         if truth is None:
             return
         problems += check_missing(truth)
-        if self.files.truth is not None:  # of other data `look_at_sources` says it
+        if self.files.truth or self.files.split:  # of other data `look_at_sources` says it
             self.notes += truth.warnings
         gone = set(truth.missing)
         problems += check_readable(

@@ -1,5 +1,6 @@
 """Ground truth: which database photos show the place of which query."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -52,6 +53,12 @@ class GroundTruth:
     def photos(self) -> tuple[str, ...]:
         """All photos, each once: the database in its order, then the queries not in it."""
         return tuple(dict.fromkeys((*self.database, *self.queries)))
+
+    @property
+    def listed_twice(self) -> list[str]:
+        """Photos that stand more than once in the database, or among the queries."""
+        counts = [*Counter(self.database).items(), *Counter(self.queries).items()]
+        return [name for name, count in counts if count > 1]
 
     @property
     def mend_all_right(self) -> str:

@@ -1,5 +1,8 @@
 """Place splits of the literature: database and query photos with UTM positions, from one file."""
 
+import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +23,8 @@ class Split:
 
     Names are posix paths as they stand in the file. Positions are (N, 2) float64, easting and
     northing in metres of `zone` ('' where it is not known). Timestamps are (N,) numbers that are
-    equal where the photos were taken on one visit, or None where the file has none.
+    equal where the photos were taken on one visit, or None where the file has none. `warnings` are
+    sentences on what the file says twice, and differently.
     """
 
     file: Path
@@ -33,6 +37,7 @@ class Split:
     query_times: NDArray[np.float64] | None = None
     queries_below_root: bool = True
     """Whether query names are paths under the photo folder itself, not under its queries folder."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def zone(self) -> str:
@@ -90,5 +95,31 @@ def _check(split: Split) -> None:
                 f"{split.file} has {len(names)} {what} but {times.size} timestamps; get the file "
                 "again."
             )
-    if not split.radius_m > 0:
-        raise SourceError(f"{split.file} has the radius {split.radius_m}; it must be over 0 m.")
+        lost = np.flatnonzero(~np.isfinite(utm).all(axis=1))
+        if lost.size:
+            raise SourceError(
+                f"{split.file} has no position for {lost.size} of {len(names)} {what}, the first "
+                f"is '{names[lost[0]]}', so that what is right for them is not known; leave them "
+                "out."
+            )
+    if not 0 < split.radius_m < math.inf:
+        raise SourceError(
+            f"{split.file} has the radius {split.radius_m}; it must be finite, and over 0 m."
+        )
+
+
+def require_inside(file: Path, root: Path, names: Sequence[str], folder: str = "") -> None:
+    """Make sure that no listed name leads out of the root, but to what is in a `folder` outside.
+
+    Raises:
+        SourceError: one does, so the list could show files that are no photos of the data set.
+    """
+    base = os.path.normpath(root.absolute())
+    for name in names:
+        path = os.path.normpath(os.path.join(base, folder, name))  # noqa: PTH118 - 90,000 times
+        leads_up = os.path.normpath(name).startswith(("..", "/"))
+        if leads_up and not path.startswith(os.path.join(base, "")):  # noqa: PTH118
+            raise SourceError(
+                f"{file} names '{name}', which is not under {root}; name a root that holds all "
+                "photos, and write paths below it."
+            )

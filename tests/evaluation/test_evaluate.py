@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,18 @@ def test_queries_without_positives_stay_in_the_denominator(root: Path, model: Mo
     assert report.queries_without_positives == 1
     assert report.recall == {1: 50.0, SCENES: 50.0}
     assert report.chance[SCENES] == 50.0
+
+
+def test_a_photo_that_is_listed_twice_is_said(root: Path, model: Model) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    twice = replace(
+        truth,
+        queries=(*truth.queries, truth.queries[0]),
+        positives=(*truth.positives, truth.positives[0]),
+        self_index=np.append(truth.self_index, -1),
+    )
+    [told] = evaluate(twice, model, ks=[1]).warnings
+    assert "truth lists 1 photos more than once, the first is 'queries/0.jpg'" in told
 
 
 def test_unreadable_photos_are_listed_and_count_as_wrong(

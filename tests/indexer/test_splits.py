@@ -6,9 +6,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from place_search.indexer import SourceError, build_index, open_index, open_source, read_split
+from place_search.indexer.sources.split import require_inside
 from place_search.models import Model
 
 WriteMat = Callable[..., Path]
@@ -81,6 +82,45 @@ def test_an_npz_file_has_its_names_in_lists(tmp_path: Path, folder: str) -> None
 def test_an_npz_file_may_hold_its_names(tmp_path: Path) -> None:
     path = _write_npz(tmp_path / "own.npz", dbImageFns=list(PLACES), qImageFns=list(QUERIES))
     assert read_split(path).queries == tuple(QUERIES)
+
+
+@pytest.mark.parametrize("sick", ["database", "queries"])
+def test_a_photo_without_a_position_is_refused(
+    tmp_path: Path, write_mat: WriteMat, sick: str
+) -> None:
+    lost = {"lost.jpg": (1.0, np.nan)}
+    database, queries = (
+        {**photos, **(lost if role == sick else {})}
+        for role, photos in (("database", PLACES), ("queries", QUERIES))
+    )
+    file = write_mat(tmp_path / "s.mat", database, queries)
+    with pytest.raises(SourceError, match=r"no position for 1 of \d .*, the first is 'lost.jpg'"):
+        read_split(file)
+
+
+def test_numbers_that_contradict_the_lists_are_said(tmp_path: Path, write_mat: WriteMat) -> None:
+    file = write_mat(tmp_path / "s.mat", PLACES, QUERIES)
+    assert read_split(file).warnings == ()
+    [struct] = loadmat(file)["dbStruct"].ravel()
+    fields = {name: struct[name] for name in struct.dtype.names}
+    savemat(file, {"dbStruct": {**fields, "numQueries": 9.0, "posDistSqThr": 26.0}})
+    assert read_split(file).warnings == (
+        f"s.mat says numQueries 9, but its lists and its radius make that {len(QUERIES)}; is it "
+        "whole?",
+        "s.mat says posDistSqThr 26, but its lists and its radius make that 625; is it whole?",
+    )
+
+
+@pytest.mark.parametrize("name", ["../x.jpg", "a/../../x.jpg", "/etc/x.jpg"])
+def test_a_name_that_leads_out_of_the_root_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match="which is not under"):
+        require_inside(tmp_path / "s.mat", tmp_path / "root", ["a.jpg", name])
+    # Of queries the folder may lie outside, and names may lead from it back under the root.
+    root = tmp_path / "root"
+    require_inside(tmp_path / "s.mat", root, ["q.jpg", "../root/a.jpg"], "../queries")
+    require_inside(tmp_path / "s.mat", root, ["../places/a.jpg"], "queries/")
+    with pytest.raises(SourceError, match="which is not under"):
+        require_inside(tmp_path / "s.mat", root, [name, "../../a.jpg"], "../queries")
 
 
 def test_what_is_wrong_with_a_split_is_said(tmp_path: Path, write_mat: WriteMat) -> None:

@@ -9,6 +9,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.positives import within
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PhotoFiles, Split, read_split
+from place_search.indexer.sources.split import require_inside
 
 QUERIES_DIRS = ("queries_real", "queries")
 
@@ -54,6 +55,8 @@ def read_split_truth(
             f"{root} has no folder '{queries_dir}' for the queries; name it with --queries-dir."
         )
     prefix = _queries_prefix(split, root, queries_dir)
+    require_inside(file, root, split.database)
+    require_inside(file, root, split.queries, prefix)
     files = PhotoFiles(root)
     database, no_database = _find(files, split.database)
     queries, no_queries = _find(files, [prefix + name for name in split.queries])
@@ -73,7 +76,8 @@ def read_split_truth(
         query_metres=split.queries_utm,
         database_times=split.database_times,
         query_times=split.query_times,
-        missing=(*no_database, *no_queries),
+        missing=tuple(dict.fromkeys((*no_database, *no_queries))),
+        warnings=split.warnings,
     )
 
 

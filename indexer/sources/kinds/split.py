@@ -6,7 +6,7 @@ from place_search.core.geodesy import Utm
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
-from place_search.indexer.sources.split import is_split, read_split
+from place_search.indexer.sources.split import is_split, read_split, require_inside
 
 ACCEPTS = "a split: a .mat or .npz file"
 
@@ -25,6 +25,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     split = read_split(data)
     root = (root or data.parent).resolve()
     files = PhotoFiles(root)
+    require_inside(data, root, split.database)
     photos = PhotoList(root)
     missing: list[str] = []
     for name, (east, north) in zip(split.database, split.database_utm.tolist(), strict=True):
@@ -37,4 +38,4 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"{len(missing)} of the {len(photos)} database photos of {data} are not under {root}, "
             f"the first is '{missing[0]}'; name the folder that holds them with --root."
         )
-    return Source(root, photos, "split")
+    return Source(root, photos, "split", warnings=split.warnings)

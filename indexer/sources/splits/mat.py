@@ -1,6 +1,7 @@
 """NetVLAD's `.mat` splits: Pittsburgh, Tokyo 24/7 and TokyoTM (MATLAB 5, one struct dbStruct)."""
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,34 @@ def read(file: Path) -> Split:
             database_times=_times(fields, "dbTimeStamp"),
             query_times=_times(fields, "qTimeStamp"),
             queries_below_root=False,
+            warnings=_contradictions(file, fields),
         )
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise SourceError(
             f"{file} has a dbStruct of another make ({error}); get it again."
         ) from error
+
+
+def _contradictions(file: Path, fields: dict[str, Any]) -> tuple[str, ...]:
+    """What numbers of the struct say otherwise than its lists and its radius, which count."""
+    radius = float(fields["posDistThr"].ravel()[0])
+    known = {
+        "numImages": fields["dbImageFns"].size,
+        "numQueries": fields["qImageFns"].size,
+        "posDistSqThr": radius**2,
+    }
+    there = {name: fields[name] for name in known if name in fields}
+    said = {
+        name: float(value.ravel()[0])
+        for name, value in there.items()
+        if value.size and value.dtype.kind in "iuf"
+    }
+    return tuple(
+        f"{file.name} says {name} {said[name]:g}, but its lists and its radius make that "
+        f"{known[name]:g}; is it whole?"
+        for name in said
+        if not math.isclose(said[name], known[name], rel_tol=1e-6)
+    )
 
 
 def _names(cells: NDArray[Any]) -> tuple[str, ...]:
