@@ -126,7 +126,7 @@ class IndexDatabase:
             if photo is None:
                 self.lacking.append(name)
             else:
-                self.skipped[row] = photo
+                self.skipped[row] = photo._replace(name=name)
         self.others = self._compare(moved)
         self._step = max(1, CHUNK_BYTES // (4 * index.dims))
 

@@ -42,8 +42,8 @@ FILM = 2
 
 def choose_shown(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
     """The queries to show, in their order: spread evenly over wrong ones and over right ones."""
-    wrong = [outcome for outcome in outcomes if not outcome.right]
-    right = [outcome for outcome in outcomes if outcome.right]
+    wrong = [outcome for outcome in outcomes if not outcome.is_well]
+    right = [outcome for outcome in outcomes if outcome.is_well]
     many_wrong = min(len(wrong), max(SHOWN * 2 // 3, SHOWN - len(right)))
     chosen = spread(wrong, many_wrong) + spread(right, SHOWN - many_wrong)
     return sorted(chosen, key=lambda outcome: outcome.query)
@@ -74,8 +74,8 @@ def render_page(
         map=drawn,
         errors=_errors(outcomes, report) if drawn else "",
         cards=cards,
-        wrong=sum(not outcome.right for outcome in outcomes),
-        wrong_shown=sum(not outcome.right for outcome in shown),
+        wrong=sum(not outcome.is_well for outcome in outcomes),
+        wrong_shown=sum(not outcome.is_well for outcome in shown),
         photos=album.photos,
     )
 
@@ -130,7 +130,7 @@ def _card(
         )
     film = () if routes is None else _film(truth, report, outcome.query, album, routes)
     heading = _verdict(outcome, report)
-    return Card(outcome.query, outcome.name, heading, outcome.right, figures, film)
+    return Card(outcome.query, outcome.name, heading, outcome.is_well, figures, film)
 
 
 def _film(
@@ -160,8 +160,12 @@ def _film(
 def _verdict(outcome: QueryOutcome, report: EvalReport) -> Said:
     if outcome.right:
         return say("is-right")
-    if not outcome.asked:
+    if outcome.rejected:
+        return say("rightly-none")
+    if not outcome.read:
         return say("not-read")
+    if not outcome.asked:
+        return say("none-searched")
     if not outcome.answerable:
         return say("none-right")
     if outcome.first_right is None:

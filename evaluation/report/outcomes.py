@@ -15,7 +15,9 @@ class QueryOutcome:
     """One query's results.
 
     `first_right` is the rank of its first right result, or None where none of those kept is right;
-    `error_m` the distance from the query to its first result, or None where that is not known.
+    `error_m` the distance from the query to its first result, or None where that is not known. Of a
+    query that was read and not `asked` there was no photo to search among. One is `rejected` where
+    no photo shows its place and none was called found, which an open set measures.
     """
 
     query: int
@@ -24,17 +26,26 @@ class QueryOutcome:
     error_m: float | None
     answerable: bool
     asked: bool
+    read: bool = True
+    rejected: bool = False
 
     @property
     def right(self) -> bool:
         """Whether the first result is right."""
         return self.first_right == 1
 
+    @property
+    def is_well(self) -> bool:
+        """Whether what was said is right: the first result, or that there is none."""
+        return self.right or self.rejected
+
 
 def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
     """The outcome of each query, in their order."""
     first = first_hits([results.rows for results in report.ranked], report.positives)
     errors = position_errors(truth, report.ranked)
+    unread = {photo.name for photo in report.unreadable}
+    opened = report.open_set
     return [
         QueryOutcome(
             query=query,
@@ -43,6 +54,11 @@ def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
             error_m=None if np.isnan(errors[query]) else float(errors[query]),
             answerable=bool(len(report.positives[query])),
             asked=bool(len(report.ranked[query].rows)),
+            read=truth.queries[query] not in unread,
+            rejected=opened is not None
+            and truth.queries[query] not in unread
+            and not len(report.positives[query])
+            and report.ranked[query].probability < opened.threshold,
         )
         for query, rank in enumerate(first)
     ]

@@ -26,6 +26,7 @@ from place_search.evaluation import (
     write_report,
 )
 from place_search.evaluation.protocol import PROTOCOLS
+from place_search.evaluation.ranking import NOTHING
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
 from place_search.evaluation.report.outcomes import QueryOutcome
@@ -253,6 +254,33 @@ def test_the_open_set_has_its_part(
     }
     closed = write_report(truth, replace(report, open_set=None), tmp_path / "closed")
     assert "Places that are not there" not in closed.read_text("utf-8")
+
+
+def test_what_came_of_queries_of_places_that_are_not_there(
+    measured: tuple[GroundTruth, EvalReport], model: Model, tmp_path: Path
+) -> None:
+    truth, closed = measured
+    opened = evaluate(truth, model, ks=[1], open_set=True)
+    assert opened.open_set is not None
+
+    def headings(report: EvalReport) -> list[str]:
+        page = write_report(truth, report, tmp_path / "report").read_text("utf-8")
+        return re.findall(r"<h3><span[^>]*>([^<]*)</span></h3>", page.partition('id="cards"')[2])
+
+    sure, unsure = (
+        replace(opened, open_set=replace(opened.open_set, threshold=threshold))
+        for threshold in (0.0, 1.1)
+    )
+    unread = "Wrong: the query could not be read"
+    assert headings(sure)[3:] == [unread, "Wrong: no photo in the database is right"]
+    rejected = "Right: no photo in the database shows this place, and none was called found"
+    assert headings(unsure)[3:] == [unread, rejected]
+    # As of a frame before which there are none.
+    without = [*closed.ranked[:4], NOTHING]
+    assert headings(replace(closed, ranked=without))[3:] == [
+        unread,
+        "Wrong: there was no photo to search among",
+    ]
 
 
 def test_each_sentence_has_the_same_values_in_all_languages() -> None:
