@@ -383,6 +383,8 @@ def _chance_level(
             "Every photo is right for every query, so the figures say nothing: "
             + truth.mend_all_right
         ]
+    if not any(right):
+        return [f"No query has a right photo among those that are searched, so R@{n} is 0 anyway."]
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []
     chance = chance_at(candidates, right, [n])[n]

@@ -1,6 +1,7 @@
 """An evaluation from the files that it is about, as `place-search eval` and Python ask for it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.files import require_own_folder
@@ -66,7 +67,7 @@ def evaluate_files(
     if sequence is not None:
         require_number("sequence", sequence, 1, whole=True)
     require_number("candidates", candidates, 1, whole=True)
-    truth = open_truth(files)
+    truth = open_truth(replace(files, open_set=open_set))
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)

@@ -1,6 +1,7 @@
 """Several models on one truth, side by side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def evaluate_models(
     ]
     compared = compare_reports(names, reports)
     if report_dir is not None:
+        files = replace(files, open_set=bool(options.get("open_set")))
         write_comparison(open_truth(files), compared, report_dir)
     return compared
 

@@ -11,7 +11,8 @@ class TruthFiles:
     """Where the truth is: one of `split`, `truth`, `data`, or `database` with `queries`.
 
     `root` is the folder that a split's or a truth CSV's paths are under, `queries_dir` the folder
-    of a split's queries below it, `radius_m` how near a positive is.
+    of a split's queries below it, `radius_m` how near a positive is. In an `open_set` no query's
+    place need be there.
     """
 
     data: Path | None = None
@@ -22,6 +23,7 @@ class TruthFiles:
     database: Path | None = None
     queries: Path | None = None
     radius_m: float | None = None
+    open_set: bool = False
 
     def why_not(self) -> str:
         """What is wrong with this choice of options, '' for nothing."""

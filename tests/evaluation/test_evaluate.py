@@ -112,6 +112,27 @@ def test_a_photo_that_is_listed_twice_is_said(root: Path, model: Model) -> None:
     assert "truth lists 1 photos more than once, the first is 'queries/0.jpg'" in told
 
 
+def test_where_no_place_is_known_it_is_measured_what_is_called_found(
+    root: Path, model: Model
+) -> None:
+    path = root / "unknown.csv"
+    path.write_text("query,positives\nqueries/0.jpg,\nqueries/1.jpg,\n")
+    report = evaluate_files(
+        TruthFiles(truth=path, root=root, database=root / "places"), model=model, open_set=True
+    )
+    assert report.open_set is not None
+    told = report.open_set.to_dict()
+    assert (told["known"], told["unknown"], told["recall"]) == (0, 2, None)
+    assert told["false_found"] >= 0.0
+    assert "No query has a right photo among those that are searched" in report.warnings[0]
+
+
+def test_a_gap_that_leaves_nothing_right_is_said(root: Path, model: Model) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    [told] = evaluate(truth, model, protocol="loop-closure:1000").warnings
+    assert told == "No query has a right photo among those that are searched, so R@1 is 0 anyway."
+
+
 def test_unreadable_photos_are_listed_and_count_as_wrong(
     tmp_path: Path, draw: Draw, model: Model
 ) -> None:

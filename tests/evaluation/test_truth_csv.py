@@ -107,7 +107,19 @@ def test_a_root_behind_a_link_is_the_same_root(root: Path) -> None:
         ("query;places\nq/1.jpg;db/a.jpg\n", "lacks the column positives: .* names query,places"),
         ("query\nq/1.jpg\n", "lacks the column positives"),
         ("query,positives\n", "lists no queries"),
-        ("query,positives\nq/1.jpg,\n", "no positive for any query"),
+        ("query,positives\nq/1.jpg,\n", "no positive for any query, so there is nothing to search"),
+        (
+            "query,positives\nq/1.jpg,q/1.jpg\n",
+            "no positive for any query but the query itself, which is no answer, so no answer can",
+        ),
+        (
+            "query,positives\nq/1.jpg,db/a.jpg\nq/2.jpg,db/b.jpg\nq/1.jpg,\n",
+            "row 4: 'q/1.jpg' has no positives, but it has some in row 2; take out",
+        ),
+        (
+            "query,positives\nq/1.jpg,\nq/1.jpg,db/a.jpg\n",
+            "row 2: 'q/1.jpg' has no positives, but it has some in row 3; take out",
+        ),
         ("query,positives\nq/1.jpg,db/a.jpg\nq/9.jpg,db/a.jpg\n", "row 3: there is no photo 'q/9"),
         ("query,positives\nq/1.jpg,db/a.jpg;db/z.jpg\n", "row 2: there is no photo 'db/z.jpg'"),
         ("query,positives\nq/1.jpg,db\n", "row 2: there is no photo 'db'"),
@@ -122,6 +134,18 @@ def test_a_root_behind_a_link_is_the_same_root(root: Path) -> None:
 def test_what_is_wrong_is_said_with_its_row(root: Path, text: str, says: str) -> None:
     with pytest.raises(TruthError, match=says):
         read(root, text)
+
+
+def test_an_open_set_may_be_of_places_that_are_all_unknown(root: Path) -> None:
+    path = root.parent / "truth.csv"
+    path.write_text("query,positives\nq/1.jpg,\nq/2.jpg,q/2.jpg\n")
+    with pytest.raises(TruthError, match=r"can be right; .* is measured with --open-set"):
+        read_truth_csv(path, root, root / "db")
+    truth = read_truth_csv(path, root, root / "db", open_set=True)
+    assert rows(truth) == [[], []]
+    path.write_text("query,positives\nq/1.jpg,\n")
+    with pytest.raises(TruthError, match="nothing to search; name the photos: --database DIR"):
+        read_truth_csv(path, root, open_set=True)
 
 
 def test_a_positive_outside_the_given_database_is_refused(root: Path) -> None:

@@ -23,22 +23,31 @@ def read(files: TruthFiles, lenient: bool) -> GroundTruth:
     """The truth CSV that is named."""
     assert files.truth is not None  # noqa: S101 - reads has seen to it
     assert files.root is not None  # noqa: S101
-    return read_truth_csv(files.truth, files.root, files.database, lenient=lenient)
+    return read_truth_csv(
+        files.truth, files.root, files.database, lenient=lenient, open_set=files.open_set
+    )
 
 
 def read_truth_csv(
-    truth: Path, root: Path, database: Path | None = None, *, lenient: bool = False
+    truth: Path,
+    root: Path,
+    database: Path | None = None,
+    *,
+    lenient: bool = False,
+    open_set: bool = False,
 ) -> GroundTruth:
     """Read a CSV with the columns `query,positives` (`;` between positives, paths under `root`).
 
     A query on several rows has the positives of all of them. `database` is a folder of photos or
     a CSV with the column `path`, whose paths are under `root`; it is looked for where it says,
     then under `root`. Without it, the database is all positives in the order they first appear.
-    When `lenient`, photos that do not exist are listed in the truth as `missing`.
+    When `lenient`, photos that do not exist are listed in the truth as `missing`. In an `open_set`
+    all queries may be of places that are not there.
 
     Raises:
         TruthError: a file that is missing or lacks a column, a photo that does not exist or lies
-            outside `root` or the database, no queries, no positives at all.
+            outside `root` or the database, no queries, a query with positives in one row and
+            without any in another, no positives at all.
     """
     if not lenient and not root.is_dir():
         raise TruthError(f"The photo folder {root} does not exist; name another with --root.")
@@ -46,21 +55,32 @@ def read_truth_csv(
     files = PhotoFiles(root)
     missing: dict[str, None] | None = {} if lenient else None
     listed: dict[str, dict[str, int]] = {}
+    without: dict[str, int] = {}
     with open_table(truth, ("query", "positives"), error=TruthError) as table:
         for number, row in table:
             query = _photo_name(files, row["query"], f"{truth}, row {number}", missing)
             positives = listed.setdefault(query, {})
-            for text in _split_positives(root, row["positives"]):
+            names = _split_positives(root, row["positives"])
+            if not names:
+                without[query] = number
+            for text in names:
                 name = _photo_name(files, text, f"{truth}, row {number}", missing)
                 positives.setdefault(name, number)
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
+    for query, number in without.items():
+        if listed[query]:
+            other = min(listed[query].values())
+            raise TruthError(
+                f"{truth}, row {number}: '{query}' has no positives, but it has some in row "
+                f"{other}; take out the row that is wrong."
+            )
 
-    names = _first_seen(listed)
+    searched = _first_seen(listed)
     left_out: tuple[str, ...] = ()
     if database is not None:
-        names, left_out = _database_names(database, files, missing)
-    row_of = {name: row for row, name in enumerate(names)}
+        searched, left_out = _database_names(database, files, missing)
+    row_of = {name: row for row, name in enumerate(searched)}
     for query, positives in listed.items():
         for name, number in positives.items():
             if name not in row_of and name != query:
@@ -73,11 +93,11 @@ def read_truth_csv(
         for query, positives in listed.items()
     )
     if not any(rows.size for rows in right):
-        raise TruthError(f"{truth} names no positive for any query, so no answer can be right.")
+        _require_open_set(truth, itself=any(listed.values()), searched=searched, allowed=open_set)
     self_index = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
     return GroundTruth(
         root,
-        names,
+        searched,
         tuple(listed),
         right,
         self_index,
@@ -85,6 +105,21 @@ def read_truth_csv(
         missing=(*(missing or ()),),
         warnings=left_out,
     )
+
+
+def _require_open_set(
+    truth: Path, *, itself: bool, searched: tuple[str, ...], allowed: bool
+) -> None:
+    """Refuse a truth in which no answer can be right, unless that is `allowed`."""
+    but = " but the query itself, which is no answer" if itself else ""
+    what = f"{truth} names no positive for any query{but}"
+    if not searched:
+        raise TruthError(f"{what}, so there is nothing to search; name the photos: --database DIR.")
+    if not allowed:
+        raise TruthError(
+            f"{what}, so no answer can be right; what is called found all the same is measured "
+            "with --open-set."
+        )
 
 
 def _split_positives(root: Path, text: str) -> list[str]:
