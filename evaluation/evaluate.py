@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.core.version import program_version
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
+from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
@@ -97,6 +98,10 @@ def evaluate(
         ModelMismatchError: the index was made with another model.
     """
     ks = checked_ks(ks)
+    if reranker is not None and window is not None:
+        raise MeasureError(
+            "Sequences are ranked without geometry: leave out --sequence or --verify.", "verify"
+        )
     truth.require_photos()
     rules = open_protocol(truth, protocol)
     routes = None if window is None else query_routes(truth)

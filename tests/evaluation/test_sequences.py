@@ -110,3 +110,9 @@ def test_a_query_that_cannot_be_read_finds_nothing_and_stops_no_sequence() -> No
         at for at in range(count) if at != 7
     ]
     assert min(each.probability for at, each in enumerate(found) if at != 7) > 0.9
+
+
+def test_sequences_are_not_verified(root: Path, model: Model) -> None:
+    truth = TruthFiles(truth=root / "truth.csv", root=root)
+    with pytest.raises(TruthError, match="without geometry: leave out --sequence or --verify"):
+        evaluate_files(truth, model=model, sequence=2, verify=True)
