@@ -26,7 +26,6 @@ from bench.indexing import peak_mb
 from bench.table import Row, print_rows
 from place_search.evaluation import IndexDatabase, evaluate, open_protocol, read_split_truth
 from place_search.evaluation.doctor.plan import make_plan
-from place_search.evaluation.recall import chance_at
 from place_search.indexer import build_index, open_index, open_source, read_split
 from place_search.models import Aggregation, Embedding, LocalFeatures, Model, ModelCard
 from place_search.photos import Preprocessing
@@ -118,7 +117,7 @@ def run_step(step: str, split: Path, root: Path, out: Path, dims: int) -> dict[s
         truth = read_split_truth(split, root)
         rules = open_protocol(truth)
         places, queries = len(truth.database), len(truth.queries)
-        found["chance"] = chance_at(rules.candidates(), rules.right(), [1])[1]
+        found["chance"] = rules.chance([1])[1]
         found["missing"] = len(truth.missing)
         found["plan"] = make_plan(model, places, queries, 1.0, 4)
     elif step == "index":

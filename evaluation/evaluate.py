@@ -18,7 +18,6 @@ from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import (
     all_are_right,
-    chance_at,
     checked_ks,
     no_better_than_chance,
     recall_at,
@@ -150,7 +149,7 @@ def evaluate(
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration.threshold)
 
-    candidates, right = rules.candidates(), rules.right()
+    candidates, right, chance = rules.candidates(), rules.right(), rules.chance(ks)
     lost_queries = sum(row in skipped for row in work.asked.tolist())
     return EvalReport(
         protocol=rules.name,
@@ -161,7 +160,7 @@ def evaluate(
         recall=recall,
         unverified=unverified,
         single=single,
-        chance=chance_at(candidates, right, ks),
+        chance=chance,
         seconds={
             "embed": embedded - started,
             "search": searched - embedded,
@@ -172,7 +171,7 @@ def evaluate(
             *truth.warnings,
             *_listed_twice(truth),
             *_unreadable(len(skipped), lost_queries),
-            *_chance_level(truth, recall, candidates, right, ks[0]),
+            *_chance_level(truth, recall, chance, candidates, right),
             *([_borrowed_note(model)] if borrowed else []),
         ],
         published=find_published(model.card.recall, truth.name),
@@ -379,10 +378,11 @@ def _borrowed_note(model: Model) -> str:
 def _chance_level(
     truth: GroundTruth,
     recall: Mapping[int, float],
+    chance: Mapping[int, float],
     candidates: Sequence[float],
     right: Sequence[float],
-    n: int,
 ) -> list[str]:
+    n = min(recall)
     if all_are_right(candidates, right):
         return [
             "Every photo is right for every query, so the figures say nothing: "
@@ -392,8 +392,7 @@ def _chance_level(
         return [f"No query has a right photo among those that are searched, so R@{n} is 0 anyway."]
     if not no_better_than_chance(recall[n], candidates, right, n):
         return []
-    chance = chance_at(candidates, right, [n])[n]
     return [
-        f"R@{n} is {recall[n]:.1f} %, no better than the {chance:.1f} % of a random ranking: "
+        f"R@{n} is {recall[n]:.1f} %, no better than the {chance[n]:.1f} % of a random ranking: "
         "the photos and the truth are probably out of step, or this model sees nothing in them."
     ]

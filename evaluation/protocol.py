@@ -3,7 +3,7 @@
 Every protocol keeps the share of *all* queries: one without positives counts as wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from place_search.core.plugins import has_part, load_part, part_names
 from place_search.evaluation.errors import MeasureError
+from place_search.evaluation.recall import chance_at
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 PROTOCOLS = "place_search.evaluation.protocols"
@@ -51,6 +52,10 @@ class EvaluationProtocol:
     def right(self) -> list[float]:
         """How many of each query's candidates are right."""
         return [float(len(rows)) for rows in self.positives]
+
+    def chance(self, ns: Iterable[int]) -> dict[int, float]:
+        """The expected recall@N of a random ranking, in per cent."""
+        return chance_at(self.candidates(), self.right(), ns)
 
 
 def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProtocol:

@@ -1,5 +1,6 @@
 """Recall@N, and what a random ranking would reach."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -49,10 +50,29 @@ def chance_of_hit(candidates: float, right: float, n: int) -> float:
     `right` may be a fraction, where a candidate is right by chance itself.
     """
     if n > candidates - right:
-        return 1.0 if right else 0.0
+        return min(1.0, right)
     miss = 1.0
     for drawn in range(n):
         miss *= (candidates - right - drawn) / (candidates - drawn)
+    return 1.0 - miss
+
+
+def chance_of_shares(candidates: int, shares: Sequence[float], n: int) -> float:
+    """P(a hit among the first n of a random ranking) where some candidates are right by chance.
+
+    `shares` are the chances, 0–1, of those that can be right at all.
+    """
+    drawn, some = min(n, candidates), len(shares)
+    # By how many of them are drawn: the sum of P(none is right) over all choices of so many.
+    wrong = [1.0] + [0.0] * min(drawn, some)
+    for share in shares:
+        for count in range(len(wrong) - 1, 0, -1):
+            wrong[count] += wrong[count - 1] * (1.0 - share)
+    ways = math.comb(candidates, drawn)
+    miss = sum(
+        wrong[count] * (math.comb(candidates - some, drawn - count) / ways)
+        for count in range(len(wrong))
+    )
     return 1.0 - miss
 
 

@@ -227,7 +227,7 @@ class _Examination:
         right = rules.right()
         without = right.count(0)
         self.queries_without_positives = without
-        self.chance = recall.chance_at(rules.candidates(), right, self.ks)
+        self.chance = rules.chance(self.ks)
         if without == len(right):
             radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
             remedy = (

@@ -1,9 +1,13 @@
 """Tokyo 24/7: the 12 views of a panorama, successive in the database, count as one result."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.evaluation.protocol import EvaluationProtocol
+from place_search.evaluation.recall import chance_of_shares
 from place_search.evaluation.truth.ground_truth import Rows
 
 VIEWS = 12
@@ -34,12 +38,30 @@ class Tokyo12Protocol(EvaluationProtocol):
         return [panoramas] * len(self.truth.queries)
 
     def right(self) -> list[float]:
-        """Panoramas, each by the share of its views that are right.
+        """Panoramas, each by the share of its views that are right."""
+        return [sum(shares) for shares in self._shares()]
 
-        Usually that is all or none, as they are taken at one spot.
-        """
+    def chance(self, ns: Iterable[int]) -> dict[int, float]:
+        """That of panoramas whose first view is right as often as its views are."""
+        candidates, queries = int(self.candidates()[0]), Counter(self._shares())
+        return {
+            n: 100.0
+            * sum(
+                many * chance_of_shares(candidates, shares, n) for shares, many in queries.items()
+            )
+            / queries.total()
+            for n in ns
+        }
+
+    def _shares(self) -> list[tuple[float, ...]]:
+        """Of each query's panoramas with right views, ascending, how large a share these are."""
         sizes = np.bincount(np.arange(len(self.truth.database)) // VIEWS)
-        return [float((1 / sizes[rows // VIEWS]).sum()) for rows in self.positives]
+        return [
+            tuple(np.sort(counts / sizes[panoramas]).tolist())
+            for panoramas, counts in (
+                np.unique(rows // VIEWS, return_counts=True) for rows in self.positives
+            )
+        ]
 
 
 PROTOCOL = Tokyo12Protocol

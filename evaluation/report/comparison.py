@@ -12,7 +12,7 @@ from place_search.core.text import json_text
 from place_search.evaluation.comparison import Comparison
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
-from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.recall import recall_at
 from place_search.evaluation.report.album import (
     Album,
     Card,
@@ -83,7 +83,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         name: recall_at([found.rows for found in report.ranked], report.positives, ns)
         for name, report in zip(compared.names, compared.reports, strict=True)
     }
-    curves = draw_curves(recalls, chance_at(rules.candidates(), rules.right(), ns))
+    curves = draw_curves(recalls, rules.chance(ns))
     head, rows = comparison_rows(compared)
     differing = _differing(outcomes)
     album = Album(truth)

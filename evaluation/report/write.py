@@ -6,7 +6,7 @@ from place_search.core.files import require_own_folder
 from place_search.core.text import json_text
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
-from place_search.evaluation.recall import chance_at, recall_at
+from place_search.evaluation.recall import recall_at
 from place_search.evaluation.report.album import write_files
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page
@@ -35,7 +35,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     deepest = max(max(report.recall), max(len(results.rows) for results in report.ranked))
     ns = range(1, deepest + 1)
     recall = recall_at([results.rows for results in report.ranked], report.positives, ns)
-    chance = chance_at(rules.candidates(), rules.right(), ns)
+    chance = rules.chance(ns)
     outcomes = outcomes_of(truth, report)
     body = {
         **report.to_dict(),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from place_search.evaluation import GroundTruth, TruthError, chance_at, open_protocol, recall_at
+from place_search.evaluation import GroundTruth, TruthError, open_protocol, recall_at
 
 Rows = NDArray[np.int64]
 
@@ -99,9 +99,24 @@ def test_chance_is_what_random_rankings_reach(
             ranked = rng.permutation(60)[: rules.depth(ns[-1])].astype(np.int64)
             found.append(ranked[rules.keep(query, ranked)][: ns[-1]])
         total += list(recall_at(found, rules.positives, ns).values())
-    expected = list(chance_at(rules.candidates(), rules.right(), ns).values())
+    expected = list(rules.chance(ns).values())
     # 12,000 random rankings: a standard deviation of under half a per cent.
     assert total / trials == pytest.approx(expected, abs=1.6)
+
+
+def test_chance_of_panoramas_of_which_some_views_are_right() -> None:
+    """Two panoramas of 12 and one of 4: random rankings of them, each by its best view."""
+    truth = make_truth(28, [[0, 1, 2], [5, 12, 24, 25], list(range(28))])
+    rules = open_protocol(truth, "tokyo-12")
+    rng = np.random.default_rng(5)
+    ns = (1, 2, 3)
+    trials, total = 20_000, np.zeros(3)
+    for _ in range(trials):
+        first = np.array([rng.integers(12), 12 + rng.integers(12), 24 + rng.integers(4)])
+        ranked = [rng.permutation(first).astype(np.int64)] * 3
+        total += list(recall_at(ranked, rules.positives, ns).values())
+    assert total / trials == pytest.approx(list(rules.chance(ns).values()), abs=1.2)
+    assert rules.chance([3])[3] == pytest.approx(100 * (0.25 + 1 - 11 / 12 * 11 / 12 * 0.5 + 1) / 3)
 
 
 def test_what_a_protocol_needs_is_said() -> None:

@@ -11,6 +11,7 @@ from place_search.evaluation.recall import (
     all_are_right,
     chance_at,
     chance_of_hit,
+    chance_of_shares,
     no_better_than_chance,
     recall_at,
 )
@@ -73,6 +74,7 @@ def test_chance_is_the_hypergeometric_formula(candidates: int, right: int, n: in
     drawn = min(n, candidates)
     exact = 1 - Fraction(math.comb(candidates - right, drawn), math.comb(candidates, drawn))
     assert chance_of_hit(candidates, right, n) == pytest.approx(float(exact), abs=1e-12)
+    assert chance_of_shares(candidates, [1.0] * right, n) == pytest.approx(float(exact), abs=1e-12)
 
 
 def test_chance_is_what_random_rankings_reach() -> None:
