@@ -8,7 +8,7 @@ from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
 from place_search.evaluation.descriptors import IndexDatabase
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import MeasureError, TruthError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import checked_ks
@@ -71,6 +71,12 @@ def evaluate_files(
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
     opened_index = None if index is None else open_index(index)
+    if verify and opened_index is not None and not opened_index.has_local_features:
+        raise MeasureError(
+            f"{index} keeps no local features for --verify to compare; leave out one of the two, "
+            "or index the photos again with local features.",
+            "verify",
+        )
     if isinstance(model, Model):
         opened = model
         if opened_index is not None:

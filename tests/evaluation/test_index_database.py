@@ -128,3 +128,14 @@ def test_features_are_those_of_a_place_with_another_name(drive: Path, made: Path
     assert codes is not None
     np.testing.assert_array_equal(codes[0], index.codes(int(index.place_ids[2]))[0])
     assert places.codes("q/2.jpg") is None
+
+
+def test_an_index_without_local_features_verifies_nothing(
+    drive: Path, tmp_path: Path, model: Model
+) -> None:
+    index = tmp_path / "index"
+    build_index(open_source(drive / "db"), index, model, local_features=False)
+    files = TruthFiles(truth=drive / "truth.csv", root=drive, database=drive / "db")
+    with pytest.raises(TruthError, match="keeps no local features for --verify to compare"):
+        evaluate_files(files, index=index, verify=True)
+    assert evaluate_files(files, index=index).recall[1] == 100.0
