@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -204,7 +203,7 @@ class Engine:
             index_id=self.index.index_id,
             model=self.index.model_id,
             query=about,
-            timings_ms=_timings(stages),
+            timings_ms=Timings.of(stages),
             match=match._replace(probability=told_probability(match.probability)),
             results=results,
             location=location,
@@ -398,8 +397,3 @@ class _Candidates:
     def codes(self, row: int) -> Codes:
         """The codes of a candidate's local features."""
         return self._index.codes(self._hits[row].place_id)
-
-
-def _timings(stages: Stages) -> Timings:
-    took = stages.milliseconds() | {"total": stages.total_ms()}
-    return Timings(**{part.name: took.get(part.name, 0.0) for part in fields(Timings)})

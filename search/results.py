@@ -5,7 +5,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from place_search.indexer import Index, Place
 from place_search.photos.photo import Facing
 from place_search.search.location import Location
 from place_search.search.probability import Match
+from place_search.search.stages import Stages
 
 SKIPPED_SHOWN = 100
 """Photos that could not be indexed and are named in what is said of an index."""
@@ -99,6 +100,12 @@ class Timings:
     search: float = 0.0
     verify: float = 0.0
     total: float = 0.0
+
+    @classmethod
+    def of(cls, stages: Stages) -> "Timings":
+        """What the stages of a request took until now."""
+        took = stages.milliseconds() | {"total": stages.total_ms()}
+        return cls(**{part.name: took.get(part.name, 0.0) for part in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
