@@ -7,7 +7,7 @@ import numpy as np
 
 from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo, PhotoBox
-from place_search.search.probability import calibration_of, pair_probability
+from place_search.search.probability import calibration_of, pair_probability, told_probability
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
 from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
@@ -73,7 +73,7 @@ def compare_photos(
     )
     return CompareResult(
         similarity=round(similarity, 6),
-        probability=round(probability, 6),
+        probability=told_probability(probability),
         threshold=round(calibration.threshold, 6),
         result="same" if probability >= calibration.threshold else "different",
         inliers=found.inliers,

@@ -42,8 +42,8 @@ class Match(NamedTuple):
 
 
 def told_probability(probability: float) -> float:
-    """A probability as answers tell it: to six places."""
-    return round(probability, 6)
+    """A probability as answers tell it: to as many places as tell sure answers apart."""
+    return round(probability, 12)
 
 
 def calibration_of(model: Model) -> Calibration:

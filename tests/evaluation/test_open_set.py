@@ -59,15 +59,16 @@ def test_the_threshold_of_a_precision() -> None:
 
 
 def test_the_threshold_is_true_of_the_probabilities_that_a_search_tells() -> None:
-    chances = [0.98765444, 0.98765439, 0.5]  # the first two are told as 0.987654
+    # The first two are told as 0.987654000001.
+    chances = [0.9876540000014, 0.9876540000009, 0.5]
     found = measure_open_set([first(1, chance) for chance in chances], [rows(1)] * 3, 0.95)
     assert found.threshold_at(1.0) == 0.5
-    apart = measure_open_set([first(1, 0.9876549), first(2, 0.987654)], [rows(1)] * 2, 0.95)
-    assert apart.threshold_at(1.0) == 0.987655
+    apart = measure_open_set([first(1, 0.9876540000019), first(2, chances[0])], [rows(1)] * 2, 0.95)
+    assert apart.threshold_at(1.0) == 0.987654000002
     assert apart.best_of_both is None
     told = [first(1, chances[0]), first(2, chances[1])]
     alike = measure_open_set(told, [rows(1)] * 2, 0.95)
-    assert (alike.threshold_at(1.0), alike.best_of_both) == (None, 0.987654)
+    assert (alike.threshold_at(1.0), alike.best_of_both) == (None, 0.987654000001)
     # What is called found is so by the whole probability, as in a search.
     just = measure_open_set([first(1, 0.94999999)], [rows(1)], 0.95)
     assert just.recall == 0.0

@@ -132,7 +132,7 @@ def test_the_threshold_of_a_precision_is_told_in_json_too(
     body = json.loads(run(*given, "--at-precision", "0.5", "--json").stdout)
     told = body["open_set"]["at_precision"]
     assert told["share"] == 0.5
-    assert f"From the probability {told['threshold']:.6f} on, 50 % or more of what is found" in (
+    assert f"From the probability {told['threshold']:.12g} on, 50 % or more of what is found" in (
         run(*given, "--at-precision", "0.5").stdout
     )
     assert "at_precision" not in json.loads(run(*given, "--json").stdout)["open_set"]

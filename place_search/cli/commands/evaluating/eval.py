@@ -302,11 +302,11 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
         share = f"{100 * at_precision:g} %"
         both = found.best_of_both
         if threshold is not None:
-            told = f"From the probability {threshold:.6f} on, {share} or more of what is found is "
+            told = f"From the probability {threshold:.12g} on, {share} or more of what is found is "
             told += "right here."
         else:
             told = f"No threshold makes {share} of what is called found right"
-            told += "." if both is None else f": right and wrong answers have {both:.6f} alike."
+            told += "." if both is None else f": right and wrong answers have {both:.12g} alike."
         OUT.print(told, soft_wrap=True)
 
 
