@@ -6,9 +6,10 @@ from pathlib import Path
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.indexer import Row
 from place_search.models import Model
+from place_search.search.agreeing import COMPARED, Matched, share_a_part
 from place_search.search.index_calibration import calibration_for
-from place_search.search.probability import candidate_probabilities
-from place_search.search.verification import CANDIDATES, Codes, Query, rank_by_geometry
+from place_search.search.probability import UNSURE_FROM, candidate_probabilities
+from place_search.search.verification import CANDIDATES, Codes, Query, Ranking, rank_by_geometry
 
 
 class GeometryReranker:
@@ -55,14 +56,27 @@ class GeometryReranker:
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
         ranking = rank_by_geometry(ready, candidates, self._k)
-        first = candidate_probabilities(
-            self.calibration,
-            [similarities[row] for row in ranking.order[:1]],
-            [ranking.found.get(row) for row in ranking.order[:1]],
-            similarities[:depth],
-        )
         order = ranking.order + list(range(len(ranking.order), len(names)))
-        return order, first[0] if first else 0.0
+        return order, self._first_probability(candidates, ranking)
+
+    def _first_probability(self, candidates: "_Candidates", ranking: Ranking) -> float:
+        """How probable the first result is, judged beside the other found ones as in a search."""
+        verified = [row for row in ranking.order if row in ranking.found]
+        probabilities = candidate_probabilities(
+            self.calibration,
+            [candidates.similarities[row] for row in verified],
+            [ranking.found[row] for row in verified],
+            candidates.similarities,
+        )
+        sure = [
+            row
+            for row, probability in zip(verified, probabilities, strict=True)
+            if probability >= self.calibration.threshold
+        ]
+        if not sure or sure[0] != verified[0]:
+            return probabilities[0] if probabilities else 0.0
+        first = [Matched(candidates.codes(row), ranking.found[row]) for row in sure[: 1 + COMPARED]]
+        return UNSURE_FROM if share_a_part(first) else probabilities[0]
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""

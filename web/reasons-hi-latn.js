@@ -19,6 +19,7 @@ export const reasons = {
   'other-features': 'Index ke point is model ke point se alag hain, isliye result point milakar nahi jaanche gaye.',
   'time-ran-out': 'Samay poora ho gaya: {places} mein se {late} jagahon ke point nahi milaye gaye; woh aakhir mein hain.',
   'results-apart': '{results} nateeje photo se milte hain, par {kilometres} km tak door-door hain: unmein ek-si cheez jagah nahi, balki jaise watermark ya gaadi ka hissa hai.',
+  'results-share': '{results} nateeje photo ke ek hisse se milte hain, par usse aage aapas mein nahi: unmein ek-si cheez jagah nahi, balki jaise watermark ya gaadi ka hissa hai.',
   'none-near': 'Position wali koi jagah {latitude},{longitude} se {metres} m ke andar nahi hai.',
   'none-fits': 'Koi jagah saare filter par khari nahi utarti; unmein se ek hatayein.',
   'no-calibration': 'Model “{model}” ka calibration nahi hua hai, isliye probabilities saath aaye model ke calibration se andaza hain; `place-search calibrate INDEX` use naapta hai.',

@@ -58,6 +58,40 @@ def test_what_places_far_apart_share_is_no_place(
     }
 
 
+def test_what_places_without_positions_share_is_no_place(
+    street: Street, model: Model, tmp_path: Path
+) -> None:
+    for place in range(PLACES):
+        photo = jpeg(over_the_bonnet(street, place))
+        (tmp_path / f"{place}.jpg").write_bytes(photo)
+    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    engine = Engine(open_index(tmp_path / "index"), model)
+    said = engine.search(jpeg(over_the_bonnet(street, 50)))
+    assert said.match.verdict == "unsure"
+    assert "in a part, and not with each other beyond it" in " ".join(said.query.notes)
+    # Of a place that is there more agrees than that part.
+    known = over_the_bonnet(street, 3).crop((12, 9, 632, 474))
+    assert engine.search(jpeg(known)).match.verdict == "found"
+    assert engine.search(jpeg(known)).query.notes == ()
+
+
+def test_photos_of_one_spot_agree_beyond_what_the_photo_shows(
+    street: Street, model: Model, tmp_path: Path
+) -> None:
+    """Their views overlap more with each other than with a photo that shows a part of them."""
+    for shift in range(4):
+        view = street.photo(3).crop((10 * shift, 0, 600 + 10 * shift, 480))
+        (tmp_path / f"{shift}.jpg").write_bytes(jpeg(view))
+    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    engine = Engine(open_index(tmp_path / "index"), model)
+    part = street.photo(3).crop((160, 100, 520, 400))
+    beside = street.photo(70)
+    beside.paste(part.resize((430, 360)), (0, 0))
+    said = engine.search(jpeg(beside))
+    assert said.query.notes == ()
+    assert said.match.verdict == "found"
+
+
 def test_a_place_that_is_there_is_found_beside_one_that_is_not_where_it_says(
     engine_at: Callable[..., Engine], street: Street
 ) -> None:

@@ -38,6 +38,8 @@ REASONS: Mapping[str, str] = {
     "time-ran-out": "Time ran out before {late} of {places} places were verified; they come last.",
     "results-apart": "{results} results agree with the photo, and lie up to {kilometres} km apart: "
     "what they share is no place, but a watermark or a part of the car, say.",
+    "results-share": "{results} results agree with the photo in a part, and not with each other "
+    "beyond it: what they share is no place, but a watermark or a part of the car, say.",
     "none-near": "No place with a position lies within {metres} m of {latitude},{longitude}.",
     "none-fits": "No place fits all filters; leave one of them out.",
     "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "
