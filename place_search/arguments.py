@@ -62,8 +62,14 @@ def path_of(path: AnyPath | None) -> Path | None:
 
 
 def path_or_id(model: AnyPath | None) -> "str | Path | None":
-    """A model by its id, which is a text, or by its folder."""
-    return model if model is None or isinstance(model, str) else as_path(model)
+    """A model by its id, which is a text, or by its folder. Raises PlaceSearchError for others."""
+    if model is None or isinstance(model, str):
+        return model
+    if isinstance(model, PathLike):
+        return Path(model)
+    raise PlaceSearchError(
+        f"A model is named by its id or its folder here, not by the type {type(model).__name__}."
+    )
 
 
 def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
@@ -72,7 +78,7 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
 
     if isinstance(model, Model):
         return model
-    chosen = as_path(DEFAULT_MODEL if model is None else model)
+    chosen = Path(path_or_id(model) or DEFAULT_MODEL)
     verifier = path_or_id(verify_with)
     return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
 
