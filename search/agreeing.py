@@ -21,6 +21,8 @@ COMPARED = 3
 """The found results after the first that it is compared with, 2 at least."""
 MATCHES_LEFT = 60
 """Mutual matches of what is left of two places, from which on it shows enough to be judged."""
+STANDS_OUT = 0.5
+"""The share of the first one's matches below which another has no say: it matches far less."""
 AGREEMENT_LEFT = 0.3
 """The agreement below which it shows two places."""
 
@@ -77,10 +79,11 @@ class Matched(NamedTuple):
 def share_a_part(matched: Sequence[Matched]) -> bool:
     """Whether the first of places agrees with no other but where they match one photo.
 
-    Of fewer than two others, or where little is left that does not match the photo, nothing can be
-    said.
+    Of fewer than two others, where the first matches far more, or where little is left that does
+    not match the photo, nothing can be said.
     """
-    if len(matched) < 3:
+    inliers = [place.found.inliers for place in matched]
+    if len(inliers) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
         return False
     rest = Query.of_codes(_without_matches(matched[0]))
     for other in matched[1:]:
