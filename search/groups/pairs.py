@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import geocentric
 from place_search.indexer import Index
 from place_search.models import Calibration
+from place_search.search.agreeing import COMPARED, Matched, share_a_part
 from place_search.search.probability import candidate_probabilities, pair_probability
-from place_search.search.verification import Codes, Query, verify
+from place_search.search.verification import Query, verify
 
 NEIGHBOURS = 10
 """The most similar places that a new one is compared with."""
@@ -71,14 +72,23 @@ class PairJudge:
         return first
 
     def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
-        """Compare a place with others."""
-        pairs = []
+        """Compare a place with others.
+
+        It is of one spot with none where they only share a part with it, as the bonnet of a car.
+        """
+        pairs: list[Pair] = []
+        agreeing: list[Matched] = []
         for other in others:
             similarity = float(self._descriptor(place_id) @ self._descriptor(other))
             same = self._may_be(place_id, other, similarity)
             if same and self._verifies:
-                same = self._agree(self._query(place_id), self._codes(other), similarity)
+                matched = self._match(place_id, other, similarity)
+                chance = pair_probability(self.calibration, similarity, matched.found)
+                same = chance >= self.calibration.threshold
+                agreeing += [matched] if same else []
             pairs.append(Pair(min(place_id, other), max(place_id, other), same))
+        if share_a_part(agreeing[: 1 + COMPARED]):
+            return [pair._replace(same=False) for pair in pairs]
         return pairs
 
     def compare_all(self, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
@@ -96,9 +106,9 @@ class PairJudge:
         [alike] = candidate_probabilities(self.calibration, [similarity], [None], [])
         return alike >= (LOOKS_ALIKE if self._verifies else self.calibration.threshold)
 
-    def _agree(self, query: Query, place: Codes, similarity: float) -> bool:
-        found = verify(query, place, similarity)
-        return pair_probability(self.calibration, similarity, found) >= self.calibration.threshold
+    def _match(self, place_id: int, other: int, similarity: float) -> Matched:
+        codes = self._codes(other)
+        return Matched(codes, verify(self._query(place_id), codes, similarity))
 
 
 @lru_cache(maxsize=1)

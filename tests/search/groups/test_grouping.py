@@ -26,6 +26,7 @@ from place_search.search.groups.grouping import SPREAD_M, _Addition, group_place
 from place_search.search.groups.pairs import Pair, PairJudge
 from place_search.search.index_calibration import calibration_for
 from tests.search.conftest import Street, jpeg
+from tests.search.test_agreeing import over_the_bonnet
 
 
 @pytest.fixture
@@ -180,3 +181,15 @@ def test_results_say_what_spot_they_show(town: Path, model: Model, street: Stree
     spot = {"id": index.groups.of(found[0]["place_id"]), "name": None, "photos": 2}
     assert [found[0]["group"], found[1]["group"]] == [spot, spot]
     assert found[2]["group"] != spot
+
+
+def test_what_photos_of_other_places_share_joins_few_of_them(
+    street: Street, model: Model, tmp_path: Path
+) -> None:
+    """All of a drive over the bonnet of one car was one spot."""
+    for place in range(8):
+        (tmp_path / f"{place}.jpg").write_bytes(jpeg(over_the_bonnet(street, place)))
+    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    group_places(tmp_path / "index", model)
+    _, sizes = np.unique(open_index(tmp_path / "index").groups.group, return_counts=True)
+    assert sizes.max() <= 3
