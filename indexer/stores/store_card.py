@@ -161,5 +161,6 @@ def choose_store(
         # A power of two near one list for every thousand places, or for the root of very many:
         # fitting takes memory, and adding time, by the number of lists.
         lists = 1 << max(1, round(min(count / _ROWS_A_LIST, count**0.5)).bit_length())
+        lists = max(1, min(lists, count))
     where = "" if kind in FAISS_KINDS else uri
     return StoreCard(kind, dims, requested=requested, why=why, lists=lists, uri=where)

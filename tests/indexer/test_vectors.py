@@ -166,6 +166,12 @@ def test_the_choice_is_by_size() -> None:
     )
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_places_have_no_more_lists_than_places(count: int) -> None:
+    card = choose_store(count, 64, requested="ivf-rabitq")
+    assert 1 <= card.lists <= count
+
+
 def test_recall_is_measured_and_reached(case: Case, known: MemoryRows) -> None:
     assert case.card.recall_at_10 is not None
     assert case.card.recall_at_10 >= 0.98
