@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
-from place_search.indexer import Index, Skipped, Source
+from place_search.indexer import Index, Place, PlacePhoto, Skipped, Source
 from place_search.indexer.pipeline import skipped_name
 from place_search.search.engine import Engine
 from place_search.search.folders.answers import Question, answer_photos
@@ -74,7 +74,7 @@ def find_pairs(
         ParameterError: k outside its range.
     """
     require_k(k, MAX_PAIRS)
-    below = _root(engine.index, queries.root, root)
+    below = _root(engine.index, queries, root)
     pairs = Pairs(below)
     total = len(queries.photos)
     question = Question(k + 1, verify, standardize=standardize)
@@ -91,22 +91,35 @@ def find_pairs(
     return pairs
 
 
-def _root(index: Index, queries: Path, root: Path | None) -> Path:
+def _root(index: Index, queries: Source, root: Path | None) -> Path:
     if root is not None:
         return root.resolve()
-    places = Path(index.manifest.source["root"])
-    common = Path(os.path.commonpath([queries, places]))
+    first = index.place(int(index.place_ids[0])).path
+    places = _holding(Path(index.manifest.source["root"]), first, index.places())
+    asked = _holding(queries.root, queries.photos[0].path, queries.photos)
+    common = Path(os.path.commonpath([asked, places]))
     if common == Path(common.anchor):
         raise PairError(
-            f"{queries} and {places} have no folder in common that could hold the photos of both; "
+            f"{asked} and {places} have no folder in common that could hold the photos of both; "
             "name one with --root."
         )
     return common
 
 
-def _name(path: Path, root: Path) -> str:
+def _holding(folder: Path, first: Path, photos: Iterable[Place | PlacePhoto]) -> Path:
+    """The folder that was given, or where a list there names photos of others, what holds those."""
+    if _plain(first).is_relative_to(folder):
+        return folder
+    return Path(os.path.commonpath({_plain(photo.path).parent for photo in photos}))
+
+
+def _plain(path: Path) -> Path:
     # Lists may name photos by '..'.
-    plain = Path(os.path.normpath(path))
+    return Path(os.path.normpath(path))
+
+
+def _name(path: Path, root: Path) -> str:
+    plain = _plain(path)
     if not plain.is_relative_to(root):
         raise PairError(
             f"{plain} is not below {root}; name with --root the folder that holds both the photos "

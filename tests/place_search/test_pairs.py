@@ -28,6 +28,20 @@ def test_each_query_has_its_places_by_names_under_the_folder_of_both(
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
 
 
+def test_names_are_relative_to_where_the_photos_of_a_list_lie(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    listed = sorted((photos / "queries").iterdir())
+    (tmp_path / "list.csv").write_text("\n".join(["path", *map(str, listed)]), "utf-8")
+    told = {}
+    for queries in (photos / "queries", tmp_path / "list.csv"):
+        out = tmp_path / "pairs.txt"
+        result = run("pairs", index, queries, "--k", "2", "--out", out)
+        assert f"Names are relative to {photos.resolve()}.\n" in result.stderr
+        told[queries] = out.read_text()
+    assert len(set(told.values())) == 1
+
+
 @pytest.mark.slow
 def test_a_photo_of_the_index_is_not_paired_with_itself(
     run: Run, photos: Path, index: Path, tmp_path: Path
