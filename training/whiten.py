@@ -117,11 +117,12 @@ def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Pat
 
 def _plain(card: ModelCard) -> ModelCard:
     if card.whitened:
-        made_from = card.fitting.get("whitening", {}).get("model")
-        raise TrainingError(
-            f"'{card.id}' is whitened already; whiten "
-            + (f"'{made_from}', which it was made from." if made_from else "what it was made from.")
+        made_from = card.fitting.get("whitening", {}).get("model", card.id)
+        # A model may bear the name of the network that it alone has whitened.
+        which = (
+            "another model" if made_from == card.id else f"'{made_from}', which it was made from"
         )
+        raise TrainingError(f"'{card.id}' is whitened already; whiten {which}.")
     return card
 
 
