@@ -10,8 +10,11 @@ _TIMES = (
 )
 
 
-def capture_time(exif: Image.Exif | None) -> float | None:
-    """Seconds since 1970 in UTC, for which a time without a zone is taken; None where unknown."""
+def capture_time(exif: Image.Exif | None, ahead_s: float = 0.0) -> float | None:
+    """Seconds since 1970 in UTC; None where unknown.
+
+    A clock that names no zone was `ahead_s` seconds ahead of UTC.
+    """
     if exif is None:
         return None
     try:
@@ -22,19 +25,19 @@ def capture_time(exif: Image.Exif | None) -> float | None:
         written = f"{tags.get(time, '')}".strip("\0 ")
         fraction = f"{tags.get(ExifTags.Base.SubsecTimeOriginal, '')}".strip("\0 ")
         try:
-            # A zone that is not one is as good as none.
             local = datetime.strptime(written, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-            seconds = local.timestamp() - _offset(f"{tags.get(zone, '')}".strip("\0 "))
+            offset = _offset(f"{tags.get(zone, '')}".strip("\0 "))
+            seconds = local.timestamp() - (ahead_s if offset is None else offset)
         except (ValueError, OverflowError):
             continue
         return seconds + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
     return None
 
 
-def _offset(zone: str) -> float:
-    """The seconds that a zone such as `+05:30` is ahead of UTC; 0 for what is none."""
+def _offset(zone: str) -> float | None:
+    """The seconds that a zone such as `+05:30` is ahead of UTC; None for what is none."""
     try:
         offset = datetime.strptime(zone.replace("Z", "+00:00"), "%z").utcoffset()
     except ValueError:
-        return 0.0
-    return offset.total_seconds() if offset else 0.0
+        return None
+    return None if offset is None else offset.total_seconds()

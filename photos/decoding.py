@@ -217,12 +217,17 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
     return position, notes
 
 
-def read_capture_time(path: Path) -> float | None:
-    """When a photo was taken, in seconds since 1970, by its header alone; None where unknown."""
-    return _inspect(path)[1]
+def read_capture_time(path: Path, ahead_s: float = 0.0) -> float | None:
+    """When a photo was taken, in seconds since 1970, by its header alone; None where unknown.
+
+    A clock that names no zone was `ahead_s` seconds ahead of UTC.
+    """
+    return _inspect(path, ahead_s)[1]
 
 
-def _inspect(path: Path) -> tuple[Position | None, float | None, tuple[str, ...]]:
+def _inspect(
+    path: Path, ahead_s: float = 0.0
+) -> tuple[Position | None, float | None, tuple[str, ...]]:
     """Position, time and notes that a photo's header gives."""
     notes: list[str] = []
     try:
@@ -233,7 +238,7 @@ def _inspect(path: Path) -> tuple[Position | None, float | None, tuple[str, ...]
                 limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
                 _check_size(f"{path}", image.size, limit)
                 exif = read_exif(image, notes)
-                return photo_position(image, exif, notes), capture_time(exif), tuple(notes)
+                return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
     except Exception:  # a photo that cannot be opened says nothing; decoding it says why
         return None, None, ()
 

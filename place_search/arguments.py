@@ -29,9 +29,9 @@ class VideoArguments(TypedDict, total=False):
 
     `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
     the file `gpx`, which gives frames their positions by time. `video_start` is when the video
-    starts, with a time zone; by default as it says itself. The clock of photos was
-    `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut into views: "auto" those
-    that say what they are, "2:1" all of that shape too, "off" none.
+    starts, with a time zone; by default as it says itself. The clock of photos
+    that name no time zone was `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut
+    into views: "auto" those that say what they are, "2:1" all of that shape too, "off" none.
     """
 
     gpx: AnyPath | None

@@ -13,7 +13,9 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
     """The same photos, each where the track was when it was taken.
 
     The camera's clock was `clock_offset_s` seconds ahead of the track's, which is UTC; of most
-    cameras that is their time zone. Photos without a time, or of another time, keep what they have.
+    cameras that is their time zone, and a photo that names its own needs none. The time that a
+    photo keeps is that of the track. Photos without a time, or of another time, keep what they
+    have.
 
     Raises:
         SourceError: no photo was taken while the track was recorded.
@@ -22,13 +24,16 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
     times: list[float] = []
     placed = untimed = 0
     for photo in source.photos:
-        taken = photo.taken if photo.taken is not None else read_capture_time(photo.path)
+        if photo.taken is None:
+            taken = read_capture_time(photo.path, clock_offset_s)
+        else:
+            taken = photo.taken - clock_offset_s
         position, utm = photo.position, photo.utm
         if taken is None:
             untimed += 1
         else:
-            times.append(taken - clock_offset_s)
-            if (found := track.at(times[-1])) is not None:
+            times.append(taken)
+            if (found := track.at(taken)) is not None:
                 placed += 1
                 position, utm = found, None
         photos.append(
@@ -37,7 +42,7 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
             position=position,
             utm=utm,
             sequence=photo.sequence,
-            taken=photo.taken,
+            taken=taken,
             heading=photo.heading,
         )
     if not placed:

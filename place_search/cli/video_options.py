@@ -40,7 +40,8 @@ ClockOffset = Annotated[
     typer.Option(
         "--clock-offset",
         metavar="TIME",
-        help="With --gpx: how far the clock of photos was ahead of UTC, as +02:00 or -00:01:30.",
+        help="With --gpx: how far the clock of photos that name no time zone was ahead of UTC, as "
+        "+02:00 or -00:01:30.",
     ),
 ]
 Panoramas = Annotated[

@@ -279,6 +279,18 @@ def test_a_track_places_photos_by_their_times(tmp_path: Path) -> None:
     assert moved["30.jpg"] == pytest.approx((48.005, 11.0))
 
 
+def test_a_clock_offset_is_that_of_photos_without_a_zone(tmp_path: Path) -> None:
+    (tmp_path / "walk.gpx").write_text(GPX)
+    data = tmp_path / "photos"
+    data.mkdir()
+    taken(data / "zoned.jpg", 4, "+00:00")
+    taken(data / "plain.jpg", 29)
+    request = VideoRequest(tmp_path / "index", gpx=tmp_path / "walk.gpx", clock_offset_s=25)
+    for photo in open_source(data, None, request).photos:
+        assert photo.position == pytest.approx((48.004, 11.0))
+        assert photo.taken == datetime(2026, 5, 1, 10, 0, 4, tzinfo=UTC).timestamp()
+
+
 def test_times_of_a_list_and_zones_count(tmp_path: Path) -> None:
     (tmp_path / "walk.gpx").write_text(GPX)
     taken(tmp_path / "a.jpg", 0, "+02:00")  # two hours too early, but the list knows better
