@@ -25,6 +25,8 @@ from place_search_client.replies import (
 from place_search_client.tending import AsyncTending, Photo, Tending, box_in, content_of
 
 RETRIED = (429, 503)
+HOPELESS = ("/problems/timed-out", "/problems/index-damaged")
+"""What took too long once would again, and damage does not mend itself."""
 LONGEST_WAIT_S = 30.0
 UNKNOWN_TRACK = "/problems/unknown-track"
 
@@ -372,7 +374,7 @@ def _retry_after(response: httpx.Response) -> float:
 
 def _wait(response: httpx.Response) -> float | None:
     """The seconds after which to ask again, or None where that would help nothing."""
-    if response.status_code not in RETRIED:
+    if response.status_code not in RETRIED or _problem(response).type in HOPELESS:
         return None
     return min(_retry_after(response), LONGEST_WAIT_S)
 
@@ -380,9 +382,13 @@ def _wait(response: httpx.Response) -> float | None:
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_success:
         return response
+    raise _problem(response)
+
+
+def _problem(response: httpx.Response) -> ProblemError:
     try:
         body = response.json()
     except ValueError:
         body = None
     retry_after = _retry_after(response) if response.status_code in RETRIED else 0.0
-    raise ProblemError(response.status_code, body, retry_after)
+    return ProblemError(response.status_code, body, retry_after)

@@ -43,7 +43,7 @@ MENDS: Mapping[str, str] = {
     "index-damaged": "Run `place-search verify INDEX --repair`; the server takes up what it mends.",
     "engine-down": "Retry after the seconds in `Retry-After`; searches work again by themselves.",
     "not-ready": "Wait until `/readyz` answers 200.",
-    "timed-out": "Try again later; the search began, but took longer than `--search-seconds`.",
+    "timed-out": "Try again later; it took longer than `--search-seconds`, and changed nothing.",
 }
 
 

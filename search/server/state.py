@@ -129,7 +129,8 @@ class ServerState:
     ) -> T:
         """Run a job in the queue of searches; its stages are counted, logged and traced.
 
-        The job is called with these arguments, and with `stages` to time its work by.
+        The job is called with these arguments, and with `stages` to time its work by. One that
+        changes something calls `stages.commit` before.
 
         Raises:
             BusyError: too many jobs are waiting, or this one waited too long.
@@ -153,7 +154,9 @@ class ServerState:
         stages = Stages()
         try:
             reply, _ = await queue.run(
-                partial(_begin, job, stages, self._decoded_by()), client=client_of(request.scope)
+                partial(_begin, job, stages, self._decoded_by()),
+                client=client_of(request.scope),
+                give_up=stages.give_up,
             )
         finally:
             request.scope["stages"] = stages

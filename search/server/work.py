@@ -18,6 +18,11 @@ SLOW_SECONDS = 1.0
 CLIENTS_REMEMBERED = 1000
 
 
+def _always() -> bool:
+    """A job that changes nothing can be given up at any time."""
+    return True
+
+
 class WorkQueue:
     """Runs up to `workers` jobs of a client at once, lets `waiting` more wait, refuses the rest.
 
@@ -55,8 +60,13 @@ class WorkQueue:
         """How many jobs run or wait."""
         return self._taken.total()
 
-    async def run(self, job: Callable[[], T], *, client: str = "") -> tuple[T, float]:
+    async def run(
+        self, job: Callable[[], T], *, client: str = "", give_up: Callable[[], bool] = _always
+    ) -> tuple[T, float]:
         """Run a job of a client; returns its result and the milliseconds that it waited.
+
+        `give_up` tells a job that runs that nobody waits for it any more. Where it returns False
+        the job changes something already, and its end is awaited however long it takes.
 
         Raises:
             BusyError: too many jobs are waiting, or this one waited too long.
@@ -74,9 +84,14 @@ class WorkQueue:
             if not limit.expired():
                 raise  # the job's own
             if not future.cancelled():
+                if not give_up():
+                    return await asyncio.wrap_future(future)
                 raise TimedOutError(
                     f"The server could not answer within {self.seconds:g} s; try a smaller photo."
                 ) from None
+        except asyncio.CancelledError:
+            give_up()
+            raise
         finally:
             timer.cancel()
         raise _late()

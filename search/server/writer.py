@@ -206,7 +206,7 @@ class Writer:
             )
         source = Source(kept.folder, listed, "csv")
         with _plain_errors(), kept.changing(*(new.keys() - there)) as folder:
-            with stages.timed("change"):
+            with stages.changing():
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
@@ -244,7 +244,7 @@ class Writer:
         with _plain_errors(f"There is no place {place_id}: it was removed, or never was."):
             engine = self._current(stages)
             version = required_version(engine.index.place(place_id), if_match)
-            with stages.timed("change"):
+            with stages.changing():
                 edit_place(self._index_folder, place_id, patch, version=version)
             index = self._changed(engine, stages).index
         return index.index_id, index.place(place_id)
@@ -268,7 +268,7 @@ class Writer:
             edit = group_edit(engine.index, place_id, patch)
             if edit is None:
                 return engine.index
-            with stages.timed("change"):
+            with stages.changing():
                 change_groups(self._index_folder, edit.changed)
             return self._changed(engine, stages).index
 
@@ -287,7 +287,7 @@ class Writer:
             engine = self._current(stages)
             with suppress(UnknownPlaceError):
                 version = required_version(engine.index.place(place_id), if_match)
-            with stages.timed("change"):
+            with stages.changing():
                 remove_places(self._index_folder, [place_id], version=version, compact=False)
             self._changed(engine, stages)
 
@@ -305,7 +305,7 @@ class Writer:
         gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
         with _plain_errors(gone):
             engine = self._current(stages)
-            with stages.timed("change"):
+            with stages.changing():
                 restore_places(self._index_folder, [place_id])
             index = self._changed(engine, stages).index
         return index.index_id, index.place(place_id)

@@ -49,6 +49,7 @@ class OpenTrack:
         with stages.timed("embed"):
             descriptor = self.engine.model.alone().embed(decoded).descriptor
         with self.lock, stages.timed("search"):
+            stages.commit()
             state = self.live.add(descriptor)
             number = self.live.count - 1
             located = locate(self.live.observer, state, number, f"frame {number}")
@@ -94,6 +95,8 @@ class OpenTracks:
             observer = self._observer = Observer(engine.index)
         track = OpenTrack(secrets.token_urlsafe(16), engine, LiveTrack(observer))
         with self._lock:
+            if stages is not None:
+                stages.commit()
             self._expire()
             if len(self._tracks) >= MOST:
                 raise BusyError(

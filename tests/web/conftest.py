@@ -3,7 +3,6 @@
 import io
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import ExifTags, Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
@@ -23,7 +21,8 @@ from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.settings import ServerSettings
-from tests.waiting import SECONDS, wait_until
+from tests.held import Gate, running
+from tests.waiting import SECONDS
 
 PATIENCE_MS = 1000 * SECONDS
 """How long a page may take: a busy machine's pauses say nothing about it."""
@@ -165,23 +164,6 @@ def own_server(index_folder: Path, servers: ExitStack) -> tuple[subprocess.Popen
     return servers.enter_context(serving(index_folder))
 
 
-class Gate:
-    """Holds threads until it is opened."""
-
-    def __init__(self) -> None:
-        self._open = threading.Event()
-        self.reached = threading.Event()
-
-    def open(self) -> None:
-        """Let everyone through, from now on."""
-        self._open.set()
-
-    def wait(self) -> None:
-        """Wait until the gate is open."""
-        self.reached.set()
-        assert self._open.wait(timeout=SECONDS), "the gate was never opened"
-
-
 class SlowEngine(Engine):
     """An engine whose searches wait at a gate."""
 
@@ -220,21 +202,7 @@ def hold_server(index_folder: Path, model: Model, servers: ExitStack) -> HoldSer
 
         options = ServerSettings(workers=1, queue=0) if where == "searching" else None
         app = create_app(load, options)
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=0, lifespan="on", ws="none", log_level="error")
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-
-        def stop() -> None:
-            gate.open()
-            server.should_exit = True
-            thread.join(timeout=SECONDS)
-
-        servers.callback(stop)
-        wait_until(lambda: server.started, "the server did not start")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return HeldServer(f"http://127.0.0.1:{port}/", gate)
+        return HeldServer(servers.enter_context(running(app, gate)), gate)
 
     return start
 
