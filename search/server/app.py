@@ -183,12 +183,13 @@ def create_app(
     add_docs(app)
     ground = _add_ground(app, options)
     add_page(app, tiles=ground, reports=service.reports.served, samples=samples)
+    state.routes = routes_of(app)
     add_problem_handlers(app)
     # The last one added is the first to see a request.
     app.add_middleware(Disconnects)
     app.add_middleware(
         ApiKeyMiddleware,
-        routes=routes_of(app),
+        routes=state.routes,
         keys=keys,
         public=options.public,
         rate=options.rate,
@@ -226,7 +227,7 @@ def create_app(
     )
     app.add_middleware(
         Proxies,
-        routes=routes_of(app),
+        routes=state.routes,
         root_path=options.root_path,
         proxies=options.trusted_proxies,
     )

@@ -32,6 +32,7 @@ from place_search.search.errors import (
     UnknownTrackError,
 )
 from place_search.search.server.fields import FIELD_PROBLEM
+from place_search.search.server.roles import methods_at
 from place_search.search.server.schemas import ReasonReply, Reply, coded
 
 MEDIA_TYPE = "application/problem+json"
@@ -259,7 +260,14 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
     detail = detail.format(
         path=request.url.path, method=request.method, server=request.scope.get("server_path", "")
     )
-    return problem_response(problem, detail, headers=error.headers)
+    headers = error.headers
+    if problem is METHOD_NOT_ALLOWED:
+        # What raised it knows one route of several.
+        served = request.scope.get("served")
+        writer = served.writer if served else request.app.state.writer
+        methods = methods_at(request.app.state.routes, request.scope, writable=writer is not None)
+        headers = {"Allow": ", ".join(methods)}
+    return problem_response(problem, detail, headers=headers)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 Access: TypeAlias = Literal["open", "read", "write"]
@@ -29,6 +29,19 @@ def access_of(route: BaseRoute) -> Access | None:
     """Who may ask a route, None where it does not say."""
     declared: Access | None = getattr(getattr(route, "endpoint", None), _ATTRIBUTE, None)
     return declared
+
+
+def methods_at(routes: Sequence[BaseRoute], scope: Scope, *, writable: bool) -> list[str]:
+    """The methods that the address of a request takes; not `writable`, none that changes places."""
+    methods = set[str]()
+    for route in routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE and isinstance(route, Route):
+            if writable or access_of(route) != "write":
+                methods |= route.methods or set()
+            if match is Match.FULL and scope["method"] not in (route.methods or ()):
+                break  # the address is its alone
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def find_access(routes: Sequence[BaseRoute], scope: Scope) -> Access | None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,35 @@ def test_head_is_answered_as_get_is_without_a_body(
                 assert head.headers.get(name) == whole.headers.get(name), (path, name)
     assert ask("HEAD", "/v1/index").status_code == 401
     assert ask("HEAD", "/v1/search", headers=read).status_code == 405
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_refused_method_is_told_all_that_its_address_takes(
+    engine: Engine, writable: bool
+) -> None:
+    app = create_app(engine)
+    index = app.state.indexes["index"]
+    app.state.indexes["index"] = replace(index, writer=writable or None)
+    app.state.writer = writable or None
+    ask = asker(app)
+    for path, reading, writing in (
+        ("/v1/places", "GET, HEAD", "POST"),
+        ("/v1/places/3", "GET, HEAD", "PATCH, DELETE"),
+        ("/v1/places/3/group", "GET, HEAD", "PATCH"),
+        ("/v1/places/3/restore", "", "POST"),
+        ("/v1/places/bulk", "", "POST"),
+        ("/v1/tracks/x", "DELETE, GET, HEAD", ""),
+        ("/v1/search", "POST", ""),
+        ("/livez", "GET, HEAD", ""),
+    ):
+        methods = f"{reading}, {writing}".split(", ") if writable else reading.split(", ")
+        allowed = ", ".join(sorted(filter(None, methods)))
+        for address in (path, path.replace("/v1", "/v1/indexes/index")):
+            for method in ("PUT", "OPTIONS"):
+                reply = ask(method, address)
+                assert (reply.status_code, reply.headers["allow"]) == (405, allowed), address
+    if not writable:
+        assert ask("DELETE", "/v1/places/3").headers["allow"] == "GET, HEAD"
 
 
 def test_a_keys_file_without_keys_is_refused(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def _writer_of(request: Request, _: CurrentState) -> Writer:
     served: ServedIndex | None = request.scope.get("served")
     writer: Writer | None = served.writer if served else request.app.state.writer
     if writer is None:
-        raise HTTPException(405, headers={"Allow": "GET"})
+        raise HTTPException(405)
     return writer
 
 
