@@ -28,7 +28,7 @@ from place_search.search.server.content.page import (
 from place_search.search.server.content.place_schemas import GroupPatch, PlacePatch
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.content.served import LoadBeside, ServedIndex
-from place_search.search.server.keys import ApiKey
+from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
 from place_search.search.server.middleware.disconnects import Disconnects
@@ -128,7 +128,7 @@ def create_app(
     options: ServerSettings | None = None,
     *,
     decoder: Decoder | None = None,
-    keys: Sequence[ApiKey] = (),
+    keys: KeyRing | Sequence[ApiKey] = (),
     index_folder: Path | None = None,
     poll_seconds: float = POLL_SECONDS,
     name: str = "index",

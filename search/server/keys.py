@@ -2,15 +2,22 @@
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from place_search.core.files import read_regular
 from place_search.search.errors import ServerError
+
+log = logging.getLogger("place_search.keys")
+
+LOOK_SECONDS = 1.0
+"""The keys file is looked at this often at most."""
 
 Role = Literal["read", "write"]
 
@@ -74,16 +81,79 @@ def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
     """
     keys = parse_keys(variable.replace(";", "\n"), "PLACE_SEARCH_API_KEYS")
     if file is not None:
-        try:
-            listed = parse_keys(read_regular(file).decode("utf-8"), str(file))
-        except (OSError, UnicodeDecodeError):
-            raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
+        listed = _listed(file)
         if not listed:
             raise ServerError(
                 f"The keys file {file} lists no key; add one with `place-search key NAME`."
             )
         keys += listed
     return keys
+
+
+def _listed(file: Path) -> list[ApiKey]:
+    """The keys of a file, perhaps none. Raises `ServerError`."""
+    try:
+        return parse_keys(read_regular(file).decode("utf-8"), str(file))
+    except (OSError, UnicodeDecodeError):
+        raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
+
+
+class KeyRing:
+    """The keys that open a server: those it began with, and those of its file as that is now.
+
+    A file that is gone, damaged or cannot be read changes nothing; one without keys opens nothing.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[ApiKey],
+        file: Path | None = None,
+        variable: str = "",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`keys` are what `read_keys` gave for the `file` and the `variable`."""
+        self.asked = bool(keys)
+        """Whether keys are asked for: as long as the server runs, whatever becomes of the file."""
+        self._keys = list(keys)
+        self._file = file
+        self._variable = variable
+        self._clock = clock
+        self._looked = float("-inf")
+        self._seen: _Version | None = None
+
+    def find(self, secret: str) -> ApiKey | None:
+        """The key that a request shows, None where it is not, or no longer, among them."""
+        if self._file is not None and self._clock() - self._looked >= LOOK_SECONDS:
+            self._looked = self._clock()
+            self._look(self._file)
+        return find_key(self._keys, secret)
+
+    def _look(self, file: Path) -> None:
+        version = _version_of(file)
+        if version == self._seen:
+            return
+        self._seen = version
+        try:
+            keys = [*read_keys(None, self._variable), *_listed(file)]
+        except ServerError as error:
+            log.error("%s Until then the keys of before stay valid.", error)
+            return
+        if keys != self._keys:
+            self._keys = keys
+            log.warning("The keys file %s has changed; valid keys now: %d.", file, len(keys))
+
+
+_Version: TypeAlias = tuple[int, ...]
+
+
+def _version_of(file: Path) -> _Version:
+    """What changes with a file; nothing of one that is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
 def find_key(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:

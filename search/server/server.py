@@ -19,7 +19,7 @@ from place_search.core.text import printable
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
-from place_search.search.server.keys import ApiKey, read_keys
+from place_search.search.server.keys import ApiKey, KeyRing, read_keys
 from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def serve(
             EngineOpener(index_folder, options, decoder),
             options,
             decoder=decoder,
-            keys=keys,
+            keys=KeyRing(keys, options.keys, options.api_keys),
             index_folder=index_folder,
             name=name,
             others={

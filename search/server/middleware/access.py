@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from place_search.search.server.keys import ApiKey, find_key
+from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.problems import (
     FORBIDDEN,
     RATE_LIMITED,
@@ -41,14 +41,14 @@ class ApiKeyMiddleware:
         self,
         app: ASGIApp,
         routes: Sequence[BaseRoute],
-        keys: Sequence[ApiKey] = (),
+        keys: KeyRing | Sequence[ApiKey] = (),
         *,
         public: bool = False,
         rate: int = 0,
     ) -> None:
         self.app = app
         self.routes = routes
-        self.keys = keys
+        self.keys = keys if isinstance(keys, KeyRing) else KeyRing(keys)
         self.public = public
         self.rate = TokenBuckets(rate) if rate else None
 
@@ -65,11 +65,11 @@ class ApiKeyMiddleware:
         asks = scope["method"] not in _READING
         writes = access != "read"
         key = None
-        scope["may_write"] = not self.keys
-        if self.keys:
+        scope["may_write"] = not self.keys.asked
+        if self.keys.asked:
             headers = Headers(scope=scope)
             secret, by_browser = _shown(headers)
-            key = find_key(self.keys, secret) if secret else None
+            key = self.keys.find(secret) if secret else None
             if key is None and (writes or secret or not self.public):
                 what = (
                     "This API key is not known; check it, and"
