@@ -207,11 +207,11 @@
  */
 
 /**
- * @typedef {object} ReadyReply Index and model are loaded
+ * @typedef {object} ReadyReply Index and model are loaded; the rest is for who may read the index
  * @property {string} [status]
- * @property {string} index_id
- * @property {string} model
- * @property {number} places
+ * @property {string | null} [index_id]
+ * @property {string | null} [model]
+ * @property {number | null} [places]
  * @property {string | null} [refused] Why a newer version of the index is not served instead
  * @property {string | null} [damaged] That a file of the index was found damaged, and what to do
  */

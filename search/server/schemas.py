@@ -366,12 +366,12 @@ class LiveReply(Reply):
 
 
 class ReadyReply(Reply):
-    """Index and model are loaded."""
+    """Index and model are loaded; the rest is for who may read the index."""
 
     status: str = "ready"
-    index_id: str
-    model: str
-    places: int
+    index_id: str | None = None
+    model: str | None = None
+    places: int | None = None
     refused: str | None = Field(
         default=None, description="Why a newer version of the index is not served instead."
     )

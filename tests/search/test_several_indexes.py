@@ -116,6 +116,17 @@ def test_a_key_may_see_one_index(ask: Ask) -> None:
     assert ask("b", "GET", "/v1/indexes/b/index").status_code == 200
 
 
+def test_what_is_ready_is_told_to_those_who_may_see_it(ask: Ask) -> None:
+    for path, index in (("/readyz", "a"), ("/indexes/a/readyz", "a"), ("/indexes/b/readyz", "b")):
+        for key in ("", "all", "a", "b"):
+            told = ask(key, "GET", path).json()
+            assert told["status"] == "ready"
+            names = (
+                {"status", "index_id", "model", "places"} if key in ("all", index) else {"status"}
+            )
+            assert set(told) == names, (key, path)
+
+
 def test_a_change_is_of_its_index_alone(
     ask: Ask, street: Any, encode_photo: Callable[..., bytes]
 ) -> None:

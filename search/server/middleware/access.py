@@ -61,6 +61,7 @@ class ApiKeyMiddleware:
     def _refusal(self, scope: Scope) -> ProblemResponse | None:
         access = find_access(self.routes, scope)
         if access == "open":
+            scope["may_read"] = self._may_read(scope)
             return None
         asks = scope["method"] not in _READING
         writes = access != "read"
@@ -104,6 +105,14 @@ class ApiKeyMiddleware:
                 detail = f"You have sent too many requests; try again in {wait} s."
                 return problem_response(RATE_LIMITED, detail, headers={"Retry-After": str(wait)})
         return None
+
+    def _may_read(self, scope: Scope) -> bool:
+        """Whether who asks for what is open to all may also read the index that it is about."""
+        if not self.keys.asked or self.public:
+            return True
+        secret, _ = _shown(Headers(scope=scope))
+        key = self.keys.find(secret) if secret else None
+        return key is not None and key.index in ("", scope["index_name"])
 
 
 def _shown(headers: Headers) -> tuple[str, bool]:

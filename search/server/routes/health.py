@@ -1,6 +1,6 @@
 """Is the process alive, is it ready, and what do its problem types mean?"""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -31,9 +31,14 @@ async def live() -> LiveReply:
     response_model_exclude_none=True,
 )
 @allows("open")
-async def ready(service: CurrentState) -> ReadyReply:
-    """503 until the index and the model are loaded."""
+async def ready(service: CurrentState, request: Request) -> ReadyReply:
+    """503 until the index and the model are loaded.
+
+    Who may not read the index, on a server with keys, is told its `status` alone.
+    """
     index = service.engine.index
+    if not request.scope["may_read"]:
+        return ReadyReply()
     refused = REFUSED if index.folder.is_dir() else REASONS["index-removed"]
     # Why is for the log alone: it names files, and anyone may ask this.
     return ReadyReply(
