@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
 
 import httpx
 
 from place_search_client.errors import ProblemError
+from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
     IndexInfo,
@@ -22,7 +22,7 @@ from place_search_client.replies import (
     TrackInfo,
     TrackPath,
 )
-from place_search_client.tending import AsyncTending, Photo, Tending, box_in, content_of
+from place_search_client.tending import AsyncTending, Tending, box_in
 
 RETRIED = (429, 503)
 HOPELESS = ("/problems/timed-out", "/problems/index-damaged")
@@ -104,7 +104,7 @@ class Client(Tending, _Base[httpx.Client]):
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
         """
-        files = _files(photo)
+        files = files_of(photo)
         query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
@@ -183,7 +183,7 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         **filters: Unpack[Filters],
     ) -> SearchResult:
         """As `Client.search`."""
-        files = await asyncio.to_thread(_files, photo)
+        files = await asyncio.to_thread(files_of, photo)
         query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
@@ -311,11 +311,6 @@ class AsyncTrack:
     async def __aexit__(self, kind: object, *error: object) -> None:
         with suppress(*(ProblemError, httpx.HTTPError) if kind else ()):
             await self.aclose()
-
-
-def _files(photo: Photo | Sequence[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
-    photos = [photo] if isinstance(photo, str | Path | bytes) else photo
-    return [("photo", ("photo", content_of(one))) for one in photos]
 
 
 def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:

@@ -3,11 +3,11 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import httpx
 
+from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
@@ -21,9 +21,6 @@ from place_search_client.replies import (
     PlacesPage,
     ServedIndex,
 )
-
-Photo = str | Path | bytes
-"""A file's path, or a photo's bytes."""
 
 
 class Said(TypedDict, total=False):
@@ -56,11 +53,6 @@ class Wanted(TypedDict, total=False):
     q: str
     sort: str
     spots: bool
-
-
-def content_of(photo: Photo) -> bytes:
-    """The bytes of a photo."""
-    return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
 
 
 def box_in(box: tuple[float, float, float, float] | None) -> dict[str, str]:
@@ -102,16 +94,6 @@ def _patch(said: Said) -> dict[str, Any]:
 def _group_patch(said: SaidOfGroup) -> dict[str, Any]:
     patch: dict[str, Any] = dict(said)
     return patch | {key: list(patch[key]) for key in ("add", "remove") if key in patch}
-
-
-def _files(photos: Iterable[Photo]) -> list[tuple[str, tuple[str, bytes]]]:
-    return [
-        (
-            "photo",
-            (f"{number}" if isinstance(photo, bytes) else Path(photo).name, content_of(photo)),
-        )
-        for number, photo in enumerate(photos)
-    ]
 
 
 class Tending:
@@ -167,10 +149,16 @@ class Tending:
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
         return read(PlaceDetails, reply.json())
 
-    def add_many(self, photos: Iterable[Photo], *, panorama: bool | None = None) -> AddedPhotos:
+    def add_many(
+        self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None
+    ) -> AddedPhotos:
         """Add photos, and zip or tar archives of photos, by one change of the index."""
         reply = self._ask(
-            "POST", "/v1/places/bulk", files=_files(photos), data=_form(panorama), headers=_once()
+            "POST",
+            "/v1/places/bulk",
+            files=files_of(photos, named=True),
+            data=_form(panorama),
+            headers=_once(),
         )
         return read(AddedPhotos, reply.json())
 
@@ -268,10 +256,10 @@ class AsyncTending:
         return read(PlaceDetails, reply.json())
 
     async def add_many(
-        self, photos: Iterable[Photo], *, panorama: bool | None = None
+        self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None
     ) -> AddedPhotos:
         """As `Client.add_many`."""
-        files = await asyncio.to_thread(_files, photos)
+        files = await asyncio.to_thread(files_of, photos, named=True)
         reply = await self._ask(
             "POST", "/v1/places/bulk", files=files, data=_form(panorama), headers=_once()
         )

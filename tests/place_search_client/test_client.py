@@ -2,6 +2,7 @@
 
 import asyncio
 import http.server
+import io
 import json
 import os
 import shutil
@@ -15,9 +16,11 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from PIL import Image
 
 from place_search.search.server.schemas import IndexReply, PlaceReply, ResultReply, SearchReply
 from place_search_client import AsyncClient, Client, ProblemError
+from place_search_client.photos import files_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -135,6 +138,41 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
     assert Server.seen[0][0] == "/v1/search?k=3&near=48.0%2C11.5&radius_m=50"
     assert Server.seen[1][0] == "/v1/search?k=10&box=1%2C2%2C30.5%2C40"
     assert Server.seen[2][0] == "/v1/search?k=10&folder=a+b&tag=x&tag=y&field=floor%3Age%3A3"
+
+
+def test_a_photo_is_a_path_its_content_or_an_open_file(tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"JPEG\nof lines\n")
+    content = photo.read_bytes()
+
+    class Elsewhere:
+        def __fspath__(self) -> str:
+            return str(photo)
+
+    paths: list[Any] = [photo, str(photo), Elsewhere()]
+    for path in paths:
+        assert files_of(path, named=True) == [("photo", ("a.jpg", content))]
+        assert files_of(path) == [("photo", ("0", content))], "a search names no file"
+    for given in (content, bytearray(content), memoryview(content), io.BytesIO(content)):
+        assert files_of(given, named=True) == [("photo", ("0", content))]
+    with photo.open("rb") as opened, photo.open("rb") as other:
+        assert files_of(opened, named=True) == [("photo", ("a.jpg", content))]
+        assert files_of([content, other], named=True) == [
+            *(("photo", ("0", content)), ("photo", ("a.jpg", content)))
+        ]
+
+
+def test_what_is_no_photo_is_said_in_one_sentence(address: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    wrong: Any = Image.new("RGB", (2, 2))
+    with Client(address) as client, (tmp_path / "a.jpg").open() as text:
+        refused: list[Any] = [wrong, [wrong], 7, None]
+        for given in refused:
+            with pytest.raises(TypeError, match=r"as bytes, not of the type \w+; save a picture"):
+                client.search(given)
+        with pytest.raises(TypeError, match="open it with mode 'rb'"):
+            client.search(text)  # type: ignore[arg-type]
+    assert not Server.seen
 
 
 def test_a_busy_server_is_asked_again(address: str) -> None:

@@ -1,0 +1,55 @@
+"""What a photo may be given as: a path, the content of a file, or a file that is open."""
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+Content = bytes | bytearray | memoryview
+Photo = str | PathLike[str] | Content | BinaryIO
+"""A photo's path, the content of its file, or the file, opened to read bytes."""
+
+
+def content_of(photo: Photo) -> bytes:
+    """The bytes of a photo; a file is read from where it stands.
+
+    Raises:
+        TypeError: it is none of a path, bytes and a file that gives bytes.
+        OSError: its file cannot be read.
+    """
+    if isinstance(photo, Content):
+        return bytes(photo)
+    if isinstance(photo, str | PathLike):
+        return Path(photo).read_bytes()
+    if not hasattr(photo, "read"):
+        raise TypeError(
+            "A photo is the path of a file or the content of one as bytes, not of the type "
+            f"{type(photo).__name__}; save a picture into an io.BytesIO, and give its getvalue()."
+        )
+    content: object = photo.read()
+    if isinstance(content, bytes):
+        return content
+    raise TypeError("The file of a photo gives no bytes; open it with mode 'rb'.")
+
+
+def files_of(
+    photos: Photo | Iterable[Photo], *, named: bool = False
+) -> list[tuple[str, tuple[str, bytes]]]:
+    """One photo or several as fields of a form, `named` by their files, else by their numbers.
+
+    Raises: as `content_of`.
+    """
+    several: Any = photos
+    is_one = isinstance(photos, str | PathLike | Content) or hasattr(photos, "read")
+    if is_one or not isinstance(photos, Iterable):
+        several = (photos,)
+    return [
+        ("photo", (_name(one, at) if named else f"{at}", content_of(one)))
+        for at, one in enumerate(several)
+    ]
+
+
+def _name(photo: Photo, number: int) -> str:
+    """What a photo's file is called, its number where nobody says."""
+    path = photo if isinstance(photo, str | PathLike) else getattr(photo, "name", None)
+    return Path(path).name if isinstance(path, str | PathLike) else f"{number}"
