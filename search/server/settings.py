@@ -121,7 +121,8 @@ class ServerSettings(BaseSettings):
     read_seconds: float = Field(
         default=30.0,
         ge=0.1,
-        description="A request that stands still for longer gets 408, in seconds.",
+        description="A request whose body stands still for longer gets 408, one whose head does is "
+        "closed without an answer, in seconds.",
     )
     search_seconds: float = Field(
         default=30.0,
@@ -148,7 +149,8 @@ class ServerSettings(BaseSettings):
     rate: int = Field(
         default=0,
         ge=0,
-        description="Searches a minute for one key or address; 0 for no limit, more get 429.",
+        description="Searches, track frames and changes of places a minute for one key or address; "
+        "0 for no limit, more get 429.",
     )
     cors: Names = Field(
         default=(),

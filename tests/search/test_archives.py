@@ -46,7 +46,7 @@ def tarred(members: list[tarfile.TarInfo], content: bytes = b"") -> bytes:
 def test_what_unpacks_to_far_more_than_was_sent_is_refused() -> None:
     bomb = zipped({f"{n}.bmp": bytes(MOST_BYTES) for n in range(20)})
     assert len(bomb) < MOST_BYTES
-    with pytest.raises(ParameterError, match="more than 2 MB unpacked"):
+    with pytest.raises(ParameterError, match="more than 2 MiB unpacked"):
         photos_of([("bomb.zip", bomb)], MOST_BYTES)
     two = photos_of([("two.zip", zipped({"a.bmp": bytes(9), "b.bmp": bytes(MOST_BYTES)}))], 1 << 20)
     assert [(photo.file, len(photo.content)) for photo in two] == [("a.bmp", 9), ("b.bmp", 1 << 20)]

@@ -46,7 +46,7 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
             if len(sent) > MOST or total > 2 * most_bytes:
                 raise ParameterError(
                     f"The request brings more than {MOST} photos, or more than "
-                    f"{2 * most_bytes // 2**20} MB unpacked; send the others in further requests.",
+                    f"{2 * most_bytes // 2**20} MiB unpacked; send the others in further requests.",
                     "photo",
                 )
     if not sent:
@@ -138,4 +138,4 @@ def _outside(name: str) -> str:
 
 
 def _too_large(most_bytes: int) -> str:
-    return f"It has more than {most_bytes // 2**20} MB; send a smaller photo."
+    return f"It has more than {most_bytes // 2**20} MiB; send a smaller photo."
