@@ -130,3 +130,12 @@ def test_a_photo_s_position_comes_back(
     photo = encode_photo(street.photo(1), position=street.position(1))
     position = search(client, photo).json()["query"]["position"]
     assert position == pytest.approx({"latitude": 48.001, "longitude": 11.5})
+
+
+def test_the_schema_tells_of_pictures_that_are_known_already(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for kind in ("image", "thumbnail"):
+        address = f"/v1/places/0/{kind}"
+        etag = client.get(address).headers["etag"]
+        assert client.get(address, headers={"If-None-Match": etag}).status_code == 304
+        assert "304" in paths[f"/v1/places/{{place_id}}/{kind}"]["get"]["responses"]

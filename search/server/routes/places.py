@@ -61,7 +61,8 @@ IndexVersion = Annotated[
 ]
 
 _JPEG: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A JPEG.", "content": {"image/jpeg": {}}}
+    200: {"description": "A JPEG.", "content": {"image/jpeg": {}}},
+    304: {"description": "If-None-Match names the picture that there is."},
 }
 
 
