@@ -1,11 +1,12 @@
 """The fields of a request: one that its route does not know, or that comes twice, is an error."""
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Depends, Query, Request, UploadFile
 from fastapi._compat import ModelField
@@ -14,21 +15,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator
 
+from place_search.core.tables import parse_number
 from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
 
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
 TWICE = "send it once, not twice"
+NO_WHOLE_NUMBER = "write a whole number in digits"
+NO_NUMBER = "write a number in digits"
 MOST_WRONG = 100
 """Fields of a JSON body that are told to be wrong."""
 
 
 async def check_fields(request: Request) -> None:
-    """Refuse a request with fields that would be ignored.
+    """Refuse a request with fields that would be ignored, or numbers that are not plain digits.
 
     Raises:
-        RequestValidationError: a field of the query or form is unknown or repeated.
+        RequestValidationError: a field of the query or form is unknown, repeated or such a number.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
@@ -182,7 +186,28 @@ def _wrong(
     known = [field.alias for field in fields]
     names = [name for name, _ in given]
     twice = [name for name in known if names.count(name) > 1 and name not in many]
-    return [*_unknown(names, known), *((name, TWICE) for name in twice)]
+    kinds = {field.alias: _kinds(field) for field in fields}
+    numbers = [
+        (name, f"{said}, not '{text[:40]}'")
+        for name, text in given
+        if isinstance(text, str) and text and (said := _no_number(text, kinds.get(name, ())))
+    ]
+    return [*_unknown(names, known), *((name, TWICE) for name in twice), *numbers]
+
+
+def _kinds(field: ModelField) -> tuple[Any, ...]:
+    annotation = field.field_info.annotation
+    return get_args(annotation) or (annotation,)
+
+
+def _no_number(text: str, kinds: Sequence[Any]) -> str:
+    """What is wrong of a text for a number: pydantic takes "1_0", " 10" and "１０" for 10."""
+    if int in kinds:
+        return "" if re.fullmatch("-?[0-9]+", text) else NO_WHOLE_NUMBER
+    if float in kinds:
+        plain = text == text.strip() and not math.isnan(parse_number(text))
+        return "" if plain else NO_NUMBER
+    return ""
 
 
 def _unknown(names: Iterable[str], known: Sequence[str]) -> list[tuple[str, str]]:

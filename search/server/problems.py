@@ -31,7 +31,7 @@ from place_search.search.errors import (
     UnknownReportError,
     UnknownTrackError,
 )
-from place_search.search.server.fields import FIELD_PROBLEM
+from place_search.search.server.fields import FIELD_PROBLEM, NO_NUMBER, NO_WHOLE_NUMBER
 from place_search.search.server.roles import methods_at
 from place_search.search.server.schemas import ReasonReply, Reply, coded
 
@@ -295,9 +295,25 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     else:
         said = item["msg"].removeprefix("Value error, ")
         reason = f"{said[:1].lower()}{said[1:]}"
+        if plain := _PLAIN.get(item["type"]):
+            reason = plain.format_map(item.get("ctx", {}))
         if not isinstance(item["input"], list):
             reason += f", not '{str(item['input'])[:40]}'"
     return ParameterProblem(name=name, reason=reason)
+
+
+_PLAIN = {
+    "int_parsing": NO_WHOLE_NUMBER,
+    "float_parsing": NO_NUMBER,
+    "bool_parsing": "write true or false",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "string_too_long": "use at most {max_length} letters",
+    "too_long": "give at most {max_length}, not {actual_length}",
+    "too_short": "give at least {min_length}",
+}
+"""What pydantic says of values, by its types of errors, in plain words."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -232,7 +232,7 @@ def test_pages_stay_stable_while_places_come_and_go(
         ("cursor=W10", "begin anew"),
         ("sort=size", "one of id, -id"),
         ("limit=1001", "at most 1000"),
-        ("limit=0", "greater than or equal to 1"),
+        ("limit=0", "must be at least 1"),
         ("field=floor:is:3", "name:comparison:value"),
         ("field=height:eq:3", "no own field 'height'"),
         ("taken_from=may", "no date or time"),

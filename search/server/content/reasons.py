@@ -65,9 +65,8 @@ REASONS: Mapping[str, str] = {
     # What does not fit a place.
     "not-on-earth": "The position {latitude},{longitude} is not on Earth; latitude goes from -90 "
     "to 90, longitude from -180 to 180.",
-    "too-large": "parameter {name}: input should be less than or equal to {limit}, not '{value}'.",
-    "too-small": "parameter {name}: input should be greater than or equal to {limit}, not "
-    "'{value}'.",
+    "too-large": "parameter {name}: must be at most {limit}, not '{value}'.",
+    "too-small": "parameter {name}: must be at least {limit}, not '{value}'.",
     "takes-number": "The field {name} takes a number, not {value}.",
     "takes-text": "The field {name} takes a text, not {value}.",
     "takes-boolean": "The field {name} takes a boolean, not {value}.",
