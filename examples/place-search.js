@@ -14,6 +14,8 @@ class PlaceSearchProblem extends Error {
   }
 }
 
+/** @typedef {number[] | string | null} Box x, y, width and height of a part of a photo, in pixels */
+/** @typedef {Record<string, string | number | boolean | (string | number)[] | null | undefined>} Options */
 /** @typedef {{query?: Record<string, any>, headers?: Record<string, string>, body?: BodyInit}} Sent */
 
 /** Asks one server; methods throw `PlaceSearchProblem` where it refuses. */
@@ -30,7 +32,7 @@ class PlaceSearch {
   /**
    * The places that look most like a photo, or like several photos of one spot.
    * @param {Blob | Blob[]} photo
-   * @param {Record<string, string | number | boolean>} [options] those of POST /v1/search, such as k
+   * @param {Options & {box?: Box}} [options] those of POST /v1/search, such as k
    * @returns {Promise<import('../web/types.js').SearchReply>}
    */
   search(photo, options = {}) {
@@ -41,15 +43,14 @@ class PlaceSearch {
    * Whether two photos show the same place.
    * @param {Blob} one
    * @param {Blob} other
-   * @param {{box?: number[]}} [options] `box`: x, y, width and height of the part of `one` to compare
+   * @param {{box?: Box}} [options] `box`: the part of `one` to compare
    * @returns {Promise<import('../web/types.js').CompareReply>}
    */
   compare(one, other, options = {}) {
     const form = new FormData();
     form.append('image1', one);
     form.append('image2', other);
-    const query = options.box ? { box: options.box.join(',') } : {};
-    return this.ask('POST', '/v1/compare', { query, body: form });
+    return this.ask('POST', '/v1/compare', { query: options, body: form });
   }
 
   /** @returns {Promise<import('../web/types.js').IndexReply>} */
@@ -124,7 +125,7 @@ class PlaceSearch {
   /**
    * Add a photo; needs a key that may write. One that is there already stays as it is.
    * @param {Blob} photo
-   * @param {{latitude?: number, longitude?: number, name?: string, panorama?: boolean}} [said]
+   * @param {{latitude?: number | null, longitude?: number | null, name?: string | null, panorama?: boolean | null}} [said]
    * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
   add(photo, said = {}) {
@@ -135,7 +136,7 @@ class PlaceSearch {
   /**
    * Add several photos, or zip and tar archives of photos, at once; each has its own answer.
    * @param {Blob[]} photos
-   * @param {{panorama?: boolean}} [said]
+   * @param {{panorama?: boolean | null}} [said]
    * @returns {Promise<import('../web/types.js').AddedPhotosReply>}
    */
   addMany(photos, said = {}) {
@@ -291,10 +292,7 @@ class PlaceSearch {
    * @returns {Promise<Response>} of a status below 400
    */
   async answer(method, path, { query = {}, headers = {}, body } = {}) {
-    const parameters = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
-      for (const each of [value].flat()) if (each !== undefined) parameters.append(name, String(each));
-    }
+    const parameters = new URLSearchParams([...PlaceSearch.#given(query)]);
     const asked = `${parameters}` && `?${parameters}`;
     const said = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
     const reply = await fetch(this.server + path + asked, { method, headers: said, body });
@@ -312,8 +310,23 @@ class PlaceSearch {
   static #form(photos, said = {}) {
     const form = new FormData();
     for (const photo of [photos].flat()) form.append('photo', photo);
-    for (const [name, value] of Object.entries(said)) form.append(name, String(value));
+    for (const [name, value] of PlaceSearch.#given(said)) form.append(name, value);
     return form;
+  }
+
+  /**
+   * Values by name, each item of a list by itself; undefined and null say nothing. The numbers of a
+   * box or a point are one value.
+   * @param {Record<string, any>} values
+   * @returns {Generator<[string, string]>}
+   */
+  static *#given(values) {
+    for (const [name, value] of Object.entries(values)) {
+      const one = ['box', 'bbox', 'near'].includes(name) && Array.isArray(value);
+      for (const each of one ? [value.join(',')] : [value].flat()) {
+        if (each !== undefined && each !== null) yield [name, String(each)];
+      }
+    }
   }
 
   /**

@@ -63,6 +63,30 @@ def test_it_searches_and_compares(asking: Page) -> None:
     assert found[2:] == [True, True, PLACES, [3, 0], 80]
 
 
+def test_what_is_undefined_or_null_is_not_sent_and_a_box_is_taken_alike(asking: Page) -> None:
+    told: Any = asking.evaluate(
+        """async () => {
+            const near = [48.005, 11.5];
+            const box = [0, 0, 200, 200];
+            const nothing = { folder: null, tag: [undefined, null], near: null, box: undefined };
+            const said = { name: undefined, latitude: null, longitude: undefined, panorama: null };
+            const all = await server.search(photos[0], { k: 3, ...nothing });
+            const listed = await server.search(photos[0], { k: 3, box });
+            const written = await server.search(photos[0], { k: 3, box: box.join(',') });
+            const by_text = await server.compare(photos[0], photos[1], { box: box.join(',') });
+            const by_list = await server.compare(photos[0], photos[1], { box });
+            const { results: close } = await server.search(photos[0], { near, radius_m: 300 });
+            const { name, place_id, position } = await server.add(photos[2], said);
+            await server.remove(place_id);
+            const first = ({ results }) => results.map(({ similarity }) => similarity);
+            return [all.results.length, `${first(listed)}` === `${first(written)}`,
+                `${first(listed)}` !== `${first(all)}`, by_text.similarity === by_list.similarity,
+                close.length, name === 'undefined', position];
+        }"""
+    )
+    assert told == [3, True, True, True, 4, False, None]
+
+
 def test_it_tends_places_and_says_who_was_faster(asking: Page) -> None:
     told: Any = asking.evaluate(
         """async () => {
