@@ -11,6 +11,8 @@ import { words } from './words.js';
 
 /** As many as the server keeps of a track. */
 const MOST = 1000;
+/** Letters of a place's name in a line with figures after it, half of them from its end. */
+const MOST_LETTERS = 20;
 
 const strip = find('strip', HTMLOListElement);
 const scrub = find('scrub', HTMLInputElement);
@@ -105,7 +107,11 @@ function pick(to) {
 /** @param {LocatedFrameReply} located */
 export function locatedLine(located) {
   const { place, probability, heading } = located;
-  const line = trackWords.trackLine(wordOf(located), splitName({ name: place ?? '' }).leaf, probability);
+  const { leaf } = splitName({ name: place ?? '' });
+  const letters = [...leaf];
+  const half = MOST_LETTERS / 2;
+  const name = letters.length > MOST_LETTERS ? [...letters.slice(0, half), '…', ...letters.slice(-half)].join('') : leaf;
+  const line = trackWords.trackLine(wordOf(located), name, probability);
   return located.known && heading !== null ? `${line}, ${trackWords.heading(heading)}` : line;
 }
 
