@@ -34,6 +34,15 @@ const OF_STATUS = {
   503: 'not-ready',
 };
 
+/** Kinds of problems of which only the server's own sentence says what to do. */
+const TOLD_BY_REASON = ['bad-parameter', 'bad-request', 'unfit-value', 'cannot-change'];
+
+/**
+ * Whether the server's reason is the mend: there are words for it in every language.
+ * @param {Problem} problem
+ */
+export const reasonMends = (problem) => problem.reason !== null && TOLD_BY_REASON.includes(nameOf(problem));
+
 /**
  * What went wrong and what to do, in words.
  * @param {Problem} problem

@@ -139,6 +139,7 @@ async function search() {
   const isNew = answer === null;
   const key = asked();
   const { settings } = address;
+  noteNone('');
   const send = () => {
     const places = currentIndex()?.places;
     expectResults(settings.k);
@@ -178,7 +179,6 @@ function showReply(reply) {
     else noteNone(words.noneInArea);
     return;
   }
-  noteNone('');
   const places = currentIndex()?.places ?? null;
   showResults(reply, places, address.settings, { open, again: searchWith, ask });
   announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));

@@ -1,7 +1,7 @@
 // What went wrong, in words, with the mend and a way on.
 
 import { element, find, icon } from './dom.js';
-import { explain, saying } from './explain.js';
+import { explain, reasonMends, saying } from './explain.js';
 import { keyForm, keyTyped } from './key.js';
 import { words } from './words.js';
 
@@ -19,20 +19,20 @@ const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 413, 
  */
 export function showProblem(problem, photos, onAgain) {
   const { title, mend } = explain(problem, photos);
+  const { detail, reason } = problem;
+  const mends = reasonMends(problem);
   // Several requests may have been refused, and one form is shown: it lets all of them go on.
   if (problem.status === 401) void keyTyped().then(onAgain);
   const again = worthAgain(problem)
     ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
     : [];
   fill(
-    [element('h2', {}, title), element('p', {}, mend)],
+    [element('h2', {}, title), mends ? saying('p', detail, reason) : element('p', {}, mend)],
     [
       element('p', { class: 'timer', role: 'timer' }),
       ...again,
       ...(problem.status === 401 ? [keyForm(leave)] : []),
-      ...(problem.detail
-        ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', problem.detail, problem.reason))]
-        : []),
+      ...(detail && !mends ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', detail, reason))] : []),
     ],
   );
 }

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.web.test_pages import check_accessible
@@ -33,6 +34,35 @@ def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town
     page.keyboard.press("Tab")
     expect(page.locator("#intake-note")).to_have_text(re.compile("No place fits all filters"))
     expect(page.locator("#problem")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The parameter taken_to lies before taken_from; swap them."),
+        ("hi", "दोनों को आपस में बदलें"),
+        ("hi-Latn", "dono ko aapas mein badlein"),
+    ],
+)
+def test_swapped_days_are_told_with_the_mend(
+    open_page: Any, server: str, town: Any, language: str, sentence: str
+) -> None:
+    page = open_page(expected=("400",), locale=language)
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
+    page.locator("#narrow summary").click()
+    note = page.locator("#intake-note")
+    for field, day in (("from", "2020-01-02"), ("to", "2020-01-01")):
+        page.locator(f"#only-taken_{field}").fill(day)
+        page.keyboard.press("Tab")
+        if field == "from":
+            expect(note).not_to_be_empty()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(sentence)
+    expect(note).to_be_empty()
+    expect(page.locator(".problem details")).to_have_count(0)
+    page.goto(f"{server}places?taken_from=2020-01-02&taken_to=2020-01-01")
+    expect(alert).to_contain_text(sentence)
 
 
 def test_filters_take_no_room_until_they_are_wanted(open_page: Any, server: str, town: Any) -> None:
