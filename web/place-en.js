@@ -5,6 +5,8 @@ import { counted } from './words-en.js';
 export const placeWords = {
   title: (/** @type {string} */ name) => `${name} · place-search`,
   file: (/** @type {number} */ id) => `Place ${id}`,
+  unnamed: 'The address names no place',
+  unnamedMend: 'It ends in the number of one, as in place?id=3. Look for the place among all of them.',
   position: 'Position',
   taken: 'Taken',
   looks: 'Looks',

@@ -11,6 +11,7 @@ import { currentIndex, serverReady } from './server.js';
 import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, restorePlace } from './tend-api.js';
 
 /** @import { MayChange, Spot, Tended } from './tend-api.js' */
+/** @import { Problem } from './page-types.js' */
 /** @import { PlaceDetailsReply } from './types.js' */
 
 /** @typedef {{tended: Tended | null}} Page */
@@ -97,6 +98,7 @@ function tendForm(page, on) {
     event.preventDefault();
     if (!page.tended) return;
     hideProblem();
+    tell('');
     const now = values();
     if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
     const patch = patchOf(inputs, base, now);
@@ -111,6 +113,7 @@ function tendForm(page, on) {
       if (!(error instanceof ApiError)) throw error;
       const { problem } = error;
       if (problem.status === 412) await showConflict();
+      else if (isGone(problem)) showRemoved(place, on);
       // A wrong value: the server's sentence says which, and what to write.
       else if (problem.status === 422 || problem.status === 400) tell(saying('span', problem.detail, problem.reason));
       else showProblem(problem, [], () => form.requestSubmit());
@@ -277,17 +280,25 @@ function removeButton(page, on, showConflict) {
   remove.addEventListener('click', async () => {
     if (!page.tended) return;
     const { place, etag } = page.tended;
+    hideProblem();
     try {
       await removePlace(place.place_id, etag);
       showRemoved(place, on);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.problem.status === 412) await showConflict();
+      else if (isGone(error.problem)) showRemoved(place, on);
       else showProblem(error.problem, [], () => remove.click());
     }
   });
   return element('p', { class: 'actions' }, remove);
 }
+
+/**
+ * Whether somebody else has removed the place meanwhile.
+ * @param {Problem} problem
+ */
+const isGone = ({ type }) => type.endsWith('/unknown-place');
 
 /**
  * @param {PlaceDetailsReply} place

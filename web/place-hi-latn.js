@@ -6,6 +6,8 @@ import { whole } from './words-hi-latn.js';
 export const placeWords = {
   title: (name) => `${name} · place-search`,
   file: (id) => `Jagah ${id}`,
+  unnamed: 'Is pate mein kisi jagah ka number nahi hai',
+  unnamedMend: 'Pate ke ant mein jagah ka number hota hai, jaise place?id=3. Saari jagahon mein use khojein.',
   position: 'Position',
   taken: 'Kab kheenchi gayi',
   looks: 'Disha',

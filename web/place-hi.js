@@ -6,6 +6,8 @@ import { whole } from './words-hi.js';
 export const placeWords = {
   title: (name) => `${name} · place-search`,
   file: (id) => `जगह ${id}`,
+  unnamed: 'इस पते में किसी जगह का नंबर नहीं है',
+  unnamedMend: 'पते के अंत में जगह का नंबर होता है, जैसे place?id=3। सारी जगहों में उसे खोजें।',
   position: 'स्थिति',
   taken: 'कब खींची गई',
   looks: 'दिशा',

@@ -8,7 +8,7 @@ import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
 import { showTools } from './place-form.js';
 import { placeWords } from './place-words.js';
-import { hideProblem } from './problem.js';
+import { hideProblem, showNothing } from './problem.js';
 import { persist } from './retry.js';
 import { serverReady } from './server.js';
 import { changeWith, showSpot } from './spot-photos.js';
@@ -18,8 +18,9 @@ import { words } from './words.js';
 /** @import { Spot, Tended } from './tend-api.js' */
 /** @import { PlaceDetailsReply, ResultReply } from './types.js' */
 
+const named = new URLSearchParams(location.search).get('id') ?? '';
 // An address that names no place is not that of place 0.
-const id = Number(new URLSearchParams(location.search).get('id') || NaN);
+const id = /^\d{1,15}$/.test(named) ? Number(named) : NaN;
 const answer = find('answer', HTMLDivElement);
 const name = find('name', HTMLHeadingElement);
 const file = find('file', HTMLParagraphElement);
@@ -35,7 +36,10 @@ const page = {
 };
 
 void serverReady();
-await begin();
+if (Number.isNaN(id)) {
+  const all = element('a', { class: 'button', href: 'places' }, document.querySelector('.back a')?.textContent ?? '');
+  showNothing(placeWords.unnamed, placeWords.unnamedMend, all);
+} else await begin();
 if (location.hash === '#alike' && page.tended) await showAlike();
 
 /** Read all that the page shows, and show it at once, so that nothing moves later. */

@@ -10,7 +10,7 @@ import { words } from './words.js';
 const box = find('problem', HTMLDivElement);
 
 /** Errors that the same photo may survive when it is sent again. */
-const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 413, 415, 422].includes(status);
+const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 404, 413, 415, 422].includes(status);
 
 /**
  * @param {Problem} problem
@@ -39,10 +39,17 @@ export function showProblem(problem, photos, onAgain) {
 
 /** There is nothing to search in. */
 export function showEmptyIndex() {
-  fill(
-    [element('h2', {}, words.emptyTitle), element('p', {}, words.emptyMend)],
-    [element('pre', {}, element('code', {}, words.emptyCommand))],
-  );
+  showNothing(words.emptyTitle, words.emptyMend, element('pre', {}, element('code', {}, words.emptyCommand)));
+}
+
+/**
+ * Say that there is nothing to show, though the server refused nothing.
+ * @param {string} title
+ * @param {string} mend
+ * @param {Node} way on
+ */
+export function showNothing(title, mend, way) {
+  fill([element('h2', {}, title), element('p', {}, mend)], [way]);
 }
 
 export function hideProblem() {

@@ -4,7 +4,7 @@ import { ApiError, showPicture } from './api.js';
 import { announce, element, find } from './dom.js';
 import { splitName } from './format.js';
 import { placeWords } from './place-words.js';
-import { showProblem } from './problem.js';
+import { hideProblem, showProblem } from './problem.js';
 import { changeSpot, readSpot } from './tend-api.js';
 
 /** @import { Spot } from './tend-api.js' */
@@ -39,6 +39,7 @@ export function showSpot(id, page, redraw) {
  * @param {number} [seen] the place of the page, where that is another
  */
 export async function changeWith(id, patch, page, redraw, seen = id) {
+  hideProblem();
   try {
     await changeSpot(id, patch, page.spot?.etag);
     const spot = await readSpot(seen);

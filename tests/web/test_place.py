@@ -290,8 +290,7 @@ def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Ten
     expect(page.locator("#photo-note")).to_contain_text("not there any more")
     page.goto(f"{server}place?id=99")
     expect(page.get_by_role("alert")).to_contain_text("not there any more")
-    page.goto(f"{server}place")
-    expect(page.get_by_role("alert")).to_contain_text("not there any more")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
     page = open_page(tended.address)
     page.goto(f"{tended.address}place?id={PLACE}")
@@ -305,6 +304,45 @@ def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Ten
     page.keyboard.press("Enter")
     expect(page.locator("#tools form.tend")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
+
+
+@pytest.mark.parametrize("query", ["", "?id=abc", "?id=", "?id=1.5"])
+def test_an_address_of_no_place_leads_to_all_places(
+    open_page: Any, server: str, query: str
+) -> None:
+    page = open_page(server)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server}place{query}")
+    expect(page.get_by_role("alert")).to_contain_text("The address names no place")
+    assert not [url for url in asked if "/v1/places/" in url]
+    check_accessible(page)
+    page.locator("#problem").get_by_role("link", name="All places").click()
+    expect(page).to_have_url(f"{server}places")
+
+
+def test_a_save_that_fails_is_not_told_as_saved_and_brings_a_removed_place_back(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(11, expected=("404", "503"))
+    save = page.get_by_role("button", name="Save", exact=True)
+    note = page.get_by_label("Note", exact=True)
+    note.fill("first")
+    save.click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    page.route("**/v1/places/11", lambda route: route.fulfill(status=503))
+    note.fill("second")
+    save.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#tend-said")).to_be_empty()
+    page.unroute_all()
+    assert api.delete("/v1/places/11").status_code == 204
+    save.click()
+    page.get_by_role("button", name="Bring it back").click()
+    expect(note).to_have_value("second")
+    save.click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    assert api.get("/v1/places/11").json()["note"] == "second"
 
 
 @pytest.mark.parametrize(("language", "dark"), [("hi-Latn", False), ("hi", True)], ids=str)
