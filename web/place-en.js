@@ -47,6 +47,7 @@ export const placeWords = {
   saved: 'Saved.',
   nothingNew: 'Nothing was changed.',
   moveHow: 'Drag the pin to where the photo was taken, or click on the map; Save keeps it.',
+  putHow: 'Click on the map where the photo was taken, or write its position below; Save keeps it.',
   noMoveHow: 'The dots are other places of the index.',
   pin: (/** @type {string} */ name) => `Where ${name} was taken`,
   bothNumbers: 'A position needs latitude and longitude; give both, or none.',

@@ -92,6 +92,9 @@ function tendForm(page, on) {
     });
   }
   fill();
+  addEventListener('beforeunload', (event) => {
+    if (form.isConnected && Object.keys(patchOf(inputs, base, values())).length) event.preventDefault();
+  });
 
   const tell = (/** @type {string | HTMLElement} */ text) => said.replaceChildren(text);
   form.addEventListener('submit', async (event) => {

@@ -47,6 +47,7 @@ export const placeWords = {
   saved: 'Save ho gaya.',
   nothingNew: 'Kuch badla nahi gaya.',
   moveHow: 'Pin ko kheenchkar wahan le jayein jahan photo kheenchi gayi thi, ya map par click karein; “Save karein” se woh bana rehta hai.',
+  putHow: 'Map par wahan click karein jahan photo kheenchi gayi thi, ya neeche position likhein; “Save karein” se woh bani rehti hai.',
   noMoveHow: 'Bindu index ki baaki jagahein hain.',
   pin: (name) => `${name} yahan kheenchi gayi`,
   bothNumbers: 'Position ke liye latitude aur longitude dono chahiye; dono likhein, ya koi nahi.',

@@ -27,7 +27,7 @@ let onMoved = null;
 export async function showPlaceMap({ name, position }, mayMove) {
   box.hidden = !position && !mayMove;
   if (box.hidden) return;
-  find('map-how', HTMLParagraphElement).textContent = mayMove ? placeWords.moveHow : placeWords.noMoveHow;
+  find('map-how', HTMLParagraphElement).textContent = !mayMove ? placeWords.noMoveHow : position ? placeWords.moveHow : placeWords.putHow;
   title = placeWords.pin(name);
   movable = mayMove;
   making ??= make(position);

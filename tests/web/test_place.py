@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from place_search.indexer import change_groups, declare_fields
 from place_search.search.groups.by_hand import GroupEdit
@@ -169,6 +169,7 @@ def test_a_pin_is_dragged_and_a_place_without_one_is_put_on_the_map(
 
     page = open_place(WITHOUT_POSITION)
     expect(page.locator("#map .leaflet-control-scale")).to_be_visible()
+    expect(page.locator("#map-how")).to_contain_text("Click on the map")
     page.locator("#map").click(position={"x": 100, "y": 100})
     expect(page.locator("#map .place-pin")).to_be_visible()
     expect(page.get_by_label("Latitude")).not_to_have_value("")
@@ -295,6 +296,8 @@ def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Ten
     page = open_page(tended.address)
     page.goto(f"{tended.address}place?id={PLACE}")
     expect(page.locator("#tools")).to_contain_text("type a key that may write")
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
     check_accessible(page)
     page.get_by_label("API key").fill(tended.reading)
     page.keyboard.press("Enter")
@@ -304,6 +307,28 @@ def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Ten
     page.keyboard.press("Enter")
     expect(page.locator("#tools form.tend")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
+
+
+def test_what_is_typed_and_not_saved_is_not_lost_without_a_word(
+    open_place: Callable[..., Page], tended: Tended
+) -> None:
+    page = open_place(0)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    page.get_by_label("Note", exact=True).fill("typed")
+    with page.expect_event("dialog"):
+        page.locator(".back a").click(no_wait_after=True)
+    expect(page.get_by_label("Note", exact=True)).to_have_value("typed")
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    page.locator(".back a").click()
+    expect(page).to_have_url(f"{tended.address}places")
 
 
 @pytest.mark.parametrize("query", ["", "?id=abc", "?id=", "?id=1.5"])
