@@ -53,7 +53,7 @@ async function ask(firstAfterMs) {
           await new Promise((resolve) => showProblem(problem, [], () => resolve(null)));
           wait = 0;
         } else if (error instanceof ApiError && error.problem.status === 403 && (await goToOnlyIndex())) {
-          return;
+          await new Promise(() => {}); // the page is left: nothing of it goes on
         } else {
           showWaiting('lost');
         }

@@ -82,6 +82,9 @@ def test_a_key_for_one_index_leads_to_its_pages(
     with serving(Path(named[0]), named[1], *options) as (_, address):
         page = open_page(address, expected=("401", "403"))
         page.evaluate("key => sessionStorage.setItem('place-search-key', key)", secret)
+        page.goto(f"{address}about")
+        page.wait_for_url(f"{address}indexes/harbour/about")
+        expect(page.locator("#serving")).to_contain_text("lite0")
         page.goto(f"{address}places")
         page.wait_for_url(f"{address}indexes/harbour/places")
         expect(page.locator("#places > li")).to_have_count(PLACES - 1)
