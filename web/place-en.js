@@ -62,4 +62,5 @@ export const placeWords = {
   addPhoto: 'Add a photo of this spot',
   adding: 'Adding the photo…',
   added: (/** @type {string} */ name) => `${name} was added.`,
+  addedBefore: (/** @type {string} */ name) => `${name} is among the photos of this spot already.`,
 };

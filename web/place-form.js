@@ -14,7 +14,7 @@ import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, r
 /** @import { Problem } from './page-types.js' */
 /** @import { PlaceDetailsReply } from './types.js' */
 
-/** @typedef {{tended: Tended | null}} Page */
+/** @typedef {{tended: Tended | null, spot: Spot | null}} Page */
 /** @typedef {{showPlace: (tended: Tended) => void, begin: () => Promise<void>, redrawSpot: (spot: Spot) => void}} On */
 /** @typedef {{key: string, label: string, type: string, field: string | null}} Input */
 
@@ -259,10 +259,10 @@ function addButton(page, on) {
     said.textContent = placeWords.adding;
     try {
       const added = await addPlace(photo, place.position);
-      await changeSpot(place.place_id, { add: [added.place_id] });
+      const known = added.place_id === place.place_id || page.spot?.group.place_ids.includes(added.place_id);
+      if (!known) await changeSpot(place.place_id, { add: [added.place_id] });
       on.redrawSpot(await readSpot(place.place_id));
-      said.textContent = '';
-      announce(placeWords.added(photo.name));
+      said.textContent = known ? placeWords.addedBefore(photo.name) : placeWords.added(photo.name);
       find('spot-heading', HTMLHeadingElement).focus();
     } catch (error) {
       said.textContent = '';

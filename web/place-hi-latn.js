@@ -62,4 +62,5 @@ export const placeWords = {
   addPhoto: 'Yahan ki ek photo jodein',
   adding: 'Photo jodi ja rahi hai…',
   added: (name) => `${name} jod di gayi.`,
+  addedBefore: (name) => `${name} yahan ki photo mein pehle se hai.`,
 };

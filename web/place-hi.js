@@ -62,4 +62,5 @@ export const placeWords = {
   addPhoto: 'यहाँ की एक फ़ोटो जोड़ें',
   adding: 'फ़ोटो जोड़ी जा रही है…',
   added: (name) => `${name} जोड़ दी गई।`,
+  addedBefore: (name) => `${name} यहाँ की फ़ोटो में पहले से है।`,
 };

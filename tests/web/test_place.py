@@ -239,6 +239,11 @@ def test_photos_join_a_spot_and_leave_it(
     group = api.get("/v1/places/10/group").json()
     assert [place["name"] for place in group["places"]][1] == "query-0.jpg"
     assert group["places"][1]["position"] == group["places"][0]["position"]
+    said = page.locator("#tools .actions span.note")
+    expect(said).to_have_text("query-0.jpg was added.")
+    page.set_input_files("#add-photo", town.query(0))
+    expect(said).to_have_text("query-0.jpg is among the photos of this spot already.")
+    assert api.get("/v1/places/10/group").json()["place_ids"] == group["place_ids"]
     page.get_by_role("button", name="street-10/10.jpg is not of this spot").click()
     expect(page.locator("#spot-photos li")).to_have_count(0)
     assert api.delete(f"/v1/places/{group['place_ids'][1]}").status_code == 204
