@@ -224,7 +224,7 @@ def test_what_unpacks_to_too_much_is_refused(adding: httpx.Client) -> None:
     bomb = zipped({"bomb.jpg": bytes(40 * 2**20), "b.jpg": b"x"})
     photos = adding.post("/v1/places/bulk", files={"photo": ("a.zip", bomb)}).json()["photos"]
     assert [photo["status"] for photo in photos] == [422, 422]
-    assert "MB; send a smaller photo" in photos[0]["problem"]
+    assert "MiB; send a smaller photo" in photos[0]["problem"]
 
 
 def test_a_repeat_is_answered_alike_and_adds_nothing(
