@@ -48,12 +48,13 @@ def compare_photos(
     a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
-        query, codes = Query.of(a), encode_grid(b)
+        queries, codes = [Query.of(made) for made in embeddings], encode_grid(b)
+        query = queries[0]
         found = verify(query, codes, similarity)
     photo_notes = [
         f"{which} photo: {note}"
-        for which, photo, made in zip(("First", "Second"), photos, embeddings, strict=True)
-        for note in (*photo.notes, *([NOTHING_TO_MATCH] if Query.of(made).is_blank else []))
+        for which, photo, made in zip(("First", "Second"), photos, queries, strict=True)
+        for note in (*photo.notes, *([NOTHING_TO_MATCH] if made.is_blank else []))
     ]
     notes = list(photo_notes)
     if calibration is None and model.card.calibration is None:
