@@ -6,7 +6,7 @@ from pathlib import Path
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.indexer import Row
 from place_search.models import Model
-from place_search.search.agreeing import COMPARED, Matched, share_a_part
+from place_search.search.agreeing import Matched, share_a_part
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import UNSURE_FROM, candidate_probabilities
 from place_search.search.verification import CANDIDATES, Codes, Query, Ranking, rank_by_geometry
@@ -68,15 +68,13 @@ class GeometryReranker:
             [ranking.found[row] for row in verified],
             candidates.similarities,
         )
-        sure = [
-            row
+        first, threshold = next(iter(probabilities), 0.0), self.calibration.threshold
+        found = (
+            Matched(candidates.codes(row), ranking.found[row])
             for row, probability in zip(verified, probabilities, strict=True)
-            if probability >= self.calibration.threshold
-        ]
-        if not sure or sure[0] != verified[0]:
-            return probabilities[0] if probabilities else 0.0
-        first = [Matched(candidates.codes(row), ranking.found[row]) for row in sure[: 1 + COMPARED]]
-        return UNSURE_FROM if share_a_part(first) else probabilities[0]
+            if probability >= threshold
+        )
+        return UNSURE_FROM if first >= threshold and share_a_part(found) else first
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""

@@ -4,7 +4,8 @@ Photos of different places may share a part: the bonnet of a car, a watermark, t
 screenshot. Geometry agrees on it, and calls each of them the place of any photo that has it too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -59,11 +60,11 @@ def _apart(index: Index, found: Sequence[Found]) -> str | None:
 
 def _sharing(index: Index, found: Sequence[Found]) -> str | None:
     """What is said where the found ones only share a part."""
-    matched = [
+    matched = (
         Matched(index.codes(one.hit.place_id), one.verification)
-        for one in found[: 1 + COMPARED]
+        for one in found
         if one.verification is not None
-    ]
+    )
     if not share_a_part(matched):
         return None
     return f"{len(found)} results agree with the photo in a part, and not with each other beyond it"
@@ -76,17 +77,19 @@ class Matched(NamedTuple):
     found: Verification
 
 
-def share_a_part(matched: Sequence[Matched]) -> bool:
+def share_a_part(matched: Iterable[Matched]) -> bool:
     """Whether the first of places agrees with no other but where they match one photo.
 
-    Of fewer than two others, where the first matches far more, or where little is left that does
-    not match the photo, nothing can be said.
+    It is compared with the next `COMPARED`. Of fewer than two others, where the first matches far
+    more, or where little is left that does not match the photo, nothing can be said.
     """
-    inliers = [place.found.inliers for place in matched]
-    if len(inliers) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
+    places = list(islice(matched, 1 + COMPARED))
+    inliers = [place.found.inliers for place in places]
+    if len(places) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
         return False
-    rest = Query.of_codes(_without_matches(matched[0]))
-    for other in matched[1:]:
+    first, *others = places
+    rest = Query.of_codes(_without_matches(first))
+    for other in others:
         left = verify(rest, _without_matches(other))
         if left.mutual < MATCHES_LEFT or agreement(left) >= AGREEMENT_LEFT:
             return False

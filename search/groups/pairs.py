@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import geocentric
 from place_search.indexer import Index
 from place_search.models import Calibration
-from place_search.search.agreeing import COMPARED, Matched, share_a_part
+from place_search.search.agreeing import Matched, share_a_part
 from place_search.search.probability import candidate_probabilities, pair_probability
 from place_search.search.verification import Query, verify
 
@@ -87,7 +87,7 @@ class PairJudge:
                 same = chance >= self.calibration.threshold
                 agreeing += [matched] if same else []
             pairs.append(Pair(min(place_id, other), max(place_id, other), same))
-        if share_a_part(agreeing[: 1 + COMPARED]):
+        if share_a_part(agreeing):
             return [pair._replace(same=False) for pair in pairs]
         return pairs
 
