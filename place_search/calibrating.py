@@ -64,7 +64,7 @@ def with_calibration(
     try:
         read_index_calibration(index)
     except IndexFormatError as error:
-        _, what = str(error).rstrip(".").split(f"{FILE} ", 1)
+        what = str(error).removeprefix(f"{index.folder / FILE} ").rstrip(".")
         report = replace(report, problems=[*report.problems, Defect(FILE, what)])
         if model is not None:
             calibrate_and_keep(index, model(), progress)

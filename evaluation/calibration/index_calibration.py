@@ -39,6 +39,9 @@ NIGHT = 0.25
 """The share of copies that are drawn by night."""
 REPEATED = 0.5
 """Other places that agree with a copy by this share of what its own place does may be its own."""
+UNSEEN = 10
+"""Places that count as seen before those of an index; their similarities vary by UNSEEN_SPREAD."""
+UNSEEN_SPREAD = 0.25
 
 
 class Level(NamedTuple):
@@ -49,13 +52,6 @@ class Level(NamedTuple):
 
     unrelated: float
     gap: float
-    spread: float
-
-
-class _Unseen(NamedTuple):
-    """Places that count as seen before those of an index, and how much similarities vary there."""
-
-    places: int
     spread: float
 
 
@@ -80,9 +76,6 @@ class Scale(NamedTuple):
 # where photos are of all kinds.
 SIMILARITY = Level(0.15, 0.49, 0.12)
 AGREEMENT = Level(0.14, 0.75, 0.09)
-
-
-UNSEEN = _Unseen(10, 0.25)
 
 
 class _Pair(NamedTuple):
@@ -209,8 +202,8 @@ def _gap(unrelated: Sequence[float], same: Sequence[float]) -> float:
 
 def _spread(unrelated: Sequence[float], places: int) -> float:
     """How much similarities vary: of few places as if others had been seen that vary much."""
-    seen = places * float(np.var(unrelated)) + UNSEEN.places * UNSEEN.spread**2
-    return math.sqrt(seen / (places + UNSEEN.places))
+    seen = places * float(np.var(unrelated)) + UNSEEN * UNSEEN_SPREAD**2
+    return math.sqrt(seen / (places + UNSEEN))
 
 
 def scaled(base: Calibration, of_similarity: Scale, of_agreement: Scale) -> Calibration:
