@@ -341,7 +341,10 @@ def test_labelled_pairs_and_an_index_are_not_mixed_up(
     assert "does not exist" in run("calibrate", tmp_path / "pairs.csv").stderr
     (tmp_path / "pairs.csv").write_text("photo1,photo2,same\n", "utf-8")
     assert run("calibrate", tmp_path / "pairs.csv").exit_code == 2
-    # Neither pairs nor places: a list to index.
+
+
+@pytest.mark.torch
+def test_a_list_to_index_is_neither_pairs_nor_places(run: Run, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,latitude,longitude\nx.jpg,1,2\n", "utf-8")
     said = run("calibrate", tmp_path / "list.csv")
     assert "lacks the column place: its first row must name the columns" in said.stderr

@@ -13,7 +13,6 @@ from PIL import Image
 from typer.testing import Result
 
 from place_search.cli.commands import load_command
-from place_search.training.data.open_places import open_places
 
 Run = Callable[..., Result]
 READERS = (
@@ -65,9 +64,12 @@ def test_eval_and_doctor_take_the_limit(run: Run, town: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_folders_that_may_not_be_read_are_named(
     run: Run, town: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from place_search.training.data.open_places import open_places
+
     scandir = os.scandir
 
     def refuse(path: Any) -> Any:

@@ -7,11 +7,11 @@ import pytest
 
 import place_search
 from tests.place_search.conftest import Run
-from tests.search.photos import OF_NO_PLACE, encoded
+from tests.search.photos import NAMES_OF_NO_PLACE, OF_NO_PLACE, encoded
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OF_NO_PLACE)
+@pytest.mark.parametrize("name", NAMES_OF_NO_PLACE)
 def test_a_photo_of_no_place_is_never_found(
     run: Run, index: Path, tmp_path: Path, name: str
 ) -> None:

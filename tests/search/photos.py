@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
@@ -177,3 +178,8 @@ def face() -> Image.Image:
 
 OF_NO_PLACE = {"black": black, "sky": sky, "screenshot": screenshot, "face": face}
 """What shows no place, each made when it is called."""
+NAMES_OF_NO_PLACE = [
+    # matplotlib comes with what trains.
+    pytest.param(name, marks=[pytest.mark.torch] if name == "face" else [])
+    for name in OF_NO_PLACE
+]

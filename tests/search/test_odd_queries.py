@@ -15,7 +15,7 @@ from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from tests.search.conftest import Street, jpeg
-from tests.search.photos import OF_NO_PLACE
+from tests.search.photos import NAMES_OF_NO_PLACE, OF_NO_PLACE
 
 PLACES = {"one": [0], "two": [0, 1], "five": [0, 1, 2, 3, 4], "alike": [0, 0, 0, 0, 0, 0]}
 
@@ -49,7 +49,7 @@ def engine_of(
 
 @pytest.mark.parametrize("verify", [True, False])
 @pytest.mark.parametrize("kind", PLACES)
-@pytest.mark.parametrize("name", OF_NO_PLACE)
+@pytest.mark.parametrize("name", NAMES_OF_NO_PLACE)
 def test_a_photo_of_no_place_is_never_found(
     engine_of: Callable[[str], Engine], kind: str, name: str, verify: bool
 ) -> None:
@@ -107,7 +107,7 @@ def test_night_and_blur_are_found_until_nothing_is_left_to_see(
     assert shapeless in ("unsure", "not_found")
 
 
-@pytest.mark.parametrize("name", OF_NO_PLACE)
+@pytest.mark.parametrize("name", NAMES_OF_NO_PLACE)
 def test_the_answer_is_the_same_over_http(engine_of: Callable[[str], Engine], name: str) -> None:
     engine = engine_of("two")
     photo = jpeg(OF_NO_PLACE[name]())
@@ -141,7 +141,7 @@ def test_a_blank_photo_is_not_found_beside_a_blank_one(
     assert compare_photos(model, blank, blank).result == "different"
 
 
-@pytest.mark.parametrize("name", OF_NO_PLACE)
+@pytest.mark.parametrize("name", NAMES_OF_NO_PLACE)
 def test_nothing_agrees_with_a_blank_photo(model: Model, name: str) -> None:
     blank, other = jpeg(Image.new("RGB", (640, 480), "white")), jpeg(OF_NO_PLACE[name]())
     for compared in (
