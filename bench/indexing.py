@@ -86,8 +86,8 @@ def _measure(model_id: str, folder: Path, name: str, goal: str, rounds: int) -> 
         Row(f"indexing {name}: end to end", "photos/s", whole, goal),
         Row(f"indexing {name}: model alone ({model.card.precision})", "photos/s", alone),
         Row(f"indexing {name}: decoding alone", "photos/s", decoding),
-        Row(f"indexing {name}: of the slowest stage alone", "%", shares, "≥ 92"),
-        Row(f"indexing {name}: of what the cores allow", "%", of_cores, kept=True),
+        Row(f"indexing {name}: of the slowest stage alone", "%", shares),
+        Row(f"indexing {name}: of what the cores allow", "%", of_cores, "≥ 90", kept=True),
         *(
             Row(f"indexing {name}: {stage}, busy", "ms/photo", times)
             for stage, times in busy.items()
