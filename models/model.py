@@ -83,7 +83,17 @@ def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
     None where there is no such model, or another one of its id.
     """
     try:
-        card = read_card(find_model(model))
+        return card_of(read_card(find_model(model)), fingerprint, dims)
+    except ModelError:
+        return None
+
+
+def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
+    """A model's card as it was opened where it had this fingerprint and so many dimensions.
+
+    None where it never has.
+    """
+    try:
         card = card if card.dims == dims else crop_card(card, dims)
     except ModelError:
         return None

@@ -13,7 +13,7 @@ from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.manifest import GIVEN
 from place_search.indexer.storage.shards import Row
-from place_search.models import Embedding, Model, ModelCard, find_card
+from place_search.models import Embedding, Model, ModelCard, card_of, find_card
 from place_search.models.card import Aggregation
 from place_search.models.runtimes.base import Key
 from place_search.photos import PhotoError, Preprocessing
@@ -49,21 +49,35 @@ class GivenModel(Model):
 def given_model(file: DescriptorFile, source: Source, model: Model | None = None) -> GivenModel:
     """The descriptors of a file for the photos of a source.
 
-    They are those of `model`, where one is given, which is then tried on some photos; else of the
-    model that the file names, if that is here; else of one that is not known: an index of them is
-    searched by descriptors, not by photos.
+    They are those of `model`, where one is given, which is then tried on some photos, and must be
+    what the file names, if it names any; else of the model that the file names, if that is here;
+    else of one that is not known: an index of them is searched by descriptors, not by photos.
 
     Raises:
         SourceError: a photo without a descriptor, a file of other photos, descriptors that are not
             those of `model` or stand in another order, or broken numbers.
     """
+    dims = len(file.read(0))
     if model is not None:
-        given = GivenModel(file, source, model.card)
+        given = GivenModel(file, source, _named_card(file, model, dims))
         _check_maker(file, source, model, given)
         return given
-    dims = len(file.read(0))
     card = find_card(file.model, file.fingerprint, dims) if file.model else None
     return GivenModel(file, source, card or _unknown_card(file, dims))
+
+
+def _named_card(file: DescriptorFile, model: Model, dims: int) -> ModelCard:
+    """The card of a model, in the precision and on the kind of processor that the file names."""
+    if not file.fingerprint:
+        return model.card
+    card = card_of(model.card, file.fingerprint, dims)
+    if card is None:
+        maker = f"{file.model}, or another version of it," if file.model else "another model"
+        raise SourceError(
+            f"{file.path} says that {maker} made it, not {model.card.id} as it is here; leave out "
+            "--model, or describe the photos again."
+        )
+    return card
 
 
 def _unknown_card(file: DescriptorFile, dims: int) -> ModelCard:

@@ -260,6 +260,21 @@ def test_a_model_that_did_not_make_them_is_refused(
     assert "unverified" in json.dumps(found.to_dict()) or found.results[0].verified is None
 
 
+def test_a_named_model_must_be_the_one_that_the_file_names(
+    run: Run, check_failure: CheckFailure, images: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.h5"
+    assert run("describe", images, "--precision", "f32", "--out", file).exit_code == 0
+    given = ("--model", "lite0-netvlad-1024", "--descriptors", file)
+    assert run("index", images, "--out", tmp_path / "ix", *given).exit_code == 0
+    assert place_search.open_index(tmp_path / "ix").manifest.model["precision"] == "f32"
+    with h5py.File(file, "a") as changed:
+        changed.attrs.update(model="other", fingerprint="0" * 32)
+    told = check_failure(run("index", images, "--out", tmp_path / "no", *given))
+    assert "says that other, or another version of it, made it, not lite0-netvlad-1024" in told
+    assert not (tmp_path / "no").exists()
+
+
 @pytest.mark.parametrize(
     ("order", "told"),
     [
