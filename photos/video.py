@@ -144,8 +144,10 @@ class Video:
             )
 
 
-def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float) -> None:
-    """Write (h, w, 3) uint8 RGB pictures of one size, both sides even, as an MP4.
+def write_video(
+    path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float, *, comment: str = ""
+) -> None:
+    """Write (h, w, 3) uint8 RGB pictures of one size, both sides even, as an MP4 with a comment.
 
     Raises:
         VideoError: the file cannot be written.
@@ -153,6 +155,7 @@ def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float) -
     av = _av()
     try:
         with av.open(str(path), "w", format="mp4") as container:
+            container.metadata["comment"] = comment
             stream: Any = None
             for picture in pictures:
                 if stream is None:
@@ -163,6 +166,16 @@ def write_video(path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float) -
                 container.mux(stream.encode())
     except av.FFmpegError as error:
         raise VideoError(f"{path} cannot be written ({_reason(error)}).") from error
+
+
+def comment_of(path: Path) -> str:
+    """The comment that `write_video` put into a file; "" where there is none."""
+    av = _av()
+    try:
+        with av.open(str(path), format="mp4") as container:
+            return str(container.metadata.get("comment", ""))
+    except av.FFmpegError:
+        return ""
 
 
 def is_video(path: Path) -> bool:

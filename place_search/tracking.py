@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from place_search.api import open_index
 from place_search.arguments import AnyModel, AnyPath, Report, as_path, model_for, path_of, reporting
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import require_writable
+from place_search.core.files import require_own, require_writable
 from place_search.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,13 +71,14 @@ def track_input(
     from place_search.photos.video import Sampling, require_sampling
     from place_search.search.tracks.inputs import open_input
     from place_search.search.tracks.track import track_frames
-    from place_search.search.tracks.track_files import FORMATS, VIDEO, write_track
+    from place_search.search.tracks.track_files import FORMATS, VIDEO, is_track, write_track
 
     require_sampling(every, fps)
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
         raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
     if out is not None:
         require_writable(out, frames, index=index.folder)
+        require_own(out, "a track", is_track)
     source = open_input(frames, None if fps is None and every is None else Sampling(every, fps))
     if out is None:
         with tempfile.TemporaryDirectory() as scratch:

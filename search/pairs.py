@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import first_bytes
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index, Place, PlacePhoto, Skipped, Source
 from place_search.indexer.pipeline import skipped_name
+from place_search.photos.decoding import EXTENSIONS
 from place_search.search.engine import Engine
 from place_search.search.folders.answers import Question, answer_photos
 from place_search.search.parameters import MAX_K, require_k
@@ -44,13 +46,23 @@ class Pairs:
         """
         for name in dict.fromkeys(name for pair in self.names for name in pair):
             # Both readers part names at spaces; COLMAP takes # for a comment.
+            if skipped_name(name) != name:
+                raise PairError(
+                    f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo."
+                )
             if len(name.split()) != 1 or name.startswith("#") or not name.isprintable():
                 raise PairError(
-                    f"'{skipped_name(name)}' cannot stand in a file for {form}, which parts names "
+                    f"'{name}' cannot stand in a file for {form}, which parts names "
                     "at spaces and leaves out those that begin with #; rename the photo."
                 )
         names = _once(self.names) if form == "colmap" else self.names
         return "".join(f"{query} {place}\n" for query, place in names)
+
+
+def is_pairs(path: Path) -> bool:
+    """Whether a file holds pairs: its first line names two photos."""
+    names = first_bytes(path).partition(b"\n")[0].split()
+    return len(names) == 2 and all(Path(os.fsdecode(n)).suffix.lower() in EXTENSIONS for n in names)
 
 
 def find_pairs(

@@ -7,7 +7,7 @@ import json
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from place_search.core.errors import PlaceSearchError
 
 PART = ".part"
 """Ends the name of a file that is still being written."""
+HEAD_BYTES = 4096
 _SPARE_FILES = 256
 """Files and connections that a process may open beside those of its indexes."""
 
@@ -129,6 +130,22 @@ def require_writable(path: Path, *inputs: Path, index: Path | None = None) -> No
         raise PlaceSearchError(f"{path} is what is read; name another file to write.")
     if index is not None and real.is_relative_to(index.resolve()):
         raise PlaceSearchError(f"{path} is within the index; name a file outside of it.")
+
+
+def require_own(path: Path, what: str, is_own: Callable[[Path], bool]) -> None:
+    """Refuse to replace a file that holds something else than `what` is written there.
+
+    Raises:
+        PlaceSearchError: `is_own` does not know the file, and it is not empty.
+    """
+    if path.exists() and path.stat().st_size and not is_own(path):
+        raise PlaceSearchError(f"{path} holds something else than {what}; name another file.")
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first bytes of a file, at most `HEAD_BYTES`, by which its writer knows it again."""
+    with open_regular(path) as stream:
+        return stream.read(HEAD_BYTES)
 
 
 def sync_folder(folder: Path) -> None:

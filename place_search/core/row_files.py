@@ -3,11 +3,12 @@
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import open_regular, replacing, require_writable
+from place_search.core.files import first_bytes, replacing, require_own, require_writable
 from place_search.core.tables import table_text
 from place_search.core.text import encodable
 
@@ -17,7 +18,6 @@ Columns: TypeAlias = Mapping[str, type]
 """The columns in their order, each with its type: str, int, float or bool."""
 
 PARQUET = ".parquet"
-HEAD_BYTES = 4096
 IN_WORDS = ".csv, .jsonl, .geojson or .parquet"
 
 
@@ -26,8 +26,8 @@ def require_row_file(path: Path, columns: Columns, index: Path) -> None:
 
     Raises:
         PlaceSearchError: its ending names no format, its folder does not exist, or Parquet is
-            asked for and its package is not installed; it is a table of other columns, or part of
-            the `index`.
+            asked for and its package is not installed; it holds something else than such rows, or
+            is part of the `index`.
     """
     if path.suffix.lower() not in _WRITERS:
         raise PlaceSearchError(f"{path} must end in {IN_WORDS}.")
@@ -37,13 +37,33 @@ def require_row_file(path: Path, columns: Columns, index: Path) -> None:
             "`pip install 'place-search[parquet]'`, or name a .csv file."
         )
     require_writable(path, index=index)
-    if path.suffix.lower() == ".csv" and path.exists():
-        with open_regular(path) as stream:
-            head = stream.readline(HEAD_BYTES)
-        if head and head != table_text([list(columns)]).encode():
-            raise PlaceSearchError(
-                f"{path} is there already, with other columns; name another file."
-            )
+    require_own(path, f"rows of {', '.join(columns)}", partial(_has_columns, columns))
+
+
+def _has_columns(columns: Columns, path: Path) -> bool:
+    """Whether rows of these columns were written to a file."""
+    if path.suffix.lower() == PARQUET:
+        from pyarrow import ArrowInvalid, parquet
+
+        try:
+            return list(parquet.read_schema(path).names) == list(columns)
+        except ArrowInvalid:
+            return False
+    head = first_bytes(path)
+    if path.suffix.lower() == ".csv":
+        return head.startswith(table_text([list(columns)]).encode())
+    first, *others = (f'"{name}": '.encode() for name in columns)
+    if path.suffix.lower() == ".geojson":
+        return is_collection_of(first, head)
+    return head.startswith(b"{" + first) and any(name in head for name in others)
+
+
+def is_collection_of(first: bytes, head: bytes) -> bool:
+    """Whether a file is GeoJSON as `json.dumps` writes it, its `first` property that of ours."""
+    begin = b'{"type": "FeatureCollection", "features": ['
+    return head.startswith(begin) and (
+        b'"properties": {' + first in head or head[len(begin) :] == b"]}\n"
+    )
 
 
 def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:

@@ -13,16 +13,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import replacing, write_whole
+from place_search.core.files import first_bytes, replacing, write_whole
+from place_search.core.row_files import is_collection_of
 from place_search.core.tables import table_text
 from place_search.core.text import encodable
 from place_search.models import Model
-from place_search.photos.video import write_video
+from place_search.photos.video import comment_of, write_video
 from place_search.search.tracks.inputs import TrackInput
 from place_search.search.tracks.located import LocatedFrame
 from place_search.search.tracks.track import Track
 
 VIDEO = ".mp4"
+_CREATOR = "place-search"
+_COLUMNS = [
+    *("frame", "name", "seconds", "known", "probability", "place_id", "place"),
+    *("latitude", "longitude", "heading"),
+]
 _GPX = "http://www.topografix.com/GPX/1/1"
 _HEIGHT = 360
 """Of the pictures in a video, in pixels."""
@@ -40,7 +46,8 @@ def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> No
     try:
         if out.suffix.lower() == VIDEO:
             with replacing(out) as part:
-                write_video(part, _pictures(track, source, model), _rate(track.frames))
+                pictures = _pictures(track, source, model)
+                write_video(part, pictures, _rate(track.frames), comment=_CREATOR)
         else:
             write_whole(out, encodable(FORMATS[out.suffix.lower()](track)).encode())
     except OSError as error:
@@ -49,17 +56,30 @@ def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> No
         ) from error
 
 
+def is_track(path: Path) -> bool:
+    """Whether a file holds a track in the format that its ending names."""
+    ending = path.suffix.lower()
+    if ending == VIDEO:
+        return comment_of(path) == _CREATOR
+    head = first_bytes(path)
+    return {
+        ".csv": head.startswith(table_text([_COLUMNS]).encode()),
+        ".json": head.startswith(b'{\n "index_id": ') and b'"standardized": ' in head,
+        ".geojson": is_collection_of(b'"frame": ', head),
+        ".gpx": f'creator="{_CREATOR}"'.encode() in head,
+    }[ending]
+
+
 def _csv(track: Track) -> str:
-    head = ["frame", "name", "seconds", "known", "probability", "place_id", "place", "latitude"]
-    rows: list[list[object]] = [[*head, "longitude", "heading"]]
+    rows: list[list[object]] = [[*_COLUMNS]]
     for frame in track.frames:
         told = frame.to_dict()
         position = frame.position
         rows.append(
             [
-                *(told[key] for key in head[:3]),
+                *(told[key] for key in _COLUMNS[:3]),
                 int(frame.known),
-                *(told[key] for key in head[4:7]),
+                *(told[key] for key in _COLUMNS[4:7]),
                 None if position is None else f"{position.latitude:.7f}",
                 None if position is None else f"{position.longitude:.7f}",
                 told["heading"],
@@ -109,7 +129,7 @@ def _geojson(track: Track) -> str:
 def _gpx(track: Track) -> str:
     """A track with a segment for each stretch at known places; of a video with its times."""
     ElementTree.register_namespace("", _GPX)
-    root = ElementTree.Element(f"{{{_GPX}}}gpx", {"version": "1.1", "creator": "place-search"})
+    root = ElementTree.Element(f"{{{_GPX}}}gpx", {"version": "1.1", "creator": _CREATOR})
     drawn = ElementTree.SubElement(root, f"{{{_GPX}}}trk")
     start = datetime(1970, 1, 1, tzinfo=UTC)
     for stretch in _stretches(track.frames):

@@ -22,7 +22,7 @@ def test_the_list_that_is_read_stays(
     listed.write_text(f"path\n{photos / 'queries' / '1.jpg'}\n")
     before = listed.read_bytes()
     said = check_failure(run(command, index, listed, "--out", listed))
-    assert "is what is read" in said or "with other columns" in said
+    assert "is what is read" in said or "something else than rows of photo" in said
     assert listed.read_bytes() == before
 
 
@@ -44,7 +44,7 @@ def test_pairs_replace_no_photo(
     photo = tmp_path / "queries" / "1.jpg"
     before = photo.read_bytes()
     said = check_failure(run("pairs", index, photo.parent, "--out", photo))
-    assert said == f"{photo} is a photo; name another file to write.\n"
+    assert said == f"{photo} holds something else than pairs of photos; name another file.\n"
     assert photo.read_bytes() == before
 
 
@@ -73,11 +73,58 @@ def test_a_table_of_other_columns_stays_and_ones_own_is_written_anew(
     table = tmp_path / "places.csv"
     shutil.copy(photos / "places.csv", table)
     said = check_failure(run("places", index, "--out", table))
-    assert said == f"{table} is there already, with other columns; name another file.\n"
+    assert said.startswith(f"{table} holds something else than rows of place_id, name, path, ")
     assert table.read_bytes() == (photos / "places.csv").read_bytes()
     table.unlink()
     for _ in range(2):
         assert run("places", index, "--out", table).exit_code == 0
+
+
+STRANGERS = {
+    ".gpx": '<?xml version="1.0"?>\n<gpx version="1.1" creator="a camera"><trk></trk></gpx>\n',
+    ".geojson": '{"type": "FeatureCollection", "features": [{"properties": {}}]}\n',
+    ".txt": "my notes\n",
+}
+"""What others write into files of an ending; of other endings any text is."""
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        *(
+            (command, ending)
+            for command in ("search", "places")
+            for ending in (".jsonl", ".geojson")
+        ),
+        *(("track", ending) for ending in (".csv", ".json", ".geojson", ".gpx", ".mp4")),
+        ("places", ".parquet"),
+        ("pairs", ".txt"),
+    ],
+)
+@pytest.mark.slow
+def test_only_ones_own_is_written_anew(
+    run: Run,
+    index: Path,
+    photos: Path,
+    check_failure: CheckFailure,
+    tmp_path: Path,
+    command: str,
+    ending: str,
+) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    asked = (command, index, *(() if command == "places" else (photos / "queries",)))
+    out = tmp_path / f"out{ending}"
+    out.write_text(STRANGERS.get(ending, "of somebody else\n"))
+    before = out.read_bytes()
+    said = check_failure(run(*asked, "--out", out))
+    assert said.startswith(f"{out} holds something else than ")
+    assert out.read_bytes() == before
+    out.write_bytes(b"")  # as of mktemp: nothing is lost with it
+    for _ in range(2):
+        result = run(*asked, "--out", out)
+        assert result.exit_code == 0, result.output
+    assert out.read_bytes()
 
 
 def test_an_index_of_nothing_that_can_be_read_leaves_nothing(

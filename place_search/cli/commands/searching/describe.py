@@ -43,7 +43,7 @@ def command(
     `index --descriptors FILE` reads what is written.
     """
     from place_search.core.errors import PlaceSearchError
-    from place_search.core.files import require_writable
+    from place_search.core.files import require_own, require_writable
     from place_search.describing import describe_named
     from place_search.indexer.descriptor_files.write import ENDINGS, write_descriptors
     from place_search.models import open_model
@@ -59,10 +59,7 @@ def command(
             raise PlaceSearchError(f"{out} is a file; name a folder for kapture.")
     else:
         require_writable(out, *photos)
-        if out.exists() and not _is_ours(out):
-            raise PlaceSearchError(
-                f"{out} holds something else than descriptors; name another file."
-            )
+        require_own(out, "descriptors", _is_ours)
     opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
     opened.max_pixels = max_megapixels * 10**6
     with progress() as advance:

@@ -70,17 +70,15 @@ def command(
     index.
     """
     from place_search.core.errors import PlaceSearchError
-    from place_search.core.files import require_writable, write_whole
+    from place_search.core.files import require_own, require_writable, write_whole
     from place_search.indexer import open_index, open_index_model
-    from place_search.indexer.sources.walk import is_photo
     from place_search.search.engine import Engine
     from place_search.search.folders.query_photos import open_queries
-    from place_search.search.pairs import find_pairs
+    from place_search.search.pairs import find_pairs, is_pairs
 
     require_order(index, queries, "pairs {index} {other}")
     require_writable(out, queries, index=index)
-    if out.is_file() and is_photo(out):
-        raise PlaceSearchError(f"{out} is a photo; name another file to write.")
+    require_own(out, "pairs of photos", is_pairs)
     opened = open_index(index)
     source = open_queries(queries)
     described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
