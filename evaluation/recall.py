@@ -106,5 +106,5 @@ def no_better_than_chance(
 
 
 def all_are_right(candidates: Sequence[float], right: Sequence[float]) -> bool:
-    """Whether no ranking could be wrong: each query has several candidates, and all are right."""
-    return all(many >= 2 and good >= many for many, good in zip(candidates, right, strict=True))
+    """Whether no ranking could be wrong: each query has candidates, and all of them are right."""
+    return all(0 < many <= good for many, good in zip(candidates, right, strict=True))

@@ -38,6 +38,7 @@ export const reasons = {
   'no-utf-8': 'file ka naam UTF-8 mein nahi hai; naam badlein',
   'not-listed': 'folder ki list nahi ban saki ({why}); permission jaanchein',
   'not-finite': 'model iska koi theek descriptor nahi deta',
+  'no-position': 'Position 0,0 ka matlab hai ki position maloom nahi; ise khaali chhodein, ya sahi position dein.',
   'not-on-earth': 'Position {latitude},{longitude} dharti par nahi hai; latitude -90 se 90, longitude -180 se 180 tak hota hai.',
   'too-large': '{name}: zyada se zyada {limit}, “{value}” nahi.',
   'too-small': '{name}: kam se kam {limit}, “{value}” nahi.',

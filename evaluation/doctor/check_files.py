@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from place_search.core.files import open_regular
+from place_search.core.text import counted
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import SourceError, open_source
@@ -54,8 +55,8 @@ def _hint(truth: GroundTruth) -> str:
         return f"there is {truth.root / path}: mend --root or --queries-dir to fit"
     if others := find_unlisted(truth):
         return (
-            f"{len(others)} photos there are not in {truth.name}, such as '{others[0]}': is this "
-            "another data set"
+            f"{counted(len(others), 'photo')} there, such as '{others[0]}', would be left out: is "
+            "this another data set"
         )
     return "the data set is there in part: get the rest of it"
 

@@ -13,11 +13,9 @@ INSPECTED = 4000
 
 def check_source(source: Source) -> list[Finding]:
     """Folders that may not be read, metres that look like degrees, positions that are broken."""
-    count = len(source.photos)
-    warned = [
-        Finding("metres-look-like-degrees", count, source.photos[0].name, warning)
-        for warning in source.warnings
-    ]
+    doubt = source.likely_degrees
+    example = source.photos[0].name
+    doubts = [Finding("metres-look-like-degrees", len(source.photos), example, doubt)]
     lost: list[str] = []
     if source.kind == "folder":
         for photo in source.photos[:INSPECTED]:
@@ -25,7 +23,7 @@ def check_source(source: Source) -> list[Finding]:
                 position, notes = inspect_position(photo.path)
                 lost += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
     return [
-        *warned,
+        *(doubts if doubt else ()),
         *findings_of(
             "unreadable-folder",
             [folder.name for folder in source.unlisted],
@@ -41,8 +39,10 @@ def check_source(source: Source) -> list[Finding]:
     ]
 
 
-def left_out_of(source: Source) -> list[str]:
-    """A note on files and folders of a source that are not taken for photos."""
-    if not source.left_out:
-        return []
-    return [f"Left out of {source.root}, as no photos: {count_kinds(Counter(source.left_out))}."]
+def notes_on(source: Source) -> list[str]:
+    """What a source says of its positions, and what is not taken for photos there."""
+    notes = list(source.warnings)
+    if source.left_out:
+        left_out = count_kinds(Counter(source.left_out))
+        notes.append(f"Left out of {source.root}, as no photos: {left_out}.")
+    return notes

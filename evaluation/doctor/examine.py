@@ -28,7 +28,7 @@ from place_search.evaluation.doctor.check_positions import (
     check_metres,
     degrees_of,
 )
-from place_search.evaluation.doctor.check_sources import check_source, left_out_of
+from place_search.evaluation.doctor.check_sources import check_source, notes_on
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.plan import check_plan, make_plan, measure_rate, search_seconds
 from place_search.evaluation.doctor.sample import sample_truth
@@ -145,7 +145,7 @@ class _Examination:
         if self.truth is None or self.truth.protocol != "leave-one-out":
             self.problems.append(finding)
         elif code == "duplicate-photos":
-            self.notes.append(f"{count} photos are copies of others, such as {example}.")
+            self.notes.append(f"Photos that are copies of others: {count}, such as {example}.")
         else:
             which = "no photo" if code == "no-positives" else "every photo"
             self.notes.append(
@@ -176,7 +176,7 @@ class _Examination:
         if index.manifest.skipped:
             skipped = index.manifest.skipped
             self.notes.append(
-                f"{len(skipped)} photos were left out of the index, the first is "
+                f"Photos that were left out of the index: {len(skipped)}, the first is "
                 f"{skipped[0].name}: {skipped[0].reason.rstrip('.')}."
             )
 
@@ -241,7 +241,7 @@ class _Examination:
             )
             self._judge(Finding("all-positives", len(right), truth.queries[0], remedy))
         elif without:
-            self.notes.append(f"{without} queries have no positives and are always wrong.")
+            self.notes.append(f"Queries without positives, which are always wrong: {without}.")
 
     def open_model(
         self, model: str | Path | None, threads: int | None, precision: AskedPrecision
@@ -294,8 +294,8 @@ class _Examination:
             unlisted = find_unlisted(truth)
             if unlisted:
                 self.notes.append(
-                    f"{len(unlisted)} photos under {truth.root} are not in {truth.name}, such as "
-                    f"{unlisted[0]}; they are left out."
+                    f"Photos under {truth.root} that are not in {truth.name}, and are left out: "
+                    f"{len(unlisted)}, such as {unlisted[0]}."
                 )
         if self.index is not None:
             problems += check_index_photos(IndexDatabase(self.index, truth))
@@ -328,7 +328,7 @@ class _Examination:
             except PlaceSearchError:
                 continue  # reading the data has said so
             self.problems += check_source(source)
-            self.notes += left_out_of(source)
+            self.notes += notes_on(source)
 
     def _listed(self) -> list[Path]:
         """Folders and tables of photos with positions."""

@@ -65,22 +65,22 @@ class PhotoList(Sequence[PlacePhoto]):
         value = column[row] if row < len(column) else None
         return value if value is not None and value == value else None  # not NaN
 
-    def warnings(self, where: str) -> tuple[str, ...]:
-        """Sentences on positions that are probably not what they are taken for.
+    def likely_degrees(self, where: str) -> str:
+        """Why eastings and northings are probably degrees, "" where they are not.
 
         Metres without a zone that all lie in the range of degrees, with fractions, are doubtful.
         """
         first, second = (self._numbers.get(key, ()) for key in ("easting", "northing"))
         known = [(a, b) for a, b in zip(first, second, strict=True) if a == a and b == b]
         if not known or self._zones or all(a % 1 == b % 1 == 0 for a, b in known):
-            return ()
+            return ""
         greatest = sorted(max(map(abs, column)) for column in zip(*known, strict=True))
         if greatest[0] > 90 or greatest[1] > 180:
-            return ()
+            return ""
         return (
             f"{where} give eastings and northings that look like degrees, such as "
             f"{known[0][0]:.10g} and {known[0][1]:.10g}; they are taken for metres, so all places "
-            "lie close together. Give metres, or a CSV with path,latitude,longitude.",
+            "lie close together. Give metres, or a CSV with path,latitude,longitude."
         )
 
     def __len__(self) -> int:
@@ -137,8 +137,9 @@ class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
-    `unlisted` are folders that may not be read; `warnings` are sentences on positions and
-    panoramas, of which so many were cut into views.
+    `unlisted` are folders that may not be read; `likely_degrees` says why what is taken for metres
+    is probably degrees; `warnings` are other sentences on positions and panoramas, of which so many
+    were cut into views.
     """
 
     root: Path
@@ -146,13 +147,15 @@ class Source:
     kind: str
     left_out: Mapping[str, int] = field(default_factory=dict)
     unlisted: tuple[Skipped, ...] = ()
+    likely_degrees: str = ""
     warnings: tuple[str, ...] = ()
     panoramas: int = 0
 
     @property
     def intake(self) -> Intake:
         """What is to be said of it, without its photos."""
-        return Intake(self.left_out, self.unlisted, self.warnings, self.panoramas)
+        doubt = (self.likely_degrees,) if self.likely_degrees else ()
+        return Intake(self.left_out, self.unlisted, (*doubt, *self.warnings), self.panoramas)
 
     @property
     def left_unread(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from place_search.evaluation.doctor.check_positions import (
     check_degrees,
     check_metres,
 )
-from place_search.evaluation.doctor.check_sources import check_source, left_out_of
+from place_search.evaluation.doctor.check_sources import check_source, notes_on
 from place_search.evaluation.doctor.plan import check_plan
 from place_search.evaluation.doctor.sample import sample_truth
 from place_search.evaluation.truth.kinds.split import read_split_truth
@@ -116,7 +116,7 @@ def test_photos_in_another_place_are_pointed_at(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.jpg").touch()
     other = examine(TruthFiles(split=file, root=tmp_path / "other"), model="none", sample=0)
-    assert "1 photos there are not in s, such as 'x.jpg'" in other.problems[1].remedy
+    assert "1 photo there, such as 'x.jpg', would be left out" in other.problems[1].remedy
 
 
 def test_copies_and_broken_photos(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
@@ -138,7 +138,7 @@ def test_copies_and_broken_photos(root: Path, tmp_path: Path, write_mat: WriteMa
     assert set(found) == {"model", "unreadable", "duplicate-photos"}
     assert found["duplicate-photos"].example == "queries/q.jpg = a.jpg"
     assert "b.jpg" in found["unreadable"].example
-    assert diagnosis.notes == ("1 queries have no positives and are always wrong.",)
+    assert diagnosis.notes == ("Queries without positives, which are always wrong: 1.",)
     nobody = examine(
         TruthFiles(split=file, root=photos, queries_dir="queries", radius_m=0.0001),
         model="none",
@@ -157,8 +157,8 @@ def test_a_truth_file_with_missing_photos(root: Path, tmp_path: Path) -> None:
     truth.write_text("query,positives\nqueries_real/000/1.jpg,000/1.jpg\n")
     part = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
     assert list(part.notes) == [
-        f"{2 * SCENES - 2} photos under {root} are not in truth, such as 000/0.jpg; they are left "
-        "out."
+        f"Photos under {root} that are not in truth, and are left out: {2 * SCENES - 2}, such as "
+        "000/0.jpg."
     ]
     truth.write_text("query,positives\nqueries_real/000/1.jpg,../../x.jpg\n")
     broken = examine(TruthFiles(truth=truth, root=root), model="none", sample=0)
@@ -325,10 +325,10 @@ def test_what_a_folder_leaves_out_and_positions_that_are_lost(tmp_path: Path) ->
     (finding,) = check_source(source)
     assert (finding.code, finding.count) == ("position-lost", 1)
     assert finding.example.startswith("lost.jpg (The photo's GPS position is out of range")
-    assert left_out_of(source) == [f"Left out of {tmp_path}, as no photos: 1 .mov file."]
+    assert notes_on(source) == [f"Left out of {tmp_path}, as no photos: 1 .mov file."]
     diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
     assert finding in diagnosis.problems
-    assert left_out_of(source)[0] in diagnosis.notes
+    assert notes_on(source)[0] in diagnosis.notes
 
 
 def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
@@ -336,6 +336,17 @@ def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
         draw(tmp_path / name, 1)
     diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
     assert kinds(diagnosis)["metres-look-like-degrees"] == 2
+
+
+def test_a_row_without_a_position_is_one_problem(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.jpg", 1)
+    draw(tmp_path / "b.jpg", 2)
+    listed = tmp_path / "zero.csv"
+    listed.write_text("path,latitude,longitude\na.jpg,0,0\nb.jpg,55.7,13.2\n")
+    diagnosis = examine(TruthFiles(data=listed), sample=0)
+    assert "metres-look-like-degrees" not in kinds(diagnosis)
+    told = f"1 row of {listed} with the position 0, 0, which counts as not known, the first is 'a"
+    assert f"{told}.jpg'." in diagnosis.notes
 
 
 def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path: Path) -> None:
@@ -348,7 +359,7 @@ def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path:
     far = examine(TruthFiles(data=tmp_path / "far"))
     assert far.problems == ()
     assert any("no photo shows the place of another" in note for note in far.notes)
-    assert any("copies of others, such as" in note for note in far.notes)
+    assert any("copies of others: 1, such as" in note for note in far.notes)
     for north in (1, 2, 3):
         draw(tmp_path / "near" / f"@585000@447700{north}@17@T@.jpg", north)
     near = examine(TruthFiles(data=tmp_path / "near"), model="none", sample=0)

@@ -110,4 +110,5 @@ def test_too_few_queries_say_nothing_about_chance() -> None:
 def test_a_truth_in_which_all_is_right_is_known() -> None:
     assert all_are_right([2, 3], [2, 3])
     assert not all_are_right([2, 3], [2, 2])
-    assert not all_are_right([1, 1], [1, 1])
+    assert all_are_right([1, 1], [1, 1])
+    assert not all_are_right([0, 2], [0, 2])

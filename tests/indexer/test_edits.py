@@ -103,6 +103,7 @@ def test_a_patch_leaves_what_it_does_not_name(edited: Path) -> None:
         ({"note": 3}, "is text, not int"),
         ({"note": "\ud800"}, "cannot be printed"),
         ({"position": {"latitude": 91, "longitude": 0}}, "not on Earth"),
+        ({"position": {"latitude": 0, "longitude": 0}}, "stands for one that is not known"),
         ({"position": [48, 11]}, '"latitude": DEGREES'),
         ({"colour": "red"}, "no 'colour' to edit"),
     ],

@@ -133,14 +133,14 @@ def test_a_zone_that_contradicts_its_metres(tmp_path: Path, metres: str, reason:
 def test_a_zone_that_fits(tmp_path: Path, metres: str) -> None:
     source = open_source(_csv(tmp_path, f"path,easting,northing,zone\na.jpg,{metres}\n"))
     assert source.photos[0].utm is not None
-    assert source.warnings == ()
+    assert source.intake.warnings == ()
 
 
 def test_metres_that_look_like_degrees_are_a_warning(tmp_path: Path) -> None:
     source = open_source(_csv(tmp_path, "path,easting,northing\na.jpg,113.51,34.2\n"))
-    assert "look like degrees, such as 113.51 and 34.2" in source.warnings[0]
+    assert "look like degrees, such as 113.51 and 34.2" in source.intake.warnings[0]
     _touch(tmp_path / "at/@113.51@34.20@.jpg", tmp_path / "at/@113.99@34.70@.jpg")
-    assert "look like degrees" in open_source(tmp_path / "at").warnings[0]
+    assert "look like degrees" in open_source(tmp_path / "at").likely_degrees
 
 
 def test_zero_zero_stands_for_no_position(tmp_path: Path) -> None:

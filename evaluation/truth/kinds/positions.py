@@ -114,7 +114,7 @@ def read_places_truth(
             sentence
             for source in (places, asked)
             if source is not None
-            for sentence in (*source.left_unread, *source.warnings)
+            for sentence in (*source.left_unread, *source.intake.warnings)
         ),
     )
 

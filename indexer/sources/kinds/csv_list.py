@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, utm_contradiction
 from place_search.core.tables import open_table, parse_number
+from place_search.core.text import counted
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import in_utc, parse_time
 from place_search.indexer.sources.photo_files import PhotoFiles
@@ -68,15 +69,14 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"{len(missing)} of the {len(photos)} photos that {data} names do not exist, the first "
             f"is '{path}' in row {row}; paths are relative to {root}."
         )
-    warnings = photos.warnings(f"The rows of {data}")
+    doubt = photos.likely_degrees(f"The rows of {data}")
+    warnings = []
     if unknown:
-        rows_in_words = "1 row" if len(unknown) == 1 else f"{len(unknown)} rows"
-        warnings = (
-            *warnings,
-            f"{rows_in_words} of {data} give the position 0, 0, which counts as not known, the "
-            f"first is '{unknown[0]}'.",
+        warnings.append(
+            f"{counted(len(unknown), 'row')} of {data} with the position 0, 0, which counts as not "
+            f"known, the first is '{unknown[0]}'."
         )
-    return Source(root, photos, "csv", warnings=warnings)
+    return Source(root, photos, "csv", likely_degrees=doubt, warnings=tuple(warnings))
 
 
 def _needed(columns: Sequence[str]) -> tuple[str, ...]:

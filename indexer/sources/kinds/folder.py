@@ -42,7 +42,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         "folder",
         left_out=dict(listing.left_out),
         unlisted=tuple(listing.unlisted),
-        warnings=photos.warnings("The names"),
+        likely_degrees=photos.likely_degrees("The names"),
     )
 
 

@@ -65,6 +65,8 @@ REASONS: Mapping[str, str] = {
     # What does not fit a place.
     "not-on-earth": "The position {latitude},{longitude} is not on Earth; latitude goes from -90 "
     "to 90, longitude from -180 to 180.",
+    "no-position": "The position 0,0 stands for one that is not known; leave it out, or give the "
+    "right one.",
     "too-large": "parameter {name}: must be at most {limit}, not '{value}'.",
     "too-small": "parameter {name}: must be at least {limit}, not '{value}'.",
     "takes-number": "The field {name} takes a number, not {value}.",
