@@ -1,8 +1,9 @@
 """Pixels of any mode → upright RGB."""
 
 import io
+import sys
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,12 @@ from PIL import ExifTags, Image, ImageCms, ImageFile
 
 STRIP_PIXELS = 1 << 20
 WHITE_BITS = (8, 10, 12, 14, 16)
+_OTHER_ORDER = {
+    "RGB;16B": "RGB;16L",
+    "RGB;16L": "RGB;16B",
+    "RGB;16N": "RGB;16B" if sys.byteorder == "little" else "RGB;16L",
+}
+"""Byte orders of 16-bit RGB as Pillow names them, each with the opposite one."""
 
 
 def orientation_of(exif: Image.Exif | None) -> int:
@@ -109,20 +116,32 @@ def _white_level(image: Image.Image) -> float:
 
 
 def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
-    """The file of an unloaded PNG of 16-bit RGB, of which Pillow keeps the high bytes alone."""
-    if isinstance(image, ImageFile.ImageFile) and image.format == "PNG":
-        return image.fp if [tile.args for tile in image.tile] == ["RGB;16B"] else None
-    return None
+    """The file of unloaded 16-bit RGB, of which Pillow keeps the high bytes alone."""
+    if not isinstance(image, ImageFile.ImageFile) or image.format not in ("PNG", "TIFF"):
+        return None
+    deep = bool(image.tile) and all(_order_of(tile) in _OTHER_ORDER for tile in image.tile)
+    return image.fp if deep else None
+
+
+def _order_of(tile: Any) -> object:
+    """How the bytes of a tile are ordered: PNG's says that alone, TIFF's more."""
+    return tile.args if isinstance(tile.args, str) else tile.args[0]
+
+
+def _other_order(tile: Any) -> Any:
+    """The same tile, read with the bytes of each number exchanged."""
+    other = _OTHER_ORDER[_order_of(tile)]
+    return tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
 
 
 def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
     """(h, w, 3) RGB of 16-bit values that use 14 bits at most, from their high bytes and the file.
 
-    The low bytes come from a second decoding, as if the file were little-endian.
+    The low bytes come from a second decoding, as if the file had the other byte order.
     """
     stored.seek(0)
-    with Image.open(stored, formats=("PNG",)) as low:
-        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+    with Image.open(stored, formats=("PNG", "TIFF")) as low:
+        low.tile = [_other_order(tile) for tile in low.tile]
         low.load()
     pixels = np.asarray(high).astype(np.uint16)
     pixels <<= 8

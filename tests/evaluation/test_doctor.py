@@ -359,7 +359,7 @@ def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path:
     far = examine(TruthFiles(data=tmp_path / "far"))
     assert far.problems == ()
     assert any("no photo shows the place of another" in note for note in far.notes)
-    assert any("copies of others: 1, such as" in note for note in far.notes)
+    assert any("copies of others: 2, such as" in note for note in far.notes)
     for north in (1, 2, 3):
         draw(tmp_path / "near" / f"@585000@447700{north}@17@T@.jpg", north)
     near = examine(TruthFiles(data=tmp_path / "near"), model="none", sample=0)

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -246,9 +247,13 @@ def test_grey_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> Non
 def test_rgb_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> None:
     rgb = np.asarray(picture()).astype(np.float64)
     rgb *= 255 / rgb.max()
-    stored = np.round(rgb / 255 * (2**bits - 1)).astype(">u2")
-    photo = decode_photo(png_of_16_bits(stored))
-    assert difference(photo.pixels, rgb.astype(np.uint8)) < 1
+    stored = np.round(rgb / 255 * (2**bits - 1)).astype(np.uint16)
+    raw, deflated = (
+        cv2.imencode(".tif", stored[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, code])[1].tobytes()
+        for code in (1, 8)
+    )
+    for content in (png_of_16_bits(stored), raw, deflated):
+        assert difference(decode_photo(content).pixels, rgb.astype(np.uint8)) < 1
 
 
 def png_of_16_bits(pixels: NDArray[np.uint16]) -> bytes:
