@@ -123,9 +123,9 @@ def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
     return image.fp if deep else None
 
 
-def _order_of(tile: Any) -> object:
+def _order_of(tile: Any) -> str:
     """How the bytes of a tile are ordered: PNG's says that alone, TIFF's more."""
-    return tile.args if isinstance(tile.args, str) else tile.args[0]
+    return str(tile.args if isinstance(tile.args, str) else tile.args[0])
 
 
 def _other_order(tile: Any) -> Any:

@@ -155,6 +155,8 @@ def open_descriptor_file(path: Path) -> DescriptorFile:
     """
     if not path.exists():
         raise SourceError(f"{path} does not exist; name {ACCEPTED}.")
+    if not path.is_dir() and not path.is_file():
+        raise SourceError(f"{path} is a pipe or device; name {ACCEPTED}.")
     try:
         if path.is_dir():
             return _Kapture(_kapture_type(path))

@@ -28,7 +28,9 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     """
     data = Path(data)
     if not data.exists():
-        raise SourceError(f"{data} does not exist; give a folder of photos or a .csv file.")
+        raise SourceError(f"{data} does not exist; give a folder of photos, a list or a video.")
+    if not data.is_dir() and not data.is_file():
+        raise SourceError(f"{data} is a pipe or device; give a folder of photos, or a file.")
     if holds_index(data):
         raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
     kinds = [load_part(KINDS, name) for name in part_names(KINDS)]

@@ -14,10 +14,13 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular, read_regular, sha256_of
 from place_search.core.tables import open_table, read_lines
 from place_search.indexer import build_index, open_index, open_source
+from place_search.indexer.descriptor_files.read import open_descriptor_file
+from place_search.indexer.sources.split import read_split
 from place_search.indexer.sources.walk import is_photo
 from place_search.models import open_model
 from place_search.photos import UnreadablePhotoError, decode_photo
 from place_search.photos.decoding import inspect_position
+from place_search.search.server.content.tiles import TileFile
 
 
 @pytest.fixture
@@ -59,9 +62,23 @@ def test_a_pipe_is_no_list(pipe: Path) -> None:
     ):
         pass
     for ending in ("npz", "mat", "csv"):
-        with pytest.raises(PlaceSearchError):
-            open_source(pipe.rename(pipe.with_suffix(f".{ending}")))
-        pipe = pipe.with_suffix(f".{ending}")
+        pipe = pipe.rename(pipe.with_suffix(f".{ending}"))
+        with pytest.raises(PlaceSearchError, match="is a pipe or device; give a folder of photos"):
+            open_source(pipe)
+        if ending != "csv":
+            with pytest.raises(PlaceSearchError, match="it is not a regular file"):
+                read_split(pipe)
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "h5"])
+def test_a_pipe_holds_no_descriptors(pipe: Path, ending: str) -> None:
+    with pytest.raises(PlaceSearchError, match="is a pipe or device; name"):
+        open_descriptor_file(pipe.rename(pipe.with_suffix(f".{ending}")))
+
+
+def test_a_pipe_is_no_ground_for_a_map(pipe: Path) -> None:
+    with pytest.raises(PlaceSearchError, match="it is not a regular file"):
+        TileFile(pipe)
 
 
 def test_an_index_of_pipes_is_none(pipe: Path, tmp_path: Path) -> None:

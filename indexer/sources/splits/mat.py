@@ -23,10 +23,14 @@ def read(file: Path) -> Split:
     """
     from scipy.io import loadmat
 
-    if not file.is_file():
-        raise SourceError(f"{file} does not exist; check the path.")
     try:
-        with open_regular(file) as stream:
+        stream = open_regular(file)
+    except FileNotFoundError:
+        raise SourceError(f"{file} does not exist; check the path.") from None
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read ({error.strerror}).") from error
+    try:
+        with stream:
             variables = loadmat(stream, variable_names=["dbStruct"])
     except NotImplementedError:
         raise SourceError(

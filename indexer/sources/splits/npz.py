@@ -30,6 +30,8 @@ def read(file: Path) -> Split:
             table: dict[str, Any] = {key: arrays[key] for key in arrays.files}
     except FileNotFoundError:
         raise SourceError(f"{file} does not exist; check the path.") from None
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read ({error.strerror or error}).") from error
     except Exception as error:  # zip files can be broken in many ways
         raise SourceError(
             f"{file} is not an .npz file of plain arrays, or is damaged; copy it again."

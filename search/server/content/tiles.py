@@ -24,6 +24,7 @@ from pmtiles.tile import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from place_search.core.files import open_regular
 from place_search.search.errors import ServerError
 from place_search.search.server.roles import allows
 
@@ -48,7 +49,8 @@ class TileFile:
     def __init__(self, path: Path) -> None:
         """Raises `ServerError` where it cannot be read, or holds no pictures."""
         try:
-            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with open_regular(path) as stream:
+                self._file = os.dup(stream.fileno())
         except OSError as error:
             raise ServerError(
                 f"{path} cannot be read ({error.strerror}); check --tiles-file."
