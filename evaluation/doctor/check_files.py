@@ -85,7 +85,10 @@ def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[
             decode_photo(paths[row], needed=_eighth, max_pixels=max_pixels)
         except PhotoError as error:
             broken.append(str(error))
-    remedy = f"Of {len(chosen)} photos that were tried these cannot be read; get them again."
+    remedy = (
+        f"Of {len(chosen)} photos that were tried these cannot be read; mend what is said of the "
+        "first, or get them again."
+    )
     return findings_of("unreadable", broken, remedy)
 
 

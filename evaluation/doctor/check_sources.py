@@ -4,6 +4,7 @@ from collections import Counter
 
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.indexer import Source
+from place_search.indexer.pipeline import skipped_name
 from place_search.indexer.sources.walk import count_kinds
 from place_search.photos.decoding import inspect_position
 
@@ -12,7 +13,7 @@ INSPECTED = 4000
 
 
 def check_source(source: Source) -> list[Finding]:
-    """Folders that may not be read, metres that look like degrees, positions that are broken."""
+    """What an index would lack: photos that may not be read, and positions that are broken."""
     doubt = source.likely_degrees
     example = source.photos[0].name
     doubts = [Finding("metres-look-like-degrees", len(source.photos), example, doubt)]
@@ -29,6 +30,15 @@ def check_source(source: Source) -> list[Finding]:
             [folder.name for folder in source.unlisted],
             "These folders may not be listed, and their photos are left out; check their "
             "permissions.",
+        ),
+        *findings_of(
+            "unreadable",
+            [
+                listed
+                for photo in source.photos
+                if (listed := skipped_name(photo.name)) != photo.name
+            ],
+            "The names of these files are not UTF-8, and their photos are left out; rename them.",
         ),
         *findings_of(
             "position-lost",

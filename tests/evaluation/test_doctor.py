@@ -1,6 +1,7 @@
 """What the doctor finds, each on data that is sick in one way."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -336,6 +337,14 @@ def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
         draw(tmp_path / name, 1)
     diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
     assert kinds(diagnosis)["metres-look-like-degrees"] == 2
+
+
+def test_names_that_an_index_cannot_keep(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.jpg", 1)
+    draw(tmp_path / os.fsdecode(b"y\xe9.jpg"), 2)
+    [problem] = examine(TruthFiles(data=tmp_path), sample=0).problems
+    assert (problem.code, problem.count, problem.example) == ("unreadable", 1, r"y\xe9.jpg")
+    assert "not UTF-8" in problem.remedy
 
 
 def test_a_row_without_a_position_is_one_problem(tmp_path: Path, draw: Draw) -> None:
