@@ -19,15 +19,9 @@ from place_search.core.memory import CEILING
 from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
-from place_search.search.server.content.page import (
-    add_docs,
-    add_page,
-    tiles_elsewhere,
-    tiles_origin,
-)
 from place_search.search.server.content.place_schemas import GroupPatch, PlacePatch
 from place_search.search.server.content.samples import Samples
-from place_search.search.server.content.served import LoadBeside, ServedIndex
+from place_search.search.server.content.schemas import DotsReply, PlaceReply
 from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
@@ -64,7 +58,13 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
-from place_search.search.server.schemas import DotsReply, PlaceReply
+from place_search.search.server.routes.page import (
+    add_docs,
+    add_page,
+    tiles_elsewhere,
+    tiles_origin,
+)
+from place_search.search.server.served import LoadBeside, ServedIndex
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.state_metrics import StateCollector
@@ -243,7 +243,7 @@ def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
         return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
     if options.tiles_url is not None:
         raise ServerError("A map has one ground: give --tiles-url or --tiles-file, not both.")
-    from place_search.search.server.content.tiles import ADDRESS, TileFile, add_tiles
+    from place_search.search.server.routes.tiles import ADDRESS, TileFile, add_tiles
 
     file = TileFile(options.tiles_file)
     add_tiles(app, file)

@@ -8,7 +8,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from place_search.search.server.middleware.access import client_network
+from place_search.search.server.clients import client_network
 from place_search.search.server.problems import BAD_REQUEST, BUSY, MEDIA_TYPE, Problem
 
 HEAD_BYTES = 1 << 16

@@ -31,9 +31,9 @@ from place_search.search.errors import (
     UnknownReportError,
     UnknownTrackError,
 )
-from place_search.search.server.fields import FIELD_PROBLEM, NO_NUMBER, NO_WHOLE_NUMBER
+from place_search.search.server.content.fields import FIELD_PROBLEM, NO_NUMBER, NO_WHOLE_NUMBER
+from place_search.search.server.content.schemas import ReasonReply, Reply, coded
 from place_search.search.server.roles import methods_at
-from place_search.search.server.schemas import ReasonReply, Reply, coded
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "The server failed on this request; its log says how."

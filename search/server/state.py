@@ -12,9 +12,9 @@ from fastapi import Depends, Request
 from place_search.photos import Decoder
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import NotReadyError, UnknownIndexError
+from place_search.search.server.clients import client_of
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
-from place_search.search.server.middleware.access import client_of
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
 from place_search.search.stages import Stages

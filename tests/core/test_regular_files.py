@@ -20,7 +20,7 @@ from place_search.indexer.sources.walk import is_photo
 from place_search.models import open_model
 from place_search.photos import UnreadablePhotoError, decode_photo
 from place_search.photos.decoding import inspect_position
-from place_search.search.server.content.tiles import TileFile
+from place_search.search.server.routes.tiles import TileFile
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import place_search
 from place_search.cli.console import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
-from place_search.search.server.schemas import SearchReply
+from place_search.search.server.content.schemas import SearchReply
 from tests.waiting import SECONDS, wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")

@@ -18,7 +18,12 @@ import httpx
 import pytest
 from PIL import Image
 
-from place_search.search.server.schemas import IndexReply, PlaceReply, ResultReply, SearchReply
+from place_search.search.server.content.schemas import (
+    IndexReply,
+    PlaceReply,
+    ResultReply,
+    SearchReply,
+)
 from place_search_client import AsyncClient, Client, ProblemError
 from place_search_client.photos import files_of
 

@@ -14,10 +14,10 @@ from starlette.routing import Route
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app, routes_of
-from place_search.search.server.content import page
 from place_search.search.server.keys import ApiKey, Role, find_key, new_key, parse_keys, read_keys
 from place_search.search.server.middleware.access import MAX_CLIENTS, ApiKeyMiddleware, TokenBuckets
 from place_search.search.server.roles import access_of, allows, find_access
+from place_search.search.server.routes import page
 from place_search.search.server.settings import ServerSettings
 from tests.search.asking import asker
 

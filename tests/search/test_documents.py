@@ -35,8 +35,8 @@ from place_search.models import open_model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
+from place_search.search.server.content.schemas import Reply
 from place_search.search.server.problems import PROBLEMS
-from place_search.search.server.schemas import Reply
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState

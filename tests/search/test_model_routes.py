@@ -14,7 +14,7 @@ from place_search.models.netvlad_vocabulary import read_vocabulary
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.content.page import tiles_origin
+from place_search.search.server.routes.page import tiles_origin
 from place_search.search.server.settings import ServerSettings
 
 

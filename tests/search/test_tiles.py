@@ -12,7 +12,7 @@ from pmtiles.tile import Compression, TileType
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.content.tiles import TileFile
+from place_search.search.server.routes.tiles import TileFile
 from place_search.search.server.settings import ServerSettings
 from tests.search.tile_file import picture, write_tiles
 

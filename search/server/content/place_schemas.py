@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from place_search.search.server.schemas import PlaceReply, Reply, SpotReply
+from place_search.search.server.content.schemas import PlaceReply, Reply, SpotReply
 
 
 class PlaceDetailsReply(PlaceReply):

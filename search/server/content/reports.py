@@ -8,7 +8,7 @@ from typing import Any
 
 from place_search.core.files import read_regular
 from place_search.search.errors import ServerError, UnknownReportError
-from place_search.search.server.schemas import ReportReply
+from place_search.search.server.content.schemas import ReportReply
 
 PAGE = "index.html"
 ABOUT = "report.json"

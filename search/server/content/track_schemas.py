@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from place_search.search.server.schemas import PositionReply, Reply
+from place_search.search.server.content.schemas import PositionReply, Reply
 
 
 class TrackReply(Reply):

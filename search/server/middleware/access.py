@@ -5,12 +5,12 @@ import binascii
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from place_search.search.server.clients import client_of
 from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.problems import (
     FORBIDDEN,
@@ -126,22 +126,6 @@ def _shown(headers: Headers) -> tuple[str, bool]:
         except (binascii.Error, UnicodeDecodeError):
             return value, True
     return headers.get("x-api-key", ""), False
-
-
-def client_of(scope: Scope) -> str:
-    """Whom to count a request for: the key that it showed, else the address that it came from."""
-    key = scope.get("key")
-    return f"key {key}" if key else client_network((scope.get("client") or ("",))[0])
-
-
-def client_network(host: str) -> str:
-    """The address to count by: for IPv6 the network of 64 bits that one customer has."""
-    try:
-        if isinstance(ip_address(host), IPv6Address):
-            return str(ip_network(f"{host}/64", strict=False))
-    except ValueError:
-        pass
-    return host
 
 
 class TokenBuckets:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from place_search.search.server.middleware.access import client_of
+from place_search.search.server.clients import client_of
 from place_search.search.server.problems import BODY_TOO_LARGE, problem_response
 
 DRAIN_SECONDS = 3.0

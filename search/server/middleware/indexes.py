@@ -11,7 +11,7 @@ from starlette._utils import get_route_path
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from place_search.search.server.content.served import ServedIndex
+from place_search.search.server.served import ServedIndex
 
 _PAGES = re.compile(r"(/indexes/([^/]+))(/.*)?")
 _BELOW = re.compile(r"(/v1/indexes/([^/]+))(?:/v1)?(/.*)?")

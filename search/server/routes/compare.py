@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request, UploadFile
 
 from place_search.photos import parse_box
 from place_search.search.compare import compare_photos
-from place_search.search.server.fields import CHECKED_FIELDS, Box, photo_in
+from place_search.search.server.content.fields import CHECKED_FIELDS, Box, photo_in
+from place_search.search.server.content.schemas import CompareReply
 from place_search.search.server.problems import BUSY, NOT_READY, OF_PHOTOS, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import CompareReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(tags=["compare"], dependencies=[CHECKED_FIELDS])

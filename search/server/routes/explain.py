@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, UploadFile
 
 from place_search.search.explain import Explanation, explain
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.content.fields import CHECKED_FIELDS, photo_in
+from place_search.search.server.content.schemas import ExplainReply, ModelReply
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -15,7 +16,6 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import ExplainReply, ModelReply
 from place_search.search.server.state import CurrentState
 from place_search.search.stages import Stages
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from place_search.search.results import place_dict
+from place_search.search.server.content.fields import CHECKED_FIELDS, PlaceId, json_object
 from place_search.search.server.content.groups import group_dict, list_groups
 from place_search.search.server.content.matching import group_tag
 from place_search.search.server.content.place_schemas import (
@@ -12,7 +13,6 @@ from place_search.search.server.content.place_schemas import (
     GroupsReply,
     PlaceGroupReply,
 )
-from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,

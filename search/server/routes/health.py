@@ -5,10 +5,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from place_search.search.server.content.reasons import REASONS
+from place_search.search.server.content.schemas import LiveReply, ReadyReply
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import LiveReply, ReadyReply
 from place_search.search.server.state import CurrentState
 
 REFUSED = "A newer version of the index cannot be opened; the log says why."

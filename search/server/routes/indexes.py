@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 
-from place_search.search.server.content.served import ServedIndex
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.content.fields import CHECKED_FIELDS
+from place_search.search.server.content.schemas import IndexesReply, ServedIndexReply
 from place_search.search.server.problems import BAD_PARAMETER, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import IndexesReply, ServedIndexReply
+from place_search.search.server.served import ServedIndex
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 

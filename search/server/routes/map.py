@@ -9,10 +9,10 @@ from place_search.indexer import Index
 from place_search.indexer.filters import SORTS
 from place_search.search.errors import ParameterError
 from place_search.search.results import listed_dict
+from place_search.search.server.content.fields import CHECKED_FIELDS, FilterFields
 from place_search.search.server.content.listing import MAX_PAGE, list_places
 from place_search.search.server.content.map_dots import cluster_places, parse_box
 from place_search.search.server.content.place_schemas import PlacesReply
-from place_search.search.server.fields import CHECKED_FIELDS, FilterFields
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.state import CurrentState

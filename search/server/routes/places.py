@@ -10,6 +10,13 @@ from starlette.responses import Response
 from place_search.photos import THUMBNAIL_SIDE
 from place_search.search.positions import parse_position
 from place_search.search.results import place_dict
+from place_search.search.server.content.fields import (
+    CHECKED_FIELDS,
+    FilterFields,
+    Near,
+    PlaceId,
+    RadiusM,
+)
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.pictures import (
     LONGEST_SIDE,
@@ -21,13 +28,7 @@ from place_search.search.server.content.pictures import (
     thumbnails_of,
 )
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
-from place_search.search.server.fields import (
-    CHECKED_FIELDS,
-    FilterFields,
-    Near,
-    PlaceId,
-    RadiusM,
-)
+from place_search.search.server.content.schemas import IndexReply, SimilarReply
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -39,7 +40,6 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import IndexReply, SimilarReply
 from place_search.search.server.state import CurrentState
 from place_search.search.similar import similar_places
 

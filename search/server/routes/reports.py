@@ -5,11 +5,11 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
+from place_search.search.server.content.fields import CHECKED_FIELDS
 from place_search.search.server.content.reports import FILES, PAGE
-from place_search.search.server.fields import CHECKED_FIELDS
+from place_search.search.server.content.schemas import ReportReply
 from place_search.search.server.problems import BAD_PARAMETER, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import ReportReply
 from place_search.search.server.state import CurrentState
 
 router = APIRouter(tags=["reports"])

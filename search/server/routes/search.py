@@ -6,7 +6,7 @@ from fastapi import APIRouter, File, Query, Request, UploadFile
 
 from place_search.photos import parse_box
 from place_search.search.positions import parse_position
-from place_search.search.server.fields import (
+from place_search.search.server.content.fields import (
     CHECKED_FIELDS,
     Box,
     FilterFields,
@@ -14,6 +14,7 @@ from place_search.search.server.fields import (
     RadiusM,
     photo_in,
 )
+from place_search.search.server.content.schemas import SearchReply
 from place_search.search.server.problems import (
     BUSY,
     ENGINE_DOWN,
@@ -23,7 +24,6 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.schemas import SearchReply
 from place_search.search.server.state import CurrentState
 from place_search.search.several.together import require_few
 

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Request, Response, UploadFile
 
+from place_search.search.server.content.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.content.track_schemas import (
     TrackedFrameReply,
     TrackPathReply,
     TrackReply,
 )
-from place_search.search.server.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,

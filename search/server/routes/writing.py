@@ -14,6 +14,8 @@ from starlette.types import Scope
 from place_search.core.geodesy import Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
+from place_search.search.server.clients import client_of
+from place_search.search.server.content.fields import CHECKED_FIELDS, PlaceId, json_object, photo_in
 from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import (
@@ -21,9 +23,6 @@ from place_search.search.server.content.place_schemas import (
     PlaceDetailsReply,
     PlacePatch,
 )
-from place_search.search.server.content.served import ServedIndex
-from place_search.search.server.fields import CHECKED_FIELDS, PlaceId, json_object, photo_in
-from place_search.search.server.middleware.access import client_of
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
@@ -40,6 +39,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
+from place_search.search.server.served import ServedIndex
 from place_search.search.server.state import CurrentState
 from place_search.search.server.writer import Writer
 

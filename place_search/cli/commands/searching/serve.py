@@ -41,7 +41,7 @@ def named_indexes(arguments: list[str]) -> dict[str, Path]:
     Raises:
         BadParameter: several without a name, a name that is none, or twice the same.
     """
-    from place_search.search.server.content.served import NAME
+    from place_search.search.server.served import NAME
 
     named: dict[str, Path] = {}
     for argument in arguments:
