@@ -161,23 +161,25 @@ def create_app(
     )
     service = ServerState(engine, options, decoder=decoder)
     service.metrics.register(StateCollector(service))
-    app.state.service, app.state.reloader, app.state.writer = service, None, None
-    if index_folder is not None and callable(engine):
-        app.state.reloader = Reloader(service, index_folder, engine, poll_seconds=poll_seconds)
-        if options.writable and decoder is not None:
-            app.state.writer = Writer(service, index_folder, decoder, engine)
-    state = app.state
-    state.on_loaded = on_loaded
-    state.indexes = indexes = {
-        name: ServedIndex(name, index_folder, service, state.reloader, state.writer)
-    }
+    indexes = dict[str, ServedIndex]()
+
+    def serve(
+        name: str, folder: Path | None, load: "Engine | EngineLoader", state: ServerState
+    ) -> None:
+        reloader = writer = None
+        if folder is not None and callable(load):
+            reloader = Reloader(state, folder, load, poll_seconds=poll_seconds)
+            if options.writable and decoder is not None:
+                writer = Writer(state, folder, decoder, load)
+        indexes[name] = ServedIndex(name, folder, state, reloader, writer)
+
+    serve(name, index_folder, engine, service)
     for other, (folder, load) in others.items():
         beside = LoadBeside(folder, load, indexes)
         own = ServerState(beside, options, decoder=decoder, shared=service)
-        reloader = Reloader(own, folder, beside, poll_seconds=poll_seconds)
-        writable = options.writable and decoder is not None
-        writer = Writer(own, folder, decoder, beside) if writable and decoder else None
-        indexes[other] = ServedIndex(other, folder, own, reloader, writer)
+        serve(other, folder, beside, own)
+    state = app.state
+    state.indexes, state.on_loaded = indexes, on_loaded
     for router in ROUTERS:
         app.include_router(router)
     add_docs(app)

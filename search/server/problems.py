@@ -34,6 +34,7 @@ from place_search.search.errors import (
 from place_search.search.server.content.fields import FIELD_PROBLEM, NO_NUMBER, NO_WHOLE_NUMBER
 from place_search.search.server.content.schemas import ReasonReply, Reply, coded
 from place_search.search.server.roles import methods_at
+from place_search.search.server.served import ServedIndex, served_of
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "The server failed on this request; its log says how."
@@ -237,9 +238,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
             "The engine that holds the index's vectors does not answer; try again soon.",
         )
     if isinstance(error, IndexFormatError):
-        served = request.scope.get("served")
-        service = served.service if served else request.app.state.service
-        service.tell_damage(error)
+        served_of(request).service.tell_damage(error)
         return problem_response(
             INDEX_DAMAGED,
             "A file of the index is damaged, and the answer needs what was in it; the server's log "
@@ -263,9 +262,9 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
     headers = error.headers
     if problem is METHOD_NOT_ALLOWED:
         # What raised it knows one route of several.
-        served = request.scope.get("served")
-        writer = served.writer if served else request.app.state.writer
-        methods = methods_at(request.app.state.routes, request.scope, writable=writer is not None)
+        served: ServedIndex | None = request.scope["served"]
+        writable = served is not None and served.writer is not None
+        methods = methods_at(request.app.state.routes, request.scope, writable=writable)
         headers = {"Allow": ", ".join(methods)}
     return problem_response(problem, detail, headers=headers)
 

@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from fastapi import Depends, Request
+
+from place_search.search.errors import UnknownIndexError
 from place_search.search.server.reload import Reloader
 from place_search.search.server.state import EngineLoader, ServerState
 from place_search.search.server.writer import Writer
@@ -56,3 +59,22 @@ class LoadBeside:
             engines = [other.service.loaded for other in self.others.values()]
             served = next((e for e in engines if e and e.index.fingerprint == fingerprint), None)
         return self.load(served)
+
+
+def served_of(request: Request) -> ServedIndex:
+    """The index that a request is for. Raises `UnknownIndexError`."""
+    served = request.scope["served"]
+    if served is None:
+        raise UnknownIndexError(
+            f"The server has no index '{request.scope['index_name'][:64]}'; GET /v1/indexes "
+            "lists those that it has."
+        )
+    assert isinstance(served, ServedIndex)  # noqa: S101 - the middleware `Indexes` put it there
+    return served
+
+
+async def _state_of(request: Request) -> ServerState:
+    return served_of(request).service
+
+
+CurrentState = Annotated[ServerState, Depends(_state_of)]

@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from place_search.photos import Decoder
 from place_search.photos.sandbox.deadline import decoding_until
-from place_search.search.errors import NotReadyError, UnknownIndexError
+from place_search.search.errors import NotReadyError
 from place_search.search.server.clients import client_of
 from place_search.search.server.content.reports import Reports
 from place_search.search.server.metrics import Metrics
@@ -198,24 +198,3 @@ def _in_time(job: Callable[[], T], decoded_by: float) -> T:
     """Do a job whose photos are to be decoded by then; after a long wait they still get a while."""
     with decoding_until(max(decoded_by, time.monotonic() + LEAST_SECONDS)):
         return job()
-
-
-async def _state_of(request: Request) -> ServerState:
-    return state_of(request)
-
-
-def state_of(request: Request) -> ServerState:
-    """The state of the index that a request is for. Raises `UnknownIndexError`."""
-    service = request.app.state.service
-    if "served" in request.scope:
-        if request.scope["served"] is None:
-            raise UnknownIndexError(
-                f"The server has no index '{request.scope['index_name'][:64]}'; GET /v1/indexes "
-                "lists those that it has."
-            )
-        service = request.scope["served"].service
-    assert isinstance(service, ServerState)  # noqa: S101 - create_app put it there
-    return service
-
-
-CurrentState = Annotated[ServerState, Depends(_state_of)]

@@ -83,7 +83,6 @@ def test_a_refused_method_is_told_all_that_its_address_takes(
     app = create_app(engine)
     index = app.state.indexes["index"]
     app.state.indexes["index"] = replace(index, writer=writable or None)
-    app.state.writer = writable or None
     ask = asker(app)
     for path, reading, writing in (
         ("/v1/places", "GET, HEAD", "POST"),

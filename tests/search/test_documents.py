@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
 from place_search.search.server.content.schemas import Reply
 from place_search.search.server.problems import PROBLEMS
+from place_search.search.server.served import ServedIndex
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState
@@ -130,7 +132,7 @@ def ask_as_documented(app: FastAPI, label: str, photos: Sequence[bytes], example
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     found = {operation.ok().label: operation.ok() for operation in schema.get_all_operations()}  # type: ignore[union-attr]
     statuses = set()
-    service: ServerState = app.state.service
+    service: ServerState = app.state.indexes["index"].service
     track = service.tracks.open(service.engine)
 
     # Whether a photo is among what is sent must not be left to chance.
@@ -181,8 +183,9 @@ def writable(few: Path, engine: Engine) -> Iterator[FastAPI]:
         return open_engine(few / "index", ServerSettings(), decoder=decoder, served=served)
 
     app = create_app(load(engine), decoder=decoder)
-    service: ServerState = app.state.service
-    app.state.writer = Writer(service, few / "index", decoder, load)
+    index: ServedIndex = app.state.indexes["index"]
+    writer = Writer(index.service, few / "index", decoder, load)
+    app.state.indexes["index"] = replace(index, writer=writer)
     yield app
     decoder.close()
 

@@ -212,7 +212,7 @@ def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
         app = create_app(load, on_loaded=lambda _: loaded.set())
         async with app.router.lifespan_context(app):
             await asyncio.wait_for(loaded.wait(), SECONDS)
-        assert isinstance(app.state.service.failure, ModelError)
+        assert isinstance(app.state.indexes["index"].service.failure, ModelError)
 
     asyncio.run(run())
 

@@ -38,7 +38,7 @@ def test_a_frame_that_timed_out_is_not_of_the_track(
         return model.read(photo)
 
     app = create_app(Engine(index, model, decode=decode), ServerSettings(search_seconds=SOON))
-    service = app.state.service
+    service = app.state.indexes["index"].service
     with running(app, gate) as address, Client(address) as client, client.track() as track:
         with pytest.raises(ProblemError) as late:
             track.add(street.query(1))
@@ -78,7 +78,7 @@ def test_a_place_whose_request_timed_out_is_not_added(
     app = create_app(
         load, ServerSettings(writable=True), decoder=SlowDecoder(workers=1), index_folder=folder
     )
-    service = app.state.service
+    service = app.state.indexes["index"].service
     service.changes.seconds = SOON
     with running(app, gate) as address, httpx.Client(base_url=address, timeout=SECONDS) as client:
         wait_until(lambda: service.loaded, "the index is not loaded")

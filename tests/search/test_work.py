@@ -202,7 +202,8 @@ def test_what_a_job_raises_comes_out() -> None:
 
 
 def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
-    service = create_app(engine, ServerSettings(queue=0, workers=1)).state.service
+    app = create_app(engine, ServerSettings(queue=0, workers=1))
+    service = app.state.indexes["index"].service
     assert service.searches.places == 1
     assert service.images.places > 60
     started = time.monotonic()

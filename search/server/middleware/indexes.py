@@ -23,7 +23,7 @@ class Indexes:
 
     The name becomes part of the root path, so that addresses in the answers lead to the same index;
     `server_path` is the root path without it.
-    `served` is None in the scope where there is no index of that name; without a name it is absent.
+    `served` in the scope is the index, the first without a name, None where no index has that name.
     """
 
     def __init__(self, app: ASGIApp, indexes: Mapping[str, ServedIndex]) -> None:
@@ -36,19 +36,19 @@ class Indexes:
         if scope["type"] == "http":
             path = get_route_path(scope)
             scope["server_path"] = scope.get("root_path", "")
-            first = self.first
+            name = self.first
             if (found := _PAGES.fullmatch(path)) and found[2] in self.indexes:
-                prefix, first, rest = found.groups()
-                scope["served"] = self.indexes[first]
+                prefix, name, rest = found.groups()
                 scope["root_path"] = scope.get("root_path", "") + prefix
                 if rest is None:  # a page's own addresses are relative to the folder
                     await RedirectResponse(f"{scope['root_path']}/")(scope, receive, send)
                     return
                 path = rest
-            scope["index_name"] = None if path == LISTING else first
+            scope["index_name"] = None if path == LISTING else name
             if found := _BELOW.fullmatch(path):
                 prefix, name, rest = found.groups()
-                scope["index_name"], scope["served"] = name, self.indexes.get(name)
+                scope["index_name"] = name
                 scope["root_path"] = scope.get("root_path", "") + prefix
                 scope["path"] = f"{scope['root_path']}/v1{rest or '/index'}"
+            scope["served"] = self.indexes.get(name)
         await self.app(scope, receive, send)

@@ -8,7 +8,7 @@ from place_search.search.server.content.fields import CHECKED_FIELDS, Box, photo
 from place_search.search.server.content.schemas import CompareReply
 from place_search.search.server.problems import BUSY, NOT_READY, OF_PHOTOS, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 router = APIRouter(tags=["compare"], dependencies=[CHECKED_FIELDS])
 

@@ -16,7 +16,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from place_search.search.server.problems import (
 from place_search.search.server.roles import allows
 from place_search.search.server.routes.places import ASK_AGAIN
 from place_search.search.server.routes.writing import CurrentWriter, IfMatch
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 if TYPE_CHECKING:
     from place_search.indexer import Index

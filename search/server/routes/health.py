@@ -9,7 +9,7 @@ from place_search.search.server.content.schemas import LiveReply, ReadyReply
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 REFUSED = "A newer version of the index cannot be opened; the log says why."
 DAMAGED = "A file of the index is damaged, and some searches fail; the log says which."

@@ -15,7 +15,7 @@ from place_search.search.server.content.map_dots import cluster_places, parse_bo
 from place_search.search.server.content.place_schemas import PlacesReply
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 

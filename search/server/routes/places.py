@@ -40,7 +40,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 from place_search.search.similar import similar_places
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])

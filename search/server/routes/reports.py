@@ -10,7 +10,7 @@ from place_search.search.server.content.reports import FILES, PAGE
 from place_search.search.server.content.schemas import ReportReply
 from place_search.search.server.problems import BAD_PARAMETER, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 router = APIRouter(tags=["reports"])
 

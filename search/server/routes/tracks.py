@@ -19,7 +19,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState
 
 router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
 

@@ -39,8 +39,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.served import ServedIndex
-from place_search.search.server.state import CurrentState
+from place_search.search.server.served import CurrentState, served_of
 from place_search.search.server.writer import Writer
 
 
@@ -59,9 +58,8 @@ named_router = APIRouter(
 """Stands before all routes of places."""
 
 
-async def _writer_of(request: Request, _: CurrentState) -> Writer:
-    served: ServedIndex | None = request.scope.get("served")
-    writer: Writer | None = served.writer if served else request.app.state.writer
+async def _writer_of(request: Request) -> Writer:
+    writer = served_of(request).writer
     if writer is None:
         raise HTTPException(405)
     return writer
