@@ -66,7 +66,7 @@ from place_search.search.server.routes.page import (
 )
 from place_search.search.server.served import LoadBeside, ServedIndex
 from place_search.search.server.settings import ServerSettings
-from place_search.search.server.state import EngineLoader, ServerState
+from place_search.search.server.state import EngineLoader, ServerState, Shared
 from place_search.search.server.state_metrics import StateCollector
 from place_search.search.server.writer import Writer
 
@@ -159,7 +159,9 @@ def create_app(
         lifespan=_lifespan,
         telemetry=_NO_TELEMETRY,
     )
-    service = ServerState(engine, options, decoder=decoder)
+    shared = Shared(options)
+    # Reports tell of the first index; who may see another may not see these.
+    service = ServerState(engine, options, shared, decoder=decoder, reports=options.reports)
     service.metrics.register(StateCollector(service))
     indexes = dict[str, ServedIndex]()
 
@@ -176,8 +178,7 @@ def create_app(
     serve(name, index_folder, engine, service)
     for other, (folder, load) in others.items():
         beside = LoadBeside(folder, load, indexes)
-        own = ServerState(beside, options, decoder=decoder, shared=service)
-        serve(other, folder, beside, own)
+        serve(other, folder, beside, ServerState(beside, options, shared, decoder=decoder))
     state = app.state
     state.indexes, state.on_loaded = indexes, on_loaded
     for router in ROUTERS:

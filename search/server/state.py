@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from fastapi import Request
@@ -37,6 +38,37 @@ IMAGES_WAITING = 64
 """A page asks for many pictures at once, each of them quick."""
 
 
+class Shared:
+    """What all indexes of one server share: the queues that work waits in, and the counters."""
+
+    def __init__(self, options: ServerSettings) -> None:
+        self.searches = WorkQueue(
+            "search",
+            workers=options.workers,
+            waiting=options.queue,
+            spare=1,
+            seconds=options.search_seconds,
+            patience=options.queue_seconds,
+        )
+        self.images = WorkQueue(
+            "image",
+            workers=options.workers,
+            waiting=max(IMAGES_WAITING, 8 * options.queue),
+            spare=1,
+            seconds=options.search_seconds,
+            patience=options.queue_seconds,
+        )
+        # One at a time: each makes a new version of the index.
+        self.changes = WorkQueue(
+            "change",
+            workers=1,
+            waiting=options.queue,
+            seconds=CHANGE_SECONDS,
+            patience=CHANGE_SECONDS,
+        )
+        self.metrics = Metrics()
+
+
 class ServerState:
     """An engine in the making or ready, and the queues that bound the work on it."""
 
@@ -44,51 +76,19 @@ class ServerState:
         self,
         engine: "Engine | EngineLoader",
         options: ServerSettings,
+        shared: Shared,
         *,
         decoder: Decoder | None = None,
-        shared: "ServerState | None" = None,
+        reports: Path | None = None,
     ) -> None:
-        """The work of a state that is given as `shared` waits in the same queues."""
-        self.searches: WorkQueue = (
-            shared.searches
-            if shared
-            else WorkQueue(
-                "search",
-                workers=options.workers,
-                waiting=options.queue,
-                spare=1,
-                seconds=options.search_seconds,
-                patience=options.queue_seconds,
-            )
-        )
-        self.images: WorkQueue = (
-            shared.images
-            if shared
-            else WorkQueue(
-                "image",
-                workers=options.workers,
-                waiting=max(IMAGES_WAITING, 8 * options.queue),
-                spare=1,
-                seconds=options.search_seconds,
-                patience=options.queue_seconds,
-            )
-        )
+        """`reports` is a folder of them. Raises `ServerError` where there is no such folder."""
+        self.searches = shared.searches
+        self.images = shared.images
+        self.changes = shared.changes
+        self.metrics = shared.metrics
         self.max_body_bytes = options.max_body_bytes
         self.decode_seconds = options.decode.seconds
-        # One at a time: each makes a new version of the index.
-        self.changes: WorkQueue = (
-            shared.changes
-            if shared
-            else WorkQueue(
-                "change",
-                workers=1,
-                waiting=options.queue,
-                seconds=CHANGE_SECONDS,
-                patience=CHANGE_SECONDS,
-            )
-        )
-        # They tell of the first index; who may see another may not see these.
-        self.reports = Reports(None if shared else options.reports)
+        self.reports = Reports(reports)
         self.tracks = OpenTracks()
         self.decoder = decoder
         self.failure: Exception | None = None
@@ -98,7 +98,6 @@ class ServerState:
         """Which files of the version that is served were found to be damaged, a sentence each."""
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
-        self.metrics: Metrics = shared.metrics if shared else Metrics()
 
     async def load(self) -> None:
         """Load the engine in a thread; what went wrong is left in `failure`."""
