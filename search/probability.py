@@ -33,6 +33,20 @@ NOTHING_KNOWN = (0.0, 0.0, 0.0)
 """What `unverified` is where any similarity may be that of the same place or of another."""
 
 
+class Others(NamedTuple):
+    """What the candidates of a search say together: their usual similarity, and its say, 0–1."""
+
+    usual: float
+    say: float
+
+    @classmethod
+    def of(cls, similarities: Sequence[float]) -> "Others":
+        """What candidates of these similarities say, one of which is judged beside them."""
+        others = max(len(similarities) - 1, 0)
+        usual = float(np.median(similarities)) if len(similarities) else 0.0
+        return cls(usual, others / (others + EQUAL_SAY))
+
+
 class Match(NamedTuple):
     """What a search says: found from `threshold` on, not found below `UNSURE_FROM`."""
 
@@ -68,6 +82,16 @@ def evidence(similarity: float, found: Verification) -> NDArray[np.float64]:
     )
 
 
+def evidence_among(similarity: float, found: Verification, beside: Others) -> tuple[float, float]:
+    """The numbers that a calibration's `among` weighs: the agreement, and the contrast."""
+    return agreement(found), similarity - beside.usual
+
+
+def evidence_unverified(similarity: float, beside: Others) -> tuple[float, float]:
+    """The numbers that a calibration's `unverified` weighs: the contrast has its say."""
+    return similarity, (similarity - beside.usual) * beside.say
+
+
 def pair_probability(calibration: Calibration, similarity: float, found: Verification) -> float:
     """The probability that two photos show the same place, by themselves."""
     return _probability(_pair_odds(calibration, similarity, found))
@@ -87,8 +111,8 @@ def candidate_probabilities(
     one is far more similar than the others are, it is at least unsure too: geometry misses what is
     seen from another side.
     """
-    beside = _Others.of(others)
-    most_similar = _Others.of(sorted(others, reverse=True)[:BACKGROUND])
+    beside = Others.of(others)
+    most_similar = Others.of(sorted(others, reverse=True)[:BACKGROUND])
     probabilities = []
     for similarity, verification in zip(similarities, found, strict=True):
         alone, apart = _odds_alone(calibration, similarity, most_similar)
@@ -114,35 +138,20 @@ def match_of(calibration: Calibration, best: float) -> Match:
     return Match(verdict, best, calibration.threshold)
 
 
-class _Others(NamedTuple):
-    """What the candidates of a search say together: their usual similarity, and its say, 0–1."""
-
-    usual: float
-    say: float
-
-    @classmethod
-    def of(cls, similarities: Sequence[float]) -> "_Others":
-        others = max(len(similarities) - 1, 0)
-        usual = float(np.median(similarities)) if len(similarities) else 0.0
-        return cls(usual, others / (others + EQUAL_SAY))
-
-
-def _odds_alone(
-    calibration: Calibration, similarity: float, beside: _Others
-) -> tuple[float, float]:
+def _odds_alone(calibration: Calibration, similarity: float, beside: Others) -> tuple[float, float]:
     """The odds of the similarity by itself, and what its contrast with the others adds."""
     by_similarity, by_contrast, intercept = calibration.unverified
-    contrast = (similarity - beside.usual) * beside.say
-    return by_similarity * similarity + intercept, by_contrast * contrast
+    alone, contrast = evidence_unverified(similarity, beside)
+    return by_similarity * alone + intercept, by_contrast * contrast
 
 
 def _verified(
-    calibration: Calibration, similarity: float, found: Verification, beside: _Others
+    calibration: Calibration, similarity: float, found: Verification, beside: Others
 ) -> float:
-    contrast = similarity - beside.usual
     pair = _pair_odds(calibration, similarity, found)
     by_agreement, by_contrast, intercept = calibration.among
-    among = by_agreement * agreement(found) + by_contrast * contrast + intercept
+    agrees, contrast = evidence_among(similarity, found, beside)
+    among = by_agreement * agrees + by_contrast * contrast + intercept
     probability = _probability((1 - beside.say) * pair + beside.say * among)
     by_itself = _probability(pair)
     if by_itself >= calibration.threshold:

@@ -26,9 +26,11 @@ from place_search.models import Calibration, Model, encode_grid
 from place_search.photos.altered_views import draw_view
 from place_search.search.probability import (
     BACKGROUND,
-    EQUAL_SAY,
+    Others,
     agreement,
     candidate_probabilities,
+    evidence_among,
+    evidence_unverified,
 )
 from place_search.search.verification import (
     CANDIDATES,
@@ -348,10 +350,11 @@ def _fit(sets: Sequence[_Learnt], data: str) -> Calibration:
     sides = np.repeat(np.arange(len(sets)), [len(learnt.matched) for learnt in sets])
     right = np.array([candidate.right for candidate in seen])
     agrees = np.array([agreement(candidate.found) for candidate in seen])
-    similarity = np.array([candidate.similarity for candidate in seen])
-    contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
     telling = ~right | (agrees >= MIN_AGREEMENT)
-    of_pair, of_others = np.column_stack([similarity, agrees]), np.column_stack([agrees, contrast])
+    of_pair = np.column_stack([[candidate.similarity for candidate in seen], agrees])
+    of_others = np.array(
+        [evidence_among(one.similarity, one.found, Others.of(one.others)) for one in seen]
+    )
     told, side = right[telling], sides[telling]
     pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)
     among = fit_logistic(of_others[telling], told, _evenly(told, side), RIDGE)
@@ -376,11 +379,9 @@ def _fit_unverified(sets: Sequence[_Learnt]) -> tuple[Floats, float]:
     seen = [candidate for learnt in sets for candidate in learnt.most_similar]
     sides = np.repeat(np.arange(len(sets)), [len(learnt.most_similar) for learnt in sets])
     right = np.array([candidate.right for candidate in seen])
-    similarity = np.array([candidate.similarity for candidate in seen])
-    contrast = similarity - np.array([np.median(candidate.others) for candidate in seen])
-    others = np.array([len(candidate.others) - 1 for candidate in seen])
-    say = others / (others + EQUAL_SAY)
-    evidence = np.column_stack([similarity, contrast * say])
+    evidence = np.array(
+        [evidence_unverified(one.similarity, Others.of(one.others)) for one in seen]
+    )
     return fit_logistic(evidence, right, _evenly(right, sides), RIDGE_OF_SIMILARITY)
 
 
