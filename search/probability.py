@@ -19,6 +19,8 @@ from place_search.search.verification import Verification
 
 Verdict: TypeAlias = Literal["found", "unsure", "not_found"]
 
+PLACES = 12
+"""Decimal places of a probability in an answer."""
 UNSURE_FROM = 0.5
 """From here on the same place is likelier than another one, though not yet sure."""
 FEW_MATCHES = 50
@@ -57,7 +59,19 @@ class Match(NamedTuple):
 
 def told_probability(probability: float) -> float:
     """A probability as answers tell it: to as many places as tell sure answers apart."""
-    return round(probability, 12)
+    return round(probability, PLACES)
+
+
+def log_odds(probability: float) -> float:
+    """The logarithm of a probability's odds; none is surer than answers can tell."""
+    least = 10.0**-PLACES
+    sure = min(max(probability, least), 1 - least)
+    return math.log(sure / (1 - sure))
+
+
+def sigmoid(odds: float) -> float:
+    """The probability of odds, given as their logarithm."""
+    return 1 / (1 + math.exp(-min(max(odds, -700.0), 700.0)))
 
 
 def calibration_of(model: Model) -> Calibration:
@@ -94,7 +108,7 @@ def evidence_unverified(similarity: float, beside: Others) -> tuple[float, float
 
 def pair_probability(calibration: Calibration, similarity: float, found: Verification) -> float:
     """The probability that two photos show the same place, by themselves."""
-    return _probability(_pair_odds(calibration, similarity, found))
+    return sigmoid(_pair_odds(calibration, similarity, found))
 
 
 def candidate_probabilities(
@@ -117,12 +131,12 @@ def candidate_probabilities(
     for similarity, verification in zip(similarities, found, strict=True):
         alone, apart = _odds_alone(calibration, similarity, most_similar)
         if verification is None:
-            probabilities.append(_probability(alone + apart))
+            probabilities.append(sigmoid(alone + apart))
             continue
         # Some photos are alike everywhere, so that what sets this one apart must suffice too. What
         # matches nothing, as one colour does, shows no place.
         least = min(alone + apart, apart) if verification.mutual else -math.inf
-        stands_out = _probability(least) >= calibration.threshold
+        stands_out = sigmoid(least) >= calibration.threshold
         probability = _verified(calibration, similarity, verification, beside)
         probabilities.append(max(probability, UNSURE_FROM) if stands_out else probability)
     return probabilities
@@ -152,8 +166,8 @@ def _verified(
     by_agreement, by_contrast, intercept = calibration.among
     agrees, contrast = evidence_among(similarity, found, beside)
     among = by_agreement * agrees + by_contrast * contrast + intercept
-    probability = _probability((1 - beside.say) * pair + beside.say * among)
-    by_itself = _probability(pair)
+    probability = sigmoid((1 - beside.say) * pair + beside.say * among)
+    by_itself = sigmoid(pair)
     if by_itself >= calibration.threshold:
         return max(probability, UNSURE_FROM)
     return min(probability, max(by_itself, UNSURE_FROM))
@@ -163,7 +177,3 @@ def _pair_odds(calibration: Calibration, similarity: float, found: Verification)
     """Logarithm of the odds."""
     known = evidence(similarity, found)[: len(calibration.weights)]
     return float(np.dot(calibration.weights, known)) + calibration.intercept
-
-
-def _probability(odds: float) -> float:
-    return 1 / (1 + math.exp(-min(max(odds, -700.0), 700.0)))

@@ -1,16 +1,18 @@
 """Several photos of one spot as one query."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.search.errors import ParameterError
+from place_search.search.probability import log_odds, sigmoid
 from place_search.search.verification import Ranking, Verification
 
-_LEAST = 1e-6
-"""What probabilities are rounded to: beyond it lie none."""
+_MOST_ODDS = log_odds(1 - 1e-6)
+"""What one photo says at most against the others, so that none outvotes them by itself."""
 MAX_TOGETHER = 16
 """Photos that are one query."""
 
@@ -85,10 +87,14 @@ def fused_probabilities(by_photo: Sequence[Sequence[float]]) -> list[float]:
     """
     if len(by_photo) == 1:
         return list(by_photo[0])
-    sure = np.clip(np.array(by_photo), _LEAST, 1 - _LEAST)
-    odds = np.sort(np.log(sure / (1 - sure)), axis=0)[::-1]
-    half = odds[: (len(by_photo) + 1) // 2].mean(axis=0)
-    return [float(probability) for probability in 1 / (1 + np.exp(-half))]
+    return [_together(candidate) for candidate in zip(*by_photo, strict=True)]
+
+
+def _together(probabilities: Sequence[float]) -> float:
+    """The probability of one candidate. Where photos agree, they are as sure as each of them."""
+    half = sorted(map(log_odds, probabilities), reverse=True)[: (len(probabilities) + 1) // 2]
+    mean = fmean(min(max(odds, -_MOST_ODDS), _MOST_ODDS) for odds in half)
+    return sigmoid(min(max(mean, half[-1]), half[0]))
 
 
 def _score(found: Verification) -> float:

@@ -9,12 +9,10 @@ from place_search.indexer import Filter, Hit
 from place_search.photos import Photo
 from place_search.photos.panorama import OVERLAP
 from place_search.photos.photo import Facing
+from place_search.search.probability import log_odds, sigmoid
 from place_search.search.several.batch import BatchStandards
 from place_search.search.stages import Stages
 from place_search.search.verification import Verification
-
-_LEAST = 1e-6
-"""What probabilities are rounded to: beyond it lie none."""
 
 TAKEN_WHOLE = (
     "A panorama is cut only where it is the one photo and has no box, so panorama=true "
@@ -75,5 +73,4 @@ def _rank(found: Found) -> tuple[float, float]:
 def _among(probability: float | None, views: float) -> float | None:
     if probability is None:
         return None
-    sure = min(max(probability, _LEAST), 1 - _LEAST)
-    return 1 / (1 + math.exp(math.log(views) - math.log(sure / (1 - sure))))
+    return sigmoid(log_odds(probability) - math.log(views))

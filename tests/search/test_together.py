@@ -3,13 +3,23 @@
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from place_search.indexer import Hit
+from place_search.models import included_calibration
 from place_search.photos import PhotoBox, UnreadablePhotoError
 from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
+from place_search.search.probability import match_of, told_probability
+from place_search.search.several.together import fused_probabilities
+from place_search.search.several.views import Found, best_of_views
 from tests.search.conftest import jpeg
 from tests.search.replies import problem
+
+CALIBRATION = included_calibration()
 
 
 def half(street: Any, place: int, left: int) -> bytes:
@@ -20,6 +30,39 @@ def half(street: Any, place: int, left: int) -> bytes:
 def post(client: httpx.Client, photos: list[bytes], **query: Any) -> httpx.Response:
     files = [("photo", (f"{number}.jpg", photo)) for number, photo in enumerate(photos)]
     return client.post("/v1/search", params=query, files=files)
+
+
+@pytest.mark.parametrize("unsure", [1e-7, 1e-9, 1e-11])
+def test_several_photos_are_told_as_surely_as_one(unsure: float) -> None:
+    sure = 1 - unsure
+    for by_photo in ([sure, 0.5], [sure, sure, 1e-3], [sure] * 16):
+        [none, fused] = fused_probabilities([[unsure, one] for one in by_photo])
+        assert told_probability(fused) == pytest.approx(sure, abs=2e-12)
+        assert told_probability(none) == pytest.approx(unsure, abs=2e-12)
+        assert match_of(CALIBRATION, fused).verdict == "found"
+        assert match_of(CALIBRATION, none).verdict == "not_found"
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
+def test_several_photos_have_the_verdict_of_their_bounded_odds(by_photo: list[float]) -> None:
+    [fused] = fused_probabilities([[one] for one in by_photo])
+    sure = np.clip(sorted(by_photo, reverse=True)[: (len(by_photo) + 1) // 2], 1e-6, 1 - 1e-6)
+    bounded = float(1 / (1 + np.exp(-np.log(sure / (1 - sure)).mean())))
+    within = float(np.clip(fused, 1e-6, 1 - 1e-6))
+    assert within == pytest.approx(bounded, rel=1e-9)
+
+
+def test_one_sure_photo_does_not_outvote_the_others() -> None:
+    [fused] = fused_probabilities([[1 - 1e-11], [1e-6], [1e-6]])
+    assert match_of(CALIBRATION, fused).verdict == "unsure"
+
+
+def test_a_view_of_a_panorama_is_told_as_surely_as_a_photo() -> None:
+    for unsure, verdict in ((1e-9, "found"), (1e-2, "found"), (1e-1, "unsure"), (0.9, "not_found")):
+        [seen] = best_of_views([[Found(Hit(0, 0.9), None, 1 - unsure)], *[[]] * 7])
+        assert seen.probability is not None
+        assert 1 - seen.probability < 10 * unsure
+        assert match_of(CALIBRATION, seen.probability).verdict == verdict
 
 
 @pytest.mark.parametrize("verify", [True, False])
