@@ -34,8 +34,8 @@ class OpenSet:
     `false_found` the unknown ones called found among the unknown, both in per cent.
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
-    al. 2015). `probabilities` and `right` are the queries' own, to the six places that a search
-    tells.
+    al. 2015). `probabilities` and `right` are the queries' own, rounded as those
+    of a search are.
     """
 
     known: int
