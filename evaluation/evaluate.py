@@ -35,7 +35,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.index_calibration import calibration_for
+from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.probability import BACKGROUND
 
 RECALL_KS = (1, 5, 10)
@@ -172,7 +172,7 @@ def evaluate(
             *_listed_twice(truth),
             *_unreadable(len(skipped), lost_queries),
             *_chance_level(truth, recall, chance, candidates, right),
-            *([_borrowed_note(model)] if borrowed else []),
+            *([borrowed_note(model)] if borrowed else []),
         ],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
@@ -366,13 +366,6 @@ def _unreadable(photos: int, queries: int) -> list[str]:
         f"{photos} of the photos could not be read; {queries} of them are queries and count as "
         "wrong."
     ]
-
-
-def _borrowed_note(model: Model) -> str:
-    return (
-        f"The model '{model.card.id}' has no calibration, so its probabilities are by that of the "
-        "included model; index the database and give --index, which has one of its own."
-    )
 
 
 def _chance_level(

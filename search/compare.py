@@ -7,15 +7,11 @@ import numpy as np
 
 from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo, PhotoBox
-from place_search.search.probability import calibration_of, pair_probability, told_probability
+from place_search.search.index_calibration import borrowed_note, calibration_for
+from place_search.search.probability import pair_probability, told_probability
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
 from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
-
-BORROWED_NOTE = (
-    "The model '{id}' has no calibration of its own, so the probability is a guess by that of the "
-    "included model; an index of such photos measures one."
-)
 
 
 def compare_photos(
@@ -57,9 +53,10 @@ def compare_photos(
         for note in (*photo.notes, *([NOTHING_TO_MATCH] if made.is_blank else []))
     ]
     notes = list(photo_notes)
-    if calibration is None and model.card.calibration is None:
-        notes.append(BORROWED_NOTE.format(id=model.card.id))
-    calibration = calibration or calibration_of(model)
+    if calibration is None:
+        calibration, is_borrowed = calibration_for(None, model)
+        if is_borrowed:
+            notes.append(borrowed_note(model))
     probability = pair_probability(calibration, similarity, found)
     matches = np.concatenate(
         [

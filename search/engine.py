@@ -103,7 +103,7 @@ class Engine:
             and index.manifest.keeps_features_of(model, index.folder)
         )
         self.calibration, is_borrowed = calibration_for(index, model)
-        self._notes = [borrowed_note(index)] if is_borrowed else []
+        self._notes = [borrowed_note(model)] if is_borrowed else []
 
     @cached_property
     def positions(self) -> PlacePositions:

@@ -117,9 +117,9 @@ def kept_calibration(index: Index, model: Model) -> Calibration | None:
     return None if kept is None else kept.calibration
 
 
-def borrowed_note(index: Index) -> str:
+def borrowed_note(model: Model) -> str:
     """What is said where the calibration of the included model is lent."""
     return (
-        f"The model '{index.model_id}' has no calibration, so probabilities are a guess by that of "
+        f"The model '{model.card.id}' has no calibration, so probabilities are a guess by that of "
         "the included model; `place-search calibrate INDEX` measures one."
     )

@@ -137,7 +137,7 @@ def test_two_photos_are_compared_as_an_index_searches(
     (tmp_path / "query.jpg").write_bytes(query(3))
     pair = tmp_path / "query.jpg", photos / "04.jpg"
     borrowed = place_search.compare(*pair, model=plain)
-    assert "no calibration of its own" in borrowed.notes[0]
+    assert "has no calibration" in borrowed.notes[0]
     here = place_search.compare(*pair, model=plain, index=folder)
     assert (here.notes, here.threshold) == ((), round(kept.calibration.threshold, 6))
     assert here.probability != borrowed.probability

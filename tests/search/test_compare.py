@@ -12,6 +12,7 @@ from PIL import Image
 
 from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
+from place_search.search.server.content.reasons import reason_of
 from tests.search.calibration_0_1 import CALIBRATION
 
 
@@ -93,7 +94,7 @@ def test_without_a_calibration_that_of_the_included_model_is_borrowed(
     assert reply.result == "same"
     assert reply.threshold == included_calibration().threshold
     assert reply.similarity == pytest.approx(1, abs=1e-5)
-    assert "no calibration of its own" in reply.notes[0]
+    assert reason_of(reply.notes[0]) == ("no-calibration", {"model": plain.card.id})
     assert reply.photo_notes == ()
 
 
