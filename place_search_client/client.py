@@ -14,7 +14,6 @@ from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
     IndexInfo,
     LocatedFrame,
-    PlaceDetails,
     PlaceInfo,
     SearchResult,
     SimilarPlaces,
@@ -121,10 +120,6 @@ class Client(Tending, _Base[httpx.Client]):
         """What the server searches in. Raises as `search` does."""
         return read(IndexInfo, self._ask("GET", "/v1/index").json())
 
-    def place(self, place_id: int) -> PlaceDetails:
-        """A place. Raises as `search` does."""
-        return read(PlaceDetails, self._ask("GET", f"/v1/places/{int(place_id)}").json())
-
     def image(self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None) -> bytes:
         """A place's photo, or its thumbnail, as a JPEG; `side` is the most pixels of a side.
 
@@ -199,10 +194,6 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     async def index(self) -> IndexInfo:
         """As `Client.index`."""
         return read(IndexInfo, (await self._ask("GET", "/v1/index")).json())
-
-    async def place(self, place_id: int) -> PlaceDetails:
-        """As `Client.place`."""
-        return read(PlaceDetails, (await self._ask("GET", f"/v1/places/{int(place_id)}")).json())
 
     async def image(
         self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -21,6 +21,8 @@ from place_search_client.replies import (
     PlacesPage,
     ServedIndex,
 )
+
+Page = TypeVar("Page", PlacesPage, GroupsPage)
 
 
 class Said(TypedDict, total=False):
@@ -102,6 +104,14 @@ class Tending:
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
 
+    def _pages(self, kind: type[Page], path: str, query: dict[str, Any]) -> Iterator[Page]:
+        while True:
+            page = read(kind, self._ask("GET", path, query).json())
+            yield page
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
+
     def compare(
         self, one: Photo, other: Photo, *, box: tuple[float, float, float, float] | None = None
     ) -> Comparison:
@@ -119,13 +129,12 @@ class Tending:
 
     def places(self, *, page: int = 100, **wanted: Unpack[Wanted]) -> Iterator[ListedPlace]:
         """The places that fit, in their order; they are asked for a `page` at a time."""
-        query: dict[str, Any] = {"limit": page, **wanted}
-        while True:
-            found = read(PlacesPage, self._ask("GET", "/v1/places", query).json())
+        for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
             yield from found.places
-            if found.next_cursor is None:
-                return
-            query["cursor"] = found.next_cursor
+
+    def place(self, place_id: int) -> PlaceDetails:
+        """A place."""
+        return read(PlaceDetails, self._ask("GET", _path(place_id)).json())
 
     def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """A place, and the ETag by which a change of it is refused if somebody else was faster."""
@@ -174,13 +183,8 @@ class Tending:
 
     def groups(self, *, page: int = 100) -> Iterator[Group]:
         """The groups of several photos of one spot, and those with a name, a `page` at a time."""
-        query: dict[str, Any] = {"limit": page}
-        while True:
-            found = read(GroupsPage, self._ask("GET", "/v1/groups", query).json())
+        for found in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
             yield from found.groups
-            if found.next_cursor is None:
-                return
-            query["cursor"] = found.next_cursor
 
     def group(self, place_id: int) -> PlaceGroup:
         """The group that a place is in, with its places."""
@@ -210,6 +214,16 @@ class AsyncTending:
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
 
+    async def _pages(
+        self, kind: type[Page], path: str, query: dict[str, Any]
+    ) -> AsyncIterator[Page]:
+        while True:
+            page = read(kind, (await self._ask("GET", path, query)).json())
+            yield page
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
+
     async def compare(
         self, one: Photo, other: Photo, *, box: tuple[float, float, float, float] | None = None
     ) -> Comparison:
@@ -227,14 +241,13 @@ class AsyncTending:
         self, *, page: int = 100, **wanted: Unpack[Wanted]
     ) -> AsyncIterator[ListedPlace]:
         """As `Client.places`: `async for place in client.places()`."""
-        query: dict[str, Any] = {"limit": page, **wanted}
-        while True:
-            found = read(PlacesPage, (await self._ask("GET", "/v1/places", query)).json())
+        async for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
             for place in found.places:
                 yield place
-            if found.next_cursor is None:
-                return
-            query["cursor"] = found.next_cursor
+
+    async def place(self, place_id: int) -> PlaceDetails:
+        """As `Client.place`."""
+        return read(PlaceDetails, (await self._ask("GET", _path(place_id))).json())
 
     async def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """As `Client.place_with_etag`."""
@@ -279,14 +292,9 @@ class AsyncTending:
 
     async def groups(self, *, page: int = 100) -> AsyncIterator[Group]:
         """As `Client.groups`: `async for group in client.groups()`."""
-        query: dict[str, Any] = {"limit": page}
-        while True:
-            found = read(GroupsPage, (await self._ask("GET", "/v1/groups", query)).json())
+        async for found in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
             for group in found.groups:
                 yield group
-            if found.next_cursor is None:
-                return
-            query["cursor"] = found.next_cursor
 
     async def group(self, place_id: int) -> PlaceGroup:
         """As `Client.group`."""
