@@ -102,6 +102,8 @@ class Client(Tending, _Base[httpx.Client]):
         Raises:
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
+            TypeError: a photo is none of a path, bytes and a file that gives bytes.
+            OSError: a photo's file cannot be read, or is closed.
         """
         files = files_of(photo)
         query = _query(k, spots, verify, box, panorama, near, radius_m, filters)

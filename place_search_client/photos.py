@@ -15,7 +15,7 @@ def content_of(photo: Photo) -> bytes:
 
     Raises:
         TypeError: it is none of a path, bytes and a file that gives bytes.
-        OSError: its file cannot be read.
+        OSError: its file cannot be read, or is closed.
     """
     if isinstance(photo, Content):
         return bytes(photo)
@@ -26,7 +26,10 @@ def content_of(photo: Photo) -> bytes:
             "A photo is the path of a file or the content of one as bytes, not of the type "
             f"{type(photo).__name__}; save a picture into an io.BytesIO, and give its getvalue()."
         )
-    content: object = photo.read()
+    try:
+        content: object = photo.read()
+    except ValueError as error:  # closed
+        raise OSError(f"The file of a photo cannot be read: {error}.") from None
     if isinstance(content, bytes):
         return content
     raise TypeError("The file of a photo gives no bytes; open it with mode 'rb'.")

@@ -118,7 +118,7 @@ class Tending:
         """Whether two photos show the same place.
 
         With a `box` (x, y, width, height in pixels of the upright photo) only that part of `one` is
-        compared.
+        compared. Raises as `Client.search` does.
         """
         files = {"image1": ("1", content_of(one)), "image2": ("2", content_of(other))}
         return read(Comparison, self._ask("POST", "/v1/compare", box_in(box), files=files).json())
@@ -152,7 +152,7 @@ class Tending:
         """Add a photo, by default where its Exif says; one that is there already stays as it is.
 
         A 360° `panorama` is added as its views: by default where its metadata says that it is one,
-        for True where it is of 2:1.
+        for True where it is of 2:1. Raises as `Client.search` does.
         """
         files, form = {"photo": ("photo", content_of(photo))}, _form(panorama, position, name)
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())

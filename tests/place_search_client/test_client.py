@@ -177,6 +177,10 @@ def test_what_is_no_photo_is_said_in_one_sentence(address: str, tmp_path: Path) 
                 client.search(given)
         with pytest.raises(TypeError, match="open it with mode 'rb'"):
             client.search(text)  # type: ignore[arg-type]
+        with (tmp_path / "a.jpg").open("rb") as closed:
+            pass
+        with pytest.raises(OSError, match="cannot be read: read of closed file"):
+            client.search(closed)
     assert not Server.seen
 
 
