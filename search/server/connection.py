@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -38,6 +38,122 @@ class _CountingChunks(h11.Connection):
         return self.chunks > FREE_CHUNKS + self.size // LEAST_CHUNK
 
 
+class _Connection(H11Protocol):
+    """A connection; its bounds are those of a subclass, see `connection_class`."""
+
+    read_seconds: ClassVar[float]
+    write_seconds: ClassVar[float]
+    most: ClassVar[int]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.conn = self._pieces = _CountingChunks(h11.SERVER, HEAD_BYTES)
+        self._reading: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        self._since = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._time_head()
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        open_ones = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, _Connection) and not connection.transport.is_closing()
+        ]
+        if len(open_ones) <= self.most:
+            return
+        counts = Counter(connection._host for connection in open_ones)
+        waiting = [each for each in open_ones if each._waits_for_client]
+        victim = max(waiting, key=lambda each: (counts[each._host], -each._since))
+        victim._give_up()
+
+    @property
+    def _host(self) -> str:
+        return client_network(self.client[0] if self.client else "")
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _waits_for_client(self) -> bool:
+        return self._idle or self.cycle.more_body or self._writing is not None
+
+    def _give_up(self) -> None:
+        if self.cycle is not None and (self._idle or self.cycle.response_started):
+            self.transport.abort()  # another answer would be taken for part of one
+        else:
+            self._refuse(BUSY, "The server has too many connections; try again in a second.")
+
+    def on_response_complete(self) -> None:
+        self._since = self.loop.time()
+        super().on_response_complete()
+
+    def data_received(self, data: bytes) -> None:
+        # Chunks of a few bytes each would keep the loop from all other connections.
+        start = 0
+        while start < len(data) and not self.transport.is_closing():
+            end = start + SLICE_BYTES if self._idle or self._chunked else len(data)
+            super().data_received(data[start:end])
+            start = end
+            if self._pieces.too_many:
+                self._refuse(BAD_REQUEST, "The request comes in too many pieces; send larger.")
+        self._time_head()
+
+    @property
+    def _chunked(self) -> bool:
+        return any(name == b"transfer-encoding" for name, _ in self.headers)
+
+    def _time_head(self) -> None:
+        """Time the head of a request while one is awaited or under way."""
+        awaited = self._idle
+        if not awaited and self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        elif awaited and self._reading is None:
+            self._reading = self.loop.call_later(self.read_seconds, self._close)
+
+    def _close(self) -> None:
+        self._reading = None
+        if not self.transport.is_closing() and self._idle:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._writing is None:
+            self._writing = self.loop.call_later(self.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._reading, self._writing):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BAD_REQUEST, "This is no HTTP request; check what sent it.")
+
+    def _refuse(self, problem: Problem, detail: str) -> None:
+        content = json.dumps(problem.describe(detail)).encode()
+        self.transport.write(
+            f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(content)}\r\nretry-after: 1\r\n"
+            "connection: close\r\n\r\n".encode()
+            + content
+        )
+        self.transport.close()
+
+
 def connection_class(*, read_seconds: float, write_seconds: float, most: int) -> type[H11Protocol]:
     """The protocol class of a server's connections.
 
@@ -45,114 +161,5 @@ def connection_class(*, read_seconds: float, write_seconds: float, most: int) ->
     for `write_seconds`. Where there are more connections than `most`, the client with the most of
     them loses the one on which the server has waited longest, with an answer of 429.
     """
-
-    class Connection(H11Protocol):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            self.conn = self._pieces = _CountingChunks(h11.SERVER, HEAD_BYTES)
-            self._reading: asyncio.TimerHandle | None = None
-            self._writing: asyncio.TimerHandle | None = None
-            self._since = self.loop.time()
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._time_head()
-            if len(self.connections) > most:
-                self._make_room()
-
-        def _make_room(self) -> None:
-            open_ones = [
-                connection
-                for connection in self.connections
-                if isinstance(connection, Connection) and not connection.transport.is_closing()
-            ]
-            if len(open_ones) <= most:
-                return
-            counts = Counter(connection._host for connection in open_ones)
-            waiting = [each for each in open_ones if each._waits_for_client]
-            victim = max(waiting, key=lambda each: (counts[each._host], -each._since))
-            victim._give_up()
-
-        @property
-        def _host(self) -> str:
-            return client_network(self.client[0] if self.client else "")
-
-        @property
-        def _idle(self) -> bool:
-            """Whether no request is under way."""
-            return self.cycle is None or self.cycle.response_complete
-
-        @property
-        def _waits_for_client(self) -> bool:
-            return self._idle or self.cycle.more_body or self._writing is not None
-
-        def _give_up(self) -> None:
-            if self.cycle is not None and (self._idle or self.cycle.response_started):
-                self.transport.abort()  # another answer would be taken for part of one
-            else:
-                self._refuse(BUSY, "The server has too many connections; try again in a second.")
-
-        def on_response_complete(self) -> None:
-            self._since = self.loop.time()
-            super().on_response_complete()
-
-        def data_received(self, data: bytes) -> None:
-            # Chunks of a few bytes each would keep the loop from all other connections.
-            start = 0
-            while start < len(data) and not self.transport.is_closing():
-                end = start + SLICE_BYTES if self._idle or self._chunked else len(data)
-                super().data_received(data[start:end])
-                start = end
-                if self._pieces.too_many:
-                    self._refuse(BAD_REQUEST, "The request comes in too many pieces; send larger.")
-            self._time_head()
-
-        @property
-        def _chunked(self) -> bool:
-            return any(name == b"transfer-encoding" for name, _ in self.headers)
-
-        def _time_head(self) -> None:
-            """Time the head of a request while one is awaited or under way."""
-            awaited = self._idle
-            if not awaited and self._reading is not None:
-                self._reading.cancel()
-                self._reading = None
-            elif awaited and self._reading is None:
-                self._reading = self.loop.call_later(read_seconds, self._close)
-
-        def _close(self) -> None:
-            self._reading = None
-            if not self.transport.is_closing() and self._idle:
-                self.transport.close()
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            if self._writing is None:
-                self._writing = self.loop.call_later(write_seconds, self.transport.abort)
-
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            if self._writing is not None:
-                self._writing.cancel()
-                self._writing = None
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            for timer in (self._reading, self._writing):
-                if timer is not None:
-                    timer.cancel()
-            super().connection_lost(exc)
-
-        def send_400_response(self, msg: str) -> None:
-            self._refuse(BAD_REQUEST, "This is no HTTP request; check what sent it.")
-
-        def _refuse(self, problem: Problem, detail: str) -> None:
-            content = json.dumps(problem.describe(detail)).encode()
-            self.transport.write(
-                f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-                f"content-length: {len(content)}\r\nretry-after: 1\r\n"
-                "connection: close\r\n\r\n".encode()
-                + content
-            )
-            self.transport.close()
-
-    return Connection
+    bounds = {"read_seconds": read_seconds, "write_seconds": write_seconds, "most": most}
+    return type("Connection", (_Connection,), bounds)
