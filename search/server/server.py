@@ -200,11 +200,17 @@ def serve(
     it can search. The pages offer `samples` to try.
 
     Raises:
-        ServerError: the address is taken or cannot be listened on.
+        ServerError: the address is taken or cannot be listened on, or no key may write where
+            `options` let it.
         PlaceSearchError: the index or its model cannot be opened.
     """
     options = options or ServerSettings()
     keys = read_keys(options.keys, options.api_keys)
+    if options.writable and not any(key.role == "write" for key in keys):
+        raise ServerError(
+            "--writable needs a key that may write; make one with `place-search key NAME --role "
+            "write` and give it with --keys."
+        )
     _warn_of_useless(keys, {name, *others})
     traces = None
     if options.trace:
@@ -212,12 +218,6 @@ def serve(
 
         traces = open_provider()
     listener = _listen(options.host, options.port)
-    if options.writable and not any(key.role == "write" for key in keys):
-        listener.close()
-        raise ServerError(
-            "--writable needs a key that may write; make one with `place-search key NAME --role "
-            "write` and give it with --keys."
-        )
     if _is_loopback(listener):
         hosts = (*options.allowed_hosts, options.host)
         options = options.model_copy(update={"allowed_hosts": hosts})
