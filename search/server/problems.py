@@ -139,17 +139,8 @@ NOT_READY = Problem("not-ready", 503, "The server is still loading")
 OF_PHOTOS = (BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO)
 """What a request can be refused for that brings photos."""
 
-PROBLEMS = {
-    problem.name: problem
-    for problem in (
-        *(BAD_PARAMETER, BAD_REQUEST, NOT_FOUND, UNKNOWN_PLACE, UNKNOWN_REPORT, PHOTO_GONE),
-        *(METHOD_NOT_ALLOWED, UNAUTHORIZED, FORBIDDEN, SLOW_REQUEST, CANNOT_CHANGE, WRONG_HOST),
-        *(BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO),
-        *(BUSY, RATE_LIMITED, INTERNAL, NO_VOCABULARY, NOT_READY, TIMED_OUT),
-        *(EDIT_CONFLICT, UNFIT_VALUE, KEY_REUSED, UNKNOWN_INDEX),
-        *(ENGINE_DOWN, CROSS_SITE, INDEX_DAMAGED, UNKNOWN_TRACK),
-    )
-}
+PROBLEMS = {found.name: found for found in (*globals().values(),) if isinstance(found, Problem)}
+"""Every problem above, by its name."""
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     PhotoGoneError: PHOTO_GONE,
