@@ -121,7 +121,8 @@ class Query:
         codes, grid = place
         if all(grid):
             signs = decode_codes(codes)
-            if not _shows_nothing(signs.sum(axis=0), grid):
+            query.is_blank = _shows_nothing(signs.sum(axis=0), grid)
+            if not query.is_blank:
                 query._take(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
 
@@ -131,6 +132,7 @@ class Query:
 
 
 def _is_blank(local_features: NDArray[np.float32]) -> bool:
+    """Whether a photo is blank, by its (h, w, C) local features: all of them are alike."""
     rows = local_features.reshape(-1, local_features.shape[-1])
     if not len(rows):
         return True
@@ -139,7 +141,7 @@ def _is_blank(local_features: NDArray[np.float32]) -> bool:
 
 
 def _shows_nothing(sums: NDArray[Any], grid: Grid) -> bool:
-    """The same of a place, by the (bits,) sums of the signs in its grid."""
+    """Whether a place is blank, by the (bits,) sums of the signs of its codes over its grid."""
     return float(np.square(sums / math.prod(grid)).mean()) > BLANK_SIGNS
 
 

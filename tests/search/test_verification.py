@@ -132,6 +132,12 @@ def test_matches_of_which_none_agree_are_nothing() -> None:
 def test_a_blank_photo_agrees_with_nothing() -> None:
     for blank in (np.zeros((26, 46, 112), np.float32), np.ones((26, 46, 112), np.float32)):
         assert verify(Query(blank), coded(cells(8))).inliers < 30
+
+
+def test_a_blank_photo_is_known_by_its_features_and_by_its_codes() -> None:
+    for scene, blank in ((np.ones((26, 46, 112), np.float32), True), (cells(8), False)):
+        assert Query(scene).is_blank is blank
+        assert Query.of_codes(coded(scene)).is_blank is blank
     nothing = verify(Query(np.zeros((26, 46, 112), np.float32)), coded(cells(8)))
     assert (nothing.inliers, nothing.score, len(nothing.matches)) == (0, 0.0, 0)
 
