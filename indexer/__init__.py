@@ -4,7 +4,6 @@ from place_search.indexer.changes.build import BuildReport, build_index
 from place_search.indexer.changes.change import ChangeReport, collect_leftovers
 from place_search.indexer.changes.compact import compact_index, migrate_index
 from place_search.indexer.changes.edit import declare_fields, edit_place
-from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.listed_fields import (
     ListedFields,
     keep_listed_fields,
@@ -40,6 +39,7 @@ from place_search.indexer.sources.split import Split, read_split
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.edits import Edit, Edits, FieldType, FieldValue
 from place_search.indexer.storage.groups import Groups
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
 from place_search.indexer.stores.store_card import StoreCard, require_store_kind, store_kinds

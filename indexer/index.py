@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
-from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
@@ -23,6 +22,7 @@ from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card

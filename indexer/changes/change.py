@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate
-from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
@@ -32,6 +31,7 @@ from place_search.indexer.storage.commit import finalize_commit, is_stamped, who
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
 from place_search.indexer.storage.groups import GROUPS
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import CHANGEABLE, Manifest, Skipped, read_manifest
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, sha256_of
 from place_search.indexer.changes.change import Change
-from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.kept_views import panorama_of, path_in_source
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import Forgotten
 
 

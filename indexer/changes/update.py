@@ -15,7 +15,6 @@ from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.forgotten import listed_again, without
-from place_search.indexer.changes.kept_photos import KeptPhotos
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
@@ -23,6 +22,7 @@ from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import Forgotten, Skipped
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
