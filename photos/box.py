@@ -45,7 +45,7 @@ def parse_box(text: str) -> PhotoBox:
     """Read "x,y,width,height" in pixels.
 
     Raises:
-        BoxError: not four numbers, or too small to be searched with.
+        BoxError: not four numbers.
     """
     return _box([parse_number(part.strip()) for part in text.split(",")], text)
 
