@@ -28,13 +28,20 @@ def recall_at(
 
     `ranked[i]` holds database rows of query i, best first; `positives[i]` the rows that are
     right. A query without positives or without results counts as wrong.
+
+    Raises:
+        ValueError: there is no query, or not one entry of both for each.
     """
     first = first_hits(ranked, positives)
     return {n: 100.0 * sum(rank <= n for rank in first) / len(first) for n in ns}
 
 
 def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]:
-    """For each query the rank, from 1, of its first right result; infinity where there is none."""
+    """For each query the rank, from 1, of its first right result; infinity where there is none.
+
+    Raises:
+        ValueError: there is no query, or not one entry of both for each.
+    """
     if not ranked or len(ranked) != len(positives):
         raise ValueError("ranked and positives must hold one entry a query, and at least one")
     ranks = []

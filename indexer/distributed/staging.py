@@ -38,7 +38,11 @@ class ObjectStoreStaging:
         self.url = url
 
     def offer(self, photos: Iterable[Path], root: Path) -> None:
-        """Put photos there that are not there yet; those that cannot be read are left out."""
+        """Put photos there that are not there yet; those that cannot be read are left out.
+
+        Raises:
+            ClusterError: the store does not work.
+        """
         with self._failing_plainly():
             there = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
             missing = {name: path for path in photos if (name := photo_name(path, root))}
@@ -71,7 +75,11 @@ class ObjectStoreStaging:
         self._store.pipe_file(f"{self._root}/finished/{done.number:05d}.json", note)
 
     def finished(self, kind: str) -> dict[int, Finished]:
-        """The shards that are there, made by this model."""
+        """The shards that are there, made by this model.
+
+        Raises:
+            ClusterError: the store does not work.
+        """
         shards = {}
         with self._failing_plainly():
             for name in self._names("finished"):
@@ -88,7 +96,7 @@ class ObjectStoreStaging:
         """Fetch the files of a shard into an index.
 
         Raises:
-            ClusterError: they are not what their note says.
+            ClusterError: they are not what their note says, or the store does not work.
         """
         for name, stamp in done.files.items():
             with self._failing_plainly():
@@ -101,7 +109,11 @@ class ObjectStoreStaging:
             write_whole(folder / name, content)
 
     def clear(self) -> None:
-        """Remove all that the run has left there."""
+        """Remove all that the run has left there.
+
+        Raises:
+            ClusterError: the store does not work.
+        """
         with self._failing_plainly():
             for part in ("photos", "descriptors", "thumbnails", "finished"):
                 if self._store.exists(f"{self._root}/{part}"):

@@ -47,7 +47,11 @@ class MilvusBuilder:
         self._exact_bytes = exact_bytes
 
     def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
-        """Make a collection of all rows, and measure its recall."""
+        """Make a collection of all rows, and measure its recall.
+
+        Raises:
+            StoreOutageError: Milvus does not answer, or has not taken all rows.
+        """
         link = milvus_connection(card.uri)
         name = _next_collection(link, path.parent)
         count, dims = rows.shape
@@ -66,7 +70,12 @@ class MilvusBuilder:
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
-        """Add what came after; what the rows lack stays, unless it has become much."""
+        """Add what came after; what the rows lack stays, unless it has become much.
+
+        Raises:
+            StoreOutageError: as `build`, or the collection is not there.
+            IndexFormatError: the file `old` does not say which one it is.
+        """
         note = read_note(old)
         known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
         if card.count - known > DEAD_SHARE * card.count:

@@ -146,6 +146,10 @@ def create_app(
     those that the server makes itself where it may. `others` are further indexes by name, folder
     and loader; the first is called `name`. `on_loaded` is called once all engines are loaded, or
     one could not be; `traces` takes the spans of requests; the pages offer `samples` to try.
+
+    Raises:
+        ServerError: the options name two grounds for the map, or one whose address is none or whose
+            file cannot be read; or a folder of reports that is not there.
     """
     options = options or ServerSettings()
     app = FastAPI(
