@@ -9,19 +9,19 @@ what is seen together.
 import heapq
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.search.groups.pairs import Pair
 
+Pairs: TypeAlias = list[tuple[int, int]]
+"""Pairs of places, the lower id first."""
 SHARE = 0.25
 """Of the sampled pairs across two groups; with as many equal ones they are joined."""
 SAMPLE = 16
 """Pairs across two groups that are compared, at most, before they are joined."""
-AT_ONCE = 4
-"""Pairs that are compared together."""
 
 
 class Judge(Protocol):
@@ -74,6 +74,11 @@ class Merging:
         heap: list[tuple[float, int, int, int]] = []
         for group in changed:
             self._push(heap, group)
+        # What the first joins ask is compared at once, so that no core waits for another.
+        first = sorted({(one, two) for _, one, two, _ in heap if self._may_join(one, two)})
+        self._compare(
+            [pair for one, two in first for pair in self._open_pairs(self._sample(one, two))]
+        )
         while heap:
             _, one, two, size = heapq.heappop(heap)
             if one not in self.members or two not in self.members:
@@ -96,23 +101,46 @@ class Merging:
             heapq.heappush(heap, (-links / size, min(group, other), max(group, other), size))
 
     def _belong_together(self, one: int, two: int) -> bool:
-        if one in self.held and two in self.held:
+        if not self._may_join(one, two):
             return False
-        if not self._within_spread(self.members[one] + self.members[two]):
-            return False
-        sample = _sample(self.members[one], self.members[two])
-        enough = math.ceil(SHARE * len(sample))
-        unknown = [pair for pair in sample if pair not in self.known]
+        sample = self._sample(one, two)
+        while pairs := self._open_pairs(sample):
+            self._compare(pairs)
+        return self._still_wanted(sample) <= 0
+
+    def _may_join(self, one: int, two: int) -> bool:
+        both_held = one in self.held and two in self.held
+        return not both_held and self._within_spread(self.members[one] + self.members[two])
+
+    def _sample(self, one: int, two: int) -> Pairs:
+        """Pairs across two groups, spread evenly over all of them."""
+        here, there = sorted(self.members[one]), sorted(self.members[two])
+        size = len(here) * len(there)
+        picks = np.linspace(0, size - 1, min(size, SAMPLE)).round().astype(int).tolist()
+        # Each step moves on in both, so that no place is asked more often than it must be.
+        pairs = [
+            (here[at % len(here)], there[(at // len(here) + at % len(here)) % len(there)])
+            for at in picks
+        ]
+        return [(min(pair), max(pair)) for pair in pairs]
+
+    def _still_wanted(self, sample: Pairs) -> int:
+        """How many equal pairs the sample lacks for its groups to be joined."""
         same = sum(self.known.get(pair, False) for pair in sample)
-        # No more are compared once the rest cannot change the answer.
-        while same < enough <= same + len(unknown):
-            for first, second, equal in self._judge.compare_all(unknown[:AT_ONCE]):
-                self.known[first, second] = equal
-                if equal:
-                    self._link(first, second)
-                    same += 1
-            unknown = unknown[AT_ONCE:]
-        return same >= enough
+        return math.ceil(SHARE * len(sample)) - same
+
+    def _open_pairs(self, sample: Pairs) -> Pairs:
+        """The pairs to compare next: as many as may settle the answer, none once it is settled."""
+        wanted = self._still_wanted(sample)
+        unknown = [pair for pair in sample if pair not in self.known]
+        settling = min(wanted, len(unknown) - wanted + 1)
+        return unknown[: max(settling, 0)]
+
+    def _compare(self, pairs: Pairs) -> None:
+        for first, second, equal in self._judge.compare_all(pairs):
+            self.known[first, second] = equal
+            if equal:
+                self._link(first, second)
 
     def _within_spread(self, places: list[int]) -> bool:
         metres = self._judge.metres(np.array(places, np.int64))
@@ -137,13 +165,3 @@ class Merging:
                 links[other] = links.get(other, 0) + count
                 counts[kept] = links[other]
         return kept
-
-
-def _sample(one: Sequence[int], two: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs across two groups, spread evenly over all of them, the lower id first."""
-    size = len(one) * len(two)
-    picks = np.linspace(0, size - 1, min(size, SAMPLE)).round().astype(int).tolist()
-    one, two = sorted(one), sorted(two)
-    # Each step moves on in both, so that no place is asked more often than it must be.
-    pairs = [(one[at % len(one)], two[(at // len(one) + at % len(one)) % len(two)]) for at in picks]
-    return [(min(pair), max(pair)) for pair in pairs]
