@@ -82,8 +82,7 @@ def evaluate_files(
         if opened_index is not None:
             opened = fit_model(opened_index.manifest, opened_index.folder, model)
     else:
-        opened = _open_model(model, opened_index, threads, dims, precision, verify)
-        opened.max_pixels = max_pixels
+        opened = _open_model(model, opened_index, threads, dims, precision, max_pixels, verify)
     places = None if opened_index is None else IndexDatabase(opened_index, truth)
     reranker = None
     if verify:
@@ -119,6 +118,7 @@ def _open_model(
     threads: int | None,
     dims: int | None,
     precision: AskedPrecision,
+    max_pixels: int,
     verify: bool,
 ) -> Model:
     if index is None:
@@ -128,6 +128,7 @@ def _open_model(
             threads=threads,
             dims=dims,
             precision=precision,
+            max_pixels=max_pixels,
             verify=verify,
         )
     return open_index_model(
@@ -137,5 +138,6 @@ def _open_model(
         threads=threads,
         dims=dims,
         precision=precision,
+        max_pixels=max_pixels,
         verify=verify,
     )

@@ -66,7 +66,8 @@ def measure_loss(
         with tempfile.TemporaryDirectory() as scratch:
             model = _remembering(opened, Path(scratch), "descriptors")
             if opened.verifier is not None:
-                model.verifier = _remembering(opened.verifier, Path(scratch), "verifier")
+                verifier = _remembering(opened.verifier, Path(scratch), "verifier")
+                model = model.with_verifier(verifier)
             for truth in truths:
                 what = f"{truth.name}, {precision}"
                 report = evaluate(

@@ -1,7 +1,6 @@
 """The model that goes with an index: the one it was made with, cropped as it was then."""
 
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from place_search.indexer.storage.manifest import GIVEN, Manifest
 from place_search.models import AskedPrecision, Model, ModelError, open_model
 from place_search.models.model import find_verifier
 from place_search.models.runtimes.base import Mode
+from place_search.photos.decoding import MAX_PIXELS
 
 
 def open_index_model(
@@ -19,6 +19,7 @@ def open_index_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "auto",
+    max_pixels: int = MAX_PIXELS,
     verify: bool = True,
     verify_with: str | Path | None = None,
 ) -> Model:
@@ -45,12 +46,13 @@ def open_index_model(
         threads=threads,
         dims=dims,
         precision=_precision_of(made_by) if precision == "auto" else precision,
+        max_pixels=max_pixels,
     )
     if precision == "auto":
         opened.reason = "as the index was made"
-    if verify:
-        opened.verifier = _open_verifier(manifest, verify_with, mode, threads)
-    return opened
+    if not verify:
+        return opened
+    return opened.with_verifier(_open_verifier(manifest, verify_with, mode, threads))
 
 
 def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
@@ -63,9 +65,7 @@ def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
         return model.alone()
     if manifest.keeps_features_of(model, folder):
         return model
-    fitted = copy(model)
-    fitted.verifier = _open_verifier(manifest, None, "latency", None)
-    return fitted
+    return model.with_verifier(_open_verifier(manifest, None, "latency", None))
 
 
 def _open_verifier(

@@ -122,6 +122,7 @@ class Model:
         folder: Path | None = None,
         *,
         reason: str = "",
+        max_pixels: int = MAX_PIXELS,
         verifier: "Model | None" = None,
         directions: NDArray[np.float32] | None = None,
     ) -> None:
@@ -129,7 +130,7 @@ class Model:
         self.runtime = runtime
         self.folder = folder
         self.reason = reason
-        self.max_pixels = MAX_PIXELS
+        self.max_pixels = max_pixels
         self.verifier = verifier
         self.directions = directions
 
@@ -165,13 +166,17 @@ class Model:
         """The grid of local features that `embed` gives beside the descriptor."""
         return (self.verifier or self).card.local_features
 
-    def alone(self) -> "Model":
-        """The same model without its verifier."""
-        if self.verifier is None:
+    def with_verifier(self, verifier: "Model | None") -> "Model":
+        """The same model with another verifier, or with none."""
+        if verifier is self.verifier:
             return self
         same = copy(self)
-        same.verifier = None
+        same.verifier = verifier
         return same
+
+    def alone(self) -> "Model":
+        """The same model without its verifier."""
+        return self.with_verifier(None)
 
     @property
     def preprocessings(self) -> Sequence[Preprocessing]:
@@ -267,6 +272,7 @@ def open_model(
     threads: int | None = None,
     dims: int | None = None,
     precision: AskedPrecision = "f32",
+    max_pixels: int = MAX_PIXELS,
     verify: bool = False,
     verify_with: str | Path | None = None,
 ) -> Model:
@@ -275,8 +281,9 @@ def open_model(
     `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
     threads (default: all). Of a whitened model's descriptors the first `dims` numbers are kept,
     L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so; torch runs in
-    float32 only. With `verify` it comes with a second model for its local features where it has
-    none: `verify_with`, else the one that its card names, else the included one.
+    float32 only. Photos of which more than `max_pixels` would be decoded are refused. With `verify`
+    it comes with a second model for its local features where it has none: `verify_with`, else the
+    one that its card names, else the included one.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, no
@@ -300,22 +307,25 @@ def open_model(
         if not file.is_file() or sha256_of(file) != card.files.get(file.name):
             raise ModelError(f"{file} is missing or altered; fetch model '{card.id}' again.")
     opened_runtime = _open_runtime(runtime, folder, card, mode, threads)
-    directions = read_directions(folder, card)
-    made = Model(opened, opened_runtime, folder, reason=chosen.reason, directions=directions)
-    if verify:
-        made.verifier = _open_verifier(made, verify_with, mode, threads, precision)
-    return made
+    return Model(
+        opened,
+        opened_runtime,
+        folder,
+        reason=chosen.reason,
+        max_pixels=max_pixels,
+        verifier=_open_verifier(opened, verify_with, mode, threads, precision) if verify else None,
+        directions=read_directions(folder, card),
+    )
 
 
 def _open_verifier(
-    model: Model,
+    card: ModelCard,
     wanted: str | Path | None,
     mode: Mode,
     threads: int | None,
     precision: AskedPrecision,
 ) -> Model | None:
     """The second model whose local features verify what a model describes; None for its own."""
-    card = model.card
     name = wanted or card.verify_with or (DEFAULT_MODEL if card.local_features is None else None)
     if name is None:
         return None
@@ -323,7 +333,7 @@ def _open_verifier(
     precision = "auto" if precision == "int8" else precision
     folder = find_verifier(name)
     opened = open_model(folder, mode=mode, threads=threads, precision=precision)
-    return None if opened.fingerprint == model.fingerprint else opened
+    return None if opened.fingerprint == card.fingerprint else opened
 
 
 def _open_runtime(

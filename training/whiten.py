@@ -65,8 +65,7 @@ def whiten(
         folder = find_model(model or UNWHITENED_MODEL)
         card = read_card(folder)
         with _without_whitening(folder, card, out) as plain:
-            opened = open_model(plain, mode="throughput", threads=threads)
-            opened.max_pixels = max_pixels
+            opened = open_model(plain, mode="throughput", threads=threads, max_pixels=max_pixels)
             described = describe_views(photos, opened, seed=seed, progress=progress or silent)
         fit = fit_view_whitening(described.descriptors, dims)
         directions = fit_directions(described.local_features, seed=seed)
@@ -80,9 +79,11 @@ def whiten(
     else:
         source = open_source(data)
         opened = open_model(
-            folder := find_model(model or UNWHITENED_MODEL), mode="throughput", threads=threads
+            folder := find_model(model or UNWHITENED_MODEL),
+            mode="throughput",
+            threads=threads,
+            max_pixels=max_pixels,
         )
-        opened.max_pixels = max_pixels
         card = _plain(opened.card)
         require_samples(len(source.photos), "photos", dims)
         out.parent.mkdir(parents=True, exist_ok=True)

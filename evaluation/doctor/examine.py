@@ -249,6 +249,8 @@ class _Examination:
         """The model: whole, with a vocabulary, and the one of the index."""
         wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
         self.model_name = str(wanted)
+        how: dict[str, Any] = {"mode": "throughput", "threads": threads, "precision": precision}
+        how["max_pixels"] = self.max_pixels
         try:
             if self.index is not None:
                 require_known_model(self.index.manifest)
@@ -256,21 +258,12 @@ class _Examination:
             self.problems += check_centroids(folder)
             self.model_name = read_card(folder).id
             if self.index is None:
-                self.model = open_model(
-                    folder, mode="throughput", threads=threads, precision=precision, verify=True
-                )
+                self.model = open_model(folder, verify=True, **how)
             else:
-                self.model = open_index_model(
-                    self.index.manifest,
-                    folder,
-                    mode="throughput",
-                    threads=threads,
-                    precision=precision,
-                )
+                self.model = open_index_model(self.index.manifest, folder, **how)
         except PlaceSearchError as error:
             self._add_error("model", wanted, error)
             return
-        self.model.max_pixels = self.max_pixels
         if self.index is not None:
             self.problems += check_index_model(self.index, self.model)
 

@@ -17,6 +17,7 @@ from place_search.models import Embedding, Model, ModelCard, card_of, find_card
 from place_search.models.card import Aggregation
 from place_search.models.runtimes.base import Key
 from place_search.photos import PhotoError, Preprocessing
+from place_search.photos.decoding import MAX_PIXELS
 
 SAME_MODEL = 0.95
 """Cosine of a given descriptor and the model's own from which they are of one model.
@@ -34,11 +35,13 @@ class GivenModel(Model):
     The index keeps no local features, as the file has none.
     """
 
-    def __init__(self, file: DescriptorFile, source: Source, card: ModelCard) -> None:
+    def __init__(
+        self, file: DescriptorFile, source: Source, card: ModelCard, max_pixels: int
+    ) -> None:
         """Raises `SourceError` where the file lacks photos of the source."""
         self._file = file
         self.lookup = _Lookup(file, source, card.dims)
-        super().__init__(replace(card, local_features=None), self.lookup)
+        super().__init__(replace(card, local_features=None), self.lookup, max_pixels=max_pixels)
 
     @property
     def limit_in_words(self) -> str:
@@ -46,12 +49,19 @@ class GivenModel(Model):
         return f"{super().limit_in_words} from {self._file.stamp}"
 
 
-def given_model(file: DescriptorFile, source: Source, model: Model | None = None) -> GivenModel:
+def given_model(
+    file: DescriptorFile,
+    source: Source,
+    model: Model | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> GivenModel:
     """The descriptors of a file for the photos of a source.
 
     They are those of `model`, where one is given, which is then tried on some photos, and must be
     what the file names, if it names any; else of the model that the file names, if that is here;
     else of one that is not known: an index of them is searched by descriptors, not by photos.
+    Photos of which more than `max_pixels` would be decoded are left out.
 
     Raises:
         SourceError: a photo without a descriptor, a file of other photos, descriptors that are not
@@ -59,11 +69,11 @@ def given_model(file: DescriptorFile, source: Source, model: Model | None = None
     """
     dims = len(file.read(0))
     if model is not None:
-        given = GivenModel(file, source, _named_card(file, model, dims))
+        given = GivenModel(file, source, _named_card(file, model, dims), max_pixels)
         _check_maker(file, source, model, given)
         return given
     card = find_card(file.model, file.fingerprint, dims) if file.model else None
-    return GivenModel(file, source, card or _unknown_card(file, dims))
+    return GivenModel(file, source, card or _unknown_card(file, dims), max_pixels)
 
 
 def _named_card(file: DescriptorFile, model: Model, dims: int) -> ModelCard:

@@ -143,7 +143,12 @@ def _open(
     for name, content in files.items():
         (folder / name).write_bytes(content)
     # One thread: there is an actor for each CPU.
-    opened = open_model(folder, mode="throughput", threads=1, dims=dims, precision=precision)
-    opened.max_pixels = max_pixels
-    opened.verifier = None if verifier is None else verifier()
-    return opened
+    opened = open_model(
+        folder,
+        mode="throughput",
+        threads=1,
+        dims=dims,
+        precision=precision,
+        max_pixels=max_pixels,
+    )
+    return opened.with_verifier(None if verifier is None else verifier())

@@ -9,6 +9,7 @@ import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import staged
+from place_search.cli.megapixels import DEFAULT_MEGAPIXELS
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
 from place_search.cli.video_options import VideoOptions, video_request
 from place_search.core.errors import PlaceSearchError
@@ -42,7 +43,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.
 
 
 def index_model(
-    index: Path, model: str | None, threads: int | None, verify_with: str | None = None
+    index: Path,
+    model: str | None,
+    threads: int | None,
+    verify_with: str | None = None,
+    max_megapixels: int = DEFAULT_MEGAPIXELS,
 ) -> "Model":
     """The model that is named, or that an index was made with."""
     from place_search.indexer import open_index_model, read_manifest
@@ -54,7 +59,12 @@ def index_model(
             "out, or index the photos again."
         )
     return open_index_model(
-        manifest, model, mode="throughput", threads=threads, verify_with=verify_with
+        manifest,
+        model,
+        mode="throughput",
+        threads=threads,
+        max_pixels=max_megapixels * 10**6,
+        verify_with=verify_with,
     )
 
 
@@ -100,9 +110,8 @@ def take_photos(
     listed = read_listed_fields(data, index)
     with running(index) as advance:
         wanted = video_request(index, *video, advance)
-        opened = index_model(index, models[0], threads, models[1])
+        opened = index_model(index, models[0], threads, models[1], max_megapixels)
         source = open_source(data, None, wanted)
-        opened.max_pixels = max_megapixels * 10**6
         report = change(index, source, opened, progress=advance)
         measured = keep_calibrated(index, opened, advance)
     if measured:

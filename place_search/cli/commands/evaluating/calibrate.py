@@ -90,9 +90,9 @@ def _opened(
 ) -> "Model":
     from place_search.models import open_model
 
-    opened = open_model(model, verify=True, mode=mode, precision=precision)
-    opened.max_pixels = max_megapixels * 10**6
-    return opened
+    return open_model(
+        model, verify=True, mode=mode, precision=precision, max_pixels=max_megapixels * 10**6
+    )
 
 
 def _lists_places(file: Path) -> bool:
@@ -111,8 +111,8 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     from place_search.indexer import open_index
     from place_search.search.index_calibration import FILE
 
-    index, opened = open_index(folder), index_model(folder, model, None)
-    opened.max_pixels = max_megapixels * 10**6
+    index = open_index(folder)
+    opened = index_model(folder, model, None, max_megapixels=max_megapixels)
     with progress() as advance:
         measured = calibrate_and_keep(index, opened, staged(advance))
     if as_json:

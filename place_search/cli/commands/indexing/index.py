@@ -142,10 +142,10 @@ def command(
                 threads=threads,
                 dims=dims,
                 precision=precision,
+                max_pixels=max_megapixels * 10**6,
                 verify=local_features and descriptors is None,
                 verify_with=verify_with,
             )
-            opened.max_pixels = max_megapixels * 10**6
             report = build_index(
                 source,
                 out,
@@ -192,7 +192,9 @@ def _describer(
     if descriptors is None:
         return open_model(model or MODEL.in_environment or MODEL.default, **how)
     made_by = None if model is None else open_model(model, **how)
-    return given_model(open_descriptor_file(descriptors), source, made_by)
+    return given_model(
+        open_descriptor_file(descriptors), source, made_by, max_pixels=how["max_pixels"]
+    )
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":

@@ -1,5 +1,6 @@
 """`place-search verify`: is an index whole, and if not, mend it."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,6 @@ from place_search.core.text import counted, needed_bytes
 
 if TYPE_CHECKING:
     from place_search.indexer import VerifyReport
-    from place_search.models import Model
 
 FAILED = 1
 
@@ -47,11 +47,7 @@ def command(
             scale = 1_000_000 if stage == "verify" else 1
             advance(STAGES[stage], done // scale, total // scale)
 
-        def opened() -> "Model":
-            described_by = index_model(index, model, threads)
-            described_by.max_pixels = max_megapixels * 10**6
-            return described_by
-
+        opened = partial(index_model, index, model, threads, max_megapixels=max_megapixels)
         if repair:
             report = repair_index(index, opened, progress=advance_stage)
         else:

@@ -152,8 +152,7 @@ def _prepared(
     for sentence in listed.left_unread:
         say(sentence)
     source = listed.photos
-    opened = open_model(folder)
-    opened.max_pixels = max_pixels
+    opened = open_model(folder, max_pixels=max_pixels)
     pixels, digest = [], hashlib.sha256()
     for number in range(min(count, len(source))):
         path = source[number * len(source) // min(count, len(source))].path

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,15 +55,16 @@ def command(
         if holds_index(given):
             said = f"place-search search {quote(str(given))} {quote(str(other))}"
             raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
+    how: dict[str, Any] = {"threads": threads, "precision": precision}
+    how["max_pixels"] = max_megapixels * 10**6
     calibration = None
     if index is None:
         name = model or MODEL.default
-        opened = open_model(name, threads=threads, precision=precision, verify=True)
+        opened = open_model(name, verify=True, **how)
     else:
         places = open_index(index)
-        opened = open_index_model(places.manifest, model, threads=threads, precision=precision)
+        opened = open_index_model(places.manifest, model, **how)
         calibration = kept_calibration(places, opened)
-    opened.max_pixels = max_megapixels * 10**6
     reply = compare_photos(opened, photo1, photo2, calibration=calibration)
     if as_json:
         print_json(reply.to_dict())

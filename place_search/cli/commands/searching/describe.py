@@ -60,8 +60,14 @@ def command(
     else:
         require_writable(out, *photos)
         require_own(out, "descriptors", _is_ours)
-    opened = open_model(model, mode="throughput", threads=threads, dims=dims, precision=precision)
-    opened.max_pixels = max_megapixels * 10**6
+    opened = open_model(
+        model,
+        mode="throughput",
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        max_pixels=max_megapixels * 10**6,
+    )
     with progress() as advance:
         described, skipped = describe_named(photos, opened, progress=advance)
     write_descriptors(out, wanted, described)

@@ -81,8 +81,13 @@ def command(
     require_own(out, "pairs of photos", is_pairs)
     opened = open_index(index)
     source = open_queries(queries)
-    described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
-    described_by.max_pixels = max_megapixels * 10**6
+    described_by = open_index_model(
+        opened.manifest,
+        model,
+        threads=threads,
+        precision=precision,
+        max_pixels=max_megapixels * 10**6,
+    )
     engine = Engine(opened, described_by, candidates=candidates)
     with progress() as advance:
         pairs = find_pairs(

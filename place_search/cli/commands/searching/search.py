@@ -175,8 +175,13 @@ def command(
         tag=tag or (),
         field=field or (),
     )
-    described_by = open_index_model(opened.manifest, model, threads=threads, precision=precision)
-    described_by.max_pixels = max_megapixels * 10**6
+    described_by = open_index_model(
+        opened.manifest,
+        model,
+        threads=threads,
+        precision=precision,
+        max_pixels=max_megapixels * 10**6,
+    )
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
         question = Question(k, verify, point, radius_m, standardize, wanted, spots)

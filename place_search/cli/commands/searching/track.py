@@ -59,9 +59,13 @@ def command(
     require_order(index, frames, "track {index} {other}")
     opened = open_index(index)
     described_by = open_index_model(
-        opened.manifest, model, mode="throughput", threads=threads, precision=precision
+        opened.manifest,
+        model,
+        mode="throughput",
+        threads=threads,
+        precision=precision,
+        max_pixels=max_megapixels * 10**6,
     )
-    described_by.max_pixels = max_megapixels * 10**6
     try:
         with progress("frames") as advance:
             track = track_input(
