@@ -1,7 +1,6 @@
 """What `import place_search` offers; each function imports what it needs when it is called."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -107,41 +106,22 @@ def index(
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
-    from place_search.calibrating import keep_calibrated
-    from place_search.indexer import (
-        build_index,
-        given_model,
-        keep_listed_fields,
-        open_descriptor_file,
-        open_source,
-        read_listed_fields,
-    )
+    from place_search.indexing import index_input
 
     with reporting(progress) as report:
-        listed = read_listed_fields(as_path(data), as_path(out))
-        wanted = video_of(as_path(out), video, report)
-        if descriptors is not None:  # they are of whole photos
-            wanted = replace(wanted, panoramas="off")
-        source = open_source(as_path(data), path_of(root), wanted)
-        if descriptors is None:
-            opened = opened_model(model, verify_with)
-        else:
-            made_by = None if model is None else opened_model(model)
-            opened = given_model(open_descriptor_file(as_path(descriptors)), source, made_by)
-        built = build_index(
-            source,
+        return index_input(
+            as_path(data),
             as_path(out),
-            opened,
+            video_of(as_path(out), video, report),
+            partial(opened_model, model, verify_with if descriptors is None else None),
+            root=path_of(root),
+            descriptors=path_of(descriptors),
+            model_named=model is not None,
             store=store,
             local_features=local_features,
-            descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
+            descriptor_type=descriptor_type,
             progress=report,
-        )
-        if listed is not None:
-            keep_listed_fields(as_path(out), listed)
-        if descriptors is None:
-            keep_calibrated(as_path(out), opened, report)
-    return built
+        ).report
 
 
 def add(
@@ -192,18 +172,12 @@ def _changed(
     progress: Report,
     video: "VideoArguments",
 ) -> "ChangeReport":
-    from place_search.calibrating import keep_calibrated
-    from place_search.indexer import keep_listed_fields, open_source, read_listed_fields
+    from place_search.indexing import take_input
 
     folder, opened = as_path(index), model_for(index, model)
     with reporting(progress) as report:
-        listed = read_listed_fields(as_path(data), folder)
-        source = open_source(as_path(data), None, video_of(folder, video, report))
-        changed = change(folder, source, opened, progress=report)
-        if listed is not None:
-            keep_listed_fields(folder, listed)
-        keep_calibrated(folder, opened, report)
-    return changed
+        wanted = video_of(folder, video, report)
+        return take_input(change, folder, as_path(data), wanted, opened, report).report
 
 
 def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":

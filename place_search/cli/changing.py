@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -18,7 +18,8 @@ from place_search.core.text import counted
 
 if TYPE_CHECKING:
     from place_search.core.progress import Progress
-    from place_search.indexer import ChangeReport, ListedFields
+    from place_search.indexer import ChangeReport
+    from place_search.indexing import TakenIn
     from place_search.models import Model
 
 _Said = TypeVar("_Said")
@@ -104,33 +105,28 @@ def take_photos(
 
     `models` are those that were named to describe and to verify.
     """
-    from place_search.calibrating import keep_calibrated
-    from place_search.indexer import open_source, read_listed_fields
+    from place_search.indexing import take_input
 
-    listed = read_listed_fields(data, index)
     with running(index) as advance:
         wanted = video_request(index, *video, advance)
         opened = index_model(index, models[0], threads, models[1], max_megapixels)
-        source = open_source(data, None, wanted)
-        report = change(index, source, opened, progress=advance)
-        measured = keep_calibrated(index, opened, advance)
-    if measured:
-        say(f"How probable the same place is: {measured}")
-    if listed is not None:
-        keep_fields(listed, index)
-    print_change(report, index, as_json)
+        taken = take_input(change, index, data, wanted, opened, advance)
+    if taken.measured:
+        say(f"How probable the same place is: {taken.measured}")
+    tell_fields(taken)
+    print_change(taken.report, index, as_json)
     if not as_json:
         tell_ungrouped(index)
 
 
-def keep_fields(listed: "ListedFields", index: Path) -> None:
-    """Give places the own fields of their list, and say which ones and which columns are none."""
-    from place_search.indexer import keep_listed_fields
-
-    given = keep_listed_fields(index, listed)
+def tell_fields(taken: "TakenIn[Any]") -> None:
+    """Say which own fields the places got from their list, and which columns are none."""
+    listed = taken.fields
+    if listed is None:
+        return
     if listed.types:
         fields = ", ".join(f"{name} ({kind})" for name, kind in listed.types.items())
-        say(f"Own fields from the list: {fields}; {counted(given, 'place')}.")
+        say(f"Own fields from the list: {fields}; {counted(taken.given, 'place')}.")
     if listed.left_out:
         say(
             f"Left out: the {'column' if len(listed.left_out) == 1 else 'columns'} "

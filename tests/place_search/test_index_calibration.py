@@ -348,3 +348,22 @@ def test_a_list_to_index_is_neither_pairs_nor_places(run: Run, tmp_path: Path) -
     (tmp_path / "list.csv").write_text("path,latitude,longitude\nx.jpg,1,2\n", "utf-8")
     said = run("calibrate", tmp_path / "list.csv")
     assert "lacks the column place: its first row must name the columns" in said.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_calibrating_loses_no_fields(
+    run: Run, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("place_search.evaluation.calibrate_index", interrupted)
+    table, index = tmp_path / "list.csv", tmp_path / "index"
+    rows = ["path,latitude,longitude,floor"]
+    for place, words in enumerate((("index", table, "--out", index), ("add", index, table))):
+        photo(place).save(tmp_path / f"{place}.jpg")
+        rows.append(f"{place}.jpg,48,11,{place}")
+        table.write_text("\n".join(rows), "utf-8")
+        done = run(*words, "--model", plain)
+        assert "Interrupted" in done.stderr
+        assert dict(place_search.open_index(index).place(place).fields) == {"floor": place}

@@ -1,11 +1,12 @@
 """`place-search index`: photos in, an index out."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from place_search.cli.changing import keep_fields
+from place_search.cli.changing import tell_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
     known_store,
@@ -30,7 +31,7 @@ from place_search.core.text import counted
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
-    from place_search.indexer import BuildReport, Source, StoreCard
+    from place_search.indexer import BuildReport, StoreCard
     from place_search.indexer.changes.shard_workers import ShardWorkers
     from place_search.models import Model
 
@@ -112,8 +113,8 @@ def command(
     from --gpx by time, or from the photos' Exif GPS block. Frames of a video are kept in the folder
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
-    from place_search.calibrating import keep_calibrated
-    from place_search.indexer import build_index, open_source, read_listed_fields
+    from place_search.indexing import index_input
+    from place_search.models import open_model
 
     if verify_with is not None and not local_features:
         raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
@@ -125,76 +126,56 @@ def command(
         raise typer.BadParameter("--descriptors does not work with --engine ray.")
     where = store_uri(store, uri)
     require_out(data, out, "index")
-    listed = read_listed_fields(data, out)
+    opener = partial(
+        open_model,
+        model or MODEL.in_environment or MODEL.default,
+        mode="throughput",
+        threads=threads,
+        dims=dims,
+        precision=precision,
+        max_pixels=max_megapixels * 10**6,
+        verify=local_features and descriptors is None,
+        verify_with=verify_with,
+    )
     try:
         with progress() as advance:
-            # Given descriptors are of whole photos.
-            cut = panoramas if descriptors is None else "off"
-            wanted = video_request(
-                out, gpx, every, fps, video_start, clock_offset, cut, staged(advance)
-            )
-            source = open_source(data, root, wanted)
-            opened = _describer(
-                descriptors,
-                source,
-                model,
-                mode="throughput",
-                threads=threads,
-                dims=dims,
-                precision=precision,
-                max_pixels=max_megapixels * 10**6,
-                verify=local_features and descriptors is None,
-                verify_with=verify_with,
-            )
-            report = build_index(
-                source,
+            taken = index_input(
+                data,
                 out,
-                opened,
+                video_request(
+                    out, gpx, every, fps, video_start, clock_offset, panoramas, staged(advance)
+                ),
+                opener,
+                root=root,
+                descriptors=descriptors,
+                model_named=model is not None,
+                max_pixels=max_megapixels * 10**6,
                 store=store,
                 uri=where,
                 local_features=local_features,
-                descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
-                workers=_workers(opened, exchange) if engine == "ray" else None,
+                descriptor_type=descriptor_type,
+                workers=partial(_workers, exchange=exchange) if engine == "ray" else None,
                 progress=staged(advance),
             )
-            measured = None
-            if descriptors is None:
-                measured = keep_calibrated(out, opened, staged(advance))
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    if listed is not None:
-        keep_fields(listed, out)
-    tell_photos(report)
+    tell_fields(taken)
+    tell_photos(taken.report)
     if descriptors is None:
-        say(f"Described by {opened.named}.")
+        say(f"Described by {taken.model.named}.")
     else:
-        say(f"Descriptors of {descriptors}, made by {opened.card.id}.")
-    if measured:
-        say(f"How probable the same place is: {measured}")
+        say(f"Descriptors of {descriptors}, made by {taken.model.card.id}.")
+    if taken.measured:
+        say(f"How probable the same place is: {taken.measured}")
     if as_json:
-        print_json(report.to_dict())
+        print_json(taken.report.to_dict())
         return
-    print_line(_summary(report, out))
-    _tell_store(report.store)
+    print_line(_summary(taken.report, out))
+    _tell_store(taken.report.store)
     tell_ungrouped(out)
-
-
-def _describer(
-    descriptors: Path | None, source: "Source", model: str | None, **how: Any
-) -> "Model":
-    """What gives the descriptors: the model, or a file of what it gave."""
-    from place_search.indexer import given_model, open_descriptor_file
-    from place_search.models import open_model
-
-    if descriptors is None:
-        return open_model(model or MODEL.in_environment or MODEL.default, **how)
-    made_by = None if model is None else open_model(model, **how)
-    return given_model(
-        open_descriptor_file(descriptors), source, made_by, max_pixels=how["max_pixels"]
-    )
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":

@@ -1,0 +1,111 @@
+"""Photos into an index, as the command line and Python both take them: fields, calibration too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from place_search.calibrating import keep_calibrated
+from place_search.core.progress import Progress
+from place_search.indexer import (
+    build_index,
+    given_model,
+    keep_listed_fields,
+    open_descriptor_file,
+    open_source,
+    read_listed_fields,
+)
+from place_search.photos.decoding import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from place_search.indexer import BuildReport, ChangeReport, ListedFields, VideoRequest
+    from place_search.indexer.changes.shard_workers import ShardWorkers
+    from place_search.models import Model
+
+_Report = TypeVar("_Report", "BuildReport", "ChangeReport")
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn(Generic[_Report]):
+    """What taking photos in did, by which model.
+
+    `fields` are the own fields of their list, if it gives any, which `given` places got. `measured`
+    is what is to be said of a calibration, if one was measured.
+    """
+
+    report: _Report
+    model: "Model"
+    fields: "ListedFields | None"
+    given: int
+    measured: str | None
+
+
+def index_input(
+    data: Path,
+    out: Path,
+    video: "VideoRequest",
+    model: "Callable[[], Model]",
+    *,
+    root: Path | None,
+    descriptors: Path | None,
+    model_named: bool,
+    store: str,
+    local_features: bool,
+    descriptor_type: Literal["int8", "float32"] | None,
+    progress: Progress,
+    uri: str = "",
+    max_pixels: int = MAX_PIXELS,
+    workers: "Callable[[Model], ShardWorkers] | None" = None,
+) -> "TakenIn[BuildReport]":
+    """Build an index of the photos of an input, described by `model` or by a file, `descriptors`.
+
+    Where the `model_named` is said to have made the file, it is tried on some photos. Photos for
+    a file of which more than `max_pixels` would be decoded are left out; of others `model` says it.
+
+    Raises:
+        PlaceSearchError: photos, model, file or folder cannot be used; the text says why.
+    """
+    listed = read_listed_fields(data, out)
+    if descriptors is None:
+        source = open_source(data, root, video)
+        opened = model()
+    else:
+        source = open_source(data, root, replace(video, panoramas="off"))  # of whole photos
+        made_by = model() if model_named else None
+        opened = given_model(
+            open_descriptor_file(descriptors), source, made_by, max_pixels=max_pixels
+        )
+    report = build_index(
+        source,
+        out,
+        opened,
+        store=store,
+        uri=uri,
+        local_features=local_features,
+        descriptor_type=descriptor_type or ("int8" if descriptors is None else "float32"),
+        workers=None if workers is None else workers(opened),
+        progress=progress,
+    )
+    given = 0 if listed is None else keep_listed_fields(out, listed)
+    measured = keep_calibrated(out, opened, progress) if descriptors is None else None
+    return TakenIn(report, opened, listed, given, measured)
+
+
+def take_input(
+    change: "Callable[..., ChangeReport]",
+    index: Path,
+    data: Path,
+    video: "VideoRequest",
+    model: "Model",
+    progress: Progress,
+) -> "TakenIn[ChangeReport]":
+    """Change an index by the photos of an input; `change` is `add_photos` or `sync_photos`.
+
+    Raises:
+        PlaceSearchError: index, photos or model cannot be used; the text says why.
+    """
+    listed = read_listed_fields(data, index)
+    report = change(index, open_source(data, None, video), model, progress=progress)
+    given = 0 if listed is None else keep_listed_fields(index, listed)
+    measured = keep_calibrated(index, model, progress)
+    return TakenIn(report, model, listed, given, measured)
