@@ -145,7 +145,7 @@ def calibrate_on_searches(
     seen = {}
     for done, name in enumerate(names, start=1):
         seen[name] = _search(described, name, np.random.default_rng(seed))
-        progress("verify", done, len(names))
+        progress("Verifying", done, len(names))
     labels = [candidate.right for learnt in seen.values() for candidate in learnt.matched]
     if min(sum(labels), len(labels) - sum(labels)) < LEAST_PHOTOS:
         raise TrainingError(
@@ -191,7 +191,7 @@ def _describe(
             codes.append(encode_grid(photo))
         if job in queries:
             asked[job] = photo.descriptor, Query.of(photo)
-        progress("embed", done, len(jobs))
+        progress("Describing", done, len(jobs))
     return _Described(descriptors, codes, collections, places, asked)
 
 

@@ -75,7 +75,7 @@ def describe_views(
         described[row] = embedding.descriptor
         if embedding.local_features is not None:
             spots.append(_some(embedding.local_features, (seed, row)))
-        progress("embed", row + 1, count)
+        progress("Describing", row + 1, count)
     local = np.concatenate(spots) if spots else None
     return DescribedViews(described.reshape(-1, VIEWS, model.card.dims), local)
 

@@ -101,7 +101,7 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
     pairs = []
     for done, (row, made) in enumerate(model.stream_all(_altered(index, model, rows)), start=1):
         pairs += _compare(index, row, done, made)
-        progress("calibrate", done, len(rows))
+        progress("Calibrating", done, len(rows))
     measured = _fit(pairs, len(index))
     if measured is None:
         raise CalibrationError(

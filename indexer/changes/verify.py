@@ -130,7 +130,7 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
     """Everything that is wrong; what follows from something else is not listed."""
     broken = False
     done, total = 0, manifest.bytes
-    progress("verify", 0, total)
+    progress("Verifying", 0, total)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)
         if not path.is_file():
@@ -140,7 +140,7 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
             broken = True
             yield Defect(name, "is damaged: its checksum does not hold")
         done += stamp.bytes
-        progress("verify", done, total)
+        progress("Verifying", done, total)
     if broken:
         return
     try:

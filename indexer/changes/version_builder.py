@@ -148,7 +148,7 @@ class VersionBuilder:
     def _make_shards(self, reused: int) -> None:
         """Make the shards that are missing, each as soon as its photos are embedded."""
         plan = self.draft.plan
-        self.progress("embed", reused, plan.places)
+        self.progress("Describing", reused, plan.places)
         done = self.journal.finished
         missing = [at for at in range(len(plan)) if plan.first_number + at not in done]
         if self.workers is not None:
@@ -171,7 +171,7 @@ class VersionBuilder:
                     else:
                         rows.append(made)
                     places += 1
-                    self.progress("embed", places, plan.places)
+                    self.progress("Describing", places, plan.places)
                 # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._planned(index)
                 self._write_shard(shard, inputs, rows, skipped)
@@ -208,7 +208,7 @@ class VersionBuilder:
         ):
             self.journal.add(finished)
             done += finished.places + len(finished.skipped)
-            self.progress("embed", done, self.draft.plan.places)
+            self.progress("Describing", done, self.draft.plan.places)
 
     def _planned(self, index: int) -> tuple[ShardPlan, str]:
         """A shard to make, with the hash of what it is made of."""
@@ -288,7 +288,7 @@ class VersionBuilder:
             card.kind,
             plan.max_place_id,
         )
-        self.progress("index", 0, len(rows))
+        self.progress("Indexing", 0, len(rows))
         with self.clock.stage("index"):
             files[JOINED] = write_whole(
                 self.folder / pending_name(JOINED, index_id),
@@ -306,7 +306,7 @@ class VersionBuilder:
         if groups is not None:
             pending = self.folder / pending_name(GROUPS, index_id)
             files[GROUPS] = write_whole(pending, groups.to_bytes())
-        self.progress("index", len(rows), len(rows))
+        self.progress("Indexing", len(rows), len(rows))
         return Manifest(
             index_id=index_id,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

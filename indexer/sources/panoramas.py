@@ -150,7 +150,7 @@ class _Cutter:
                     any_cut |= bool(cut[1])
                     yield photo, cut
                 if any_cut:
-                    progress("panoramas", start + len(some), len(photos))
+                    progress("Cutting panoramas", start + len(some), len(photos))
 
     def one(self, photo: PlacePhoto) -> _Cut:
         """Cut a photo, if it is a panorama.

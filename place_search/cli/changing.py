@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
-from place_search.cli.indexes import staged
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
 from place_search.cli.video_options import VideoOptions, video_request
@@ -84,7 +83,7 @@ def running(index: Path) -> "Iterator[Progress]":
     """Show the progress of a change; Ctrl-C says what is kept."""
     try:
         with progress() as advance:
-            yield staged(advance)
+            yield advance
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted; {index} is as it was, and the same command goes on from what was done."

@@ -1,32 +1,11 @@
-"""What the commands that write indexes share: the store, stages, lists of photos."""
+"""What the commands that write indexes share: the store, lists of photos."""
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import typer
 
 from place_search.core.errors import PlaceSearchError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from place_search.core.progress import Progress
-
-STAGES = {
-    "frames": "Taking frames",
-    "panoramas": "Cutting panoramas",
-    "embed": "Describing",
-    "index": "Indexing",
-    "group": "Grouping",
-    "verify": "Verifying",
-    "calibrate": "Calibrating",
-}
-
-
-def staged(advance: "Callable[[str, int, int], None]") -> "Progress":
-    """Shows the stages of a change of an index by the words that people read."""
-    return lambda stage, done, total: advance(STAGES[stage], done, total)
 
 
 def known_store(kind: str | None) -> str | None:

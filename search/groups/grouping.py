@@ -86,7 +86,7 @@ def _compare_new(
         found = pool.map(judge.compare, places, map(_Asked(neighbours).of, places))
         for at, compared in enumerate(found, start=1):
             pairs += compared
-            progress("group", done + at, total)
+            progress("Grouping", done + at, total)
     return pairs
 
 

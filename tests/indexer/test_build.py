@@ -49,9 +49,9 @@ def test_a_folder_becomes_an_index(photos: Path, tmp_path: Path, model: Model) -
     assert (report.places, report.skipped, report.reused) == (11, [], 0)
     assert report.index_id == index.index_id
     assert seen == [
-        *(("embed", done, 11) for done in range(12)),
-        ("index", 0, 11),
-        ("index", 11, 11),
+        *(("Describing", done, 11) for done in range(12)),
+        ("Indexing", 0, 11),
+        ("Indexing", 11, 11),
     ]
     assert {"decode", "thumbnail", "write", "index", "total"} <= set(report.seconds)
     for name, stamp in index.manifest.files.items():

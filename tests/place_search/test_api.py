@@ -98,7 +98,7 @@ def test_importing_it_is_quick() -> None:
 def test_progress_is_told_to_whom_asks(town: Path) -> None:
     told: list[tuple[str, int, int]] = []
     place_search.index("photos", "town", progress=lambda *said: told.append(said))
-    assert ("embed", 3, 3) in told
+    assert ("Describing", 3, 3) in told
     place_search.describe("photos", progress=True)
 
 

@@ -191,12 +191,12 @@ def _take(video: Video, kept: _Kept, request: VideoRequest) -> None:
     kept.seconds, kept.whole = [], False
     kept.write_mark()
     for number, frame in enumerate(video.frames()):
-        request.progress("frames", number, max(video.expected, number + 1))
+        request.progress("Taking frames", number, max(video.expected, number + 1))
         path = kept.path / _name(number)
         if not path.is_file():
             size = frame.photo.width, frame.photo.height
             write_whole(path, encode_jpeg(frame.photo.pixels, size, quality=QUALITY))
         kept.seconds.append(round(frame.seconds, 3))
-    request.progress("frames", len(kept.seconds), len(kept.seconds))
+    request.progress("Taking frames", len(kept.seconds), len(kept.seconds))
     kept.notes, kept.whole = list(video.notes), True
     kept.write_mark()

@@ -7,7 +7,6 @@ import typer
 
 from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
-from place_search.cli.indexes import staged
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import Precision, PrecisionOption
 from place_search.cli.training_room import training_room
@@ -114,7 +113,7 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     index = open_index(folder)
     opened = index_model(folder, model, None, max_megapixels=max_megapixels)
     with progress() as advance:
-        measured = calibrate_and_keep(index, opened, staged(advance))
+        measured = calibrate_and_keep(index, opened, advance)
     if as_json:
         print_json(asdict(measured))
         return
@@ -134,7 +133,7 @@ def _calibrate_searches(
     training = training_room("Calibrating on searches")
     with progress() as advance:
         found = training.calibrate_on_searches(
-            model, photos, root, data=about or photos.stem, progress=staged(advance)
+            model, photos, root, data=about or photos.stem, progress=advance
         )
     if kept:
         _keep(found, kept)

@@ -11,7 +11,6 @@ from place_search.cli.console import InterruptedRunError, print_json, print_line
 from place_search.cli.indexes import (
     known_store,
     require_out,
-    staged,
     store_uri,
 )
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
@@ -142,9 +141,7 @@ def command(
             taken = index_input(
                 data,
                 out,
-                video_request(
-                    out, gpx, every, fps, video_start, clock_offset, panoramas, staged(advance)
-                ),
+                video_request(out, gpx, every, fps, video_start, clock_offset, panoramas, advance),
                 opener,
                 root=root,
                 descriptors=descriptors,
@@ -155,7 +152,7 @@ def command(
                 local_features=local_features,
                 descriptor_type=descriptor_type,
                 workers=partial(_workers, exchange=exchange) if engine == "ray" else None,
-                progress=staged(advance),
+                progress=advance,
             )
     except KeyboardInterrupt:
         raise InterruptedRunError(

@@ -13,7 +13,6 @@ from place_search.cli.changing import (
     index_model,
 )
 from place_search.cli.console import print_json, print_line, progress, say
-from place_search.cli.indexes import STAGES
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
 from place_search.core.text import counted, needed_bytes
@@ -44,8 +43,8 @@ def command(
     with progress("MB") as advance:
 
         def advance_stage(stage: str, done: int, total: int) -> None:
-            scale = 1_000_000 if stage == "verify" else 1
-            advance(STAGES[stage], done // scale, total // scale)
+            scale = 1_000_000 if stage == "Verifying" else 1
+            advance(stage, done // scale, total // scale)
 
         opened = partial(index_model, index, model, threads, max_megapixels=max_megapixels)
         if repair:

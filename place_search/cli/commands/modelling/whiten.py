@@ -11,8 +11,6 @@ from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
 from place_search.core.text import counted
 
-STAGES = {"embed": "Describing", "index": "Writing"}
-
 
 def command(
     data: Annotated[
@@ -66,7 +64,7 @@ def command(
             threads=threads,
             seed=seed,
             max_pixels=max_megapixels * 10**6,
-            progress=lambda stage, done, total: advance(STAGES[stage], done, total),
+            progress=advance,
         )
     fitted = card.fitting["whitening"]
     say(
