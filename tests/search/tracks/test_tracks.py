@@ -8,9 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from place_search.search.tracks import smoothing
-from place_search.search.tracks.dynamic import path_scores
 from place_search.search.tracks.evidence import Evidence, evidence_of
-from place_search.search.tracks.lines import line_scores
 from place_search.search.tracks.markov import KEPT, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS, motion_with
 from place_search.search.tracks.routes import Routes, find_routes
@@ -230,21 +228,6 @@ def test_learnt_speeds_tell_the_direction() -> None:
     speeds = learn_speeds(routes, frames).speeds
     assert SPEEDS[int(speeds.argmax())] == -1.0
     assert speeds.sum() == pytest.approx(1)
-
-
-@pytest.mark.parametrize("scores", [line_scores, path_scores])
-def test_lines_and_dynamic_programming_beat_single_frames(scores: object) -> None:
-    assert callable(scores)
-    routes, truth = walk1(), np.arange(PLACES)[::-1]
-    window = [frame.said for frame in frames_of(routes, at_dusk(PHOTOS[::-1], 10))]
-    found, single = [], []
-    for at in range(10, PLACES - 10, 3):
-        best = scores(routes, window[at - 10 : at + 11], 10).argmax()
-        found.append(routes.row[window[at].coordinates[best]])
-        single.append(routes.row[window[at].coordinates[window[at].odds.argmax()]])
-    right = share_right(np.array(found), truth[10:-10:3])
-    assert right >= 0.97
-    assert right > share_right(np.array(single), truth[10:-10:3]) + 0.02
 
 
 def test_two_walks_of_one_index_do_not_run_into_each_other() -> None:
