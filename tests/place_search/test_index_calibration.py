@@ -168,12 +168,13 @@ def test_a_calibrated_model_brings_its_own(index: Path) -> None:
 
 @pytest.mark.slow
 def test_calibrate_measures_again_and_says_how_little_it_knows(
-    made: tuple[Path, Path, Result], run: Run, plain: Path
+    made: tuple[Path, Path, Result], run: Run, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, folder, _ = made
     before = (folder / FILE).read_bytes()
     (folder / FILE).unlink()
     borrowed = place_search.search(folder, query(3), model=plain)
+    monkeypatch.setenv("PLACE_SEARCH_PRECISION", "f32")  # for all commands that it is for
     said = run("calibrate", folder, "--model", plain)
     assert said.exit_code == 0, said.output
     assert "20 places are little to go by" in said.stdout
@@ -338,6 +339,9 @@ def test_labelled_pairs_and_an_index_are_not_mixed_up(
     said = run("calibrate", folder, "--keep")
     assert said.exit_code == 2
     assert "are for PAIRS" in said.stderr
+    said = run("calibrate", folder, "--precision", "f32")
+    assert said.exit_code == 2
+    assert "is for PAIRS" in said.stderr
     assert "does not exist" in run("calibrate", tmp_path / "pairs.csv").stderr
     (tmp_path / "pairs.csv").write_text("photo1,photo2,same\n", "utf-8")
     assert run("calibrate", tmp_path / "pairs.csv").exit_code == 2

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         list[Path],
         typer.Argument(
@@ -62,6 +63,9 @@ def command(
     if len(data) == 1 and data[0].is_dir():
         if roots or about or report or keep:
             raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
+        source = context.get_parameter_source("precision")
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("--precision is for PAIRS; an index has its own.")
         _calibrate_index(data[0], model, max_megapixels, as_json)
     elif len(data) == 1 and _lists_places(data[0]):
         if report or len(roots or ()) > 1:
