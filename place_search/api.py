@@ -13,6 +13,7 @@ from place_search.arguments import (
     as_path,
     listed,
     model_for,
+    opened_index,
     opened_model,
     path_of,
     path_or_id,
@@ -226,7 +227,6 @@ def compare(
     Raises:
         PlaceSearchError: a photo, the index or the model cannot be used; the text says why.
     """
-    from place_search.indexer import Index
     from place_search.photos import box_of
     from place_search.search.compare import compare_photos
     from place_search.search.index_calibration import kept_calibration
@@ -235,7 +235,7 @@ def compare(
     if index is None:
         opened = opened_model(model)
     else:
-        places = index if isinstance(index, Index) else open_index(index)
+        places = opened_index(index)
         opened = model_for(places, model)
         calibration = kept_calibration(places, opened)
     return compare_photos(

@@ -83,6 +83,13 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
     return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
 
 
+def opened_index(index: "Index | AnyPath") -> "Index":
+    """The index that is given, opened. Raises PlaceSearchError where the folder holds none."""
+    from place_search.indexer import Index, open_index
+
+    return index if isinstance(index, Index) else open_index(as_path(index))
+
+
 def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
     """The model that is given, else the index's own, with the index's local features."""
     from place_search.indexer import Index, fit_model, open_index_model, read_manifest

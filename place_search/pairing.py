@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Report, as_path, model_for, path_of, reporting
+from place_search.arguments import AnyModel, AnyPath, Report, as_path, path_of, reporting
+from place_search.searching import opened_engine
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -30,13 +30,10 @@ def pairs(
     Raises:
         PlaceSearchError: an index, photos or a model that cannot be used; the text says why.
     """
-    from place_search.indexer import Index
-    from place_search.search.engine import Engine
     from place_search.search.folders.query_photos import open_queries
     from place_search.search.pairs import find_pairs
 
-    opened = index if isinstance(index, Index) else open_index(index)
-    engine = Engine(opened, model_for(opened, model))
+    engine = opened_engine(index, model)
     source = open_queries(as_path(queries))
     with reporting(progress) as report:
         return find_pairs(

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Photo, model_for, sources_of
+from place_search.arguments import AnyModel, AnyPath, Photo, model_for, opened_index, sources_of
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -53,7 +52,7 @@ def search(
     from place_search.photos import box_of
     from place_search.search.positions import position_of
 
-    engine = _engine(index, model)
+    engine = opened_engine(index, model)
     wanted = parse_filter(
         engine.index.edits,
         folder=folder,
@@ -95,7 +94,7 @@ def search_many(
     from place_search.search.positions import position_of
 
     point = position_of(near)
-    engine = _engine(index, model)
+    engine = opened_engine(index, model)
     batch = None
     sources: Iterable[bytes | Path] = sources_of(photos)
     if standardize:
@@ -112,9 +111,9 @@ def table(answers: "Iterable[SearchResult]") -> "SearchTable":
     return SearchTable(tuple(answers))
 
 
-def _engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
-    from place_search.indexer import Index
+def opened_engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
+    """What searches an index with the model that is given, else with its own."""
     from place_search.search.engine import Engine
 
-    opened = index if isinstance(index, Index) else open_index(index)
+    opened = opened_index(index)
     return Engine(opened, model_for(opened, model))

@@ -4,8 +4,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.api import open_index
-from place_search.arguments import AnyModel, AnyPath, Report, as_path, model_for, path_of, reporting
+from place_search.arguments import (
+    AnyModel,
+    AnyPath,
+    Report,
+    as_path,
+    model_for,
+    opened_index,
+    path_of,
+    reporting,
+)
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_own, require_writable
 from place_search.core.progress import Progress
@@ -36,9 +44,7 @@ def track(
     Raises:
         PlaceSearchError: an index, frames or a model that cannot be used; the text says why.
     """
-    from place_search.indexer import Index
-
-    opened = index if isinstance(index, Index) else open_index(index)
+    opened = opened_index(index)
     with reporting(progress) as report:
         return track_input(
             opened,
