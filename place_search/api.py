@@ -334,7 +334,11 @@ def doctor(
 ) -> "Diagnosis":
     """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
 
-    The arguments are those of `evaluate`.
+    What is right is named as for `evaluate`. The model is an id or a folder, whose files are looked
+    at, too, and none that is open; `precision` is the one that it would be opened in.
+
+    Raises:
+        PlaceSearchError: arguments that do not fit each other, or are of another kind.
     """
     from place_search.evaluation import examine
 
