@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth
-from place_search.search.tracks.evidence import Evidence, evidence_of
+from place_search.search.tracks.evidence import SILENCE, Evidence, evidence_of
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import (
@@ -39,7 +39,7 @@ class QuerySimilarities(NamedTuple):
     """What is known of each query by itself, as they come in the truth.
 
     `ranked` are its most similar places; `usual` (Q, n) its similarities to places spread over the
-    database. `descriptors` are standardised, one row a query.
+    database, `like_before` (Q,) that to the query before it along the route, 0 for the first.
     """
 
     ranked: Sequence[Ranked]
@@ -93,7 +93,7 @@ def _evidence(database: Routes, known: QuerySimilarities, query: int) -> Evidenc
     single = known.ranked[query]
     best = slice(0, CANDIDATES)
     if not len(single.rows):
-        return Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
+        return SILENCE
     return evidence_of(
         database.coordinate[single.rows[best]],
         single.similarities[best],

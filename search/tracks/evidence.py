@@ -36,6 +36,10 @@ class Evidence(NamedTuple):
     still: float = 0.0
 
 
+SILENCE = Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
+"""What a frame says that cannot be read."""
+
+
 def standing_out(
     similarities: NDArray[np.floating], usual: NDArray[np.floating]
 ) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.search.tracks.evidence import Evidence
+from place_search.search.tracks.evidence import SILENCE, Evidence
 from place_search.search.tracks.markov import MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.observer import Lens, Observer
@@ -12,8 +12,6 @@ from place_search.search.tracks.standardize import Statistics
 
 _LAST_UPDATE = 4096
 """Frames from which on neither statistics nor speeds are brought up to date any more."""
-SILENCE = Evidence(np.empty(0, np.int64), np.empty(0), 0.0)
-"""What a frame says that cannot be read."""
 
 Vectors = NDArray[np.float32]
 

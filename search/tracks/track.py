@@ -12,10 +12,10 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index
 from place_search.models import Model
-from place_search.search.tracks.evidence import Evidence
+from place_search.search.tracks.evidence import SILENCE, Evidence
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
-from place_search.search.tracks.live import SILENCE, LiveTrack
+from place_search.search.tracks.live import LiveTrack
 from place_search.search.tracks.located import LocatedFrame, locate
 from place_search.search.tracks.markov import MarkovModel, State
 from place_search.search.tracks.observer import (
