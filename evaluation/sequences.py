@@ -80,7 +80,7 @@ def rank_sequences(
         Seen(_evidence(database, known, query), kind)
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
-    model = learn_speeds(database, frames, kept=KEPT)
+    model = learn_speeds(database, lambda: frames, kept=KEPT)
     found: list[Ranked] = [NOTHING] * len(known.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):

@@ -29,7 +29,7 @@ class LiveTrack:
         """Frames so far."""
         self.state: State | None = None
         self._statistics = Statistics(observer.index.dims)
-        self._seen = np.full(len(SPEEDS), 1e-3)
+        self._seen = np.zeros(len(SPEEDS))
         self._lens: Lens = observer.lens(self._statistics)
         self._model = MarkovModel(observer.routes)
         self._before: Vectors | None = None
@@ -45,7 +45,7 @@ class LiveTrack:
             before = Break.CUT
         self.state = advance(self._model, self.state, Seen(self._look(descriptor, before), before))
         self.count += 1
-        self._seen += self.state.mass.sum(axis=1)
+        self._seen += self.state.speeds
         if self.count <= _LAST_UPDATE and self.count & (self.count - 1) == 0:
             self._lens = self.observer.lens(self._statistics)
             self._before = (

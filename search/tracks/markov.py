@@ -49,6 +49,11 @@ class State(NamedTuple):
         """The probability of each listed place, (n,)."""
         return np.asarray(self.mass.sum(axis=0))
 
+    @property
+    def speeds(self) -> Floats:
+        """The probability of each speed at the listed places, (M,)."""
+        return np.asarray(self.mass.sum(axis=1))
+
 
 @dataclass(frozen=True, slots=True)
 class _Span:

@@ -3,7 +3,7 @@
 Also a window around each frame, for evaluations by a number of neighbours.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -22,6 +22,9 @@ AHEAD = 64
 """Frames after a block that are looked at: what comes later hardly changes it."""
 _LEAST_SHARE = 0.1
 """The share of a track that may have any speed, whatever was learnt."""
+_SEEN_BEFORE = 1e-3
+"""How often each speed counts as seen before the first frame."""
+_ROUNDS = 2
 
 
 class Break(IntEnum):
@@ -103,31 +106,26 @@ def _settled(model: MarkovModel, states: Sequence[State], breaks: Sequence[Break
     return settled[::-1]
 
 
-def seen_speeds(states: Iterable[State]) -> NDArray[np.float64]:
-    """How often the states of a track have each speed, (M,) of sum 1, none never.
-
-    A model with these speeds fits the track better than the one that gave the states: a round of
-    expectation-maximisation (Baum-Welch).
-    """
-    seen = np.full(len(SPEEDS), 1e-3)
-    for state in states:
-        seen += state.mass.sum(axis=1)
-    return shares_of(seen)
-
-
 def shares_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """The probabilities of the speeds, (M,), that were seen so often; none is 0."""
+    seen = seen + _SEEN_BEFORE
     learnt = (1 - _LEAST_SHARE) * seen / seen.sum() + _LEAST_SHARE / len(SPEEDS)
     return np.asarray(learnt, np.float64)
 
 
 def learn_speeds(
-    routes: Routes, frames: Sequence[Observed], rounds: int = 2, *, kept: int = KEPT
+    routes: Routes, frames: Callable[[], Iterable[Observed]], *, kept: int = KEPT
 ) -> MarkovModel:
-    """The model of a track whose speeds fit its frames."""
+    """The model of a track whose speeds fit its frames, which are asked for once a round.
+
+    Each round of expectation-maximisation (Baum-Welch) gives a model that fits them better.
+    """
     model = MarkovModel(routes, kept=kept)
-    for _ in range(rounds):
-        model = MarkovModel(routes, seen_speeds(smoothed(model, frames)), kept=kept)
+    for _ in range(_ROUNDS):
+        seen = np.zeros(len(SPEEDS))
+        for state in smoothed(model, frames()):
+            seen += state.speeds
+        model = MarkovModel(routes, shares_of(seen), kept=kept)
     return model
 
 

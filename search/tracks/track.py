@@ -17,19 +17,18 @@ from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
 from place_search.search.tracks.live import LiveTrack
 from place_search.search.tracks.located import LocatedFrame, locate
-from place_search.search.tracks.markov import MarkovModel, State
+from place_search.search.tracks.markov import State
 from place_search.search.tracks.observer import (
     CANDIDATES,
     CANDIDATES_OF_FILES,
     Lens,
     Observer,
 )
-from place_search.search.tracks.smoothing import Break, Observed, seen_speeds, smoothed
+from place_search.search.tracks.smoothing import Break, Observed, learn_speeds, smoothed
 from place_search.search.tracks.standardize import Statistics
 
 LEARNT_FROM = 1000
 """The first frames of a track, from which its speeds are learnt."""
-_ROUNDS = 2
 
 Vectors = NDArray[np.float32]
 
@@ -206,10 +205,7 @@ def _locate_all(
 
 def _in_hindsight(observer: Observer, file: FrameFile, told: Sequence[Frame]) -> Iterator[State]:
     described = _Described(observer, file, told)
-    model = MarkovModel(observer.routes)
-    for _ in range(_ROUNDS):
-        speeds = seen_speeds(smoothed(model, described.sights(LEARNT_FROM)))
-        model = MarkovModel(observer.routes, speeds)
+    model = learn_speeds(observer.routes, lambda: described.sights(LEARNT_FROM))
     yield from smoothed(model, described.sights())
 
 

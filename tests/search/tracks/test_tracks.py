@@ -75,7 +75,7 @@ def tracked(
     routes: Routes, queries: NDArray[np.float32], photos: NDArray[np.float32] = PHOTOS
 ) -> list[State]:
     frames = frames_of(routes, queries, photos)
-    return list(smoothed(learn_speeds(routes, frames), frames))
+    return list(smoothed(learn_speeds(routes, lambda: frames), frames))
 
 
 def rows_of(routes: Routes, states: Sequence[State]) -> Rows:
@@ -225,7 +225,7 @@ def _transitions(count: int, still: float) -> NDArray[np.float64]:
 def test_learnt_speeds_tell_the_direction() -> None:
     routes = walk1()
     frames = frames_of(routes, at_dusk(PHOTOS[::-1], 9))
-    speeds = learn_speeds(routes, frames).speeds
+    speeds = learn_speeds(routes, lambda: frames).speeds
     assert SPEEDS[int(speeds.argmax())] == -1.0
     assert speeds.sum() == pytest.approx(1)
 
