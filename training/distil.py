@@ -40,6 +40,8 @@ COMPARED = 6
 """Views of each part that the whitening at the start is fitted on."""
 BASE = 0.2
 """The similarity over which other places are pushed away."""
+_WINDOW = 1
+"""Frames of a video so many apart show one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,6 @@ def distil(
     *,
     root: Path | None = None,
     model: str | Path | None = None,
-    window: int = 1,
     config: DistillationConfig | None = None,
     about: str = "",
     max_pixels: int = MAX_PIXELS,
@@ -105,7 +106,7 @@ def distil(
     device = join_processes().device
     torch.manual_seed(config.seed)
     root = root or data.parent
-    photos, places = read_viewed_photos(data, root), read_labels(data, root, window)
+    photos, places = read_viewed_photos(data, root), read_labels(data, root, _WINDOW)
     folder = find_model(model or UNWHITENED_MODEL)
     card = read_card(folder)
     start, network = load_network(folder, card), load_network(folder, card)

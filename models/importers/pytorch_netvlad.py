@@ -37,14 +37,12 @@ def read(file: WeightFile) -> Weights:
     )
 
 
-def take_pool(
-    tensors: Tensors, prefix: str, channels: int, assignment: str = "conv"
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
     """Centroids (K, C), assignment (K, C, 1, 1), and the bias (K,) that only v2 has."""
     centroids = tensors.take(f"{prefix}.centroids", (None, channels))
     clusters = len(centroids)
-    weight = tensors.take(f"{prefix}.{assignment}.weight", (clusters, channels, 1, 1))
-    bias = f"{prefix}.{assignment}.bias"
+    weight = tensors.take(f"{prefix}.conv.weight", (clusters, channels, 1, 1))
+    bias = f"{prefix}.conv.bias"
     return centroids, weight, tensors.take(bias, (clusters,)) if bias in tensors else None
 
 

@@ -106,9 +106,9 @@ CEILING = MemoryCeiling()
 """That of this process: memory belongs to all of it."""
 
 
-def private_bytes(pid: int | None = None) -> int:
-    """Bytes of memory that a process holds and no file backs; by default this one's."""
-    statm = Path(f"/proc/{pid or os.getpid()}/statm").read_text("ascii").split()
+def private_bytes() -> int:
+    """Bytes of memory that this process holds and no file backs."""
+    statm = Path("/proc/self/statm").read_text("ascii").split()
     return (int(statm[1]) - int(statm[2])) * mmap.PAGESIZE
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 MARGIN = 0.1
+ALPHA, BETA, EPSILON = 1.0, 50.0, 0.1
+"""Those of the multi-similarity loss in GSV-Cities (Ali-bey et al., 2022)."""
 
 
 def triplet_ranking(
@@ -24,16 +26,13 @@ def multi_similarity(
     descriptors: Tensor,
     places: Tensor,
     *,
-    alpha: float = 1.0,
-    beta: float = 50.0,
     base: float = 0.0,
-    epsilon: float = 0.1,
 ) -> Tensor:
     """Multi-similarity loss over a batch of places (Wang et al., CVPR 2019, eq. 10 and 13–15).
 
     `descriptors` (N, D) are of L2 norm 1, `places` (N,) says which belong together. Of each
-    photo's pairs those are left out that are easier by `epsilon` than the hardest of the other
-    kind. The defaults are those of GSV-Cities (Ali-bey et al., 2022). The mean over photos.
+    photo's pairs those are left out that are easier by `EPSILON` than the hardest of the other
+    kind. The mean over photos.
     """
     similarities = descriptors @ descriptors.T
     same = places[:, None] == places[None]
@@ -41,10 +40,10 @@ def multi_similarity(
     wrong = ~same
     least = similarities.detach().masked_fill(~right, torch.inf).amin(dim=1, keepdim=True)
     most = similarities.detach().masked_fill(~wrong, -torch.inf).amax(dim=1, keepdim=True)
-    pulled = right & (similarities.detach() - epsilon < most)
-    pushed = wrong & (similarities.detach() + epsilon > least)
-    pull = _log1p_sum_exp(-alpha * (similarities - base), pulled) / alpha
-    push = _log1p_sum_exp(beta * (similarities - base), pushed) / beta
+    pulled = right & (similarities.detach() - EPSILON < most)
+    pushed = wrong & (similarities.detach() + EPSILON > least)
+    pull = _log1p_sum_exp(-ALPHA * (similarities - base), pulled) / ALPHA
+    push = _log1p_sum_exp(BETA * (similarities - base), pushed) / BETA
     return (pull + push).mean()
 
 
