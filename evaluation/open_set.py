@@ -86,7 +86,7 @@ def measure_open_set(
     """
     if not ranked:
         raise TruthError("There are no queries, so nothing can be said of unknown places.")
-    chance = np.array([_first_probability(results) for results in ranked])
+    probabilities = np.array([_first_probability(results) for results in ranked])
     right = np.array(
         [
             bool(len(results.rows)) and bool(np.isin(results.rows[0], rows))
@@ -94,22 +94,22 @@ def measure_open_set(
         ]
     )
     is_known = np.array([len(rows) > 0 for rows in positives])
-    found = chance >= threshold
-    chance = np.array([told_probability(each) for each in chance.tolist()])
+    found = probabilities >= threshold
+    probabilities = np.array([told_probability(each) for each in probabilities.tolist()])
     known, unknown = int(is_known.sum()), int((~is_known).sum())
     mixed = right.any() and not right.all()
     return OpenSet(
         known=known,
         unknown=unknown,
         threshold=threshold,
-        auc=area_under_roc(chance, right) if mixed else None,
+        auc=area_under_roc(probabilities, right) if mixed else None,
         precision=_percent(int((found & right).sum()), int(found.sum())),
         recall=_percent(int((found & right).sum()), known),
         false_found=_percent(int((found & ~is_known).sum()), unknown),
-        recall_at_precision_99=_recall_at(chance, right, known, 0.99),
-        recall_at_precision_100=_recall_at(chance, right, known, 1.0),
-        calibration_error=expected_calibration_error(chance, right),
-        probabilities=chance,
+        recall_at_precision_99=_recall_at(probabilities, right, known, 0.99),
+        recall_at_precision_100=_recall_at(probabilities, right, known, 1.0),
+        calibration_error=expected_calibration_error(probabilities, right),
+        probabilities=probabilities,
         right=right,
     )
 
@@ -123,19 +123,19 @@ def with_similarity_alone(results: Ranked, calibration: Calibration) -> Ranked:
     return results._replace(probability=first[0] if first else 0.0)
 
 
-def expected_calibration_error(chance: Floats, right: Labels) -> float:
+def expected_calibration_error(probabilities: Floats, right: Labels) -> float:
     """The mean |probability − share of right answers|, weighted by the answers in each bin."""
-    return binned_error(chance, right, np.full(len(chance), 1 / len(chance)))
+    return binned_error(probabilities, right, np.full(len(probabilities), 1 / len(probabilities)))
 
 
 def _first_probability(results: Ranked) -> float:
     return results.probability if len(results.rows) else 0.0
 
 
-def _recall_at(chance: Floats, right: Labels, known: int, precision: float) -> float | None:
+def _recall_at(probabilities: Floats, right: Labels, known: int, precision: float) -> float | None:
     if not known:
         return None
-    point = least_threshold(chance, right, precision)
+    point = least_threshold(probabilities, right, precision)
     return 0.0 if point is None else 100.0 * point[1] * int(right.sum()) / known
 
 

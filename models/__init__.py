@@ -1,5 +1,6 @@
 """A photo → its descriptor and local features: model cards, the registry, runtimes."""
 
+from place_search.core.settings import AskedPrecision
 from place_search.models.calibration import (
     Calibration,
     included_calibration,
@@ -33,7 +34,7 @@ from place_search.models.model import (
     open_model,
     weights_folder,
 )
-from place_search.models.precision import AskedPrecision, Precision, PrecisionRecall
+from place_search.models.precision import Precision, PrecisionRecall
 from place_search.models.runtimes.base import Embedding
 
 __all__ = [

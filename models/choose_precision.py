@@ -2,9 +2,10 @@
 
 from typing import NamedTuple, get_args
 
+from place_search.core.settings import AskedPrecision
 from place_search.models.card import ModelCard
 from place_search.models.errors import ModelError
-from place_search.models.precision import GRAPHS, AskedPrecision, Precision
+from place_search.models.precision import GRAPHS, Precision
 
 MAX_LOSS = 1.0
 """Points of Recall@1 that int8 may lose on average for `auto` to take it."""

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
 from place_search.core.memory import require_address_space
-from place_search.core.settings import MODEL
+from place_search.core.settings import MODEL, AskedPrecision
 from place_search.core.tables import is_whole
 from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.local_features import CODE_BYTES, read_directions
-from place_search.models.precision import GRAPHS, AskedPrecision, int8_instructions, int8_saturates
+from place_search.models.precision import GRAPHS, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, PhotoBox, Preprocessing
 from place_search.photos.black_frame import black_frame

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 Precision: TypeAlias = Literal["f32", "int8"]
-AskedPrecision: TypeAlias = Literal["auto", "f32", "int8"]
 
 GRAPHS: dict[Precision, tuple[str, ...]] = {
     "f32": ("f32.onnx",),

@@ -8,7 +8,6 @@ from place_search.arguments import (
     AnyModel,
     AnyPath,
     Photo,
-    Precision,
     Report,
     as_path,
     listed,
@@ -22,6 +21,7 @@ from place_search.arguments import (
     truth_files,
     video_of,
 )
+from place_search.core.settings import AskedPrecision
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -42,7 +42,7 @@ def open_model(
     *,
     threads: int | None = None,
     dims: int | None = None,
-    precision: Precision = "auto",
+    precision: AskedPrecision = "auto",
     verify_with: AnyPath | None = None,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
@@ -329,7 +329,7 @@ def doctor(
     model: AnyPath | None = None,
     index: AnyPath | None = None,
     protocol: str | None = None,
-    precision: Precision = "auto",
+    precision: AskedPrecision = "auto",
     progress: Report = False,
 ) -> "Diagnosis":
     """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.

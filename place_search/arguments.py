@@ -21,7 +21,6 @@ Photo: TypeAlias = AnyPath | Content | BinaryIO
 """A photo's path, the content of its file, or the file, opened to read bytes."""
 AnyModel: TypeAlias = "Model | AnyPath | None"
 """An opened model, its id under weights/ or its folder; None for the one that fits."""
-Precision: TypeAlias = Literal["auto", "f32", "int8"]
 
 
 class VideoArguments(TypedDict, total=False):

@@ -94,9 +94,9 @@ def calibrate(
     rows, labels, held = np.array(numbers), np.array(same, bool), np.array(held_back, bool)
     _require_enough(labels, held)
     weights, intercept = fit_logistic(rows[~held], labels[~held])
-    chance = sigmoid(rows @ weights + intercept)
-    threshold = operating_point(chance[~held], labels[~held])
-    tested, truly = chance[held], labels[held]
+    probabilities = sigmoid(rows @ weights + intercept)
+    threshold = operating_point(probabilities[~held], labels[~held])
+    tested, truly = probabilities[held], labels[held]
     calibration = Calibration(
         intercept=intercept,
         weights=tuple(float(weight) for weight in weights),

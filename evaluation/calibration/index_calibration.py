@@ -167,14 +167,16 @@ def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:
         return None
     measured = _measured(same, unrelated, places)
     told = [*same, *unrelated]
-    chance = np.array([pair_probability(measured, pair.similarity, pair.found) for pair in told])
+    probabilities = np.array(
+        [pair_probability(measured, pair.similarity, pair.found) for pair in told]
+    )
     truly = np.array([pair.same for pair in told])
     return replace(
         measured,
         data=f"{len(same)} altered copies of the index's own photos",
         same_pairs=len(same),
         different_pairs=len(unrelated),
-        **figures_of(chance, truly, measured.threshold)._asdict(),
+        **figures_of(probabilities, truly, measured.threshold)._asdict(),
     )
 
 

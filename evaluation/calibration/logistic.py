@@ -21,15 +21,15 @@ class Figures(NamedTuple):
     calibration_error: float
 
 
-def figures_of(chance: Floats, same: Labels, threshold: float) -> Figures:
+def figures_of(probabilities: Floats, same: Labels, threshold: float) -> Figures:
     """The figures of probabilities (N,) whose answers (N,) are known."""
-    called = chance >= threshold
+    called = probabilities >= threshold
     right = int((called & same).sum())
     return Figures(
         precision=right / max(int(called.sum()), 1),
         recall=right / max(int(same.sum()), 1),
-        auc=area_under_roc(chance, same),
-        calibration_error=calibration_error(chance, same),
+        auc=area_under_roc(probabilities, same),
+        calibration_error=calibration_error(probabilities, same),
     )
 
 
@@ -47,9 +47,9 @@ def fit_logistic(
     weights = class_weights(same) if weights is None else weights
     solution = np.zeros(rows.shape[1])
     for _ in range(100):
-        chance = sigmoid(rows @ solution)
-        gradient = rows.T @ (weights * (chance - same)) + ridge * solution
-        curvature = (rows * (weights * chance * (1 - chance))[:, None]).T @ rows
+        probabilities = sigmoid(rows @ solution)
+        gradient = rows.T @ (weights * (probabilities - same)) + ridge * solution
+        curvature = (rows * (weights * probabilities * (1 - probabilities))[:, None]).T @ rows
         step = np.linalg.solve(curvature + ridge * np.eye(len(solution)), gradient)
         solution -= step
         if np.abs(step).max() < 1e-9:
@@ -62,24 +62,24 @@ def sigmoid(odds: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
 
 
-def precision_recall(chance: Floats, same: Labels) -> tuple[Floats, Floats, Floats]:
+def precision_recall(probabilities: Floats, same: Labels) -> tuple[Floats, Floats, Floats]:
     """Thresholds, ascending, with precision and recall of "same" from each one on."""
-    order = np.argsort(-chance, kind="stable")
+    order = np.argsort(-probabilities, kind="stable")
     right = np.cumsum(same[order])
     called_same = np.arange(1, len(order) + 1)
     # Of equal probabilities, all are called the same at once.
-    last = np.append(np.diff(chance[order]) != 0, True)
+    last = np.append(np.diff(probabilities[order]) != 0, True)
     picked = order[last][::-1]
     return (
-        chance[picked],
+        probabilities[picked],
         (right / called_same)[last][::-1],
         (right / max(same.sum(), 1))[last][::-1],
     )
 
 
-def area_under_roc(chance: Floats, same: Labels) -> float:
+def area_under_roc(probabilities: Floats, same: Labels) -> float:
     """The share of (same, different) pairs that are in the right order; ties count half."""
-    values, inverse = np.unique(chance, return_inverse=True)
+    values, inverse = np.unique(probabilities, return_inverse=True)
     counts = np.bincount(inverse, minlength=len(values))
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives, negatives = int(same.sum()), int((~same).sum())
@@ -88,33 +88,35 @@ def area_under_roc(chance: Floats, same: Labels) -> float:
     return float((ranks[same].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def least_threshold(chance: Floats, same: Labels, precision: float) -> tuple[float, float] | None:
+def least_threshold(
+    probabilities: Floats, same: Labels, precision: float
+) -> tuple[float, float] | None:
     """The least threshold from which such a share (0–1) of "same" is right, and its recall (0–1).
 
     None where no threshold reaches it.
     """
-    thresholds, precisions, recall = precision_recall(chance, same)
+    thresholds, precisions, recall = precision_recall(probabilities, same)
     good = np.flatnonzero(precisions >= precision)
     return (float(thresholds[good[0]]), float(recall[good[0]])) if len(good) else None
 
 
-def calibration_error(chance: Floats, same: Labels) -> float:
+def calibration_error(probabilities: Floats, same: Labels) -> float:
     """Expected calibration error: mean |probability − share that is the same|, both classes alike.
 
     Naeini et al., AAAI 2015, with `BINS` bins of equal width.
     """
-    return binned_error(chance, same, class_weights(same))
+    return binned_error(probabilities, same, class_weights(same))
 
 
-def binned_error(chance: Floats, same: Labels, weights: Floats) -> float:
+def binned_error(probabilities: Floats, same: Labels, weights: Floats) -> float:
     """The same error with a weight (N,) for each answer; they sum to 1."""
-    gap = np.bincount(bin_of(chance), weights * (chance - same), minlength=BINS)
+    gap = np.bincount(bin_of(probabilities), weights * (probabilities - same), minlength=BINS)
     return float(np.abs(gap).sum())
 
 
-def bin_of(chance: Floats) -> NDArray[np.int64]:
+def bin_of(probabilities: Floats) -> NDArray[np.int64]:
     """The number of the bin, 0 to `BINS` − 1, that each probability falls into."""
-    return np.minimum((chance * BINS).astype(np.int64), BINS - 1)
+    return np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
 
 
 def class_weights(same: Labels) -> Floats:

@@ -1,8 +1,7 @@
 """The option --precision, which many commands take."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
-from place_search.core.settings import PRECISION
+from place_search.core.settings import PRECISION, AskedPrecision
 
-Precision: TypeAlias = Literal["auto", "f32", "int8"]
-PrecisionOption: TypeAlias = Annotated[Precision, PRECISION.option()]
+PrecisionOption: TypeAlias = Annotated[AskedPrecision, PRECISION.option()]

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 PREFIX = "PLACE_SEARCH_"
 
@@ -75,6 +75,7 @@ VERIFY_WITH = Setting(
     metavar="MODEL",
 )
 THREADS = Setting("threads", int, None, "CPU threads for the model (default: all).", min=1)
+AskedPrecision: TypeAlias = Literal["auto", "f32", "int8"]
 PRECISION = Setting(
     "precision",
     str,

@@ -8,10 +8,10 @@ import typer
 from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import Precision, PrecisionOption
+from place_search.cli.precision import PrecisionOption
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
-from place_search.core.settings import MODEL, PRECISION
+from place_search.core.settings import MODEL, PRECISION, AskedPrecision
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def command(
 
 
 def _opened(
-    model: str, precision: Precision, max_megapixels: int, mode: "Mode" = "latency"
+    model: str, precision: AskedPrecision, max_megapixels: int, mode: "Mode" = "latency"
 ) -> "Model":
     from place_search.models import open_model
 
