@@ -1,11 +1,12 @@
 """pytorch-NetVlad: `encoder.*` and `pool.*`, VGG-16 or AlexNet, v1 or v2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from place_search.models.card import Recall
+from place_search.models.network import Network
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.tensors import Tensors, Weights, assemble
 from place_search.photos.preprocessing import Preprocessing
@@ -24,17 +25,36 @@ def matches(file: WeightFile) -> bool:
 def read(file: WeightFile) -> Weights:
     """Build the network. Photos keep their own size up to that of the data it was made for."""
     tensors = Tensors(file.path, FAMILY, file.state)
-    backbone, network = tensors.take_backbone("encoder.")
-    centroids, assignment, bias = take_pool(tensors, "pool", network.channels)
-    tensors.finish()
+    backbone, built = take_network(tensors, "encoder.", "pool")
     return Weights(
         FAMILY,
         backbone,
-        assemble(network, assignment, centroids, bias=bias),
+        built,
         Preprocessing("longest", 640, 480),
         "not stated by its publisher",
         _recalls(file.table),
     )
+
+
+def take_network(
+    tensors: Tensors,
+    encoder: str,
+    pool: str,
+    whitening: str | None = None,
+    **pixels: Sequence[float],
+) -> tuple[str, Network]:
+    """The backbone's name and the network of a whole file, with the whitening that it may have.
+
+    `pixels` are the mean and the scale that `assemble` takes.
+    """
+    backbone, network = tensors.take_backbone(encoder)
+    centroids, assignment, bias = take_pool(tensors, pool, network.channels)
+    last = None
+    if whitening is not None and f"{whitening}.weight" in tensors:
+        matrix = tensors.take(f"{whitening}.weight", (None, centroids.numel(), 1, 1))
+        last = matrix.flatten(1), tensors.take(f"{whitening}.bias", (len(matrix),))
+    tensors.finish()
+    return backbone, assemble(network, assignment, centroids, bias=bias, whitening=last, **pixels)
 
 
 def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
