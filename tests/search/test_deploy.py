@@ -170,6 +170,7 @@ def test_the_systemd_unit_is_well_formed() -> None:
         text=True,
     )
     odd = [line for line in done.stderr.splitlines() if "place-search.service" in line]
+    assert odd, done.stderr  # the program is not in /opt here
     assert all("is not executable" in line for line in odd), done.stderr
 
 
