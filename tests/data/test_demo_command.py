@@ -4,21 +4,19 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import httpx
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import place_search
-from place_search.cli.app import app
+from place_search.cli.commands.searching.demo import takes_demo_settings
 from place_search.demo_photos import fetch_demo_photos
-from place_search.search.server import server as server_module
 from place_search.search.server.settings import ServerSettings
 from tests.waiting import wait_until
 
 DATA = Path(place_search.__file__).resolve().parent.parent / "data"
-DEMO_MODULE = "place_search.cli.commands.searching.demo"
 DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 
 
@@ -89,22 +87,19 @@ def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, s
     ],
 )
 def test_pages_that_may_ask_the_demo_can_be_chosen(
-    options: list[str],
-    allowed: tuple[str, ...],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    options: list[str], allowed: tuple[str, ...]
 ) -> None:
-    served: list[ServerSettings] = []
-    for name in ("place_search.demo_photos.fetch_demo_photos", f"{DEMO_MODULE}.indexing.command"):
-        monkeypatch.setattr(name, MagicMock())
-    for name in ("evaluating.command", "grouping.command", "shlex"):
-        monkeypatch.setattr(f"{DEMO_MODULE}.{name}", MagicMock())
-    monkeypatch.setattr(
-        server_module, "serve", lambda _index, settings, **_: served.append(settings)
-    )
-    done = CliRunner().invoke(app, ["demo", *options])
+    given: list[ServerSettings] = []
+
+    @takes_demo_settings
+    def command(*, settings: ServerSettings) -> None:
+        given.append(settings)
+
+    program = typer.Typer()
+    program.command()(command)
+    done = CliRunner().invoke(program, options)
     assert done.exit_code == 0, done.output
-    assert [tuple(settings.cors) for settings in served] == [allowed]
+    assert [tuple(settings.cors) for settings in given] == [allowed]
 
 
 def line_after(start: str, file: Path, seconds: float = 60.0) -> str:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 # The demo's photos are public: pages of one's own, such as examples/page.html, may ask.
-@partial(takes_settings, only=("host", "port", "max_megapixels", "cors"), defaults={"cors": "*"})
+takes_demo_settings = partial(
+    takes_settings, only=("host", "port", "max_megapixels", "cors"), defaults={"cors": "*"}
+)
+
+
+@takes_demo_settings
 def command(
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
