@@ -113,33 +113,22 @@ def evaluate(
     rankings = work.search(
         rules.depth(kept), skipped, query_bytes, standards if standardize else None
     )
-    if rules.filters_candidates:
-        rankings = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
     searched = time.perf_counter()
-    ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
+    ranked = _kept(rules, rankings, kept)
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    unverified = None
+    unverified = single = None
     if reranker is not None:
         unverified = recall
-        rankings = [
-            results if row in skipped else _reranked(truth, reranker, query, results)
-            for query, (row, results) in enumerate(zip(work.asked.tolist(), rankings, strict=True))
-        ]
-        ranked = [_keep(rules, query, results, kept) for query, results in enumerate(rankings)]
-        recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    single = None
+        found = ranked if rules.filters_candidates else rankings
+        ranked = _kept(rules, work.verified(reranker, found, skipped), kept)
     if window is not None and routes is not None and standards is not None:
         single = recall
         alone = work.search(rules.depth(CANDIDATES), skipped, query_bytes, standards)
-        alone = [_keep(rules, query, found, CANDIDATES) for query, found in enumerate(alone)]
+        alone = _kept(rules, alone, CANDIDATES)
         known = work.similarities(alone, np.argsort(routes[0].coordinate), standards)
         rankings = rank_sequences(*routes, known, window)
-        ranked = [
-            _keep(rules, query, _without(results, own), kept)
-            for query, (results, own) in enumerate(
-                zip(rankings, truth.self_index.tolist(), strict=True)
-            )
-        ]
+        ranked = _kept(rules, map(_without, rankings, truth.self_index.tolist()), kept)
+    if reranker is not None or window is not None:
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
     opened, borrowed = None, False
@@ -304,6 +293,15 @@ class _Work:
             before = descriptor
         return QuerySimilarities(ranked, usual, like_before)
 
+    def verified(
+        self, reranker: Reranker, rankings: list[Ranked], skipped: Mapping[int, Skipped]
+    ) -> list[Ranked]:
+        """The results of each query in another order; those of skipped photos as they are."""
+        return [
+            results if row in skipped else _reranked(self.truth, reranker, query, results)
+            for query, (row, results) in enumerate(zip(self.asked.tolist(), rankings, strict=True))
+        ]
+
     def _database(self) -> Database:
         return self.indexed or ScratchDatabase(
             self.scratch, len(self.truth.database), self.model.card.dims
@@ -344,9 +342,15 @@ def _without(results: Ranked, own: int) -> Ranked:
     return Ranked(results.rows[others], results.similarities[others], results.probability)
 
 
-def _keep(rules: EvaluationProtocol, query: int, results: Ranked, kept: int) -> Ranked:
-    chosen = np.flatnonzero(rules.keep(query, results.rows))[:kept]
-    return Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
+def _kept(rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int) -> list[Ranked]:
+    """The first results of each query that its protocol keeps."""
+    found = []
+    for query, results in enumerate(rankings):
+        chosen = np.flatnonzero(rules.keep(query, results.rows))[:count]
+        found.append(
+            Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
+        )
+    return found
 
 
 def _listed_twice(truth: GroundTruth) -> list[str]:
