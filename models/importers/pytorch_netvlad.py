@@ -8,7 +8,13 @@ from torch import Tensor
 from place_search.models.card import Recall
 from place_search.models.network import Network
 from place_search.models.weight_files.checkpoint import WeightFile
-from place_search.models.weight_files.tensors import Tensors, Weights, assemble
+from place_search.models.weight_files.tensors import (
+    IMAGENET_MEAN,
+    IMAGENET_SCALE,
+    Tensors,
+    Weights,
+    assemble,
+)
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "pytorch-NetVlad"
@@ -41,12 +47,11 @@ def take_network(
     encoder: str,
     pool: str,
     whitening: str | None = None,
-    **pixels: Sequence[float],
+    *,
+    pixel_mean: Sequence[float] = IMAGENET_MEAN,
+    pixel_scale: Sequence[float] = IMAGENET_SCALE,
 ) -> tuple[str, Network]:
-    """The backbone's name and the network of a whole file, with the whitening that it may have.
-
-    `pixels` are the mean and the scale that `assemble` takes.
-    """
+    """The backbone's name and the network of a whole file, with the whitening that it may have."""
     backbone, network = tensors.take_backbone(encoder)
     centroids, assignment, bias = take_pool(tensors, pool, network.channels)
     last = None
@@ -54,7 +59,15 @@ def take_network(
         matrix = tensors.take(f"{whitening}.weight", (None, centroids.numel(), 1, 1))
         last = matrix.flatten(1), tensors.take(f"{whitening}.bias", (len(matrix),))
     tensors.finish()
-    return backbone, assemble(network, assignment, centroids, bias=bias, whitening=last, **pixels)
+    return backbone, assemble(
+        network,
+        assignment,
+        centroids,
+        bias=bias,
+        whitening=last,
+        pixel_mean=pixel_mean,
+        pixel_scale=pixel_scale,
+    )
 
 
 def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
