@@ -124,8 +124,8 @@ def evaluate(
     if window is not None and routes is not None and standards is not None:
         single = recall
         alone = work.search(rules.depth(CANDIDATES), skipped, query_bytes, standards)
-        alone = _kept(rules, alone, CANDIDATES)
-        known = work.similarities(alone, np.argsort(routes[0].coordinate), standards)
+        order = np.argsort(routes[0].coordinate)
+        known = work.similarities(_kept(rules, alone, CANDIDATES), order, standards)
         rankings = rank_sequences(*routes, known, window)
         ranked = _kept(rules, map(_without, rankings, truth.self_index.tolist()), kept)
     if reranker is not None or window is not None:
@@ -345,11 +345,9 @@ def _without(results: Ranked, own: int) -> Ranked:
 def _kept(rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int) -> list[Ranked]:
     """The first results of each query that its protocol keeps."""
     found = []
-    for query, results in enumerate(rankings):
-        chosen = np.flatnonzero(rules.keep(query, results.rows))[:count]
-        found.append(
-            Ranked(results.rows[chosen], results.similarities[chosen], results.probability)
-        )
+    for query, (rows, similarities, probability) in enumerate(rankings):
+        chosen = np.flatnonzero(rules.keep(query, rows))[:count]
+        found.append(Ranked(rows[chosen], similarities[chosen], probability))
     return found
 
 
