@@ -43,6 +43,13 @@ def model(blocks: ModuleType) -> Model:
     return made
 
 
+def touch(*paths: Path) -> None:
+    """Make empty files, and the folders that they are in."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def render(
     path: Path, seed: int, size: tuple[int, int] = (160, 120), position: Position | None = None
 ) -> Path:

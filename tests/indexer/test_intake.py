@@ -9,12 +9,7 @@ import pytest
 from PIL import Image
 
 from place_search.indexer import PhotoFiles, Source, SourceError, open_source, read_split
-
-
-def _touch(*paths: Path) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+from tests.indexer.conftest import touch
 
 
 def _photo(kind: str) -> bytes:
@@ -35,10 +30,10 @@ def test_a_photo_is_known_by_its_content(tmp_path: Path, kind: str, name: str) -
 
 
 def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
-    _touch(tmp_path / "a.jpg", tmp_path / "b.MOV", tmp_path / "c.mov", tmp_path / "README")
+    touch(tmp_path / "a.jpg", tmp_path / "b.MOV", tmp_path / "c.mov", tmp_path / "README")
     (tmp_path / "raw.nef").write_bytes(_photo("TIFF"))
     for folder in ("@eaDir/IMG.jpg", "#recycle", "sub/@eaDir", ".Trash-1000", "Lost+Found"):
-        _touch(tmp_path / folder / "x.jpg")
+        touch(tmp_path / folder / "x.jpg")
     source = open_source(tmp_path)
     assert _names(source) == ["a.jpg"]
     assert source.left_out == {
@@ -68,14 +63,14 @@ SPELLINGS = [
 
 @pytest.mark.parametrize(("file", "listed"), SPELLINGS)
 def test_a_listed_name_finds_its_file(tmp_path: Path, file: str, listed: str) -> None:
-    _touch(tmp_path / file)
+    touch(tmp_path / file)
     assert PhotoFiles(tmp_path).find(listed) == file
     (tmp_path / "list.csv").write_text(f'path,latitude,longitude\n"{listed}",1,2\n', "utf-8")
     assert [photo.path for photo in open_source(tmp_path / "list.csv").photos] == [tmp_path / file]
 
 
 def test_the_exact_name_comes_first(tmp_path: Path) -> None:
-    _touch(tmp_path / "a.jpg", tmp_path / "A.JPG", tmp_path / "a.png")
+    touch(tmp_path / "a.jpg", tmp_path / "A.JPG", tmp_path / "a.png")
     files = PhotoFiles(tmp_path)
     for name in ("a.jpg", "A.JPG", "a.png"):
         assert files.find(name) == name
@@ -84,7 +79,7 @@ def test_the_exact_name_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
 def test_a_list_beside_a_folder(tmp_path: Path, encoding: str) -> None:
-    _touch(tmp_path / "town/sub/a.JPG", tmp_path / "town/b.jpg")
+    touch(tmp_path / "town/sub/a.JPG", tmp_path / "town/b.jpg")
     lines = "sub\\a.jpg\r\nb.jpg\r\ngone.jpg\r\nnotes.txt\r\n"
     (tmp_path / "town_images_paths.txt").write_bytes(lines.encode(encoding))
     source = open_source(tmp_path / "town")
@@ -106,7 +101,7 @@ def test_names_in_bytes(tmp_path: Path) -> None:
 
 
 def _csv(folder: Path, text: str) -> Path:
-    _touch(folder / "a.jpg")
+    touch(folder / "a.jpg")
     (folder / "list.csv").write_text(text, "utf-8")
     return folder / "list.csv"
 
@@ -124,7 +119,7 @@ def test_a_zone_that_contradicts_its_metres(tmp_path: Path, metres: str, reason:
     with pytest.raises(SourceError, match=f"row 2: the .*{reason}"):
         open_source(_csv(tmp_path, f"path,easting,northing,zone\na.jpg,{metres}\n"))
     east, north, zone = metres.split(",")
-    _touch(tmp_path / "at" / f"@{east}@{north}@{zone[:-1]}@{zone[-1]}@.jpg")
+    touch(tmp_path / "at" / f"@{east}@{north}@{zone[:-1]}@{zone[-1]}@.jpg")
     with pytest.raises(SourceError, match=reason):
         open_source(tmp_path / "at")
 
@@ -139,7 +134,7 @@ def test_a_zone_that_fits(tmp_path: Path, metres: str) -> None:
 def test_metres_that_look_like_degrees_are_a_warning(tmp_path: Path) -> None:
     source = open_source(_csv(tmp_path, "path,easting,northing\na.jpg,113.51,34.2\n"))
     assert "look like degrees, such as 113.51 and 34.2" in source.intake.warnings[0]
-    _touch(tmp_path / "at/@113.51@34.20@.jpg", tmp_path / "at/@113.99@34.70@.jpg")
+    touch(tmp_path / "at/@113.51@34.20@.jpg", tmp_path / "at/@113.99@34.70@.jpg")
     assert "look like degrees" in open_source(tmp_path / "at").likely_degrees
 
 

@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 
 from place_search.core.geodesy import Position
 from place_search.indexer import SourceError, open_source
-
-
-def _touch(*paths: Path) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+from tests.indexer.conftest import touch
 
 
 def _names(data: Path) -> list[str]:
@@ -26,8 +21,8 @@ def _names(data: Path) -> list[str]:
 
 
 def test_a_folder_gives_its_photos_by_name(tmp_path: Path) -> None:
-    _touch(tmp_path / "b.JPG", tmp_path / "a" / "z.png", tmp_path / "a b/ü ñ.webp")
-    _touch(tmp_path / "notes.txt", tmp_path / ".hidden.jpg", tmp_path / ".cache" / "x.jpg")
+    touch(tmp_path / "b.JPG", tmp_path / "a" / "z.png", tmp_path / "a b/ü ñ.webp")
+    touch(tmp_path / "notes.txt", tmp_path / ".hidden.jpg", tmp_path / ".cache" / "x.jpg")
 
     source = open_source(tmp_path)
 
@@ -40,11 +35,11 @@ def test_a_folder_gives_its_photos_by_name(tmp_path: Path) -> None:
 
 
 def test_loops_of_links_end_and_photos_keep_their_own_names(tmp_path: Path) -> None:
-    _touch(tmp_path / "real" / "a.jpg")
+    touch(tmp_path / "real" / "a.jpg")
     (tmp_path / "real" / "up").symlink_to(tmp_path)
     (tmp_path / "alias").symlink_to(tmp_path / "real")
     outside = tmp_path.parent / f"{tmp_path.name}-outside"
-    _touch(outside / "b.jpg")
+    touch(outside / "b.jpg")
     (tmp_path / "link").symlink_to(outside)
 
     assert _names(tmp_path) == ["link/b.jpg", "real/a.jpg"]
@@ -52,7 +47,7 @@ def test_loops_of_links_end_and_photos_keep_their_own_names(tmp_path: Path) -> N
 
 def test_a_path_of_300_characters(tmp_path: Path) -> None:
     name = f"{'d' * 200}/{'f' * 100}.jpg"
-    _touch(tmp_path / name)
+    touch(tmp_path / name)
 
     assert _names(tmp_path) == [name]
 
@@ -66,14 +61,14 @@ def test_a_path_of_300_characters(tmp_path: Path) -> None:
     ],
 )
 def test_folders_without_photos(tmp_path: Path, files: list[str], message: str) -> None:
-    _touch(*(tmp_path / file for file in files))
+    touch(*(tmp_path / file for file in files))
 
     with pytest.raises(SourceError, match=re.escape(f"{tmp_path} {message}")):
         open_source(tmp_path)
 
 
 def test_a_missing_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
-    _touch(tmp_path / "photo.jpg")
+    touch(tmp_path / "photo.jpg")
 
     with pytest.raises(SourceError, match="does not exist; give a folder of photos"):
         open_source(tmp_path / "nowhere")
@@ -85,7 +80,7 @@ def test_a_missing_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
 
 
 def _csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:
-    _touch(folder / "a.jpg", folder / "b" / "c, d.jpg")
+    touch(folder / "a.jpg", folder / "b" / "c, d.jpg")
     file = folder / "places.csv"
     file.write_bytes(text.encode(encoding))
     return file
@@ -124,7 +119,7 @@ def test_short_names_of_columns_are_understood(tmp_path: Path) -> None:
 
 def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
     utm = "path,easting,northing,zone\na.jpg,500000,4649776.5,31n\nb/c. d.jpg,,,\n"
-    _touch(tmp_path / "b" / "c. d.jpg")
+    touch(tmp_path / "b" / "c. d.jpg")
 
     first, second = open_source(_csv(tmp_path, utm)).photos
     assert first.utm == (500000.0, 4649776.5, "31N")
@@ -171,7 +166,7 @@ def test_a_csv_in_another_encoding(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_folder(unprivileged: Path) -> None:
-    _touch(unprivileged / "in" / "a.jpg", unprivileged / "in" / "locked" / "b.jpg")
+    touch(unprivileged / "in" / "a.jpg", unprivileged / "in" / "locked" / "b.jpg")
     (unprivileged / "in" / "locked").chmod(0)
     try:
         source = open_source(unprivileged / "in")
@@ -201,7 +196,7 @@ _positions = st.none() | st.builds(Position, st.floats(-90, 90), st.floats(-180,
 def test_csv_round_trip(rows: dict[str, Position | None]) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
-        _touch(*(folder / name for name in rows))
+        touch(*(folder / name for name in rows))
         with (folder / "list.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(["path", "latitude", "longitude"])
@@ -218,7 +213,7 @@ def test_csv_round_trip(rows: dict[str, Position | None]) -> None:
 
 
 def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
-    _touch(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
+    touch(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
 
     assert _names(tmp_path) == ["caf\udce9.jpg"]
 

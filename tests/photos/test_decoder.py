@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import psutil
@@ -28,6 +27,7 @@ from place_search.photos import (
 from place_search.photos.preprocessing import resize_photo
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.photos.sandbox.decoder import DecoderBusyError
+from tests.search.photos import encoded
 from tests.waiting import SECONDS, wait_until
 
 AREA = Preprocessing("area")
@@ -36,12 +36,6 @@ AREA = Preprocessing("area")
 def photo(width: int = 800, height: int = 600, seed: int = 0) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 255, (height // 8, width // 8, 3))
     return Image.fromarray(pixels.astype(np.uint8)).resize((width, height))
-
-
-def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +71,7 @@ def test_a_picture_is_bounded_and_bare(decoder: Decoder) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010F] = "secret"
-    jpeg = decoder.picture(encoded(photo(), exif=exif), longest_side=400)
+    jpeg = decoder.picture(encoded(photo(), "JPEG", exif=exif), longest_side=400)
     with Image.open(io.BytesIO(jpeg)) as image:
         assert image.size == (300, 400)
         assert not image.getexif()
@@ -90,13 +84,13 @@ def test_what_is_wrong_with_a_photo_is_said_as_without_a_process(decoder: Decode
     with pytest.raises(UnsupportedPhotoError):
         decoder.photo(encoded(photo(), "GIF"), AREA, formats=UPLOADS)
     with pytest.raises(UnreadablePhotoError, match="truncated"):
-        decoder.photo(encoded(photo())[:9000], AREA)
+        decoder.photo(encoded(photo(), "JPEG")[:9000], AREA)
     with pytest.raises(OversizedPhotoError, match="8000 × 7000 pixels"):
         decoder.photo(encoded(Image.new("1", (8000, 7000)), "PNG"), AREA)
 
 
 def test_a_death_costs_one_photo(decoder: Decoder) -> None:
-    content = encoded(photo())
+    content = encoded(photo(), "JPEG")
     slow = encoded(Image.new("RGBA", (5500, 5500), (1, 2, 3, 4)), "PNG")
     for _ in range(3):
         deaths = decoder.deaths
@@ -122,7 +116,7 @@ def _wait_for_work(decoder: Decoder) -> psutil.Process:
 
 
 def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
-    content = encoded(photo())
+    content = encoded(photo(), "JPEG")
     decoder.photo(content, AREA)
     deaths = decoder.deaths
     idle = forks(decoder)
@@ -135,7 +129,7 @@ def test_a_decoder_that_dies_idle_costs_nothing(decoder: Decoder) -> None:
 
 def test_when_all_processes_die_they_are_started_again() -> None:
     decoder = Decoder(workers=1)
-    content = encoded(photo())
+    content = encoded(photo(), "JPEG")
     decoder.photo(content, AREA)
     started = time.monotonic()
     for _ in range(2):
@@ -149,7 +143,7 @@ def test_a_photo_out_of_time_is_refused() -> None:
     decoder = Decoder(workers=1, limits=DecodeLimits(cpu_seconds=0.02))
     with pytest.raises(UnreadablePhotoError, match="s of computing"):
         decoder.photo(encoded(photo(4000, 3000), "PNG", compress_level=1), AREA)
-    assert decoder.photo(encoded(photo(64, 48)), AREA).width == 64
+    assert decoder.photo(encoded(photo(64, 48), "JPEG"), AREA).width == 64
     decoder.close()
 
 
@@ -157,7 +151,7 @@ def test_a_photo_out_of_memory_is_refused() -> None:
     decoder = Decoder(workers=1, limits=DecodeLimits(memory_bytes=100 << 20))
     with pytest.raises(OversizedPhotoError, match="more memory"):
         decoder.photo(encoded(Image.new("RGB", (7000, 7000)), "PNG"), AREA)
-    assert decoder.photo(encoded(photo()), AREA).width == 800
+    assert decoder.photo(encoded(photo(), "JPEG"), AREA).width == 800
     decoder.close()
 
 
@@ -186,7 +180,7 @@ def test_no_process_and_no_file_is_left() -> None:
     children = psutil.Process().children(recursive=True)
     for _ in range(2):
         decoder = Decoder(workers=2)
-        decoder.photo(encoded(photo()), AREA)
+        decoder.photo(encoded(photo(), "JPEG"), AREA)
         decoder.close()
         del decoder
     assert psutil.Process().num_fds() == before
@@ -202,5 +196,5 @@ def test_a_deadline_ends_waiting_and_work(decoder: Decoder) -> None:
             decoder.photo(large, AREA)
         assert time.monotonic() - began < 5
     deaths = decoder.deaths
-    assert decoder.photo(encoded(photo()), AREA).width == 800
+    assert decoder.photo(encoded(photo(), "JPEG"), AREA).width == 800
     assert decoder.deaths == deaths

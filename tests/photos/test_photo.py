@@ -25,6 +25,7 @@ from place_search.photos import (
     encode_jpeg,
     fit_within,
 )
+from tests.search.photos import encoded
 
 ORIENTATION, GPS = 0x0112, 0x8825
 
@@ -35,12 +36,6 @@ def picture(width: int = 96, height: int = 64) -> Image.Image:
     pixels = np.stack([x * 255 // width, y * 255 // height, np.zeros_like(x)], 2).astype(np.uint8)
     pixels[:16, :16, 2] = 255
     return Image.fromarray(pixels)
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

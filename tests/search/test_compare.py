@@ -1,6 +1,5 @@
 """Comparing two photos, in process and over HTTP."""
 
-import io
 from dataclasses import replace
 from typing import Any
 
@@ -12,38 +11,38 @@ from PIL import Image
 
 from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
+from place_search.search.results import CompareResult
 from place_search.search.server.content.reasons import reason_of
 from tests.search.calibration_0_1 import CALIBRATION
+from tests.search.photos import encoded
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calibrated(model: Model) -> Model:
     return Model(replace(model.card, calibration=CALIBRATION), model.runtime)
 
 
-def encoded(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+@pytest.fixture(scope="module")
+def same(calibrated: Model, street: Any) -> CompareResult:
+    """What is said of a place and a query of it."""
+    return compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
 
 
-def test_the_same_place_is_the_same(calibrated: Model, street: Any) -> None:
-    reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
-    assert reply.result == "same"
-    assert reply.threshold == 0.6
-    assert reply.probability > reply.threshold
-    assert reply.inliers == len(reply.matches) > 200
+def test_the_same_place_is_the_same(same: CompareResult) -> None:
+    assert same.result == "same"
+    assert same.threshold == 0.6
+    assert same.probability > same.threshold
+    assert same.inliers == len(same.matches) > 200
 
 
-def test_matches_are_pixels_of_the_photos_as_sent(calibrated: Model, street: Any) -> None:
+def test_matches_are_pixels_of_the_photos_as_sent(same: CompareResult) -> None:
     """The query is the photo cropped by 24 × 18 pixels and not resized."""
-    reply = compare_photos(calibrated, encoded(street.photo(2)), street.query(2))
-    moves = sorted((x1 - x2, y1 - y2) for x1, y1, x2, y2 in reply.matches)
+    moves = sorted((x1 - x2, y1 - y2) for x1, y1, x2, y2 in same.matches)
     across, down = moves[len(moves) // 2]
     assert across == pytest.approx(24, abs=10)
     assert down == pytest.approx(18, abs=25)
-    assert all(0 <= x1 <= 640 and 0 <= y1 <= 480 for x1, y1, _, _ in reply.matches)
-    assert all(0 <= x2 <= 596 and 0 <= y2 <= 447 for _, _, x2, y2 in reply.matches)
+    assert all(0 <= x1 <= 640 and 0 <= y1 <= 480 for x1, y1, _, _ in same.matches)
+    assert all(0 <= x2 <= 596 and 0 <= y2 <= 447 for _, _, x2, y2 in same.matches)
 
 
 def test_other_places_are_different(calibrated: Model, street: Any) -> None:

@@ -1,6 +1,5 @@
 """Verdicts: what a search says, and that a comparison never says the contrary."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from place_search.search.probability import (
 )
 from place_search.search.verification import Verification
 from tests.search.calibration_0_1 import CALIBRATION as CALIBRATION_0_1
+from tests.search.photos import encoded
 
 CALIBRATION = included_calibration()
 NO_MATCHES = np.empty((0, 4), np.float32)
@@ -28,12 +28,6 @@ NO_MATCHES = np.empty((0, 4), np.float32)
 
 def verification(inliers: int, mutual: int) -> Verification:
     return Verification(inliers, mutual, float(inliers), NO_MATCHES)
-
-
-def encoded(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
 
 
 def noise() -> Image.Image:

@@ -36,6 +36,15 @@ GONE = 7
 expect.set_options(timeout=PATIENCE_MS)
 
 
+def press_until(page: Page, key: str, focused: str) -> None:
+    """Press a key until what it goes to matches a selector."""
+    for _ in range(20):
+        page.keyboard.press(key)
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
+            return
+    raise AssertionError(f"{key} never reached {focused}")
+
+
 @dataclass(frozen=True)
 class Town:
     """Rendered places and photos to search with."""

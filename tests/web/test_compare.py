@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.web.conftest import press_until
+
 CALIBRATED = {
     "similarity": 0.71,
     "probability": 0.93,
@@ -159,20 +161,13 @@ def test_two_photos_are_compared_by_keyboard_alone(open_page: Any, town: Any) ->
     page.on("filechooser", lambda _: None)  # from now on the browser hands its dialogs over
     expect(page.locator("#status")).to_contain_text("12 places")
 
-    def press_until(key: str, focused: str) -> None:
-        for _ in range(20):
-            page.keyboard.press(key)
-            if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
-                return
-        raise AssertionError(f"{key} never reached {focused}")
-
     for photo in ("#photo-0", "#photo-1"):
         with page.expect_file_chooser() as chooser:
-            press_until("Tab", photo)
+            press_until(page, "Tab", photo)
             page.keyboard.press("Enter")
         chooser.value.set_files(town.query(3))
     expect(page.locator("#verdict")).to_have_text("The same place")
     expect(page.locator("#live")).to_have_text("The same place")
-    press_until("Tab", "[role=switch]")
+    press_until(page, "Tab", "[role=switch]")
     page.keyboard.press("Space")
     assert not alpha(page, ".lines").any()

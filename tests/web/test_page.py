@@ -13,6 +13,8 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, Route, expect
 
+from tests.web.conftest import press_until
+
 CARDS = "#results:not([aria-busy]) .card"
 
 
@@ -155,22 +157,15 @@ def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#status")).to_contain_text("12 places")
 
-    def press_until(key: str, focused: str) -> None:
-        for _ in range(20):
-            page.keyboard.press(key)
-            if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
-                return
-        raise AssertionError(f"{key} never reached {focused}")
-
     with page.expect_file_chooser() as chooser:
-        press_until("Tab", "#photo")
+        press_until(page, "Tab", "#photo")
         ring = page.locator(".drop").evaluate("drop => getComputedStyle(drop).outlineStyle")
         assert ring == "solid"
         page.keyboard.press("Enter")
     chooser.value.set_files(town.query(9))
     expect(cards(page).first).to_contain_text("street-9/09.jpg")
 
-    press_until("Tab", "#cards .card:first-child button.frame")
+    press_until(page, "Tab", "#cards .card:first-child button.frame")
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Rank 1 of 10")
@@ -182,7 +177,7 @@ def test_it_works_by_keyboard_alone(open_page: Any, town: Any) -> None:
     expect(dialog).to_be_hidden()
     expect(page.locator("#elsewhere .card:first-child button.frame")).to_be_focused()
 
-    press_until("Shift+Tab", "#cards .card:first-child .position")
+    press_until(page, "Shift+Tab", "#cards .card:first-child .position")
     page.keyboard.press("Enter")
     expect(page.locator("#live")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "48.00900, 11.50000"
