@@ -129,7 +129,6 @@ def build_index(
     """
     require_store_kind(store)
     require_descriptor_type(descriptor_type)
-    out = Path(out)
     local_features = local_features and model.local_features is not None
     started = time.perf_counter()
     clock = StageClock()
@@ -148,8 +147,8 @@ def build_index(
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
-            edits, groups = _edits_kept(out, old, source), _groups_kept(out, old, source)
-            draft = replace(draft, edits=edits, new_groups=groups)
+            if old is not None:
+                draft = _with_what_people_said(out, draft, old, source)
             outcome = None
             if old is not None:
                 finalize_commit(out, old)
@@ -217,33 +216,40 @@ def _draft(
     )
 
 
-def _edits_kept(out: Path, old: Manifest | None, source: Source) -> dict[str, FileStamp]:
-    """What people have said of places of an index that is made again, by their photos' paths.
+def _with_what_people_said(
+    out: Path, draft: VersionSpec, old: Manifest, source: Source
+) -> VersionSpec:
+    """The draft of an index that is made again, with edits and groups of the one that is there."""
+    if not edits_file(old.files) and GROUPS not in old.files:
+        return draft
+    try:
+        new = _new_ids(out, old, source)
+    except IndexFormatError:
+        new = {}  # nobody knows which photo an edit was about
+    return replace(draft, edits=_edits_kept(out, old, new), new_groups=_groups_kept(out, old, new))
 
-    Of a damaged file what can still be read is kept; where shards cannot be read, so that nobody
-    knows which photo an edit was about, only which fields there are.
+
+def _edits_kept(out: Path, old: Manifest, new: dict[int, int]) -> dict[str, FileStamp]:
+    """What people have said of places that have `new` ids.
+
+    Of a damaged file what can still be read is kept, and always which fields there are.
     """
-    if old is None or not edits_file(old.files):
+    if not edits_file(old.files):
         return {}
     try:
         edits = read_edits(out, old.files)
     except IndexFormatError:
         edits = salvage_edits(out / edits_file(old.files))
-    try:
-        new = _new_ids(out, old, source)
-    except IndexFormatError:
-        return write_edits(out, replace(edits, by_place={}))
     kept = {new[place]: edit for place, edit in edits.by_place.items() if place in new}
     return write_edits(out, replace(edits, by_place=kept))
 
 
-def _groups_kept(out: Path, old: Manifest | None, source: Source) -> Groups | None:
-    """The groups that were made by hand in an index that is made again, where they can be read."""
-    if old is None or GROUPS not in old.files:
+def _groups_kept(out: Path, old: Manifest, new: dict[int, int]) -> Groups | None:
+    """The groups that were made by hand, of places that have `new` ids, where they can be read."""
+    if GROUPS not in old.files:
         return None
     try:
-        groups = read_groups(whole_paths(out, old)[GROUPS]).only_held()
-        kept = groups.renumbered(_new_ids(out, old, source))
+        kept = read_groups(whole_paths(out, old)[GROUPS]).only_held().renumbered(new)
     except IndexFormatError:
         return None
     return kept if len(kept.place_id) else None
