@@ -72,7 +72,11 @@ def path_or_id(model: AnyPath | None) -> "str | Path | None":
 
 
 def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
-    """The model that is given, opened in the best precision; by default the included one."""
+    """The model that is given, opened in the best precision; by default the included one.
+
+    Raises:
+        PlaceSearchError: there is no such model, it is not whole, or what is given names none.
+    """
     from place_search.models import DEFAULT_MODEL, Model, open_model
 
     if isinstance(model, Model):
@@ -90,7 +94,12 @@ def opened_index(index: "Index | AnyPath") -> "Index":
 
 
 def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
-    """The model that is given, else the index's own, with the index's local features."""
+    """The model that is given, else the index's own, with the index's local features.
+
+    Raises:
+        PlaceSearchError: there is no such index or model, it is not whole, or what is given names
+            none.
+    """
     from place_search.indexer import Index, fit_model, open_index_model, read_manifest
 
     folder = index.folder if isinstance(index, Index) else as_path(index)

@@ -18,7 +18,13 @@ ENOUGH = 100
 
 
 def calibrate_and_keep(index: "Index", model: "Model", progress: Progress) -> "IndexCalibration":
-    """Measure a calibration on an index's own photos, and keep it there."""
+    """Measure a calibration on an index's own photos, and keep it there.
+
+    Raises:
+        ModelMismatchError: another model made the index.
+        CalibrationError: its places are too few, or too much alike, to say anything.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+    """
     from place_search.evaluation import calibrate_index
     from place_search.search.index_calibration import write_index_calibration
 
