@@ -81,7 +81,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place in range(4):
         write_photo(root / "places" / f"{place}.jpg", place)
     write_photo(root / "more" / "9.jpg", 9)
-    (root / "truth.csv").write_text("query,positives\nplaces/0.jpg,places/1.jpg\n", "utf-8")
+    (root / "truth.csv").write_text(
+        "query,positives\nplaces/0.jpg,places/1.jpg\nplaces/2.jpg,places/3.jpg\n", "utf-8"
+    )
     rows = [f"places/{place}.jpg,48.{place // 2:03},11.5" for place in range(4)]
     (root / "places.csv").write_text("\n".join(["path,latitude,longitude", *rows]), "utf-8")
     return root

@@ -125,7 +125,9 @@ def test_fifty_kills_at_random_moments(
     assert report["unequal"] == 0
 
 
-@pytest.mark.parametrize("moment", ["embed 1 ", "embed 7 ", "embed 11 ", "index 0 "])
+@pytest.mark.parametrize(
+    "moment", ["Describing 1 ", "Describing 7 ", "Describing 11 ", "Indexing 0 "]
+)
 def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, moment: str) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     command = [sys.executable, str(blocks.__file__), str(photos), str(out), "--seconds=0.02"]
@@ -145,7 +147,7 @@ def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, m
 
     assert blocks.content(out) == blocks.content(whole)
     first = int(output.split()[1])
-    assert first == {"embed 1 ": 0, "embed 7 ": 4}.get(moment, first)
+    assert first == {"Describing 1 ": 0, "Describing 7 ": 4}.get(moment, first)
 
 
 def test_a_change_that_comes_to_nothing_tidies_up_after_a_killed_one(
