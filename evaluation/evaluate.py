@@ -169,7 +169,7 @@ def evaluate(
         description=rules.description,
         runtime=model.in_short,
         ms_a_photo=1000 * (embedded - started) / max(1, len(work.needed)),
-        bytes_a_photo=4 * model.card.dims + work.local_bytes / max(1, work.described),
+        bytes_a_photo=work.bytes_a_photo,
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=model.fingerprint,
@@ -242,6 +242,13 @@ class _Work:
                     self.reranker.see(self.names[row], result)
             progress("Describing", done, len(self.needed))
         return skipped
+
+    @property
+    def bytes_a_photo(self) -> float:
+        """What an index keeps: numbers of 8 bits unless the searched one has float32, and codes."""
+        kind = self.indexed.index.manifest.descriptor_type if self.indexed else "int8"
+        width = np.dtype(kind).itemsize * self.model.card.dims
+        return width + self.local_bytes / max(1, self.described)
 
     def search(
         self,

@@ -25,9 +25,10 @@ class EvalReport:
     of places that are not there are told from others, where that was asked for. `description`
     explains the protocol; `runtime` says what computed the descriptors. `ms_a_photo` is the wall
     time from a file to its descriptor, with all threads; `bytes_a_photo` what an index keeps of a
-    photo: its descriptor, 4 bytes a number, and its local features. The program's `version`, the
-    `date` (UTC), the model's `fingerprint` and `precision`, and the `settings` let it be
-    measured again. `ranked` holds the first results of each query and `positives` what was right.
+    photo: its descriptor, a byte a number (4 in an index of float32), and its local features. The
+    program's `version`, the `date` (UTC), the model's `fingerprint` and `precision`, and the
+    `settings` let it be measured again. `ranked` holds the first results of each query and
+    `positives` what was right.
     """
 
     protocol: str

@@ -183,7 +183,7 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
             f"'{card.id}' gives {card.dims} dimensions, so {dims!r:.40} cannot be kept; choose "
             f"1 to {card.dims}."
         )
-    return replace(card, dims=dims, cropped=True, calibration=None)
+    return replace(card, dims=int(dims), cropped=True, calibration=None)
 
 
 def read_card(folder: Path) -> ModelCard:

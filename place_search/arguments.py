@@ -1,11 +1,11 @@
 """What the functions of `import place_search` take: paths, photos, models, progress."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from place_search.indexer import Index, VideoRequest
     from place_search.models import Model
 
+T = TypeVar("T")
 AnyPath: TypeAlias = str | PathLike[str]
 Content: TypeAlias = bytes | bytearray | memoryview
 Photo: TypeAlias = AnyPath | Content | BinaryIO
@@ -190,11 +191,17 @@ def truth_files(
         queries_dir=queries_dir,
         database=path_of(database),
         queries=path_of(queries),
-        radius_m=radius_m,
+        radius_m=plain(radius_m),
     )
     if reason := files.why_not():
         raise PlaceSearchError(reason)
     return files
+
+
+def plain(value: T) -> T:
+    """A number of NumPy as one of Python, since reports are JSON; anything else as it is."""
+    item: Callable[[], T] | None = getattr(value, "item", None)
+    return value if item is None else item()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.ranking import Ranked
 from place_search.evaluation.report.comparison import write_comparison
-from place_search.models import Model, find_model
+from place_search.models import Model, encode_grid, find_model
 
 
 def report(right: Sequence[bool]) -> EvalReport:
@@ -112,7 +112,8 @@ def test_the_page_shows_where_models_differ(
 ) -> None:
     good = evaluate(town, model, ks=[1, 2])
     assert good.recall[1] == 100.0
-    assert good.bytes_a_photo > 4 * model.card.dims
+    features = encode_grid(model.embed(model.read(town.path(town.queries[0]))))[0]
+    assert good.bytes_a_photo == model.card.dims + features.nbytes
     assert good.ms_a_photo > 0
     ranked = list(good.ranked)
     ranked[2] = Ranked(ranked[2].rows[::-1], ranked[2].similarities[::-1])

@@ -228,6 +228,24 @@ def test_a_model_that_is_open_is_evaluated(town: Path) -> None:
         place_search.evaluate(truth="truth.csv", root=".", model=5)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
+def test_numbers_of_numpy_end_in_a_report_as_json(town: Path) -> None:
+    yes, metres = np.bool_(True), np.float32(25)
+    model = place_search.open_model(dims=np.int64(512))  # type: ignore[arg-type]
+    told = place_search.evaluate(
+        "photos/places.csv",
+        radius_m=metres,  # type: ignore[arg-type]
+        model=model,
+        verify=yes,  # type: ignore[arg-type]
+        open_set=yes,  # type: ignore[arg-type]
+        standardize=yes,  # type: ignore[arg-type]
+        report_dir="report",
+    )
+    assert json.loads(json.dumps(told.to_dict()))["settings"]["radius_m"] == 25
+    assert told.settings["dims"] == 512
+    assert (town / "report").is_dir()
+
+
 def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
     place_search.index("photos", "town")
     index, model = place_search.open_index("town"), place_search.open_model()
