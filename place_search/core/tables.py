@@ -43,7 +43,8 @@ class Table:
         separator = max(SEPARATORS, key=stream.readline().count)
         stream.seek(start)
         self._reader = csv.reader(stream, strict=True, delimiter=separator)
-        names = (name.strip().lower() for name in next(self._reader, []))
+        self._head = next(self._reader, [])
+        names = (name.strip().lower() for name in self._head)
         self.columns = tuple(ALIASES.get(name, name) for name in names)
         if twice := [name for name in self.columns if name and self.columns.count(name) > 1]:
             raise error(
@@ -57,7 +58,7 @@ class Table:
             if name not in self.columns:
                 raise self._error(
                     f"{self.path} lacks the column {name}: its first row must name the columns, as "
-                    f"in {','.join(needed)}, and names {','.join(self.columns) or 'nothing'}."
+                    f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}."
                 )
 
     def require_once(self, photo: str, row: int) -> None:
