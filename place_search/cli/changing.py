@@ -86,7 +86,7 @@ def running(index: Path) -> "Iterator[Progress]":
             yield advance
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"Interrupted; {index} is as it was, and the same command goes on from what was done."
+            f"Interrupted; {index} is whole, and the same command goes on from what was done."
         ) from None
 
 
