@@ -22,6 +22,8 @@ from place_search.photos import Preprocessing
 
 CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
+MAX_DIMS = 1 << 17
+"""The longest descriptor that a model which is imported may give."""
 DIRECTIONS_NAME = "directions.npy"
 """The directions that local features are projected to, (C, bits) float32."""
 

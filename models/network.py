@@ -58,6 +58,11 @@ class Network(nn.Module):
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
 
     @property
+    def dims(self) -> int:
+        """The length of the descriptor."""
+        return self.pool.dims if self.whitening is None else self.whitening.dims
+
+    @property
     def photo_size(self) -> tuple[int, int] | None:
         """The only (H, W) that it takes; None where it takes many."""
         grid = self.pool.grid or self.backbone.grid

@@ -8,7 +8,7 @@ import openvino
 from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
-from place_search.models.card import Aggregation, ModelCard, WeightSource, write_card
+from place_search.models.card import MAX_DIMS, Aggregation, ModelCard, WeightSource, write_card
 from place_search.models.errors import ModelError
 from place_search.models.graphs.asked import Asked
 from place_search.models.graphs.fitted import fit_graph, normalised, reason_of
@@ -19,7 +19,6 @@ from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "onnx"
-MAX_DIMS = 1 << 17
 _PHOTOS = ((640, 480), (480, 640))
 """Sizes of the photos that a graph is tried on."""
 _AS_GOOD_AS_UNIT = 1e-3

@@ -15,7 +15,7 @@ from place_search.models.backbones.vgg16 import CONVOLUTIONS
 from place_search.models.errors import ModelError
 from place_search.models.network import load_backbone
 from place_search.models.weight_files.checkpoint import WeightFile
-from place_search.models.weight_files.tensors import Tensors, Weights, assemble
+from place_search.models.weight_files.tensors import Tensors, Weights, assemble, require_dims
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "NetVLAD (MATLAB)"
@@ -61,6 +61,7 @@ def read(file: WeightFile) -> Weights:
     backbone.get_submodule("layers").load_state_dict(state)
     assignment = tensors.take(f"{_POOL}.0", (backbone.channels, None)).T
     clusters = len(assignment)
+    require_dims(path, backbone.channels * clusters)
     # Stored as what is added to a cell.
     centroids = -tensors.take(f"{_POOL}.1", (backbone.channels, clusters)).T
     whitening = None

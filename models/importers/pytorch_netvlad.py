@@ -14,6 +14,7 @@ from place_search.models.weight_files.tensors import (
     Tensors,
     Weights,
     assemble,
+    require_dims,
 )
 from place_search.photos.preprocessing import Preprocessing
 
@@ -72,8 +73,9 @@ def take_network(
 
 def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
     """Centroids (K, C), assignment (K, C, 1, 1), and the bias (K,) that only v2 has."""
+    clusters = tensors.shape_of(f"{prefix}.centroids", 2)[0]
+    require_dims(tensors.path, clusters * channels)
     centroids = tensors.take(f"{prefix}.centroids", (None, channels))
-    clusters = len(centroids)
     weight = tensors.take(f"{prefix}.conv.weight", (clusters, channels, 1, 1))
     bias = f"{prefix}.conv.bias"
     return centroids, weight, tensors.take(bias, (clusters,)) if bias in tensors else None

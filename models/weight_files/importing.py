@@ -42,7 +42,6 @@ def import_weights(
         card = read_card(path)
         return write_model(load_network(path, card), replace(card, id=out.name), out)
     weights = read_weights(path)
-    whitening = weights.network.whitening
     pool = weights.network.pool
     licence = licence or weights.licence
     card = ModelCard(
@@ -52,11 +51,11 @@ def import_weights(
         backbone=weights.backbone,
         aggregation=Aggregation(pool.name, pool.parameters_of_card),
         local_features=weights.network.local_features,
-        dims=pool.dims if whitening is None else whitening.dims,
+        dims=weights.network.dims,
         licence=licence,
         preprocessing=weights.preprocessing,
         files={},
-        whitened=whitening is not None,
+        whitened=weights.network.whitening is not None,
         sources=(WeightSource(weights.family, origin or path.name, licence, sha256_of(path)),),
         recall=(*recall, *weights.recall),
     )

@@ -9,7 +9,7 @@ from place_search.models.errors import ModelError
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
-from place_search.models.weight_files.tensors import Weights, some
+from place_search.models.weight_files.tensors import Weights, require_dims, some
 
 IMPORTERS = "place_search.models.importers"
 
@@ -37,6 +37,7 @@ def read_weights(path: Path) -> Weights:
     for importer in _importers():
         if importer.matches(file):
             weights: Weights = importer.read(file)
+            require_dims(path, weights.network.dims)
             return weights
     if file.is_safetensors:
         raise _unknown(path, "a safetensors file of no family, and without a card")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from place_search.models.aggregations.netvlad import NetVLAD
-from place_search.models.card import Recall
+from place_search.models.card import MAX_DIMS, Recall
 from place_search.models.errors import ModelError
 from place_search.models.layers import Backbone, Whitening
 from place_search.models.network import Network, load_backbone
@@ -62,10 +62,9 @@ class Tensors:
         Raises:
             ModelError: it is missing, has another shape, or holds what is not a finite number.
         """
-        found = self._left.pop(name, None)
         wanted = _shape("any" if length is None else length for length in shape)
-        if not isinstance(found, Tensor):
-            raise self.error(f"lacks {name}, {wanted}")
+        found = self._found(name, f", {wanted}")
+        del self._left[name]
         fits = len(found.shape) == len(shape) and all(
             wanted_length in (None, length)
             for length, wanted_length in zip(found.shape, shape, strict=True)
@@ -82,12 +81,23 @@ class Tensors:
         Raises:
             ModelError: it is missing, or has not so many dimensions.
         """
-        found = self._left.get(name)
-        if not isinstance(found, Tensor):
-            raise self.error(f"lacks {name}")
+        found = self._found(name)
         if found.ndim != dimensions:
             raise self.error(f"has {name} of shape {_shape(found.shape)}")
         return tuple(found.shape)
+
+    def _found(self, name: str, wanted: str = "") -> Tensor:
+        """A tensor that is there, no larger than what the file stores of it."""
+        found = self._left.get(name)
+        if not isinstance(found, Tensor):
+            raise self.error(f"lacks {name}{wanted}")
+        # A stride of 0 makes a number stand for any many of them.
+        stored = found.untyped_storage().nbytes() // found.element_size()
+        if found.numel() > stored:
+            raise self.error(
+                f"has {name} of shape {_shape(found.shape)}, of which it stores {stored} numbers"
+            )
+        return found
 
     def count(self, prefix: str) -> int:
         """How many numbers follow `prefix`, as in `blocks.0.weight`."""
@@ -140,6 +150,15 @@ class Tensors:
         return ModelError(
             f"{self.path} looks like weights of {self.family} but {what}; give the file as "
             "published, or another of the supported families."
+        )
+
+
+def require_dims(path: Path, dims: int) -> None:
+    """Raise `ModelError` where the descriptors of a file have more than `MAX_DIMS` numbers."""
+    if dims > MAX_DIMS:
+        raise ModelError(
+            f"{path} gives descriptors of {dims} numbers, and {MAX_DIMS} are the most that is "
+            "imported; give weights of fewer clusters or channels."
         )
 
 

@@ -16,7 +16,7 @@ from place_search.models import ModelError
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.weight_files.checkpoint import load_checkpoint
 from place_search.models.weight_files.read import read_weights, supported_families
-from tests.models import families
+from tests.models import families, family_files
 
 
 @pytest.mark.parametrize("name", sorted(families.FAMILIES))
@@ -217,6 +217,38 @@ def test_wrong_shapes_missing_and_surplus_layers_are_named(tmp_path: Path) -> No
     nan = good["pool.centroids"].clone()
     nan[0, 0] = torch.nan
     assert "no finite numbers" in refused({**good, "pool.centroids": nan})
+
+
+def test_a_file_cannot_claim_more_numbers_than_it_stores(tmp_path: Path) -> None:
+    many = torch.zeros(1, 256).expand(3_000_000, 256)
+    torch.save({**state(), "pool.centroids": many}, tmp_path / "c.pth")
+    with pytest.raises(ModelError, match="looks like weights of pytorch-NetVlad but") as caught:
+        read_weights(tmp_path / "c.pth")
+    assert "pool.centroids of shape 3000000 × 256, of which it stores 256 numbers" in str(
+        caught.value
+    )
+
+
+def test_descriptors_longer_than_any_model_s_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+    pool = {
+        "pool.centroids": torch.zeros(513, 256),
+        "pool.conv.weight": torch.zeros(513, 256, 1, 1),
+    }
+    torch.save({**state(), **pool}, path)
+    with pytest.raises(ModelError, match="descriptors of 131328 numbers, and 131072 are the most"):
+        read_weights(path)
+    mixed = family_files.mixvpr().state
+    cells = mixed["aggregator.row_proj.weight"].shape[1]
+    long = {
+        "aggregator.channel_proj.weight": torch.zeros(400, 256),
+        "aggregator.channel_proj.bias": torch.zeros(400),
+        "aggregator.row_proj.weight": torch.zeros(400, cells),
+        "aggregator.row_proj.bias": torch.zeros(400),
+    }
+    torch.save({**mixed, **long}, path)
+    with pytest.raises(ModelError, match="descriptors of 160000 numbers"):
+        read_weights(path)
 
 
 def test_an_unknown_family_says_what_was_found_and_what_is_supported(tmp_path: Path) -> None:
