@@ -60,7 +60,8 @@ class Tensors:
         """A tensor as float32; None in `shape` takes any length.
 
         Raises:
-            ModelError: it is missing, has another shape, or holds what is not a finite number.
+            ModelError: it is missing, has another shape, holds what is not a finite number, or is
+                a variance below 0.
         """
         wanted = _shape("any" if length is None else length for length in shape)
         found = self._found(name, f", {wanted}")
@@ -71,9 +72,12 @@ class Tensors:
         )
         if not fits:
             raise self.error(f"has {name} of shape {_shape(found.shape)} instead of {wanted}")
-        if not found.is_floating_point() or not found.isfinite().all():
-            raise self.error(f"has values in {name} that are no finite numbers")
-        return found.detach().float()
+        values = found.detach().float()
+        if not values.isfinite().all():
+            raise self.error(f"has values in {name} that are no finite numbers in float32")
+        if name.endswith("running_var") and (values < 0).any():
+            raise self.error(f"has variances below 0 in {name}")
+        return values
 
     def shape_of(self, name: str, dimensions: int) -> tuple[int, ...]:
         """The lengths of a tensor, which stays to be taken.
@@ -91,6 +95,12 @@ class Tensors:
         found = self._left.get(name)
         if not isinstance(found, Tensor):
             raise self.error(f"lacks {name}{wanted}")
+        kind = _unusual(found)
+        if kind:
+            raise self.error(
+                f"has {name} as a tensor that is {kind}",
+                "save it as a plain tensor of float32 values",
+            )
         # A stride of 0 makes a number stand for any many of them.
         stored = found.untyped_storage().nbytes() // found.element_size()
         if found.numel() > stored:
@@ -145,12 +155,13 @@ class Tensors:
         if self._left:
             raise self.error(f"has layers that it should not have ({some(self._left)})")
 
-    def error(self, what: str) -> ModelError:
+    def error(
+        self,
+        what: str,
+        remedy: str = "give the file as published, or another of the supported families",
+    ) -> ModelError:
         """What to raise for a file that is almost of the family."""
-        return ModelError(
-            f"{self.path} looks like weights of {self.family} but {what}; give the file as "
-            "published, or another of the supported families."
-        )
+        return ModelError(f"{self.path} looks like weights of {self.family} but {what}; {remedy}.")
 
 
 def require_dims(path: Path, dims: int) -> None:
@@ -224,6 +235,17 @@ def some(names: Iterable[str]) -> str:
     """The first few of many names."""
     first = sorted(names)
     return ", ".join(first[:3]) + (f" and {len(first) - 3} more" if len(first) > 3 else "")
+
+
+def _unusual(tensor: Tensor) -> str | None:
+    """What a tensor is that is no plain one of floating-point numbers."""
+    if tensor.is_meta:
+        return "without values (on the device meta)"
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.is_quantized or not tensor.is_floating_point():
+        return f"of type {str(tensor.dtype).removeprefix('torch.')}"
+    return None
 
 
 def _shape(lengths: Iterable[object]) -> str:

@@ -3,6 +3,7 @@
 import pickle
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from place_search.models import ModelError
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.weight_files.checkpoint import load_checkpoint
 from place_search.models.weight_files.read import read_weights, supported_families
+from place_search.models.weight_files.tensors import Tensors
 from tests.models import families, family_files
 
 
@@ -217,6 +219,37 @@ def test_wrong_shapes_missing_and_surplus_layers_are_named(tmp_path: Path) -> No
     nan = good["pool.centroids"].clone()
     nan[0, 0] = torch.nan
     assert "no finite numbers" in refused({**good, "pool.centroids": nan})
+
+
+@pytest.mark.filterwarnings("ignore:.*(quantize|CSR)")
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        (torch.Tensor.to_sparse, "as a tensor that is sparse; save it as a plain tensor"),
+        (torch.Tensor.to_sparse_csr, "as a tensor that is sparse; save it as a plain tensor"),
+        (lambda plain: plain.to("meta"), "that is without values (on the device meta); save"),
+        (lambda plain: plain.to(torch.int8), "as a tensor that is of type int8; save"),
+        (lambda plain: plain.to(torch.complex64), "as a tensor that is of type complex64; save"),
+        (
+            lambda plain: torch.quantize_per_tensor(plain, 0.1, 0, torch.qint8),
+            "as a tensor that is of type qint8; save",
+        ),
+        (lambda plain: plain.double() + 1e300, "that are no finite numbers in float32"),
+    ],
+)
+def test_tensors_that_are_no_plain_ones_are_named(
+    altered: Callable[[torch.Tensor], torch.Tensor], said: str
+) -> None:
+    table = {"pool.centroids": altered(torch.zeros(3, 256))}
+    with pytest.raises(ModelError, match=r"c\.pth looks like .* has .*pool\.centroids") as caught:
+        Tensors(Path("c.pth"), "pytorch-NetVlad", table).take("pool.centroids", (None, 256))
+    assert said in str(caught.value)
+
+
+def test_a_negative_variance_is_named() -> None:
+    tensors = Tensors(Path("c.pth"), "GeM", {"1.running_var": torch.tensor([0.5, -0.5])})
+    with pytest.raises(ModelError, match=r"has variances below 0 in 1\.running_var"):
+        tensors.take("1.running_var", (2,))
 
 
 def test_a_file_cannot_claim_more_numbers_than_it_stores(tmp_path: Path) -> None:
