@@ -1,0 +1,58 @@
+"""The scratch folder of a new model: what a killed process leaves goes with the next one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from place_search.models.new_folder import new_folder
+from tests.processes import unmeasured
+
+WRITE = """
+import sys
+from pathlib import Path
+from place_search.models.new_folder import new_folder
+
+with new_folder(Path(sys.argv[1])) as scratch:
+    (scratch / "graph").write_text("half of it")
+    print(scratch, flush=True)
+    sys.stdin.read()
+"""
+
+
+def writing(out: Path) -> subprocess.Popen[str]:
+    """A process that is in the middle of writing a model."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(out)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=unmeasured(),
+    )
+
+
+def test_the_scratch_of_a_killed_process_is_removed_and_that_of_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
+    out, other = tmp_path / "mine", tmp_path / "mine-too"
+    with writing(out) as killed, writing(out) as living, writing(other) as another:
+        left, held, others = (
+            Path(process.stdout.readline().strip())
+            for process in (killed, living, another)
+            if process.stdout is not None
+        )
+        for process in (killed, another):
+            process.kill()
+            process.wait()
+        assert (left / "graph").is_file()
+
+        with new_folder(out) as scratch:
+            (scratch / "graph").write_text("whole")
+            assert not left.exists()
+            assert (held / "graph").is_file()
+            assert (others / "graph").is_file(), "it is of another model"
+        assert [path.name for path in out.iterdir()] == ["graph"]
+
+        living.communicate("")
+        assert living.returncode == 1, "the model exists"
+    assert sorted(tmp_path.iterdir()) == sorted([out, others])
