@@ -83,7 +83,7 @@ def pytorch_netvlad(clones: Path, file: Path, photo: Tensor) -> Tensor:
         return layer
 
     _stubbing(load)
-    state = state_of(load_checkpoint(file))
+    state = state_of(load_checkpoint(file), file)
     encoder, pool = vgg(), layer.NetVLAD(num_clusters=K, dim=512, vladv2=False)
     encoder.load_state_dict(part(state, "encoder."))
     pool.load_state_dict(part(state, "pool."))
@@ -123,7 +123,7 @@ def deep_vg(clones: Path, file: Path, photo: Tensor) -> Tensor:
     clone = clones / "deep-visual-geo-localization-benchmark"
     pool = module(clone, "model.aggregation").NetVLAD(clusters_num=K, dim=256)
     backbone = nn.Sequential(*list(models.resnet18(weights=None).children())[:-3])
-    state = state_of(load_checkpoint(file))
+    state = state_of(load_checkpoint(file), file)
     backbone.load_state_dict(part(state, "backbone."))
     pool.load_state_dict(part(state, "aggregation."))
     found: Tensor = pool(backbone.eval()(IMAGENET(photo)))

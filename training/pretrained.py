@@ -31,7 +31,7 @@ from place_search.training.errors import TrainingError
 
 
 def _read_torch(path: Path) -> Mapping[str, Tensor]:
-    return state_of(load_checkpoint(path))
+    return state_of(load_checkpoint(path), path)
 
 
 def _read_caffe_vgg(path: Path) -> Mapping[str, Tensor]:

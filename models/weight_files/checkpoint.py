@@ -5,6 +5,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from errno import EINVAL
 from functools import cached_property
@@ -75,7 +76,7 @@ class WeightFile:
     @cached_property
     def state(self) -> Mapping[str, Any]:
         """The weights by name."""
-        return state_of(self.table)
+        return state_of(self.table, self.path)
 
 
 def load_checkpoint(path: Path) -> Mapping[str, Any]:
@@ -124,12 +125,21 @@ def _load_safetensors(path: Path) -> Mapping[str, Any]:
         ) from None
 
 
-def state_of(table: Mapping[str, Any]) -> dict[str, Any]:
+def state_of(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The weights in a checkpoint's table by name, without what training tools add to names.
 
     These are the wrappers of several GPUs and of torch.compile, and the attribute that Lightning
     and others keep the network in.
+
+    Raises:
+        ModelError: there are two tables of weights, or two weights whose names become equal.
     """
+    first, second = (table.get(key) for key in _STATES[:2])
+    if isinstance(first, Mapping) and isinstance(second, Mapping) and first is not second:
+        raise ModelError(
+            f"{path} holds both a {_STATES[0]} and a {_STATES[1]}; save the one that is meant "
+            "with torch.save."
+        )
     state = next((table[key] for key in _STATES if isinstance(table.get(key), Mapping)), table)
     names = {
         str(name): re.sub(r"(^|\.)(?:(?:module|_orig_mod)\.)+", r"\1", str(name)) for name in state
@@ -137,7 +147,14 @@ def state_of(table: Mapping[str, Any]) -> dict[str, Any]:
     attribute = re.match(r"(model|net|network)\.", next(iter(names.values()), ""))
     if attribute and all(name.startswith(attribute[0]) for name in names.values()):
         names = {name: plain.removeprefix(attribute[0]) for name, plain in names.items()}
-    return {names[str(name)]: value for name, value in state.items()}
+    plain = {names[str(name)]: value for name, value in state.items()}
+    if len(plain) < len(names):
+        twice = next(name for name, count in Counter(names.values()).items() if count > 1)
+        both = " and ".join(name for name in names if names[name] == twice)
+        raise ModelError(
+            f"{path} holds {twice} twice, as {both}; save the one that is meant with torch.save."
+        )
+    return plain
 
 
 def _load(source: Path | IO[bytes]) -> Any:

@@ -110,6 +110,19 @@ def test_weights_lie_under_any_usual_key(key: str, tmp_path: Path) -> None:
     assert read_weights(tmp_path / "c.pth").backbone == "alexnet"
 
 
+def test_weights_that_are_there_twice_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.pth"
+    one, other = ({"pool.centroids": torch.full((2,), value)} for value in (0.0, 1.0))
+    torch.save({**one, "module.pool.centroids": torch.ones(2)}, path)
+    with pytest.raises(
+        ModelError, match=r"pool\.centroids twice, as pool\.centroids and module\.pool\.centroids;"
+    ):
+        read_weights(path)
+    torch.save({"state_dict": one, "model_state_dict": other}, path)
+    with pytest.raises(ModelError, match="both a state_dict and a model_state_dict"):
+        read_weights(path)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("archive", [True, False])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
