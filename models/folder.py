@@ -15,7 +15,7 @@ from place_search.models.network import Network, save_network
 from place_search.models.new_folder import new_folder, unwritable
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
-from place_search.models.verify import MIN_PARITY
+from place_search.models.verify import MIN_PARITY, require_telling_apart
 
 
 def write_model(
@@ -32,7 +32,7 @@ def write_model(
 
     Raises:
         ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
-            network.
+            network, or gives the same descriptor for every photo.
     """
     with new_folder(out) as scratch:
         try:
@@ -40,7 +40,7 @@ def write_model(
         except SafetensorError as error:
             raise unwritable(out, error) from error
         export_onnx(network, scratch / "f32.onnx")
-        _check_parity(network, scratch / "f32.onnx", card)
+        _check_graph(network, scratch / "f32.onnx", card)
         names = ["f32.onnx", WEIGHTS_NAME]
         if directions is not None:
             np.save(scratch / DIRECTIONS_NAME, directions)
@@ -54,18 +54,18 @@ def write_model(
     return card
 
 
-def _check_parity(network: Network, graph: Path, card: ModelCard) -> None:
+def _check_graph(network: Network, graph: Path, card: ModelCard) -> None:
     random = np.random.default_rng(0)
     runtime = OpenVinoRuntime(graph)
+    made = []
     for width, height in ((640, 480), (333, 257)):
         columns, rows = card.preprocessing.size(width, height)
         pixels = random.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
-        ours, theirs = embed_with(network, pixels), runtime.embed(pixels)
-        cosine = float(ours.descriptor @ theirs.descriptor)
-        shapes = [
-            None if made.local_features is None else made.local_features.shape
-            for made in (ours, theirs)
-        ]
+        made.append((embed_with(network, pixels), runtime.embed(pixels)))
+    require_telling_apart(f"'{card.id}'", np.stack([ours.descriptor for ours, _ in made]))
+    for pair in made:
+        cosine = float(pair[0].descriptor @ pair[1].descriptor)
+        shapes = [None if of.local_features is None else of.local_features.shape for of in pair]
         if not cosine >= MIN_PARITY or shapes[0] != shapes[1]:
             raise ModelError(
                 f"The exported graph disagrees with the network (cosine {cosine:.6f}); "

@@ -47,6 +47,21 @@ def verify_model(folder: Path) -> ModelCheck:
     return ModelCheck(card.id, problems, parity)
 
 
+def require_telling_apart(model: object, descriptors: NDArray[np.float32]) -> None:
+    """Make sure that the descriptors of a few photos, (n, D), differ.
+
+    Raises:
+        ModelError: one is all zeros, or all are the same; the message begins with `model`.
+    """
+    if not descriptors.any(axis=1).all():
+        raise ModelError(f"{model} gives a vector of zeros for a photo; it can tell none apart.")
+    if np.ptp(descriptors, axis=0).max() <= 1e-6 * float(abs(descriptors).max()):
+        raise ModelError(
+            f"{model} gives the same vector for every photo, so that it can tell none apart; check "
+            "its weights, or how it was exported."
+        )
+
+
 def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
     width, height = card.preprocessing.size(640, 480)
     # Soft patches of colour: int8 graphs saturate on noise, which no photo is like.

@@ -16,6 +16,7 @@ from place_search.models.graphs.onnx_file import read_onnx
 from place_search.models.new_folder import new_folder, require_free
 from place_search.models.precision import F32_IR
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+from place_search.models.verify import require_telling_apart
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "onnx"
@@ -125,14 +126,7 @@ def _tried(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.f
             "the photo; give one --size as in 322x322."
         )
     descriptors = np.stack(rows).astype(np.float32)
-    if not descriptors.any(axis=1).all():
-        raise ModelError(f"{path} gives a vector of zeros for a photo; it can tell none apart.")
-    spread = np.ptp(descriptors, axis=0).max()
-    if spread <= 1e-6 * float(abs(descriptors).max()):
-        raise ModelError(
-            f"{path} gives the same vector for every photo; export the graph so that its output "
-            "depends on the photo."
-        )
+    require_telling_apart(path, descriptors)
     return descriptors
 
 

@@ -26,6 +26,7 @@ from tests.models.family_files import (
     Family,
     attention,
     conv_ap,
+    gem,
     layer_norm,
     linear,
     mixvpr,
@@ -70,6 +71,20 @@ def test_the_model_folder_gives_the_reference_s_descriptor(family: Family, tmp_p
     assert embedding.local_features is None
     assert embedding.descriptor.shape == expected.shape == (card.dims,)
     assert float(embedding.descriptor @ expected) >= 0.99999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("power", "said"),
+    [(0.0, "'same' gives the same vector"), (1e4, "'same' gives a vector of zeros")],
+)
+def test_weights_that_tell_no_photos_apart_are_refused(
+    power: float, said: str, tmp_path: Path
+) -> None:
+    torch.save({**gem().state, "aggregation.1.p": torch.tensor([power])}, tmp_path / "c.pth")
+    with pytest.raises(ModelError, match=said):
+        import_weights(tmp_path / "c.pth", tmp_path / "same")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pth"]
 
 
 @pytest.mark.slow
