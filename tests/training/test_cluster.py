@@ -105,6 +105,13 @@ def test_a_file_that_is_not_the_backbone(tmp_path: Path) -> None:
         imagenet_network("vgg99", 4, tmp_path)
 
 
+def test_a_model_s_backbone_is_taken_by_its_id(tmp_path: Path) -> None:
+    _, source = imagenet_network("efficientnet-lite0", 4, tmp_path, Path("lite0-netvlad"))
+    assert source.what == "efficientnet-lite0 of the model 'lite0-netvlad'"
+    with pytest.raises(ModelError, match=r"no model 'lite0-nowhere': name .*lite0-netvlad"):
+        imagenet_network("efficientnet-lite0", 4, tmp_path, Path("lite0-nowhere"))
+
+
 def test_torchvision_s_weights_start_a_model(tmp_path: Path) -> None:
     torch.manual_seed(0)
     whole = models.resnet18(weights=None)
