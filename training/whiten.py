@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
+from place_search.core.files import scratch_folder
 from place_search.core.progress import Progress, silent
 from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
 from place_search.models import UNWHITENED_MODEL, ModelCard, find_model, open_model, read_card
@@ -87,8 +87,8 @@ def whiten(
         card = _plain(opened.card)
         require_samples(len(source.photos), "photos", dims)
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-            folder_of_index = Path(scratch) / "index"
+        with scratch_folder(out.parent, out.name) as scratch:
+            folder_of_index = scratch / "index"
             build_index(
                 source, folder_of_index, opened, progress=progress, descriptor_type="float32"
             )
@@ -110,8 +110,8 @@ def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Pat
     network = load_network(folder, card)
     network.whitening = None
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        plain = Path(scratch) / card.id
+    with scratch_folder(out.parent, out.name) as scratch:
+        plain = scratch / card.id
         write_model(network, replace(card, dims=network.pool.dims, whitened=False), plain)
         yield plain
 

@@ -1,22 +1,30 @@
 """Files that are whole or absent: temporary name, fsync, rename, fsync of the folder."""
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
 import resource
+import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
+from tempfile import mkdtemp
 
 from place_search.core.errors import PlaceSearchError
 
 PART = ".part"
 """Ends the name of a file that is still being written."""
 HEAD_BYTES = 4096
+LOCK_NAME = ".lock"
+"""In a scratch folder, held by the process that writes there."""
+_RANDOM = 8
+"""Characters that mkdtemp adds to a prefix."""
 _SPARE_FILES = 256
 """Files and connections that a process may open beside those of its indexes."""
 
@@ -146,6 +154,27 @@ def first_bytes(path: Path) -> bytes:
     """The first bytes of a file, at most `HEAD_BYTES`, by which its writer knows it again."""
     with open_regular(path) as stream:
         return stream.read(HEAD_BYTES)
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder for what is being made beside `name`, which is deleted at the end.
+
+    Those of the same name whose processes were killed are deleted first.
+    """
+    prefix = f".{name}-"
+    for left in parent.glob(escape(prefix) + "?" * _RANDOM):
+        with suppress(OSError), (left / LOCK_NAME).open("r+") as lock:
+            # It fails where the lock is held, or is not there: not yet, or no longer.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = Path(mkdtemp(dir=parent, prefix=prefix))
+    try:
+        with (scratch / LOCK_NAME).open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

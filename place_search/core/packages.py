@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import scratch_folder
 
 
 class DownloadError(PlaceSearchError):
@@ -34,8 +34,8 @@ def fetch_package(package: PackageFile, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = package.requirement.split("==")[0]
     kind = "--no-binary" if package.is_source else "--only-binary"
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        wanted, got = Path(scratch) / "requirements.txt", Path(scratch) / "got"
+    with scratch_folder(folder, name) as scratch:
+        wanted, got = scratch / "requirements.txt", scratch / "got"
         wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", "utf-8")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
         command += ["--quiet", "--no-deps", kind, name, "--require-hashes"]
