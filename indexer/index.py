@@ -302,6 +302,7 @@ def open_index(folder: Path) -> Index:
     Raises:
         IndexFormatError: no index, an unfinished or damaged one, or one of a newer format.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     again = True
     while True:

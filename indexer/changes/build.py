@@ -127,6 +127,7 @@ def build_index(
         StoreOutageError: the engine of a `milvus` store does not answer.
         ClusterError: the workers fail.
     """
+    out = Path(out)
     require_store_kind(store)
     require_descriptor_type(descriptor_type)
     local_features = local_features and model.local_features is not None

@@ -38,7 +38,7 @@ def compact_index(
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(folder, progress or silent) as change:
+    with changing(Path(folder), progress or silent) as change:
         return change.report(compacted=_compact(change, store, uri))
 
 
@@ -50,7 +50,7 @@ def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeRe
 
     Raises: as `compact_index`.
     """
-    with changing(folder, progress or silent) as change:
+    with changing(Path(folder), progress or silent) as change:
         manifest, draft = change.manifest, change.draft("migrate")
         has_copy = manifest.store["kind"] == "exact" and not manifest.has_no_store_file
         if manifest.descriptor_type == INT8 and not has_copy:

@@ -50,7 +50,7 @@ def edit_place(
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(folder, silent) as change:
+    with changing(Path(folder), silent) as change:
         edits = change.edits
         require_version(change, place_id, version)
         edit = edited(edits.of(place_id), patch, edits.fields)
@@ -71,7 +71,7 @@ def declare_fields(
             type for a field that places have already.
         IndexFormatError, IndexWriteError: as `edit_place`.
     """
-    with changing(folder, silent) as change:
+    with changing(Path(folder), silent) as change:
         edits = change.edits
         for name in drop:
             if name not in edits.fields:

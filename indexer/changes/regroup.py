@@ -28,6 +28,7 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> bo
         IndexWriteError: a full disk or a read-only folder.
         IndexBusyError: another process is writing this index.
     """
+    folder = Path(folder)
     with changing(folder, silent) as locked:
         groups = change(stored_groups(folder, locked.manifest))
         if groups is None:

@@ -46,7 +46,7 @@ def remove_places(
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     given, names = _told_apart(places)
-    with changing(folder, progress or silent) as change:
+    with changing(Path(folder), progress or silent) as change:
         ids = _ids(change, given, names)
         gone = ids[is_among(ids, change.contents.rows.place_ids)]
         if version is not None:
@@ -76,7 +76,7 @@ def restore_places(
         ChangeRefusedError: a place of the same photo is there.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(folder, progress or silent) as change:
+    with changing(Path(folder), progress or silent) as change:
         stored, removed = change.contents.rows.stored_ids, change.manifest.removed_ids
         for place_id in sorted(set(places) - set(stored.tolist())):
             raise UnknownPlaceError(

@@ -79,10 +79,10 @@ def _updated(
     sync: bool,
     forget: bool = False,
 ) -> ChangeReport:
-    with changing(folder, progress or silent) as change:
+    with changing(Path(folder), progress or silent) as change:
         report = _update(change, source, model, sync=sync, forget=forget)
     if source.panoramas:
-        group_views(folder)
+        group_views(Path(folder))
     return report
 
 

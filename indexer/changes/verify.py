@@ -71,6 +71,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
     Raises:
         IndexFormatError: no index, or a manifest that is damaged: then nothing else can be checked.
     """
+    folder = Path(folder)
     tried: Manifest | None = None
     while True:
         manifest = read_manifest(folder)
@@ -101,6 +102,7 @@ def repair_index(
         ModelMismatchError: the model is not the one the index was made with.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
+    folder = Path(folder)
     read_manifest(folder)
     with plain_write_errors(folder), lock(folder):
         manifest = read_manifest(folder)

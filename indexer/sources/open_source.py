@@ -26,6 +26,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
         VideoError: a video that cannot be read.
         SourceError: there is no photo to index, or the list is wrong.
     """
+    data = Path(data)
     if not data.exists():
         raise SourceError(f"{data} does not exist; give a folder of photos, a list or a video.")
     if not data.is_dir() and not data.is_file():

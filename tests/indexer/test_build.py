@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,14 +23,28 @@ from place_search.indexer import (
     IndexWriteError,
     Skipped,
     SourceError,
+    add_photos,
     build_index,
     open_index,
     open_source,
+    remove_places,
 )
 from place_search.indexer.sources.photo_list import PhotoList
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.plan import Plan, cut, shard_photos
 from place_search.models import Model
+
+
+def test_folders_may_be_named_by_text(photos: Path, tmp_path: Path, model: Model) -> None:
+    """Types say paths; programs of others give what they have."""
+    folder: Any = f"{tmp_path}/index"
+    named: Any = str(photos)
+    build_index(open_source(named), folder, model)
+    before = len(open_index(folder))
+    remove_places(folder, [0])
+    assert len(open_index(folder)) == before - 1
+    add_photos(folder, open_source(named), model)
+    assert len(open_index(folder)) == before
 
 
 def test_a_folder_becomes_an_index(photos: Path, tmp_path: Path, model: Model) -> None:
