@@ -80,6 +80,7 @@ def test_a_healthy_split_has_no_problems(root: Path, tmp_path: Path, write_mat: 
     assert body["plan"]["disk_bytes"]["eval"] == 2 * SCENES * 1024 * 4
 
 
+@pytest.mark.slow
 def test_photos_and_truth_out_of_step(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:
     file = write_split(write_mat, tmp_path / "turned.mat", turned=3)
     diagnosis = examine(TruthFiles(split=file, root=root))
@@ -91,6 +92,7 @@ def test_photos_and_truth_out_of_step(root: Path, tmp_path: Path, write_mat: Wri
     ("given", "hint"),
     [("empty", "get the data set's photos"), ("none", "get the data set's photos")],
 )
+@pytest.mark.slow
 def test_every_file_missing(given: str, hint: str, tmp_path: Path, write_mat: WriteMat) -> None:
     (tmp_path / "empty").mkdir()
     file = write_split(write_mat, tmp_path / "s.mat")

@@ -100,6 +100,7 @@ def test_queries_without_positives_stay_in_the_denominator(root: Path, model: Mo
     assert report.chance[SCENES] == 50.0
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_listed_twice_is_said(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     twice = replace(

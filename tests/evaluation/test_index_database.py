@@ -102,6 +102,7 @@ def test_a_photo_that_was_only_touched_is_taken(drive: Path, tmp_path: Path, mod
     assert IndexDatabase(open_index(tmp_path / "index"), truth_of(root)).others == []
 
 
+@pytest.mark.slow
 def test_geometry_takes_the_features_of_the_same_place_as_the_descriptor(
     drive: Path, made: Path, tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_chance_is_what_random_rankings_reach(
     assert total / trials == pytest.approx(expected, abs=1.6)
 
 
+@pytest.mark.slow
 def test_chance_of_panoramas_of_which_some_views_are_right() -> None:
     """Two panoramas of 12 and one of 4: random rankings of them, each by its best view."""
     truth = make_truth(28, [[0, 1, 2], [5, 12, 24, 25], list(range(28))])

@@ -135,6 +135,7 @@ def test_sync_follows_a_panorama(data: Path, tmp_path: Path, model: Model) -> No
 
 
 @pytest.mark.parametrize(("before", "after", "places"), [("off", "auto", 12), ("auto", "off", 1)])
+@pytest.mark.slow
 def test_a_panorama_that_was_removed_stays_out_however_it_is_cut(
     data: Path,
     tmp_path: Path,
@@ -157,6 +158,7 @@ def test_a_panorama_that_was_removed_stays_out_however_it_is_cut(
         assert sync_photos(out, source, model).forgotten == 0
 
 
+@pytest.mark.slow
 def test_one_view_that_was_removed_does_not_keep_its_panorama_out(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
@@ -202,6 +204,7 @@ def test_adding_and_removing_by_the_panorama(data: Path, tmp_path: Path, model: 
     assert remove_places(out, [NAMES[3]]).removed == 1
 
 
+@pytest.mark.slow
 def test_views_go_with_the_last_place_that_is_one(data: Path, tmp_path: Path, model: Model) -> None:
     """When removed places are dropped: before that they can be restored."""
     out = tmp_path / "i"

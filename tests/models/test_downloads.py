@@ -55,7 +55,7 @@ def asked() -> list[str]:
 @pytest.fixture
 def address(asked: list[str]) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, asked)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 Run = Callable[..., Result]
 CheckFailure = Callable[..., str]
 
 
+@pytest.mark.slow
 def test_one_is_told_as_one(run: Run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     shutil.copy(photos / "places" / "1.jpg", tmp_path / "one")

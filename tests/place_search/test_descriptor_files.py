@@ -60,6 +60,7 @@ def similarities(index: Path, photo: Path) -> dict[str, float]:
         ("kapture", "kapture"),
     ],
 )
+@pytest.mark.slow
 def test_what_describe_writes_is_indexed_as_if_described_here(
     run: Run, photos: Path, tmp_path: Path, own: Any, name: str, form: str | None
 ) -> None:
@@ -260,6 +261,7 @@ def test_a_model_that_did_not_make_them_is_refused(
     assert "unverified" in json.dumps(found.to_dict()) or found.results[0].verified is None
 
 
+@pytest.mark.slow
 def test_a_named_model_must_be_the_one_that_the_file_names(
     run: Run, check_failure: CheckFailure, images: Path, tmp_path: Path
 ) -> None:

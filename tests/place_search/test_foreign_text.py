@@ -27,6 +27,7 @@ def test_what_a_terminal_obeys_is_escaped_and_nothing_else() -> None:
     assert printable("".join(told.split("\n"))) == "".join(told.split("\n"))
 
 
+@pytest.mark.slow
 def test_a_table_of_places_is_data_and_what_is_printed_is_not(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_spot_is_one_row(town: Path, photos: Path, run: Run) -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_is_in_no_group_is_said(town: Path, photos: Path, run: Run) -> None:
     hint = f"`place-search group {town}` puts photos of one spot together;"
     more = town.with_name("photos")

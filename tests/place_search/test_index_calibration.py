@@ -27,6 +27,7 @@ from place_search.search.probability import candidate_probabilities
 from place_search.search.verification import NOTHING, Verification
 from tests.place_search.conftest import photo
 
+pytestmark = pytest.mark.slow  # each is about an index that a module fixture makes
 Run = Callable[..., Result]
 PLACES = 20
 
@@ -61,7 +62,6 @@ def query(place: int) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.slow
 def test_an_index_of_fewer_numbers_measures_its_own(
     run: Run, made: tuple[Path, Path, Result], tmp_path: Path
 ) -> None:
@@ -127,7 +127,6 @@ def test_indexing_calibrates_a_model_that_has_no_calibration(
         assert elsewhere.match.verdict != "found"
 
 
-@pytest.mark.slow
 def test_two_photos_are_compared_as_an_index_searches(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -166,7 +165,6 @@ def test_a_calibrated_model_brings_its_own(index: Path) -> None:
     assert not (index / FILE).exists()
 
 
-@pytest.mark.slow
 def test_calibrate_measures_again_and_says_how_little_it_knows(
     made: tuple[Path, Path, Result], run: Run, plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +184,6 @@ def test_calibrate_measures_again_and_says_how_little_it_knows(
     assert place_search.calibrate(folder, model=plain).copies == 24
 
 
-@pytest.mark.slow
 def test_an_evaluation_says_whose_calibration_it_took(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -214,7 +211,6 @@ def test_an_evaluation_says_whose_calibration_it_took(
     assert json.loads(own.stdout)["open_set"]["false_found"] == 0.0
 
 
-@pytest.mark.slow
 def test_thumbnails_stand_in_for_photos_that_are_gone(
     made: tuple[Path, Path, Result], plain: Path, tmp_path: Path
 ) -> None:
@@ -228,7 +224,6 @@ def test_thumbnails_stand_in_for_photos_that_are_gone(
     place_search.calibrate(folder, model=plain)
 
 
-@pytest.mark.slow
 def test_it_is_measured_again_when_the_index_has_doubled(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -249,7 +244,6 @@ def test_it_is_measured_again_when_the_index_has_doubled(
     assert kept.places == 8
 
 
-@pytest.mark.slow
 def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
     run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -264,7 +258,6 @@ def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
     assert place_search.search(out, query(2), model=plain).match.verdict == "not_found"
 
 
-@pytest.mark.slow
 def test_a_damaged_calibration_is_said_and_one_of_another_model_ignored(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
 ) -> None:
@@ -286,7 +279,6 @@ def test_a_damaged_calibration_is_said_and_one_of_another_model_ignored(
     assert place_search.search(copy, query(3), model=plain).results[0].name == "03.jpg"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["a digit", "the end"])
 def test_verify_looks_at_the_calibration_and_repair_measures_it_again(
     made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path, damage: str
@@ -311,7 +303,6 @@ def test_verify_looks_at_the_calibration_and_repair_measures_it_again(
     assert run("verify", copy).exit_code == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("places", [[5], [5, 5, 5]])
 def test_what_one_place_cannot_say_is_not_made_up(
     run: Run, plain: Path, tmp_path: Path, places: list[int]
@@ -354,7 +345,6 @@ def test_a_list_to_index_is_neither_pairs_nor_places(run: Run, tmp_path: Path) -
     assert "lacks the column place: its first row must name the columns" in said.stderr
 
 
-@pytest.mark.slow
 def test_ctrl_c_while_calibrating_loses_no_fields(
     run: Run, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from place_search.search.server.settings import ServerSettings
 from tests.models.graph_files import write_graph
 from tests.place_search.conftest import photo, write_streets
 
+pytestmark = pytest.mark.slow  # each is about an index that a module fixture makes
 Run = Callable[..., Result]
 PLACES = 8
 
@@ -71,7 +72,6 @@ def index(run: Run, streets: Path, env: dict[str, str], weights: Path) -> Path:
     return out
 
 
-@pytest.mark.slow
 def test_the_index_keeps_what_the_included_model_sees(
     run: Run, index: Path, streets: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -102,7 +102,6 @@ def test_a_search_is_verified_and_says_what_is_not_there(
     assert json.loads(plain.stdout)["results"][0]["verified"] is None
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("at_home")
 def test_python_verifies_with_a_model_that_was_opened_alone(
     index: Path, streets: Path, weights: Path
@@ -188,7 +187,6 @@ def test_no_local_features_means_none(
     assert both.exit_code == 2
 
 
-@pytest.mark.slow
 def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     run: Run, streets: Path, weights: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -227,7 +225,6 @@ def test_the_verifier_is_the_one_that_is_asked_for_or_the_cards(
     assert verifier.card.id == "other"
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("at_home")
 def test_comparing_and_evaluating_verify_too(run: Run, streets: Path, env: dict[str, str]) -> None:
     pair = (streets / "places" / "1.jpg", streets / "queries" / "1.jpg")

@@ -92,6 +92,7 @@ def test_photos_of_one_spot_agree_beyond_what_the_photo_shows(
     assert said.match.verdict == "found"
 
 
+@pytest.mark.slow
 def test_a_place_that_is_there_is_found_beside_one_that_is_not_where_it_says(
     engine_at: Callable[..., Engine], street: Street
 ) -> None:

@@ -125,6 +125,7 @@ def test_the_answer_is_the_same_over_http(engine_of: Callable[[str], Engine], na
 
 
 @pytest.mark.parametrize("colour", ["black", "white"])
+@pytest.mark.slow
 def test_a_blank_photo_is_not_found_beside_a_blank_one(
     street: Street, model: Model, tmp_path: Path, colour: str
 ) -> None:
