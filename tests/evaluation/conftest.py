@@ -5,9 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.evaluation import Diagnosis
 from place_search.models import Model, open_model
 
 Draw = Callable[..., None]
+
+
+def kinds(diagnosis: Diagnosis) -> dict[str, int]:
+    """How many things each problem is about, by its code."""
+    return {problem.code: problem.count for problem in diagnosis.problems}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""What the doctor finds in folders and lists: names, positions, and what is left out."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from place_search.evaluation import TruthFiles, examine
+from place_search.evaluation.doctor.check_sources import check_source, notes_on
+from place_search.indexer import open_source
+from tests.evaluation.conftest import kinds
+
+Draw = Callable[..., None]
+
+
+def test_what_a_folder_leaves_out_and_positions_that_are_lost(tmp_path: Path) -> None:
+    for name, latitude in (("good.jpg", 48.0), ("lost.jpg", 97.0)):
+        exif = Image.Exif()
+        exif[0x8825] = {1: "N", 2: (latitude, 0.0, 0.0), 3: "E", 4: (11.0, 0.0, 0.0)}
+        Image.linear_gradient("L").rotate(len(name)).save(tmp_path / name, exif=exif)
+    (tmp_path / "film.mov").write_bytes(b"film")
+    source = open_source(tmp_path)
+    (finding,) = check_source(source)
+    assert (finding.code, finding.count) == ("position-lost", 1)
+    assert finding.example.startswith("lost.jpg (The photo's GPS position is out of range")
+    assert notes_on(source) == [f"Left out of {tmp_path}, as no photos: 1 .mov file."]
+    diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
+    assert finding in diagnosis.problems
+    assert notes_on(source)[0] in diagnosis.notes
+
+
+def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
+    for name in ("@113.51@34.20@.jpg", "@113.99@34.70@.jpg"):
+        draw(tmp_path / name, 1)
+    diagnosis = examine(TruthFiles(data=tmp_path), sample=0)
+    assert kinds(diagnosis)["metres-look-like-degrees"] == 2
+
+
+def test_names_that_an_index_cannot_keep(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.jpg", 1)
+    draw(tmp_path / os.fsdecode(b"y\xe9.jpg"), 2)
+    [problem] = examine(TruthFiles(data=tmp_path), sample=0).problems
+    assert (problem.code, problem.count, problem.example) == ("unreadable", 1, r"y\xe9.jpg")
+    assert "not UTF-8" in problem.remedy
+
+
+def test_a_row_without_a_position_is_one_problem(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.jpg", 1)
+    draw(tmp_path / "b.jpg", 2)
+    listed = tmp_path / "zero.csv"
+    listed.write_text("path,latitude,longitude\na.jpg,0,0\nb.jpg,55.7,13.2\n")
+    diagnosis = examine(TruthFiles(data=listed), sample=0)
+    assert "metres-look-like-degrees" not in kinds(diagnosis)
+    told = f"1 row of {listed} with the position 0, 0, which counts as not known, the first is 'a"
+    assert f"{told}.jpg'." in diagnosis.notes
