@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from place_search.core.files import LOCK_NAME, scratch_folder
+from place_search.core.files import scratch_folder
 from place_search.models.errors import ModelError
 
 
@@ -36,7 +36,7 @@ def require_free(out: Path) -> None:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A scratch folder that is renamed to `out` at the end, or deleted where that is not reached.
+    """A hidden folder that is renamed to `out` at the end, or deleted where that is not reached.
 
     Raises:
         ModelError: `out` exists or cannot be written.
@@ -45,10 +45,11 @@ def new_folder(out: Path) -> Iterator[Path]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out.parent, out.name) as scratch:
-            yield scratch
-            (scratch / LOCK_NAME).unlink()
-            scratch.chmod(0o755)
-            scratch.rename(out)
+            made = scratch / out.name
+            made.mkdir()
+            yield made
+            made.chmod(0o755)
+            made.rename(out)
     except OSError as error:
         raise unwritable(out, error) from error
 

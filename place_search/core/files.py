@@ -21,7 +21,7 @@ from place_search.core.errors import PlaceSearchError
 PART = ".part"
 """Ends the name of a file that is still being written."""
 HEAD_BYTES = 4096
-LOCK_NAME = ".lock"
+_LOCK = ".lock"
 """In a scratch folder, held by the process that writes there."""
 _RANDOM = 8
 """Characters that mkdtemp adds to a prefix."""
@@ -164,13 +164,13 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     """
     prefix = f".{name}-"
     for left in parent.glob(escape(prefix) + "?" * _RANDOM):
-        with suppress(OSError), (left / LOCK_NAME).open("r+") as lock:
+        with suppress(OSError), (left / _LOCK).open("r+") as lock:
             # It fails where the lock is held, or is not there: not yet, or no longer.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
     scratch = Path(mkdtemp(dir=parent, prefix=prefix))
     try:
-        with (scratch / LOCK_NAME).open("w") as held:
+        with (scratch / _LOCK).open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield scratch
     finally:
