@@ -18,10 +18,11 @@ from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 
 
-def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> bool:
+def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Groups | None:
     """Put in the place of an index's groups what `change` makes of them; None leaves them.
 
-    No other process writes the index meanwhile. Returns whether there are other groups now.
+    No other process writes the index meanwhile. Returns what the groups are now, None where they
+    were left.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -32,13 +33,13 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> bo
     with changing(folder, silent) as locked:
         groups = change(stored_groups(folder, locked.manifest))
         if groups is None:
-            return False
+            return None
         name = pending_name(GROUPS, locked.manifest.index_id)
         stamp = write_whole(folder / name, groups.to_bytes())
         files = {**locked.manifest.files, GROUPS: stamp}
         replace(locked.manifest, files=files).write(folder)
         locked.manifest = replace(locked.manifest, files=files)
-    return True
+    return groups
 
 
 def stored_groups(folder: Path, manifest: Manifest) -> Groups:
@@ -46,11 +47,10 @@ def stored_groups(folder: Path, manifest: Manifest) -> Groups:
     return read_groups(folder / GROUPS) if GROUPS in manifest.files else Groups()
 
 
-def group_views(folder: Path) -> bool:
+def group_views(folder: Path) -> None:
     """Put the views of each panorama in a group, held together as one made by hand is.
 
-    Views that are in a group stay there, and others of their panorama come to them. Returns whether
-    there are other groups now.
+    Views that are in a group stay there, and others of their panorama come to them.
 
     Raises: as `change_groups`.
     """
@@ -61,7 +61,7 @@ def group_views(folder: Path) -> bool:
     for place_id, path in zip(contents.rows.place_ids.tolist(), paths, strict=True):
         if panorama := panorama_of(path):
             panoramas[panorama].append(place_id)
-    return change_groups(folder, partial(_with_views, panoramas))
+    change_groups(folder, partial(_with_views, panoramas))
 
 
 def _with_views(panoramas: Mapping[bytes, list[int]], groups: Groups) -> Groups | None:

@@ -61,12 +61,12 @@ def group_places(
         index = open_index(folder)
     judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
+    groups = index.groups
     for start in range(0, len(new), TOGETHER):
         batch = new[start : start + TOGETHER]
         compared = _compare_new(judge, batch, start, len(new), progress)
-        change_groups(folder, _Addition(judge, batch, compared).added)
-    groups = open_index(folder).groups
-    return _report(groups, len(new))
+        groups = change_groups(folder, _Addition(judge, batch, compared).added) or groups
+    return _report(groups.only(index.place_ids), len(new))
 
 
 def _report(groups: Groups, new: int) -> GroupReport:

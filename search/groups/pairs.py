@@ -47,7 +47,7 @@ class PairJudge:
         self._metres: NDArray[np.float64] = geocentric(index.positions)
         self._codes = lru_cache(maxsize=1024)(index.codes)
         self._descriptor = lru_cache(maxsize=4096)(self._read_descriptor)
-        self._query = lru_cache(maxsize=64)(self._make_query)
+        self._query = lru_cache(maxsize=1024)(self._make_query)
 
     def _make_query(self, place_id: int) -> Query:
         return Query.of_codes(self._codes(place_id))
