@@ -26,12 +26,16 @@ from place_search.api import (
     sync,
 )
 from place_search.core.errors import PlaceSearchError
+from place_search.core.version import program_version
 from place_search.pairing import pairs
 from place_search.searching import search, search_many, table
 from place_search.tracking import track
 
+__version__ = program_version()
+
 __all__ = [
     "PlaceSearchError",
+    "__version__",
     "add",
     "calibrate",
     "compare",

@@ -35,6 +35,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
 
 def test_the_version_is_the_package_s(run: Run) -> None:
+    assert place_search.__version__ == version("place-search")
     for flag in ("-V", "--version"):
         result = run(flag)
         assert (result.exit_code, result.stdout) == (0, f"place-search {version('place-search')}\n")
