@@ -91,7 +91,7 @@ def track_input(
             kept = Path(scratch, "frames")
             return track_frames(index, model, source, kept, causal=causal, progress=progress)
     track = track_frames(index, model, source, kept_beside(out), causal=causal, progress=progress)
-    write_track(track, out, source, model)
+    write_track(track, out, source, model, index)
     return track
 
 

@@ -49,6 +49,7 @@ from place_search.search.several.together import (
 )
 from place_search.search.several.views import TAKEN_WHOLE, Asked, Found, best_of_views, parts_of
 from place_search.search.stages import Stages
+from place_search.search.thumbnails import Thumbnails
 from place_search.search.verification import (
     CANDIDATES,
     NOTHING_TO_MATCH,
@@ -207,7 +208,7 @@ class Engine:
             match=match._replace(probability=told_probability(match.probability)),
             results=results,
             location=location,
-            index=self.index,
+            thumbnails=Thumbnails(self.index),
         )
 
     def _found(self, photos: Sequence[Photo], asked: Asked, among: int) -> list[Found]:

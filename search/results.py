@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from place_search.core.geodesy import Position, Utm
 from place_search.core.html import html_table
-from place_search.indexer import Index, Place
+from place_search.indexer import Index, IndexFormatError, Place, UnknownPlaceError
 from place_search.photos.photo import Facing
 from place_search.search.location import Location
 from place_search.search.probability import Match
 from place_search.search.stages import Stages
+from place_search.search.thumbnails import Thumbnails
 
 SKIPPED_SHOWN = 100
 """Photos that could not be indexed and are named in what is said of an index."""
@@ -122,7 +123,7 @@ class SearchResult:
     match: Match
     results: tuple[Result, ...]
     location: Location | None
-    index: Index = field(repr=False, compare=False)
+    thumbnails: Thumbnails = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer of POST /v1/search."""
@@ -152,8 +153,11 @@ class SearchResult:
         return html_table(self.to_columns(), [self.thumbnail(row) for row in self.results])
 
     def thumbnail(self, result: Result) -> str:
-        """A place's thumbnail as HTML that needs no server."""
-        jpeg = base64.b64encode(self.index.thumbnail(result.place_id)).decode()
+        """A place's thumbnail as HTML that needs no server, empty where the place is gone."""
+        try:
+            jpeg = base64.b64encode(self.thumbnails.of(result.place_id)).decode()
+        except (UnknownPlaceError, IndexFormatError):
+            return ""
         name = escape(result.name, quote=True)
         return f'<img src="data:image/jpeg;base64,{jpeg}" alt="{name}" height="96">'
 

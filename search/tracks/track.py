@@ -1,7 +1,7 @@
 """The track of a camera among the places of an index: each frame of a folder or video located."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ class Track:
     model: str
     frames: Sequence[LocatedFrame]
     notes: Sequence[str] = ()
-    index: Index | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The track as JSON has it."""
@@ -97,7 +96,7 @@ def track_frames(
         raise PlaceSearchError(f"None of the frames can be read: {frames[0].error}")
     if lost:
         notes.append(f"{lost} of the frames could not be read; their neighbours tell their place.")
-    return Track(index.index_id, index.model_id, frames, notes, index)
+    return Track(index.index_id, index.model_id, frames, notes)
 
 
 def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progress) -> list[Frame]:

@@ -2,9 +2,12 @@
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import cv2
@@ -17,6 +20,7 @@ from place_search.core.files import first_bytes, replacing, write_whole
 from place_search.core.row_files import is_collection_of
 from place_search.core.tables import table_text
 from place_search.core.text import encodable
+from place_search.indexer import Index
 from place_search.models import Model
 from place_search.photos.video import comment_of, write_video
 from place_search.search.tracks.inputs import TrackInput
@@ -33,12 +37,14 @@ _GPX = "http://www.topografix.com/GPX/1/1"
 _HEIGHT = 360
 """Of the pictures in a video, in pixels."""
 _PHOTOS_A_SECOND = 2.0
+_HALF_TURN = 180.0
+"""Degrees of longitude."""
 
 Pixels = NDArray[np.uint8]
 
 
-def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> None:
-    """Write a track in the format that the file's ending names; see `FORMATS`.
+def write_track(track: Track, out: Path, source: TrackInput, model: Model, index: Index) -> None:
+    """Write a track among the places of `index` in the format of the file's ending; see `FORMATS`.
 
     Raises:
         PlaceSearchError: the file cannot be written.
@@ -46,7 +52,7 @@ def write_track(track: Track, out: Path, source: TrackInput, model: Model) -> No
     try:
         if out.suffix.lower() == VIDEO:
             with replacing(out) as part:
-                pictures = _pictures(track, source, model)
+                pictures = _pictures(track, source, model, index)
                 write_video(part, pictures, _rate(track.frames), comment=_CREATOR)
         else:
             write_whole(out, encodable(FORMATS[out.suffix.lower()](track)).encode())
@@ -119,11 +125,27 @@ def _geojson(track: Track) -> str:
             features.append(
                 {
                     "type": "Feature",
-                    "geometry": {"type": "LineString", "coordinates": line},
+                    "geometry": _line(line),
                     "properties": {"first": stretch[0].frame, "last": stretch[-1].frame},
                 }
             )
     return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
+
+
+def _line(points: Sequence[list[float]]) -> dict[str, Any]:
+    """A line through [longitude, latitude]; cut at the 180th meridian (RFC 7946, section 3.1.9)."""
+    parts = [[points[0]]]
+    for (x1, y1), (x2, y2) in pairwise(points):
+        if abs(x2 - x1) > _HALF_TURN:
+            side = math.copysign(_HALF_TURN, x1)
+            beyond = x2 + 2 * side  # where the second point lies if one walks on
+            crossing = y1 + (y2 - y1) * (side - x1) / (beyond - x1)
+            parts[-1].append([side, crossing])
+            parts.append([[-side, crossing]])
+        parts[-1].append([x2, y2])
+    if len(parts) > 1:
+        return {"type": "MultiLineString", "coordinates": parts}
+    return {"type": "LineString", "coordinates": parts[0]}
 
 
 def _gpx(track: Track) -> str:
@@ -183,13 +205,12 @@ def _rate(frames: Sequence[LocatedFrame]) -> float:
     return _PHOTOS_A_SECOND if not last else max((len(frames) - 1) / last, 1.0)
 
 
-def _pictures(track: Track, source: TrackInput, model: Model) -> Iterator[Pixels]:
+def _pictures(track: Track, source: TrackInput, model: Model, index: Index) -> Iterator[Pixels]:
     """Each frame beside its place, grey where there is none."""
-    index = track.index
     for located, frame in zip(track.frames, source.frames(model), strict=False):
         asked = None if frame.photo is None else frame.photo.pixels
         place = None
-        if index is not None and located.place_id is not None:
+        if located.place_id is not None:
             with Image.open(io.BytesIO(index.thumbnail(located.place_id))) as thumbnail:
                 place = np.asarray(thumbnail.convert("RGB"))
         yield np.concatenate([_fitted(asked), _fitted(place)], axis=1)

@@ -1,9 +1,11 @@
 """The Python interface: docs/python.md, README and the notebook, run as they stand."""
 
 import ast
+import copy
 import io
 import json
 import math
+import pickle
 import re
 import shutil
 import subprocess
@@ -299,6 +301,21 @@ def test_the_content_of_a_photo_is_one_photo_whatever_holds_it(town: Path) -> No
         place_search.describe(file, model=model)
     with pytest.raises(PlaceSearchError, match="open it with mode 'rb'"):
         place_search.describe(io.StringIO("text"), model=model)  # type: ignore[arg-type]
+
+
+def test_answers_go_to_other_processes_without_the_index(town: Path) -> None:
+    place_search.index("photos", "town")
+    index, model = place_search.open_index("town"), place_search.open_model()
+    [*many] = place_search.search_many(index, ["query.jpg"], model=model, standardize=True)
+    answer = place_search.search(index, "query.jpg", model=model)
+    for told in (answer, *many, place_search.track(index, "photos", model=model)):
+        content = pickle.dumps(told)
+        assert len(content) < 8192
+        assert pickle.loads(content) == told == copy.deepcopy(told)
+    again = pickle.loads(pickle.dumps(answer))
+    assert again._repr_html_() == answer._repr_html_()
+    shutil.rmtree("town")
+    assert "<img" not in pickle.loads(pickle.dumps(answer))._repr_html_()
 
 
 def test_what_a_search_is_asked_is_checked(town: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from place_search.core.geodesy import Position
 from place_search.indexer import Index, SourceError, build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.tracks.frame_file import FrameFile
@@ -71,12 +73,14 @@ def test_the_way_back_heads_south(street: Any, index: Index, model: Model, tmp_p
     assert [frame.place for frame in live.frames] == [frame.place for frame in track.frames]
 
 
-def test_all_formats_tell_the_same(walk: Track, street: Any, model: Model, tmp_path: Path) -> None:
+def test_all_formats_tell_the_same(
+    walk: Track, street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
     folder = photos_of(street, tmp_path / "frames", NORTHWARDS)
     texts = {}
     for ending in ("csv", "json", "geojson", "gpx"):
         out = tmp_path / f"walk.{ending}"
-        write_track(walk, out, open_input(folder), model)
+        write_track(walk, out, open_input(folder), model, index)
         texts[ending] = out.read_text()
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
     told = json.loads(texts["json"])
@@ -91,6 +95,23 @@ def test_all_formats_tell_the_same(walk: Track, street: Any, model: Model, tmp_p
     assert [float(point.attrib["lat"]) for point in points] == pytest.approx(
         [latitude for _, latitude in line], abs=1e-6
     )
+
+
+def test_a_line_is_cut_where_it_crosses_the_date_line(
+    walk: Track, street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    eastwards = [Position(10, 179.9), Position(10.3, -179.8), Position(10.3, -179.7)]
+    frames = [
+        replace(frame, position=position)
+        for frame, position in zip(walk.frames, eastwards, strict=False)
+    ]
+    source = open_input(photos_of(street, tmp_path / "frames", NORTHWARDS))
+    write_track(replace(walk, frames=frames), tmp_path / "w.geojson", source, model, index)
+    geometry = json.loads((tmp_path / "w.geojson").read_text())["features"][-1]["geometry"]
+    assert geometry["type"] == "MultiLineString"
+    west, east = geometry["coordinates"]
+    assert west == [[179.9, 10], pytest.approx([180, 10.1])]
+    assert east == [pytest.approx([-180, 10.1]), [-179.8, 10.3], [-179.7, 10.3]]
 
 
 def test_a_run_that_was_interrupted_goes_on(

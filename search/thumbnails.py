@@ -1,0 +1,31 @@
+"""The thumbnails of an index's places, for answers that leave the process."""
+
+from pathlib import Path
+from typing import Any
+
+from place_search.indexer import Index, open_index
+
+
+class Thumbnails:
+    """Reads thumbnails of an index. Copies and pickles open it again, once they are asked for one.
+
+    An answer that goes to another process or a file so takes no index with it.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._folder = Path(index.folder).absolute()
+        self._index: Index | None = index
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_folder": self._folder, "_index": None}
+
+    def of(self, place_id: int) -> bytes:
+        """A place's thumbnail, a JPEG.
+
+        Raises:
+            UnknownPlaceError: there is no such place any more.
+            IndexFormatError: there is no such index any more.
+        """
+        if self._index is None:
+            self._index = open_index(self._folder)
+        return self._index.thumbnail(place_id)
