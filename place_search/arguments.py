@@ -129,6 +129,10 @@ def source_of(photo: Photo) -> bytes | Path:
         content: object = photo.read()
     except (OSError, ValueError) as error:  # closed, or not to be read
         raise PlaceSearchError(f"The file of a photo cannot be read: {error}.") from None
+    if content == b"":
+        raise PlaceSearchError(
+            "The file of a photo is empty, or was read to its end before; seek(0), or open it again."
+        )
     if isinstance(content, bytes):
         return content
     raise PlaceSearchError("The file of a photo gives no bytes; open it with mode 'rb'.")

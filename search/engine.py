@@ -362,7 +362,7 @@ class Engine:
             if not len(only):
                 notes.append(
                     f"No place with a position lies within {radius_m:g} m of "
-                    f"{near.latitude:g},{near.longitude:g}."
+                    f"{near.latitude:.10g},{near.longitude:.10g}."
                 )
                 return []
             box = self.positions.box(near, radius_m)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from place_search.core.ascending import is_among
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
-from place_search.core.geodesy import Position, is_null_island, is_on_earth
+from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.tables import parse_number
 from place_search.indexer.errors import FieldError, IndexFormatError
 
@@ -267,12 +267,9 @@ def checked_position(latitude: float, longitude: float) -> Position:
     position = Position(latitude, longitude)
     if not is_on_earth(position):
         raise FieldError(
-            f"The position {latitude:g},{longitude:g} is not on Earth; latitude goes from -90 to "
+            f"The position {latitude:.10g},{longitude:.10g} is not on Earth; latitude goes from -90 to "
             "90, longitude from -180 to 180."
         )
     if is_null_island(position):
-        raise FieldError(
-            "The position 0,0 stands for one that is not known; leave it out, or give the right "
-            "one."
-        )
+        raise FieldError(NULL_ISLAND)
     return position

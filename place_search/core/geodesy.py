@@ -44,6 +44,11 @@ def is_on_earth(position: Position) -> bool:
     return abs(position.latitude) <= 90 and abs(position.longitude) <= 180
 
 
+NULL_ISLAND = (
+    "The position 0,0 stands for one that is not known; leave it out, or give the right one."
+)
+
+
 def is_null_island(position: Position) -> bool:
     """Whether this is 0, 0 in the sea, which stands for a position that is not known."""
     return position.latitude == 0 and position.longitude == 0

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from place_search.core.errors import PlaceSearchError
-from place_search.indexer.storage.manifest import MANIFEST
+from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.storage.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -47,7 +48,8 @@ class Reloader:
         self._folder = folder
         self._load = load
         self._poll_seconds = poll_seconds
-        self._seen = version_on_disk(folder)
+        self.seen = version_on_disk(folder)
+        """The version that was looked at last."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -60,11 +62,13 @@ class Reloader:
                 continue
             version = version_on_disk(self._folder)
             retry = self._service.refused is not None and polls % RETRY_POLLS == 0
-            if version != self._seen or retry:
-                self._seen = version
+            if version != self.seen or retry:
+                self.seen = version
                 await self._take(served)
 
     async def _take(self, served: "Engine") -> None:
+        if self._service.refused is None and await asyncio.to_thread(self._is_of, served):
+            return  # it came by a change of the server's own
         try:
             engine = await asyncio.to_thread(self._load, served)
         except Exception as error:
@@ -75,11 +79,18 @@ class Reloader:
                 _tell("index refused", served.index.index_id, reason=reason)
             return
         if self._service.loaded is not served:
-            self._seen = None  # a change of the server's own was faster: look again
+            self.seen = None  # a change of the server's own was faster: look again
             return
         self._service.replace(engine)
         self._service.metrics.reloaded("served")
         _tell("index replaced", engine.index.index_id, was=served.index.index_id)
+
+    def _is_of(self, served: "Engine") -> bool:
+        """Whether the version on disk is the one that is served."""
+        try:
+            return read_manifest(self._folder) == served.index.manifest
+        except IndexFormatError:
+            return False
 
 
 def _tell(event: str, index_id: str, **more: Any) -> None:

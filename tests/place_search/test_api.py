@@ -297,6 +297,8 @@ def test_the_content_of_a_photo_is_one_photo_whatever_holds_it(town: Path) -> No
         assert place_search.describe(held[4], model=model).shape == (1, index.dims)
     with Path("query.jpg").open("rb") as file:
         assert place_search.search(index, file, model=model).results == wanted
+        with pytest.raises(PlaceSearchError, match="was read to its end before"):
+            place_search.search(index, file, model=model)
     with pytest.raises(PlaceSearchError, match="cannot be read: read of closed file"):
         place_search.describe(file, model=model)
     with pytest.raises(PlaceSearchError, match="open it with mode 'rb'"):

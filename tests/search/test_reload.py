@@ -14,12 +14,14 @@ import httpx
 import psutil
 import pytest
 
-from place_search.indexer import Index, build_index, open_index, open_source
+from place_search.indexer import Index, build_index, edit_place, open_index, open_source
 from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
+from place_search.search.server.reload import Reloader, version_on_disk
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
+from place_search.search.server.state import ServerState, Shared
 from tests.waiting import SECONDS, wait_until
 
 
@@ -197,6 +199,36 @@ def test_a_broken_version_is_refused_and_said(
     assert [event["event"] for event in events].count("index refused") == 4
     assert events[-1]["event"] == "index replaced"
     assert events[-1]["was"] == before["index_id"]
+
+
+def test_a_change_that_is_served_already_is_not_opened_again(
+    versions: tuple[Path, Path], model: Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(versions[0], folder)
+    options = ServerSettings()
+    state = ServerState(Engine(open_index(folder), model), options, Shared(options))
+    notes = []
+
+    def load(_: Engine) -> Engine:
+        index = open_index(folder)
+        notes.append(index.place(0).note)
+        return Engine(index, model)
+
+    async def follow() -> None:
+        reloader = Reloader(state, folder, load, poll_seconds=0)
+        edit_place(folder, 0, {"note": "by the server"})
+        state.replace(Engine(open_index(folder), model))
+        watching = asyncio.create_task(reloader.run())
+        while reloader.seen != version_on_disk(folder):
+            await asyncio.sleep(0)
+        await asyncio.to_thread(edit_place, folder, 0, {"note": "beside it"})
+        while not notes:
+            await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(follow(), SECONDS))
+    assert notes == ["beside it"]
 
 
 def test_an_index_built_again_in_place_is_served(

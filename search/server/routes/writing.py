@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from place_search.core.geodesy import Position, is_null_island
+from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.clients import client_of
@@ -129,11 +129,13 @@ async def add_place(
         raise ParameterError(
             "The field name holds letters that cannot be printed; leave them out.", "name"
         )
+    name = name.strip()
     content = await photo_in("photo", photo)
     position = None
     if latitude is not None and longitude is not None:
-        given = Position(latitude, longitude)
-        position = None if is_null_island(given) else given
+        position = Position(latitude, longitude)
+        if is_null_island(position):
+            raise ParameterError(NULL_ISLAND, "latitude", "longitude")
     said = [str(position), name, *_said_of(panorama)]
     asked = request_key(request, idempotency_key, content, said)
     answer = await service.run_change(
