@@ -131,7 +131,7 @@ def source_of(photo: Photo) -> bytes | Path:
         raise PlaceSearchError(f"The file of a photo cannot be read: {error}.") from None
     if content == b"":
         raise PlaceSearchError(
-            "The file of a photo is empty, or was read to its end before; seek(0), or open it again."
+            "The file of a photo is empty, or was read to its end before; open it again."
         )
     if isinstance(content, bytes):
         return content

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import FileStamp
 from place_search.core.progress import Progress
+from place_search.indexer.changes.departed import said_of_departed
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
@@ -31,6 +31,8 @@ from place_search.indexer.storage.descriptor_codes import (
     require_descriptor_type,
 )
 from place_search.indexer.storage.edits import (
+    NO_EDITS,
+    Edits,
     edits_file,
     read_edits,
     salvage_edits,
@@ -223,26 +225,36 @@ def _with_what_people_said(
     """The draft of an index that is made again, with edits and groups of the one that is there."""
     if not edits_file(old.files) and GROUPS not in old.files:
         return draft
+    listed = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
+    edits = _readable_edits(out, old)
     try:
-        new = _new_ids(out, old, source)
+        contents = Contents(old, old.paths(out))
+        ids, paths = contents.rows.place_ids.tolist(), contents.column("path").tolist()
+        path_of = {place: path.decode() for place, path in zip(ids, paths, strict=True)}
+        said = said_of_departed(out, old, contents, edits)
     except IndexFormatError:
-        new = {}  # nobody knows which photo an edit was about
-    return replace(draft, edits=_edits_kept(out, old, new), new_groups=_groups_kept(out, old, new))
+        path_of, said = {}, {}  # nobody knows which photo an edit was about
+    said |= {path_of[at]: edit for at, edit in edits.by_place.items() if at in path_of}
+    by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
+    # What was said of photos that are not there now waits for them, if it is they that may come.
+    same_root = old.source["root"] == str(source.root)
+    by_path = {path: edit for path, edit in said.items() if same_root and path not in listed}
+    new = {place: listed[path] for place, path in path_of.items() if path in listed}
+    return replace(
+        draft,
+        edits=write_edits(out, replace(edits, by_place=by_place, by_path=by_path)),
+        new_groups=_groups_kept(out, old, new),
+    )
 
 
-def _edits_kept(out: Path, old: Manifest, new: dict[int, int]) -> dict[str, FileStamp]:
-    """What people have said of places that have `new` ids.
-
-    Of a damaged file what can still be read is kept, and always which fields there are.
-    """
+def _readable_edits(out: Path, old: Manifest) -> Edits:
+    """What can be read of what people have said, and always which fields there are."""
     if not edits_file(old.files):
-        return {}
+        return NO_EDITS
     try:
-        edits = read_edits(out, old.files)
+        return read_edits(out, old.files)
     except IndexFormatError:
-        edits = salvage_edits(out / edits_file(old.files))
-    kept = {new[place]: edit for place, edit in edits.by_place.items() if place in new}
-    return write_edits(out, replace(edits, by_place=kept))
+        return salvage_edits(out / edits_file(old.files))
 
 
 def _groups_kept(out: Path, old: Manifest, new: dict[int, int]) -> Groups | None:
@@ -254,18 +266,6 @@ def _groups_kept(out: Path, old: Manifest, new: dict[int, int]) -> Groups | None
     except IndexFormatError:
         return None
     return kept if len(kept.place_id) else None
-
-
-def _new_ids(out: Path, old: Manifest, source: Source) -> dict[int, int]:
-    """The ids that places of the old version get, by the paths of their photos.
-
-    Raises:
-        IndexFormatError: a shard of the old version cannot be read.
-    """
-    contents = Contents(old, old.paths(out))
-    new = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
-    places = zip(contents.rows.place_ids.tolist(), contents.column("path").tolist(), strict=True)
-    return {place: new[path.decode()] for place, path in places if path.decode() in new}
 
 
 def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:

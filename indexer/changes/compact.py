@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.changes.departed import said_of_departed
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.sources.kept_views import drop_views, panorama_of
 from place_search.indexer.storage.descriptor_codes import INT8
@@ -124,10 +125,15 @@ def _gone_panoramas(change: Change) -> set[bytes]:
 
 
 def _edits_left(change: Change) -> Mapping[str, FileStamp]:
-    """The file, now written, of what people have said of the places that are not removed."""
-    there = set(change.contents.rows.place_ids.tolist())
-    left = {key: edit for key, edit in change.edits.by_place.items() if key in there}
-    return write_edits(change.folder, replace(change.edits, by_place=left))
+    """The file, now written, of what people have said of the places that are not removed.
+
+    It keeps what was said of photos that went by themselves, as with a disk that was not mounted.
+    """
+    contents, edits = change.contents, change.edits
+    there = set(contents.rows.place_ids.tolist())
+    left = {key: edit for key, edit in edits.by_place.items() if key in there}
+    gone = said_of_departed(change.folder, change.manifest, contents, edits)
+    return write_edits(change.folder, replace(edits, by_place=left, by_path=gone))
 
 
 def _runs(change: Change, per_shard: int) -> list[list[int]]:

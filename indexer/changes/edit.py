@@ -87,8 +87,9 @@ def declare_fields(
             if name not in edits.fields:  # where only places were left of a damaged file
                 for value in _values(edits, name):
                     field_value(name, value, fields)
-        by_place = dict(map(_without_fields, edits.by_place.items(), [drop] * len(edits.by_place)))
-        keep_edits(change, Edits(fields, by_place))
+        by_place = {key: _without_fields(edit, drop) for key, edit in edits.by_place.items()}
+        by_path = {path: _without_fields(edit, drop) for path, edit in edits.by_path.items()}
+        keep_edits(change, Edits(fields, by_place, by_path))
         return fields
 
 
@@ -179,15 +180,15 @@ def _merged(
 
 
 def _values(edits: Edits, name: str) -> list[FieldValue]:
-    return [edit.fields[name] for edit in edits.by_place.values() if name in edit.fields]
+    every = (*edits.by_place.values(), *edits.by_path.values())
+    return [edit.fields[name] for edit in every if name in edit.fields]
 
 
-def _without_fields(item: tuple[int, Edit], names: tuple[str, ...]) -> tuple[int, Edit]:
-    place_id, edit = item
+def _without_fields(edit: Edit, names: tuple[str, ...]) -> Edit:
     if not set(names) & edit.fields.keys():
-        return item
+        return edit
     left = {name: value for name, value in edit.fields.items() if name not in names}
-    return place_id, replace(edit, fields=left, version=edit.version + 1)
+    return replace(edit, fields=left, version=edit.version + 1)
 
 
 def keep_edits(change: Change, edits: Edits) -> None:

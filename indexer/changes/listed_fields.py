@@ -19,7 +19,6 @@ from place_search.indexer.sources.kinds.csv_list import reads
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.storage.edits import (
     FIELD_NAME,
-    Edits,
     FieldType,
     FieldValue,
     check_schema,
@@ -115,7 +114,7 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
                 by_place[place] = replace(edit, fields=merged, version=edit.version + 1)
                 given += 1
         if given or fields != edits.fields:
-            keep_edits(change, Edits(fields, by_place))
+            keep_edits(change, replace(edits, fields=fields, by_place=by_place))
         return given
 
 

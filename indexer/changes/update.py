@@ -13,6 +13,7 @@ from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
+from place_search.indexer.changes.departed import said_of_departed
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.forgotten import listed_again, without
 from place_search.indexer.changes.regroup import group_views
@@ -112,6 +113,10 @@ def _update(
     names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
+    said = said_of_departed(change.folder, manifest, contents, change.edits)
+    stored = (
+        {stored_path(photo.path, root): place for place, photo in photos.items()} if said else {}
+    )
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
@@ -122,6 +127,7 @@ def _update(
             source=where,
             removed=np.union1d(manifest.removed_ids, ids[gone]),
             heirs={int(ids[row]): first + at for row, at in heirs.items()},
+            returning={stored[path]: edit for path, edit in said.items() if path in stored},
             skipped=left_out,
             forgotten=forgotten,
         )

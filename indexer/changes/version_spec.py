@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp
 from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
-from place_search.indexer.storage.edits import given_on, read_edits, write_edits
+from place_search.indexer.storage.edits import Edit, given_on, read_edits, write_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import FORMAT_VERSION, Forgotten, Skipped
 from place_search.indexer.storage.plan import Header, Plan
@@ -28,7 +28,8 @@ class VersionSpec:
     said of places, `groups` that of the places that show one spot; each may be none. `new_groups`
     are to be written in place of that file. `heirs` are
     new places by the ids of those that they replace, with all that was said of them: an old place
-    goes only if the new one could be made.
+    goes only if the new one could be made. `returning` is what was said of the photos of new places
+    when these were in the index before, by the ids of the new ones.
     """
 
     request: str
@@ -49,6 +50,7 @@ class VersionSpec:
     groups: Mapping[str, FileStamp] = field(default_factory=dict)
     new_groups: Groups | None = None
     heirs: Mapping[int, int] = field(default_factory=dict)
+    returning: Mapping[int, Edit] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -67,16 +69,19 @@ class VersionSpec:
     def replacing(self, folder: Path, made: NDArray[np.int64]) -> "VersionSpec":
         """The same when it is known which places could be made: those that have an heir go.
 
-        The heirs have the edits, in a file that is now written. `groups_to_write` has them too.
+        They have the edits that they are to get, in a file that is now written. `groups_to_write`
+        has heirs too.
 
         Raises:
             IndexFormatError: the file of edits is damaged.
         """
         heirs = {old: new for old, new in self.heirs.items() if new in made}
         removed = np.union1d(self.removed, np.array(list(heirs), np.int64))
+        back = {new: edit for new, edit in self.returning.items() if new in made}
         edits = self.edits
-        if heirs and edits:
-            edits = write_edits(folder, given_on(read_edits(folder, edits), heirs))
+        if edits and (heirs or back):
+            said = given_on(read_edits(folder, edits), heirs)
+            edits = write_edits(folder, replace(said, by_place={**said.by_place, **back}))
         return replace(self, heirs=heirs, removed=removed, edits=edits)
 
     def groups_to_write(self, folder: Path) -> Groups | None:

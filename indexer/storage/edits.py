@@ -68,10 +68,14 @@ NOT_EDITED = Edit()
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """All that was said of the places of an index: its own fields, and edits by place id."""
+    """All that was said of the places of an index: its own fields, and edits by place id.
+
+    `by_path` has what was said of photos that have no place now, by their stored paths.
+    """
 
     fields: Mapping[str, FieldType] = field(default_factory=dict)
     by_place: Mapping[int, Edit] = field(default_factory=dict)
+    by_path: Mapping[str, Edit] = field(default_factory=dict)
 
     def of(self, place_id: int) -> Edit:
         """The edit of a place, `NOT_EDITED` where there is none."""
@@ -84,12 +88,13 @@ class Edits:
         return list(zip(np.searchsorted(place_ids, there).tolist(), there.tolist(), strict=True))
 
     def content(self) -> bytes:
-        """The file: JSON lines by ascending place id. Equal edits give equal bytes."""
+        """The file: JSON lines by ascending place id, then path. Equal edits give equal bytes."""
         head = {"fields": dict(self.fields)}
         lines = ({"place_id": key, **self.by_place[key].to_dict()} for key in sorted(self.by_place))
+        gone = ({"path": path, **self.by_path[path].to_dict()} for path in sorted(self.by_path))
         return b"".join(
             json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            for line in (head, *lines)
+            for line in (head, *lines, *gone)
         )
 
 
@@ -108,7 +113,7 @@ def edits_file(files: Iterable[str]) -> str:
 
 def write_edits(folder: Path, edits: Edits) -> dict[str, FileStamp]:
     """Write the file of some edits; its name and stamp, nothing where there is nothing to say."""
-    if not edits.fields and not edits.by_place:
+    if edits == NO_EDITS:
         return {}
     content = edits.content()
     name = f"edits-{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
@@ -129,7 +134,7 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
         if stamp_of(content) != files[name]:
             raise ValueError(name)
         head, *rows = json.loads(b"[" + content.strip().replace(b"\n", b",") + b"]")
-        return Edits(dict(head["fields"]), dict(map(_parse, rows)))
+        return _edits_of(dict(head["fields"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise IndexFormatError(
             f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
@@ -146,7 +151,7 @@ def given_on(edits: Edits, heirs: Mapping[int, int]) -> Edits:
 def salvage_edits(path: Path) -> Edits:
     """What can still be read of a damaged file of edits, line by line."""
     fields: Mapping[str, FieldType] = {}
-    found: dict[int, Edit] = {}
+    found: list[Mapping[str, Any]] = []
     try:
         lines = read_regular(path).splitlines()
     except OSError:
@@ -154,19 +159,30 @@ def salvage_edits(path: Path) -> Edits:
     for line in lines:
         try:
             row = json.loads(line)
-            if "fields" in row and "place_id" not in row:
+            if "fields" in row and not {"place_id", "path"} & row.keys():
                 fields = check_schema(row["fields"])
             else:
-                place_id, edit = _parse(row)
-                found[place_id] = edit
+                _edits_of(fields, [row])
+                found.append(row)
         except (ValueError, KeyError, TypeError, AttributeError, FieldError):
             continue
-    return Edits(fields, found)
+    return _edits_of(fields, found)
 
 
-def _parse(row: Mapping[str, Any]) -> tuple[int, Edit]:
+def _edits_of(fields: Mapping[str, FieldType], rows: Iterable[Mapping[str, Any]]) -> Edits:
+    by_place: dict[int, Edit] = {}
+    by_path: dict[str, Edit] = {}
+    for row in rows:
+        if "path" in row:
+            by_path[str(row["path"])] = _parse(row)
+        else:
+            by_place[int(row["place_id"])] = _parse(row)
+    return Edits(fields, by_place, by_path)
+
+
+def _parse(row: Mapping[str, Any]) -> Edit:
     where = row.get("position")
-    return int(row["place_id"]), Edit(
+    return Edit(
         version=int(row["version"]),
         name=row.get("name", ""),
         note=row.get("note", ""),
@@ -267,8 +283,8 @@ def checked_position(latitude: float, longitude: float) -> Position:
     position = Position(latitude, longitude)
     if not is_on_earth(position):
         raise FieldError(
-            f"The position {latitude:.10g},{longitude:.10g} is not on Earth; latitude goes from -90 to "
-            "90, longitude from -180 to 180."
+            f"The position {latitude:.10g},{longitude:.10g} is not on Earth; latitude goes from "
+            "-90 to 90, longitude from -180 to 180."
         )
     if is_null_island(position):
         raise FieldError(NULL_ISLAND)

@@ -300,6 +300,12 @@ class ShardRows:
         shard, local = self.locate(row)
         return self._shards[shard].value(key, local)
 
+    def stored_value(self, key: str, place_id: int) -> Any:
+        """A place's value in a small column, though it may be removed. Raises: as `column`."""
+        stored = int(np.searchsorted(self.stored_ids, place_id))
+        shard = bisect_right(self._first_rows, stored) - 1
+        return self._shards[shard].value(key, stored - self._first_rows[shard])
+
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""
         return map(decode, self.stored_chunks(rows, start=start))

@@ -180,6 +180,48 @@ def test_edits_follow_a_photo_that_is_renamed(edited: Path, photos: Path, model:
     assert whole(edited).place(heir).path.name in ("renamed.jpg", "another.jpg")
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_was_said_of_a_photo_waits_until_it_is_there_again(
+    edited: Path, photos: Path, model: Model, tmp_path: Path, compacted: bool
+) -> None:
+    """As when the disk that it is on was not mounted."""
+    edit_place(edited, 0, {"note": "removed by hand"})
+    by_hand = whole(edited).place(0).path
+    remove_places(edited, [0], compact=False)
+    away = tmp_path / "away"
+    (photos / "p01.jpg").rename(away)
+    sync_photos(edited, open_source(photos), model)
+    assert not whole(edited).matching(Filter(tags=("gate",))).size
+    for _ in range(2 if compacted else 0):
+        compact_index(edited)
+        edit_place(edited, 7, {"note": "seven"})
+    away.rename(photos / "p01.jpg")
+    sync_photos(edited, open_source(photos), model, forget=compacted)
+    index = whole(edited)
+    (row,) = index.matching(Filter(tags=("gate",)))
+    place = index.place(int(index.place_ids[row]))
+    assert (place.path.name, place.name, place.note) == ("p01.jpg", "North gate", ALL["note"])
+    assert by_hand.name not in str(index.edits.by_path)
+    if compacted:
+        assert [place.note for place in index.places() if place.path == by_hand] == [""]
+
+
+def test_what_was_said_of_a_photo_that_is_away_survives_indexing_anew(
+    edited: Path, photos: Path, model: Model, tmp_path: Path
+) -> None:
+    (photos / "p01.jpg").rename(tmp_path / "away")
+    build_index(open_source(photos), edited, model)
+    build_index(open_source(photos), edited, model)
+    declare_fields(edited, {}, drop=("floor",))
+    (tmp_path / "away").rename(photos / "p01.jpg")
+    build_index(open_source(photos), edited, model)
+    (row,) = whole(edited).matching(Filter(tags=("gate",)))
+    place = whole(edited).place(int(row))
+    assert (place.path.name, place.note) == ("p01.jpg", ALL["note"])
+    assert "floor" not in place.fields
+    assert not whole(edited).edits.by_path
+
+
 def test_fields_are_declared_and_dropped(edited: Path) -> None:
     with pytest.raises(FieldError, match="floor is of type number and places have it"):
         declare_fields(edited, {"floor": "text"})
