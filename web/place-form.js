@@ -28,22 +28,30 @@ const DIGITS = 7;
  * @param {On} on
  */
 export function showTools(box, changes, page, on) {
-  if (changes === 'never' || changes === 'removed') {
-    box.replaceChildren(element('p', { class: 'note' }, placeWords[changes === 'never' ? 'readOnly' : 'indexRemoved']));
-  } else if (changes === 'needs_key') {
-    const typed = async () => {
-      await on.begin();
-      await serverReady();
-      box.querySelector('input')?.focus();
-    };
-    const refused = hasKey() ? element('p', { role: 'alert' }, placeWords.keyReadsOnly) : '';
-    box.replaceChildren(element('p', { class: 'note' }, placeWords.needsKey), refused, keyForm(() => void typed()));
-  } else {
+  if (changes !== 'allowed') box.replaceChildren(...whyNot(changes, box, on));
+  // What is typed in a form that is there already is not lost.
+  else if (!box.querySelector('form.tend')) {
     void serverReady().then(() => {
       const { form, showConflict } = tendForm(page, on);
       box.replaceChildren(form, addButton(page, on), removeButton(page, on, showConflict));
     });
   }
+}
+
+/**
+ * @param {Exclude<MayChange, 'allowed'>} changes
+ * @param {HTMLDivElement} box around what is said
+ * @param {On} on
+ */
+function whyNot(changes, box, on) {
+  if (changes !== 'needs_key') return [element('p', { class: 'note' }, placeWords[changes === 'never' ? 'readOnly' : 'indexRemoved'])];
+  const typed = async () => {
+    await on.begin();
+    await serverReady();
+    box.querySelector('input')?.focus();
+  };
+  const refused = hasKey() ? element('p', { role: 'alert' }, placeWords.keyReadsOnly) : '';
+  return [element('p', { class: 'note' }, placeWords.needsKey), refused, keyForm(() => void typed())];
 }
 
 /**
@@ -116,7 +124,7 @@ function tendForm(page, on) {
       if (!(error instanceof ApiError)) throw error;
       const { problem } = error;
       if (problem.status === 412) await showConflict();
-      else if (isGone(problem)) showRemoved(place, on);
+      else if (isRemoved(problem)) showRemoved(place.place_id, place.name, 'allowed', on);
       // A wrong value: the server's sentence says which, and what to write.
       else if (problem.status === 422 || problem.status === 400) tell(saying('span', problem.detail, problem.reason));
       else showProblem(problem, [], () => form.requestSubmit());
@@ -286,11 +294,10 @@ function removeButton(page, on, showConflict) {
     hideProblem();
     try {
       await removePlace(place.place_id, etag);
-      showRemoved(place, on);
+      showRemoved(place.place_id, place.name, 'allowed', on);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.problem.status === 412) await showConflict();
-      else if (isGone(error.problem)) showRemoved(place, on);
       else showProblem(error.problem, [], () => remove.click());
     }
   });
@@ -298,33 +305,44 @@ function removeButton(page, on, showConflict) {
 }
 
 /**
- * Whether somebody else has removed the place meanwhile.
+ * Whether the place was removed, and can be brought back.
  * @param {Problem} problem
  */
-const isGone = ({ type }) => type.endsWith('/unknown-place');
+export const isRemoved = ({ reason }) => reason?.code === 'place-removed';
 
 /**
- * @param {PlaceDetailsReply} place
+ * Say that the place was removed; who may change it can bring it back.
+ * @param {number} id
+ * @param {string} name
+ * @param {MayChange} changes
  * @param {On} on
  */
-function showRemoved({ place_id, name }, on) {
-  const box = find('removed', HTMLParagraphElement);
+export function showRemoved(id, name, changes, on) {
+  const box = find('removed', HTMLDivElement);
+  find('answer', HTMLDivElement).hidden = true;
+  box.hidden = false;
+  const way = changes === 'allowed' ? [undoButton(id, on)] : whyNot(changes, box, on);
+  box.replaceChildren(element('p', {}, placeWords.removed(name)), element('div', {}, ...way));
+  if (changes === 'allowed') box.querySelector('button')?.focus();
+}
+
+/**
+ * @param {number} id
+ * @param {On} on
+ */
+function undoButton(id, on) {
   const undo = element('button', { type: 'button', class: 'button' }, placeWords.undo);
   undo.addEventListener('click', async () => {
     try {
-      const [restored, spot] = [await restorePlace(place_id), await readSpot(place_id)];
-      box.hidden = true;
-      on.showPlace(restored);
-      on.redrawSpot(spot);
+      await restorePlace(id);
+      await on.begin();
+      await serverReady();
       announce(placeWords.restored);
-      find('remove', HTMLButtonElement).focus();
+      document.getElementById('remove')?.focus();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showProblem(error.problem, [], () => undo.click());
     }
   });
-  find('answer', HTMLDivElement).hidden = true;
-  box.replaceChildren(element('span', {}, placeWords.removed(name)), undo);
-  box.hidden = false;
-  undo.focus();
+  return undo;
 }

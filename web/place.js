@@ -1,12 +1,12 @@
 // A place's page: its photo, the photos of its spot, where it is, places like it, and tending it.
 
-import { showPicture } from './api.js';
+import { ApiError, showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { formatPosition, formatSimilarity, splitName } from './format.js';
 import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
-import { showTools } from './place-form.js';
+import { isRemoved, showRemoved, showTools } from './place-form.js';
 import { placeWords } from './place-words.js';
 import { hideProblem, showNothing } from './problem.js';
 import { persist } from './retry.js';
@@ -45,20 +45,31 @@ if (location.hash === '#alike' && page.tended) await showAlike();
 /** Read all that the page shows, and show it at once, so that nothing moves later. */
 async function begin() {
   const { signal } = running;
-  const ask = () => Promise.all([readTended(id, signal), readSpot(id, signal), readChanges(signal)]);
+  const place = () => Promise.all([readTended(id, signal), readSpot(id, signal)]).catch(nullWhereRemoved);
+  const ask = () => Promise.all([place(), readChanges(signal)]);
   const read = await persist(ask, { photos: [], signal, onProblem: () => {}, again: begin });
   if (!read) return;
-  const [tended, spot, changes] = read;
+  const [there, changes] = read;
+  const on = { showPlace, begin, redrawSpot };
+  if (!there) return showRemoved(id, page.tended?.place.name ?? placeWords.file(id), changes, on);
+  const [tended, spot] = there;
   page.mayChange = changes === 'allowed';
   page.spot = spot;
   showPlace(tended);
-  showTools(find('tools', HTMLDivElement), changes, page, { showPlace, begin, redrawSpot });
+  showTools(find('tools', HTMLDivElement), changes, page, on);
   redrawSpot(spot);
+}
+
+/** @param {unknown} error */
+function nullWhereRemoved(error) {
+  if (error instanceof ApiError && isRemoved(error.problem)) return null;
+  throw error;
 }
 
 /** @param {Tended} tended */
 function showPlace(tended) {
   hideProblem();
+  find('removed', HTMLDivElement).hidden = true;
   page.tended = tended;
   const { place } = tended;
   const { leaf, folder } = splitName(place);

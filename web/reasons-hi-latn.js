@@ -51,6 +51,7 @@ export const reasons = {
   'not-printable': '{name} mein aise akshar hain jo chhap nahi sakte; unhe hatayein.',
   'many-tags': 'Ek jagah ke zyada se zyada {limit} tag ho sakte hain, {tags} nahi.',
   'empty-tag': 'Ek tag khaali hai; use hatayein.',
+  'place-removed': 'Jagah {place} hata di gayi. Jab tak index chhota nahi kiya jaata, use wapas laya ja sakta hai.',
   'times-swapped': 'Aakhri taareekh pehli taareekh se pehle ki hai; dono ko aapas mein badlein.',
   'index-removed': 'Index server par se hata diya gaya hai; server ke band hone tak usmein khoja ja sakta hai, bas.',
   'cannot-change': 'Index abhi badla nahi ja sakta; kaaran server ke log mein likha hai.',

@@ -255,10 +255,15 @@ class ShardRows:
         """The row of a place.
 
         Raises:
-            UnknownPlaceError: there is no such place.
+            UnknownPlaceError: there is no such place, or it was removed.
         """
         row = int(np.searchsorted(self.place_ids, place_id))
         if row >= len(self) or self.place_ids[row] != place_id:
+            if place_id in self.stored_ids:
+                raise UnknownPlaceError(
+                    f"Place {place_id} was removed; it can be restored until the index is "
+                    "compacted."
+                )
             raise UnknownPlaceError(
                 f"There is no place {place_id} in this index; it has {counted(len(self), 'place')}."
             )

@@ -241,7 +241,7 @@ class Writer:
         """
         from place_search.indexer import edit_place
 
-        with _plain_errors(f"There is no place {place_id}: it was removed, or never was."):
+        with _plain_errors():
             engine = self._current(stages)
             version = required_version(engine.index.place(place_id), if_match)
             with stages.changing():

@@ -196,7 +196,7 @@ def test_removing_by_name_and_id(built: Path) -> None:
     assert before.count == 11
     assert before.thumbnail(0)
     for call in (index.place, index.thumbnail, index.codes):
-        with pytest.raises(UnknownPlaceError):
+        with pytest.raises(UnknownPlaceError, match="Place 10 was removed; it can be restored"):
             call(10)
     assert remove_places(built, [0]).removed == 0
     with pytest.raises(UnknownPlaceError, match=r"no place 'p07.jpg' .* nothing was removed"):

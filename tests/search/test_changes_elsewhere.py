@@ -80,7 +80,7 @@ def test_what_is_said_of_a_place_is_not_said_of_another_with_its_id(
 def test_a_place_that_is_gone_is_not_edited(writer: Writer, service: Service, index: Path) -> None:
     read = place_tag(service.engine.index.place(1))
     remove_places(index, [1])
-    with pytest.raises(UnknownPlaceError, match="it was removed, or never was"):
+    with pytest.raises(UnknownPlaceError, match="Place 1 was removed"):
         writer.edit(1, {"note": "x"}, read, stages=Stages())
     writer.remove(1, read, stages=Stages())  # it is, as was asked
 

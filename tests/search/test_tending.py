@@ -148,7 +148,9 @@ def test_a_removed_place_is_restored(
     tagged = tending.patch(place, json={"tags": ["kept"]}).json()
     kept = open_index(folder).place(added["place_id"]).path
     assert tending.delete(place).status_code == 204
-    problem(tending.get(place), "unknown-place")
+    removed = {"code": "place-removed", "values": {"place": f"{added['place_id']}"}}
+    for refused in (tending.get(place), tending.patch(place, json={})):
+        assert problem(refused, "unknown-place")["reason"] == removed
     assert tending.get("/v1/places?tag=kept").json()["total"] == 0
     assert tending.post(f"{place}/restore").json() == tagged | {
         "thumbnail_url": tending.get(place).json()["thumbnail_url"]
@@ -160,6 +162,7 @@ def test_a_removed_place_is_restored(
     compact_index(folder)
     assert not kept.exists()
     problem(tending.post(f"{place}/restore"), "unknown-place")
+    assert "reason" not in problem(tending.get(place), "unknown-place")
 
 
 def pages(client: httpx.Client, **query: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """A real index of rendered places, a real server, and a real browser that must stay quiet."""
 
 import io
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw
@@ -16,10 +18,18 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from bench.chromium import chromium
 from place_search.evaluation import evaluate, read_truth_csv, write_report
-from place_search.indexer import build_index, open_index, open_source
+from place_search.indexer import (
+    build_index,
+    change_groups,
+    declare_fields,
+    open_index,
+    open_source,
+)
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
+from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.server.app import create_app
+from place_search.search.server.keys import new_key
 from place_search.search.server.settings import ServerSettings
 from tests.held import Gate, running
 from tests.waiting import SECONDS
@@ -32,6 +42,8 @@ PORTRAIT = 1
 WITHOUT_POSITION = 4
 GONE = 7
 """The place whose photo is deleted once it is indexed."""
+SPOT = 3
+"""A place that has two others at its spot, where an index is tended."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -304,3 +316,46 @@ def png_of() -> Callable[[Path], bytes]:
         return out.getvalue()
 
     return encode
+
+
+@dataclass
+class Tended:
+    """A server whose index may be changed with this key, and read with the other."""
+
+    address: str
+    key: str
+    reading: str
+
+
+@pytest.fixture(scope="module")
+def tended(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tended]:
+    """A server whose index may be changed; places 3, 5 and 6 are one spot."""
+    folder = tmp_path_factory.mktemp("tended") / "town"
+    shutil.copytree(index_folder, folder)
+    declare_fields(folder, {"floor": "number", "open": "boolean", "seen": "date"})
+    change_groups(folder, GroupEdit(SPOT, "Gate", add=[5, 6]).changed)
+    secret, key = new_key("me", "write")
+    keys = folder.parent / "keys"
+    reading, other = new_key("other", "read")
+    keys.write_text(f"{key.line}\n{other.line}")
+    with serving(folder, "--writable", "--public", "--keys", str(keys)) as (_, address):
+        yield Tended(address, secret, reading)
+
+
+@pytest.fixture
+def open_place(open_page: Any, tended: Tended) -> Callable[..., Page]:
+    def start(place: int = SPOT, fragment: str = "", **options: Any) -> Page:
+        page: Page = open_page(tended.address, **options)
+        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", tended.key)
+        page.goto(f"{tended.address}place?id={place}{fragment}")
+        expect(page.locator("#tools form.tend")).to_be_visible()
+        return page
+
+    return start
+
+
+@pytest.fixture
+def api(tended: Tended) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {tended.key}"}
+    with httpx.Client(base_url=tended.address, headers=headers, timeout=60) as client:
+        yield client

@@ -1,8 +1,6 @@
 """A place's page: what it shows, places like it, and tending it, alone and beside others."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,62 +8,14 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from place_search.indexer import change_groups, declare_fields
-from place_search.search.groups.by_hand import GroupEdit
-from place_search.search.server.keys import new_key
-from tests.web.conftest import GONE, PORTRAIT, WITHOUT_POSITION, serving
+from tests.web.conftest import GONE, SPOT, WITHOUT_POSITION, Tended
 from tests.web.test_pages import check_accessible
 from tests.web.test_samples import SHIFT
-
-PLACE = 3
-
-
-@dataclass
-class Tended:
-    """A server whose index may be changed with this key, and read with the other."""
-
-    address: str
-    key: str
-    reading: str
-
-
-@pytest.fixture(scope="module")
-def tended(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tended]:
-    """A server whose index may be changed; places 3, 5 and 6 are one spot."""
-    folder = tmp_path_factory.mktemp("tended") / "town"
-    shutil.copytree(index_folder, folder)
-    declare_fields(folder, {"floor": "number", "open": "boolean", "seen": "date"})
-    change_groups(folder, GroupEdit(PLACE, "Gate", add=[5, 6]).changed)
-    secret, key = new_key("me", "write")
-    keys = folder.parent / "keys"
-    reading, other = new_key("other", "read")
-    keys.write_text(f"{key.line}\n{other.line}")
-    with serving(folder, "--writable", "--public", "--keys", str(keys)) as (_, address):
-        yield Tended(address, secret, reading)
-
-
-@pytest.fixture
-def open_place(open_page: Any, tended: Tended) -> Callable[..., Page]:
-    def start(place: int = PLACE, fragment: str = "", **options: Any) -> Page:
-        page: Page = open_page(tended.address, **options)
-        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", tended.key)
-        page.goto(f"{tended.address}place?id={place}{fragment}")
-        expect(page.locator("#tools form.tend")).to_be_visible()
-        return page
-
-    return start
-
-
-@pytest.fixture
-def api(tended: Tended) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {tended.key}"}
-    with httpx.Client(base_url=tended.address, headers=headers, timeout=60) as client:
-        yield client
 
 
 def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended: Tended) -> None:
     page = open_page(tended.address)
-    page.goto(f"{tended.address}place?id={PLACE}")
+    page.goto(f"{tended.address}place?id={SPOT}")
     expect(page.get_by_role("heading", level=1)).to_have_text("street-3/03.jpg")
     expect(page.locator("#spot-note")).to_have_text("3 photos of one spot: Gate.")
     expect(page.locator("#spot-photos li")).to_have_count(3)
@@ -202,22 +152,6 @@ def test_of_two_people_the_second_is_told_and_keeps_what_was_typed(
     expect(page.get_by_label("Note")).to_have_value("again")
 
 
-def test_a_place_is_removed_and_brought_back_by_keyboard(
-    open_place: Callable[..., Page], api: httpx.Client
-) -> None:
-    page = open_place(PORTRAIT)
-    page.get_by_role("button", name="Remove this place").focus()
-    page.keyboard.press("Enter")
-    undo = page.get_by_role("button", name="Bring it back")
-    expect(undo).to_be_focused()
-    expect(page.locator("#answer")).to_be_hidden()
-    assert api.get(f"/v1/places/{PORTRAIT}").status_code == 404
-    check_accessible(page)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Remove this place")).to_be_focused()
-    assert api.get(f"/v1/places/{PORTRAIT}").status_code == 200
-
-
 def test_photos_join_a_spot_and_leave_it(
     open_place: Callable[..., Page], api: httpx.Client, town: Any
 ) -> None:
@@ -299,7 +233,7 @@ def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Ten
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
     page = open_page(tended.address)
-    page.goto(f"{tended.address}place?id={PLACE}")
+    page.goto(f"{tended.address}place?id={SPOT}")
     expect(page.locator("#tools")).to_contain_text("type a key that may write")
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == 320
@@ -349,30 +283,6 @@ def test_an_address_of_no_place_leads_to_all_places(
     check_accessible(page)
     page.locator("#problem").get_by_role("link", name="All places").click()
     expect(page).to_have_url(f"{server}places")
-
-
-def test_a_save_that_fails_is_not_told_as_saved_and_brings_a_removed_place_back(
-    open_place: Callable[..., Page], api: httpx.Client
-) -> None:
-    page = open_place(11, expected=("404", "503"))
-    save = page.get_by_role("button", name="Save", exact=True)
-    note = page.get_by_label("Note", exact=True)
-    note.fill("first")
-    save.click()
-    expect(page.locator("#tend-said")).to_have_text("Saved.")
-    page.route("**/v1/places/11", lambda route: route.fulfill(status=503))
-    note.fill("second")
-    save.click()
-    expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.locator("#tend-said")).to_be_empty()
-    page.unroute_all()
-    assert api.delete("/v1/places/11").status_code == 204
-    save.click()
-    page.get_by_role("button", name="Bring it back").click()
-    expect(note).to_have_value("second")
-    save.click()
-    expect(page.locator("#tend-said")).to_have_text("Saved.")
-    assert api.get("/v1/places/11").json()["note"] == "second"
 
 
 @pytest.mark.parametrize(("language", "dark"), [("hi-Latn", False), ("hi", True)], ids=str)

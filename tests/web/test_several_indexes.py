@@ -53,6 +53,17 @@ def test_each_index_has_all_pages(open_page: Any, several: str, town: Any) -> No
     expect(cards).to_have_count(PLACES)
 
 
+def test_who_cannot_change_an_index_is_told_of_a_removed_place(
+    open_page: Any, several: str
+) -> None:
+    page = open_page(several, expected=("404",), at="indexes/harbour/place?id=0")
+    removed = page.locator("#removed")
+    expect(removed).to_contain_text("Place 0 was removed.")
+    expect(removed).to_contain_text("This server only shows places.")
+    expect(removed.get_by_role("button")).to_have_count(0)
+    check_accessible(page)
+
+
 def test_an_index_answers_below_its_name(several: str) -> None:
     with httpx.Client(base_url=several) as client:
         led = client.get("indexes/harbour")

@@ -80,6 +80,7 @@ REASONS: Mapping[str, str] = {
     "many-tags": "A place has at most {limit} tags, not {tags}.",
     "empty-tag": "A tag is empty; leave it out.",
     # Why a request was refused.
+    "place-removed": "Place {place} was removed; it can be restored until the index is compacted.",
     "times-swapped": "The parameter taken_to lies before taken_from; swap them.",
     "index-removed": "The index was removed beside the server; it is searched until the server "
     "stops, no more.",
