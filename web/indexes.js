@@ -3,11 +3,20 @@
 import { ApiError, readIndexes } from './api.js';
 import { element } from './dom.js';
 import { status } from './header.js';
+import { store, stored } from './key.js';
 import { words } from './words.js';
 
 const BELOW = /indexes\/([^/]+)\/[^/]*$/;
+/** The history entry of the page that led here: it names the photos at hand. */
+const STATE = 'place-search-state';
 
 /** @import { ServedIndexReply } from './types.js' */
+
+const led = stored(STATE);
+if (led) {
+  store(STATE, '');
+  history.replaceState(JSON.parse(led), ''); // before the page looks for its photos
+}
 
 /**
  * The index that this page is of: the one that its address names, else the first.
@@ -35,6 +44,7 @@ export async function offerIndexes() {
 export async function goToOnlyIndex() {
   const [only, ...others] = await all();
   if (!only || others.length) return false;
+  store(STATE, JSON.stringify(history.state));
   location.replace(pageOf(only.name));
   return true;
 }

@@ -5,7 +5,7 @@ import { words } from './words.js';
 
 const NAME = 'place-search-key';
 
-let key = stored();
+let key = stored(NAME);
 /** @type {(() => void)[]} */
 let waiting = [];
 
@@ -41,7 +41,7 @@ export function keyForm(onTyped) {
     event.preventDefault();
     // Headers take ASCII only, and so are keys.
     key = encodeURI(input.value.trim());
-    store(key);
+    store(NAME, key);
     onTyped();
     for (const wake of waiting) wake();
     waiting = [];
@@ -49,19 +49,26 @@ export function keyForm(onTyped) {
   return form;
 }
 
-function stored() {
+/**
+ * What this tab keeps by a name, or "".
+ * @param {string} name
+ */
+export function stored(name) {
   try {
-    return sessionStorage.getItem(NAME) ?? '';
+    return sessionStorage.getItem(name) ?? '';
   } catch {
     return ''; // storage is switched off
   }
 }
 
-/** @param {string} value */
-function store(value) {
+/**
+ * @param {string} name
+ * @param {string} value
+ */
+export function store(name, value) {
   try {
-    sessionStorage.setItem(NAME, value);
+    sessionStorage.setItem(name, value);
   } catch {
-    // Then the key lasts as long as the page.
+    // Then it lasts as long as the page.
   }
 }

@@ -81,7 +81,7 @@ def test_an_index_answers_below_its_name(several: str) -> None:
 
 
 def test_a_key_for_one_index_leads_to_its_pages(
-    open_page: Any, index_folder: Path, tmp_path: Path
+    open_page: Any, index_folder: Path, tmp_path: Path, town: Any
 ) -> None:
     harbour = tmp_path / "harbour"
     shutil.copytree(index_folder, harbour)
@@ -92,7 +92,14 @@ def test_a_key_for_one_index_leads_to_its_pages(
     options = ("--writable", "--keys", str(tmp_path / "keys"))
     with serving(Path(named[0]), named[1], *options) as (_, address):
         page = open_page(address, expected=("401", "403"))
-        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", secret)
+        expect(page.get_by_label("API key")).to_be_visible()
+        page.set_input_files("#photo", town.query(2))  # it goes along
+        expect(page.locator("#preview-photo")).to_be_visible()
+        page.get_by_label("API key").fill(secret)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{address}indexes/harbour/")
+        best = page.locator("#results:not([aria-busy]) .card").first
+        expect(best).to_contain_text(town.name(2).rsplit("/", 1)[1])
         page.goto(f"{address}about")
         page.wait_for_url(f"{address}indexes/harbour/about")
         expect(page.locator("#serving")).to_contain_text("lite0")
