@@ -187,7 +187,7 @@
  * @property {number} total Places that fit, or their spots, on all pages
  * @property {ListedPlaceReply[]} places
  * @property {string | null} next_cursor For the next page; null on the last one
- * @property {boolean} changed The cursor is of another version of the index: a place that was edited since may come twice or not at all, all others once
+ * @property {boolean} changed The cursor is of another version of the index: a place that was edited since, or a spot whose photos changed, may come twice or not at all, all others once
  */
 
 /**

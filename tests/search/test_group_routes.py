@@ -148,8 +148,14 @@ def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[s
         assert [place.place_id for place in client.places(q="4.jpg", spots=True)] == [4]
     page = tending.get("/v1/places", params={"spots": True, "limit": 2}).json()
     assert page["total"] == PLACES - 1
-    tending.patch("/v1/places/1/group", json={"add": [5]})
     after = {"spots": True, "limit": 2, "cursor": page["next_cursor"]}
+    assert not tending.get("/v1/places", params=after).json()["changed"]
+    assert tending.delete("/v1/places/1").status_code == 204
+    rest = tending.get("/v1/places", params=after).json()
+    assert [place["place_id"] for place in rest["places"]] == [2, 3], "all others once"
+    assert rest["changed"], "the spot of 1 may come again"
+    assert tending.post("/v1/places/1/restore").status_code == 200
+    tending.patch("/v1/places/1/group", json={"add": [5]})
     assert tending.get("/v1/places", params=after).json()["changed"]
     problem(
         tending.get("/v1/places", params={"limit": 2, "cursor": page["next_cursor"]}),

@@ -1,7 +1,8 @@
 """The places of an index page by page, by a cursor that says after which place a page begins.
 
 The cursor holds that place's sort key and id, not a number of rows to skip: places that come or go
-between two pages neither repeat nor hide others.
+between two pages neither repeat nor hide others. A spot stands where its first photo does, so that
+it may come again when that one is removed: the page then says that the index has changed.
 """
 
 import base64

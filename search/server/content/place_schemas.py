@@ -38,7 +38,7 @@ class PlacesReply(Reply):
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
     changed: bool = Field(
         description="The cursor is of another version of the index: a place that was edited "
-        "since may come twice or not at all, all others once."
+        "since, or a spot whose photos changed, may come twice or not at all, all others once."
     )
 
 
