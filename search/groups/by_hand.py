@@ -1,13 +1,12 @@
 """Changing groups by hand: naming them, putting places together, and parting them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from place_search.indexer import Groups, UnknownPlaceError
+from place_search.indexer import Groups
 from place_search.indexer.storage.edits import MAX_NAME, checked_text
 from place_search.search.errors import ParameterError
 
@@ -25,17 +24,16 @@ class GroupEdit(NamedTuple):
     add: Sequence[int] = ()
     remove: Sequence[int] = ()
 
-    def check(self, place_ids: NDArray[np.int64]) -> None:
-        """Make sure that an index with these ascending ids can be changed so.
+    def check(self, row_of: Callable[[int], int]) -> None:
+        """Make sure that an index can be changed so; `row_of` is its own.
 
         Raises:
-            UnknownPlaceError: there is no such place.
+            UnknownPlaceError: there is no such place, or it was removed.
             FieldError: the name is too long or cannot be printed, as that of a place.
             ParameterError: a place is both to add and to remove, or nothing would be left.
         """
-        asked = np.array([self.of, *self.add, *self.remove])
-        if len(unknown := asked[~np.isin(asked, place_ids)]):
-            raise UnknownPlaceError(f"There is no place {unknown[0]} in this index.")
+        for place in (self.of, *self.add, *self.remove):
+            row_of(place)
         checked_text("name", self.name or "", MAX_NAME, lines=False)
         if self.of in self.remove:
             raise ParameterError(

@@ -154,6 +154,8 @@ def test_places_are_listed_by_their_spots(tending: httpx.Client, secrets: dict[s
     rest = tending.get("/v1/places", params=after).json()
     assert [place["place_id"] for place in rest["places"]] == [2, 3], "all others once"
     assert rest["changed"], "the spot of 1 may come again"
+    gone = tending.patch("/v1/places/0/group", json={"add": [1]})
+    assert problem(gone, "unknown-place")["reason"]["code"] == "place-removed"
     assert tending.post("/v1/places/1/restore").status_code == 200
     tending.patch("/v1/places/1/group", json={"add": [5]})
     assert tending.get("/v1/places", params=after).json()["changed"]

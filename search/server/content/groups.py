@@ -73,7 +73,7 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
         raise FieldError(f"The name of a group is text, not {type(name).__name__}.")
     add, remove = (_places(key, patch.get(key, [])) for key in ("add", "remove"))
     edit = GroupEdit(place_id, (name or "") if "name" in patch else None, add, remove)
-    edit.check(index.place_ids)
+    edit.check(index.row_of)
     now = group_dict(index, place_id)
     named = edit.name is None or edit.name.strip() == (now["name"] or "")
     return None if named and not remove and set(add) <= set(now["place_ids"]) else edit

@@ -12,6 +12,13 @@ HELD_NONE = np.zeros(9, np.bool_)
 GROUPS = Groups(place_id=IDS[:9], group=IDS[:9] // 3 * 3, held=HELD_NONE, names={3: "Bridge"})
 
 
+def row_of(place: int) -> int:
+    """The row of a place in an index of ten."""
+    if place not in IDS:
+        raise UnknownPlaceError(f"no place {place}")
+    return place
+
+
 def members(groups: Groups) -> dict[int, list[int]]:
     return {int(group): groups.members(int(group)).tolist() for group in np.unique(groups.group)}
 
@@ -57,7 +64,7 @@ def test_a_place_that_was_never_grouped_can_be_put_somewhere() -> None:
 )
 def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
     with pytest.raises(ParameterError, match=says):
-        edit.check(IDS)
+        edit.check(row_of)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +72,12 @@ def test_what_cannot_be_is_said(edit: GroupEdit, says: str) -> None:
 )
 def test_a_name_fits_as_that_of_a_place_does(name: str, says: str) -> None:
     with pytest.raises(FieldError, match=says):
-        GroupEdit(1, name).check(IDS)
+        GroupEdit(1, name).check(row_of)
 
 
 def test_unknown_places_and_those_of_other_groups_are_refused() -> None:
-    with pytest.raises(UnknownPlaceError, match="no place 77"):
-        GroupEdit(1, add=[77]).check(IDS)
+    for edit in (GroupEdit(77), GroupEdit(1, add=[2, 77]), GroupEdit(1, remove=[77])):
+        with pytest.raises(UnknownPlaceError, match="no place 77"):
+            edit.check(row_of)
     with pytest.raises(ParameterError, match="Place 5 is not in the group of place 1"):
         GroupEdit(1, remove=[5]).changed(GROUPS)

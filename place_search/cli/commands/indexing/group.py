@@ -95,7 +95,7 @@ def _change(
     from place_search.search.groups.by_hand import GroupEdit
 
     edit = GroupEdit(of, name, add, remove)
-    edit.check(open_index(index).place_ids)
+    edit.check(open_index(index).row_of)
     change_groups(index, edit.changed)
     changed = open_index(index)
     group = changed.groups.of(of)
