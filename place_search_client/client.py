@@ -64,9 +64,15 @@ class _Base(Generic[Http]):
 
         A server that is busy or still loading is asked up to `retries` times more, each after the
         seconds that it names.
+
+        Raises:
+            ValueError: a key that is none.
         """
         self.retries = retries
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        word = (key or "").strip()  # keys come from files, with the end of their line
+        if word and not (word.isascii() and word.isprintable()):
+            raise ValueError("An API key is one line of ASCII letters.")  # and is in no message
+        headers = {"Authorization": f"Bearer {word}"} if word else {}
         self._http: Http = self._open(base_url=server, timeout=timeout, headers=headers)
 
 

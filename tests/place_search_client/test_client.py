@@ -124,10 +124,17 @@ def test_the_replies_are_those_of_the_server() -> None:
     ResultReply.model_validate(SEARCH["results"][0])  # type: ignore[index]
 
 
+@pytest.mark.parametrize("key", ["ps_a\nb", "ps_\u0938"])
+def test_a_key_that_is_none_is_in_no_message(key: str) -> None:
+    with pytest.raises(ValueError, match="one line of ASCII") as caught:
+        Client(key=key)
+    assert key not in str(caught.value)
+
+
 def test_replies_are_objects(address: str, tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"x")
-    with Client(address, key="ps_k") as client:
+    with Client(address, key="ps_k\n") as client:
         found = client.search(photo, k=3, near=(48.0, 11.5), radius_m=50)
         client.search([photo, b"another"], box=(1, 2, 30.5, 40))
         client.search(photo, folder="a b", tag=["x", "y"], field=["floor:ge:3"])
