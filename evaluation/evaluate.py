@@ -10,18 +10,14 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.core.version import program_version
+from place_search.evaluation.caveats import chance_level, listed_twice, unreadable
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
 from place_search.evaluation.position_error import error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
-from place_search.evaluation.recall import (
-    all_are_right,
-    checked_ks,
-    no_better_than_chance,
-    recall_at,
-)
+from place_search.evaluation.recall import checked_ks, recall_at
 from place_search.evaluation.results import EvalReport, find_published
 from place_search.evaluation.sequences import (
     CANDIDATES,
@@ -113,6 +109,8 @@ def evaluate(
     rankings = work.search(
         rules.depth(kept), skipped, query_bytes, standards if standardize else None
     )
+    if standardize and window is None:
+        rankings = work.plain(rankings)
     searched = time.perf_counter()
     ranked = _kept(rules, rankings, kept)
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
@@ -158,9 +156,9 @@ def evaluate(
         unreadable=list(skipped.values()),
         warnings=[
             *truth.warnings,
-            *_listed_twice(truth),
-            *_unreadable(len(skipped), lost_queries),
-            *_chance_level(truth, recall, chance, candidates, right),
+            *listed_twice(truth),
+            *unreadable(len(skipped), lost_queries),
+            *chance_level(truth, recall, chance, candidates, right),
             *([borrowed_note(model)] if borrowed else []),
         ],
         published=find_published(model.card.recall, truth.name),
@@ -274,6 +272,14 @@ class _Work:
             for row, results in zip(self.asked.tolist(), rankings, strict=True)
         ]
 
+    def plain(self, rankings: list[Ranked]) -> list[Ranked]:
+        """Standardised rankings with the similarities that a search tells: those without it."""
+        found = []
+        for query, results in zip(self.asked.tolist(), rankings, strict=True):
+            [descriptor] = self._queries(np.array([query]))
+            found.append(results._replace(similarities=self._queries(results.rows) @ descriptor))
+        return found
+
     def standards(self, skipped: Mapping[int, Skipped], query_bytes: int) -> Standards:
         """What queries and database are standardised by."""
         asked = self.asked[~np.isin(self.asked, list(skipped))]
@@ -356,45 +362,3 @@ def _kept(rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int) -> 
         chosen = np.flatnonzero(rules.keep(query, rows))[:count]
         found.append(Ranked(rows[chosen], similarities[chosen], probability))
     return found
-
-
-def _listed_twice(truth: GroundTruth) -> list[str]:
-    twice = truth.listed_twice
-    if not twice:
-        return []
-    return [
-        f"{truth.name} lists {len(twice)} photos more than once, the first is '{twice[0]}', so "
-        "they count more than once; leave one entry of each."
-    ]
-
-
-def _unreadable(photos: int, queries: int) -> list[str]:
-    if not photos:
-        return []
-    return [
-        f"{photos} of the photos could not be read; {queries} of them are queries and count as "
-        "wrong."
-    ]
-
-
-def _chance_level(
-    truth: GroundTruth,
-    recall: Mapping[int, float],
-    chance: Mapping[int, float],
-    candidates: Sequence[float],
-    right: Sequence[float],
-) -> list[str]:
-    n = min(recall)
-    if all_are_right(candidates, right):
-        return [
-            "Every photo is right for every query, so the figures say nothing: "
-            + truth.mend_all_right
-        ]
-    if not any(right):
-        return [f"No query has a right photo among those that are searched, so R@{n} is 0 anyway."]
-    if not no_better_than_chance(recall[n], candidates, right, n):
-        return []
-    return [
-        f"R@{n} is {recall[n]:.1f} %, no better than the {chance[n]:.1f} % of a random ranking: "
-        "the photos and the truth are probably out of step, or this model sees nothing in them."
-    ]

@@ -49,7 +49,7 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     utms = [_utm(photo) for photo in photos]
     zones = {utm.zone for utm in utms if utm is not None}
     polar = any(utm is None and photo.position for utm, photo in zip(utms, photos, strict=True))
-    if len(zones) <= 1 and not (zones and polar):
+    if len(zones) <= 1 and not polar:
         nowhere = (np.nan, np.nan)
         return np.array([nowhere if utm is None else utm[:2] for utm in utms], np.float64)
     degrees = np.full((len(photos), 2), np.nan)

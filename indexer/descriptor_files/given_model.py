@@ -68,6 +68,8 @@ def given_model(
             those of `model` or stand in another order, or broken numbers.
     """
     dims = len(file.read(0))
+    if not dims:
+        raise SourceError(f"{file.path} holds descriptors of no numbers; write them again.")
     if model is not None:
         given = GivenModel(file, source, _named_card(file, model, dims), max_pixels)
         _check_maker(file, source, model, given)

@@ -187,9 +187,23 @@ def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
     (tmp_path / "e.jpg").write_bytes(b"no photo")
     truth = open_truth(TruthFiles(data=tmp_path))
     assert truth.protocol == "leave-one-out"
-    assert truth.queries == truth.database == ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
-    assert truth.self_index.tolist() == [0, 1, 2, 3, 4]
-    assert [rows.tolist() for rows in truth.positives] == [[1], [0], [], [], []]
+    assert truth.database == ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
+    assert truth.queries == ("a.jpg", "b.jpg", "c.jpg")
+    assert truth.self_index.tolist() == [0, 1, 2]
+    assert [rows.tolist() for rows in truth.positives] == [[1], [0], []]
+    assert [warning.partition(":")[0] for warning in truth.warnings] == [
+        "2 of the 5 photos that are searched have no position",
+        "2 of the 5 queries have no position",
+    ]
+
+
+def test_photos_near_a_pole_have_positions(tmp_path: Path) -> None:
+    """There UTM has no zones."""
+    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    places = tmp_path / "places.csv"
+    places.write_text("path,latitude,longitude\na.jpg,89.9999,0\nb.jpg,89.9999,90\nc.jpg,85,0\n")
+    truth = open_truth(TruthFiles(data=places))
+    assert [rows.tolist() for rows in truth.positives] == [[1], [0], []]
 
 
 def test_photos_without_positions_have_no_truth(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -75,7 +76,8 @@ def read_places_truth(
     """Positives by distance: photos of `database` within `radius_m` (25) of each query.
 
     Both are folders or CSV files as `place-search index` takes them. Without `queries`, each photo
-    of `database` is a query against all others (leave-one-out).
+    of `database` is a query against all others (leave-one-out). Photos without a position ask
+    nothing.
 
     Raises:
         SourceError: a folder or CSV file that cannot be used.
@@ -96,27 +98,41 @@ def read_places_truth(
                 "position; give a CSV with path,latitude,longitude or photos with Exif GPS."
             )
     names = tuple(os.path.relpath(photo.path, root) for photo in listed)
-    of_queries = slice(0, count) if asked is None else slice(count, None)
+    asking = np.arange(count) if asked is None else np.arange(count, len(listed))
+    placed = asking[known[asking]]  # whether the place of the others is there nobody knows
+    queries_named = tuple(names[row] for row in placed.tolist())
     row_of = {name: row for row, name in enumerate(names[:count])}
-    self_index = np.array([row_of.get(name, -1) for name in names[of_queries]], dtype=np.int64)
+    self_index = np.array([row_of.get(name, -1) for name in queries_named], dtype=np.int64)
     return GroundTruth(
         root=root,
         database=names[:count],
-        queries=names[of_queries],
-        positives=within(metres[:count], metres[of_queries], radius, self_index=self_index),
+        queries=queries_named,
+        positives=within(metres[:count], metres[placed], radius, self_index=self_index),
         self_index=self_index,
         name=_name(database) if queries is None else _pair_name(database, queries),
         protocol="leave-one-out" if asked is None else "raw",
         radius_m=radius,
         database_metres=metres[:count],
-        query_metres=metres[of_queries],
-        warnings=tuple(
-            sentence
-            for source in (places, asked)
-            if source is not None
-            for sentence in (*source.left_unread, *source.intake.warnings)
+        query_metres=metres[placed],
+        warnings=(
+            *(
+                sentence
+                for source in (places, asked)
+                if source is not None
+                for sentence in (*source.left_unread, *source.intake.warnings)
+            ),
+            *_without_positions(known[:count], "photos that are searched", NEVER_RIGHT),
+            *_without_positions(known[asking], "queries", "they are left out"),
         ),
     )
+
+
+NEVER_RIGHT = "they are right for no query, whatever they show, which lowers the recall"
+
+
+def _without_positions(known: NDArray[np.bool_], which: str, so: str) -> list[str]:
+    lacking = int((~known).sum())
+    return [f"{lacking} of the {len(known)} {which} have no position: {so}."] if lacking else []
 
 
 def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
