@@ -58,16 +58,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by what they need, and keep each file's tests, which share fixtures, together.
+    """Mark tests by what they need. Workers take whole files, whose tests share fixtures.
 
-    Workers take files with slow tests first: no other waits at the end while one runs such a file.
+    They take files with slow tests first: no other waits at the end while one runs such a file.
     """
     for item in items:
         for need in needs_of(item.path):
             item.add_marker(need)
         if "milvus" in item.nodeid:
             item.add_marker("milvus")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow and not needs_of(item.path))
