@@ -109,15 +109,16 @@ def evaluate(
     rankings = work.search(
         rules.depth(kept), skipped, query_bytes, standards if standardize else None
     )
-    if standardize and window is None:
-        rankings = work.plain(rankings)
-    searched = time.perf_counter()
     ranked = _kept(rules, rankings, kept)
+    found = ranked if rules.filters_candidates else rankings
+    if standardize and window is None:
+        found = work.plain(found)
+        ranked = _kept(rules, found, kept)
+    searched = time.perf_counter()
     recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     unverified = single = None
     if reranker is not None:
         unverified = recall
-        found = ranked if rules.filters_candidates else rankings
         ranked = _kept(rules, work.verified(reranker, found, skipped), kept)
     if window is not None and routes is not None and standards is not None:
         single = recall

@@ -121,13 +121,14 @@ def read_places_truth(
                 if source is not None
                 for sentence in (*source.left_unread, *source.intake.warnings)
             ),
-            *_without_positions(known[:count], "photos that are searched", NEVER_RIGHT),
+            *_without_positions(
+                known[:count],
+                "photos that are searched",
+                "they are right for no query, whatever they show, which lowers the recall",
+            ),
             *_without_positions(known[asking], "queries", "they are left out"),
         ),
     )
-
-
-NEVER_RIGHT = "they are right for no query, whatever they show, which lowers the recall"
 
 
 def _without_positions(known: NDArray[np.bool_], which: str, so: str) -> list[str]:
