@@ -1,6 +1,5 @@
 """The thumbnails of an index's places, for answers that leave the process."""
 
-from pathlib import Path
 from typing import Any
 
 from place_search.indexer import Index, open_index
@@ -13,7 +12,7 @@ class Thumbnails:
     """
 
     def __init__(self, index: Index) -> None:
-        self._folder = Path(index.folder).absolute()
+        self._folder = index.folder.absolute()
         self._index: Index | None = index
 
     def __getstate__(self) -> dict[str, Any]:

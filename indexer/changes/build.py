@@ -233,7 +233,8 @@ def _with_what_people_said(
         path_of = {place: path.decode() for place, path in zip(ids, paths, strict=True)}
         said = said_of_departed(out, old, contents, edits)
     except IndexFormatError:
-        path_of, said = {}, {}  # nobody knows which photo an edit was about
+        # Nobody knows which photo the edit of a place was about.
+        path_of, said = {}, dict(edits.by_path)
     said |= {path_of[at]: edit for at, edit in edits.by_place.items() if at in path_of}
     by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
     # What was said of photos that are not there now waits for them, if it is they that may come.

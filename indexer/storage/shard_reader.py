@@ -271,7 +271,9 @@ class ShardRows:
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard among these that holds a row, and the row's number there."""
-        stored = row if self._live is None else int(self._live[row])
+        return self._locate_stored(row if self._live is None else int(self._live[row]))
+
+    def _locate_stored(self, stored: int) -> tuple[int, int]:
         shard = bisect_right(self._first_rows, stored) - 1
         return shard, stored - self._first_rows[shard]
 
@@ -307,9 +309,8 @@ class ShardRows:
 
     def stored_value(self, key: str, place_id: int) -> Any:
         """A place's value in a small column, though it may be removed. Raises: as `column`."""
-        stored = int(np.searchsorted(self.stored_ids, place_id))
-        shard = bisect_right(self._first_rows, stored) - 1
-        return self._shards[shard].value(key, stored - self._first_rows[shard])
+        shard, local = self._locate_stored(int(np.searchsorted(self.stored_ids, place_id)))
+        return self._shards[shard].value(key, local)
 
     def chunks(self, rows: int = 1024, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """All rows from `start` on in their order, (≤ rows, D) at a time, none across shards."""

@@ -47,6 +47,7 @@ class PairJudge:
         self._metres: NDArray[np.float64] = geocentric(index.positions)
         self._codes = lru_cache(maxsize=1024)(index.codes)
         self._descriptor = lru_cache(maxsize=4096)(self._read_descriptor)
+        # A new place is asked beside its neighbours, and again when groups are joined: 90 kB each.
         self._query = lru_cache(maxsize=1024)(self._make_query)
 
     def _make_query(self, place_id: int) -> Query:
