@@ -48,7 +48,7 @@ help:
 	@echo 'make setup            install everything       make bench   measure speed'
 	@echo 'make bench-check      measure, and fail where a ratio fell below the last accepted run'
 	@echo 'make bench-scale      measure a million places beside other engines (about an hour)'
-	@echo 'make bench-pages      measure the pages in Chromium, and a map of 100,000 places'
+	@echo 'make bench-pages      measure the pages in Chromium, and 100,000 places in them'
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make model PHOTOS=DIR make the default model again, from the photos of data/README.md'
 	@echo 'make weights          list the models          make clean   remove what make made'
@@ -141,7 +141,7 @@ bench-scale: $(ALL)
 
 bench-pages: $(ALL)
 	@$(BIN)/python -m bench.pages
-	@exec $(BIN)/python -m bench.map_pan
+	@exec $(BIN)/python -m bench.many_places
 
 soak: $(ALL)
 	@exec $(BIN)/python -m bench.soak

@@ -2,16 +2,14 @@
 
 python -m bench.pages [--photos DIR] [--rounds N]
 
-`bench.map_pan` measures the map of many places.
+`bench.many_places` measures the gallery and the map of many places.
 """
 
 import argparse
-import statistics
 import tempfile
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, Page, Response, Route
+from playwright.sync_api import Browser, Page, Response
 
 from bench.chromium import chromium
 from bench.serving import running_server
@@ -21,8 +19,6 @@ from place_search.indexer import build_index, open_source
 from place_search.models import open_model
 
 PAGES = ("", "places", "place?id=0", "map", "compare", "track", "about", "reports", "offline")
-MANY = 100_000
-"""Places of the gallery that is scrolled."""
 
 # Chromium tells what it has observed until now when it is asked with `buffered`.
 OBSERVED = """(type) => new Promise((resolve) => {
@@ -52,29 +48,13 @@ SEARCH_AGAIN = """() => new Promise((resolve) => {
 })"""
 
 
-# Ten windows of height a second, for three seconds; the milliseconds of each frame meanwhile.
-SCROLL = """() => new Promise((resolve) => {
-    const frames = [];
-    const begun = performance.now();
-    let before = begun;
-    const step = (now) => {
-        scrollBy(0, (10 * innerHeight * (now - before)) / 1000);
-        frames.push(now - before);
-        before = now;
-        if (now - begun < 3000) requestAnimationFrame(step);
-        else resolve(frames.slice(1));
-    };
-    requestAnimationFrame(step);
-})"""
-
-
 def measure_page(browser: Browser, address: str) -> tuple[float, float, float]:
     """Open a page afresh: ms to its largest paint, kB without photos, and its layout shift."""
     sizes: list[int] = []
 
     def weigh(response: Response) -> None:
         # Answers and photos are not the page.
-        if "/v1/" not in response.url and not response.url.startswith("blob:"):
+        if "/v1/" not in response.url and not response.url.startswith(("blob:", "data:")):
             sizes.append(int(response.headers.get("content-length", 0)))
 
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -105,35 +85,6 @@ def measure_search(browser: Browser, address: str, photo: Path) -> tuple[float, 
     return shown, shift
 
 
-def measure_gallery(browser: Browser, address: str) -> tuple[float, float]:
-    """Scroll the gallery of `MANY` places: frames a second, and ms of the slowest twentieth.
-
-    The places are those of the index, over and over: their thumbnails are real.
-    """
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    known = page.request.get(f"{address}/v1/places?limit=1000").json()
-
-    def answer(route: Route) -> None:
-        asked = dict(parse_qsl(urlsplit(route.request.url).query))
-        start = int(asked.get("cursor", 0))
-        end = min(start + int(asked["limit"]), MANY)
-        places = [
-            {**known["places"][row % len(known["places"])], "name": f"town/{row:06d}.jpg"}
-            for row in range(start, end)
-        ]
-        cursor = f"{end}" if end < MANY else None
-        route.fulfill(json={**known, "total": MANY, "places": places, "next_cursor": cursor})
-
-    page.route("**/v1/places?*", answer)
-    page.goto(f"{address}/places")
-    page.wait_for_selector("#places > li")
-    page.wait_for_load_state("networkidle")
-    frames: list[float] = page.evaluate(SCROLL)
-    context.close()
-    return 1000 * len(frames) / sum(frames), statistics.quantiles(frames, n=20)[-1]
-
-
 def _shift(page: Page) -> float:
     return float(sum(entry["value"] for entry in page.evaluate(OBSERVED, "layout-shift")))
 
@@ -162,12 +113,6 @@ def main() -> None:
                 rows.append(Row(f"/{name}, largest paint", "ms", paints, "≤ 1000"))
                 rows.append(Row(f"/{name}, without photos", "kB", sizes, "≤ 300"))
                 rows.append(Row(f"/{name}, layout shift", "", shifts, "≤ 0.1"))
-            scrolled = [measure_gallery(browser, address) for _ in range(asked.rounds)]
-            title = f"/places, {MANY:,} of them"
-            rows.append(Row(f"{title}, scrolled", "frames/s", [f[0] for f in scrolled], "≥ 50"))
-            rows.append(
-                Row(f"{title}, slowest twentieth of frames", "ms", [f[1] for f in scrolled])
-            )
             browser.close()
     print_rows(rows)
     print(f"Written to {write_rows(rows, OUT)}")

@@ -252,13 +252,16 @@ export async function showThumbnails(images, side, index) {
 }
 
 /**
+ * Not by `URL.createObjectURL`, which holds up the page for a millisecond each time.
  * @param {HTMLImageElement} image
  * @param {Blob} picture
  */
 function showBlob(image, picture) {
-  const address = URL.createObjectURL(picture);
-  image.addEventListener('load', () => URL.revokeObjectURL(address), { once: true });
-  image.src = address;
+  const reader = new FileReader();
+  reader.addEventListener('load', () => {
+    image.src = `${reader.result}`;
+  });
+  reader.readAsDataURL(picture);
 }
 
 /**

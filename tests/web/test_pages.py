@@ -158,7 +158,7 @@ def test_results_with_their_map_are_light_too(open_page: Any, town: Any) -> None
     page = open_page()
 
     def weigh(response: Any) -> None:
-        if "/v1/" not in response.url and not response.url.startswith("blob:"):
+        if "/v1/" not in response.url and not response.url.startswith(("blob:", "data:")):
             sizes[response.url] = int(response.headers.get("content-length", 0))
 
     page.on("response", weigh)

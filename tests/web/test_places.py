@@ -112,7 +112,7 @@ def test_a_row_that_a_busy_server_refuses_is_asked_again(open_page: Any, server:
 
     page.route("**/v1/thumbnails?*", answer)
     page.goto(f"{server}places")
-    expect(page.locator("#places img[src^='blob:']")).to_have_count(PLACES)
+    expect(page.locator("#places img[src^='data:']")).to_have_count(PLACES)
     assert refusals == []
 
     page.route("**/v1/thumbnails?*", lambda route: route.fulfill(status=404, json={}))
