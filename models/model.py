@@ -219,6 +219,9 @@ class Model:
         """Embed one decoded photo."""
         pixels = self.prepare(photo)
         made = self._finish(self.runtime.embed(pixels), pixels)
+        if photo.box is not None:
+            zoom = self.card.preprocessing.box_zoom(photo.width, photo.height, photo.box)
+            made = made._replace(zoom=zoom)
         if self.verifier is None:
             return made
         return made.with_local_features_of(self.verifier.embed(photo))

@@ -72,6 +72,11 @@ class Preprocessing:
         )
         return wide, high
 
+    def box_zoom(self, width: int, height: int, box: PhotoBox) -> float:
+        """How much higher a box of a photo of this size is resized than in the whole photo."""
+        as_part = self.size(width, height)[1] * box.height / height
+        return self.box_size(width, height, box)[1] / as_part
+
 
 def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: int) -> Size:
     """The (width, height) that is enough for all that a photo of this size is resized to."""

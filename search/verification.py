@@ -63,7 +63,7 @@ BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
 """The same of signs, by the arcsine law."""
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
-the same spot match at scale 1."""
+the same spot match at scale 1, but for the zoom of a box."""
 
 
 class Verification(NamedTuple):
@@ -93,13 +93,15 @@ class Query:
         local_features: NDArray[np.float32] | None,
         directions: NDArray[np.float32] | None = None,
         black_frame: NDArray[np.bool_] | None = None,
+        zoom: float = 1.0,
     ) -> None:
         """Takes (h, w, C) float32, centred; None for a model without local features.
 
         They are projected to the model's `directions`, (C, bits) float32, if it has any. Those of a
         blank photo are as good as none: each is like all others of any blank photo. So are those
-        in a photo's `black_frame`, (h, w) bool.
+        in a photo's `black_frame`, (h, w) bool. `zoom` is that of an `Embedding`.
         """
+        self.zoom = zoom
         self.is_blank = local_features is not None and _is_blank(local_features)
         if local_features is None or self.is_blank:
             self._take(np.zeros((0, 0, CODE_BITS), np.float32))
@@ -112,7 +114,7 @@ class Query:
     @classmethod
     def of(cls, photo: Embedding) -> "Query":
         """A photo as its model describes it."""
-        return cls(photo.local_features, photo.directions, photo.black_frame)
+        return cls(photo.local_features, photo.directions, photo.black_frame, photo.zoom)
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":
@@ -157,7 +159,7 @@ def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
         return NOTHING
     matches = mutual_matches(query.full, codes)
     both = np.concatenate([matches.query, matches.other], axis=1).astype(np.float32)
-    found = _agreement(both, matches.cosines)
+    found = _agreement(both, matches.cosines, query.zoom)
     beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
     return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
 
@@ -263,7 +265,9 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="verify")
 
 
-def _agreement(matches: NDArray[np.float32], weights: NDArray[np.float32]) -> Verification:
+def _agreement(
+    matches: NDArray[np.float32], weights: NDArray[np.float32], zoom: float
+) -> Verification:
     """Fit maps one after the other, each to the matches that those before it leave over."""
     agreeing: list[NDArray[np.float32]] = []
     mutual = len(matches)
@@ -274,7 +278,9 @@ def _agreement(matches: NDArray[np.float32], weights: NDArray[np.float32]) -> Ve
             break
         inliers, scale = fit
         agreeing.append(matches[inliers])
-        score += float(weights[inliers].sum()) * math.exp(-abs(math.log(scale)) / SCALE_SPREAD)
+        score += float(weights[inliers].sum()) * math.exp(
+            -abs(math.log(scale * zoom)) / SCALE_SPREAD
+        )
         matches, weights = matches[~inliers], weights[~inliers]
     if not agreeing:
         return NOTHING._replace(mutual=mutual)

@@ -20,13 +20,15 @@ class Embedding(NamedTuple):
     on the mean of the model's fitting photos, row 0 at the top of the photo; None for a model that
     gives a descriptor alone. `directions` (C, bits) float32 are those that they are projected to
     for their codes, where the model has its own. `black_frame` (h, w) bool says where the photo
-    shows no scene: local features of black frames match each other, whatever they surround.
+    shows no scene: local features of black frames match each other, whatever they surround. `zoom`
+    is `Preprocessing.box_zoom` where they are those of a box.
     """
 
     descriptor: NDArray[np.float32]
     local_features: NDArray[np.float32] | None = None
     directions: NDArray[np.float32] | None = None
     black_frame: NDArray[np.bool_] | None = None
+    zoom: float = 1.0
 
     def with_local_features_of(self, other: "Embedding") -> "Embedding":
         """The same with the local features that another model gives of the photo."""

@@ -137,10 +137,10 @@ class OpenVinoRuntime:
     def _finish(self, key: Key, graph: Graph, request: Any) -> tuple[Key, Embedding]:
         try:
             request.wait()
-            outputs = [np.array(tensor.data[0]) for tensor in request.output_tensors]
+            descriptor, *local = (np.array(tensor.data[0]) for tensor in request.output_tensors)
         finally:
             self.graphs.give(graph, request)
-        return key, Embedding(*outputs)
+        return key, Embedding(descriptor, local[0] if local else None)
 
     def _take(self, shape: Shape) -> tuple[Graph, Any]:
         with self._lock:

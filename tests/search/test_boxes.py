@@ -50,6 +50,17 @@ def test_a_box_is_in_pixels_of_the_photo_as_sent(engine: Engine, street: Any) ->
     assert (found.query.width, found.query.height) == (2560, 1920)
 
 
+@pytest.mark.parametrize("box", [PART, PhotoBox(100, 100, 90, 120), PhotoBox(0, 0, 640, 480)])
+def test_how_much_a_box_was_enlarged_is_known(model: Model, street: Any, box: PhotoBox) -> None:
+    """Sides are rounded, and small boxes are enlarged."""
+    photo = street.folder / "03.jpg"
+    whole, part = model.read(photo), model.read(photo, box=box)
+    of_part = len(model.prepare(part)) / box.height
+    of_whole = len(model.prepare(whole)) / whole.height
+    assert model.embed(part).zoom == pytest.approx(of_part / of_whole)
+    assert model.embed(whole).zoom == 1
+
+
 def test_matches_of_a_box_are_pixels_of_the_whole_photo(model: Model, street: Any) -> None:
     reply = compare_photos(model, pasted(street, 3, 11), street.folder / "03.jpg", box=PART)
     assert reply.result == "same"

@@ -82,6 +82,17 @@ def test_a_nearer_view_is_found_but_scores_less_than_the_same_view() -> None:
     assert 0 < nearer.score < same.score
 
 
+def test_a_part_that_was_enlarged_scores_as_if_it_were_not() -> None:
+    scene = cells(2, 13, 23)
+    enlarged = scene.repeat(2, axis=0).repeat(2, axis=1) + 0.4 * cells(3)
+    whole = np.zeros((26, 46, 112), np.float32)
+    whole[6:19, 11:34] = scene
+    whole += 0.4 * cells(4)
+    unknown, known = (verify(Query(enlarged, zoom=zoom), coded(whole)) for zoom in (1.0, 2.0))
+    np.testing.assert_array_equal(unknown.matches, known.matches)
+    assert known.score > 4 * unknown.score
+
+
 def test_a_scene_of_two_planes_agrees_as_a_whole() -> None:
     scene = cells(14)
     moved = np.roll(scene, 6, axis=1)
