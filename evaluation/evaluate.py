@@ -157,6 +157,7 @@ def evaluate(
         unreadable=list(skipped.values()),
         warnings=[
             *truth.warnings,
+            *rules.warnings,
             *listed_twice(truth),
             *unreadable(len(skipped), lost_queries),
             *chance_level(truth, recall, chance, candidates, right),

@@ -20,12 +20,13 @@ PROTOCOLS = "place_search.evaluation.protocols"
 class EvaluationProtocol:
     """Counts the N nearest photos as they come; subclasses change what they need to.
 
-    `description` completes the sentence "Protocol NAME: …". A protocol that `needs_all_photos`
-    makes no sense of a sample of the database.
+    `description` completes the sentence "Protocol NAME: …"; `warnings` are sentences beside the
+    figures. A protocol that `needs_all_photos` makes no sense of a sample of the database.
     """
 
     name: str
     description: str
+    warnings: Sequence[str] = ()
     needs_all_photos: ClassVar[bool] = False
     filters_candidates: ClassVar[bool] = False
     """Whether what does not count is left out before geometry ranks the rest, too."""

@@ -1,6 +1,8 @@
 """Each frame of a drive among those that came well before it: was the robot here before?"""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -34,7 +36,14 @@ class LoopClosureProtocol(EvaluationProtocol):
         self.description = (
             f"each frame among those more than {gap} before it; right ones as the truth says"
         )
-        order = frame_order((*truth.database, *truth.queries))
+        names = (*truth.database, *truth.queries)
+        if repeated := repeated_file_names(names):
+            self.warnings = [
+                f"'{repeated[0]}' is the file name of several frames, so all frames are in the "
+                "order of their paths, one folder after the other; unless the drive was so, give "
+                "each frame a file name of its own that counts on through the drive."
+            ]
+        order = frame_order(names)
         self._place = np.array([order[name] for name in truth.database], dtype=np.int64)
         self._query = np.array([order[name] for name in truth.queries], dtype=np.int64)
         self._gap = int(gap)
@@ -57,13 +66,18 @@ class LoopClosureProtocol(EvaluationProtocol):
         return [float(count) for count in np.searchsorted(ordered, self._query - self._gap)]
 
 
-def frame_order(names: tuple[str, ...]) -> dict[str, int]:
+def repeated_file_names(names: Iterable[str]) -> list[str]:
+    """File names that several photos have, each in a folder of its own."""
+    files = Counter(PurePosixPath(name).name for name in dict.fromkeys(names))
+    return sorted((name for name, photos in files.items() if photos > 1), key=_natural)
+
+
+def frame_order(names: Iterable[str]) -> dict[str, int]:
     """The place of each photo in the order of the drive."""
     photos = dict.fromkeys(names)
-    files = [PurePosixPath(name).name for name in photos]
-    by_file = len(set(files)) == len(files)
+    by_path = bool(repeated_file_names(photos))
     ordered = sorted(
-        photos, key=lambda name: _natural(PurePosixPath(name).name if by_file else name)
+        photos, key=lambda name: _natural(name if by_path else PurePosixPath(name).name)
     )
     return {name: place for place, name in enumerate(ordered)}
 

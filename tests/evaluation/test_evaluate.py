@@ -130,8 +130,15 @@ def test_where_no_place_is_known_it_is_measured_what_is_called_found(
 
 def test_a_gap_that_leaves_nothing_right_is_said(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
-    [told] = evaluate(truth, model, protocol="loop-closure:1000").warnings
+    told = evaluate(truth, model, protocol="loop-closure:1000").warnings[-1]
     assert told == "No query has a right photo among those that are searched, so R@1 is 0 anyway."
+
+
+@pytest.mark.slow
+def test_a_drive_in_the_order_of_its_paths_is_told(root: Path, model: Model) -> None:
+    truth = read_truth_csv(write_truth(root, "truth.csv"), root)
+    [told] = evaluate(truth, model, protocol="loop-closure:1").warnings
+    assert told.startswith("'0.jpg' is the file name of several frames")
 
 
 def test_unreadable_photos_are_listed_and_count_as_wrong(

@@ -102,3 +102,15 @@ def test_frames_are_in_the_order_of_their_numbers() -> None:
     assert sorted(order, key=order.__getitem__) == ["a/9.jpg", "b/10.jpg", "a/100.jpg"]
     twice = frame_order(("b/1.jpg", "a/1.jpg", "a/2.jpg"))
     assert sorted(twice, key=twice.__getitem__) == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+def test_frames_in_the_order_of_their_paths_are_told() -> None:
+    def warnings(*names: str) -> list[str]:
+        positives = (rows(),) * len(names)
+        truth = GroundTruth(Path(), names, names, positives, rows(*range(len(names))), "drive")
+        return list(open_protocol(truth, "loop-closure:1").warnings)
+
+    assert warnings("b/10.jpg", "a/9.jpg", "a/100.jpg") == []
+    [told] = warnings("b/10.jpg", "b/9.jpg", "a/10.jpg", "a/9.jpg")
+    assert told.startswith("'9.jpg' is the file name of several frames, so all frames are in the ")
+    assert "give each frame a file name of its own" in told
