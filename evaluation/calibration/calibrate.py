@@ -2,7 +2,7 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -49,23 +49,57 @@ class Fitted:
     same: Labels
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """Read a CSV with the columns photo1,photo2,same (1 or 0).
+class PairSets(NamedTuple):
+    """The pairs of several files, each set with the root of its photos.
+
+    `repeated` counts the rows that were left out, because one before them names the same photos.
+    """
+
+    sets: list[tuple[Path, list[Pair]]]
+    repeated: int
+
+
+class _Labelled(NamedTuple):
+    same: bool
+    file: Path
+    row: int
+
+
+def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
+    """Read CSVs with the columns photo1,photo2,same (1 or 0), each with the root of its photos.
+
+    Two photos count once, in whichever order and file they stand.
 
     Raises:
-        TruthError: no file, missing columns, or a label that is neither.
+        TruthError: no file, missing columns, a label that is neither, or two that contradict.
     """
     labels = {"1": True, "0": False, "true": True, "false": False, "same": True, "different": False}
-    pairs = []
-    with open_table(path, COLUMNS, error=TruthError) as table:
-        for number, row in table:
-            label = labels.get(row["same"].lower())
-            if label is None:
-                raise TruthError(
-                    f"{path} says '{row['same']}' under same in row {number}; write 1 or 0."
-                )
-            pairs.append(Pair(row["photo1"], row["photo2"], label))
-    return pairs
+    known: dict[frozenset[Path], _Labelled] = {}
+    found = []
+    rows = 0
+    for file, root in files:
+        pairs = []
+        with open_table(file, COLUMNS, error=TruthError) as table:
+            for row, fields in table:
+                label = labels.get(fields["same"].lower())
+                if label is None:
+                    raise TruthError(
+                        f"{file} says '{fields['same']}' under same in row {row}; write 1 or 0."
+                    )
+                pair = Pair(fields["photo1"], fields["photo2"], label)
+                photos = frozenset((root / pair.photo1, root / pair.photo2))
+                rows += 1
+                if photos not in known:
+                    known[photos] = _Labelled(label, file, row)
+                    pairs.append(pair)
+                elif (first := known[photos]).same != label:
+                    raise TruthError(
+                        f"{file} says {label:d} of '{pair.photo1}' and '{pair.photo2}' in row "
+                        f"{row}, but row {first.row} of {first.file} says {first.same:d}; leave "
+                        "the wrong row out."
+                    )
+        found.append((root, pairs))
+    return PairSets(found, rows - len(known))
 
 
 def calibrate(

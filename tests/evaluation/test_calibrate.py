@@ -1,5 +1,6 @@
 """Calibration on rendered places: far apart, so that every figure is perfect."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -83,15 +84,36 @@ def test_too_few_pairs_say_how_many_are_needed(photos: Path) -> None:
 def test_pairs_are_read_and_their_faults_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("photo1,photo2,same\na.jpg,b.jpg,1\na.jpg,c.jpg,0\n")
-    assert read_pairs(path) == [Pair("a.jpg", "b.jpg", True), Pair("a.jpg", "c.jpg", False)]
+    pairs = [Pair("a.jpg", "b.jpg", True), Pair("a.jpg", "c.jpg", False)]
+    assert read_pairs([(path, tmp_path)]) == ([(tmp_path, pairs)], 0)
     path.write_text("photo1,photo2,same\na.jpg,b.jpg,maybe\n")
     with pytest.raises(TruthError, match="'maybe' under same in row 2"):
-        read_pairs(path)
+        read_pairs([(path, tmp_path)])
     path.write_text("one,two\n")
     with pytest.raises(TruthError, match=r"lacks the column photo1: .* as in photo1,photo2,same"):
-        read_pairs(path)
+        read_pairs([(path, tmp_path)])
     with pytest.raises(TruthError, match="does not exist"):
-        read_pairs(tmp_path / "none.csv")
+        read_pairs([(tmp_path / "none.csv", tmp_path)])
+
+
+def test_two_photos_count_once_and_never_as_both(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("photo1,photo2,same\na.jpg,b.jpg,1\na.jpg,c.jpg,0\nb.jpg,a.jpg,1\n")
+    second.write_text("photo1,photo2,same\nb.jpg,c.jpg,0\n./a.jpg,b.jpg,1\n")
+    both = read_pairs([(first, tmp_path), (second, tmp_path)])
+    assert [len(pairs) for _, pairs in both.sets] == [2, 1]
+    assert both.repeated == 2
+    twice = read_pairs([(first, tmp_path), (first, tmp_path)])
+    assert ([len(pairs) for _, pairs in twice.sets], twice.repeated) == ([2, 0], 4)
+    elsewhere = read_pairs([(first, tmp_path), (second, tmp_path / "other")])
+    assert [len(pairs) for _, pairs in elsewhere.sets] == [2, 2]
+    second.write_text("photo1,photo2,same\nb.jpg,a.jpg,0\n")
+    said = (
+        f"{second} says 0 of 'b.jpg' and 'a.jpg' in row 2, but row 2 of {first} says 1; leave the "
+        "wrong row out."
+    )
+    with pytest.raises(TruthError, match=f"^{re.escape(said)}$"):
+        read_pairs([(first, tmp_path), (second, tmp_path)])
 
 
 def test_the_operating_point_is_precise_but_not_mute() -> None:

@@ -149,3 +149,13 @@ def test_a_radius_is_a_finite_distance(run: Run, photos: Path, split: Path, radi
         assert result.exit_code == 2
         assert result.stdout == ""
         assert "The radius in metres is" in result.stderr
+
+
+@pytest.mark.slow
+def test_pairs_that_stand_there_again_are_counted(run: Run, photos: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    lines = ["photo1,photo2,same", "places/0.jpg,places/1.jpg,0", "places/1.jpg,places/0.jpg,0"]
+    pairs.write_text("\n".join(lines))
+    result = run("calibrate", pairs, "--root", photos)
+    assert result.exit_code == 1
+    assert "Left out 1 row of two photos that an earlier row names too" in result.stderr

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.changing import index_model
-from place_search.cli.console import OUT, print_json, print_line, progress
+from place_search.cli.console import OUT, print_json, print_line, progress, say
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
 from place_search.cli.training_room import training_room
@@ -175,7 +175,12 @@ def _calibrate_pairs(
     from place_search.evaluation import read_pairs, write_calibration_report
 
     places = roots * len(pairs) if len(roots) == 1 else roots
-    sets = [(root, read_pairs(path)) for path, root in zip(pairs, places, strict=True)]
+    sets, repeated = read_pairs(zip(pairs, places, strict=True))
+    if repeated:
+        say(
+            f"Left out {counted(repeated, 'row')} of two photos that an earlier row names too: "
+            "each pair counts once."
+        )
     data = about or ", ".join(path.stem for path in pairs)
     with progress() as advance:
         fitted = fit(model, sets, data=data, progress=advance)
