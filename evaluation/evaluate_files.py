@@ -56,7 +56,7 @@ def evaluate_files(
     `report_dir`, if one is given.
 
     Raises:
-        WrongParameterError: a number that makes no sense.
+        WrongParameterError: a number that makes no sense, or `causal` without `sequence`.
         TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
@@ -64,6 +64,8 @@ def evaluate_files(
     if report_dir is not None:
         require_own_folder(report_dir, FIGURES, "recall", TruthError)
     ks = checked_ks(ks)
+    if causal and sequence is None:
+        raise MeasureError("--causal only works with --sequence.", "causal")
     if sequence is not None:
         require_number("sequence", sequence, 1, whole=True)
     require_number("candidates", candidates, 1, whole=True)

@@ -36,7 +36,7 @@ from place_search.indexer.sources.open_source import open_source
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.split import Split, read_split
-from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.sources.video_request import VideoRequest, start_of
 from place_search.indexer.storage.edits import Edit, Edits, FieldType, FieldValue
 from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.kept_photos import KeptPhotos
@@ -108,6 +108,7 @@ __all__ = [
     "require_known_model",
     "require_store_kind",
     "restore_places",
+    "start_of",
     "store_kinds",
     "sync_photos",
     "verify_index",

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
@@ -236,13 +236,13 @@ class Index:
 
     def search(
         self,
-        descriptor: NDArray[np.float32],
+        descriptor: ArrayLike,
         k: int,
         *,
-        only: NDArray[np.int64] | None = None,
+        only: ArrayLike | None = None,
         box: Box | None = None,
     ) -> list[Hit]:
-        """The k places most similar to a (D,) descriptor, the best first.
+        """The k places most similar to a (D,) descriptor, an array or a list, the best first.
 
         Similarities are cosines; places of equal similarity come by ascending id. `only`
         restricts the search to these place ids; that all of them lie in `box` helps some stores.
@@ -252,21 +252,29 @@ class Index:
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         use_threads()
-        if descriptor.shape != (self.dims,):
+        try:
+            asked = np.asarray(descriptor, np.float32)
+        except (TypeError, ValueError):
             raise ModelMismatchError(
-                f"A descriptor of shape {descriptor.shape} does not fit an index of {self.dims} "
+                f"A descriptor is {self.dims} numbers, not {descriptor!r:.40}; describe the photo "
+                "with the index's model."
+            ) from None
+        if asked.shape != (self.dims,):
+            raise ModelMismatchError(
+                f"A descriptor of shape {asked.shape} does not fit an index of {self.dims} "
                 "dimensions; describe the photo with the index's model."
             )
-        norm = float(np.linalg.norm(descriptor))
+        norm = float(np.linalg.norm(asked))
         if not math.isfinite(norm):
             raise ModelMismatchError(
                 "A descriptor holds numbers that are not finite, as no model gives them; describe "
                 "the photo with the index's model."
             )
-        unit = descriptor / norm if norm > 0 else descriptor
+        unit = asked / norm if norm > 0 else asked
         # An engine knows the positions of photos only, not the corrected ones.
         box = None if self._moved else box
-        return self._store.search(unit.astype(np.float32, copy=False), k, only=only, box=box)
+        among = None if only is None else np.asarray(only, np.int64)
+        return self._store.search(unit, k, only=among, box=box)
 
     def descriptors(self) -> ShardRows:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""

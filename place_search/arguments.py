@@ -29,7 +29,8 @@ class VideoArguments(TypedDict, total=False):
 
     `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
     the file `gpx`, which gives frames their positions by time. `video_start` is when the video
-    starts, with a time zone; by default as it says itself. The clock of photos
+    starts, with a time zone, as a `datetime` or a text such as "2026-05-01T10:00:00+02:00"; by
+    default as it says itself. The clock of photos
     that name no time zone was `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut
     into views: "auto" those that say what they are, "2:1" all of that shape too, "off" none.
     """
@@ -37,7 +38,7 @@ class VideoArguments(TypedDict, total=False):
     gpx: AnyPath | None
     every_m: float | None
     fps: float | None
-    video_start: datetime | None
+    video_start: datetime | str | None
     clock_offset_s: float
     panoramas: Literal["auto", "2:1", "off"]
 
@@ -158,7 +159,7 @@ def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
 
 def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":
     """What is asked of a video whose frames are kept beside an index."""
-    from place_search.indexer import VideoRequest
+    from place_search.indexer import VideoRequest, start_of
 
     if unknown := video.keys() - VideoArguments.__annotations__.keys():
         raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
@@ -167,7 +168,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
         gpx=path_of(video.get("gpx")),
         every_m=video.get("every_m"),
         fps=video.get("fps"),
-        start=video.get("video_start"),
+        start=start_of(video.get("video_start")),
         clock_offset_s=video.get("clock_offset_s", 0.0),
         panoramas=video.get("panoramas", "auto"),
         progress=progress,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from place_search.arguments import AnyModel, AnyPath, Photo, model_for, opened_index, sources_of
+from place_search.core.errors import PlaceSearchError
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -105,10 +106,22 @@ def search_many(
 
 
 def table(answers: "Iterable[SearchResult]") -> "SearchTable":
-    """The answers of `search_many` as one table: a row a photo, with the verdict and the best."""
-    from place_search.search.results import SearchTable
+    """The answers of `search_many` as one table: a row a photo, with the verdict and the best.
 
-    return SearchTable(tuple(answers))
+    Raises:
+        PlaceSearchError: something else than answers of searches.
+    """
+    from place_search.search.results import SearchResult, SearchTable
+
+    given: Any = answers
+    rows = tuple(given) if isinstance(given, Iterable) else (given,)
+    for row in rows:
+        if not isinstance(row, SearchResult):
+            raise PlaceSearchError(
+                "A table is made of the answers of `search` or `search_many`, not of the type "
+                f"{type(row).__name__}."
+            )
+    return SearchTable(rows)
 
 
 def opened_engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import first_bytes
@@ -13,6 +13,7 @@ from place_search.indexer import Index, Place, PlacePhoto, Skipped, Source
 from place_search.indexer.pipeline import skipped_name
 from place_search.photos.decoding import EXTENSIONS
 from place_search.search.engine import Engine
+from place_search.search.errors import ParameterError
 from place_search.search.folders.answers import Question, answer_photos
 from place_search.search.parameters import MAX_K, require_k
 
@@ -42,8 +43,15 @@ class Pairs:
         COLMAP matches a pair both ways, so that it stands there once.
 
         Raises:
+            ParameterError: there is no such format.
             PairError: a name that these readers would take for something else.
         """
+        if form not in get_args(PairFormat):
+            raise ParameterError(
+                f"There is no format {form!r:.40} for pairs; choose one of "
+                f"{', '.join(get_args(PairFormat))}.",
+                "form",
+            )
         for name in dict.fromkeys(name for pair in self.names for name in pair):
             # Both readers part names at spaces; COLMAP takes # for a comment.
             if skipped_name(name) != name:

@@ -6,9 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from place_search.core.errors import WrongParameterError
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.gpx import parse_time
 from place_search.photos.video import require_sampling
 
 Panoramas: TypeAlias = Literal["auto", "2:1", "off"]
@@ -72,3 +74,18 @@ class VideoRequest:
     def is_for_video(self) -> bool:
         """Whether anything is asked for that only a video has."""
         return any(wish is not None for wish in (self.every_m, self.fps, self.start))
+
+
+def start_of(given: datetime | str | None) -> datetime | None:
+    """When a video starts, given as a time or as its text in ISO 8601; None where nobody says.
+
+    Raises:
+        WrongParameterError: it is no time.
+    """
+    time = parse_time(given) if isinstance(given, str) else given
+    if isinstance(time, datetime) or given is None:
+        return time
+    raise WrongParameterError(
+        f"The video's start {str(given)!r:.40} is no time; write it as 2026-05-01T10:00:00+02:00.",
+        "video_start",
+    )

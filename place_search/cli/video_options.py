@@ -74,14 +74,8 @@ def video_request(
     Raises:
         SourceError: wishes that contradict each other.
     """
-    from place_search.indexer import VideoRequest
-    from place_search.indexer.sources.gpx import parse_time
+    from place_search.indexer import VideoRequest, start_of
 
-    time = None if start is None else parse_time(start)
-    if start is not None and time is None:
-        raise typer.BadParameter(
-            f"--video-start '{start}' is no time; write it as 2026-05-01T10:00:00+02:00."
-        )
     metres = None if every is None else re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?m?", every.strip())
     if every is not None and metres is None:
         raise typer.BadParameter(f"--every '{every}' is no distance in metres; write it as 2m.")
@@ -97,7 +91,7 @@ def video_request(
         gpx=gpx,
         every_m=None if metres is None else float(metres[1]),
         fps=fps,
-        start=time,
+        start=start_of(start),
         clock_offset_s=-offset_s if sign == "-" else offset_s,
         panoramas=panoramas,
         progress=progress,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from place_search.core.errors import WrongParameterError
 from place_search.evaluation import (
     GeometryReranker,
     IndexDatabase,
@@ -139,6 +140,11 @@ def test_a_drive_in_the_order_of_its_paths_is_told(root: Path, model: Model) -> 
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     [told] = evaluate(truth, model, protocol="loop-closure:1").warnings
     assert told.startswith("'0.jpg' is the file name of several frames")
+
+
+def test_past_frames_alone_need_a_sequence(root: Path) -> None:
+    with pytest.raises(WrongParameterError, match="--causal only works with --sequence"):
+        evaluate_files(TruthFiles(data=root), causal=True)
 
 
 def test_unreadable_photos_are_listed_and_count_as_wrong(

@@ -91,12 +91,20 @@ def test_searching(index: Index) -> None:
     assert index.search(rows[0], 10, only=np.array([], np.int64)) == []
     assert len(index.search(rows[0], 100)) == 40
     assert index.search(rows[0], 0) == []
+    assert index.search(rows[0].tolist(), 5) == index.search(rows[0], 5)
+    assert {hit.place_id for hit in index.search(rows[0], 10, only=[3, 17, 99])} == {3, 17}
     assert index.search(np.zeros(96, np.float32), 2)[0].similarity == 0
 
 
 def test_a_descriptor_or_model_of_another_kind(index: Index, blocks: ModuleType) -> None:
-    with pytest.raises(ModelMismatchError, match=r"of shape \(7,\) does not fit an index of 96"):
-        index.search(np.ones(7, np.float32), 5)
+    for wrong in (np.ones(7, np.float32), [1.0] * 7):
+        with pytest.raises(
+            ModelMismatchError, match=r"of shape \(7,\) does not fit an index of 96"
+        ):
+            index.search(wrong, 5)
+    for words in ("words", [[1.0], [1.0, 2.0]]):
+        with pytest.raises(ModelMismatchError, match="A descriptor is 96 numbers, not "):
+            index.search(words, 5)
     with pytest.raises(ModelMismatchError, match=r"made with model 'blocks-0' .* 'blocks-1'"):
         index.check_model(blocks.block_model(weights="1"))
 

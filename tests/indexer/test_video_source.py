@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from place_search.core.errors import WrongParameterError
-from place_search.indexer import IndexWriteError, SourceError, VideoRequest, open_source
+from place_search.indexer import IndexWriteError, SourceError, VideoRequest, open_source, start_of
 from place_search.indexer.sources.gpx import GpxTrack
 from place_search.photos.video import VideoError
 
@@ -196,6 +196,13 @@ def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
         VideoRequest(
             tmp_path / "index", gpx=gpx, start=datetime.fromisoformat("2026-05-01T10:00:00")
         )
+    time = datetime.fromisoformat("2026-05-01T10:00:00+02:00")
+    assert (start_of(" 2026-05-01T10:00:00+02:00"), start_of(time), start_of(None)) == (
+        *(time, time, None),
+    )
+    for wrong in ("soon", 5):
+        with pytest.raises(WrongParameterError, match=f"video's start '{wrong}' is no time"):
+            start_of(wrong)  # type: ignore[arg-type]
     with pytest.raises(SourceError, match=r"clip\.mp4 is a video, whose frames only"):
         open_source(clip)
     (tmp_path / "photos.csv").write_text("path\nclip.mp4\n")

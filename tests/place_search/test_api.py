@@ -196,6 +196,20 @@ def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
             "The parameter fps is '5', but it must be a finite number from 0.001 to 1,000.",
         ),
         (
+            lambda: place_search.index("photos", "town", gpx="way.gpx", video_start="soon"),
+            "The video's start 'soon' is no time; write it as 2026-05-01T10:00:00+02:00.",
+        ),
+        (
+            lambda: place_search.index(
+                "photos", "town", gpx="way.gpx", video_start="1970-01-01T00:00:00"
+            ),
+            "The video's start 1970-01-01T00:00:00 has no time zone; write it as",
+        ),
+        (
+            lambda: place_search.table([1, 2]),  # type: ignore[list-item]
+            "A table is made of the answers of `search` or `search_many`, not of the type int.",
+        ),
+        (
             lambda: place_search.index("photos", "town", every_m=math.nan, gpx="way.gpx"),
             "The parameter every_m is nan, but it must be a finite number from 0.1 to 100,000.",
         ),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from place_search.search.errors import ParameterError
 from place_search.search.pairs import PairError, Pairs
 
 Run = Callable[..., Result]
@@ -87,3 +88,8 @@ def test_what_cannot_be_paired_is_one_sentence(
     assert "does not exist" in told
     assert run("pairs", index, queries, "--k", "100", "--out", out).exit_code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_format_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no format 'x' for pairs; choose one of hloc, colmap"):
+        Pairs(Path()).to_text("x")  # type: ignore[arg-type]

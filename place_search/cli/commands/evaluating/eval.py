@@ -141,8 +141,6 @@ def command(
         require_number("--at-precision", at_precision, 0.5, 1)
         if not open_set:
             raise typer.BadParameter("--at-precision only works with --open-set.")
-    if causal and sequence is None:
-        raise typer.BadParameter("--causal only works with --sequence.")
     if loop_closure is not None:
         if protocol is not None:
             raise typer.BadParameter("Give one of --protocol and --loop-closure.")
