@@ -76,6 +76,10 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 TITLE = "place-search"
+DESCRIPTION = (
+    "Every path of `/v1` is below `/v1/indexes/{name}` too, for each index that "
+    "`GET /v1/indexes` lists; without a name it leads to the first one."
+)
 MEMORY_SECONDS = 1.0
 BODIES_HELD = 4
 """How many bodies of the largest size all requests together may hold in memory."""
@@ -155,6 +159,7 @@ def create_app(
     app = FastAPI(
         title=TITLE,
         summary="Find the place of a photo.",
+        description=DESCRIPTION,
         version=program_version(),
         docs_url=None,
         openapi_url=None,
@@ -301,7 +306,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's schema with our problems in place of its own validation errors."""
     if app.openapi_schema is None:
         schema = get_openapi(
-            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
         )
         schemas = schema["components"]["schemas"]
         schemas.pop("HTTPValidationError", None)

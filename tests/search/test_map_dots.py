@@ -36,6 +36,19 @@ def test_a_box_may_cross_the_date_line() -> None:
     assert cluster_places(positions, Box(-20, 178, -10, -178), 10).rows.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("west", "east", "found"),
+    [
+        *((179, 180, [0, 1, 2]), (-180, -179, [0, 1, 3]), (180, 180, [0, 1])),
+        *((-180, -180, [0, 1]), (180, -179, [0, 1, 3]), (179, -180, [0, 1, 2])),
+        *((-179.5, 179.5, [2, 3]), (-180, 180, [0, 1, 2, 3])),
+    ],
+)
+def test_the_date_line_has_two_names(west: float, east: float, found: list[int]) -> None:
+    positions = np.array([[0.0, 180.0], [0.0, -180.0], [0.0, 179.2], [0.0, -179.2], [5.0, 180.0]])
+    assert cluster_places(positions, Box(-1, west, 1, east), 10).rows.tolist() == found
+
+
 @given(
     st.lists(
         st.tuples(st.floats(-90, 90, width=32), st.floats(-180, 180, width=32)),

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+import place_search
 from place_search.indexer import build_index, open_source
 from place_search.models import Model
 from place_search.photos import Decoder
@@ -98,6 +99,27 @@ def test_a_client_is_given_the_address_of_an_index(
         assert client.image(found.results[0], thumbnail=True)[:2] == b"\xff\xd8"
         with client.track() as track:
             track.add(street.query(6))
+
+
+def test_a_cursor_is_of_its_index_alone(ask: Ask) -> None:
+    cursor = ask("all", "GET", "/v1/places?limit=1").json()["next_cursor"]
+    onward = f"places?limit=1&cursor={cursor}"
+    for own in ("/v1/", "/v1/indexes/a/", "/indexes/a/v1/"):
+        assert [place["name"] for place in ask("all", "GET", own + onward).json()["places"]] == [
+            "1.jpg"
+        ]
+    for other in (onward, "groups?cursor=a:0"):
+        refused = problem(ask("all", "GET", f"/v1/indexes/b/{other}"), "bad-parameter")
+        assert "or to another index; leave it out to begin anew" in refused["detail"]
+    assert ask("all", "GET", "/v1/groups?cursor=a:0").status_code == 200
+    told = problem(ask("all", "GET", "/v1/groups?cursor=0"), "bad-parameter")["detail"]
+    assert told == "The parameter cursor is none that this server gave; leave it out to begin anew."
+
+
+def test_the_schema_tells_where_other_indexes_are(ask: Ask) -> None:
+    told = ask("all", "GET", "/openapi.json").json()["info"]
+    assert "below `/v1/indexes/{name}` too" in told["description"]
+    assert told["version"] == place_search.__version__
 
 
 def test_an_index_that_is_not_there_is_said(ask: Ask) -> None:

@@ -12,26 +12,33 @@ if TYPE_CHECKING:
     from place_search.indexer import Groups, Index
 
 NO_CURSOR = "The parameter cursor is none that this server gave; leave it out to begin anew."
+OTHER_CURSOR = (
+    "The cursor belongs to another sort or filter, or to another index; leave it out to begin anew."
+)
 
 
-def list_groups(index: "Index", limit: int, cursor: str | None) -> dict[str, Any]:
-    """A page of the groups of several photos or with a name; a cursor is the last one's id.
+def list_groups(index: "Index", served: str, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of the groups of several photos or with a name.
 
+    A cursor is the name by which the index is `served`, and the id of the page's last group.
     Raises `ParameterError`.
     """
     groups = index.groups
     start = 0
     if cursor is not None:
-        if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+        made_for, _, last = cursor.rpartition(":")
+        if not (made_for and last.isascii() and last.isdecimal() and len(last) < 19):
             raise ParameterError(NO_CURSOR, "cursor")
-        start = int(np.searchsorted(groups.told, int(cursor), "right"))
+        if made_for != served:
+            raise ParameterError(OTHER_CURSOR, "cursor")
+        start = int(np.searchsorted(groups.told, int(last), "right"))
     shown = groups.told[start : start + limit].tolist()
     more = start + limit < len(groups.told)
     return {
         "index_id": index.index_id,
         "total": len(groups.told),
         "groups": [_group(groups, group) for group in shown],
-        "next_cursor": str(shown[-1]) if more else None,
+        "next_cursor": f"{served}:{shown[-1]}" if more else None,
     }
 
 

@@ -20,7 +20,7 @@ from place_search.indexer.filters import SORTS, SortedRows
 from place_search.indexer.storage.edits import edits_file
 from place_search.indexer.storage.groups import GROUPS
 from place_search.search.errors import ParameterError
-from place_search.search.server.content.groups import NO_CURSOR
+from place_search.search.server.content.groups import NO_CURSOR, OTHER_CURSOR
 
 MAX_PAGE = 1000
 
@@ -42,6 +42,7 @@ def list_places(
     index: Index,
     wanted: Filter,
     *,
+    served: str,
     sort: str = "id",
     spots: bool = False,
     limit: int = 100,
@@ -49,14 +50,17 @@ def list_places(
 ) -> Page:
     """A page of the places that fit a filter; with `spots` the first alone of each group of them.
 
+    Its cursor is good for the index that is `served` by this name alone.
+
     Raises:
-        ParameterError: no such order, or a cursor of another order or filter, or none at all.
+        ParameterError: no such order, or a cursor that is none, or of another listing.
     """
     if sort not in SORTS:
         raise ParameterError(
             f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.", "sort"
         )
-    asked = hashlib.sha256(repr((sort, spots, wanted)).encode("utf-8", "replace")).hexdigest()[:12]
+    listing = repr((served, sort, spots, wanted))
+    asked = hashlib.sha256(listing.encode("utf-8", "replace")).hexdigest()[:12]
     order = index.ordered(sort, wanted, spots=spots)
     if spots:
         order = _first_of_spots(index, order, backwards=sort.startswith("-"))
@@ -113,9 +117,7 @@ def _read(cursor: str, asked: str) -> tuple[str, str, int]:
     except (ValueError, TypeError, binascii.Error):
         raise ParameterError(NO_CURSOR, "cursor") from None
     if made_for != asked:
-        raise ParameterError(
-            "The cursor belongs to another sort or filter; leave it out to begin anew.", "cursor"
-        )
+        raise ParameterError(OTHER_CURSOR, "cursor")
     return version, key, place_id
 
 

@@ -51,11 +51,11 @@ def cluster_places(positions: NDArray[np.float64], box: Box, limit: int) -> Plac
     """
     latitudes, longitudes = positions.T
     # Comparisons with NaN are false, so places without a position fall out.
-    inside = (latitudes >= box.south) & (latitudes <= box.north)
-    if box.west <= box.east:
-        inside &= (longitudes >= box.west) & (longitudes <= box.east)
-    else:
-        inside &= (longitudes >= box.west) | (longitudes <= box.east)
+    east_of, west_of = longitudes >= box.west, longitudes <= box.east
+    inside = east_of & west_of if box.west <= box.east else east_of | west_of
+    if 180 in (-box.west, box.east):  # 180° is -180° too
+        inside |= np.abs(longitudes) == 180
+    inside &= (latitudes >= box.south) & (latitudes <= box.north)
     rows = np.flatnonzero(inside)
     if len(rows) <= limit:
         return PlaceClusters(rows, np.ones(len(rows), dtype=np.intp))

@@ -28,7 +28,7 @@ from place_search.search.server.problems import (
 from place_search.search.server.roles import allows
 from place_search.search.server.routes.places import ASK_AGAIN
 from place_search.search.server.routes.writing import CurrentWriter, IfMatch
-from place_search.search.server.served import CurrentState
+from place_search.search.server.served import CurrentState, served_of
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -43,6 +43,7 @@ SHOWN = 500
 @allows("read")
 def all_groups(
     service: CurrentState,
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=1000, description="Groups of a page.")] = 100,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
 ) -> GroupsReply:
@@ -51,7 +52,7 @@ def all_groups(
     A group's id is that of one of its places.
     """
     index = service.engine.index
-    return GroupsReply.model_validate(list_groups(index, limit, cursor))
+    return GroupsReply.model_validate(list_groups(index, served_of(request).name, limit, cursor))
 
 
 @router.get(

@@ -15,7 +15,7 @@ from place_search.search.server.content.map_dots import cluster_places, parse_bo
 from place_search.search.server.content.place_schemas import PlacesReply
 from place_search.search.server.problems import BAD_PARAMETER, NOT_READY, documented
 from place_search.search.server.roles import allows
-from place_search.search.server.served import CurrentState
+from place_search.search.server.served import CurrentState, served_of
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
@@ -91,7 +91,15 @@ def list_or_map_places(
         return dots_response(index, bbox, limit or DOTS)
     if limit is not None and limit > MAX_PAGE:
         raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit")
-    page = list_places(index, wanted, sort=sort, spots=spots, limit=limit or PAGE, cursor=cursor)
+    page = list_places(
+        index,
+        wanted,
+        served=served_of(request).name,
+        sort=sort,
+        spots=spots,
+        limit=limit or PAGE,
+        cursor=cursor,
+    )
     told = {
         "index_id": index.index_id,
         "total": page.total,
