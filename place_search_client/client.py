@@ -109,7 +109,7 @@ class Client(Tending, _Base[httpx.Client]):
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
             TypeError: a photo is none of a path, bytes and a file that gives bytes.
-            OSError: a photo's file cannot be read, or is closed.
+            OSError: a photo's file cannot be read, is closed, or was read to its end before.
         """
         files = files_of(photo)
         query = _query(k, spots, verify, box, panorama, near, radius_m, filters)

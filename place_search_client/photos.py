@@ -15,7 +15,7 @@ def content_of(photo: Photo) -> bytes:
 
     Raises:
         TypeError: it is none of a path, bytes and a file that gives bytes.
-        OSError: its file cannot be read, or is closed.
+        OSError: its file cannot be read, is closed, or was read to its end before.
     """
     if isinstance(photo, Content):
         return bytes(photo)
@@ -30,6 +30,8 @@ def content_of(photo: Photo) -> bytes:
         content: object = photo.read()
     except ValueError as error:  # closed
         raise OSError(f"The file of a photo cannot be read: {error}.") from None
+    if content == b"":
+        raise OSError("The file of a photo is empty, or was read to its end before; open it again.")
     if isinstance(content, bytes):
         return content
     raise TypeError("The file of a photo gives no bytes; open it with mode 'rb'.")

@@ -188,6 +188,8 @@ def test_what_is_no_photo_is_said_in_one_sentence(address: str, tmp_path: Path) 
             pass
         with pytest.raises(OSError, match="cannot be read: read of closed file"):
             client.search(closed)
+        with pytest.raises(OSError, match="was read to its end before; open it again"):
+            client.search([b"x", io.BytesIO()])
     assert not Server.seen
 
 
@@ -217,6 +219,8 @@ def test_asyncio(address: str) -> None:
         Server.refusals[:] = [(429, BUSY)]
         async with AsyncClient(address) as client:
             found, index = await asyncio.gather(client.search(b"x"), client.index())
+            with pytest.raises(OSError, match="was read to its end before; open it again"):
+                await client.search(io.BytesIO())
             assert found.index_id == index.index_id
             assert await client.image(await client.place(7)) == b"JPEG"
 
