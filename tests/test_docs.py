@@ -1,6 +1,7 @@
 """The documents name only modules, files, flags and make targets that exist."""
 
 import ast
+import dataclasses
 import re
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,14 @@ import pytest
 import typer
 
 from place_search.cli.app import app
+from place_search.core.geodesy import Position, Utm
+from place_search.photos.photo import Facing
+from place_search.search import results
+from place_search.search.location import Location
+from place_search.search.pairs import Pairs
+from place_search.search.probability import Match
+from place_search.search.tracks.located import LocatedFrame
+from place_search.search.tracks.track import Track
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "README.md"])
@@ -118,3 +127,17 @@ def test_named_targets_of_make_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = re.findall(r"(?:`|^)make ([a-z][a-z-]*)", document.read_text("utf-8"), re.MULTILINE)
     assert set(named) - targets == set()
+
+
+def test_the_fields_of_answers_are_named() -> None:
+    answers = (results.SearchResult, results.SearchTable, results.CompareResult, Pairs, Track)
+    parts = (results.Result, results.Verified, results.Spot, results.QueryPhoto, results.Timings)
+    tuples = (Match, Location, Facing, Position, Utm)
+    fields = {
+        **{kind.__name__: {f.name for f in dataclasses.fields(kind)} for kind in answers + parts},
+        LocatedFrame.__name__: {f.name for f in dataclasses.fields(LocatedFrame)},
+        **{kind.__name__: set(kind._fields) for kind in tuples},
+    }
+    section = (ROOT / "docs" / "python.md").read_text("utf-8").split("## What answers hold\n")[1]
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section.split("\n## ")[0], re.MULTILINE)
+    assert {kind: set(re.findall(r"`(\w+)`", row)) for kind, row in rows} == fields
