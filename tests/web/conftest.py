@@ -33,6 +33,7 @@ from place_search.search.server.keys import new_key
 from place_search.search.server.settings import ServerSettings
 from tests.held import Gate, running
 from tests.waiting import SECONDS
+from tests.web.settling import note_requests
 
 PATIENCE_MS = 1000 * SECONDS
 """How long a page may take: a busy machine's pauses say nothing about it."""
@@ -296,6 +297,7 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
         page.on("request", watch.on_request)
+        note_requests(page)
         opened.append((page, watch))
         page.goto(address + at)
         return page

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from starlette.routing import Route
 
 from place_search.search.server.app import create_app, routes_of
+from tests.web.settling import settle
 from tests.web.test_pages import check_accessible
 from tests.web.test_samples import SHIFT
 
@@ -48,9 +49,9 @@ def opened(open_page: Any, address: str, **options: Any) -> Page:
     page: Page = open_page(at=address, expected=OFFLINE, **options)
     # The page without a connection looks every few seconds whether there is one, and reloads.
     page.route("**/livez", lambda route: route.abort())
+    settle(page)
     if page.locator("header .status").count():
         expect(page.locator("#status")).to_contain_text("12")
-    page.wait_for_load_state("networkidle")
     if address == "about":
         expect(page.locator("#cells")).to_be_visible()
     return page
@@ -180,10 +181,10 @@ def test_every_page_is_light(open_page: Any, server: str, address: str, language
             sizes[response.url] = int(response.headers.get("content-length", 0))
 
     page = open_page(at="reports", locale=language)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     page.on("response", weigh)
     page.goto(f"{server}{address}")
-    page.wait_for_load_state("networkidle")
+    settle(page)
     if "reports/" in address:  # its photos are in it
         photos = re.findall(r'"[A-Za-z0-9+/=]{400,}"', httpx.get(f"{server}{address}").text)
         sizes["photos"] = -sum(map(len, photos))

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from place_search.indexer import change_groups, edit_place
 from place_search.search.groups.by_hand import GroupEdit
 from tests.web.conftest import PLACES, Town, serving
+from tests.web.settling import settle
 
 LONG = "n" * 200
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True}
@@ -60,7 +61,7 @@ def phone(open_page: Any, address: str) -> Callable[[str], Page]:
 
 def check_fits(page: Page) -> None:
     """Nothing is wider than the window."""
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert page.evaluate(WIDER) == []
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Page, Route, expect
 
 from tests.web.conftest import press_until
+from tests.web.settling import settle
 
 CARDS = "#results:not([aria-busy]) .card"
 
@@ -149,7 +150,7 @@ def test_nothing_moves_while_photos_load(open_page: Any, town: Any) -> None:
     page.unroute_all()  # what was held goes on
     sharp = re.compile(r"/image\?side=\d+$")
     expect(page.locator(".card img").first).to_have_attribute("src", sharp)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert page.evaluate(measure) == before
 
 

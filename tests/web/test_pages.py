@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.web.settling import settle
+
 PAGES = {
     "": "Search",
     "places": "Places",
@@ -20,8 +22,8 @@ PAGES = {
 
 def finalize_commit(page: Page) -> None:
     """Wait until the server's answers are shown."""
+    settle(page)
     expect(page.locator("#status")).to_contain_text(re.compile(r"12"))
-    page.wait_for_load_state("networkidle")
 
 
 def check_accessible(page: Page) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.web.conftest import GONE, SPOT, WITHOUT_POSITION, Tended
+from tests.web.settling import settle
 from tests.web.test_pages import check_accessible
 from tests.web.test_samples import SHIFT
 
@@ -21,7 +22,7 @@ def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended
     expect(page.locator("#spot-photos li")).to_have_count(3)
     expect(page.locator("#photo img")).to_have_js_property("naturalWidth", 640)
     expect(page.locator("#map .place-pin")).to_be_visible()
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert page.evaluate(SHIFT) == 0
     page.locator("#spot-photos a").nth(1).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("street-5/05.jpg")

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import PLACES
+from tests.web.settling import settle
 from tests.web.test_samples import SHIFT
 
 
@@ -19,7 +20,7 @@ def gallery(open_page: Any) -> Any:
 
 def test_all_places_are_there_and_nothing_moves(gallery: Any) -> None:
     expect(gallery.locator("#count")).to_have_text(f"{PLACES} places")
-    gallery.wait_for_load_state("networkidle")
+    settle(gallery)
     assert gallery.evaluate(SHIFT) == 0
     broken = "images => images.filter(image => !image.naturalWidth).length"
     assert gallery.locator("#places img").evaluate_all(broken) == 0

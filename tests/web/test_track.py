@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
 from tests.waiting import wait_until
+from tests.web.settling import settle
 from tests.web.test_pages import check_accessible
 
 TOLD = "#told"
@@ -173,7 +174,7 @@ def test_nothing_moves_while_frames_come(open_page: Any, server: str, town: Any)
     )
     page.set_input_files("#files", walk(town, (3, 5, 6)))
     expect(page.locator("#intake-note")).to_contain_text("5 frames located.")
-    page.wait_for_load_state("networkidle")
+    settle(page)
     assert page.evaluate("globalThis.moved") < 0.01
 
 
