@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
@@ -35,27 +35,36 @@ def alive(server: Any, source: str = "127.0.0.1") -> float:
     return response.elapsed.total_seconds()
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        upload_head(1000, "Expect: 100-continue"),
-        upload_head(None, "Expect: 100-continue"),
-        upload_head(1000),
-        upload_head(None),
-        upload_head(1000) + PART,
-        upload_head(None) + b"5\r\n--x",
-        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n",
-        b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHos",
-        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
-        b"G",
-        b"",
-    ],
+SILENT = (
+    upload_head(1000, "Expect: 100-continue"),
+    upload_head(None, "Expect: 100-continue"),
+    upload_head(1000),
+    upload_head(None),
+    upload_head(1000) + PART,
+    upload_head(None) + b"5\r\n--x",
+    b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHos",
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+    b"G",
+    b"",
 )
-def test_who_falls_silent_is_left(server: Any, sent: bytes) -> None:
-    with connect(server) as link:
-        link.settimeout(READ_SECONDS + 6)
-        link.sendall(sent)
-        received(link)  # until it is closed, else this times out
+"""What clients send before they say no more."""
+
+
+@pytest.fixture(scope="module")
+def silent(server: Any) -> Iterator[dict[bytes, socket.socket]]:
+    """Connections by what was sent on them, at once: the server's patience with each runs out."""
+    with contextlib.ExitStack() as stack:
+        links = {sent: stack.enter_context(connect(server)) for sent in SILENT}
+        for sent, link in links.items():
+            link.settimeout(READ_SECONDS + 6)
+            link.sendall(sent)
+        yield links
+
+
+@pytest.mark.parametrize("sent", SILENT)
+def test_who_falls_silent_is_left(silent: dict[bytes, socket.socket], sent: bytes) -> None:
+    received(silent[sent])  # until it is closed, else this times out
 
 
 def test_a_body_that_trickles_is_too_slow(server: Any) -> None:
