@@ -74,8 +74,9 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are written without their graphs, and with a mean of few photos."""
+    """Models are written without graphs and with a mean of few photos, curves without pictures."""
     for room in ("loop.train", "cluster"):
         module = import_module(f"place_search.training.{room}")
         monkeypatch.setattr(module, "write_model", kill_run.write_plainly)
     monkeypatch.setattr("place_search.training.loop.train.MEAN_PHOTOS", kill_run.MEAN_PHOTOS)
+    monkeypatch.setattr("place_search.training.loop.curve.Curve.draw", kill_run.draw_nothing)
