@@ -1,5 +1,6 @@
 """Write a torch network as a model folder: weights, graph and card."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from place_search.models.errors import ModelError
 from place_search.models.export import export_onnx
 from place_search.models.network import Network, save_network
 from place_search.models.new_folder import new_folder, unwritable
+from place_search.models.runtimes.base import Embedding
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
 from place_search.models.verify import MIN_PARITY, require_telling_apart
@@ -34,13 +36,18 @@ def write_model(
         ModelError: `out` exists or cannot be written, or the exported graph disagrees with the
             network, or gives the same descriptor for every photo.
     """
+    network.eval()
     with new_folder(out) as scratch:
+        # Before the export, which takes seconds.
+        photos = _noise(card)
+        expected = [embed_with(network, pixels) for pixels in photos]
+        require_telling_apart(f"'{card.id}'", np.stack([one.descriptor for one in expected]))
         try:
             save_network(network, scratch)
         except SafetensorError as error:
             raise unwritable(out, error) from error
         export_onnx(network, scratch / "f32.onnx")
-        _check_graph(network, scratch / "f32.onnx", card)
+        _check_graph(scratch / "f32.onnx", photos, expected)
         names = ["f32.onnx", WEIGHTS_NAME]
         if directions is not None:
             np.save(scratch / DIRECTIONS_NAME, directions)
@@ -54,18 +61,23 @@ def write_model(
     return card
 
 
-def _check_graph(network: Network, graph: Path, card: ModelCard) -> None:
+def _noise(card: ModelCard) -> list[NDArray[np.uint8]]:
+    """Two photos of different shapes, (H, W, 3), at the sizes that the model takes."""
     random = np.random.default_rng(0)
+    sizes = [card.preprocessing.size(*size) for size in ((640, 480), (333, 257))]
+    return [random.integers(0, 256, (rows, columns, 3), np.uint8) for columns, rows in sizes]
+
+
+def _check_graph(
+    graph: Path, photos: Sequence[NDArray[np.uint8]], expected: Sequence[Embedding]
+) -> None:
     runtime = OpenVinoRuntime(graph)
-    made = []
-    for width, height in ((640, 480), (333, 257)):
-        columns, rows = card.preprocessing.size(width, height)
-        pixels = random.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
-        made.append((embed_with(network, pixels), runtime.embed(pixels)))
-    require_telling_apart(f"'{card.id}'", np.stack([ours.descriptor for ours, _ in made]))
-    for pair in made:
-        cosine = float(pair[0].descriptor @ pair[1].descriptor)
-        shapes = [None if of.local_features is None else of.local_features.shape for of in pair]
+    for pixels, ours in zip(photos, expected, strict=True):
+        made = runtime.embed(pixels)
+        cosine = float(ours.descriptor @ made.descriptor)
+        shapes = [
+            None if of.local_features is None else of.local_features.shape for of in (ours, made)
+        ]
         if not cosine >= MIN_PARITY or shapes[0] != shapes[1]:
             raise ModelError(
                 f"The exported graph disagrees with the network (cosine {cosine:.6f}); "
