@@ -2,6 +2,7 @@
 
 import io
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ _XMP = (
 )
 
 
+@lru_cache(maxsize=32)
 def scene(seed: int, width: int = 2048) -> Pixels:
     """A sphere of coloured patches, things and lines: (width / 2, width, 3)."""
     random = np.random.default_rng(seed)
