@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,20 +105,35 @@ class SandboxedDecode:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EngineOpener:
     """Opens the version of an index that is on disk, ready to answer at once."""
 
     index_folder: Path
     options: ServerSettings
     decoder: Decoder
+    _begun: "Future[Engine] | None" = None
+
+    def begin(self) -> None:
+        """Begin in a thread what the first call waits for."""
+        # What it imports first, so that no two threads import at once.
+        import place_search.search.engine  # noqa: F401
+
+        pool = ThreadPoolExecutor(1, thread_name_prefix="open")
+        self._begun = pool.submit(self._open, None)
+        pool.shutdown(wait=False)
 
     def __call__(self, served: "Engine | None" = None) -> "Engine":
         """The engine; `served` is the one that it is to replace."""
-        engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
-        engine.warm_up()
+        begun, self._begun = self._begun, None
+        engine = self._open(served) if begun is None else begun.result()
         if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
+        return engine
+
+    def _open(self, served: "Engine | None") -> "Engine":
+        engine = open_engine(self.index_folder, self.options, decoder=self.decoder, served=served)
+        engine.warm_up()
         return engine
 
 
@@ -227,6 +243,8 @@ def serve(
             "photos; use --keys, or --host 127.0.0.1."
         )
     decoder = Decoder(workers=options.decoders, limits=options.decode)
+    opener = EngineOpener(index_folder, options, decoder)
+    opener.begin()  # the graph is compiled on another core than the rest is imported on
     import uvicorn
 
     from place_search.search.server.app import create_app
@@ -236,7 +254,7 @@ def serve(
     run = _Run(_address(options.host, listener), on_ready)
     try:
         app = create_app(
-            EngineOpener(index_folder, options, decoder),
+            opener,
             options,
             decoder=decoder,
             keys=KeyRing(keys, options.keys, options.api_keys),
