@@ -209,7 +209,7 @@ export async function showPicture(image, address) {
     return;
   }
   try {
-    showBlob(image, await (await answered(address)).blob());
+    await showBlob(image, await (await answered(address)).blob());
   } catch {
     image.dispatchEvent(new Event('error'));
   }
@@ -246,22 +246,27 @@ export async function showThumbnails(images, side, index) {
   const form = await (await answered(`v1/thumbnails?${query}`)).formData();
   for (const [place, image] of images) {
     const picture = form.get(`${place}`);
-    if (picture instanceof Blob) showBlob(image, picture);
+    if (picture instanceof Blob) void showBlob(image, picture);
     else image.dispatchEvent(new Event('error'));
   }
 }
 
 /**
+ * Give an image a picture, which it has once the promise is fulfilled.
  * Not by `URL.createObjectURL`, which holds up the page for a millisecond each time.
  * @param {HTMLImageElement} image
  * @param {Blob} picture
+ * @returns {Promise<void>}
  */
 function showBlob(image, picture) {
-  const reader = new FileReader();
-  reader.addEventListener('load', () => {
-    image.src = `${reader.result}`;
+  return new Promise((shown) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => {
+      image.src = `${reader.result}`;
+      shown();
+    });
+    reader.readAsDataURL(picture);
   });
-  reader.readAsDataURL(picture);
 }
 
 /**
