@@ -118,3 +118,5 @@ def _is_import(frame: FrameType | None) -> bool:
 set_switches()
 if is_program():
     exit_on_interrupt()
+    # OpenVINO imports its converter of models where there is one; the program converts none.
+    sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]

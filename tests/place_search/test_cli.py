@@ -51,6 +51,16 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_program_imports_no_converter_of_models() -> None:
+    code = "import sys; sys.argv[0] = {name!r}; import place_search, openvino; " + (
+        "print(hasattr(openvino, 'convert_model'))"
+    )
+    for name, has in (("place-search", "False"), ("mine.py", "True")):
+        run = [sys.executable, "-c", code.format(name=name)]
+        done = subprocess.run(run, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == has, name
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
