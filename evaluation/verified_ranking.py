@@ -1,6 +1,6 @@
 """Spatial verification in an evaluation: the ranking of a search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from place_search.evaluation.descriptors import IndexDatabase
@@ -8,7 +8,7 @@ from place_search.indexer import Row
 from place_search.models import Model
 from place_search.search.agreeing import Matched, share_a_part
 from place_search.search.index_calibration import calibration_for
-from place_search.search.probability import UNSURE_FROM, candidate_probabilities
+from place_search.search.probability import UNSURE_FROM, candidate_probabilities, standing
 from place_search.search.verification import CANDIDATES, Codes, Query, Ranking, rank_by_geometry
 
 
@@ -56,11 +56,16 @@ class GeometryReranker:
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
         ranking = rank_by_geometry(ready, candidates, self._k)
-        order = ranking.order + list(range(len(ranking.order), len(names)))
-        return order, self._first_probability(candidates, ranking)
+        probabilities = self._probabilities(candidates, ranking)
+        order = sorted(
+            ranking.order,
+            key=lambda row: standing(ranking.found.get(row), probabilities.get(row)),
+        )
+        order += range(len(order), len(names))
+        return order, self._first_probability(candidates, ranking, order, probabilities)
 
-    def _first_probability(self, candidates: "_Candidates", ranking: Ranking) -> float:
-        """How probable the first result is, judged beside the other found ones as in a search."""
+    def _probabilities(self, candidates: "_Candidates", ranking: Ranking) -> dict[int, float]:
+        """How probable each result is that was matched in full."""
         verified = [row for row in ranking.order if row in ranking.found]
         probabilities = candidate_probabilities(
             self.calibration,
@@ -68,11 +73,22 @@ class GeometryReranker:
             [ranking.found[row] for row in verified],
             candidates.similarities,
         )
-        first, threshold = next(iter(probabilities), 0.0), self.calibration.threshold
+        return dict(zip(verified, probabilities, strict=True))
+
+    def _first_probability(
+        self,
+        candidates: "_Candidates",
+        ranking: Ranking,
+        order: Sequence[int],
+        probabilities: Mapping[int, float],
+    ) -> float:
+        """How probable the first result is, judged beside the other found ones as in a search."""
+        threshold = self.calibration.threshold
+        first = probabilities.get(order[0], 0.0) if order else 0.0
         found = (
             Matched(candidates.codes(row), ranking.found[row])
-            for row, probability in zip(verified, probabilities, strict=True)
-            if probability >= threshold
+            for row in order
+            if probabilities.get(row, 0.0) >= threshold
         )
         return UNSURE_FROM if first >= threshold and share_a_part(found) else first
 

@@ -186,8 +186,7 @@ class Engine:
         asked = Asked(k, spots, checking, near, radius_m, wanted, batch, stages, notes)
         seen = decoded[0]
         found = [self._found(part, asked, len(seen.views)) for part in parts_of(decoded)]
-        ranked = best_of_views(found) if seen.views else found[0]
-        ranked = in_agreement(self.index, ranked, self.calibration.threshold, notes)
+        ranked = in_agreement(self.index, best_of_views(found), self.calibration.threshold, notes)
         told = self._told(ranked, asked)
         results = tuple(self.result(rank, one) for rank, one in enumerate(told, start=1))
         match = match_of(self.calibration, ranked[0].probability or 0.0 if ranked else 0.0)

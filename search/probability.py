@@ -142,6 +142,19 @@ def candidate_probabilities(
     return probabilities
 
 
+def standing(found: Verification | None, probability: float | None) -> tuple[int, float]:
+    """What results are ordered by, ascending, where geometry has put them in an order.
+
+    A score of 0 is what chance could be between whole photos. Of a small part of one, or by night,
+    the probability may tell that it is more: such a result comes before those that are elsewhere.
+    """
+    if found is not None and found.score:
+        return 0, 0.0
+    if found is not None and probability is not None and probability >= UNSURE_FROM:
+        return 1, -probability
+    return 2, 0.0
+
+
 def match_of(calibration: Calibration, best: float) -> Match:
     """The verdict of a search whose best result has this probability."""
     verdict: Verdict = "unsure"

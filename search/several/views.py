@@ -9,7 +9,7 @@ from place_search.indexer import Filter, Hit
 from place_search.photos import Photo
 from place_search.photos.panorama import OVERLAP
 from place_search.photos.photo import Facing
-from place_search.search.probability import log_odds, sigmoid
+from place_search.search.probability import log_odds, sigmoid, standing
 from place_search.search.several.batch import BatchStandards
 from place_search.search.stages import Stages
 from place_search.search.verification import Verification
@@ -55,14 +55,24 @@ def parts_of(photos: Sequence[Photo]) -> list[Sequence[Photo]]:
 def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
     """The places of all views, each by the view that shows it best, the best place first.
 
-    Of many photos of unknown places one looks like a known one sooner or later, so the odds of each
-    are divided by the number of views that have nothing in common.
+    A photo that is no panorama is one view. Of many photos of unknown places one looks like a known
+    one sooner or later, so the odds of each are divided by the number of views that have nothing in
+    common.
     """
+    if len(by_view) == 1:
+        return sorted(by_view[0], key=_standing)
     views = max(len(by_view) / OVERLAP, 1.0)
     best: dict[int, Found] = {}
     for found in sorted((one for view in by_view for one in view), key=_rank):
         best.setdefault(found.hit.place_id, found)
-    return [found._replace(probability=_among(found.probability, views)) for found in best.values()]
+    shown = (
+        found._replace(probability=_among(found.probability, views)) for found in best.values()
+    )
+    return sorted(shown, key=_standing)
+
+
+def _standing(found: Found) -> tuple[int, float]:
+    return standing(found.verification, found.probability)
 
 
 def _rank(found: Found) -> tuple[float, float]:

@@ -61,6 +61,17 @@ def test_how_much_a_box_was_enlarged_is_known(model: Model, street: Any, box: Ph
     assert model.embed(whole).zoom == 1
 
 
+def test_a_place_that_is_found_comes_first(engine: Engine, street: Any) -> None:
+    """A narrow strip has fewer matches than chance gives whole photos, but enough for itself."""
+    photo = street.query(3)
+    for left in range(0, 556, 20):
+        found = engine.search(photo, box=PhotoBox(left, 0, 40, 447))
+        assert found.match.probability == found.results[0].probability
+        if found.match.verdict != "found":
+            best = max(result.probability for result in found.results)
+            assert best < found.match.threshold, left
+
+
 def test_matches_of_a_box_are_pixels_of_the_whole_photo(model: Model, street: Any) -> None:
     reply = compare_photos(model, pasted(street, 3, 11), street.folder / "03.jpg", box=PART)
     assert reply.result == "same"

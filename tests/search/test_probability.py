@@ -17,6 +17,7 @@ from place_search.search.probability import (
     candidate_probabilities,
     match_of,
     pair_probability,
+    standing,
 )
 from place_search.search.verification import Verification
 from tests.search.calibration_0_1 import CALIBRATION as CALIBRATION_0_1
@@ -87,6 +88,23 @@ def test_what_is_far_more_similar_than_the_others_may_be_seen_from_another_side(
 )
 def test_the_verdict_is_that_of_the_best_result(probability: float, verdict: str) -> None:
     assert match_of(CALIBRATION, probability) == (verdict, probability, CALIBRATION.threshold)
+
+
+def test_what_chance_could_be_is_ordered_by_its_probability() -> None:
+    scored, chance = verification(60, 90), verification(40, 60)._replace(score=0.0)
+    results = [
+        (chance, 0.1),
+        (None, None),
+        (chance, 0.96),
+        (scored, 0.3),
+        (chance, 0.2),
+        (chance, 0.99),
+        (scored, 0.9),
+        (None, 0.8),
+    ]
+    # What is elsewhere, and what was not verified, stays in the order of its similarity.
+    expected = [results[at] for at in (3, 6, 5, 2, 0, 1, 4, 7)]
+    assert sorted(results, key=lambda result: standing(*result)) == expected
 
 
 def test_a_calibration_of_version_0_1_still_weighs_three_numbers() -> None:
