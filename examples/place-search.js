@@ -79,7 +79,7 @@ class PlaceSearch {
 
   /**
    * All places that fit, asked for page by page: `for await (const place of server.places())`.
-   * @param {Record<string, any>} [wanted] parameters of GET /v1/places, such as {tag: ['gate']}
+   * @param {Record<string, any>} [wanted] parameters of GET /v1/places but bbox, such as {tag: ['gate']}
    * @returns {AsyncGenerator<import('../web/types.js').ListedPlaceReply>}
    */
   places(wanted = {}) {

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 import httpx
 
 from place_search_client.errors import ProblemError
 from place_search_client.photos import Photo, content_of, files_of
+from place_search_client.queries import Filters, search_query, similar_request
 from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
     IndexInfo,
@@ -21,7 +22,7 @@ from place_search_client.replies import (
     TrackInfo,
     TrackPath,
 )
-from place_search_client.tending import AsyncTending, Tending, box_in
+from place_search_client.tending import AsyncTending, Tending
 
 RETRIED = (429, 503)
 HOPELESS = ("/problems/timed-out", "/problems/index-damaged")
@@ -31,20 +32,6 @@ UNKNOWN_TRACK = "/problems/unknown-track"
 
 
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
-
-
-class Filters(TypedDict, total=False):
-    """What places must be to be found: all that is given.
-
-    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
-    each `tag`, and each own `field` is so, as in "floor:ge:3".
-    """
-
-    folder: str
-    taken_from: str
-    taken_to: str
-    tag: Sequence[str]
-    field: Sequence[str]
 
 
 class _Base(Generic[Http]):
@@ -112,17 +99,28 @@ class Client(Tending, _Base[httpx.Client]):
             OSError: a photo's file cannot be read, is closed, or was read to its end before.
         """
         files = files_of(photo)
-        query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
+        query = search_query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
 
     def similar(
-        self, place_id: int, *, k: int = 10, same_spot: bool = False, **filters: Unpack[Filters]
+        self,
+        place_id: int,
+        *,
+        k: int = 10,
+        same_spot: bool = False,
+        near: tuple[float, float] | None = None,
+        radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SimilarPlaces:
         """The `k` places that look most like a place of the index, without itself.
 
-        Other photos of its group are left out too, unless `same_spot`. Raises as `search` does.
+        Other photos of its group are left out too, unless `same_spot`. `near` (latitude, longitude)
+        and `radius_m` are those of a search. Raises as `search` does.
         """
-        return read(SimilarPlaces, self._ask(*_similar(place_id, k, same_spot, filters)).json())
+        return read(
+            SimilarPlaces,
+            self._ask(*similar_request(place_id, k, same_spot, near, radius_m, filters)).json(),
+        )
 
     def index(self) -> IndexInfo:
         """What the server searches in. Raises as `search` does."""
@@ -187,16 +185,23 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     ) -> SearchResult:
         """As `Client.search`."""
         files = await asyncio.to_thread(files_of, photo)
-        query = _query(k, spots, verify, box, panorama, near, radius_m, filters)
+        query = search_query(k, spots, verify, box, panorama, near, radius_m, filters)
         return read(
             SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
         )
 
     async def similar(
-        self, place_id: int, *, k: int = 10, same_spot: bool = False, **filters: Unpack[Filters]
+        self,
+        place_id: int,
+        *,
+        k: int = 10,
+        same_spot: bool = False,
+        near: tuple[float, float] | None = None,
+        radius_m: float | None = None,
+        **filters: Unpack[Filters],
     ) -> SimilarPlaces:
         """As `Client.similar`."""
-        reply = await self._ask(*_similar(place_id, k, same_spot, filters))
+        reply = await self._ask(*similar_request(place_id, k, same_spot, near, radius_m, filters))
         return read(SimilarPlaces, reply.json())
 
     async def index(self) -> IndexInfo:
@@ -326,37 +331,6 @@ def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
 
 def _pictures(response: httpx.Response) -> dict[int, bytes]:
     return read_pictures(response.headers["content-type"], response.content)
-
-
-def _query(
-    k: int,
-    spots: bool,
-    verify: bool | None,
-    box: tuple[float, float, float, float] | None,
-    panorama: bool | None,
-    near: tuple[float, float] | None,
-    radius_m: float | None,
-    filters: Filters,
-) -> dict[str, Any]:
-    query: dict[str, Any] = {"k": k, **filters}
-    if spots:
-        query["spots"] = "true"
-    for name, asked in (("verify", verify), ("panorama", panorama)):
-        if asked is not None:
-            query[name] = str(asked).lower()
-    query |= box_in(box)
-    if near is not None:
-        query["near"] = f"{near[0]},{near[1]}"
-    if radius_m is not None:
-        query["radius_m"] = radius_m
-    return query
-
-
-def _similar(
-    place_id: int, k: int, same_spot: bool, filters: Filters
-) -> tuple[str, str, dict[str, Any]]:
-    query = {"k": k, "same_spot": str(same_spot).lower(), **filters}
-    return "GET", f"/v1/places/{int(place_id)}/similar", query
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
+from place_search_client.queries import box_in
 from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
@@ -55,11 +56,6 @@ class Wanted(TypedDict, total=False):
     q: str
     sort: str
     spots: bool
-
-
-def box_in(box: tuple[float, float, float, float] | None) -> dict[str, str]:
-    """A box as a query has it."""
-    return {} if box is None else {"box": ",".join(map(str, box))}
 
 
 def _path(place_id: int) -> str:

@@ -94,10 +94,15 @@ def test_python_is_told_of_a_wrong_number(engine: Engine) -> None:
 def test_the_clients_ask_for_them(server: RunningServer, tmp_path: Path) -> None:
     with Client(server.address) as client:
         found = client.similar(3, k=2)
+        beside = client.similar(3, near=(40.0, -3.7), radius_m=20_000_000)
+        assert beside.results, "some have a position"
+        assert all(result.position for result in beside.results)
     assert (found.place_id, len(found.results)) == (3, 2)
 
     async def ask() -> None:
         async with AsyncClient(server.address) as client:
             assert await client.similar(3, k=2) == found
+            nearby = await client.similar(3, near=(40.0, -3.7), radius_m=20_000_000)
+            assert nearby.results == beside.results
 
     asyncio.run(ask())
