@@ -51,6 +51,7 @@ export const placeWords = {
   noMoveHow: 'The dots are other places of the index.',
   pin: (/** @type {string} */ name) => `Where ${name} was taken`,
   bothNumbers: 'A position needs latitude and longitude; give both, or none.',
+  unread: (/** @type {string} */ label) => `“${label}” has no value that can be read; mend it, or empty it.`,
   conflict: 'Somebody else has changed this place since you opened it:',
   conflictNow: (/** @type {string} */ what, /** @type {string} */ value) => (value ? `${what} is now “${value}”` : `${what} is now empty`),
   conflictMend: 'What you typed is still here. Save again to put yours in its place, or take theirs.',

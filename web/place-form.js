@@ -20,6 +20,9 @@ import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, r
 
 const DIGITS = 7;
 
+/** Takes what somebody else has changed into the form that is there. @type {() => void} */
+let takeIn = () => {};
+
 /**
  * Show what this visitor may do, or why it is nothing.
  * @param {HTMLDivElement} box
@@ -30,7 +33,9 @@ const DIGITS = 7;
 export function showTools(box, changes, page, on) {
   if (changes !== 'allowed') box.replaceChildren(...whyNot(changes, box, on));
   // What is typed in a form that is there already is not lost.
-  else if (!box.querySelector('form.tend')) {
+  else if (box.querySelector('form.tend')) {
+    takeIn();
+  } else {
     void serverReady().then(() => {
       const { form, showConflict } = tendForm(page, on);
       box.replaceChildren(form, addButton(page, on), removeButton(page, on, showConflict));
@@ -65,7 +70,7 @@ function tendForm(page, on) {
     { key: 'tags', label: placeWords.tagsHow, type: 'text', field: null },
     { key: 'latitude', label: placeWords.latitude, type: 'degrees', field: null },
     { key: 'longitude', label: placeWords.longitude, type: 'degrees', field: null },
-    ...Object.entries(currentIndex()?.fields ?? {}).map(([field, type]) => ({ key: `field-${field}`, label: field, type, field })),
+    ...Object.entries(currentIndex()?.fields ?? {}).map(([field, type]) => ({ key: `field-${field}`, label: field, type: type === 'text' ? 'lines' : type, field })),
     { key: 'note', label: placeWords.note, type: 'note', field: null },
   ];
   const form = element('form', { class: 'tend', novalidate: true });
@@ -82,8 +87,9 @@ function tendForm(page, on) {
   let base = {};
   const fill = () => {
     if (!page.tended) return;
-    base = valuesOf(page.tended.place, inputs);
-    for (const { input, control } of parts) control.value = base[input.key] ?? '';
+    const shown = valuesOf(page.tended.place, inputs);
+    for (const { input, control } of parts) control.value = shown[input.key] ?? '';
+    base = values();
   };
   const values = () => Object.fromEntries(parts.map(({ input, control }) => [input.key, control.value.trim()]));
   const control = (/** @type {string} */ key) => parts.find((part) => part.input.key === key)?.control;
@@ -101,7 +107,7 @@ function tendForm(page, on) {
   }
   fill();
   addEventListener('beforeunload', (event) => {
-    if (form.isConnected && Object.keys(patchOf(inputs, base, values())).length) event.preventDefault();
+    if (form.isConnected && Object.keys(patchOf(inputs, base, values(), [])).length) event.preventDefault();
   });
 
   const tell = (/** @type {string | HTMLElement} */ text) => said.replaceChildren(text);
@@ -110,9 +116,14 @@ function tendForm(page, on) {
     if (!page.tended) return;
     hideProblem();
     tell('');
+    const unread = parts.find((part) => part.control.validity.badInput);
+    if (unread) {
+      unread.control.focus();
+      return tell(placeWords.unread(unread.input.label));
+    }
     const now = values();
     if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
-    const patch = patchOf(inputs, base, now);
+    const patch = patchOf(inputs, base, now, page.tended.place.tags ?? []);
     if (!Object.keys(patch).length) return tell(placeWords.nothingNew);
     const { place, etag } = page.tended;
     try {
@@ -135,16 +146,21 @@ function tendForm(page, on) {
   const showConflict = async () => {
     if (!page.tended) return;
     tell('');
+    on.showPlace(await readTended(page.tended.place.place_id));
+    takeIn();
+  };
+
+  takeIn = () => {
     const before = base;
     const typed = values();
-    const theirs = await readTended(page.tended.place.place_id);
-    on.showPlace(theirs);
-    base = valuesOf(theirs.place, inputs);
+    fill();
     const changed = inputs.filter(({ key }) => base[key] !== before[key]);
     for (const { input, control } of parts) {
       // What the reader left alone takes their value, so that saving does not take it back.
-      control.value = (typed[input.key] === before[input.key] ? base[input.key] : typed[input.key]) ?? '';
+      if (typed[input.key] !== before[input.key]) control.value = typed[input.key] ?? '';
     }
+    conflict.replaceChildren();
+    if (!changed.length) return;
     const take = element('button', { type: 'button', class: 'button quiet' }, placeWords.takeTheirs);
     take.addEventListener('click', () => {
       fill();
@@ -174,6 +190,8 @@ function controlOf({ key, type }) {
   switch (type) {
     case 'note':
       return element('textarea', { ...shared, maxlength: 4000 });
+    case 'lines':
+      return element('textarea', { ...shared, rows: 1 });
     case 'boolean':
       return element(
         'select',
@@ -218,8 +236,9 @@ function valuesOf(place, inputs) {
  * @param {Input[]} inputs
  * @param {Record<string, string>} base
  * @param {Record<string, string>} now
+ * @param {string[]} tags those that the place has
  */
-function patchOf(inputs, base, now) {
+function patchOf(inputs, base, now, tags) {
   /** @type {Record<string, unknown>} */
   const patch = {};
   /** @type {Record<string, unknown>} */
@@ -229,10 +248,25 @@ function patchOf(inputs, base, now) {
     if (value === base[key]) continue;
     if (field) fields[field] = fieldValue(type, value);
     else if (key === 'latitude' || key === 'longitude') patch['position'] = positionOf(now);
-    else if (key === 'tags') patch['tags'] = value.split(',').map((tag) => tag.trim()).filter(Boolean);
+    else if (key === 'tags') patch['tags'] = tagsOf(value, tags);
     else patch[key] = value || null;
   }
   return Object.keys(fields).length ? { ...patch, fields } : patch;
+}
+
+/**
+ * @param {string} text
+ * @param {string[]} known tags of the place, which may have commas of their own
+ */
+function tagsOf(text, known) {
+  const pieces = text.split(',');
+  const sizes = [...known.map((tag) => tag.split(',').length), 1].sort((one, other) => other - one);
+  const tags = [];
+  while (pieces.length) {
+    const size = sizes.find((many) => many === 1 || known.includes(pieces.slice(0, many).join(',').trim()));
+    tags.push(pieces.splice(0, size).join(',').trim());
+  }
+  return tags.filter(Boolean);
 }
 
 /** @param {Record<string, string>} now */

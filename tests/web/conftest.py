@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 from bench.chromium import chromium
 from place_search.evaluation import evaluate, read_truth_csv, write_report
 from place_search.indexer import (
+    FieldType,
     build_index,
     change_groups,
     declare_fields,
@@ -334,7 +335,8 @@ def tended(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A server whose index may be changed; places 3, 5 and 6 are one spot."""
     folder = tmp_path_factory.mktemp("tended") / "town"
     shutil.copytree(index_folder, folder)
-    declare_fields(folder, {"floor": "number", "open": "boolean", "seen": "date"})
+    kinds: dict[str, FieldType] = {"floor": "number", "open": "boolean", "seen": "date"}
+    declare_fields(folder, {**kinds, "plaque": "text"})
     change_groups(folder, GroupEdit(SPOT, "Gate", add=[5, 6]).changed)
     secret, key = new_key("me", "write")
     keys = folder.parent / "keys"

@@ -153,6 +153,60 @@ def test_of_two_people_the_second_is_told_and_keeps_what_was_typed(
     expect(page.get_by_label("Note")).to_have_value("again")
 
 
+def test_what_cannot_be_read_is_told_and_takes_nothing_back(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    said = {"position": {"latitude": 48.5, "longitude": 11.5}, "fields": {"floor": 3}}
+    assert api.patch("/v1/places/1", json=said).status_code == 200
+    page = open_place(1)
+    for label, typed in (("floor", "1-2"), ("floor", "2e"), ("Latitude", "55-7")):
+        before = page.get_by_label(label).input_value()
+        page.get_by_label(label).fill("")
+        page.get_by_label(label).press_sequentially(typed)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator("#tend-said")).to_contain_text(f"“{label}” has no value")
+        expect(page.get_by_label(label)).to_be_focused()
+        page.get_by_label(label).fill(before)
+    page.get_by_role("button", name="Save", exact=True).click()
+    told = api.get("/v1/places/1").json()
+    assert (told["position"], told["fields"]) == (said["position"], said["fields"])
+
+
+def test_what_nobody_touched_stays_as_it_is(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    fields = {"plaque": "  two  lines\nand spaces "}
+    tags = ["a,b", "gate", "gate, north"]
+    assert api.patch("/v1/places/4", json={"tags": tags, "fields": fields}).status_code == 200
+    kept = api.get("/v1/places/4").json()
+    page = open_place(4)
+    page.get_by_label("Note").fill("new")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    told = api.get("/v1/places/4").json()
+    assert {**told, "note": None} == {**kept, "note": None}
+    text = page.get_by_label("Tags").input_value()
+    page.get_by_label("Tags").fill(f"{text}, new")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    assert sorted(api.get("/v1/places/4").json()["tags"]) == sorted([*tags, "new"])
+
+
+def test_what_somebody_changed_while_it_was_removed_is_told(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(7, expected=("404",))
+    page.get_by_label("Tags").fill("mine")
+    page.get_by_role("button", name="Remove this place").click()
+    expect(page.locator("#removed")).to_be_visible()
+    assert api.post("/v1/places/7/restore").status_code == 200
+    assert api.patch("/v1/places/7", json={"tags": ["theirs"], "note": "n"}).status_code == 200
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.locator(".conflict")).to_contain_text("is now “theirs”")
+    expect(page.get_by_label("Note")).to_have_value("n")
+    expect(page.get_by_label("Tags")).to_have_value("mine")
+
+
 def test_photos_join_a_spot_and_leave_it(
     open_place: Callable[..., Page], api: httpx.Client, town: Any
 ) -> None:
