@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
-from place_search.indexer.changes.departed import said_of_departed
+from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
+from place_search.indexer.changes.regroup import stored_groups
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.sources.kept_views import drop_views, panorama_of
 from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
+from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -107,7 +109,8 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
 def _commit_without_removed(change: Change, draft: VersionSpec) -> None:
     """Make the next version without what removed places have left in and beside the index."""
     panoramas = _gone_panoramas(change)
-    change.commit(replace(draft, removed=np.empty(0, np.int64), edits=_edits_left(change)))
+    left = replace(draft, edits=_edits_left(change), new_groups=_groups_left(change))
+    change.commit(replace(left, removed=np.empty(0, np.int64)))
     for panorama in panoramas:
         drop_views(change.folder, panorama)
 
@@ -134,6 +137,13 @@ def _edits_left(change: Change) -> Mapping[str, FileStamp]:
     left = {key: edit for key, edit in edits.by_place.items() if key in there}
     gone = said_of_departed(change.folder, change.manifest, contents, edits)
     return write_edits(change.folder, replace(edits, by_place=left, by_path=gone))
+
+
+def _groups_left(change: Change) -> Groups | None:
+    """The groups with what waits in them for photos that went by themselves; None where it does."""
+    groups = stored_groups(change.folder, change.manifest)
+    waiting = grouped_of_departed(change.folder, change.manifest, change.contents, groups)
+    return None if waiting == groups.waiting else replace(groups, waiting=waiting)
 
 
 def _runs(change: Change, per_shard: int) -> list[list[int]]:

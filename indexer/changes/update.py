@@ -13,10 +13,10 @@ from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
-from place_search.indexer.changes.departed import said_of_departed
+from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
 from place_search.indexer.changes.forgotten import listed_again, without
-from place_search.indexer.changes.regroup import group_views
+from place_search.indexer.changes.regroup import group_views, stored_groups
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
@@ -114,9 +114,9 @@ def _update(
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
     said = said_of_departed(change.folder, manifest, contents, change.edits)
-    stored = (
-        {stored_path(photo.path, root): place for place, photo in photos.items()} if said else {}
-    )
+    groups = stored_groups(change.folder, manifest)
+    grouped = grouped_of_departed(change.folder, manifest, contents, groups)
+    stored = {stored_path(photo.path, root): place for place, photo in photos.items()}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
@@ -127,6 +127,7 @@ def _update(
             source=where,
             removed=np.union1d(manifest.removed_ids, ids[gone]),
             heirs={int(ids[row]): first + at for row, at in heirs.items()},
+            rejoining={place: stored[path] for path, place in grouped.items() if path in stored},
             returning={stored[path]: edit for path, edit in said.items() if path in stored},
             skipped=left_out,
             forgotten=forgotten,

@@ -29,7 +29,8 @@ class VersionSpec:
     are to be written in place of that file. `heirs` are
     new places by the ids of those that they replace, with all that was said of them: an old place
     goes only if the new one could be made. `returning` is what was said of the photos of new places
-    when these were in the index before, by the ids of the new ones.
+    when these were in the index before, by the ids of the new ones; `rejoining` are new places, by
+    the ids that their photos had in groups.
     """
 
     request: str
@@ -51,6 +52,7 @@ class VersionSpec:
     new_groups: Groups | None = None
     heirs: Mapping[int, int] = field(default_factory=dict)
     returning: Mapping[int, Edit] = field(default_factory=dict)
+    rejoining: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def header(self) -> Header:
@@ -82,10 +84,12 @@ class VersionSpec:
         if edits and (heirs or back):
             said = given_on(read_edits(folder, edits), heirs)
             edits = write_edits(folder, replace(said, by_place={**said.by_place, **back}))
-        return replace(self, heirs=heirs, removed=removed, edits=edits)
+        rejoining = {old: new for old, new in self.rejoining.items() if new in made}
+        return replace(self, heirs=heirs, removed=removed, edits=edits, rejoining=rejoining)
 
     def groups_to_write(self, folder: Path) -> Groups | None:
         """The new groups, or those with heirs in the stead of others; None to leave the file."""
-        if not self.heirs or not self.groups:
+        heirs = {**self.rejoining, **self.heirs}
+        if not heirs or not self.groups:
             return self.new_groups
-        return read_groups(folder / GROUPS).given_on(self.heirs)
+        return read_groups(folder / GROUPS).given_on(heirs)

@@ -27,7 +27,8 @@ class Groups:
     the group of each: that of a place which is or was in it, and in no other one. `held` (N,) bool
     marks places whose group was made by hand: grouping adds to it and never parts it. `compared`
     (P, 2) int64 are pairs of places, the lower id first, of which `same` (P,) bool says whether
-    they show one spot. `names` are those given to groups.
+    they show one spot. `names` are those given to groups. `waiting` are the ids that no place has
+    any more, of photos that went by themselves, by the stored paths of these.
     """
 
     place_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -36,6 +37,7 @@ class Groups:
     compared: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
     same: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     names: Mapping[int, str] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def _order(self) -> NDArray[np.intp]:
@@ -92,11 +94,18 @@ class Groups:
             compared=self.compared[pairs],
             same=self.same[pairs],
             names={group: name for group, name in self.names.items() if group in left},
+            waiting={
+                path: place
+                for path, place in self.waiting.items()
+                if is_among(np.array([place], np.int64), place_ids)[0]
+            },
         )
 
     def only_held(self) -> "Groups":
         """The groups that were made by hand, without what was compared."""
-        of_hand = Groups(self.place_id, self.group, self.held, names=self.names)
+        of_hand = Groups(
+            self.place_id, self.group, self.held, names=self.names, waiting=self.waiting
+        )
         return of_hand.only(self.place_id[self.held])
 
     def renumbered(self, ids: Mapping[int, int]) -> "Groups":
@@ -133,15 +142,22 @@ class Groups:
             held=self.held[order],
             compared=self.compared[pairs],
             same=self.same[pairs],
+            waiting={path: place for path, place in self.waiting.items() if place not in heirs},
         )
 
     def to_bytes(self) -> bytes:
         """The content of the file."""
         out = io.BytesIO()
-        names = json.dumps({str(group): name for group, name in sorted(self.names.items())})
+        names = {str(group): name for group, name in sorted(self.names.items())}
         columns = {name: getattr(self, name) for name in _COLUMNS}
-        np.savez_compressed(out, names=np.frombuffer(names.encode(), np.uint8), **columns)
+        if self.waiting:
+            columns["waiting"] = _packed(self.waiting)
+        np.savez_compressed(out, names=_packed(names), **columns)
         return out.getvalue()
+
+
+def _packed(table: Mapping[str, int | str]) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(table).encode(), np.uint8)
 
 
 def read_groups(path: Path, *, compared: bool = True) -> Groups:
@@ -155,7 +171,12 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
             names = json.loads(table["names"].tobytes())
             wanted = _COLUMNS if compared else _COLUMNS[:3]
             columns = {name: table[name] for name in wanted}
-        groups = Groups(**columns, names={int(group): str(name) for group, name in names.items()})
+            waiting = json.loads(table["waiting"].tobytes()) if "waiting" in table else {}
+        groups = Groups(
+            **columns,
+            names={int(group): str(name) for group, name in names.items()},
+            waiting={str(path): int(place) for path, place in waiting.items()},
+        )
         if not len(groups.place_id) == len(groups.group) == len(groups.held):
             raise ValueError(path)
         if groups.compared.shape != (len(groups.same), 2):

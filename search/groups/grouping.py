@@ -117,7 +117,8 @@ class _Addition(NamedTuple):
         stored = index.descriptors().stored_ids
         # Others may have grouped by hand what came since the index was opened.
         newer = groups.place_id[groups.place_id > stored[-1]]
-        groups = groups.only(np.concatenate([stored, newer]))
+        away = np.array(list(groups.waiting.values()), np.int64)
+        groups = groups.only(np.union1d(away, np.concatenate([stored, newer])))
         live = groups.only(index.place_ids)
         new = np.setdiff1d(self.places, groups.place_id).tolist()
         members: dict[int, list[int]] = {}
@@ -150,4 +151,5 @@ def _groups_of(merging: Merging, old: Groups) -> Groups:
         compared=np.array(pairs, np.int64).reshape(-1, 2),
         same=np.array([merging.known[pair] for pair in pairs], np.bool_),
         names=old.names,
+        waiting=old.waiting,
     )

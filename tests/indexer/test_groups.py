@@ -178,3 +178,30 @@ def test_a_half_written_photo_keeps_its_place_and_group(
     report = sync_photos(grouped, open_source(photos), model)
     assert (report.changed, report.removed, report.places) == (0, 0, 11)
     assert open_index(grouped).groups.members(4).tolist() == [4, 5]
+
+
+def test_photos_that_were_away_come_back_to_their_groups(
+    grouped: Path, photos: Path, model: Model, tmp_path: Path
+) -> None:
+    """A disk was not mounted: all of a named group that was made by hand, and one of another."""
+    change_groups(grouped, lambda groups: replace(groups, names={0: "Gate", 4: "Brücke"}))
+    away = [open_index(grouped).place(place).path for place in (0, 1, 4)]
+    for path in away:
+        path.rename(tmp_path / path.name)
+    sync_photos(grouped, open_source(photos), model)
+    assert open_index(grouped).groups.members(4).tolist() == [5]
+    for path in away:
+        (tmp_path / path.name).rename(path)
+    sync_photos(grouped, open_source(photos), model)
+    index = open_index(grouped)
+    first, second, third = (
+        next(place.place_id for place in index.places() if place.path == path) for path in away
+    )
+    groups = index.groups
+    (group,) = {groups.of(first), groups.of(second)}
+    assert group is not None
+    assert groups.name(group) == "Gate"
+    assert sorted(groups.members(group).tolist()) == sorted([first, second])
+    assert groups.held[np.isin(groups.place_id, [first, second])].all()
+    assert groups.members(4).tolist() == [5, third]
+    assert groups.name(4) == "Brücke"
