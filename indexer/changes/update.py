@@ -104,7 +104,8 @@ def _update(
     delta = _compare(contents, source, root)
     ids = contents.rows.place_ids
     gone = _gone(change, delta) if sync else np.empty(0, np.int64)
-    heirs = delta.heirs | delta.moved(gone)
+    heirs = delta.heirs_without(gone)
+    overwritten = np.array(sorted(delta.overwritten - heirs.keys()), np.int64)
     first = manifest.next_place_id
     photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
     copied = {
@@ -125,7 +126,7 @@ def _update(
         draft = replace(
             change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", photos, copied),
             source=where,
-            removed=np.union1d(manifest.removed_ids, ids[gone]),
+            removed=np.union1d(manifest.removed_ids, ids[np.union1d(gone, overwritten)]),
             heirs={int(ids[row]): first + at for row, at in heirs.items()},
             rejoining={place: stored[path] for path, place in grouped.items() if path in stored},
             returning={stored[path]: edit for path, edit in said.items() if path in stored},
@@ -145,7 +146,7 @@ def _update(
         changed=len(delta.replaced) - not_changed,
         removed=len(gone),
         copied=len(copied),
-        unchanged=len(delta.seen) - len(delta.heirs),
+        unchanged=len(delta.seen) - len(delta.replaced),
         reused=reused,
         compacted=compact_if_due(change),
         forgotten=left_out_again,
@@ -192,27 +193,38 @@ class _Difference:
 
     `entries` are photos to make places of, each with a row of equal content, if there is one;
     `seen` rows are of photos that the source lists. Those of them with one of `heirs`, the number
-    of its entry, get a new place under a name of `replaced`. `alike` has, by the hash of a content,
-    its rows and the entries of it whose path is new.
+    of its entry, get a new place under a name of `replaced`; under the path of those `overwritten`
+    there is another photo now. `alike` has, by the hash of a content, its rows and the entries of
+    it whose path is new, or had another content.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     heirs: dict[int, int] = field(default_factory=dict)
+    overwritten: set[int] = field(default_factory=set)
     alike: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
 
-    def moved(self, gone: NDArray[np.int64]) -> dict[int, int]:
-        """Which of the rows that are to go the source lists under another path, by its entry.
+    def heirs_without(self, gone: NDArray[np.int64]) -> dict[int, int]:
+        """Whose place follows that of each row, by its entry, when the rows `gone` go too.
 
-        What was said of their places goes to the new ones.
+        It is that of the photo's content, wherever it is listed now, and else that of its path:
+        names may be shifted or swapped. What was said of a place goes to the one that follows.
         """
-        left = set(gone.tolist())
-        return {
+        left = self.overwritten.union(gone.tolist())
+        moved = {
             row: at
             for rows, entries in self.alike.values()
             for row, at in zip((row for row in rows if row in left), entries, strict=False)
         }
+        taken = set(moved.values())
+        return {row: at for row, at in self.heirs.items() if at not in taken} | moved
+
+    def add(self, photo: PlacePhoto, content: bytes, rows: list[int]) -> None:
+        """Make a photo of this content, which `rows` have, an entry."""
+        if rows:
+            self.alike.setdefault(content, (rows, []))[1].append(len(self.entries))
+        self.entries.append((photo, rows[0] if rows else None))
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
@@ -228,10 +240,7 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
     for photo, path in zip(source.photos, paths, strict=True):
         row = by_path.get(path)
         if row is None:
-            content, rows = _same_content(photo, contents_of, sizes, by_size)
-            if rows:
-                delta.alike.setdefault(content, (rows, []))[1].append(len(delta.entries))
-            delta.entries.append((photo, rows[0] if rows else None))
+            delta.add(photo, *_same_content(photo, contents_of, sizes, by_size))
             continue
         delta.seen.append(row)
         if _is_content(contents, row, photo):
@@ -239,7 +248,8 @@ def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
                 continue
             delta.entries.append((photo, row))
         else:
-            delta.entries.append((photo, None))
+            delta.add(photo, *_same_content(photo, contents_of, sizes, by_size))
+            delta.overwritten.add(row)
         delta.heirs[row] = len(delta.entries) - 1
         delta.replaced.append(photo.name)
     return delta
