@@ -252,21 +252,15 @@ export async function showThumbnails(images, side, index) {
 }
 
 /**
- * Give an image a picture, which it has once the promise is fulfilled.
- * Not by `URL.createObjectURL`, which holds up the page for a millisecond each time.
+ * Not by `URL.createObjectURL`, which holds up the page for a millisecond.
  * @param {HTMLImageElement} image
  * @param {Blob} picture
- * @returns {Promise<void>}
  */
-function showBlob(image, picture) {
-  return new Promise((shown) => {
-    const reader = new FileReader();
-    reader.addEventListener('load', () => {
-      image.src = `${reader.result}`;
-      shown();
-    });
-    reader.readAsDataURL(picture);
-  });
+async function showBlob(image, picture) {
+  const reader = new FileReader();
+  reader.readAsDataURL(picture);
+  await new Promise((read) => reader.addEventListener('load', read));
+  image.src = `${reader.result}`;
 }
 
 /**

@@ -16,6 +16,13 @@ KEPT = """async () => {
     }
     return kept;
 }"""
+ALL_KEPT = f"""async () => {{
+    const kept = await ({KEPT})();
+    const own = performance.getEntriesByType('resource').map(({{ name }}) => name)
+        .filter((url) => /\\.(js|css)$/.test(url));
+    return own.length > 5 && own.every((url) => kept.includes(url));
+}}"""
+"""Whether the worker has kept all that the page is made of, which it does one by one."""
 SHELL = re.compile(r"(|[a-z]+|(vendor/leaflet/)?[\w-]+\.(js|css|svg|webmanifest))")
 
 
@@ -26,7 +33,7 @@ def visited(open_page: Any, server: str, town: Any) -> Iterator[Page]:
     page: Page = open_page(server, service_workers="allow", expected=failures)
     page.set_input_files("#photo", town.query(3))
     expect(page.locator("#results:not([aria-busy]) .card")).to_have_count(10)
-    page.wait_for_function(f"async () => (await ({KEPT})()).some((url) => url.endsWith('main.js'))")
+    page.wait_for_function(ALL_KEPT)
     page.goto(f"{server}places")
     expect(page.locator("#places > li").first).to_be_visible()
     yield page
