@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,26 +63,31 @@ class Filter:
 def parse_filter(
     edits: Edits,
     *,
-    folder: str | None = None,
-    taken_from: str | None = None,
-    taken_to: str | None = None,
-    tag: Sequence[str] = (),
-    field: Sequence[str] = (),
+    folder: str | PurePath | None = None,
+    taken_from: str | date | None = None,
+    taken_to: str | date | None = None,
+    tag: Sequence[str] | None = (),
+    field: Sequence[str] | None = (),
     q: str | None = None,
 ) -> Filter:
-    """A filter from the texts of an address or a command line.
+    """A filter from the texts of an address or a command line, or from Python.
 
-    `taken_from` and `taken_to` are ISO dates, both included, or times, in UTC where they do not say
-    otherwise; each `field` is `name:comparison:value`. An index with these `edits` declares which
-    fields there are, and of which type.
+    `taken_from` and `taken_to` are dates, both included, or times, in UTC where they do not say
+    otherwise, or such in ISO format; each `field` is `name:comparison:value`. An index with these
+    `edits` declares which fields there are, and of which type.
 
     Raises:
         FilterError: a text that is none of that.
     """
+    tag, field = tag or (), field or ()
     for name, texts in (("tag", tag), ("field", field)):
         if isinstance(texts, str):
             raise FilterError(
                 f"The parameter {name} is a list of texts; give ['{texts[:60]}'].", name
+            )
+        if not all(isinstance(text, str) for text in texts):
+            raise FilterError(
+                f"The parameter {name} is a list of texts, not {list(texts)!r:.60}.", name
             )
     if len(tag) + len(field) > MAX_CONDITIONS:
         raise FilterError(
@@ -94,7 +100,7 @@ def parse_filter(
             "The parameter taken_to lies before taken_from; swap them.", "taken_from", "taken_to"
         )
     return Filter(
-        folder=(folder or "").strip("/"),
+        folder=(folder.as_posix() if isinstance(folder, PurePath) else folder or "").strip("/"),
         taken_from=first,
         taken_before=last,
         tags=tuple(tag),
@@ -103,8 +109,9 @@ def parse_filter(
     )
 
 
-def _seconds(name: str, text: str, *, whole_day: bool = False) -> float:
+def _seconds(name: str, given: str | date, *, whole_day: bool = False) -> float:
     """The first moment of a date or time; with `whole_day` the first one after it."""
+    text = given.isoformat() if isinstance(given, date) else given
     try:
         if len(text) == len("2024-05-31"):
             day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)

@@ -26,7 +26,13 @@ _TYPES: Mapping[FieldType, type] = {"text": str, "date": str, "number": float, "
 
 def columns_of(index: Index) -> dict[str, type]:
     """The columns of an index's places: `COLUMNS`, and its own fields."""
-    return {**COLUMNS, **{name: _TYPES[kind] for name, kind in index.edits.fields.items()}}
+    own = {_own_column(name): _TYPES[kind] for name, kind in index.edits.fields.items()}
+    return {**COLUMNS, **own}
+
+
+def _own_column(field: str) -> str:
+    """The column of an own field: its name, unless that means something else already."""
+    return f"field_{field}" if field in COLUMNS else field
 
 
 def place_rows(index: Index) -> Iterator[dict[str, Any]]:
@@ -42,4 +48,4 @@ def place_rows(index: Index) -> Iterator[dict[str, Any]]:
             row["heading"] = place.heading
         if place.taken is not None:
             row["time"] = datetime.fromtimestamp(place.taken, UTC).isoformat()
-        yield {**row, **place.fields}
+        yield row | {_own_column(name): value for name, value in place.fields.items()}

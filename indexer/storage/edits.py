@@ -22,6 +22,7 @@ from place_search.core.ascending import is_among
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.tables import parse_number
+from place_search.core.text import is_shown
 from place_search.indexer.errors import FieldError, IndexFormatError
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
@@ -260,10 +261,11 @@ def type_of(name: str, declared: Mapping[str, FieldType]) -> FieldType:
 
 def checked_text(what: str, text: str, longest: int, *, lines: bool = True) -> str:
     """A text that people gave. Raises `FieldError` where it is too long or cannot be shown."""
+    text = text.replace("\r\n", "\n") if lines else text
     if len(text) > longest:
         raise FieldError(f"The {what} has {len(text)} letters; at most {longest} are kept.")
     shown = text.replace("\n", "").replace("\t", "") if lines else text
-    if not all(letter.isprintable() for letter in shown):
+    if not is_shown(shown):
         raise FieldError(f"The {what} holds letters that cannot be printed; leave them out.")
     return text
 

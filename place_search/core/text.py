@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 _OBEYED = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_JOINERS = "\u200c\u200d"
 
 
 def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
@@ -82,3 +83,14 @@ def _size(count: int, rounded: Callable[[float], int]) -> str:
         name, unit = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
     value = count / unit
     return f"{rounded(value)} {name}" if value >= 10 else f"{rounded(10 * value) / 10:g} {name}"
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text has only letters that are seen, spaces, and what joins letters.
+
+    Hindi, Persian and emoji need joiners; what turns the direction of writing is not among them.
+    """
+    return all(
+        letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+        for letter in text
+    )

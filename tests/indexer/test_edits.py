@@ -222,6 +222,18 @@ def test_what_was_said_of_a_photo_that_is_away_survives_indexing_anew(
     assert not whole(edited).edits.by_path
 
 
+@pytest.mark.parametrize("text", ["👨‍👩‍👧", "क्‍ष", "می‌خواهم", "5\u00a0m", "one\r\ntwo"], ids=ascii)
+def test_what_people_write_is_kept(built: Path, text: str) -> None:
+    edit_place(built, 1, {"note": text})
+    assert open_index(built).place(1).note == text.replace("\r", "")
+
+
+@pytest.mark.parametrize("text", ["\u202eabc", "\u2066a", "a\x00", "\ue000", "a\rb"], ids=ascii)
+def test_what_is_not_seen_is_refused(built: Path, text: str) -> None:
+    with pytest.raises(FieldError, match="cannot be printed"):
+        edit_place(built, 1, {"note": text})
+
+
 def shifted(folder: Path) -> None:
     """The last one takes the name of a photo that is there."""
     for number in range(6, 1, -1):

@@ -1,5 +1,8 @@
 """Filters of places: what fits, what does not, and what a filter that cannot be understood says."""
 
+from datetime import UTC, date, datetime
+from pathlib import PurePath
+
 import numpy as np
 import pytest
 
@@ -59,6 +62,8 @@ def columns() -> FilterColumns:
         ({"field": ["label:eq:b"]}, [8]),
         ({"folder": "café"}, [7]),  # as it is typed; macOS writes it in two pieces
         ({"folder": "cafe\u0301"}, [7]),
+        ({"folder": PurePath("old town"), "taken_from": date(2024, 5, 2), "tag": None}, [3]),
+        ({"taken_from": datetime(2024, 5, 2, 0, 0, 1, tzinfo=UTC)}, [8]),
         ({"q": "CAFÉ"}, [7]),
         ({"q": " GRÜSSE"}, [7]),
         ({"q": "Ärger"}, [7]),
@@ -86,6 +91,8 @@ def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: li
         ({"field": ["open:eq:1"]}, "open takes a boolean"),
         ({"field": ["colour:eq:red"]}, "no own field 'colour'"),
         ({"tag": ["a"] * 33}, "at most 32"),
+        ({"tag": [1]}, r"tag is a list of texts, not \[1\]"),
+        ({"field": [("floor", "ge", 1)]}, "field is a list of texts, not"),
         ({"tag": "gate"}, r"tag is a list of texts; give \['gate'\]"),
         ({"field": "floor:ge:3"}, r"field is a list of texts; give \['floor:ge:3'\]"),
     ],

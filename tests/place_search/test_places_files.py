@@ -54,6 +54,21 @@ def test_times_and_own_fields_come_back_from_the_list(
     assert {**again, "what": "=old"} == first
 
 
+def test_an_own_field_takes_no_column_of_places(run: Run, photos: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "index", tmp_path / "p.jsonl"
+    assert run("index", photos / "places", "--out", folder).exit_code == 0
+    declared = ("latitude:number", "name:text", "floor:number")
+    assert run("fields", folder, "set", *declared).exit_code == 0
+    said = ("--field", "latitude=1", "--field", "name=North", "--field", "floor=3")
+    assert run("edit", folder, 1, *said).exit_code == 0
+    before = run("places", folder, "--out", out)
+    assert before.exit_code == 0, before.output
+    row = json.loads(out.read_text().splitlines()[1])
+    assert row["name"] == "1.jpg"
+    assert "latitude" not in row, "the photo has no position"
+    assert (row["field_latitude"], row["field_name"], row["floor"]) == (1.0, "North", 3.0)
+
+
 @pytest.mark.slow
 def test_places_as_parquet(run: Run, index: Path, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -12,6 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island
+from place_search.core.text import is_shown
 from place_search.search.errors import ParameterError
 from place_search.search.results import place_dict
 from place_search.search.server.clients import client_of
@@ -125,7 +126,7 @@ async def add_place(
             "The fields latitude and longitude only work together; give both.",
             "longitude" if longitude is None else "latitude",
         )
-    if not all(letter.isprintable() for letter in name):
+    if not is_shown(name):
         raise ParameterError(
             "The field name holds letters that cannot be printed; leave them out.", "name"
         )
