@@ -140,7 +140,7 @@ def _edits_left(change: Change) -> Mapping[str, FileStamp]:
 
 
 def _groups_left(change: Change) -> Groups | None:
-    """The groups with what waits in them for photos that went by themselves; None where it does."""
+    """The groups, with what waits for photos that went by themselves; None if that is in them."""
     groups = stored_groups(change.folder, change.manifest)
     waiting = grouped_of_departed(change.folder, change.manifest, change.contents, groups)
     return None if waiting == groups.waiting else replace(groups, waiting=waiting)

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,7 @@ class Groups:
             return self
         pairs = is_among(self.compared, place_ids).all(axis=1)
         left = set(self.group[kept].tolist())
+        away = np.array(list(self.waiting.values()), np.int64)
         return replace(
             self,
             place_id=self.place_id[kept],
@@ -94,11 +96,7 @@ class Groups:
             compared=self.compared[pairs],
             same=self.same[pairs],
             names={group: name for group, name in self.names.items() if group in left},
-            waiting={
-                path: place
-                for path, place in self.waiting.items()
-                if is_among(np.array([place], np.int64), place_ids)[0]
-            },
+            waiting=dict(compress(self.waiting.items(), is_among(away, place_ids))),
         )
 
     def only_held(self) -> "Groups":
