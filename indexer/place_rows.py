@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from place_search.core.tables import ALIASES
 from place_search.indexer.index import Index
 from place_search.indexer.pipeline import skipped_name
 from place_search.indexer.storage.edits import FieldType
@@ -31,8 +32,9 @@ def columns_of(index: Index) -> dict[str, type]:
 
 
 def _own_column(field: str) -> str:
-    """The column of an own field: its name, unless that means something else already."""
-    return f"field_{field}" if field in COLUMNS else field
+    """The column of an own field: its name, unless a list is read otherwise by it."""
+    read_as = field.lower()
+    return f"field_{field}" if ALIASES.get(read_as, read_as) in COLUMNS else field
 
 
 def place_rows(index: Index) -> Iterator[dict[str, Any]]:

@@ -57,9 +57,18 @@ def test_times_and_own_fields_come_back_from_the_list(
 def test_an_own_field_takes_no_column_of_places(run: Run, photos: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "index", tmp_path / "p.jsonl"
     assert run("index", photos / "places", "--out", folder).exit_code == 0
-    declared = ("latitude:number", "name:text", "floor:number")
+    declared = ("latitude:number", "name:text", "floor:number", "File:text")
     assert run("fields", folder, "set", *declared).exit_code == 0
-    said = ("--field", "latitude=1", "--field", "name=North", "--field", "floor=3")
+    said = (
+        "--field",
+        "latitude=1",
+        "--field",
+        "name=North",
+        "--field",
+        "floor=3",
+        "--field",
+        "File=a",
+    )
     assert run("edit", folder, 1, *said).exit_code == 0
     before = run("places", folder, "--out", out)
     assert before.exit_code == 0, before.output
@@ -67,6 +76,11 @@ def test_an_own_field_takes_no_column_of_places(run: Run, photos: Path, tmp_path
     assert row["name"] == "1.jpg"
     assert "latitude" not in row, "the photo has no position"
     assert (row["field_latitude"], row["field_name"], row["floor"]) == (1.0, "North", 3.0)
+    # A list takes "File" as "path", so that one could not be read with both.
+    assert row["field_File"] == "a"
+    assert run("places", folder, "--out", tmp_path / "p.csv").exit_code == 0
+    again = run("index", tmp_path / "p.csv", "--out", tmp_path / "again")
+    assert again.exit_code == 0, again.output
 
 
 @pytest.mark.slow
