@@ -6,7 +6,7 @@ at a million places that takes about a second, and each filter afterwards a few 
 
 import operator
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -66,8 +66,8 @@ def parse_filter(
     folder: str | PurePath | None = None,
     taken_from: str | date | None = None,
     taken_to: str | date | None = None,
-    tag: Sequence[str] | None = (),
-    field: Sequence[str] | None = (),
+    tag: Iterable[str] | None = (),
+    field: Iterable[str] | None = (),
     q: str | None = None,
 ) -> Filter:
     """A filter from the texts of an address or a command line, or from Python.
@@ -79,16 +79,11 @@ def parse_filter(
     Raises:
         FilterError: a text that is none of that.
     """
-    tag, field = tag or (), field or ()
-    for name, texts in (("tag", tag), ("field", field)):
-        if isinstance(texts, str):
-            raise FilterError(
-                f"The parameter {name} is a list of texts; give ['{texts[:60]}'].", name
-            )
-        if not all(isinstance(text, str) for text in texts):
-            raise FilterError(
-                f"The parameter {name} is a list of texts, not {list(texts)!r:.60}.", name
-            )
+    folder = folder.as_posix() if isinstance(folder, PurePath) else folder
+    for name, text in (("folder", folder), ("q", q)):
+        if not isinstance(text, str | None):
+            raise FilterError(f"The parameter {name} is a text, not {repr(text)[:60]}.", name)
+    tag, field = _texts("tag", tag), _texts("field", field)
     if len(tag) + len(field) > MAX_CONDITIONS:
         raise FilterError(
             f"A filter names at most {MAX_CONDITIONS} tags and fields; send fewer.", "tag", "field"
@@ -100,13 +95,22 @@ def parse_filter(
             "The parameter taken_to lies before taken_from; swap them.", "taken_from", "taken_to"
         )
     return Filter(
-        folder=(folder.as_posix() if isinstance(folder, PurePath) else folder or "").strip("/"),
+        folder=(folder or "").strip("/"),
         taken_from=first,
         taken_before=last,
         tags=tuple(tag),
         conditions=tuple(_condition(text, edits) for text in field),
         text=folded((q or "").strip()),
     )
+
+
+def _texts(name: str, given: Iterable[str] | None) -> list[str]:
+    if isinstance(given, str):
+        raise FilterError(f"The parameter {name} is a list of texts; give ['{given[:60]}'].", name)
+    texts = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise FilterError(f"The parameter {name} is a list of texts, not {repr(given)[:60]}.", name)
+    return texts
 
 
 def _seconds(name: str, given: str | date, *, whole_day: bool = False) -> float:
@@ -119,10 +123,10 @@ def _seconds(name: str, given: str | date, *, whole_day: bool = False) -> float:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return moment.timestamp() + (1e-6 if whole_day else 0.0)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise FilterError(
             f"The parameter {name} is no date or time; write it as 2024-05-31 or "
-            f"2024-05-31T14:30, not '{text[:40]}'.",
+            f"2024-05-31T14:30, not '{str(text)[:40]}'.",
             name,
         ) from None
 
