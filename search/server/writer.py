@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
-from place_search.core.text import capitalized
+from place_search.core.text import capitalized, is_shown
 from place_search.indexer import KeptPhotos
 from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.photo import Facing
@@ -168,7 +168,7 @@ class Writer:
                 except PhotoError as error:
                     taken.append(error)
                     continue
-            name = file if file.isprintable() and len(file) <= LONGEST_NAME else ""
+            name = file if is_shown(file) and len(file) <= LONGEST_NAME else ""
             original = hashlib.sha256(content).digest()
             taken.append(
                 [taken_photo(name, original, seen, facing, jpeg) for facing, jpeg in pictures]
