@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.progress import Progress
-from place_search.indexer.changes.departed import said_of_departed
+from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
@@ -226,25 +226,31 @@ def _with_what_people_said(
     if not edits_file(old.files) and GROUPS not in old.files:
         return draft
     listed = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
-    edits = _readable_edits(out, old)
+    edits, groups = _readable_edits(out, old), _groups_of_hand(out, old)
     try:
         contents = Contents(old, old.paths(out))
         ids, paths = contents.rows.place_ids.tolist(), contents.column("path").tolist()
         path_of = {place: path.decode() for place, path in zip(ids, paths, strict=True)}
         said = said_of_departed(out, old, contents, edits)
+        grouped = grouped_of_departed(out, old, contents, groups)
     except IndexFormatError:
         # Nobody knows which photo the edit of a place was about.
-        path_of, said = {}, dict(edits.by_path)
+        path_of, said, grouped = {}, dict(edits.by_path), {}
     said |= {path_of[at]: edit for at, edit in edits.by_place.items() if at in path_of}
+    grouped |= {path_of[at]: at for at in groups.place_id.tolist() if at in path_of}
     by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
     # What was said of photos that are not there now waits for them, if it is they that may come.
     same_root = old.source["root"] == str(source.root)
     by_path = {path: edit for path, edit in said.items() if same_root and path not in listed}
-    new = {place: listed[path] for place, path in path_of.items() if path in listed}
+    away = [path for path in grouped if same_root and path not in listed]
+    waiting = {path: draft.next_place_id + at for at, path in enumerate(away)}
+    numbers = {**listed, **waiting}
+    new = {place: numbers[path] for path, place in grouped.items() if path in numbers}
     return replace(
         draft,
         edits=write_edits(out, replace(edits, by_place=by_place, by_path=by_path)),
-        new_groups=_groups_kept(out, old, new),
+        new_groups=replace(groups.renumbered(new), waiting=waiting) if new else None,
+        next_place_id=draft.next_place_id + len(waiting),
     )
 
 
@@ -258,15 +264,14 @@ def _readable_edits(out: Path, old: Manifest) -> Edits:
         return salvage_edits(out / edits_file(old.files))
 
 
-def _groups_kept(out: Path, old: Manifest, new: dict[int, int]) -> Groups | None:
-    """The groups that were made by hand, of places that have `new` ids, where they can be read."""
+def _groups_of_hand(out: Path, old: Manifest) -> Groups:
+    """The groups that were made by hand, where they can be read."""
     if GROUPS not in old.files:
-        return None
+        return Groups()
     try:
-        kept = read_groups(whole_paths(out, old)[GROUPS]).only_held().renumbered(new)
+        return read_groups(whole_paths(out, old)[GROUPS]).only_held()
     except IndexFormatError:
-        return None
-    return kept if len(kept.place_id) else None
+        return Groups()
 
 
 def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:

@@ -1,6 +1,7 @@
 """The file that keeps the groups of an index: whole or absent, through all changes."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,6 +179,35 @@ def test_a_half_written_photo_keeps_its_place_and_group(
     report = sync_photos(grouped, open_source(photos), model)
     assert (report.changed, report.removed, report.places) == (0, 0, 11)
     assert open_index(grouped).groups.members(4).tolist() == [4, 5]
+
+
+def test_groups_of_photos_that_are_away_survive_indexing_anew(
+    grouped: Path, photos: Path, model: Model, tmp_path: Path
+) -> None:
+    """Away as a whole, and half; a new photo meanwhile gets no id that waits."""
+    change_groups(grouped, lambda groups: replace(groups, names={0: "Gate"}))
+    away = [open_index(grouped).place(place).path for place in (0, 1, 3)]
+    beside = open_index(grouped).place(2).path
+    for path in away:
+        path.rename(tmp_path / path.name)
+    for _ in range(2):
+        build_index(open_source(photos), grouped, model)
+    shutil.copy(tmp_path / away[0].name, photos / "new.jpg")
+    sync_photos(grouped, open_source(photos), model)
+    assert len(open_index(grouped).groups.place_id) == 1, "one of those that are there was held"
+    for path in away:
+        (tmp_path / path.name).rename(path)
+    sync_photos(grouped, open_source(photos), model)
+    index = open_index(grouped)
+    groups = index.groups
+    of = {place.path.name: groups.of(place.place_id) for place in index.places()}
+    first, second, third = (of[path.name] for path in away)
+    assert first is not None
+    assert groups.name(first) == "Gate"
+    assert second == first
+    assert third == of[beside.name] != first
+    assert of["new.jpg"] is None
+    assert groups.held.all()
 
 
 def test_photos_that_were_away_come_back_to_their_groups(
