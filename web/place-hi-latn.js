@@ -51,7 +51,7 @@ export const placeWords = {
   noMoveHow: 'Bindu index ki baaki jagahein hain.',
   pin: (name) => `${name} yahan kheenchi gayi`,
   bothNumbers: 'Position ke liye latitude aur longitude dono chahiye; dono likhein, ya koi nahi.',
-  unread: (/** @type {string} */ label) => `“${label}” mein jo likha hai, padha nahi jaa sakta; theek karein, ya khaali karein.`,
+  unread: (label) => `“${label}” mein jo likha hai, padha nahi jaa sakta; theek karein, ya khaali karein.`,
   conflict: 'Aapke kholne ke baad kisi aur ne yeh jagah badal di hai:',
   conflictNow: (what, value) => (value ? `${what} ab “${value}” hai` : `${what} ab khaali hai`),
   conflictMend: 'Aapne jo likha hai, woh yahin hai. Apna rakhne ke liye phir se save karein, ya unka lein.',

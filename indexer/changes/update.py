@@ -114,15 +114,15 @@ def _update(
     names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
     where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
-    said = said_of_departed(change.folder, manifest, contents, change.edits)
-    groups = stored_groups(change.folder, manifest)
-    grouped = grouped_of_departed(change.folder, manifest, contents, groups)
-    stored = {stored_path(photo.path, root): place for place, photo in photos.items()}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
     reused = 0
     if photos or len(gone):
+        said = said_of_departed(change.folder, manifest, contents, change.edits)
+        groups = stored_groups(change.folder, manifest)
+        grouped = grouped_of_departed(change.folder, manifest, contents, groups)
+        stored = {stored_path(photo.path, root): place for place, photo in photos.items()}
         draft = replace(
             change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", photos, copied),
             source=where,
