@@ -32,7 +32,7 @@ _NEAREST, _PASSING = 128, 4
 """Of so many nearest nodes of a graph, those that must pass a filter; else all codes are read."""
 _FIRST_COMPARED = 64
 """Candidates that are always compared exactly."""
-_ERRORS = 3.0
+_ERRORS = 2.5
 """Root-mean-square errors of the codes' cosines by which a candidate must fall short to be left."""
 
 
@@ -168,9 +168,11 @@ class FaissStore(SnapshotStore):
             if done == len(places):
                 break
             error = np.sqrt(np.mean((exact - estimates[:done]) ** 2))
-            if np.partition(exact, -wanted)[-wanted] > estimates[done] + _ERRORS * error:
+            least = np.partition(exact, -wanted)[-wanted] - _ERRORS * error
+            needed = int(np.count_nonzero(estimates >= least))
+            if needed <= done:
                 break
-            done *= 2
+            done = min(needed, 2 * done)
         return places[:done], exact
 
     def _stored_ids(self) -> NDArray[np.int64]:

@@ -94,9 +94,12 @@ class SnapshotStore(ABC):
         return max(self._card.candidates, 4 * wanted)
 
     def _cosines(self, ids: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = np.searchsorted(self._rows.place_ids, ids)
+        order = np.argsort(ids)  # ascending ids are found, and read, in half of the time
+        rows = np.searchsorted(self._rows.place_ids, ids[order])
+        cosines = np.empty(len(ids), np.float32)
         # Not a matrix product: its threads and those of FAISS keep one another waiting.
-        return np.asarray(np.vecdot(self._rows.take(rows), query))
+        cosines[order] = np.vecdot(self._rows.take(rows), query)
+        return cosines
 
     def verify(self) -> list[str]:
         """How it disagrees with the rows it was opened for."""
