@@ -86,9 +86,17 @@ async function begin() {
   places = [];
   cursor = null;
   reading = false;
-  if (!(await readMore())) return;
+  const { signal } = running;
+  const read = await readMore();
+  if (signal.aborted) return;
   for (const item of shown.values()) item.remove();
   shown.clear();
+  if (!read) {
+    // What was there is not what was asked for.
+    list.style.height = '0';
+    count.textContent = '';
+    return;
+  }
   const grouped = places.some(({ group }) => group && group.photos > 1);
   find('each-label', HTMLLabelElement).hidden = !grouped && !each.checked;
   if (!total && !query) showEmptyIndex();

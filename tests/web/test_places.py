@@ -41,6 +41,18 @@ def test_places_are_sought_and_ordered(gallery: Any, town: Any) -> None:
     expect(gallery.locator("#places > li")).to_have_count(0)
 
 
+def test_what_is_refused_leaves_no_places_of_another_question(open_page: Any) -> None:
+    gallery = open_page(at="places", expected=("400",))
+    expect(gallery.locator("#places > li")).to_have_count(PLACES)
+    gallery.locator("#taken_from").evaluate(
+        "field => { document.querySelector('#taken_to').value = '2026-05-01';"
+        " field.value = '2026-05-02'; field.dispatchEvent(new Event('input')); }"
+    )
+    expect(gallery.locator("#problem")).to_contain_text("swap them")
+    expect(gallery.locator("#places > li")).to_have_count(0)
+    expect(gallery.locator("#count")).to_have_text("")
+
+
 def test_a_place_opens_and_others_like_it_are_found_by_keyboard(gallery: Any, town: Any) -> None:
     gallery.locator("#places a").first.focus()
     gallery.keyboard.press("Tab")
