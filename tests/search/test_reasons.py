@@ -1,11 +1,14 @@
 """The codes of the server's sentences: each sentence, as it is really written, has its own."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from place_search.indexer import FieldError
@@ -159,3 +162,37 @@ def test_the_replies_carry_the_codes(engine: Engine, street: Any) -> None:
     swapped = ask("GET", "/v1/places?taken_from=2024-05-02&taken_to=2024-05-01").json()
     assert swapped["reason"] == {"code": "times-swapped", "values": {}}
     assert "reason" not in ask("GET", "/v1/nothing").json()
+
+
+PARTS = {code: re.split(r"\{(\w+)\}", said) for code, said in REASONS.items()}
+WORDS = sorted({words for parts in PARTS.values() for words in parts[::2] if words})
+
+
+@given(st.data(), st.sampled_from(sorted(PARTS)))
+def test_values_end_where_the_words_after_them_come_first(data: st.DataObject, code: str) -> None:
+    value = st.lists(st.sampled_from(WORDS) | st.text("a \n", min_size=1), min_size=1, max_size=2)
+    said = list(PARTS[code])
+    said[1::2] = ["".join(data.draw(value)) for _ in said[1::2]]
+    for expected, parts in PARTS.items():
+        pieces = [re.escape(words) for words in parts]
+        pieces[0] = f"(?i:{re.escape(parts[0][:1])}){re.escape(parts[0][1:])}"
+        pieces[1::2] = [f"(?P<{name}>.+?)" for name in parts[1::2]]
+        if found := re.fullmatch("".join(pieces), "".join(said), re.DOTALL):
+            assert reason_of("".join(said)) == (expected, found.groupdict())
+            break
+    else:
+        pytest.fail("the sentence of a template is none")
+
+
+def test_what_a_client_wrote_into_a_sentence_takes_no_long_time() -> None:
+    hostile = "a has b × c pixels, over the limit of "
+    assert reason_of(2_000 * hostile) is None
+    assert reason_of(2_000 * hostile + "d; shrink it first.") == (
+        "too-many-pixels",
+        {
+            "what": "a",
+            "width": "b",
+            "height": "c",
+            "limit": (1_999 * hostile) + "d",
+        },
+    )

@@ -5,7 +5,7 @@ of a photo since it was built. `web/reasons-hi.js` has words for each code.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 REASONS: Mapping[str, str] = {
@@ -99,22 +99,39 @@ def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
     """
     of_pair = _OF_PAIR.fullmatch(sentence)
     values = {"photo": "1" if of_pair[1] == "First" else "2"} if of_pair else {}
-    for code, pattern in _patterns().items():
-        if found := pattern.fullmatch(of_pair[2] if of_pair else sentence):
-            return code, {**found.groupdict(), **values}
+    said = of_pair[2] if of_pair else sentence
+    for code, parts in _parts().items():
+        found = _values(said, parts)
+        if found is not None:
+            return code, {**found, **values}
     return None
 
 
 @cache
-def _patterns() -> Mapping[str, re.Pattern[str]]:
-    """What the sentences look like, by code."""
-    return {code: re.compile(_pattern(template), re.DOTALL) for code, template in REASONS.items()}
+def _parts() -> Mapping[str, Sequence[str]]:
+    """What each sentence consists of, by code: plain words and names of values in turn."""
+    return {code: re.split(r"\{(\w+)\}", template) for code, template in REASONS.items()}
 
 
-def _pattern(template: str) -> str:
-    parts = re.split(r"\{(\w+)\}", template)
-    literal = [re.escape(part) for part in parts[::2]]
-    if first := parts[0][:1]:
-        literal[0] = f"(?i:{re.escape(first)}){re.escape(parts[0][1:])}"
-    named = [f"(?P<{name}>.+?)" for name in parts[1::2]]
-    return "".join(part for pair in zip(literal, [*named, ""], strict=True) for part in pair)
+def _values(sentence: str, parts: Sequence[str]) -> dict[str, str] | None:
+    """The values of a sentence that consists of these parts; None where it does not.
+
+    Each value ends where the words after it come first. Going on from there, never back, takes
+    time linear in the length of a sentence, in which a client may have written most.
+    """
+    first, names, words = parts[0], parts[1::2], parts[2::2]
+    begins = sentence[:1].lower() == first[:1].lower() and sentence[1 : len(first)] == first[1:]
+    if first and not begins:
+        return None
+    if not names:
+        return {} if len(sentence) == len(first) else None
+    values, at = {}, len(first)
+    for name, literal in zip(names[:-1], words[:-1], strict=True):
+        end = sentence.find(literal, at + 1)
+        if end < 0:
+            return None
+        values[name], at = sentence[at:end], end + len(literal)
+    end = len(sentence) - len(words[-1])
+    if end <= at or not sentence.endswith(words[-1]):
+        return None
+    return {**values, names[-1]: sentence[at:end]}
