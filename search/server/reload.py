@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from place_search.core.errors import PlaceSearchError
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.storage.manifest import MANIFEST, read_manifest
+from place_search.search.index_calibration import FILE as CALIBRATION
+from place_search.search.index_calibration import calibration_for
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -23,17 +25,23 @@ RETRY_POLLS = 20
 """A refused version is looked at again: its files may have been still on their way."""
 
 
-def version_on_disk(folder: Path) -> tuple[int, ...] | None:
-    """What changes with every version of an index; None where there is none."""
+def version_on_disk(folder: Path) -> tuple[tuple[int, ...], ...] | None:
+    """What changes with every version of an index or its calibration; None where there is none."""
+    manifest = _status(folder / MANIFEST)
+    return (manifest, _status(folder / CALIBRATION)) if manifest else None
+
+
+def _status(file: Path) -> tuple[int, ...]:
+    """What changes with every writing of a file; () where there is none."""
     try:
-        status = (folder / MANIFEST).stat()
+        status = file.stat()
     except OSError:
-        return None
+        return ()
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Reloader:
-    """Watches the manifest of the index that a service answers from."""
+    """Watches the manifest and the calibration of the index that a service answers from."""
 
     def __init__(
         self,
@@ -86,9 +94,11 @@ class Reloader:
         _tell("index replaced", engine.index.index_id, was=served.index.index_id)
 
     def _is_of(self, served: "Engine") -> bool:
-        """Whether the version on disk is the one that is served."""
+        """Whether the version on disk is the one that is served, by the calibration there."""
         try:
-            return read_manifest(self._folder) == served.index.manifest
+            if read_manifest(self._folder) != served.index.manifest:
+                return False
+            return calibration_for(served.index, served.model).calibration == served.calibration
         except IndexFormatError:
             return False
 

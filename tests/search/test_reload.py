@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from place_search.indexer import Index, build_index, edit_place, open_index, open_source
 from place_search.models import Model
 from place_search.search.engine import Engine
+from place_search.search.index_calibration import IndexCalibration, write_index_calibration
 from place_search.search.server.app import create_app
 from place_search.search.server.reload import Reloader, version_on_disk
 from place_search.search.server.server import open_engine
@@ -229,6 +231,28 @@ def test_a_change_that_is_served_already_is_not_opened_again(
 
     asyncio.run(asyncio.wait_for(follow(), SECONDS))
     assert notes == ["beside it"]
+
+
+def test_a_new_calibration_is_served(
+    versions: tuple[Path, Path], model: Model, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(versions[0], folder)
+    options = ServerSettings()
+    state = ServerState(Engine(open_index(folder), model), options, Shared(options))
+    measured = replace(state.engine.calibration, threshold=0.875)
+
+    async def follow() -> None:
+        def load(_: Engine) -> Engine:
+            return Engine(open_index(folder), model)
+
+        watching = asyncio.create_task(Reloader(state, folder, load, poll_seconds=0).run())
+        write_index_calibration(state.engine.index, IndexCalibration(measured, 5, 5))
+        while state.engine.calibration != measured:
+            await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(follow(), SECONDS))
 
 
 def test_an_index_built_again_in_place_is_served(
