@@ -75,7 +75,8 @@ def write_answers(
         StoreOutageError: the engine that holds the vectors does not answer.
     """
     asked = (
-        engine.index.index_id,
+        engine.index.manifest,
+        engine.calibration,
         engine.model.fingerprint,
         engine.model.max_pixels,
         engine.candidates,

@@ -1,6 +1,7 @@
 """Descriptors of a track's frames in a file, so that an interrupted run goes on from there."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -22,7 +23,11 @@ class FrameFile:
     """
 
     def __init__(self, path: Path, dims: int, identity: str) -> None:
-        """Open or begin the file. Raises `IndexWriteError` where it cannot be written."""
+        """Open or begin the file.
+
+        Raises:
+            IndexWriteError: it cannot be written, or another process writes it.
+        """
         self.path, self._dims = path, dims
         told = {
             "dims": dims,
@@ -31,9 +36,18 @@ class FrameFile:
         header = json.dumps(told).encode().ljust(_HEADER_BYTES)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            if os.pread(self._file, _HEADER_BYTES, 0) != header:
-                os.ftruncate(self._file, 0)
-                os.pwrite(self._file, header, 0)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.pread(self._file, _HEADER_BYTES, 0) != header:
+                    os.ftruncate(self._file, 0)
+                    self._write(memoryview(header), 0)
+            except BaseException:
+                os.close(self._file)
+                raise
+        except BlockingIOError:
+            raise IndexWriteError(
+                f"Another process is writing {path}; wait for it, or name another --out."
+            ) from None
         except OSError as error:
             raise self._unwritable(error) from error
         size = os.fstat(self._file).st_size - _HEADER_BYTES
@@ -45,15 +59,20 @@ class FrameFile:
         row = np.full(self._dims, np.nan, np.float32) if descriptor is None else descriptor
         data = np.ascontiguousarray(row, np.float32)
         try:
-            os.pwrite(self._file, data.data.cast("B"), self._offset(self.count))
+            self._write(data.data.cast("B"), self._offset(self.count))
         except OSError as error:
             raise self._unwritable(error) from error
         self.count += 1
 
     def read(self, row: int) -> Vectors | None:
-        """A row, (D,); None for a frame that cannot be read."""
+        """A row, (D,); None for a frame that cannot be read.
+
+        Raises:
+            IndexWriteError: somebody has cut the file short.
+        """
         data = np.empty(self._dims, np.float32)
-        os.preadv(self._file, [data.data.cast("B")], self._offset(row))
+        if os.preadv(self._file, [data.data.cast("B")], self._offset(row)) != data.nbytes:
+            raise IndexWriteError(f"{self.path} was cut short meanwhile; run the command again.")
         return None if np.isnan(data[0]) else data
 
     def close(self, *, remove: bool = False) -> None:
@@ -62,6 +81,11 @@ class FrameFile:
         if remove:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
+
+    def _write(self, data: memoryview, offset: int) -> None:
+        while data:  # a full disk takes a part, and refuses the next one
+            written = os.pwrite(self._file, data, offset)
+            data, offset = data[written:], offset + written
 
     def _offset(self, row: int) -> int:
         return _HEADER_BYTES + 4 * row * self._dims

@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ import pytest
 from typer.testing import Result
 
 import place_search
+from place_search.core.progress import Progress, silent
 from place_search.core.row_files import write_rows
-from place_search.indexer import open_index
+from place_search.indexer import edit_place, open_index
 from place_search.models import open_model
 from place_search.search.engine import Engine
 from place_search.search.folders.answer_files import AnswerCounts, journal_beside, write_answers
@@ -169,6 +171,29 @@ def test_what_was_answered_counts_only_for_the_same_question_and_photo(
     finally:
         content = (photos / "places" / "1.jpg").read_bytes()
         (photos / "places" / "1.jpg").write_bytes(content[: half.st_size])
+
+
+@pytest.mark.slow
+def test_an_index_that_was_edited_meanwhile_is_asked_anew(
+    engine: Engine, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    town = shutil.copytree(index, tmp_path / "town")
+    out = tmp_path / "results.csv"
+
+    def ask(progress: Progress = silent) -> AnswerCounts:
+        queries = open_queries(photos / "places")
+        asked = Engine(open_index(town), engine.model)
+        return write_answers(asked, queries, Question(2), out, progress=progress)
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(stop)
+    edit_place(town, 1, {"name": "North gate"})
+    assert ask().before == 0
+    assert rows_of(out)[1]["place"] == "North gate"
 
 
 def test_two_runs_do_not_write_one_file(ask: Callable[..., AnswerCounts], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,14 @@ import numpy as np
 import pytest
 
 from place_search.core.geodesy import Position
-from place_search.indexer import Index, SourceError, build_index, open_index, open_source
+from place_search.indexer import (
+    Index,
+    IndexWriteError,
+    SourceError,
+    build_index,
+    open_index,
+    open_source,
+)
 from place_search.models import Model
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import PhotoFrames, open_input
@@ -151,6 +159,31 @@ def test_kept_descriptors_of_other_frames_are_not_taken(tmp_path: Path) -> None:
     assert again.read(1) is None
     again.close()
     assert FrameFile(tmp_path / "kept", 4, "others").count == 0
+
+
+def test_two_runs_do_not_keep_their_frames_in_one_file(tmp_path: Path) -> None:
+    first = FrameFile(tmp_path / "kept", 4, "these")
+    first.append(np.ones(4, np.float32))
+    with pytest.raises(IndexWriteError, match="Another process is writing"):
+        FrameFile(tmp_path / "kept", 4, "others")
+    assert first.read(0) is not None
+    first.close()
+
+
+def test_a_row_that_a_full_disk_takes_in_part_is_none(tmp_path: Path) -> None:
+    file = FrameFile(tmp_path / "kept", 1024, "these")
+    file.append(np.ones(1024, np.float32))
+    size = (tmp_path / "kept").stat().st_size
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2000, most))
+    try:
+        with pytest.raises(IndexWriteError, match="make room"):
+            file.append(np.ones(1024, np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert file.count == 1
+    file.close()
+    assert FrameFile(tmp_path / "kept", 1024, "these").count == 1
 
 
 def test_one_frame_is_a_track_too(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
