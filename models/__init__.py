@@ -26,6 +26,7 @@ from place_search.models.local_features import (
 )
 from place_search.models.model import (
     DEFAULT_MODEL,
+    NO_DESCRIPTOR,
     UNWHITENED_MODEL,
     Model,
     card_of,
@@ -41,6 +42,7 @@ __all__ = [
     "CODE_BITS",
     "CODE_BYTES",
     "DEFAULT_MODEL",
+    "NO_DESCRIPTOR",
     "UNWHITENED_MODEL",
     "Aggregation",
     "AskedPrecision",

@@ -22,12 +22,14 @@ from place_search.models.errors import ModelError
 from place_search.models.local_features import CODE_BYTES, read_directions
 from place_search.models.precision import GRAPHS, int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
-from place_search.photos import Photo, PhotoBox, Preprocessing
+from place_search.photos import Photo, PhotoBox, Preprocessing, UnreadablePhotoError
 from place_search.photos.black_frame import black_frame
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.photos.preprocessing import decode_for, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
+NO_DESCRIPTOR = "The model can tell nothing of this photo; use one that shows a place."
+"""Why a photo without a finite descriptor is not searched for."""
 UNWHITENED_MODEL = "lite0-netvlad"
 """What the default model was before its whitening, for another one to be fitted on."""
 
@@ -216,9 +218,15 @@ class Model:
         return tuple(resize_photo(photo, preprocessing) for preprocessing in self.preprocessings)
 
     def embed(self, photo: Photo) -> Embedding:
-        """Embed one decoded photo."""
+        """Embed one decoded photo.
+
+        Raises:
+            UnreadablePhotoError: the model gives no finite descriptor for it.
+        """
         pixels = self.prepare(photo)
         made = self._finish(self.runtime.embed(pixels), pixels)
+        if not np.isfinite(made.descriptor).all():
+            raise UnreadablePhotoError(NO_DESCRIPTOR)
         if photo.box is not None:
             zoom = self.card.preprocessing.box_zoom(photo.width, photo.height, photo.box)
             made = made._replace(zoom=zoom)

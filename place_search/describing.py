@@ -10,7 +10,8 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer import Skipped, open_source
 from place_search.indexer.descriptor_files.write import Descriptors
 from place_search.indexer.pipeline import StageClock, embed_photos, none_readable, skipped_name
-from place_search.models import Model
+from place_search.models import NO_DESCRIPTOR, Model
+from place_search.photos import UnreadablePhotoError
 
 
 def describe_photos(
@@ -19,10 +20,14 @@ def describe_photos(
     """The descriptors of photos, one row a photo in their order: (N, D) float32, L2 norm 1.
 
     Raises:
-        PhotoError: a photo cannot be read.
+        PhotoError: a photo cannot be read, or the model gives no finite descriptor for it.
     """
     descriptors = np.empty((len(photos), model.card.dims), dtype=np.float32)
     for row, embedding in model.stream(_prepared(photos, model)):
+        if not np.isfinite(embedding.descriptor).all():
+            photo = photos[row]
+            what = f"Photo {row + 1}" if isinstance(photo, bytes) else photo
+            raise UnreadablePhotoError(f"{what}: {NO_DESCRIPTOR}")
         descriptors[row] = embedding.descriptor
         progress("Describing", row + 1, len(photos))
     return descriptors

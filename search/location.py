@@ -51,13 +51,13 @@ def estimate_location(
     if not verified:
         return None
     best = max(verified, key=lambda pair: pair[1].score)
+    if best[0] is None or best[1].score <= 0:
+        return None
     strong = [
         (position, found.score)
         for position, found in verified
         if position is not None and found.score >= STRONG_SHARE * best[1].score
     ]
-    if best[0] is None:
-        return None
     points = np.array([position for position, _ in strong], dtype=np.float64)
     weights = np.array([score for _, score in strong], dtype=np.float64)
     # Around the best one, so that the mean of longitudes is right at ±180° too.

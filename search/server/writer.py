@@ -14,6 +14,7 @@ from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.core.text import capitalized, is_shown
 from place_search.indexer import KeptPhotos
+from place_search.models import NO_DESCRIPTOR
 from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.photo import Facing
 from place_search.photos.sandbox.deadline import decoding_until
@@ -36,7 +37,6 @@ log = logging.getLogger("place_search.index")
 
 LONGEST_SIDE = 2048
 LONGEST_NAME = 200
-NO_DESCRIPTOR = "the model can tell nothing of this photo; send one that shows a place."
 
 
 class Writer:

@@ -174,7 +174,7 @@ def _gpx(track: Track) -> str:
 
 def _xml_text(name: str) -> str:
     """A name without the signs that XML cannot hold."""
-    return "".join(sign if sign >= " " else "?" for sign in name)
+    return "".join(sign if sign >= " " and sign not in "\ufffe\uffff" else "?" for sign in name)
 
 
 FORMATS: Mapping[str, Callable[[Track], str]] = {

@@ -39,8 +39,16 @@ def test_weak_places_have_no_say() -> None:
         [(BASE, found(9, inliers=MIN_INLIERS - 1))],
         [(None, found(30)), (BASE, found(20))],
         [(north(0), found(30)), (north(5000), found(25))],
+        [(BASE, found(0, inliers=MIN_INLIERS))],
     ],
-    ids=["none", "unverified", "too few inliers", "best without position", "disagreement"],
+    ids=[
+        "none",
+        "unverified",
+        "too few inliers",
+        "best without position",
+        "disagreement",
+        "no similarity",
+    ],
 )
 def test_no_estimate_where_there_is_no_ground_for_one(
     candidates: list[tuple[Position | None, Verification | None]],

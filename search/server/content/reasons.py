@@ -59,6 +59,7 @@ REASONS: Mapping[str, str] = {
     "large-file": "{what} is over {megabytes} MB; save it in a smaller format.",
     "slow-photo": "{what} takes more than {seconds} s of computing to decode; send a smaller one.",
     "stopped-decoder": "{what} stopped the decoder; send it in another format.",
+    "tells-nothing": "The model can tell nothing of this photo; use one that shows a place.",
     "no-utf-8": "its file name is not UTF-8; rename it",
     "not-listed": "the folder cannot be listed ({why}); check its permissions",
     "not-finite": "the model gives no finite descriptor for it",

@@ -105,6 +105,16 @@ def test_all_formats_tell_the_same(
     )
 
 
+def test_gpx_is_xml_whatever_frames_are_called(
+    walk: Track, street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    source = open_input(photos_of(street, tmp_path / "frames", NORTHWARDS))
+    frames = [replace(walk.frames[0], name="a\uffff<\x01>\ufffe\U0001f6a9")]
+    write_track(replace(walk, frames=frames), tmp_path / "w.gpx", source, model, index)
+    (name,) = ElementTree.parse(tmp_path / "w.gpx").findall(".//{*}trkpt/{*}name")
+    assert name.text == "a?<?>?\U0001f6a9"
+
+
 def test_a_line_is_cut_where_it_crosses_the_date_line(
     walk: Track, street: Any, index: Index, model: Model, tmp_path: Path
 ) -> None:
