@@ -100,7 +100,6 @@ class WorkQueue:
         """Refuse a job that still waits."""
         with self._lock:
             if job.waits:
-                self._waiting[job.client].remove(job)
                 job.future.set_exception(_late())
 
     def _submit(self, client: str, call: Callable[[], Any]) -> "_Job":
@@ -123,7 +122,6 @@ class WorkQueue:
         newest = max(waiting, key=self._weight, default=None)
         if newest is None or self._taken[newest.client] <= self._taken[client] + 1:
             raise _refusal()
-        self._waiting[newest.client].remove(newest)
         newest.future.set_exception(_refusal())
 
     def _weight(self, job: "_Job") -> tuple[int, float]:
@@ -172,12 +170,17 @@ class WorkQueue:
                 with suppress(RuntimeError):  # closed
                     self._pool.submit(self._work)  # more of its jobs may run again
 
-    def release(self, client: str) -> None:
-        """Give a place up."""
+    def release(self, job: "_Job") -> None:
+        """Give a job's place up, and what it holds where it has not begun."""
         with self._lock:
-            self._taken[client] -= 1
-            if not self._taken[client]:
-                del self._taken[client]
+            self._taken[job.client] -= 1
+            if not self._taken[job.client]:
+                del self._taken[job.client]
+            waiting = self._waiting.get(job.client, ())
+            if waiting and job in waiting:
+                waiting.remove(job)
+                if not waiting:
+                    del self._waiting[job.client]
 
     def close(self) -> None:
         """Drop what waits, and let what runs end."""
@@ -215,7 +218,7 @@ class _Job:
             self.future.set_result((result, (began - self.submitted) * 1000))
 
     def _release(self, _future: "Future[Any]") -> None:
-        self._queue.release(self.client)
+        self._queue.release(self)
 
 
 def _late() -> BusyError:

@@ -1,20 +1,25 @@
 """What strangers do to a server: slowly, too much, half, and by odd paths."""
 
+import asyncio
 import contextlib
 import select
 import socket
 import time
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
+from place_search.search.server.middleware.body_limit import BodyLimit
 from tests.search.connections import connect, received
 from tests.search.guarded import READ_SECONDS
 from tests.search.replies import search
-from tests.waiting import wait_until
+from tests.waiting import until, wait_until
 
 
 def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> None:
@@ -109,6 +114,41 @@ def test_all_uploads_together_are_bounded(guarded: Any, ask: httpx.Client) -> No
     assert statuses[-1] == b"429", statuses
     assert b"too many uploads" in b"".join(answers)
     assert ask.get("/livez").elapsed.total_seconds() < 5
+
+
+def test_an_upload_for_which_others_leave_no_room_is_told() -> None:
+    """Theirs have all come in, and cannot be given up any more."""
+
+    async def run() -> None:
+        go_on, held = asyncio.Event(), []
+
+        async def work(_scope: Scope, receive: Receive, _send: Send) -> None:
+            while (await receive()).get("more_body"):
+                pass
+            held.append(True)
+            await go_on.wait()
+
+        async def send(_message: Message) -> None:
+            pass
+
+        limit = BodyLimit(work, max_bytes=100, max_held_bytes=200)
+
+        def upload(size: int) -> Coroutine[Any, Any, None]:
+            async def receive() -> Message:
+                return {"type": "http.request", "body": bytes(size)}
+
+            length = (b"content-length", b"%d" % size)
+            scope = {"type": "http", "headers": [length], "client": ("10.0.0.1", 1)}
+            return limit(scope, receive, send)
+
+        others = [asyncio.create_task(upload(90)) for _ in range(2)]
+        await until(lambda: len(held) == 2, "they do not come")
+        with pytest.raises(HTTPException, match="too many uploads"):
+            await upload(30)
+        go_on.set()
+        await asyncio.gather(*others)
+
+    asyncio.run(run())
 
 
 def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:

@@ -1,8 +1,10 @@
 """The queue: who waits, who is refused, who gives up."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from functools import partial
 
 import pytest
@@ -72,6 +74,40 @@ def test_a_client_that_keeps_all_workers_leaves_the_spare_one() -> None:
         assert queue.depth == 5
         go_on.set()
         await asyncio.gather(*hogs)
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_a_job_that_nobody_awaits_holds_nothing() -> None:
+    """Not even while its client's only worker is busy."""
+
+    class Call:
+        def __call__(self) -> None:
+            pytest.fail("nobody awaits it")
+
+    async def run() -> None:
+        queue = WorkQueue("t", workers=1, waiting=2)
+        go_on = threading.Event()
+        first = asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS), client="a"))
+        await until(lambda: queue.depth == 1, "it does not come")
+        call = Call()
+        watched = weakref.ref(call)
+        task = asyncio.create_task(queue.run(call, client="a"))
+        del call
+        await until(lambda: queue.depth == 2, "it does not come")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        del task
+
+        def is_gone() -> bool:
+            gc.collect()
+            return watched() is None
+
+        await until(is_gone, "the queue holds it")
+        go_on.set()
+        await first
         queue.close()
 
     asyncio.run(run())

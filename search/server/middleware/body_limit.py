@@ -75,6 +75,9 @@ class BodyLimit:
             for body in self._bodies:
                 held[body.client] += body.size
             coming = [body for body in self._bodies if body.is_coming]
+            if not coming:  # all others are worked on
+                newest.give_up()
+                raise _too_many_uploads()
             heaviest = max((body.client for body in coming), key=held.__getitem__)
             victim = next(body for body in coming if body.client == heaviest)
             victim.give_up()
