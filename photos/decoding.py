@@ -131,8 +131,8 @@ def _decode(
         _check_size(what, stored, max_pixels * (MAX_SHRINKING if scaled else 1))
         # Reading the Exif of a PNG decodes its pixels.
         exif = None if image.format == "PNG" else read_exif(image, notes)
-        turned = orientation_of(exif) >= 5
         if needed is not None and scaled:
+            turned = orientation_of(exif) >= 5
             target = needed(*(stored[::-1] if turned else stored))
             image.draft("RGB", target[::-1] if turned else target)
         # A progressive JPEG is in memory as a whole, whatever its scale.
@@ -142,11 +142,10 @@ def _decode(
         pixels = to_rgb(image, notes)
         if image.format == "PNG":
             exif = read_exif(image, notes)
-            turned = orientation_of(exif) >= 5
-        # libheif has already turned what it decodes, and its Exif says so no longer.
+        # What libheif and libtiff decode is turned already, and its Exif says so no longer.
         orientation = orientation_of(exif)
         position = photo_position(image, exif, notes)
-    width, height = stored[::-1] if turned else stored
+    width, height = stored[::-1] if orientation >= 5 else stored
     # The closed image holds no pixels any more, so that turning does not need three copies.
     upright = turn_upright(pixels, orientation)
     return Photo(upright, width, height, position, tuple(notes), capture_time(exif))

@@ -122,8 +122,8 @@ def inspect_panorama(source: Path | bytes, *, assumed: bool = False) -> Inspecti
         with _header(source) as image:
             properties = dict(_PROPERTY.findall(xmp_packet(image)))
             width, height = image.size
-            # Reading the Exif of a PNG decodes its pixels.
-            if image.format != "PNG" and orientation_of(read_exif(image, [])) >= 5:
+            # Reading the Exif of a PNG decodes its pixels; that of a TIFF is turned already.
+            if image.format not in ("PNG", "TIFF") and orientation_of(read_exif(image, [])) >= 5:
                 width, height = height, width
     except MemoryError:
         raise

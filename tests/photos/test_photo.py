@@ -49,15 +49,15 @@ def gps_exif(latitude: Any, longitude: Any, north: Any = "N", east: Any = "E") -
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_every_orientation_gives_the_same_upright_photo(orientation: int, kind: str) -> None:
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose that Exif would undo
     upright = picture()
     stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    options = {"quality": 95} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
-    photo = decode_photo(encoded(stored, kind, exif=exif, **options))
+    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}}
+    photo = decode_photo(encoded(stored, kind, exif=exif, **options.get(kind, {})))
     assert (photo.width, photo.height) == upright.size
     assert difference(photo.pixels, np.asarray(upright)) < 3
 
