@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -90,7 +91,9 @@ def measure_loss(
 def _remembering(opened: Model, scratch: Path, name: str) -> Model:
     """The same model, which keeps its embeddings in a folder of this name."""
     (scratch / name).mkdir()
-    return Model(opened.card, _Remembering(opened.runtime, scratch / name), opened.folder)
+    same = copy(opened)
+    same.runtime = _Remembering(opened.runtime, scratch / name)
+    return same
 
 
 def _tell(progress: Progress, what: str, stage: str, done: int, total: int) -> None:

@@ -56,7 +56,11 @@ def test_every_orientation_gives_the_same_upright_photo(orientation: int, kind: 
     stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}}
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95},
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 95},
+    }
     photo = decode_photo(encoded(stored, kind, exif=exif, **options.get(kind, {})))
     assert (photo.width, photo.height) == upright.size
     assert difference(photo.pixels, np.asarray(upright)) < 3
