@@ -91,6 +91,8 @@ def fetch_demo_photos(
             _check_archive(archive)
             fresh = scratch / "photos"
             _unpack(archive, members, fresh)
+            if (folder / _ORIGIN).is_file():
+                _keep_others(folder, fresh)
             if folder.exists():
                 shutil.rmtree(folder)
             fresh.rename(folder)
@@ -126,9 +128,29 @@ def _is_complete(folder: Path, members: Mapping[str, str]) -> bool:
     )
 
 
+def _keep_others(folder: Path, fresh: Path) -> None:
+    """Move what people have put into the folder to the one that takes its place."""
+    before = {row.partition(",")[0] for row in (folder / _ORIGIN).read_text("utf-8").splitlines()}
+    made = {_ORIGIN, PLACES, TRUTH, *before}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if (
+            (path.is_dir() and not path.is_symlink())
+            or name.as_posix() in made
+            or (fresh / name).exists()
+        ):
+            continue
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, fresh / name)
+
+
 def _check_replaceable(folder: Path) -> None:
     """Only what an earlier run made, or an empty folder, may be replaced."""
-    ours = not folder.exists() or (folder / _ORIGIN).is_file()
+    origin = folder / _ORIGIN
+    begins = ARCHIVE.partition("-")[0]
+    ours = not folder.exists() or (
+        origin.is_file() and origin.read_text("utf-8", errors="replace").startswith(begins)
+    )
     if not ours and not (folder.is_dir() and not any(folder.iterdir())):
         raise DemoError(f"{folder} holds other things already; name another folder with --photos.")
 

@@ -38,6 +38,18 @@ def test_a_lost_photo_is_fetched_again(pinned: Path, tmp_path: Path) -> None:
     assert fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print).query().is_file()
 
 
+def test_what_people_put_there_stays(pinned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    found = fetch_demo_photos(folder, archive=pinned, say=print)
+    (folder / "places" / "home" / "garden").mkdir(parents=True)
+    (folder / "places" / "home" / "garden" / "mine.jpg").write_bytes(b"of a garden")
+    found.query().unlink()
+    before = files_below(folder)
+    query = fetch_demo_photos(folder, archive=pinned, say=print).query()
+    assert files_below(folder) == before | {query.relative_to(folder).as_posix()}
+    assert (folder / "places" / "home" / "garden" / "mine.jpg").read_bytes() == b"of a garden"
+
+
 def test_another_archive_is_refused_and_leaves_nothing(small_archive: Path, tmp_path: Path) -> None:
     # Not pinned: the real sha256 holds.
     with pytest.raises(DemoError, match=r"is not the pinned kapture-1\.1\.12\.tar\.gz"):
@@ -72,6 +84,9 @@ def test_a_folder_of_other_things_is_left_alone(pinned: Path, tmp_path: Path) ->
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(DemoError, match="holds other things already"):
+        fetch_demo_photos(other, archive=pinned, say=print)
+    (other / "ORIGIN.txt").write_text("my own notes on origins")
     with pytest.raises(DemoError, match="holds other things already"):
         fetch_demo_photos(other, archive=pinned, say=print)
     assert (other / "thesis.txt").read_text() == "years of work"

@@ -160,6 +160,16 @@ def test_two_processes_do_the_work_of_one(data: TrainingData, tmp_path: Path) ->
     np.testing.assert_allclose(together[1:count], alone[1:count], rtol=1e-3)
 
 
+def test_a_folder_of_others_in_place_of_the_run_s_is_left_alone(
+    data: TrainingData, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.run").mkdir()
+    (tmp_path / "mine.run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(TrainingError, match=r"mine\.run holds other files, such as 'thesis\.txt'"):
+        train(data, tmp_path / "mine", config=SMALL, model=START)
+    assert (tmp_path / "mine.run" / "thesis.txt").read_text() == "years of work"
+
+
 @pytest.mark.usefixtures("plainly")
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     data: TrainingData, tmp_path: Path

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import write_whole
+from place_search.core.files import require_own_folder, write_whole
 from place_search.models import read_card
 from place_search.models.card import CARD_NAME
 from place_search.training.config import TrainingConfig, differences
@@ -83,9 +83,10 @@ def require_no_run(out: Path) -> None:
     """Make sure that no run of this name is unfinished.
 
     Raises:
-        TrainingError: there is one.
+        TrainingError: there is one, or a folder of other files in its place.
     """
     path = folder_of(out)
+    require_own_folder(path, ABOUT, "recipe", TrainingError)
     if (path / START).is_dir():
         raise TrainingError(
             f"{path} holds a run already: go on with it by --resume, delete that folder, or choose "
