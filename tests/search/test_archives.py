@@ -143,6 +143,19 @@ def test_whatever_an_archive_says_of_itself_is_no_fault_of_the_server(kind: str)
     assert refused > 100
 
 
+@pytest.mark.parametrize("cut", ["header", "half a header", "no end"])
+def test_a_tar_that_ends_too_soon_is_refused_as_a_whole(cut: str) -> None:
+    members = [tarfile.TarInfo(name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    packed = bytearray(tarred(members, b"photo"))
+    third = packed.index(b"c.jpg")
+    if cut == "header":
+        packed[third + 150] ^= 1  # in its checksum
+    else:
+        del packed[third + 300 if cut == "half a header" else third :]
+    with pytest.raises(ParameterError, match="is damaged"):
+        photos_of([("all.tar", bytes(packed))], MOST_BYTES)
+
+
 def test_long_answers_are_kept_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

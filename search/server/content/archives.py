@@ -118,6 +118,9 @@ def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
                 yield SentPhoto(name, b"", _too_large(most_bytes))
             elif (member := archive.extractfile(info)) is not None:
                 yield SentPhoto(name, member.read())
+        # At a header that is cut or damaged, too, tarfile ends without a word.
+        if content[archive.offset : archive.offset + tarfile.BLOCKSIZE] != bytes(tarfile.BLOCKSIZE):
+            raise ValueError
 
 
 def _path(name: str) -> PurePosixPath:
