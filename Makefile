@@ -83,7 +83,7 @@ doctor: $(SERVES)
 ifeq ($(SPLIT),)
 	@exec $(RUN) doctor '$(DATA)' --model '$(MODEL)'
 else
-	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
 endif
 
 check: $(CHECKS)

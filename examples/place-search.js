@@ -192,7 +192,7 @@ class PlaceSearch {
    * @returns {Promise<null>}
    */
   remove(id, etag) {
-    return this.ask('DELETE', `/v1/places/${id}`, { headers: etag ? { 'If-Match': etag } : {} });
+    return this.ask('DELETE', `/v1/places/${id}`, { headers: PlaceSearch.#matching(etag) });
   }
 
   /**
@@ -330,13 +330,22 @@ class PlaceSearch {
   }
 
   /**
+   * An empty ETag, as of a reply that had none, is refused and not left out.
+   * @param {string} [etag]
+   * @returns {Record<string, string>}
+   */
+  static #matching(etag) {
+    return etag === undefined ? {} : { 'If-Match': etag };
+  }
+
+  /**
    * A change as JSON, refused where the ETag is that of an older version.
    * @param {Record<string, any>} said
    * @param {string} [etag]
    * @returns {Sent}
    */
   static #change(said, etag) {
-    const headers = { 'Content-Type': 'application/json', ...(etag && { 'If-Match': etag }) };
+    const headers = { 'Content-Type': 'application/json', ...PlaceSearch.#matching(etag) };
     return { headers, body: JSON.stringify(said) };
   }
 

@@ -8,7 +8,7 @@ import operator
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -119,7 +119,7 @@ def _seconds(name: str, given: str | date, *, whole_day: bool = False) -> float:
     try:
         if len(text) == len("2024-05-31"):
             day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-            return (day + timedelta(days=whole_day)).timestamp()
+            return day.timestamp() + (86_400 if whole_day else 0)
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return moment.timestamp() + (1e-6 if whole_day else 0.0)

@@ -1,6 +1,7 @@
 """The client, once blocking and once for asyncio."""
 
 import asyncio
+import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -325,7 +326,7 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
 
 
 def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
-    query: dict[str, Any] = {"place": [int(place_id) for place_id in place_ids]}
+    query: dict[str, Any] = {"place": [operator.index(place_id) for place_id in place_ids]}
     return query if side is None else query | {"side": int(side)}
 
 

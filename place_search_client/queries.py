@@ -1,5 +1,6 @@
 """What is asked of a server, as the parameters of its address."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
@@ -53,7 +54,7 @@ def similar_request(
 ) -> tuple[str, str, dict[str, Any]]:
     """The method, the path and the parameters of a question for similar places."""
     query = {"k": k, "same_spot": str(same_spot).lower(), **filters, **_near(near, radius_m)}
-    return "GET", f"/v1/places/{int(place_id)}/similar", query
+    return "GET", f"/v1/places/{operator.index(place_id)}/similar", query
 
 
 def box_in(box: tuple[float, float, float, float] | None) -> dict[str, str]:

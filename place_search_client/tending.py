@@ -1,6 +1,7 @@
 """Comparing, listing, adding, editing and removing, once blocking and once for asyncio."""
 
 import asyncio
+import operator
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -59,7 +60,7 @@ class Wanted(TypedDict, total=False):
 
 
 def _path(place_id: int) -> str:
-    return f"/v1/places/{int(place_id)}"
+    return f"/v1/places/{operator.index(place_id)}"
 
 
 def _matching(etag: str | None) -> dict[str, str]:

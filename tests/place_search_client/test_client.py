@@ -145,6 +145,8 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
         assert found.query.notes == ["odd"]
         assert client.index().dims == 2
         assert client.place(7).name == "a.jpg"
+        with pytest.raises(TypeError):
+            client.place(7.5)  # type: ignore[arg-type]
         assert client.image(client.place(7)) == b"JPEG"
     assert {key for _, key in Server.seen} == {"Bearer ps_k"}
     assert Server.seen[0][0] == "/v1/search?k=3&near=48.0%2C11.5&radius_m=50"
