@@ -273,7 +273,7 @@ def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) 
     ordered = photo.sequence in ("", contents.text("sequence", row)) and (
         photo.taken is None or photo.taken == contents.taken(row)
     )
-    ordered &= photo.heading == contents.heading(row)
+    ordered &= photo.heading is None or photo.heading == contents.heading(row)
     return (
         ordered
         and not (named and photo.name != contents.text("name", row))

@@ -234,15 +234,14 @@ class VersionBuilder:
             row = replace(row, position=position, utm=utm)
         path = stored_path(photo.path, root)
         sequence = photo.sequence or row.sequence
-        taken = row.taken if photo.taken is None else photo.taken
         return replace(
             row,
             name=photo.name,
             path=path,
             mtime_ns=mtime_ns,
             sequence=sequence,
-            taken=taken,
-            heading=photo.heading,
+            taken=row.taken if photo.taken is None else photo.taken,
+            heading=row.heading if photo.heading is None else photo.heading,
         )
 
     def _write_shard(

@@ -126,11 +126,13 @@ _DEGREES = ("lat", "lon")
 
 
 def parse_time(text: str) -> datetime | None:
-    """A time as ISO 8601 writes it, or None."""
+    """A time as ISO 8601 writes it, or None; also where it has none in UTC, as in the year 0."""
     try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
+        time = datetime.fromisoformat(text.strip())
+        in_utc(time)
+    except (ValueError, OverflowError):
         return None
+    return time
 
 
 def in_utc(time: datetime) -> datetime:

@@ -58,15 +58,17 @@ class PhotoFiles:
         if folder not in self._folders:
             listed = self._folders[folder] = _Folder()
             try:
-                entries = sorted(
-                    os.scandir(self.root / folder), key=attrgetter("name"), reverse=True
-                )
+                entries = list(os.scandir(self.root / folder))
             except (OSError, ValueError):
                 entries = []
             for entry in sorted(entries, key=attrgetter("name"), reverse=True):
-                if entry.is_dir():
+                try:
+                    is_folder, is_file = entry.is_dir(), entry.is_file()
+                except OSError:  # a link to itself
+                    continue
+                if is_folder:
                     listed.folders[folded(entry.name)] = entry.name
-                if not entry.is_file():
+                if not is_file:
                     continue
                 listed.files.add(entry.name)
                 listed.by_key[folded(entry.name)] = entry.name

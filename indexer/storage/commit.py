@@ -59,11 +59,25 @@ def check_folder(folder: Path) -> None:
         return
     for entry in sorted(folder.iterdir()):
         # A run that was killed before it began may have left these.
-        if entry.name != LOCK_NAME and not entry.name.endswith(PART):
+        if entry.name != LOCK_NAME and not _is_part(entry.name):
             raise IndexWriteError(
                 f"{folder} is neither empty nor an index (it holds '{entry.name}'); name another "
                 "folder for the index."
             )
+
+
+def _is_part(name: str) -> bool:
+    """Whether a file is what a killed writer of an index left of one of its files."""
+    whole = name.removesuffix(PART)
+    if whole == name:
+        return False
+    pending = _PENDING.fullmatch(whole)
+    return (
+        whole in (MANIFEST, JOURNAL)
+        or is_fixed_name(pending[1] if pending else whole)
+        or is_edits_file(whole)
+        or number_of(whole) is not None
+    )
 
 
 def current(folder: Path) -> Manifest | None:
@@ -115,10 +129,10 @@ def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
         name = pending[1] if pending else entry.name
         ours = is_fixed_name(name) and (pending or name not in kept)
         ours = ours or (is_edits_file(name) and name not in kept)
-        if ours or entry.name.endswith(PART):
+        if ours or _is_part(entry.name):
             entry.unlink()
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"
-            if name not in kept and (number_of(name) is not None or name.endswith(PART)):
+            if name not in kept and (number_of(name) is not None or _is_part(name)):
                 entry.unlink()

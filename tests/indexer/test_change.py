@@ -187,6 +187,30 @@ def test_positions_that_change_move_a_place(
     assert (second.place_id, second.name, second.position) == (2, "p02.jpg", (46.0, 8.0))
 
 
+def test_a_source_that_says_nothing_takes_nothing_back(
+    photos: Path, tmp_path: Path, model: Model, counting: Counting
+) -> None:
+    listed, out = photos / "list.csv", tmp_path / "index"
+    listed.write_text(
+        "path,latitude,longitude,heading,time,sequence\np01.jpg,47.5,8.5,90,7.5,walk\n"
+    )
+    build_index(open_source(listed), out, model)
+    before = list(whole(out).places())
+
+    report = add_photos(out, open_source(photos), model)
+
+    assert (report.changed, report.unchanged) == (0, 1)
+    first, *_ = whole(out).places()
+    assert [first] == before
+    assert (first.position, first.heading, first.taken) == ((47.5, 8.5), 90, 7.5)
+    listed.write_text("path,heading\np01.jpg,\n")
+    assert add_photos(out, open_source(listed), model).unchanged == 1
+    listed.write_text("path,heading,sequence\np01.jpg,,ride\n")
+    assert add_photos(out, open_source(listed), model).changed == 1
+    *_, last = whole(out).places()
+    assert (last.path.name, last.position, last.heading) == ("p01.jpg", (47.5, 8.5), 90)
+
+
 def test_removing_by_name_and_id(built: Path) -> None:
     before = whole(built)
     report = remove_places(built, [0, "p07.jpg"])

@@ -17,11 +17,13 @@ import pytest
 
 from place_search.indexer import (
     IndexFormatError,
+    IndexWriteError,
     add_photos,
     build_index,
     open_index,
     open_source,
     read_manifest,
+    remove_places,
     sync_photos,
 )
 from place_search.models import Model
@@ -171,6 +173,23 @@ def test_a_change_that_comes_to_nothing_tidies_up_after_a_killed_one(
 
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert files == {"manifest.json", ".lock", *read_manifest(out).files}
+
+
+def test_unfinished_files_of_others_are_left_alone(
+    photos: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "downloads"
+    out.mkdir()
+    (out / "film.mkv.part").write_bytes(b"half of a film")
+    with pytest.raises(IndexWriteError, match=r"it holds 'film\.mkv\.part'"):
+        build_index(open_source(photos / "more"), out, model)
+    (out / "film.mkv.part").rename(tmp_path / "film.mkv.part")
+    build_index(open_source(photos / "more"), out, model)
+    (tmp_path / "film.mkv.part").rename(out / "film.mkv.part")
+    (out / "descriptors" / "notes.part").write_bytes(b"half of a note")
+    remove_places(out, [0])
+    assert (out / "film.mkv.part").read_bytes() == b"half of a film"
+    assert (out / "descriptors" / "notes.part").read_bytes() == b"half of a note"
 
 
 def _interrupted(photos: Path, out: Path, model: Model) -> None:

@@ -94,6 +94,9 @@ def test_an_index_keeps_what_a_list_says_of_the_order(
     write_list(tmp_path, "a.jpg,way ä,12:00", "b.jpg,way ä,7.5")
     with pytest.raises(SourceError, match="has '12:00' as time in row 2; write it as 2026-"):
         open_source(listed)
+    write_list(tmp_path, "a.jpg,way,0001-01-01T00:00:00+05:00")
+    with pytest.raises(SourceError, match="as time in row 2"):
+        open_source(listed)
     write_list(tmp_path, "a.jpg,other,", "b.jpg,other,8", "c.jpg,,", "d.jpg,,9")
     report = sync_photos(folder, open_source(listed), model)
     assert (report.changed, report.copied) == (3, 3)

@@ -111,6 +111,12 @@ def test_a_csv_may_say_where_photos_look(tmp_path: Path) -> None:
             open_source(table)
 
 
+def test_a_link_to_itself_beside_listed_photos_is_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (first,) = open_source(_csv(tmp_path, "path\na.jpg\n")).photos
+    assert first.name == "a.jpg"
+
+
 def test_short_names_of_columns_are_understood(tmp_path: Path) -> None:
     for header in ("path,lat,lon", "path,LAT,lng"):
         (first,) = open_source(_csv(tmp_path, f"{header}\na.jpg,47.1,8.5\n")).photos
