@@ -94,7 +94,7 @@
 /**
  * @typedef {object} ListedPlaceReply One place of a page of them
  * @property {number} place_id
- * @property {string} name The photo's path, relative to the indexed folder
+ * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
@@ -158,7 +158,7 @@
 /**
  * @typedef {object} PlaceDetailsReply One place, with what people have said of it
  * @property {number} place_id
- * @property {string} name The photo's path, relative to the indexed folder
+ * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
@@ -239,7 +239,7 @@
  * @typedef {object} ResultReply A place that looks like the photo
  * @property {number} rank 1 for the best
  * @property {number} place_id
- * @property {string} name The photo's path, relative to the indexed folder
+ * @property {string} name What it is called; by default its photo's path in the folder
  * @property {number} similarity Cosine of the two descriptors, at most 1
  * @property {number} probability That it shows the photo's place
  * @property {VerifiedReply | null} verified null where no verification was done
@@ -415,7 +415,7 @@
 /**
  * @typedef {object} PlaceReply One place: a database photo and where it was taken
  * @property {number} place_id
- * @property {string} name The photo's path, relative to the indexed folder
+ * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position
  * @property {UtmReply | null} utm
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side

@@ -121,8 +121,8 @@ class ServerSettings(BaseSettings):
     read_seconds: float = Field(
         default=30.0,
         ge=0.1,
-        description="A request whose body stands still for longer gets 408, one whose head does is "
-        "closed without an answer, in seconds.",
+        description="Seconds that a request's body may stand still, and that it may take beside "
+        "one for each 10 kB, before it gets 408; a head that takes longer gets no answer.",
     )
     search_seconds: float = Field(
         default=30.0,

@@ -147,7 +147,13 @@ def test_the_map_library_is_served(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("accepted", "coding"),
-    [("gzip, br", "gzip"), ("br;q=1, GZIP;q=0.5", "gzip"), ("gzip;q=0", None), ("identity", None)],
+    [
+        ("gzip, br", "gzip"),
+        ("br;q=1, GZIP;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("br, gzip; q=0.00", None),
+        ("identity", None),
+    ],
 )
 def test_pages_are_compressed_for_who_asks(
     client: httpx.Client, accepted: str, coding: str | None

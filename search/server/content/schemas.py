@@ -97,7 +97,7 @@ class PlaceReply(Reply):
     """One place: a database photo and where it was taken."""
 
     place_id: int
-    name: str = Field(description="The photo's path, relative to the indexed folder.")
+    name: str = Field(description="What it is called; by default its photo's path in the folder.")
     position: PositionReply | None
     utm: UtmReply | None
     image_url: Address = Field(description="The photo as a JPEG of at most 1600 pixels a side.")
@@ -117,7 +117,7 @@ class ResultReply(Reply):
 
     rank: int = Field(description="1 for the best.")
     place_id: int
-    name: str = Field(description="The photo's path, relative to the indexed folder.")
+    name: str = Field(description="What it is called; by default its photo's path in the folder.")
     similarity: float = Field(description="Cosine of the two descriptors, at most 1.")
     probability: float = Field(description="That it shows the photo's place.", ge=0, le=1)
     verified: VerifiedReply | None = Field(description="null where no verification was done.")

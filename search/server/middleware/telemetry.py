@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SERVICE = "place-search"
 EXPORT_SECONDS = 3.0
 """How long a collector that does not answer may hold up the end of a server."""
-_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 
 
 def open_provider() -> "TracerProvider":

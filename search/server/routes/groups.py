@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from place_search.search.results import place_dict
 from place_search.search.server.content.fields import CHECKED_FIELDS, PlaceId, json_object
@@ -27,7 +27,7 @@ from place_search.search.server.problems import (
 )
 from place_search.search.server.roles import allows
 from place_search.search.server.routes.places import ASK_AGAIN
-from place_search.search.server.routes.writing import CurrentWriter, IfMatch
+from place_search.search.server.routes.writing import CurrentWriter
 from place_search.search.server.served import CurrentState, served_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 SHOWN = 500
 """Photos of one group that are told in full."""
+
+GroupIfMatch = Annotated[
+    str | None, Header(description="ETag of GET /v1/places/{id}/group: change no other version.")
+]
 
 
 @router.get("/groups", summary="The groups", responses=documented(BAD_PARAMETER, NOT_READY))
@@ -98,7 +102,7 @@ async def change_group(
     request: Request,
     response: Response,
     place_id: PlaceId,
-    if_match: IfMatch = None,
+    if_match: GroupIfMatch = None,
 ) -> PlaceGroupReply:
     """Name the group that a place is in, add the groups of others to it, take places out of it.
 

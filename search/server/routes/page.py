@@ -178,10 +178,9 @@ class _File:
 
 def _takes_gzip(scope: Scope) -> bool:
     codings = Headers(scope=scope).get("Accept-Encoding", "").lower().split(",")
-    return any(
-        coding.partition(";")[0].strip() == "gzip" and not coding.rstrip().endswith("q=0")
-        for coding in codings
-    )
+    weights = {name.strip(): weight for name, _, weight in (c.partition(";") for c in codings)}
+    weight = weights.get("gzip", "q=0").partition("=")[2].strip()
+    return not weight or weight.strip("0.") != ""
 
 
 def _add_file(app: FastAPI, address: str, file: Path, access: Access = "open") -> None:
