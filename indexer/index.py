@@ -17,7 +17,7 @@ from place_search.core.memory import return_freed_memory
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
-from place_search.indexer.sources.kept_views import found_view
+from place_search.indexer.sources.kept_views import found_photo
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
@@ -216,11 +216,11 @@ class Index:
         contents = self._contents
         place_id = int(self.place_ids[row])
         edit = self.edits.of(place_id)
-        moved = edit.position
+        moved, root = edit.position, Path(self.manifest.source["root"])
         return Place(
             place_id=place_id,
             name=edit.name or contents.text("name", row),
-            path=self._found(Path(self.manifest.source["root"]) / contents.text("path", row)),
+            path=found_photo(root / contents.text("path", row), self._kept),
             position=moved or contents.position(row),
             utm=contents.utm(row) if moved is None else to_utm(moved),
             taken=contents.taken(row),
@@ -230,9 +230,6 @@ class Index:
             fields=edit.fields,
             version=edit.version,
         )
-
-    def _found(self, path: Path) -> Path:
-        return found_view(self._kept.found(path), self.folder)
 
     def search(
         self,

@@ -19,9 +19,11 @@ from place_search.indexer.changes.version_builder import VersionBuilder, check_m
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
+from place_search.indexer.sources.kept_views import found_photo
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import edits_file, salvage_edits, write_edits
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
     CHANGEABLE,
@@ -214,7 +216,7 @@ def _repair(
         if witness is None:
             lost.append(Skipped(name, "all places of this shard: their list is damaged too"))
             continue
-        named = _photos_of(paths[witness], manifest)
+        named = _photos_of(paths[witness], folder, manifest)
         if named:
             photos.update(named)
             parts.append(sorted(named))
@@ -247,17 +249,17 @@ def _repair(
     return sorted(bad), [*lost, *outcome.skipped]
 
 
-def _photos_of(witness: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
+def _photos_of(witness: Path, folder: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
     """The photos of a shard's places by their ids, as its columns tell."""
     shard = ArrayFile(witness)
     table = {key: shard.column(key) for key in TABLE}
-    root = Path(manifest.source["root"])
+    root, kept = Path(manifest.source["root"]), KeptPhotos(folder)
     photos = {}
     for row, place_id in enumerate(table["place_id"].tolist()):
         latitude, longitude = float(table["latitude"][row]), float(table["longitude"][row])
         easting, northing = float(table["easting"][row]), float(table["northing"][row])
         photos[place_id] = PlacePhoto(
-            path=root / table["path"][row].decode(),
+            path=found_photo(root / table["path"][row].decode(), kept),
             name=table["name"][row].decode(),
             position=None if np.isnan(latitude) else Position(latitude, longitude),
             utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),

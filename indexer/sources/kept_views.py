@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from place_search.indexer.storage.kept_photos import KeptPhotos
+
 SUFFIX = "-views"
 MARK = ".views.json"
 """Says of a folder that it holds views, or which those of one panorama are; hidden."""
@@ -51,12 +53,12 @@ def panorama_of(path: bytes) -> bytes:
     return path.rpartition(b"/")[0] if inside else b""
 
 
-def found_view(path: Path, index: Path) -> Path:
-    """Where a photo is: a view is here, though the index was moved since."""
+def found_photo(path: Path, kept: KeptPhotos) -> Path:
+    """Where a photo is: a view, and one of those `kept`, is here though the index was moved."""
     text = path.as_posix()
     if _INSIDE not in text:
-        return path
-    here = views_folder(index) / text.partition(_INSIDE)[2]
+        return kept.found(path)
+    here = views_folder(kept.index) / text.partition(_INSIDE)[2]
     return here if path != here and here.is_file() else path
 
 

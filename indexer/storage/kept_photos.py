@@ -28,7 +28,7 @@ class KeptPhotos:
     """The folder of kept photos of one index."""
 
     def __init__(self, index: Path) -> None:
-        self._index = index
+        self.index = index
         resolved = index.resolve()
         self.folder = resolved.with_name(f"{resolved.name}-photos")
         self._note = self.folder / NOTE
@@ -127,8 +127,8 @@ class KeptPhotos:
         """Those of these photos that places of the index have."""
         if not names:
             return set()
-        manifest = read_manifest(self._index)
-        paths = Contents(manifest, manifest.paths(self._index)).column("path").tolist()
+        manifest = read_manifest(self.index)
+        paths = Contents(manifest, manifest.paths(self.index)).column("path").tolist()
         return names & {path.decode().rpartition("/")[2] for path in paths}
 
 

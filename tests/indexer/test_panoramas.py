@@ -14,6 +14,9 @@ from place_search.core.files import FileStamp, write_whole
 from place_search.core.geodesy import Position
 from place_search.indexer import (
     Index,
+    KeptPhotos,
+    PhotoList,
+    Source,
     VideoRequest,
     add_photos,
     build_index,
@@ -236,6 +239,27 @@ def test_a_damaged_shard_is_made_again_from_the_views(
     assert not report.lost
     index = open_index(out)
     assert [index.place(view).heading for view in views_of(index)] == HEADINGS
+
+
+def test_an_index_that_was_moved_is_repaired_from_what_lies_beside_it(
+    data: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "i"
+    made(data, out, model)
+    kept = render(KeptPhotos(out).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(kept.parent)
+    listed.append(kept.name)
+    add_photos(out, Source(kept.parent, listed, "csv"), model)
+    (tmp_path / "else").mkdir()
+    for name in ("i", "i-views", "i-photos"):
+        shutil.move(tmp_path / name, tmp_path / "else" / name)
+    out = tmp_path / "else/i"
+    before = [(place.name, place.path) for place in open_index(out).places()]
+    for shard in (out / "descriptors").glob("*.h5"):
+        shard.write_bytes(shard.read_bytes()[:100])
+    report = repair_index(out, lambda: model)
+    assert (report.whole, report.lost) == (True, [])
+    assert [(place.name, place.path) for place in open_index(out).places()] == before
 
 
 @pytest.mark.slow
