@@ -21,6 +21,7 @@ from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.sources.kept_views import path_in_source
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.kept_photos import KeptPhotos
@@ -228,11 +229,11 @@ class _Difference:
 
 
 def _compare(contents: Contents, source: Source, root: Path) -> _Difference:
-    paths = [os.fsencode(stored_path(photo.path, root)) for photo in source.photos]
+    # The views of an index that was moved are stored under paths that they had before.
+    paths = [path_in_source(os.fsencode(stored_path(photo.path, root))) for photo in source.photos]
     asked = set(paths)
-    by_path = {
-        path: row for row, path in enumerate(contents.column("path").tolist()) if path in asked
-    }
+    stored = map(path_in_source, contents.column("path").tolist())
+    by_path = {path: row for row, path in enumerate(stored) if path in asked}
     sizes, contents_of = contents.column("size"), contents.column("content")
     by_size = np.argsort(sizes, kind="stable")
     sizes = sizes[by_size]

@@ -241,6 +241,20 @@ def test_a_damaged_shard_is_made_again_from_the_views(
     assert [index.place(view).heading for view in views_of(index)] == HEADINGS
 
 
+def test_an_index_that_was_moved_knows_its_panoramas(
+    data: Path, tmp_path: Path, model: Model
+) -> None:
+    made(data, tmp_path / "i", model)
+    for name in ("i", "i-views"):
+        shutil.move(tmp_path / name, tmp_path / f"moved-{name}")
+    out = tmp_path / "moved-i"
+    ids = open_index(out).place_ids.tolist()
+    for change in (add_photos, sync_photos):
+        report = change(out, open_source(data, None, VideoRequest(out)), model)
+        assert (report.added, report.removed, report.unchanged) == (0, 0, 14)
+    assert open_index(out).place_ids.tolist() == ids
+
+
 def test_an_index_that_was_moved_is_repaired_from_what_lies_beside_it(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
