@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from place_search.indexer.changes.version_builder import (
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexFormatError, SourceError
 from place_search.indexer.pipeline import StageClock, stored_path
-from place_search.indexer.places import PhotoNote
-from place_search.indexer.sources.photo_list import Intake, Source
+from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.sources.kept_views import found_photo
+from place_search.indexer.sources.photo_list import Intake, PhotoList, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.descriptor_codes import (
@@ -39,6 +41,7 @@ from place_search.indexer.storage.edits import (
     write_edits,
 )
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
+from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import LOCK_NAME, lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
 from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
@@ -54,6 +57,10 @@ from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 BROUGHT_BACK = "its place was removed, and is there again; `sync`, not `index`, leaves it out"
+_UNKNOWN = (
+    "which of the photos in {0} were places cannot be read from the damaged index that was there; "
+    "`place-search add {1} {0}` adds them all."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +122,12 @@ def build_index(
     """Index the photos of a source into the folder `out`.
 
     An interrupted build goes on where its last whole shard ends when it is called again. An index
-    that is already there stays as it is until the new one is whole. `store` is a kind of vector
-    store or `auto`, which chooses by size; `uri` is where the engine of a `milvus` store answers.
-    `workers` embed the photos in place of this process. Without `local_features` the index is
-    smaller and nothing in it can be verified. With `descriptor_type` "float32" the descriptors are
-    kept as the model gave them, in four times the bytes.
+    that is already there stays as it is until the new one is whole, which has its places that were
+    added over HTTP, too. `store` is a kind of vector store or `auto`, which chooses by size; `uri`
+    is where the engine of a `milvus` store answers. `workers` embed the photos in place of this
+    process. Without `local_features` the index is smaller and nothing in it can be verified. With
+    `descriptor_type` "float32" the descriptors are kept as the model gave them, in four times the
+    bytes.
 
     Raises:
         SourceError: no photo can be read, or their disk fails.
@@ -139,6 +147,8 @@ def build_index(
         check_folder(out)
         with _made_for_photos(out), lock(out):
             old = current(out)
+            if old is not None:
+                source = _with_kept_photos(source, out, old)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
             request = StoreRequest(store, exact_bytes, uri=uri)
             draft = _draft(
@@ -219,6 +229,29 @@ def _draft(
     )
 
 
+def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
+    """The source with the photos of places that were added over HTTP, which no source lists."""
+    kept, root = KeptPhotos(out), Path(old.source["root"])
+    known: dict[Path, PlacePhoto] = {}
+    try:
+        contents = Contents(old, old.paths(out))
+        for row, stored in enumerate(contents.column("path").tolist()):
+            path = kept.found(root / stored.decode())
+            if kept.holds(path):
+                known[path] = contents.photo(row, path)
+    except IndexFormatError:
+        unknown = [_UNKNOWN.format(kept.folder, out)] if any(kept.folder.glob("*.jpg")) else []
+        return replace(source, warnings=(*source.warnings, *unknown))
+    if not known:
+        return source
+    for photo in source.photos:
+        known.pop(photo.path, None)
+    photos = PhotoList(source.root)
+    for photo in chain(source.photos, known.values()):
+        photos.append_as(stored_path(photo.path, source.root), photo)
+    return replace(source, photos=photos)
+
+
 def _with_what_people_said(
     out: Path, draft: VersionSpec, old: Manifest, source: Source
 ) -> VersionSpec:
@@ -227,10 +260,15 @@ def _with_what_people_said(
         return draft
     listed = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
     edits, groups = _readable_edits(out, old), _groups_of_hand(out, old)
+    said_of, kept = {*edits.by_place, *groups.place_id.tolist()}, KeptPhotos(out)
     try:
         contents = Contents(old, old.paths(out))
         ids, paths = contents.rows.place_ids.tolist(), contents.column("path").tolist()
-        path_of = {place: path.decode() for place, path in zip(ids, paths, strict=True)}
+        path_of = {
+            place: _path_now(path.decode(), source, kept)
+            for place, path in zip(ids, paths, strict=True)
+            if place in said_of
+        }
         said = said_of_departed(out, old, contents, edits)
         grouped = grouped_of_departed(out, old, contents, groups)
     except IndexFormatError:
@@ -252,6 +290,12 @@ def _with_what_people_said(
         new_groups=replace(groups.renumbered(new), waiting=waiting) if new else None,
         next_place_id=draft.next_place_id + len(waiting),
     )
+
+
+def _path_now(stored: str, source: Source, kept: KeptPhotos) -> str:
+    """The path that a photo is stored under today: what is beside the index may have moved."""
+    path = Path(stored)
+    return stored_path(found_photo(path, kept), source.root) if path.is_absolute() else stored
 
 
 def _readable_edits(out: Path, old: Manifest) -> Edits:

@@ -173,8 +173,9 @@ class _Lookup:
         Raises:
             SourceError: it is of another width, not finite, or 0.
         """
-        row = self._rows[path]
-        values = self._file.read(row)
+        if path not in self._rows:  # a photo that a server keeps, which no source lists
+            return np.full(self._dims, np.nan, np.float32)
+        values = self._file.read(self._rows[path])
         if values.shape != (self._dims,):
             raise SourceError(
                 f"{self._file.path} has {values.size} numbers for '{path}', where "

@@ -36,15 +36,8 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
             if (found := track.at(taken)) is not None:
                 placed += 1
                 position, utm = found, None
-        photos.append(
-            stored_path(photo.path, source.root),
-            name=photo.name,
-            position=position,
-            utm=utm,
-            sequence=photo.sequence,
-            taken=taken,
-            heading=photo.heading,
-        )
+        path = stored_path(photo.path, source.root)
+        photos.append_as(path, photo, position=position, utm=utm, taken=taken)
     if not placed:
         raise SourceError(_why_none(source, track, times))
     warnings = [*source.warnings, *track.warnings]

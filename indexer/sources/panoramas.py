@@ -66,7 +66,7 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
             notes.append(_UNMARKED)
         if seen.panorama is None or not views:
             notes += [PARTLY] if views is not None and seen.panorama else []
-            _append(photos, photo, stored_path(photo.path, source.root), photo.name)
+            photos.append_as(stored_path(photo.path, source.root), photo)
         else:
             cut += 1
             notes += _append_views(photos, photo, seen.panorama, views)
@@ -90,11 +90,6 @@ def _in_words(note: str, names: Sequence[str]) -> str:
     return f"{names[0]}{others}: {note.rstrip('.')}."
 
 
-def _append(photos: PhotoList, photo: PlacePhoto, path: str, name: str, **other: Any) -> None:
-    said = {key: getattr(photo, key) for key in ("position", "utm", "sequence", "taken", "heading")}
-    photos.append(path, name=name, **(said | other))
-
-
 def _append_views(
     photos: PhotoList, photo: PlacePhoto, panorama: Panorama, views: dict[int, Path]
 ) -> list[str]:
@@ -109,11 +104,10 @@ def _append_views(
         taken = read_capture_time(photo.path)
     for number, path in views.items():
         facing = panorama.facing(number)
-        _append(
-            photos,
-            photo,
+        photos.append_as(
             str(path),
-            f"{photo.name}#{facing}",
+            photo,
+            name=f"{photo.name}#{facing}",
             position=position,
             taken=taken,
             heading=facing.heading,

@@ -11,6 +11,7 @@ from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
+_SAID = ("name", "position", "utm", "sequence", "taken", "heading")
 
 
 class PhotoList(Sequence[PlacePhoto]):
@@ -54,6 +55,11 @@ class PhotoList(Sequence[PlacePhoto]):
             self._set("taken", row, taken)
         if heading is not None:
             self._set("heading", row, heading)
+
+    def append_as(self, path: str, photo: PlacePhoto, **other: Any) -> None:
+        """Add what is known of a photo, under a path as `append` takes it; `other` counts first."""
+        known = {key: getattr(photo, key) for key in _SAID}
+        self.append(path, **(known | other))
 
     def _set(self, key: str, row: int, value: float) -> None:
         column = self._numbers.setdefault(key, array("d"))

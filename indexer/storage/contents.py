@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from place_search.core.files import allow_open_files, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.commit import is_stamped
 from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest
@@ -162,6 +163,18 @@ class Contents:
     def heading(self, row: int) -> float | None:
         """Where the photo of a row looks, in degrees from north."""
         return self.number("heading", row)
+
+    def photo(self, row: int, path: Path) -> PlacePhoto:
+        """The photo of a row, which now lies at a path."""
+        return PlacePhoto(
+            path=path,
+            name=self.text("name", row),
+            position=self.position(row),
+            utm=self.utm(row),
+            sequence=self.text("sequence", row),
+            taken=self.taken(row),
+            heading=self.heading(row),
+        )
 
     def row(self, row: int) -> Row:
         """All of a row, to write it to another shard.

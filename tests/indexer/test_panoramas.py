@@ -21,6 +21,7 @@ from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
+    edit_place,
     open_index,
     open_source,
     parse_filter,
@@ -253,6 +254,10 @@ def test_an_index_that_was_moved_knows_its_panoramas(
         report = change(out, open_source(data, None, VideoRequest(out)), model)
         assert (report.added, report.removed, report.unchanged) == (0, 0, 14)
     assert open_index(out).place_ids.tolist() == ids
+    edit_place(out, 5, {"note": "a gate"})
+    shutil.move(tmp_path / "moved-i", tmp_path / "j")
+    shutil.move(tmp_path / "moved-i-views", tmp_path / "j-views")
+    assert made(data, tmp_path / "j", model).place(5).note == "a gate"
 
 
 def test_an_index_that_was_moved_is_repaired_from_what_lies_beside_it(

@@ -1,0 +1,81 @@
+"""Photos that a server keeps, of places that no source lists, when an index is made anew."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from place_search.core.geodesy import Position
+from place_search.indexer import (
+    KeptPhotos,
+    PhotoList,
+    Source,
+    add_photos,
+    build_index,
+    compact_index,
+    edit_place,
+    given_model,
+    open_descriptor_file,
+    open_index,
+    open_source,
+    remove_places,
+)
+from place_search.models import Model
+from tests.indexer.conftest import Render
+from tests.indexer.whole import whole
+
+
+def test_they_outlast_indexing_anew(
+    built: Path, photos: Path, tmp_path: Path, model: Model, render: Render
+) -> None:
+    files = [render(KeptPhotos(built).folder / f"{number:032x}.jpg", number) for number in (70, 71)]
+    listed = PhotoList(files[0].parent)
+    listed.append(files[0].name, name="gate", position=Position(48, 11), taken=5.0, heading=90.0)
+    listed.append(files[1].name, name="gone")
+    add_photos(built, Source(listed.root, listed, "csv"), model)
+    edit_place(built, 11, {"note": "north"})
+    remove_places(built, ["gone"], compact=False)
+    (before,) = open_index(built).places_of([files[0].name])
+    for folder in (built, listed.root):
+        folder.rename(tmp_path / f"moved-{folder.name}")
+    built = tmp_path / f"moved-{built.name}"
+    (photos / "p00.jpg").unlink()
+    for places in (11, 11):
+        report = build_index(open_source(photos), built, model)
+        assert (report.places, report.skipped) == (places, [])
+        (place,) = whole(built).places_of([files[0].name])
+        path = KeptPhotos(built).folder / files[0].name
+        assert place == replace(before, place_id=10, path=path, version=place.version)
+    compact_index(built)
+    assert sorted(photo.name for photo in KeptPhotos(built).folder.glob("*.jpg")) == [path.name]
+    # They may be listed, too.
+    assert build_index(open_source(path.parent), built, model).places == 1
+
+
+def test_indexing_anew_over_damage_tells_of_them(
+    built: Path, photos: Path, model: Model, render: Render
+) -> None:
+    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
+    (built / "descriptors/00000.h5").write_bytes(b"damaged")
+    report = build_index(open_source(photos), built, model)
+    assert report.intake.warnings == (
+        f"which of the photos in {kept.parent} were places cannot be read from the damaged index "
+        f"that was there; `place-search add {built} {kept.parent}` adds them all.",
+    )
+    assert add_photos(built, open_source(kept.parent), model).added == 1
+
+
+def test_those_that_a_file_of_descriptors_lacks_are_told(
+    built: Path, photos: Path, tmp_path: Path, model: Model, render: Render
+) -> None:
+    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(kept.parent)
+    listed.append(kept.name, name="gate")
+    add_photos(built, Source(kept.parent, listed, "csv"), model)
+    np.save(tmp_path / "made.npy", np.eye(11, dtype=np.float32))
+    source = open_source(photos)
+    given = given_model(open_descriptor_file(tmp_path / "made.npy"), source)
+    report = build_index(source, built, given)
+    assert report.places == 11
+    assert [photo.name for photo in report.skipped] == ["gate"]
+    assert kept.exists()
