@@ -1,6 +1,7 @@
 """Own fields of places from a CSV list of photos: its columns that say nothing of photos."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from place_search.indexer.changes.edit import KEYS, keep_edits
 from place_search.indexer.errors import FieldError, IndexFormatError, SourceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.place_rows import COLUMNS
+from place_search.indexer.sources.kept_views import panorama_folder, panorama_of, path_in_source
 from place_search.indexer.sources.kinds.csv_list import reads
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.storage.edits import (
@@ -88,7 +90,8 @@ def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
 def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
     """Give places the fields that a list has for their photos; returns how many got any.
 
-    What a place has already stays: people may have said it since.
+    Each view of a panorama gets those of the panorama. What a place has already stays: people may
+    have said it since.
 
     Raises:
         FieldError: somebody has declared a field of another type meanwhile.
@@ -100,14 +103,19 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         if any(fields[name] != kind for name, kind in listed.types.items()):
             raise FieldError(f"The fields of {folder} have been changed meanwhile; add them again.")
         root = Path(change.manifest.source["root"])
-        ids = change.contents.rows.place_ids.tolist()
-        place_of = {change.contents.text("path", row): at for row, at in enumerate(ids)}
+        of_photos: dict[bytes, Mapping[str, FieldValue]] = {}
+        of_panoramas: dict[bytes, Mapping[str, FieldValue]] = {}
+        for listed_path, said in listed.values.items():
+            photo = listed.root / listed_path
+            of_photos[path_in_source(os.fsencode(stored_path(photo, root)))] = said
+            views = panorama_folder(Path(), stored_path(photo, listed.root))
+            of_panoramas[os.fsencode(views)] = said
         by_place = dict(edits.by_place)
         given = 0
-        for path, values in listed.values.items():
-            place = place_of.get(stored_path(listed.root / path, root))
-            if place is None:
-                continue
+        paths = change.contents.column("path").tolist()
+        for place, path in zip(change.contents.rows.place_ids.tolist(), paths, strict=True):
+            values = of_photos.get(path_in_source(path))
+            values = values or of_panoramas.get(path_in_source(panorama_of(path)), {})
             edit = edits.of(place)
             merged = {**values, **edit.fields}
             if merged != edit.fields:

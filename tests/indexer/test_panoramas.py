@@ -22,9 +22,11 @@ from place_search.indexer import (
     build_index,
     compact_index,
     edit_place,
+    keep_listed_fields,
     open_index,
     open_source,
     parse_filter,
+    read_listed_fields,
     remove_places,
     restore_places,
     sync_photos,
@@ -339,13 +341,17 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "places.csv").write_text(
-        "path,latitude,longitude,name,heading\n../photos/street/a.jpg,50,10,Gate,-100\n"
+        "path,latitude,longitude,name,heading,floor\n../photos/street/a.jpg,50,10,Gate,-100,2\n"
     )
     out = tmp_path / "deep" / "i"
     out.parent.mkdir()
     index = made(lists / "places.csv", out, model)
     assert index.count == 12
-    for place in index.places():
+    listed = read_listed_fields(lists / "places.csv", out)
+    assert listed
+    assert keep_listed_fields(out, listed) == 12
+    for place in open_index(out).places():
+        assert place.fields == {"floor": 2}
         assert place.name.startswith("Gate#heading=")
         # What the list says counts before what the panorama does.
         assert place.heading == (260 + 30 * place.place_id) % 360
