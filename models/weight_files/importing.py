@@ -7,6 +7,7 @@ from pathlib import Path
 from place_search.core.files import sha256_of
 from place_search.models.card import (
     CARD_NAME,
+    WEIGHTS_NAME,
     Aggregation,
     ModelCard,
     Recall,
@@ -14,6 +15,7 @@ from place_search.models.card import (
     read_card,
 )
 from place_search.models.folder import write_model
+from place_search.models.local_features import read_directions
 from place_search.models.network import load_network
 from place_search.models.new_folder import require_free
 from place_search.models.weight_files.read import read_weights
@@ -40,7 +42,18 @@ def import_weights(
     require_free(out)
     if (path / CARD_NAME).is_file():
         card = read_card(path)
-        return write_model(load_network(path, card), replace(card, id=out.name), out)
+        network = load_network(path, card)
+        licence = licence or card.licence
+        named = WeightSource(card.family, origin, licence, card.files[WEIGHTS_NAME])
+        told = replace(
+            card,
+            id=out.name,
+            title=title or card.title,
+            licence=licence,
+            sources=(*card.sources, named) if origin else card.sources,
+            recall=(*recall, *card.recall),
+        )
+        return write_model(network, told, out, directions=read_directions(path, card))
     weights = read_weights(path)
     pool = weights.network.pool
     licence = licence or weights.licence

@@ -1,16 +1,20 @@
 """`weights`: somebody's file in, a model that opens without torch out."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import Result
 
-from place_search.models import find_model, open_model, read_card
+from place_search.core.files import sha256_of
+from place_search.models import find_model, open_model, read_card, write_card
+from place_search.models.card import DIRECTIONS_NAME, WEIGHTS_NAME
 from place_search.photos.photo import Photo
 from tests.models import families
 
@@ -104,6 +108,29 @@ def test_a_model_folder_is_imported_under_a_new_name(
     assert (again.card.id, again.fingerprint) == ("again", open_model(imported).fingerprint)
     photo = Photo(np.zeros((480, 640, 3), np.uint8), 640, 480)
     assert again.embed(photo).require_local_features().shape == (29, 39, 256)
+
+
+def test_a_model_folder_keeps_its_directions_and_takes_what_is_said_of_it(
+    run: Run, env: dict[str, str], folder: Path, imported: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(imported, own)
+    directions = np.random.default_rng(3).normal(size=(256, 16)).astype(np.float32)
+    np.save(own / DIRECTIONS_NAME, directions)
+    card = read_card(own)
+    files = {**card.files, DIRECTIONS_NAME: sha256_of(own / DIRECTIONS_NAME)}
+    write_card(replace(card, files=files), own)
+    about = ("--title", "Ours", "--source", "https://example.org/own", "--licence", "MIT")
+    result = run("weights", "import", own, "--as", "told", *about, env=env)
+    assert result.exit_code == 0, result.output
+    told = open_model(folder / "told")
+    assert told.fingerprint == open_model(own).fingerprint
+    assert told.directions is not None
+    np.testing.assert_array_equal(told.directions, directions)
+    assert (told.card.title, told.card.licence) == ("Ours", "MIT")
+    kept, added = told.card.sources
+    assert (kept.origin, added.origin) == ("mine.pth.tar", "https://example.org/own")
+    assert added.sha256 == card.files[WEIGHTS_NAME]
 
 
 def test_what_cannot_be_imported(
