@@ -34,9 +34,10 @@ class _Remembering:
         path = self._folder / f"{key}.npz"
         if path.exists():
             with np.load(path) as saved:
-                return Embedding(*(saved[name] for name in saved.files))
+                return Embedding(**saved)._replace(zoom=float(saved["zoom"]))
         made = self._runtime.embed(pixels)
-        np.savez(path, *(output for output in made if output is not None))
+        fields = made._asdict().items()
+        np.savez(path, **{name: value for name, value in fields if value is not None})
         return made
 
     def stream(self, photos: Iterable[tuple[Key, Pixels]]) -> Iterator[tuple[Key, Embedding]]:

@@ -109,7 +109,7 @@ def test_it_is_quantised_like_any_other(
     pytest.importorskip("nncf")
     told = run(
         "quantize", "mine", "--photos", streets / "places", "--truth", streets / "truth.csv",
-        "--root", streets, "--as", "mine8", "--no-verify", env=env,
+        "--root", streets, "--as", "mine8", env=env,
     )  # fmt: skip
     assert told.exit_code == 0, told.output
     opened = place_search.open_model(model.with_name("mine8"), precision="int8")
