@@ -61,9 +61,8 @@ def measure_loss(
         ModelError: the model has no int8 graph.
         TruthError: a truth that cannot be evaluated.
     """
-    recalls: dict[tuple[str, bool], dict[Precision, float]] = {}
-    precisions: tuple[Precision, ...] = ("f32", "int8")
-    for precision in precisions:
+    measured: dict[Precision, list[tuple[str, bool, float]]] = {"f32": [], "int8": []}
+    for precision, rows in measured.items():
         opened = open_model(folder, precision=precision, verify=verify)
         with tempfile.TemporaryDirectory() as scratch:
             model = _remembering(opened, Path(scratch), "descriptors")
@@ -80,12 +79,14 @@ def measure_loss(
                     progress=partial(_tell, progress, what),
                 )
                 plain = report.recall if report.unverified is None else report.unverified
-                recalls.setdefault((truth.name, False), {})[precision] = plain[1]
+                rows.append((truth.name, False, plain[1]))
                 if report.unverified is not None:
-                    recalls.setdefault((truth.name, True), {})[precision] = report.recall[1]
+                    rows.append((truth.name, True, report.recall[1]))
     return [
-        PrecisionRecall(name, verified, round(recall["f32"], 2), round(recall["int8"], 2))
-        for (name, verified), recall in recalls.items()
+        PrecisionRecall(name, verified, round(exact, 2), round(quick, 2))
+        for (name, verified, exact), (*_, quick) in zip(
+            measured["f32"], measured["int8"], strict=True
+        )
     ]
 
 

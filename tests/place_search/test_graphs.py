@@ -103,16 +103,26 @@ def test_torch_cannot_train_what_is_a_graph_alone(model: Path) -> None:
         open_model(model, runtime="torch")
 
 
-def test_it_is_quantised_like_any_other(
-    run: Run, model: Path, env: dict[str, str], streets: Path
-) -> None:
+@pytest.fixture(scope="module")
+def quantised(run: Run, model: Path, env: dict[str, str], streets: Path) -> Path:
+    """The same in int8, with its loss on two truths of one file name; all of one is wrong."""
     pytest.importorskip("nncf")
+    (streets / "wrong").mkdir()
+    rows = [f"queries/{place}.jpg,places/{(place + 1) % PLACES}.jpg" for place in range(PLACES)]
+    (streets / "wrong" / "truth.csv").write_text("\n".join(["query,positives", *rows]), "utf-8")
     told = run(
         "quantize", "mine", "--photos", streets / "places", "--truth", streets / "truth.csv",
-        "--root", streets, "--as", "mine8", env=env,
+        "--truth", streets / "wrong" / "truth.csv", "--root", streets, "--as", "mine8",
+        env=env,
     )  # fmt: skip
     assert told.exit_code == 0, told.output
-    opened = place_search.open_model(model.with_name("mine8"), precision="int8")
+    return model.with_name("mine8")
+
+
+def test_it_is_quantised_like_any_other(
+    run: Run, model: Path, quantised: Path, env: dict[str, str], streets: Path
+) -> None:
+    opened = place_search.open_model(quantised, precision="int8")
     exact = place_search.open_model(model)
     one, other = (
         place_search.describe(streets / "places" / "1.jpg", model=each)[0]
@@ -121,6 +131,17 @@ def test_it_is_quantised_like_any_other(
     assert float(one @ other) > 0.98
     assert opened.fingerprint != exact.fingerprint
     assert run("weights", "verify", "mine8", env=env).stdout == "mine8: whole\n"
+
+
+def test_both_truths_of_one_file_name_are_measured(quantised: Path, streets: Path) -> None:
+    made = read_card(quantised).quantization
+    assert made is not None
+    measured = {(row.dataset, row.verified): (row.f32, row.int8) for row in made.measured}
+    right, wrong = f"{streets.name}/truth", "wrong/truth"
+    assert measured == {
+        **dict.fromkeys([(right, False), (right, True)], (100, 100)),
+        **dict.fromkeys([(wrong, False), (wrong, True)], (0, 0)),
+    }
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,11 @@ def command(
     folder = find_model(model)
     _check_target(folder, name)
     known = []
-    for number, path in enumerate(truths or ()):
+    for number, (path, named) in enumerate(_by_name(truths or [])):
         files = TruthFiles(truth=path, root=root, database=databases[number] if databases else None)
         if reason := files.why_not():
             raise typer.BadParameter(reason)
-        known.append(replace(open_truth(files), name=path.stem))
+        known.append(replace(open_truth(files), name=named))
         known[-1].require_photos()
     pixels, digest = _prepared(folder, photos, count, max_megapixels * 10**6, views)
     folder = folder if name is None else _copied(folder, name)
@@ -115,6 +115,17 @@ def command(
     if known:
         card = _measured(folder, card, known, verify)
     _print(card)
+
+
+def _by_name(paths: list[Path]) -> list[tuple[Path, str]]:
+    """Each truth with what it is called: its name, after as many folders as tell it from others."""
+    known = [path.resolve().with_suffix("").parts for path in paths]
+    names = []
+    for parts in known:
+        ends = (parts[-count:] for count in range(1, len(parts)))
+        alone = (end for end in ends if sum(each[-len(end) :] == end for each in known) == 1)
+        names.append("/".join(next(alone, parts[-1:])))
+    return list(zip(paths, names, strict=True))
 
 
 def _check_target(folder: Path, name: str | None) -> None:
