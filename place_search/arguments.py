@@ -98,17 +98,20 @@ def opened_index(index: "Index | AnyPath") -> "Index":
 def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
     """The model that is given, else the index's own, with the index's local features.
 
+    One by its id or folder is opened in the precision and the length that the index was made with.
+
     Raises:
         PlaceSearchError: there is no such index or model, it is not whole, or what is given names
             none.
     """
     from place_search.indexer import Index, fit_model, open_index_model, read_manifest
+    from place_search.models import Model
 
     folder = index.folder if isinstance(index, Index) else as_path(index)
     manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
-    if model is None:
-        return open_index_model(manifest)
-    return fit_model(manifest, folder, opened_model(model))
+    if isinstance(model, Model):
+        return fit_model(manifest, folder, model)
+    return open_index_model(manifest, path_or_id(model))
 
 
 def source_of(photo: Photo) -> bytes | Path:

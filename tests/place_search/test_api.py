@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -242,6 +242,19 @@ def test_a_model_that_is_open_is_evaluated(town: Path) -> None:
     assert opened.recall == named.recall
     with pytest.raises(PlaceSearchError, match="not by the type int"):
         place_search.evaluate(truth="truth.csv", root=".", model=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("instructions", ["AVX512-VNNI", None])
+def test_a_model_by_its_id_is_opened_as_the_index_was_made(
+    town: Path, monkeypatch: pytest.MonkeyPatch, instructions: str | None
+) -> None:
+    precision: Literal["f32", "int8"] = "f32" if instructions else "int8"
+    made_by = place_search.open_model(precision=precision, dims=512)
+    place_search.index("photos", "town", model=made_by)
+    monkeypatch.setattr("place_search.models.model.int8_instructions", lambda: instructions)
+    for model in (made_by.card.id, made_by.folder):
+        answer = place_search.search("town", "query.jpg", model=model)
+        assert answer.results[0].name == "0.jpg"
 
 
 @pytest.mark.slow
