@@ -144,6 +144,22 @@ def test_both_truths_of_one_file_name_are_measured(quantised: Path, streets: Pat
     }
 
 
+def test_what_cannot_be_quantised_leaves_no_model(
+    run: Run, model: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    pytest.importorskip("nncf")
+    before = sorted(model.parent.iterdir())
+    (tmp_path / "torn.jpg").write_bytes(b"no photo")
+    for name, sentence in (
+        ("none", f"None of the photos in {tmp_path} can"),
+        ("../up", "model's id"),
+    ):
+        told = run("quantize", "mine", "--photos", tmp_path, "--as", name, env=env)
+        assert told.exit_code == 1
+        assert sentence in told.stderr
+    assert sorted(model.parent.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -197,5 +197,5 @@ def test_quantize_never_replaces_a_graph_that_is_there(
     said = check_failure(run("quantize", before.id, "--photos", photos / "places"))
     assert "has an int8 graph already" in said
     taken = run("quantize", before.id, "--photos", photos / "places", "--as", before.id)
-    assert "is there already" in check_failure(taken)
+    assert "exists already" in check_failure(taken)
     assert read_card(find_model()) == before

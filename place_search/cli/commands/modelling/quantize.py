@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,18 +104,18 @@ def command(
         known.append(replace(open_truth(files), name=named))
         known[-1].require_photos()
     pixels, digest = _prepared(folder, photos, count, max_megapixels * 10**6, views)
-    folder = folder if name is None else _copied(folder, name)
-    with progress("graphs") as advance:
-        card = quantize_model(
-            folder,
-            pixels,
-            digest,
-            first=first,
-            views=views,
-            progress=lambda done, total: advance("Quantising", done, total),
-        )
-    if known:
-        card = _measured(folder, card, known, verify)
+    with _target(folder, name) as made:
+        with progress("graphs") as advance:
+            card = quantize_model(
+                made,
+                pixels,
+                digest,
+                first=first,
+                views=views,
+                progress=lambda done, total: advance("Quantising", done, total),
+            )
+        if known:
+            card = _measured(made, card, known, verify)
     _print(card)
 
 
@@ -130,6 +132,7 @@ def _by_name(paths: list[Path]) -> list[tuple[Path, str]]:
 
 def _check_target(folder: Path, name: str | None) -> None:
     from place_search.models import ModelError, read_card, weights_folder
+    from place_search.models.new_folder import free_folder
 
     card = read_card(folder)
     if name is None and card.quantization is not None:
@@ -137,25 +140,30 @@ def _check_target(folder: Path, name: str | None) -> None:
             f"'{card.id}' has an int8 graph already, with which indexes may have been made; give "
             "the new model a name with --as ID."
         )
-    if name is not None and (weights_folder() / name).exists():
-        raise ModelError(f"{weights_folder() / name} is there already; choose another --as ID.")
+    if name is not None:
+        free_folder(weights_folder(), name)
 
 
-def _copied(folder: Path, name: str) -> Path:
-    """A copy of a model under weights/, by another name."""
+@contextmanager
+def _target(folder: Path, name: str | None) -> Iterator[Path]:
+    """The model to quantise: itself, or a copy under weights/ that appears when all went well."""
     from place_search.models import read_card, weights_folder, write_card
+    from place_search.models.new_folder import new_folder
 
-    out = weights_folder() / name
-    shutil.copytree(folder, out)
-    write_card(replace(read_card(out), id=name), out)
-    return out
+    if name is None:
+        yield folder
+        return
+    with new_folder(weights_folder() / name) as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        write_card(replace(read_card(copy), id=name), copy)
+        yield copy
 
 
 def _prepared(
     folder: Path, photos: Path, count: int, max_pixels: int, views: bool
 ) -> "tuple[list[Any], str]":
     """Photos for calibration, evenly from the source, and the hash of their contents."""
-    from place_search.indexer import open_source
+    from place_search.indexer import SourceError, open_source
     from place_search.models import open_model
     from place_search.photos import PhotoError, read_photo
 
@@ -175,6 +183,8 @@ def _prepared(
             say(f"Skipped: {error}")
             continue
         digest.update(hashlib.sha256(content).digest())
+    if not pixels:
+        raise SourceError(f"None of the photos in {photos} can be read; name others with --photos.")
     return pixels, digest.hexdigest()
 
 
