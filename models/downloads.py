@@ -83,6 +83,11 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> Non
                         progress(done, max(total, done))
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
+        if done and status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # A process was killed after the last byte, before the file had its name.
+            part.unlink()
+            download(url, target, progress=progress)
+            return
         raise DownloadError(f"{url} answers {status}; it may have moved.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         kept = f"{done:,} bytes are kept, run the same command again" if done else "try again later"

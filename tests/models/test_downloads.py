@@ -36,6 +36,9 @@ class Server(BaseHTTPRequestHandler):
         start = 0
         if wanted and self.headers.get("If-Range") == '"one"':
             start = int(re.findall(r"\d+", wanted)[0])
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"one"')
         self.send_header("Content-Length", str(len(CONTENT) - start))
@@ -82,6 +85,16 @@ def test_a_download_goes_on_where_it_broke_off(
     assert [file.name for file in tmp_path.iterdir()] == ["weights.bin"]
     fetch_file(broken, tmp_path)
     assert len(asked) == 2, "what is there is not fetched again"
+
+
+def test_a_download_that_was_complete_is_fetched_anew(
+    address: str, asked: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "weights.bin.part").write_bytes(CONTENT)
+    (tmp_path / "weights.bin.etag").write_text('"one"')
+    assert fetch_file(model(f"{address}/file"), tmp_path).read_bytes() == CONTENT
+    assert asked == [f"/file bytes={len(CONTENT)}-", "/file None"]
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.bin"]
 
 
 def test_a_changed_file_is_fetched_anew(address: str, asked: list[str], tmp_path: Path) -> None:
