@@ -67,7 +67,7 @@ def parse_size(text: str) -> Preprocessing:
             return Preprocessing("area", multiple=step)
     elif found := re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", words):
         return _exact(text, int(found[1]), int(found[2]))
-    elif (sides := _numbers(words)) and len(sides) <= 2:
+    elif (sides := _numbers(words)) and len(sides) <= 2 and all(map(float.is_integer, sides)):
         return _exact(text, int(sides[-1]), int(sides[0]))
     raise ModelError(f"'{text}' is no size; give --size as in 322x322, or --size 'multiple-of 14'.")
 
@@ -114,9 +114,10 @@ def _triple(text: str) -> Triple | None:
 def _numbers(text: str) -> list[float]:
     """The numbers in "1,2,3", "[1, 2, 3]" or "1"; none where it is something else."""
     try:
-        parsed: Any = json.loads(text if text.lstrip().startswith("[") else f"[{text}]")
+        # float, since not every whole number can be made one afterwards.
+        values: list[Any] = json.loads(
+            text if text.lstrip().startswith("[") else f"[{text}]", parse_int=float
+        )
     except ValueError:
         return []
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in parsed):
-        return []
-    return [float(value) for value in parsed]
+    return values if all(isinstance(value, float) for value in values) else []

@@ -311,7 +311,11 @@ def test_sizes(text: str, wanted: Preprocessing) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "big", "multiple-of 0", "1,2,3", "[9000]", "-3x5", "[true]", "9x9"]
+    "text",
+    [
+        *("", "big", "multiple-of 0", "1,2,3", "[9000]", "-3x5", "[true]", "9x9"),
+        *("1e999", "[480, 1e999]", "NaN", "640.5", "1" + 400 * "0"),
+    ],
 )
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ModelError, match="--size"):
@@ -322,6 +326,6 @@ def test_values_of_bytes_are_scaled() -> None:
     mean, std = parse_normalisation("123.68,116.28,103.53", "58.4,57.1,57.4")
     assert mean == pytest.approx((0.485, 0.456, 0.406), abs=1e-3)
     assert std == pytest.approx((0.229, 0.224, 0.225), abs=1e-3)
-    for bad in (("1,2", "1"), ("1", "0"), ("nan", "1"), ("a", "1"), ("[NaN]", "1")):
+    for bad in (("1,2", "1"), ("1", "0"), ("nan", "1"), ("a", "1"), ("[NaN]", "1"), ("1e999", "1")):
         with pytest.raises(ModelError, match="three numbers"):
             parse_normalisation(*bad)
