@@ -85,6 +85,17 @@ def test_doctor_prints_what_it_finds(run: Run, photos: Path, split: Path, index:
     assert "Problem: missing (6), such as places/0.jpg" in sick.stdout
 
 
+@pytest.mark.parametrize(
+    "option", [("--database", "/nonexistent"), ("--radius-m", "-5"), ("--root", "/nowhere")]
+)
+def test_doctor_ignores_no_option_beside_an_index(
+    run: Run, index: Path, option: tuple[str, str]
+) -> None:
+    refused = run("doctor", index, *option)
+    assert refused.exit_code == 2
+    assert "Say what is right" in refused.stderr
+
+
 @pytest.mark.slow
 def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path) -> None:
     """The second model is a copy of the first, so that nothing differs but the name."""

@@ -66,18 +66,18 @@ def command(
     index = data if data is not None and holds_index(data) else None
     from place_search.evaluation import TruthFiles, examine
 
+    given = {
+        "split": split,
+        "truth": truth,
+        "root": root,
+        "queries_dir": queries_dir,
+        "database": database,
+        "queries": queries,
+        "radius_m": radius_m,
+    }
     files = TruthFiles()
-    if index is None or any((split, truth, queries)):
-        files = truth_files(
-            data=None if index is not None else data,
-            split=split,
-            truth=truth,
-            root=root,
-            queries_dir=queries_dir,
-            database=database,
-            queries=queries,
-            radius_m=radius_m,
-        )
+    if index is None or any(option is not None for option in given.values()):
+        files = truth_files(data=None if index is not None else data, **given)
     ns = parse_ks(ks)
     with progress() as advance:
         diagnosis = examine(
