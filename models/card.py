@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import tomli_w
 
-from place_search.core.files import read_regular
+from place_search.core.files import read_regular, write_whole
 from place_search.core.tables import is_whole
 from place_search.models.calibration import Calibration, read_calibration
 from place_search.models.errors import ModelError
@@ -247,6 +247,4 @@ def write_card(card: ModelCard, folder: Path) -> None:
         for key, value in asdict(card).items()
         if value not in ((), {}, [], None) and key not in ("cropped", "precision", "saturates")
     }
-    beside = folder / f".{CARD_NAME}"
-    beside.write_text(tomli_w.dumps(table), "utf-8")
-    beside.replace(folder / CARD_NAME)
+    write_whole(folder / CARD_NAME, tomli_w.dumps(table).encode())

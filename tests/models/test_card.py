@@ -1,3 +1,5 @@
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +41,22 @@ def test_a_card_survives_writing(tmp_path: Path) -> None:
     )
     write_card(card, tmp_path)
     assert read_card(tmp_path) == card
+
+
+def test_a_card_that_cannot_be_kept_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = read_card(find_model())
+    write_card(card, tmp_path)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="the disk fails"):
+        write_card(replace(card, id="other"), tmp_path)
+    assert read_card(tmp_path) == card
+    assert [file.name for file in tmp_path.iterdir()] == ["card.toml"]
 
 
 def test_the_fingerprint_follows_weights_and_preprocessing_only() -> None:
