@@ -11,12 +11,13 @@ from PIL import ExifTags, Image, ImageCms, ImageFile
 
 STRIP_PIXELS = 1 << 20
 WHITE_BITS = (8, 10, 12, 14, 16)
+_NOT_NATIVE = "B" if sys.byteorder == "little" else "L"
 _OTHER_ORDER = {
-    "RGB;16B": "RGB;16L",
-    "RGB;16L": "RGB;16B",
-    "RGB;16N": "RGB;16B" if sys.byteorder == "little" else "RGB;16L",
+    f"{mode};16{order}": f"{mode};16{other}"
+    for mode in ("RGB", "RGBA")
+    for order, other in (("B", "L"), ("L", "B"), ("N", _NOT_NATIVE))
 }
-"""Byte orders of 16-bit RGB as Pillow names them, each with the opposite one."""
+"""Byte orders of 16-bit RGB and RGBA as Pillow names them, each with the opposite one."""
 
 
 def orientation_of(exif: Image.Exif | None) -> int:
@@ -48,7 +49,7 @@ def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
             notes.append("The photo has several frames; the first one was used.")
     stored = _deep_rgb(image)
     image.load()
-    if stored is not None and np.max(image.getextrema()) < 64:
+    if stored is not None and np.max(image.getextrema()[:3]) < 64:
         return _brightened(image, stored)
     conversion = _conversion(image, notes)
     width, height = image.size
@@ -116,7 +117,7 @@ def _white_level(image: Image.Image) -> float:
 
 
 def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
-    """The file of unloaded 16-bit RGB, of which Pillow keeps the high bytes alone."""
+    """The file of unloaded 16-bit RGB or RGBA, of which Pillow keeps the high bytes alone."""
     if not isinstance(image, ImageFile.ImageFile) or image.format not in ("PNG", "TIFF"):
         return None
     deep = bool(image.tile) and all(_order_of(tile) in _OTHER_ORDER for tile in image.tile)
@@ -135,9 +136,10 @@ def _other_order(tile: Any) -> Any:
 
 
 def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
-    """(h, w, 3) RGB of 16-bit values that use 14 bits at most, from their high bytes and the file.
+    """(h, w, 3) RGB of 16-bit colours that use 14 bits at most, from their high bytes and the file.
 
-    The low bytes come from a second decoding, as if the file had the other byte order.
+    RGBA, whose alpha may use other bits, lies on white. The low bytes come from a second decoding,
+    as if the file had the other byte order.
     """
     stored.seek(0)
     with Image.open(stored, formats=("PNG", "TIFF")) as low:
@@ -146,12 +148,18 @@ def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
     pixels = np.asarray(high).astype(np.uint16)
     pixels <<= 8
     pixels |= np.asarray(low)
-    greatest = int(pixels.max())
-    white = next(2**bits - 1 for bits in WHITE_BITS if greatest < 2**bits)
-    scale = np.float32(255 / white)
-    brightened = np.empty(pixels.shape, np.uint8)
+    greatest = pixels.reshape(-1, pixels.shape[2]).max(axis=0)
+    greatest[:3] = greatest[:3].max()
+    whites = [
+        next(2**bits - 1 for bits in WHITE_BITS if most < 2**bits) for most in greatest.tolist()
+    ]
+    scale = 255 / np.array(whites, np.float32)
+    brightened = np.empty((*pixels.shape[:2], 3), np.uint8)
     for row, values in enumerate(pixels):
-        brightened[row] = values * scale + np.float32(0.5)
+        scaled = values * scale
+        if len(whites) == 4:
+            scaled = 255 - (255 - scaled[:, :3]) * (scaled[:, 3:] / 255)
+        brightened[row] = scaled + np.float32(0.5)
     return brightened
 
 

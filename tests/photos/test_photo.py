@@ -255,16 +255,30 @@ def test_rgb_of_fewer_bits_in_a_larger_container_is_as_bright(bits: int) -> None
         assert difference(decode_photo(content).pixels, rgb.astype(np.uint8)) < 1
 
 
+@pytest.mark.parametrize(("bits", "alpha_bits"), [(10, 16), (12, 12), (14, 16), (16, 16)])
+def test_rgba_of_fewer_bits_in_a_larger_container_lies_on_white(bits: int, alpha_bits: int) -> None:
+    rgb = np.asarray(picture()).astype(np.float64)
+    rgb *= 255 / rgb.max()
+    opaque = np.ones(rgb.shape[:2])
+    opaque[:, :50] = 0.5
+    stored = np.dstack([rgb / 255 * (2**bits - 1), opaque * (2**alpha_bits - 1)])
+    stored = np.round(stored).astype(np.uint16)
+    expected = np.round(255 - (255 - rgb) * opaque[..., None]).astype(np.uint8)
+    tiff = cv2.imencode(".tif", stored[..., [2, 1, 0, 3]])[1].tobytes()
+    for content in (png_of_16_bits(stored), tiff):
+        assert difference(decode_photo(content).pixels, expected) < 1
+
+
 def png_of_16_bits(pixels: NDArray[np.uint16]) -> bytes:
-    """A PNG of (h, w, 3) values, which Pillow cannot write."""
+    """A PNG of (h, w, 3) RGB or (h, w, 4) RGBA values, which Pillow cannot write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
 
-    height, width, _ = pixels.shape
+    height, width, channels = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
