@@ -21,9 +21,10 @@ EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 FPS = 2.0
 """Frames a second that are taken where nothing else is asked for."""
 FPS_BOUNDS = (0.001, 1000.0)
-_PQ, _WHITE_NITS = 16, 203.0
-"""The code of the transfer function of HDR10, and how bright its white is (ITU-R BT.2408)."""
-_BT2020 = 9
+_PQ, _HLG, _BT2020 = 16, 18, 9
+"""Codes of HDR's transfer functions, as HDR10 and as phones have them, and of its primaries."""
+_WHITE_NITS, _HLG_NITS, _HLG_GAMMA = 203.0, 1000.0, 1.2
+"""How bright HDR's white is (ITU-R BT.2408), and the display that HLG is meant for (BT.2100)."""
 
 
 class VideoError(PlaceSearchError):
@@ -235,8 +236,9 @@ def _reason(error: BaseException) -> str:
 
 def _photo(frame: Any) -> Photo:
     """A frame upright, as the camera's metadata says, in sRGB."""
-    if frame.color_trc == _PQ:
-        pixels = _from_hdr(frame.to_ndarray(format="rgb48le"), frame.color_primaries == _BT2020)
+    if frame.color_trc in (_PQ, _HLG):
+        light = _light(frame.to_ndarray(format="rgb48le"), frame.color_trc)
+        pixels = _to_srgb(light, wide=frame.color_primaries == _BT2020)
     else:
         pixels = frame.to_ndarray(format="rgb24")
     # Degrees against the clock by which the picture must be turned.
@@ -246,9 +248,18 @@ def _photo(frame: Any) -> Photo:
     return Photo(pixels, width, height)
 
 
-def _from_hdr(pixels: NDArray[np.uint16], wide: bool) -> NDArray[np.uint8]:
-    """Pixels of HDR10 (SMPTE ST 2084) as sRGB: what is as bright as paper stays, lights clip."""
-    light = _PQ_TABLE[pixels >> 4]
+def _light(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.float32]:
+    """The light that a display gives for pixels of HDR, in units of paper white."""
+    table = _PQ_TABLE if transfer == _PQ else _HLG_TABLE
+    light: NDArray[np.float32] = table[pixels >> 4]
+    if transfer == _HLG:
+        luminance = light @ _BT2020_LUMINANCE
+        light *= (_HLG_NITS / _WHITE_NITS * luminance ** (_HLG_GAMMA - 1))[..., None]
+    return light
+
+
+def _to_srgb(light: NDArray[np.float32], *, wide: bool) -> NDArray[np.uint8]:
+    """Light as sRGB: what is as bright as paper stays, lights clip."""
     if wide:
         light = np.clip(light @ _BT2020_TO_SRGB.T, 0, None)
     mapped = light * (1 + light / 16) / (1 + light)  # Reinhard, white at 4 times paper
@@ -264,7 +275,16 @@ def _pq_table() -> NDArray[np.float32]:
     return np.asarray(10_000 * light ** (1 / 0.1593017578125) / _WHITE_NITS, np.float32)
 
 
-_PQ_TABLE = _pq_table()
+def _hlg_table() -> NDArray[np.float32]:
+    """The light of the scene, 0 to 1, of each of 4,096 codes (ITU-R BT.2100)."""
+    code = np.linspace(0, 1, 4096)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+    return np.asarray(light, np.float32)
+
+
+_PQ_TABLE, _HLG_TABLE = _pq_table(), _hlg_table()
+_BT2020_LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)
 _BT2020_TO_SRGB = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )

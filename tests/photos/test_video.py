@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from place_search.photos.video import Sampling, Video, VideoError, _from_hdr, is_video, write_video
+from place_search.photos.video import Sampling, Video, VideoError, is_video, write_video
 
 av: Any = pytest.importorskip("av")
 SIZE = (64, 96)
@@ -89,15 +89,43 @@ def test_turned_videos_come_upright(tmp_path: Path) -> None:
     assert upright.photo.pixels[10, 10].mean() < 100
 
 
-def test_hdr_keeps_grey_grey_and_paper_bright() -> None:
-    # 203 nits is code 0.58 of PQ; 1,000 nits 0.75.
-    codes = np.array([[[0.0] * 3, [0.38] * 3, [0.58] * 3, [0.75] * 3]])
-    [[black, shade, paper, light]] = _from_hdr((codes * 65535).astype(np.uint16), wide=True)
+# Codes of black, a shade of 26 nits, paper (203) and light (1,000); ITU-R BT.2100 and BT.2408.
+HDR = {16: (0.0, 0.38, 0.58, 0.75), 18: (0.0, 0.38, 0.75, 1.0)}
+
+
+def write_hdr(path: Path, transfer: int) -> Path:
+    """A frame of four upright bars of grey in 10 bits."""
+    codes = np.repeat(np.round(np.array(HDR[transfer]) * 65535), 24).astype(np.uint16)
+    bars = np.ascontiguousarray(np.broadcast_to(codes[None, :, None], (*SIZE, 3)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width = SIZE
+        stream.pix_fmt = "yuv444p10le"
+        stream.codec_context.color_trc = transfer
+        stream.codec_context.color_primaries = 9
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(bars, format="rgb48le")))
+        container.mux(stream.encode())
+    return path
+
+
+def bars_of(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    [frame] = Video(path, Sampling(every=1)).frames()
+    return frame.photo.pixels[32, 12::24]
+
+
+@pytest.mark.parametrize("transfer", HDR)
+def test_hdr_keeps_grey_grey_and_paper_bright(tmp_path: Path, transfer: int) -> None:
+    black, shade, paper, light = bars_of(write_hdr(tmp_path / "hdr.mkv", transfer))
     assert black.max() <= 1
     assert np.ptp(shade) <= 3
     assert 60 < shade[0] < 160
     assert 225 <= paper[0] <= 255
     assert light[0] == 255
+
+
+def test_the_same_light_has_the_same_colour_in_either_hdr(tmp_path: Path) -> None:
+    one, other = (bars_of(write_hdr(tmp_path / f"{code}.mkv", code)).astype(int) for code in HDR)
+    assert np.abs(one - other).max() <= 4
 
 
 @pytest.mark.parametrize(
