@@ -47,10 +47,10 @@ LARGE_PIXELS = 12_000_000
 """Photos above this are decoded one at a time, so that memory is bounded for all together."""
 RENEW_JOBS = 200
 ADDRESS_SPACE = 1 << 30
-TOLD = ("width", "height", "position", "notes", "taken")
-"""What is told of a photo beside its pixels."""
 """What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
 libraries call a good photo corrupt, so that must come after the limit on what is used."""
+TOLD = ("width", "height", "position", "notes", "taken")
+"""What is told of a photo beside its pixels."""
 
 
 def main(arguments: dict[str, Any]) -> None:
