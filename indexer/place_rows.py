@@ -1,10 +1,10 @@
 """The places of an index as rows, for files that other programs read."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from place_search.core.tables import ALIASES
+from place_search.core.text import iso_time
 from place_search.indexer.index import Index
 from place_search.indexer.pipeline import skipped_name
 from place_search.indexer.storage.edits import FieldType
@@ -48,6 +48,6 @@ def place_rows(index: Index) -> Iterator[dict[str, Any]]:
             row |= place.utm._asdict()
         if place.heading is not None:
             row["heading"] = place.heading
-        if place.taken is not None:
-            row["time"] = datetime.fromtimestamp(place.taken, UTC).isoformat()
+        if place.taken is not None and (time := iso_time(place.taken)):
+            row["time"] = time
         yield row | {_own_column(name): value for name, value in place.fields.items()}

@@ -6,12 +6,12 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from html import escape
 from typing import Any, Literal
 
 from place_search.core.geodesy import Position, Utm
 from place_search.core.html import html_table
+from place_search.core.text import iso_time
 from place_search.indexer import Index, IndexFormatError, Place, UnknownPlaceError
 from place_search.photos.photo import Facing
 from place_search.search.location import Location
@@ -309,7 +309,7 @@ def place_dict(place: Place, index_id: str) -> dict[str, Any]:
         "name": place.name,
         "position": _degrees(place.position),
         "utm": None if place.utm is None else place.utm._asdict(),
-        "taken": None if place.taken is None else _iso(place.taken),
+        "taken": None if place.taken is None else iso_time(place.taken),
         "heading": place.heading,
         "note": place.note,
         "tags": list(place.tags),
@@ -326,14 +326,6 @@ def listed_dict(place: Place, index: Index) -> dict[str, Any]:
 
 def _spot_dict(spot: Spot | None) -> dict[str, Any] | None:
     return None if spot is None else asdict(spot)
-
-
-def _iso(seconds: float) -> str | None:
-    """A time as ISO 8601 in UTC; None where no calendar has it."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def location_dict(location: Location) -> dict[str, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from place_search.core.files import open_regular
 from place_search.core.geodesy import Position, is_null_island, is_on_earth
 from place_search.core.tables import parse_number
+from place_search.core.text import iso_time
 from place_search.indexer.errors import SourceError
 
 GAP_S = 10.0
@@ -126,7 +127,7 @@ _DEGREES = ("lat", "lon")
 
 
 def parse_time(text: str) -> datetime | None:
-    """A time as ISO 8601 writes it, or None; also where it has none in UTC, as in the year 0."""
+    """A time as ISO 8601 writes it; None for others, and for one whose year in UTC is none."""
     try:
         time = datetime.fromisoformat(text.strip())
         in_utc(time)
@@ -142,4 +143,5 @@ def in_utc(time: datetime) -> datetime:
 
 def in_words(time: float) -> str:
     """Seconds since 1970 as people write them."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    iso = iso_time(time)
+    return f"{iso[:19].replace('T', ' ')} UTC" if iso else f"{time:.0f} s since 1970"

@@ -1,10 +1,11 @@
-"""Text of others, made fit to show and to compare; and sizes in words."""
+"""Text of others, made fit to show and to compare; and times and sizes as text."""
 
 import json
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 # What a terminal obeys in place of showing: control characters, line separators, marks that turn
 # the direction of what follows; and what no encoding can hold, the bytes of names that are not
@@ -26,6 +27,14 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def iso_time(seconds: float) -> str | None:
+    """A time in seconds since 1970 as ISO 8601 in UTC; None where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def printable(text: str) -> str:

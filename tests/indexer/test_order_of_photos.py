@@ -1,5 +1,6 @@
 """When photos were taken, and of which sequence: from a source into the index, and out again."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -8,6 +9,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from place_search.indexer import (
+    PhotoList,
+    Source,
     SourceError,
     add_photos,
     build_index,
@@ -17,12 +20,19 @@ from place_search.indexer import (
     sync_photos,
     verify_index,
 )
+from place_search.indexer.place_rows import place_rows
+from place_search.indexer.sources.gpx import GpxTrack
+from place_search.indexer.sources.gpx_positions import placed_by_gpx
 from place_search.models import Model
 from place_search.photos import decode_photo, read_capture_time
 from tests.indexer.conftest import Render
 
 NOON = 1_777_636_800.0
 """2026-05-01 12:00:00 UTC."""
+
+GPX = """<gpx xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
+<trkpt lat="48.0" lon="11.0"><time>2026-05-01T10:00:00Z</time></trkpt>
+</trkseg></trk></gpx>"""
 
 
 def photo_of(path: Path, tags: dict[int, str]) -> Path:
@@ -106,6 +116,31 @@ def test_an_index_keeps_what_a_list_says_of_the_order(
     compact_index(folder)
     assert stored()[:2] == told
     assert verify_index(folder).whole
+
+
+@pytest.mark.parametrize(
+    "time", ["1714550400000", "-4600000000", "20240531", "0001-01-01T00:00:00+05:00"]
+)
+def test_what_is_no_time_of_a_photo_is_refused(tmp_path: Path, render: Render, time: str) -> None:
+    render(tmp_path / "a.jpg", 1)
+    listed = write_list(tmp_path, f"a.jpg,,{time}")
+    with pytest.raises(SourceError, match=re.escape(f"has '{time}' as time in row 2; write it as")):
+        open_source(listed)
+
+
+def test_an_index_with_a_time_that_no_calendar_has_is_listed(
+    tmp_path: Path, model: Model, render: Render
+) -> None:
+    """Indexes of before were made of lists with times in milliseconds."""
+    listed = PhotoList(tmp_path)
+    listed.append(render(tmp_path / "a.jpg", 1).name, taken=1714550400000.0)
+    source = Source(tmp_path, listed, "csv")
+    build_index(source, tmp_path / "index", model)
+    (row,) = place_rows(open_index(tmp_path / "index"))
+    assert "time" not in row
+    (tmp_path / "walk.gpx").write_text(GPX)
+    with pytest.raises(SourceError, match="were taken from 1714550400000 s since 1970 to"):
+        placed_by_gpx(source, GpxTrack(tmp_path / "walk.gpx"))
 
 
 def without_order(shard: Path) -> None:

@@ -5,6 +5,7 @@ The columns `name`, `sequence`, `time` and `heading` may stand there too.
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, utm_contradiction
@@ -14,6 +15,9 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import in_utc, parse_time
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
+
+_FIRST_PHOTO = datetime(1826, 11, 10, tzinfo=UTC).timestamp()
+_YEAR_2200 = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 ACCEPTS = "a .csv file with the columns path,latitude,longitude"
 
@@ -32,8 +36,8 @@ def read(data: Path, root: Path | None = None) -> Source:
     `heading` is where it looks, or the middle of a 360° panorama, in degrees from north.
 
     Raises:
-        SourceError: not UTF-8 CSV, a missing column, a number that is broken or out of range, a
-            path that does not exist or stands there twice; the message names the row.
+        SourceError: not UTF-8 CSV, a missing column, a number or time that is broken or out of
+            range, a path that does not exist or stands there twice; the message names the row.
     """
     root = data.resolve().parent
     photos, files = PhotoList(root), PhotoFiles(root)
@@ -128,8 +132,9 @@ def _time(file: Path, row: int, text: str) -> float | None:
         return None
     seconds, written = parse_number(text), parse_time(text)
     if not math.isfinite(seconds) and written is not None:
-        seconds = in_utc(written).timestamp()
-    if not math.isfinite(seconds):
+        return in_utc(written).timestamp()
+    # Milliseconds are beyond; 20240531 is meant for a day. Small numbers tell the order at least.
+    if not _FIRST_PHOTO <= seconds < _YEAR_2200 or written is not None:
         raise SourceError(
             f"{file} has '{text}' as time in row {row}; write it as 2026-05-01T10:00:00Z, in "
             "seconds since 1970, or leave it blank."
