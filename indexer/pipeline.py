@@ -189,7 +189,8 @@ def _decode(
     row = Row(
         place_id=number,
         name=photo.name,
-        path=stored_path(photo.path, root),
+        # What lies beside the index is found by the end of its path, whatever the folder is called.
+        path=skipped_name(stored_path(photo.path, root)),
         position=photo.position if given else read.position,
         utm=photo.utm,
         width=read.width,

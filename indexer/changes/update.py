@@ -94,6 +94,12 @@ def _update(
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
+    outside = stored_path(source.root, root)
+    if outside != skipped_name(outside) and source.root != KeptPhotos(change.folder).folder:
+        raise SourceError(
+            f"Photos of {skipped_name(outside)} cannot be added: its name is not UTF-8; rename "
+            "that folder."
+        )
     again = listed_again(contents, source, root, manifest.forgotten)
     if sync and not forget:
         forgotten: Forgotten = {**manifest.forgotten, **again}

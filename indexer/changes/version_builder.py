@@ -17,7 +17,14 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError
-from place_search.indexer.pipeline import GONE, StageClock, embed_photos, none_readable, stored_path
+from place_search.indexer.pipeline import (
+    GONE,
+    StageClock,
+    embed_photos,
+    none_readable,
+    skipped_name,
+    stored_path,
+)
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
@@ -232,7 +239,7 @@ class VersionBuilder:
         if position is not None or utm is not None:
             position, utm = both_positions(position, utm)
             row = replace(row, position=position, utm=utm)
-        path = stored_path(photo.path, root)
+        path = skipped_name(stored_path(photo.path, root))
         sequence = photo.sequence or row.sequence
         return replace(
             row,

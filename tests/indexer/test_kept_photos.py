@@ -1,15 +1,19 @@
 """Photos that a server keeps, of places that no source lists, when an index is made anew."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from place_search.core.geodesy import Position
 from place_search.indexer import (
     KeptPhotos,
     PhotoList,
     Source,
+    SourceError,
+    VideoRequest,
     add_photos,
     build_index,
     compact_index,
@@ -19,10 +23,12 @@ from place_search.indexer import (
     open_index,
     open_source,
     remove_places,
+    sync_photos,
 )
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import whole
+from tests.panoramas import panorama
 
 
 def test_they_outlast_indexing_anew(
@@ -63,6 +69,31 @@ def test_indexing_anew_over_damage_tells_of_them(
         f"that was there; `place-search add {built} {kept.parent}` adds them all.",
     )
     assert add_photos(built, open_source(kept.parent), model).added == 1
+
+
+@pytest.mark.slow
+def test_an_index_may_lie_in_a_folder_whose_name_is_not_utf_8(
+    photos: Path, tmp_path: Path, model: Model, render: Render
+) -> None:
+    """Then the paths of kept photos and views are not UTF-8: they are known by their ends."""
+    out = tmp_path / os.fsdecode(b"\xff") / "index"
+    out.parent.mkdir()
+    (photos / "360.jpg").write_bytes(panorama(3, 0.0, 1024))
+    source = open_source(photos, None, VideoRequest(out))
+    assert build_index(source, out, model).skipped == []
+    kept = KeptPhotos(out).folder
+    listed = PhotoList(kept)
+    listed.append(render(kept / f"{1:032x}.jpg", 70).name)
+    assert add_photos(out, Source(kept, listed, "csv"), model).added == 1
+    report = sync_photos(out, source, model)
+    assert (report.unchanged, report.added, report.removed) == (23, 0, 0)
+    assert build_index(source, out, model).places == 24
+    assert all(place.path.is_file() for place in whole(out).places())
+    render(out.parent / "others/a.jpg", 71)
+    with pytest.raises(
+        SourceError, match=r"Photos of .*/\\xff/others cannot be added: its name is"
+    ):
+        add_photos(out, open_source(out.parent / "others"), model)
 
 
 def test_those_that_a_file_of_descriptors_lacks_are_told(
