@@ -125,8 +125,15 @@ def evaluate(
         alone = work.search(rules.depth(CANDIDATES), skipped, query_bytes, standards)
         order = np.argsort(routes[0].coordinate)
         known = work.similarities(_kept(rules, alone, CANDIDATES), order, standards)
-        rankings = rank_sequences(*routes, known, window)
-        ranked = _kept(rules, map(_without, rankings, truth.self_index.tolist()), kept)
+        ranked = [
+            Ranked(rows[:kept], similarities[:kept], probability)
+            for rows, similarities, probability in rank_sequences(
+                *routes,
+                known,
+                window,
+                lambda query, rows: rules.keep(query, rows) & (rows != truth.self_index[query]),
+            )
+        ]
     if reranker is not None or window is not None:
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     verified = time.perf_counter()
@@ -352,15 +359,14 @@ def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranke
     return Ranked(results.rows[order], results.similarities[order], first)
 
 
-def _without(results: Ranked, own: int) -> Ranked:
-    others = results.rows != own
-    return Ranked(results.rows[others], results.similarities[others], results.probability)
-
-
 def _kept(rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int) -> list[Ranked]:
-    """The first results of each query that its protocol keeps."""
+    """The first results of each query that its protocol keeps.
+
+    Where the first of all does not count, nothing is known of how probable the next one is.
+    """
     found = []
     for query, (rows, similarities, probability) in enumerate(rankings):
         chosen = np.flatnonzero(rules.keep(query, rows))[:count]
-        found.append(Ranked(rows[chosen], similarities[chosen], probability))
+        told = probability if 0 in chosen[:1] else 0.0
+        found.append(Ranked(rows[chosen], similarities[chosen], told))
     return found

@@ -1,6 +1,7 @@
 """Queries as the frames of a camera that moves: each is ranked by its neighbours, too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import NOTHING, Ranked
-from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.search.tracks.evidence import SILENCE, Evidence, evidence_of
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.routes import Routes, find_routes
@@ -68,12 +69,17 @@ def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
 
 
 def rank_sequences(
-    queries: Routes, database: Routes, known: QuerySimilarities, window: Window
+    queries: Routes,
+    database: Routes,
+    known: QuerySimilarities,
+    window: Window,
+    keep: Callable[[int, Rows], NDArray[np.bool_]],
 ) -> list[Ranked]:
     """The results of each query given its neighbours, by the Markov model of tracks.
 
-    Places that neither query nor neighbours speak for keep the order of their similarities. A query
-    that could not be read, so that nothing is ranked for it, says nothing and finds nothing.
+    `keep` says which of a query's results, best first, count; others are left out. Places that
+    neither query nor neighbours speak for keep the order of their similarities. A query that could
+    not be read, so that nothing is ranked for it, says nothing and finds nothing.
     """
     order, breaks = breaks_between(queries)
     frames = [
@@ -85,7 +91,7 @@ def rank_sequences(
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):
         if len(known.ranked[query].rows):
-            found[query] = _ranked(database, state, known.ranked[query])
+            found[query] = _ranked(database, state, known.ranked[query], partial(keep, query))
     return found
 
 
@@ -102,15 +108,20 @@ def _evidence(database: Routes, known: QuerySimilarities, query: int) -> Evidenc
     )
 
 
-def _ranked(database: Routes, state: State, single: Ranked) -> Ranked:
+def _ranked(
+    database: Routes, state: State, single: Ranked, keep: Callable[[Rows], NDArray[np.bool_]]
+) -> Ranked:
     """Places by their probability; those that share one follow by their similarity."""
-    places = database.row[state.coordinates]
-    chance = state.places
-    best_first = np.argsort(-chance, kind="stable")
-    rest = single.rows[~np.isin(single.rows, places)]
-    rows = np.concatenate([places[best_first], rest])
+    best_first = np.argsort(-state.places, kind="stable")
+    coordinates, chance = state.coordinates[best_first], state.places[best_first]
+    places = database.row[coordinates]
+    rows = np.concatenate([places, single.rows[~np.isin(single.rows, places)]])
+    counts = keep(rows)
+    rows = rows[counts]
     similarity = dict(zip(single.rows.tolist(), single.similarities.tolist(), strict=True))
     least = float(single.similarities.min())
     similarities = np.array([similarity.get(row, least) for row in rows.tolist()], np.float32)
-    near = np.abs(state.coordinates - state.coordinates[best_first[0]]) <= _BESIDE
+    # What does not count lends the first result none of its probability.
+    coordinates, chance = coordinates[counts[: len(places)]], chance[counts[: len(places)]]
+    near = np.abs(coordinates - coordinates[:1]) <= _BESIDE
     return Ranked(rows, similarities, float(chance[near].sum()))

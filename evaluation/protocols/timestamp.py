@@ -16,6 +16,7 @@ class TimestampProtocol(EvaluationProtocol):
 
     name = "timestamp"
     description = "of the 10·N nearest photos those with another timestamp than the query's, then N"
+    filters_candidates = True
 
     def __init__(self, truth: GroundTruth) -> None:
         super().__init__(truth)

@@ -17,6 +17,7 @@ from place_search.evaluation import (
     read_split_truth,
     read_truth_csv,
 )
+from place_search.evaluation.protocols.timestamp import TimestampProtocol
 from place_search.indexer import Row, build_index, open_index, open_source
 from place_search.models import Model
 
@@ -236,7 +237,11 @@ def test_geometry_ranks_as_the_search_does(root: Path, model: Model) -> None:
 
 @pytest.mark.slow
 def test_protocols_are_measured_end_to_end(
-    tmp_path: Path, draw: Draw, model: Model, write_mat: Callable[..., Path]
+    tmp_path: Path,
+    draw: Draw,
+    model: Model,
+    write_mat: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Photo 0 is the query's own visit, photo 1 the same scene later, the others elsewhere."""
     scenes = [0, 0, 1, 2, 3]
@@ -257,6 +262,25 @@ def test_protocols_are_measured_end_to_end(
     assert raw.chance == {1: 40.0}
     tokyo = evaluate(truth, model, ks=[1], protocol="tokyo-12")
     assert tokyo.ranked[0].rows.tolist() == [0]
+
+    class FirstIsSure:
+        depth = 4
+
+        def see(self, name: str, photo: Row) -> None:
+            pass
+
+        def rerank(
+            self, query: str, names: Sequence[str], similarities: Sequence[float]
+        ) -> tuple[list[int], float]:
+            return list(range(len(names))), 0.999 if names[0] == "0.jpg" else 0.2
+
+    for protocol in ("timestamp", "raw"):
+        sure = evaluate(truth, model, ks=[1], reranker=FirstIsSure(), protocol=protocol)
+        assert sure.ranked[0].probability == {"timestamp": 0.2, "raw": 0.999}[protocol]
+    monkeypatch.setattr(TimestampProtocol, "filters_candidates", False)
+    late = evaluate(truth, model, ks=[1], reranker=FirstIsSure())
+    assert late.ranked[0].rows[0] == 1
+    assert late.ranked[0].probability == 0
 
 
 def test_missing_photos_are_refused_before_the_work(

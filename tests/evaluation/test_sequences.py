@@ -111,12 +111,19 @@ def test_a_query_that_cannot_be_read_finds_nothing_and_stops_no_sequence() -> No
         order = np.argsort(-row)
         ranked.append(NOTHING if query == 7 else Ranked(order, row[order].astype(np.float32)))
     known = QuerySimilarities(ranked, similarities.astype(np.float32), np.zeros(count, np.float32))
-    found = rank_sequences(find_routes(names), find_routes(names), known, Window(3, 3))
+    routes = find_routes(names)
+    found = rank_sequences(routes, routes, known, Window(3, 3), lambda _, rows: rows >= 0)
     assert len(found[7].rows) == 0
     assert [int(each.rows[0]) for at, each in enumerate(found) if at != 7] == [
         at for at in range(count) if at != 7
     ]
     assert min(each.probability for at, each in enumerate(found) if at != 7) > 0.9
+    # None but frames far from where each is sure to be count: it is sure of none of them.
+    found = rank_sequences(
+        routes, routes, known, Window(3, 3), lambda query, rows: np.abs(rows - query) > 5
+    )
+    assert max(each.probability for each in found) < 0.1
+    assert all(np.abs(each.rows - at).min(initial=count) > 5 for at, each in enumerate(found))
 
 
 def test_sequences_are_not_verified(root: Path, model: Model) -> None:
