@@ -86,6 +86,19 @@ def test_what_is_held_out_is_near_nothing_that_is_trained_on(tmp_path: Path) -> 
             assert not np.isin(places.not_negatives[row], kept.used).any()
 
 
+def test_views_ask_for_photos_of_the_database_alone(tmp_path: Path) -> None:
+    names = [f"{number:02d}.jpg" for number in range(20)]
+    touch(tmp_path, *names, *(f"q{name}" for name in names))
+    rows = [f"q{name},{name}" for name in names]
+    (tmp_path / "truth.csv").write_text("\n".join(["query,positives", *rows]), "utf-8")
+    places = with_views(open_places(tmp_path / "truth.csv"))
+    for part in hold_out(places, 0.25):
+        assert len(part.queries) == 2 * len(part.database) > 0
+        for row in part.queries.tolist():
+            assert part.positives[row].tolist() == [row % 20]
+            assert np.isin(part.positives[row], part.database).all()
+
+
 def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:
     names = [f"{number:02d}.jpg" for number in range(40)]
     touch(tmp_path, *names)

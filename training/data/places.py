@@ -96,12 +96,14 @@ def require_places(places: Places, what: str) -> None:
 
 
 def with_views(places: Places) -> Places:
-    """Every photo is a query too, and its own positive: it will be compared with its views."""
-    rows = places.used
+    """Every photo of the database is a query too, and its own positive: its views ask for it.
+
+    Other queries ask for their positives, since they are not there to be found themselves.
+    """
     positives = list(places.positives)
-    for row in rows.tolist():
+    for row in places.database.tolist():
         positives[row] = np.union1d(positives[row], [row])
-    return replace(places, queries=rows, positives=tuple(positives))
+    return replace(places, queries=places.used, positives=tuple(positives))
 
 
 def hold_out(places: Places, share: float) -> tuple[Places, Places]:
