@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -101,14 +102,12 @@ def evaluate(
     rules = open_protocol(truth, protocol)
     routes = None if window is None else query_routes(truth)
     started = time.perf_counter()
-    work = _Work(truth, model, index, reranker)
+    work = _Work(truth, rules, model, index, reranker)
     skipped = work.embed(progress)
     embedded = time.perf_counter()
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
     standards = work.standards(skipped, query_bytes) if standardize or window else None
-    rankings = work.search(
-        rules.depth(kept), skipped, query_bytes, standards if standardize else None
-    )
+    rankings = work.search(kept, skipped, query_bytes, standards if standardize else None)
     ranked = _kept(rules, rankings, kept)
     found = ranked if rules.filters_candidates else rankings
     if standardize and window is None:
@@ -122,7 +121,7 @@ def evaluate(
         ranked = _kept(rules, work.verified(reranker, found, skipped), kept)
     if window is not None and routes is not None and standards is not None:
         single = recall
-        alone = work.search(rules.depth(CANDIDATES), skipped, query_bytes, standards)
+        alone = work.search(CANDIDATES, skipped, query_bytes, standards)
         order = np.argsort(routes[0].coordinate)
         known = work.similarities(_kept(rules, alone, CANDIDATES), order, standards)
         ranked = [
@@ -201,11 +200,13 @@ class _Work:
     def __init__(
         self,
         truth: GroundTruth,
+        rules: EvaluationProtocol,
         model: Model,
         index: IndexDatabase | None,
         reranker: Reranker | None,
     ) -> None:
         self.truth, self.model, self.reranker = truth, model, reranker
+        self.rules = rules
         count = len(truth.database)
         others = dict.fromkeys(
             name
@@ -259,12 +260,15 @@ class _Work:
 
     def search(
         self,
-        depth: int,
+        kept: int,
         skipped: Mapping[int, Skipped],
         query_bytes: int,
         standards: Standards | None = None,
     ) -> list[Ranked]:
-        """The results of each query; skipped photos neither ask nor answer."""
+        """The results of each query, from which its protocol keeps as many as `kept`.
+
+        Skipped photos neither ask nor answer.
+        """
         rankings: list[Ranked] = []
         for rows, own in _blocks(self._block(query_bytes), self.asked, self.truth.self_index):
             database = self._database().chunks()
@@ -272,9 +276,10 @@ class _Work:
             rankings += rank(
                 self._queries(rows, standards),
                 database if standards is None else standards.chunks(database),
-                depth,
+                self.rules.depth(kept),
                 self_index=own,
                 lost=self._lost(skipped),
+                keep=partial(self._keep, len(rankings)) if self.rules.filters_search else None,
             )
         return [
             NOTHING if row in skipped else results
@@ -332,6 +337,9 @@ class _Work:
     def _lost(self, skipped: Mapping[int, Skipped]) -> Rows:
         count = len(self.truth.database)
         return np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
+
+    def _keep(self, first: int, query: int, rows: Rows) -> NDArray[np.bool_]:
+        return self.rules.keep(first + query, rows)
 
     def _block(self, query_bytes: int) -> int:
         return min(MAX_BLOCK, max(1, query_bytes // (4 * self.model.card.dims)))

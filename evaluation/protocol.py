@@ -30,6 +30,8 @@ class EvaluationProtocol:
     needs_all_photos: ClassVar[bool] = False
     filters_candidates: ClassVar[bool] = False
     """Whether what does not count is left out before geometry ranks the rest, too."""
+    filters_search: ClassVar[bool] = False
+    """Whether `keep` holds for each photo by itself, so that the search leaves out the others."""
     takes_argument: ClassVar[bool] = False
 
     def __init__(self, truth: GroundTruth) -> None:

@@ -1,6 +1,6 @@
 """Exact search for evaluation: the database passes by in chunks, the best are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -33,13 +33,13 @@ def rank(
     *,
     self_index: Rows | None = None,
     lost: Rows | None = None,
+    keep: Callable[[int, Rows], NDArray[np.bool_]] | None = None,
 ) -> list[Ranked]:
     """The `depth` database rows most similar to each query, best first; ties go by row.
 
     `queries` is (Q, D) of L2 norm 1 and stays in memory with one chunk of the database at a time
     and (Q, n) similarities. No query is given a row of `lost`, nor query i its own row
-    `self_index[i]`
-    (-1 for none).
+    `self_index[i]` (-1 for none), nor one that `keep`, asked with i and rows, denies it.
     """
     best = [NOTHING] * len(queries)
     worst = np.full(len(queries), -np.inf, dtype=np.float32)
@@ -49,6 +49,9 @@ def rank(
             similarities[:, np.isin(rows, lost)] = -np.inf
         if self_index is not None:
             similarities[self_index[:, None] == rows[None]] = -np.inf
+        if keep is not None:
+            for query, known in enumerate(similarities):
+                known[~keep(query, rows)] = -np.inf
         fresh = (similarities >= worst[:, None]) & (similarities > -np.inf)
         for query in np.flatnonzero(fresh.any(axis=1)).tolist():
             new = np.flatnonzero(fresh[query])

@@ -22,7 +22,7 @@ class LoopClosureProtocol(EvaluationProtocol):
 
     name = "loop-closure"
     needs_all_photos = True
-    filters_candidates = True
+    filters_search = True
     takes_argument = True
 
     def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
@@ -50,10 +50,6 @@ class LoopClosureProtocol(EvaluationProtocol):
         self.positives = [
             rows[self.keep(query, rows)] for query, rows in enumerate(truth.positives)
         ]
-
-    def depth(self, n: int) -> int:
-        """All photos: how many of them came before is another number for each query."""
-        return len(self.truth.database)
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
         """Those that came more than the gap before the query."""

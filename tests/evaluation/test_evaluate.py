@@ -1,7 +1,9 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from place_search.evaluation import (
     read_truth_csv,
 )
 from place_search.evaluation.protocols.timestamp import TimestampProtocol
+from place_search.evaluation.ranking import Ranked, rank
 from place_search.indexer import Row, build_index, open_index, open_source
 from place_search.models import Model
 
@@ -309,3 +312,27 @@ def test_files_are_evaluated_in_one_call(root: Path, model: Model, tmp_path: Pat
     assert stages == {"Describing"}
     body = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
     assert body["recall"] == report.to_dict()["recall"]
+
+
+@pytest.mark.slow
+def test_a_loop_closure_holds_no_more_than_it_keeps(
+    root: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [f"places/{scene}.jpg" for scene in range(SCENES)]
+    rows = [f"{photo},{photos[(scene - 4) % SCENES]}" for scene, photo in enumerate(photos)]
+    (root / "drive.csv").write_text("\n".join(["query,positives", *rows]))
+    truth = read_truth_csv(root / "drive.csv", root, root / "places")
+    known = evaluate(truth, model, ks=[1, 2], protocol="loop-closure:1").ranked
+    held: list[int] = []
+
+    def counting(*arguments: Any, **options: Any) -> list[Ranked]:
+        found = rank(*arguments, **options)
+        held.extend(len(results.rows) for results in found)
+        return found
+
+    module = import_module("place_search.evaluation.evaluate")
+    monkeypatch.setattr(module, "rank", counting)
+    monkeypatch.setattr(module, "KEPT", 2)
+    few = evaluate(truth, model, ks=[1, 2], protocol="loop-closure:1", query_bytes=1).ranked
+    assert held == [0, 0, 1, 2, 2, 2, 2, 2]
+    assert [each.rows.tolist() for each in few] == [each.rows[:2].tolist() for each in known]

@@ -49,6 +49,12 @@ def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
         assert similarities.tolist() == [queries[query] @ database[row] for row in rows]
 
 
+def test_what_a_query_may_not_have_takes_no_place_of_another() -> None:
+    queries, database = np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)
+    found = rank(queries, in_chunks(database, 2), 1, keep=lambda query, rows: rows < query)
+    assert [each.rows.tolist() for each in found] == [[], [0], [0]]
+
+
 def test_an_empty_database_has_no_results() -> None:
     none = rank(np.ones((2, 3), np.float32), [], 5)
     assert [found.rows.tolist() for found in none] == [[], []]
