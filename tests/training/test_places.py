@@ -130,6 +130,12 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
         require_places(open_places(listing), "DATA")
 
 
+def test_a_photo_is_not_of_the_same_place_and_of_another() -> None:
+    with pytest.raises(TrainingError, match="--positive-m 30 is above --negative-m 25"):
+        Range(positive_m=30)
+    assert Range(25, 25).window == 2
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -33,11 +33,23 @@ class Range:
 
     Positives are within `positive_m`, negatives beyond `negative_m` (NetVLAD's training: 10 and
     25); frames within `window` of each other are positives.
+
+    Raises:
+        TrainingError: `positive_m` is above `negative_m`.
     """
 
     positive_m: float = 10.0
     negative_m: float = 25.0
     window: int = 2
+
+    def __post_init__(self) -> None:
+        """Make sure that no photo is of the same place and of another."""
+        if self.positive_m > self.negative_m:
+            raise TrainingError(
+                f"--positive-m {self.positive_m:g} is above --negative-m {self.negative_m:g}, so "
+                "that photos in between would be of the same place and of another; give a "
+                "--negative-m of at least as much."
+            )
 
 
 @dataclass(frozen=True, slots=True)
