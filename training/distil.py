@@ -26,7 +26,7 @@ from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.training.data.label_lists import read_labels
-from place_search.training.data.places import Places
+from place_search.training.data.places import Places, require_negatives
 from place_search.training.data.view_pool import STILL, ViewPool, batches_of_parts, draw_view_pool
 from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
@@ -97,7 +97,8 @@ def distil(
     `crops` where parts of photos are to be drawn too. A whitening is left behind: fit it anew.
 
     Raises:
-        TrainingError: a list that contradicts itself, too few photos, a loss that is no number.
+        TrainingError: a list that contradicts itself, too few photos or all of one place, a loss
+            that is no number.
         ModelError: an unknown model, one without weights or NetVLAD, or `out` exists.
         PhotoError: a photo cannot be read.
     """
@@ -107,6 +108,7 @@ def distil(
     torch.manual_seed(config.seed)
     root = root or data.parent
     photos, places = read_viewed_photos(data, root), read_labels(data, root, _WINDOW)
+    require_negatives(places, places.database, str(data))
     folder = find_model(model or UNWHITENED_MODEL)
     card = read_card(folder)
     start, network = load_network(folder, card), load_network(folder, card)
@@ -170,10 +172,10 @@ class Distillation:
         self._matrix, self._offset = self._whitening()
 
     def run(self, places: Places) -> list[float]:
-        """Train; the loss of each step.
+        """Train on photos of which two at least are of places apart; the loss of each step.
 
         Raises:
-            TrainingError: no two photos are of places apart, or a loss that is no number.
+            TrainingError: a loss that is no number.
         """
         config = self._config
         random = np.random.default_rng(config.seed)

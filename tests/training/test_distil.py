@@ -115,4 +115,8 @@ def test_the_command_says_what_is_missing(render: Render, tmp_path: Path) -> Non
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 1
     assert "are too few" in " ".join(done.stderr.split())
+    (folder / "images.csv").write_text("image,place\n000-0.png,0\n000-1.png,0\n")
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "images.csv show one place" in " ".join(done.stderr.split())
     assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,16 @@ def require_places(places: Places, what: str) -> None:
             "photos nearer to each other, a larger --positive-m or --window, or train on views of "
             "each photo with --views 8."
         )
-    if all(np.isin(places.database, places.not_negatives[query]).all() for query in places.queries):
+    require_negatives(places, places.queries, what)
+
+
+def require_negatives(places: Places, rows: Rows, what: str) -> None:
+    """Make sure that some of these photos can be told from others.
+
+    Raises:
+        TrainingError: none has a negative in the database.
+    """
+    if all(np.isin(places.database, places.not_negatives[row]).all() for row in rows):
         raise TrainingError(
             f"All photos of {what} show one place, so there is nothing to tell apart; add photos "
             "of other places."

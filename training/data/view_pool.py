@@ -77,7 +77,10 @@ def draw_view_pool(
 def batches_of_parts(
     pool: ViewPool, places: Places, size: int, random: np.random.Generator
 ) -> Iterator[list[int]]:
-    """Parts of `size` photos of which none is near another, without end."""
+    """Parts of `size` photos of which none is near another, without end.
+
+    Two photos at least must be of places apart.
+    """
     while True:
         batch: list[int] = []
         taken: set[int] = set()
