@@ -1,5 +1,6 @@
 """Mining against all pairs at once, in bounded memory."""
 
+import resource
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -142,3 +143,21 @@ def test_shards_give_rows_in_any_order(tmp_path: Path) -> None:
     other.fill(lambda part: values[part.start : part.stop] + 1, ProcessGroup(0, 1))
     np.testing.assert_array_equal(other.take(rows), values[rows] + 1)
     other.close()
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """This process may open no more than 16 files beside its own."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = max(int(file.name) for file in Path("/dev/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 16, before[1]))
+    yield 16
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_more_shards_are_open_than_files_were_allowed(tmp_path: Path, few_files: int) -> None:
+    rows = np.arange(2 * few_files)
+    shards = Shards(tmp_path, "one", len(rows), 1)
+    shards.fill(lambda part: rows[part.start : part.stop].astype(np.float32), ProcessGroup())
+    assert shards.take(rows).tolist() == rows.tolist()
+    shards.close()

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import replacing
+from place_search.core.files import allow_open_files, replacing
 from place_search.core.progress import Progress, silent
 from place_search.training.process_group import ProcessGroup
 
@@ -27,6 +27,7 @@ class Shards:
         self._ranges = [range(start, min(start + rows, count)) for start in range(0, count, rows)]
         self._rows = rows
         self._open: dict[int, h5py.File] = {}
+        allow_open_files(len(self._ranges))
 
     def fill(
         self,
