@@ -60,16 +60,20 @@ def cluster(
     if network.photo_size is not None:
         height, width = network.photo_size
         resize = Preprocessing("exact", width, height)
-    samples = sample_local_features(
-        network, _counted(photos, progress or silent), resize, seed=seed, max_pixels=max_pixels
+    samples = list(
+        sample_local_features(
+            network, _counted(photos, progress or silent), resize, seed=seed, max_pixels=max_pixels
+        )
     )
-    vocabulary = fit_vocabulary(samples, clusters, version=version, seed=seed)
+    content = _content_hash([photo for photo, _ in samples])
+    features = (local for _, local in samples)
+    vocabulary = fit_vocabulary(features, clusters, version=version, seed=seed)
     apply_vocabulary(network, vocabulary)
     fitting: dict[str, Any] = {
         "what": f"vocabulary by k-means, NetVLAD v{version} initialisation",
         "photos": vocabulary.photos,
         "photos_skipped": len(photos) - vocabulary.photos,
-        "photos_sha256": _content_hash(photos),
+        "photos_sha256": content,
         "cells": vocabulary.samples,
         "separation": vocabulary.separation,
         "seed": seed,

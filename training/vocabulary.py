@@ -43,8 +43,8 @@ def sample_local_features(
     *,
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
-) -> Iterator[NDArray[np.float32]]:
-    """For each readable photo, up to `FEATURES_A_PHOTO` random local features, (n, C) float32."""
+) -> Iterator[tuple[Path, NDArray[np.float32]]]:
+    """Each readable photo with up to `FEATURES_A_PHOTO` random local features, (n, C) float32."""
     random = np.random.default_rng(seed)
     for path in photos:
         try:
@@ -55,7 +55,7 @@ def sample_local_features(
         with torch.inference_mode():
             local = network.extract(pixels[None])[0].flatten(1).T.numpy()
         chosen = random.choice(len(local), min(FEATURES_A_PHOTO, len(local)), replace=False)
-        yield local[chosen]
+        yield path, local[chosen]
 
 
 def fit_vocabulary(

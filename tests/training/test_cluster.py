@@ -1,6 +1,8 @@
 """`cluster`: from photos to a model folder that opens and serves."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -80,6 +82,22 @@ def test_photos_may_be_listed_as_for_training(photos: Path, tmp_path: Path) -> N
         listing, tmp_path / "mine", root=photos, clusters=8, backbone_weights=find_model()
     )
     assert card.fitting["photos"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plainly")
+def test_what_cannot_be_opened_is_skipped(photos: Path, tmp_path: Path) -> None:
+    def fitted(name: str) -> dict[str, Any]:
+        out = tmp_path / name
+        card = cluster(tmp_path / "photos", out, clusters=8, backbone_weights=find_model())
+        return dict(card.fitting)
+
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "half.jpg").unlink()
+    whole = fitted("whole")
+    (tmp_path / "photos" / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "photos" / "half.jpg").write_bytes((photos / "half.jpg").read_bytes())
+    assert fitted("mine") == whole | {"photos_skipped": 2}
 
 
 def test_nothing_is_overwritten(photos: Path, tmp_path: Path) -> None:

@@ -199,5 +199,5 @@ def set_mean(network: Network, card: ModelCard, places: Places) -> None:
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEAN_PHOTOS)).astype(np.int64)]
     photos = [places.path(row) for row in rows.tolist()]
     samples = sample_local_features(network, photos, card.preprocessing)
-    mean = np.mean([local.mean(axis=0) for local in samples], axis=0)
+    mean = np.mean([local.mean(axis=0) for _, local in samples], axis=0)
     network.cell_mean.copy_(torch.from_numpy(mean))
