@@ -83,7 +83,7 @@ class Writer:
             KeyReusedError: another request was asked under this key.
             CannotChangeError: the index cannot be written.
         """
-        known = asked and self._answers.find(asked)
+        known = self._answered(asked)
         if known:
             return known
         (taken,) = self._take([SentPhoto(name, content)], panorama, stages)
@@ -114,7 +114,7 @@ class Writer:
         Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
             too many.
         """
-        known = asked and self._answers.find(asked)
+        known = self._answered(asked)
         if known:
             return known
         sent = photos_of(uploads, self._service.max_body_bytes)
@@ -221,9 +221,17 @@ class Writer:
                 (folder / skipped).unlink()
         return _Added(index.index_id, places, frozenset(known))
 
+    def _answered(self, asked: RequestKey | None) -> Answer | None:
+        with _plain_errors():
+            return None if asked is None else self._answers.find(asked)
+
     def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
         if asked is not None:
-            self._answers.keep(asked, answer)
+            try:
+                self._answers.keep(asked, answer)
+            except OSError as error:
+                # The places are there, which an error would deny; a repeat finds them by content.
+                log.warning("The answer to an Idempotency-Key is not on disk: %s", error)
         return answer
 
     def edit(

@@ -1,4 +1,4 @@
-"""Changes over HTTP of an index that another program has just changed."""
+"""Changes over HTTP while another program changes the index, or the disk is full."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +22,8 @@ from place_search.indexer import (
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
 from place_search.search.errors import CannotChangeError
+from place_search.search.server.content import kept_answers
+from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.writer import Writer
 from place_search.search.stages import Stages
@@ -149,3 +151,18 @@ def test_a_tag_that_a_proxy_made_weak_is_known(service: Service, writer: Writer)
     writer.edit(0, {"note": "one"}, f"W/{tag}", stages=Stages())
     with pytest.raises(EditConflictError):
         writer.edit(0, {"note": "two"}, f"W/{tag}", stages=Stages())
+
+
+def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
+    service: Service, taking: Writer, index: Path, street: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = index.with_name("index-photos") / kept_answers.FILE
+    before, key = (RequestKey("me", name, "a") for name in "12")
+    assert taking.add(street.query(8), None, "", asked=before, stages=Stages()).status == 201
+    answers.unlink()
+    answers.symlink_to("/dev/full")
+    first = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    assert first.status == 201
+    assert "No space left" in caplog.text
+    assert taking.add(street.query(9), None, "", asked=key, stages=Stages()) == first
+    assert service.engine.index.count == 8
