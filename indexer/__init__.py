@@ -9,7 +9,7 @@ from place_search.indexer.changes.listed_fields import (
     keep_listed_fields,
     read_listed_fields,
 )
-from place_search.indexer.changes.regroup import change_groups
+from place_search.indexer.changes.regroup import change_groups, with_views
 from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import Defect, VerifyReport, repair_index, verify_index
@@ -112,4 +112,5 @@ __all__ = [
     "store_kinds",
     "sync_photos",
     "verify_index",
+    "with_views",
 ]

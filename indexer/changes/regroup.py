@@ -1,7 +1,7 @@
 """Replacing the groups of an index: its places and its id stay."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,8 +50,6 @@ def stored_groups(folder: Path, manifest: Manifest) -> Groups:
 def group_views(folder: Path) -> None:
     """Put the views of each panorama in a group, held together as one made by hand is.
 
-    Views that are in a group stay there, and others of their panorama come to them.
-
     Raises: as `change_groups`.
     """
     manifest = read_manifest(folder)
@@ -61,12 +59,16 @@ def group_views(folder: Path) -> None:
     for place_id, path in zip(contents.rows.place_ids.tolist(), paths, strict=True):
         if panorama := panorama_of(path):
             panoramas[panorama].append(place_id)
-    change_groups(folder, partial(_with_views, panoramas))
+    change_groups(folder, partial(with_views, panoramas.values()))
 
 
-def _with_views(panoramas: Mapping[bytes, list[int]], groups: Groups) -> Groups | None:
+def with_views(panoramas: Iterable[Sequence[int]], groups: Groups) -> Groups | None:
+    """The groups with the views of panoramas, by the ids of their places; None if all are in them.
+
+    Views that are in a group stay there, and others of their panorama come to them.
+    """
     new: dict[int, int] = {}
-    for views in panoramas.values():
+    for views in panoramas:
         known = [groups.of(view) for view in views]
         there = [group for group in known if group is not None]
         group = there[0] if there else views[0]

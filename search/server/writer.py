@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,8 +25,9 @@ from place_search.search.server.content.archives import SentPhoto, photos_of
 from place_search.search.server.content.groups import group_edit
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from place_search.search.server.content.matching import place_tag, require_group, required_version
+from place_search.search.server.content.plain_errors import plain_errors
 from place_search.search.server.content.reasons import REASONS
-from place_search.search.server.content.taken import TakenPhoto, ViewGroups, taken_photo
+from place_search.search.server.content.taken import TakenPhoto, panoramas_of, taken_photo
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -177,52 +179,61 @@ class Writer:
 
     def _add(self, sent: Sequence[Sequence[TakenPhoto]], stages: Stages) -> "_Added":
         """Add photos by one change; the views of a panorama are then a group."""
-        from place_search.indexer import PhotoList, Source, add_photos, change_groups
+        from place_search.indexer import change_groups, with_views
 
         photos = list(chain.from_iterable(sent))
-        kept = self._photos
-        with _plain_errors():
+        with plain_errors():
             engine = self._current(stages)
-        files = {photo.file for photo in photos}
-        there = {file for file in files if (kept.folder / file).exists()}
-        indexed = engine.index.places_holding({photo.original for photo in photos})
-        known = {
-            photo.file: indexed[photo.original] for photo in photos if photo.original in indexed
-        } | _by_file(engine.index, there)
-        new: dict[str, TakenPhoto] = {}
-        for photo in photos:
-            if photo.file not in known:
-                new.setdefault(photo.file, photo)  # called as it was the first time
-        if not new:
-            return _Added(engine.index.index_id, known, frozenset(known))
+            files = {photo.file for photo in photos}
+            there = {file for file in files if (self._photos.folder / file).exists()}
+            indexed = engine.index.places_holding({photo.original for photo in photos})
+            known = {
+                photo.file: indexed[photo.original] for photo in photos if photo.original in indexed
+            } | _by_file(engine.index, there)
+            new: dict[str, TakenPhoto] = {}
+            for photo in photos:
+                if photo.file not in known:
+                    new.setdefault(photo.file, photo)  # called as it was the first time
+            if new:
+                engine = self._add_new(new, there, engine, stages)
+            places = known | _by_file(engine.index, new)
+            # Known views are in no group either where the change that added them failed then.
+            panoramas = panoramas_of(sent, places)
+            if any(engine.index.groups.of(view) is None for view in chain(*panoramas)):
+                with stages.changing():
+                    change_groups(self._index_folder, partial(with_views, panoramas))
+                engine = self._changed(engine, stages)
+        return _Added(engine.index.index_id, places, frozenset(known))
+
+    def _add_new(
+        self, new: Mapping[str, TakenPhoto], there: set[str], engine: "Engine", stages: Stages
+    ) -> "Engine":
+        """Add photos that the index does not have, by their files, some of which are `there`."""
+        from place_search.indexer import PhotoList, Source, add_photos
+
+        kept = self._photos
         listed = PhotoList(kept.folder)
-        for photo in new.values():
+        for file, photo in new.items():
             listed.append(
-                photo.file,
+                file,
                 name=photo.name,
                 position=photo.position,
                 taken=photo.taken,
                 heading=photo.heading,
             )
         source = Source(kept.folder, listed, "csv")
-        with _plain_errors(), kept.changing(*(new.keys() - there)) as folder:
+        with kept.changing(*(new.keys() - there)) as folder:
             with stages.changing():
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
             engine = self._changed(engine, stages)
-            views = ViewGroups.of(sent, _by_file(engine.index, new))
-            if views.edits:
-                change_groups(self._index_folder, views.changed)
-                engine = self._changed(engine, stages)
-            index = engine.index
-            places = known | _by_file(index, new)
-            for skipped in new.keys() - places.keys():
+            for skipped in new.keys() - _by_file(engine.index, new).keys():
                 (folder / skipped).unlink()
-        return _Added(index.index_id, places, frozenset(known))
+        return engine
 
     def _answered(self, asked: RequestKey | None) -> Answer | None:
-        with _plain_errors():
+        with plain_errors():
             return None if asked is None else self._answers.find(asked)
 
     def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
@@ -249,7 +260,7 @@ class Writer:
         """
         from place_search.indexer import edit_place
 
-        with _plain_errors():
+        with plain_errors():
             engine = self._current(stages)
             version = required_version(engine.index.place(place_id), if_match)
             with stages.changing():
@@ -270,7 +281,7 @@ class Writer:
         """
         from place_search.indexer import change_groups
 
-        with _plain_errors():
+        with plain_errors():
             engine = self._current(stages)
             require_group(engine.index, place_id, if_match)
             edit = group_edit(engine.index, place_id, patch)
@@ -291,7 +302,7 @@ class Writer:
         from place_search.indexer import UnknownPlaceError, remove_places
 
         version = None
-        with _plain_errors(f"There never was a place {place_id}."):
+        with plain_errors(f"There never was a place {place_id}."):
             engine = self._current(stages)
             with suppress(UnknownPlaceError):
                 version = required_version(engine.index.place(place_id), if_match)
@@ -311,7 +322,7 @@ class Writer:
         from place_search.indexer import restore_places
 
         gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
-        with _plain_errors(gone):
+        with plain_errors(gone):
             engine = self._current(stages)
             with stages.changing():
                 restore_places(self._index_folder, [place_id])
@@ -355,37 +366,3 @@ def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
     """The places whose kept photos these are, by the names of the files."""
     kept = KeptPhotos(index.folder)
     return {place.path.name: place for place in index.places_of(files) if kept.holds(place.path)}
-
-
-class _plain_errors:  # noqa: N801 - used as a statement
-    """What the indexer raises names folders, which only the log may."""
-
-    def __init__(self, unknown: str = "") -> None:
-        """`unknown` says that there is no such place."""
-        self._unknown = unknown
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from place_search.indexer import (
-            ChangeRefusedError,
-            IndexBusyError,
-            IndexFormatError,
-            IndexWriteError,
-            ModelMismatchError,
-            SourceError,
-            UnknownPlaceError,
-        )
-        from place_search.search.errors import BusyError
-
-        if isinstance(error, UnknownPlaceError):
-            raise UnknownPlaceError(self._unknown or str(error)) from None
-        if isinstance(error, IndexBusyError):
-            raise BusyError("The index is being changed by another program; try again later.")
-        if isinstance(error, ChangeRefusedError):
-            raise CannotChangeError(str(error)) from None
-        kinds = (IndexWriteError, IndexFormatError, ModelMismatchError, SourceError)
-        if isinstance(error, (*kinds, PhotoError, OSError)):
-            log.warning("%s", error)
-            raise CannotChangeError(REASONS["cannot-change"]) from None

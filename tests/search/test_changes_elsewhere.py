@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from PIL import Image
 
 from place_search.indexer import (
     EditConflictError,
+    IndexBusyError,
     UnknownPlaceError,
     add_photos,
     build_index,
@@ -21,7 +22,8 @@ from place_search.indexer import (
 )
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
-from place_search.search.errors import CannotChangeError
+from place_search.photos.photo import Facing
+from place_search.search.errors import BusyError, CannotChangeError
 from place_search.search.server.content import kept_answers
 from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
@@ -166,3 +168,44 @@ def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
     assert "No space left" in caplog.text
     assert taking.add(street.query(9), None, "", asked=key, stages=Stages()) == first
     assert service.engine.index.count == 8
+
+
+@pytest.fixture
+def cutting(taking: Writer, street: Any) -> Writer:
+    """A writer that takes each photo for a panorama of the same four views."""
+    views = [(Facing(90.0 * at, None), street.query(10 + at)) for at in range(4)]
+    cast(Any, taking._decoder).views = lambda *_, **__: views
+    return taking
+
+
+def groups_of(index: Path, *places: int) -> list[int | None]:
+    groups = open_index(index).groups
+    return [groups.of(place) for place in places]
+
+
+def test_a_view_that_was_removed_comes_back_to_its_panorama(
+    cutting: Writer, index: Path, street: Any
+) -> None:
+    cutting.add(street.query(9), None, "", stages=Stages())
+    assert groups_of(index, 6, 7, 8, 9) == [6] * 4
+    cutting.remove(6, stages=Stages())
+    cutting.change_group(7, {"remove": [8]}, None, stages=Stages())
+    assert cutting.add(street.query(9), None, "", stages=Stages()).body["place_id"] == 10
+    assert groups_of(index, 7, 9, 10) == groups_of(index, 7) * 3
+    assert groups_of(index, 8) == [8], "somebody has parted it"
+
+
+def test_a_panorama_that_could_not_be_grouped_is_when_it_is_added_again(
+    cutting: Writer, index: Path, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise IndexBusyError("Somebody else is at it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("place_search.indexer.change_groups", busy)
+        with pytest.raises(BusyError):
+            cutting.add(street.query(9), None, "", stages=Stages())
+    assert groups_of(index, 6, 9) == [None, None]
+    assert len(list(index.with_name("index-photos").glob("*.jpg"))) == 4
+    assert cutting.add(street.query(9), None, "", stages=Stages()).status == 200
+    assert groups_of(index, 6, 7, 8, 9) == [6] * 4

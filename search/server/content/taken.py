@@ -2,14 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from typing import NamedTuple
 
 from place_search.core.geodesy import Position
-from place_search.indexer import Groups, Place
+from place_search.indexer import Place
 from place_search.photos import Photo
 from place_search.photos.photo import Facing
-from place_search.search.groups.by_hand import GroupEdit
 
 
 class TakenPhoto(NamedTuple):
@@ -38,19 +36,12 @@ def taken_photo(
     return TakenPhoto(original, file, jpeg, seen.position, seen.taken, named, facing.heading)
 
 
-class ViewGroups(NamedTuple):
-    """The groups to make of new places that are views of one panorama."""
+def panoramas_of(
+    sent: Sequence[Sequence[TakenPhoto]], places: Mapping[str, Place]
+) -> list[list[int]]:
+    """The ids of the places of each panorama, of what is kept of photos; `places` by their files.
 
-    edits: Sequence[GroupEdit]
-
-    @classmethod
-    def of(cls, sent: Sequence[Sequence[TakenPhoto]], new: Mapping[str, Place]) -> "ViewGroups":
-        """Those of photos by what is kept of each; `new` places by their files."""
-        places = [
-            sorted({new[one.file].place_id for one in parts if one.file in new}) for parts in sent
-        ]
-        return cls([GroupEdit(ids[0], add=ids[1:]) for ids in places if len(ids) > 1])
-
-    def changed(self, groups: Groups) -> Groups:
-        """The groups with these."""
-        return reduce(lambda now, edit: edit.changed(now), self.edits, groups)
+    A panorama that has one place only is none.
+    """
+    views = [{places[one.file].place_id for one in parts if one.file in places} for parts in sent]
+    return [sorted(ids) for ids in views if len(ids) > 1]
