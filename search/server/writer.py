@@ -31,7 +31,7 @@ from place_search.search.server.content.taken import TakenPhoto, panoramas_of, t
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
-    from place_search.indexer import Index, Place
+    from place_search.indexer import Groups, Index, Place
     from place_search.search.engine import Engine
     from place_search.search.server.state import ServerState
 
@@ -283,12 +283,20 @@ class Writer:
 
         with plain_errors():
             engine = self._current(stages)
-            require_group(engine.index, place_id, if_match)
-            edit = group_edit(engine.index, place_id, patch)
+            index = engine.index
+            index.row_of(place_id)
+            require_group(index.groups, place_id, if_match)
+            edit = group_edit(index, place_id, patch)
             if edit is None:
-                return engine.index
+                return index
+
+            def changed(groups: "Groups") -> "Groups":
+                # Another program may have changed them before they were locked.
+                require_group(groups.only(index.place_ids), place_id, if_match)
+                return edit.changed(groups)
+
             with stages.changing():
-                change_groups(self._index_folder, edit.changed)
+                change_groups(self._index_folder, changed)
             return self._changed(engine, stages).index
 
     def remove(self, place_id: int, if_match: str | None = None, *, stages: Stages) -> None:

@@ -16,6 +16,7 @@ from place_search.indexer import (
     UnknownPlaceError,
     add_photos,
     build_index,
+    change_groups,
     open_index,
     open_source,
     remove_places,
@@ -24,9 +25,11 @@ from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
 from place_search.photos.photo import Facing
 from place_search.search.errors import BusyError, CannotChangeError
+from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.server.content import kept_answers
+from place_search.search.server.content.groups import group_dict
 from place_search.search.server.content.kept_answers import RequestKey
-from place_search.search.server.content.matching import place_tag
+from place_search.search.server.content.matching import group_tag, place_tag
 from place_search.search.server.writer import Writer
 from place_search.search.stages import Stages
 from tests.search.conftest import jpeg
@@ -209,3 +212,20 @@ def test_a_panorama_that_could_not_be_grouped_is_when_it_is_added_again(
     assert len(list(index.with_name("index-photos").glob("*.jpg"))) == 4
     assert cutting.add(street.query(9), None, "", stages=Stages()).status == 200
     assert groups_of(index, 6, 7, 8, 9) == [6] * 4
+
+
+def test_a_group_that_changes_before_it_is_locked_is_not_changed_again(
+    writer: Writer, service: Service, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = group_tag(group_dict(service.engine.index.groups, 0))
+
+    def late(folder: Path, change: Any) -> Any:
+        change_groups(folder, GroupEdit(0, add=[1]).changed)  # as another program might
+        return change_groups(folder, change)
+
+    monkeypatch.setattr("place_search.indexer.change_groups", late)
+    with pytest.raises(EditConflictError, match="group of place 0 is not as you have read it"):
+        writer.change_group(0, {"name": "Gate"}, read, stages=Stages())
+    assert open_index(index).groups.name(0) is None
+    writer.change_group(0, {"name": "Gate"}, None, stages=Stages())
+    assert open_index(index).groups.name(0) == "Gate"

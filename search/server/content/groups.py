@@ -42,16 +42,12 @@ def list_groups(index: "Index", served: str, limit: int, cursor: str | None) -> 
     }
 
 
-def group_dict(index: "Index", place_id: int) -> dict[str, Any]:
-    """The group that a place is in; of one that was never grouped, a group of itself alone.
-
-    Raises `UnknownPlaceError`.
-    """
-    index.row_of(place_id)
-    group = index.groups.of(place_id)
+def group_dict(groups: "Groups", place_id: int) -> dict[str, Any]:
+    """The group that a place is in; of one that was never grouped, a group of itself alone."""
+    group = groups.of(place_id)
     if group is None:
         return {"id": place_id, "name": None, "photos": 1, "held": False, "place_ids": [place_id]}
-    return _group(index.groups, group)
+    return _group(groups, group)
 
 
 def _group(groups: "Groups", group: int) -> dict[str, Any]:
@@ -81,7 +77,7 @@ def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> Group
     add, remove = (_places(key, patch.get(key, [])) for key in ("add", "remove"))
     edit = GroupEdit(place_id, (name or "") if "name" in patch else None, add, remove)
     edit.check(index.row_of)
-    now = group_dict(index, place_id)
+    now = group_dict(index.groups, place_id)
     named = edit.name is None or edit.name.strip() == (now["name"] or "")
     return None if named and not remove and set(add) <= set(now["place_ids"]) else edit
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from place_search.indexer import EditConflictError, Index, Place
+from place_search.indexer import EditConflictError, Groups, Place
 from place_search.search.results import place_dict
 from place_search.search.server.content.groups import group_dict
 
@@ -41,13 +41,13 @@ def required_version(place: Place, if_match: str | None) -> int | None:
     )
 
 
-def require_group(index: Index, place_id: int, if_match: str | None) -> None:
-    """Make sure that a change is meant for the group of a place as it is now.
+def require_group(groups: Groups, place_id: int, if_match: str | None) -> None:
+    """Make sure that a change is meant for the group of a place as it is among these `groups`.
 
     Raises:
         EditConflictError: the group is not what the client has read.
     """
-    if if_match is not None and not _is_meant(group_tag(group_dict(index, place_id)), if_match):
+    if if_match is not None and not _is_meant(group_tag(group_dict(groups, place_id)), if_match):
         raise EditConflictError(
             f"The group of place {place_id} is not as you have read it, as somebody has changed it "
             "since; read it again, and repeat your change if it is still wanted."

@@ -115,7 +115,8 @@ async def change_group(
 
 
 def _told(index: "Index", place_id: int, request: Request, response: Response) -> PlaceGroupReply:
-    told = group_dict(index, place_id)
+    index.row_of(place_id)
+    told = group_dict(index.groups, place_id)
     response.headers["ETag"] = group_tag(told)
     places = [place_dict(index.place(id_), index.index_id) for id_ in told["place_ids"][:SHOWN]]
     content = {"index_id": index.index_id, **told, "places": places}
