@@ -172,6 +172,16 @@ def test_long_answers_are_kept_in_bounded_memory(
     assert [answers.find(key) is not None for key in keys[:30]] == [False] * 30
 
 
+def test_many_short_answers_are_kept(tmp_path: Path) -> None:
+    """An import of one client's must not push out the answers of others."""
+    answers = KeptAnswers(tmp_path)
+    for number in range(2500):
+        answers.keep(RequestKey("me", str(number), "a"), Answer(201, {"place_id": number}))
+    first = KeptAnswers(tmp_path).find(RequestKey("me", "0", "a"))
+    assert first is not None
+    assert first.body == {"place_id": 0}
+
+
 def test_answers_are_forgotten_after_a_week(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,8 @@ from place_search.search.errors import KeyReusedError
 
 FILE = ".answers.jsonl"
 KEPT_SECONDS = 7 * 86400.0
-MOST = 2000
 MOST_BYTES = 32 << 20
-"""Of all answers, some of which tell of hundreds of places; beyond one or the other half go."""
+"""Of all answers: tens of thousands that tell of one place each. Beyond it the older half goes."""
 
 
 class RequestKey(NamedTuple):
@@ -74,7 +73,7 @@ class KeptAnswers:
         now = time.time()
         line = json.dumps([asked.client, asked.key, now, asked.digest, *answer]).encode()
         self._add((asked.client, asked.key), _Kept(now, asked.digest, line))
-        if len(known) > MOST or self._bytes > MOST_BYTES or self._oldest < now - KEPT_SECONDS:
+        if self._bytes > MOST_BYTES or self._oldest < now - KEPT_SECONDS:
             self._forget(now)
             write_whole(self._path, b"".join(kept.line + b"\n" for kept in known.values()))
             return
@@ -97,10 +96,9 @@ class KeptAnswers:
     def _forget(self, now: float) -> None:
         """Drop what is expired, and where there is too much the older half."""
         known = self._all()
-        much = len(known) > MOST or self._bytes > MOST_BYTES
+        most = MOST_BYTES // 2 if self._bytes > MOST_BYTES else MOST_BYTES
         for key, kept in list(known.items()):
-            half = len(known) <= MOST // 2 and self._bytes <= MOST_BYTES // 2
-            if kept.when >= now - KEPT_SECONDS and (half or not much):
+            if kept.when >= now - KEPT_SECONDS and self._bytes <= most:
                 return
             del known[key]
             self._bytes -= len(kept.line)
