@@ -1,7 +1,9 @@
 """Changes over HTTP while another program changes the index, or the disk is full."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -26,9 +28,13 @@ from place_search.photos import UnreadablePhotoError
 from place_search.photos.photo import Facing
 from place_search.search.errors import BusyError, CannotChangeError
 from place_search.search.groups.by_hand import GroupEdit
-from place_search.search.server.content import kept_answers
 from place_search.search.server.content.groups import group_dict
-from place_search.search.server.content.kept_answers import RequestKey
+from place_search.search.server.content.kept_answers import (
+    FILE,
+    Answer,
+    KeptAnswers,
+    RequestKey,
+)
 from place_search.search.server.content.matching import group_tag, place_tag
 from place_search.search.server.writer import Writer
 from place_search.search.stages import Stages
@@ -161,7 +167,7 @@ def test_a_tag_that_a_proxy_made_weak_is_known(service: Service, writer: Writer)
 def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
     service: Service, taking: Writer, index: Path, street: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers = index.with_name("index-photos") / kept_answers.FILE
+    answers = index.with_name("index-photos") / FILE
     before, key = (RequestKey("me", name, "a") for name in "12")
     assert taking.add(street.query(8), None, "", asked=before, stages=Stages()).status == 201
     answers.unlink()
@@ -229,3 +235,19 @@ def test_a_group_that_changes_before_it_is_locked_is_not_changed_again(
     assert open_index(index).groups.name(0) is None
     writer.change_group(0, {"name": "Gate"}, None, stages=Stages())
     assert open_index(index).groups.name(0) == "Gate"
+
+
+def test_expired_answers_leave_the_disk_when_a_server_starts(
+    service: Any, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unused: Any = None
+    folder = index.with_name("index-photos")
+    for days, name in ((8, "the old gate"), (2, "the new gate")):
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", partial(float, time.time() - days * 86400))
+            kept = KeptAnswers(folder)
+            kept.keep(RequestKey("me", name, "a"), Answer(201, {"name": name}))
+    assert "the old gate" in (folder / FILE).read_text()
+    Writer(service, index, unused, service.load)
+    assert "the old gate" not in (folder / FILE).read_text()
+    assert KeptAnswers(folder).find(RequestKey("me", "the new gate", "a")) is not None

@@ -69,13 +69,12 @@ class KeptAnswers:
 
     def keep(self, asked: RequestKey, answer: Answer) -> None:
         """Keep an answer; on disk when this returns."""
-        known = self._all()
+        self.forget_expired()
         now = time.time()
         line = json.dumps([asked.client, asked.key, now, asked.digest, *answer]).encode()
         self._add((asked.client, asked.key), _Kept(now, asked.digest, line))
-        if self._bytes > MOST_BYTES or self._oldest < now - KEPT_SECONDS:
+        if self._bytes > MOST_BYTES:
             self._forget(now)
-            write_whole(self._path, b"".join(kept.line + b"\n" for kept in known.values()))
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
@@ -83,9 +82,12 @@ class KeptAnswers:
             file.flush()
             os.fsync(file.fileno())
 
-    @property
-    def _oldest(self) -> float:
-        return next(iter(self._all().values())).when  # they stand in the order of their times
+    def forget_expired(self) -> None:
+        """Take expired answers off the disk: they name places, which may have gone since."""
+        now = time.time()
+        oldest = next(iter(self._all().values()), None)  # they stand in the order of their times
+        if oldest is not None and oldest.when < now - KEPT_SECONDS:
+            self._forget(now)
 
     def _add(self, key: tuple[str, str], kept: _Kept) -> None:
         known = self._all()
@@ -99,9 +101,10 @@ class KeptAnswers:
         most = MOST_BYTES // 2 if self._bytes > MOST_BYTES else MOST_BYTES
         for key, kept in list(known.items()):
             if kept.when >= now - KEPT_SECONDS and self._bytes <= most:
-                return
+                break
             del known[key]
             self._bytes -= len(kept.line)
+        write_whole(self._path, b"".join(kept.line + b"\n" for kept in known.values()))
 
     def _all(self) -> dict[tuple[str, str], _Kept]:
         if self._known is None:
