@@ -175,6 +175,7 @@ def build_index(
             back = [] if old is None or outcome else _brought_back(old, source)
             report = _report(out, source, outcome or builder.run(), clock, started)
             report.notes.extend(back)
+            KeptPhotos(out).settle(report.manifest)  # no removed place is left to be restored
     if source.panoramas:
         group_views(out)
     return report

@@ -251,3 +251,16 @@ def test_expired_answers_leave_the_disk_when_a_server_starts(
     Writer(service, index, unused, service.load)
     assert "the old gate" not in (folder / FILE).read_text()
     assert KeptAnswers(folder).find(RequestKey("me", "the new gate", "a")) is not None
+
+
+def test_the_photo_of_a_removed_place_goes_when_its_index_is_made_anew(
+    taking: Writer, index: Path, model: Model, street: Any
+) -> None:
+    kept = index.with_name("index-photos")
+    taking.add(street.query(9), None, "", stages=Stages())
+    taking.remove(6, stages=Stages())
+    assert len(list(kept.glob("*.jpg"))) == 1, "it can be restored"
+    index_of_street(index.parent, street, model, ["0.jpg", "1.jpg"])
+    assert list(kept.glob("*.jpg")) == []
+    assert taking.add(street.query(9), None, "", stages=Stages()).status == 201
+    assert len(list(kept.glob("*.jpg"))) == 1
