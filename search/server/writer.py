@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -87,7 +87,7 @@ class Writer:
             KeyReusedError: another request was asked under this key.
             CannotChangeError: the index cannot be written.
         """
-        known = self._answered(asked)
+        known = self._answered(asked, stages)
         if known:
             return known
         (taken,) = self._take([SentPhoto(name, content)], panorama, stages)
@@ -100,7 +100,8 @@ class Writer:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         place = places[made.file]
         told = {**place_dict(place, index_id), "etag": place_tag(place)}
-        return self._answer(Answer(200 if made.file in before else 201, told), asked)
+        status = 200 if made.file in before else 201
+        return self._answer(Answer(status, told, _ids([place])), asked)
 
     def add_many(
         self,
@@ -118,7 +119,7 @@ class Writer:
         Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
             too many.
         """
-        known = self._answered(asked)
+        known = self._answered(asked, stages)
         if known:
             return known
         sent = photos_of(uploads, self._service.max_body_bytes)
@@ -146,7 +147,7 @@ class Writer:
             "refused": counts[422],
             "photos": told,
         }
-        return self._answer(Answer(200, body), asked)
+        return self._answer(Answer(200, body, _ids(places.values())), asked)
 
     def _take(
         self, photos: Sequence[SentPhoto], panorama: bool | None, stages: Stages
@@ -234,9 +235,11 @@ class Writer:
                 (folder / skipped).unlink()
         return engine
 
-    def _answered(self, asked: RequestKey | None) -> Answer | None:
+    def _answered(self, asked: RequestKey | None, stages: Stages) -> Answer | None:
+        """What a request was answered before, None where it is new or the index was made anew."""
         with plain_errors():
-            return None if asked is None else self._answers.find(asked)
+            known = asked and self._answers.find(asked)
+            return known if known and known.is_of(self._current(stages).index) else None
 
     def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
         if asked is not None:
@@ -370,6 +373,11 @@ class _Added(NamedTuple):
     index_id: str
     places: Mapping[str, "Place"]
     before: frozenset[str]
+
+
+def _ids(places: Iterable["Place"]) -> dict[str, int]:
+    """The ids of places, by the names of their photos' files."""
+    return {place.path.name: place.place_id for place in places}
 
 
 def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:

@@ -163,7 +163,7 @@ def test_long_answers_are_kept_in_bounded_memory(
     answers = KeptAnswers(tmp_path)
     keys = [RequestKey("me", str(number), "a") for number in range(40)]
     for key in keys:
-        answers.keep(key, Answer(200, {"key": key.key, "photos": "x" * 10_000}))
+        answers.keep(key, Answer(200, {"key": key.key, "photos": "x" * 10_000}, {}))
         assert (tmp_path / FILE).stat().st_size < 120_000
         for seen in (answers, KeptAnswers(tmp_path)):
             found = seen.find(key)
@@ -176,7 +176,7 @@ def test_many_short_answers_are_kept(tmp_path: Path) -> None:
     """An import of one client's must not push out the answers of others."""
     answers = KeptAnswers(tmp_path)
     for number in range(2500):
-        answers.keep(RequestKey("me", str(number), "a"), Answer(201, {"place_id": number}))
+        answers.keep(RequestKey("me", str(number), "a"), Answer(201, {"place_id": number}, {}))
     first = KeptAnswers(tmp_path).find(RequestKey("me", "0", "a"))
     assert first is not None
     assert first.body == {"place_id": 0}
@@ -189,9 +189,9 @@ def test_answers_are_forgotten_after_a_week(
     now = 1e9
     monkeypatch.setattr("time.time", lambda: now)
     answers = KeptAnswers(tmp_path)
-    answers.keep(RequestKey("me", "1", "a"), Answer(201, {"name": "the old gate"}))
+    answers.keep(RequestKey("me", "1", "a"), Answer(201, {"name": "the old gate"}, {}))
     now += KEPT_SECONDS + 1
-    answers.keep(RequestKey("me", "2", "b"), Answer(201, {"name": "the new gate"}))
+    answers.keep(RequestKey("me", "2", "b"), Answer(201, {"name": "the new gate"}, {}))
     kept = (tmp_path / FILE).read_text()
     assert "the new gate" in kept
     assert "the old gate" not in kept

@@ -246,7 +246,7 @@ def test_expired_answers_leave_the_disk_when_a_server_starts(
         with monkeypatch.context() as patch:
             patch.setattr("time.time", partial(float, time.time() - days * 86400))
             kept = KeptAnswers(folder)
-            kept.keep(RequestKey("me", name, "a"), Answer(201, {"name": name}))
+            kept.keep(RequestKey("me", name, "a"), Answer(201, {"name": name}, {}))
     assert "the old gate" in (folder / FILE).read_text()
     Writer(service, index, unused, service.load)
     assert "the old gate" not in (folder / FILE).read_text()
@@ -264,3 +264,19 @@ def test_the_photo_of_a_removed_place_goes_when_its_index_is_made_anew(
     assert list(kept.glob("*.jpg")) == []
     assert taking.add(street.query(9), None, "", stages=Stages()).status == 201
     assert len(list(kept.glob("*.jpg"))) == 1
+
+
+@pytest.mark.parametrize("photos", [6, 7])
+def test_an_answer_is_not_given_of_an_index_that_is_made_anew(
+    service: Service, taking: Writer, index: Path, model: Model, street: Any, photos: int
+) -> None:
+    key = RequestKey("me", "1", "a")
+    first = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    assert first.body["place_id"] == 6
+    taking.remove(6, stages=Stages())
+    assert taking.add(street.query(9), None, "", asked=key, stages=Stages()) == first
+    assert service.engine.index.count == 6, "the place was removed, and nothing is added"
+    index_of_street(index.parent, street, model, [f"{n}.jpg" for n in range(photos)])
+    anew = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    assert (anew.status, anew.body["place_id"]) == (201, photos)
+    assert service.engine.index.count == photos + 1

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from place_search.core.files import write_whole
+from place_search.indexer import Index
 from place_search.search.errors import KeyReusedError
 
 FILE = ".answers.jsonl"
@@ -28,10 +31,26 @@ class RequestKey(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a change is answered: the status, the JSON with addresses below no root path."""
+    """What a change is answered: the status, the JSON with addresses below no root path.
+
+    `places` are the ids of those that it tells of, by the names of their photos' files.
+    """
 
     status: int
     body: Mapping[str, Any]
+    places: Mapping[str, int]
+
+    def is_of(self, index: Index) -> bool:
+        """Whether these are places of this index: in one that is made anew ids begin at 0 again.
+
+        One that was removed since counts as a place of it.
+        """
+        there = np.intersect1d(list(self.places.values()), index.place_ids)
+        return all(
+            place_id < index.manifest.next_place_id
+            and (place_id not in there or index.place(place_id).path.name == file)
+            for file, place_id in self.places.items()
+        )
 
 
 class _Kept(NamedTuple):
@@ -64,8 +83,7 @@ class KeptAnswers:
                 "This Idempotency-Key was sent with another request before; take a new one for "
                 "each request, and the same one only to repeat it."
             )
-        *_, status, body = json.loads(found.line)
-        return Answer(status, body)
+        return Answer(*json.loads(found.line)[4:])
 
     def keep(self, asked: RequestKey, answer: Answer) -> None:
         """Keep an answer; on disk when this returns."""
@@ -119,7 +137,7 @@ class KeptAnswers:
 
     def _read(self, line: bytes) -> None:
         try:
-            client, key, when, digest, *_ = json.loads(line)
+            client, key, when, digest, _, _, _ = json.loads(line)
         except (ValueError, TypeError):  # cut short, or empty
             return
         self._add((client, key), _Kept(when, digest, line))
