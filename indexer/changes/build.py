@@ -146,7 +146,7 @@ def build_index(
     with plain_write_errors(out):
         check_folder(out)
         with _made_for_photos(out), lock(out):
-            old = current(out)
+            old, listed = current(out), len(source.photos)
             if old is not None:
                 source = _with_kept_photos(source, out, old)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
@@ -157,6 +157,7 @@ def build_index(
                 old,
                 per_shard,
                 request,
+                listed=listed,
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
@@ -208,6 +209,7 @@ def _draft(
     per_shard: int,
     store: StoreRequest,
     *,
+    listed: int,
     local_features: bool,
     descriptor_type: DescriptorType,
 ) -> VersionSpec:
@@ -225,6 +227,7 @@ def _draft(
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
         store=store,
+        listed=listed,
         local_features=local_features,
         descriptor_type=descriptor_type,
     )

@@ -277,7 +277,10 @@ class VersionBuilder:
         if not names:
             raise none_readable(skipped, draft.source["root"])
         shards = self._shards(names)
-        draft = self.draft.replacing(self.folder, ShardRows(shards).stored_ids)
+        made = ShardRows(shards).stored_ids
+        if draft.listed and made[0] >= draft.listed:
+            raise none_readable(skipped, draft.source["root"])
+        draft = self.draft.replacing(self.folder, made)
         files |= dict(draft.edits)
         rows = ShardRows(shards, draft.removed)
         if not len(rows):

@@ -23,14 +23,14 @@ class VersionSpec:
 
     The shards `kept` of the version `old` stay, but for their rows of the places `removed`; those
     of `plan` are made, with or without `local_features`, all with the numbers of `descriptor_type`.
-    `skipped` are photos that earlier runs left out. `request` says what was asked for; `base` is
-    the id of the version that is changed. `edits` is the file, written already, of what people have
-    said of places, `groups` that of the places that show one spot; each may be none. `new_groups`
-    are to be written in place of that file. `heirs` are
-    new places by the ids of those that they replace, with all that was said of them: an old place
-    goes only if the new one could be made. `returning` is what was said of the photos of new places
-    when these were in the index before, by the ids of the new ones; `rejoining` are new places, by
-    the ids that their photos had in groups.
+    Of the first `listed` ids one at least must be made. `skipped` are photos that earlier runs left
+    out. `request` says what was asked for; `base` is the id of the version that is changed. `edits`
+    is the file, written already, of what people have said of places, `groups` that of the places
+    that show one spot; each may be none. `new_groups` are to be written in place of that file.
+    `heirs` are new places by the ids of those that they replace, with all that was said of them: an
+    old place goes only if the new one could be made. `returning` is what was said of the photos of
+    new places when these were in the index before, by the ids of the new ones; `rejoining` are new
+    places, by the ids that their photos had in groups.
     """
 
     request: str
@@ -41,6 +41,7 @@ class VersionSpec:
     store: StoreRequest
     kept: Sequence[str] = ()
     removed: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    listed: int = 0
     skipped: Sequence[Skipped] = ()
     base: str = ""
     local_features: bool = True

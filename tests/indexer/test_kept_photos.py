@@ -52,6 +52,11 @@ def test_they_outlast_indexing_anew(
         (place,) = whole(built).places_of([files[0].name])
         path = KeptPhotos(built).folder / files[0].name
         assert place == replace(before, place_id=10, path=path, version=place.version)
+    for photo in photos.rglob("*.jpg"):
+        photo.write_bytes(b"no photo")
+    with pytest.raises(SourceError, match="None of the 10 photos in"):
+        build_index(open_source(photos), built, model)
+    assert len(open_index(built)) == 11
     compact_index(built)
     assert sorted(photo.name for photo in KeptPhotos(built).folder.glob("*.jpg")) == [path.name]
     # They may be listed, too.
