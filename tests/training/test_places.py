@@ -73,6 +73,18 @@ def test_a_truth_file_and_bare_photos(tmp_path: Path) -> None:
     assert related(places, 1) == ([1], [1])
 
 
+def test_bare_photos_may_lie_anywhere(tmp_path: Path) -> None:
+    touch(tmp_path, "lists/a.jpg", "photos/b.jpg")
+    listing = tmp_path / "lists" / "list.csv"
+    listing.write_text(f"path\na.jpg\n{tmp_path}/photos/b.jpg\n", "utf-8")
+    places = open_places(listing)
+    assert places.unlabelled
+    assert [places.path(row) for row in (0, 1)] == [
+        tmp_path / "lists" / "a.jpg",
+        tmp_path / "photos" / "b.jpg",
+    ]
+
+
 def test_what_is_held_out_is_near_nothing_that_is_trained_on(tmp_path: Path) -> None:
     names = [f"{number:02d}.jpg" for number in range(60)]
     touch(tmp_path, *names)

@@ -18,6 +18,7 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
 from place_search.indexer import open_source
+from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.split import is_split
 from place_search.training.data.label_lists import columns_of, read_labels
 from place_search.training.data.places import NONE, Places, make_places
@@ -173,7 +174,7 @@ def _from_photos(data: Path) -> Places:
     source = open_source(data)
     rows = np.arange(len(source.photos))
     own = [rows[row : row + 1] for row in rows.tolist()]
-    photos = [photo.path.relative_to(source.root).as_posix() for photo in source.photos]
+    photos = [stored_path(photo.path, source.root) for photo in source.photos]
     # Scattered, so that those held out are of all kinds.
     order = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
     return make_places(source.root, photos, rows, own, own, order, "photos", source.left_unread)
