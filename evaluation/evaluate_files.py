@@ -4,16 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from place_search.core.files import require_own_folder
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
 from place_search.evaluation.descriptors import IndexDatabase
-from place_search.evaluation.errors import MeasureError, TruthError
+from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import checked_ks
-from place_search.evaluation.report import write_report
-from place_search.evaluation.report.write import FIGURES
+from place_search.evaluation.report.write import begin_report, write_report
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.sequences import Window
 from place_search.evaluation.truth.open_truth import open_truth
@@ -61,8 +59,6 @@ def evaluate_files(
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
     """
-    if report_dir is not None:
-        require_own_folder(report_dir, FIGURES, "recall", TruthError)
     ks = checked_ks(ks)
     if causal and sequence is None:
         raise MeasureError("--causal only works with --sequence.", "causal")
@@ -72,6 +68,8 @@ def evaluate_files(
     truth = open_truth(replace(files, open_set=open_set))
     truth.require_photos()
     open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
+    if report_dir is not None:
+        begin_report(report_dir)
     opened_index = None if index is None else open_index(index)
     if verify and opened_index is not None and not opened_index.has_local_features:
         raise MeasureError(

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from place_search.core.files import require_own_folder
 from place_search.core.text import json_text
-from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import recall_at
-from place_search.evaluation.report.album import write_files
+from place_search.evaluation.report.album import begin_files, write_files
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page
 from place_search.evaluation.report.outcomes import outcomes_of
@@ -17,6 +15,15 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 
 FIGURES = "report.json"
 """The file by which a folder is known as a report."""
+
+
+def begin_report(out: Path) -> None:
+    """Make sure that a report can be written into the folder `out`.
+
+    Raises:
+        TruthError: the folder cannot be written, or holds other files than a report's.
+    """
+    begin_files(out, FIGURES, "recall", "report")
 
 
 def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
@@ -29,7 +36,7 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
     Raises:
         TruthError: the folder cannot be written, or holds other files than a report's.
     """
-    require_own_folder(out, FIGURES, "recall", TruthError)
+    begin_report(out)
     rules = open_protocol(truth, report.protocol)
     # Of a small database there may be fewer results than the curve would show.
     deepest = max(max(report.recall), max(len(results.rows) for results in report.ranked))

@@ -22,7 +22,7 @@ from place_search.evaluation import (
 from place_search.evaluation.protocols.timestamp import TimestampProtocol
 from place_search.evaluation.ranking import Ranked, rank
 from place_search.indexer import Row, build_index, open_index, open_source
-from place_search.models import Model
+from place_search.models import Model, ModelError
 
 Draw = Callable[..., None]
 SCENES = 8
@@ -292,6 +292,19 @@ def test_missing_photos_are_refused_before_the_work(
     file = write_mat(tmp_path / "s.mat", {"a.jpg": (0, 0)}, {"q.jpg": (0, 0)})
     with pytest.raises(TruthError, match="2 of the 2 photos of s are not under"):
         evaluate(read_split_truth(file, tmp_path), model)
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    root: Path, tmp_path: Path
+) -> None:
+    truth = TruthFiles(truth=write_truth(root, "refused.csv"), root=root)
+    (tmp_path / "file").touch()
+    for folder, why in (("file", "File exists"), ("file/report", "Not a directory")):
+        with pytest.raises(TruthError, match=rf"report cannot be written .* \({why}\)"):
+            evaluate_files(truth, model="none", report_dir=tmp_path / folder)
+    with pytest.raises(ModelError, match="no model 'none'"):
+        evaluate_files(truth, model="none", report_dir=tmp_path / "report")
+    assert not list((tmp_path / "report").iterdir())
 
 
 @pytest.mark.slow
