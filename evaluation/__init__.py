@@ -1,7 +1,10 @@
 """How often the right place is found: truths, protocols, recall@N and its chance level."""
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
-from place_search.evaluation.calibration.calibration_report import write_calibration_report
+from place_search.evaluation.calibration.calibration_report import (
+    begin_calibration_report,
+    write_calibration_report,
+)
 from place_search.evaluation.calibration.index_calibration import calibrate_index
 from place_search.evaluation.comparison import Comparison, Difference, compare_reports
 from place_search.evaluation.descriptors import IndexDatabase
@@ -43,6 +46,7 @@ __all__ = [
     "Reranker",
     "TruthError",
     "TruthFiles",
+    "begin_calibration_report",
     "calibrate",
     "calibrate_index",
     "chance_at",

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from place_search.core.files import require_own_folder, write_whole
+from place_search.core.files import begin_files, write_files
 from place_search.core.tables import table_text
 from place_search.evaluation.calibration.calibrate import Fitted
 from place_search.evaluation.calibration.logistic import Floats, precision_recall
@@ -14,21 +14,30 @@ FIGURES = "calibration.json"
 _SIDE, _EDGE = 400, 50
 
 
+def begin_calibration_report(folder: Path) -> None:
+    """Make sure that a report can be written into a folder.
+
+    Raises:
+        TruthError: the folder cannot be written, or holds other files than such a report's.
+    """
+    begin_files(folder, FIGURES, "threshold", "report", TruthError)
+
+
 def write_calibration_report(fitted: Fitted, folder: Path) -> None:
     """Write calibration.json, precision_recall.csv and precision_recall.svg into a folder.
 
     Raises:
-        TruthError: the folder holds other files than such a report's.
+        TruthError: the folder cannot be written, or holds other files than such a report's.
     """
-    require_own_folder(folder, FIGURES, "threshold", TruthError)
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = json.dumps(asdict(fitted.calibration), indent=2)
-    write_whole(folder / FIGURES, f"{figures}\n".encode())
+    begin_calibration_report(folder)
     curve = precision_recall(fitted.probabilities, fitted.same)
     points = zip(*(column.round(6).tolist() for column in curve), strict=True)
-    table = table_text([("threshold", "precision", "recall"), *points])
-    write_whole(folder / "precision_recall.csv", table.encode())
-    write_whole(folder / "precision_recall.svg", _svg(curve[1], curve[2]).encode())
+    texts = {
+        FIGURES: json.dumps(asdict(fitted.calibration), indent=2) + "\n",
+        "precision_recall.csv": table_text([("threshold", "precision", "recall"), *points]),
+        "precision_recall.svg": _svg(curve[1], curve[2]),
+    }
+    write_files(folder, texts, "report", TruthError)
 
 
 def _svg(precision: Floats, recall: Floats) -> str:

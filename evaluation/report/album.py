@@ -1,22 +1,17 @@
 """What the pages of reports are made of: photos, each once, and our own files; no requests."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from place_search.core.files import require_own_folder, write_whole
 from place_search.core.sampling import spread_rows
-from place_search.evaluation.errors import TruthError
 from place_search.evaluation.report.words import Said, known, named, say, words_by_language
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -135,40 +130,3 @@ def _described(report: EvalReport) -> Said | str:
 def _asset(package: str, name: str) -> Markup:
     """A file of ours that goes into the page as it is."""
     return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text
-
-
-def begin_files(out: Path, mark: str, key: str, what: str) -> None:
-    """Make sure that a report's files can be written into the folder `out`, before work of hours.
-
-    `mark` and `key` are those that `require_own_folder` knows such a folder by.
-
-    Raises:
-        TruthError: the folder cannot be written, or holds other files than such a report's.
-    """
-    with _writing(out, what):
-        require_own_folder(out, mark, key, TruthError)
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-
-
-def write_files(out: Path, texts: Mapping[str, str], what: str) -> None:
-    """Write the files of a report into the folder `out`; an error calls it the `what`.
-
-    Raises:
-        TruthError: the folder cannot be written.
-    """
-    with _writing(out, what):
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_whole(out / name, text.encode(errors="backslashreplace"))
-
-
-@contextmanager
-def _writing(out: Path, what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TruthError(
-            f"The {what} cannot be written to {out} ({error.strerror}); name another folder."
-        ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.core.files import require_own_folder
+from place_search.core.files import require_own_folder, write_files
 from place_search.core.tables import table_text
 from place_search.core.text import json_text
 from place_search.evaluation.comparison import Comparison
@@ -20,7 +20,6 @@ from place_search.evaluation.report.album import (
     away,
     fill_page,
     spread,
-    write_files,
 )
 from place_search.evaluation.report.curve import draw_curves
 from place_search.evaluation.report.outcomes import QueryOutcome, outcomes_of
@@ -57,9 +56,8 @@ def begin_comparison(out: Path) -> None:
         TruthError: the folder cannot be written, or holds other files than a comparison's.
     """
     require_own_folder(out, COMPARISON, "comparison", TruthError)
-    write_files(
-        out, {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"}, "comparison"
-    )
+    mark = {COMPARISON: json.dumps({"models": [], "comparison": []}) + "\n"}
+    write_files(out, mark, "comparison", TruthError)
 
 
 def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Path:
@@ -110,7 +108,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         "recall.svg": curves,
         "index.html": page,
     }
-    write_files(out, texts, "comparison")
+    write_files(out, texts, "comparison", TruthError)
     return out / "index.html"
 
 

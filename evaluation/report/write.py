@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from place_search.core.files import begin_files, write_files
 from place_search.core.text import json_text
+from place_search.evaluation.errors import TruthError
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import recall_at
-from place_search.evaluation.report.album import begin_files, write_files
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import render_page
 from place_search.evaluation.report.outcomes import outcomes_of
@@ -23,7 +24,7 @@ def begin_report(out: Path) -> None:
     Raises:
         TruthError: the folder cannot be written, or holds other files than a report's.
     """
-    begin_files(out, FIGURES, "recall", "report")
+    begin_files(out, FIGURES, "recall", "report", TruthError)
 
 
 def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
@@ -61,5 +62,5 @@ def write_report(truth: GroundTruth, report: EvalReport, out: Path) -> Path:
         "recall.svg": draw_curve(recall, chance, report.published),
         "index.html": render_page(truth, report, outcomes, (recall, chance)),
     }
-    write_files(out, texts, "report")
+    write_files(out, texts, "report", TruthError)
     return out / "index.html"

@@ -9,12 +9,12 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
 
 from place_search.core.errors import PlaceSearchError
 
@@ -206,6 +206,47 @@ def require_own_folder(folder: Path, mark: str, key: str, error: type[PlaceSearc
         raise error(
             f"{folder} holds other files, such as '{entry.name}'; name a new or an empty folder."
         )
+
+
+def begin_files(
+    folder: Path, mark: str, key: str, what: str, error: type[PlaceSearchError]
+) -> None:
+    """Make sure that files can be written into a folder, before work of hours; it is made.
+
+    `mark` and `key` are as `require_own_folder` takes them, `what` is as `write_files` does.
+
+    Raises:
+        PlaceSearchError: of the kind `error`: it cannot be written, or holds others' files.
+    """
+    with _writing(folder, what, error):
+        require_own_folder(folder, mark, key, error)
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
+def write_files(
+    folder: Path, texts: Mapping[str, str], what: str, error: type[PlaceSearchError]
+) -> None:
+    """Write texts by their names into a folder; an error calls them the `what`.
+
+    Raises:
+        PlaceSearchError: of the kind `error`: the folder cannot be written.
+    """
+    with _writing(folder, what, error):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_whole(folder / name, text.encode(errors="backslashreplace"))
+
+
+@contextmanager
+def _writing(folder: Path, what: str, error: type[PlaceSearchError]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise error(
+            f"The {what} cannot be written to {folder} ({problem.strerror}); name another folder."
+        ) from problem
 
 
 def _is_marked(path: Path, key: str) -> bool:

@@ -170,3 +170,9 @@ def test_pairs_that_stand_there_again_are_counted(run: Run, photos: Path, tmp_pa
     result = run("calibrate", pairs, "--root", photos)
     assert result.exit_code == 1
     assert "Left out 1 row of two photos that an earlier row names too" in result.stderr
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "one.txt").touch()
+    for report, why in (("pairs.csv", "cannot be written"), ("thesis", "holds other files")):
+        refused = run("calibrate", pairs, "--root", photos, "--report", tmp_path / report)
+        assert refused.exit_code == 1
+        assert why in refused.stderr

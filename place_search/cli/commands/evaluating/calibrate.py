@@ -171,8 +171,12 @@ def _calibrate_pairs(
 ) -> None:
     from dataclasses import asdict
 
+    from place_search.evaluation import (
+        begin_calibration_report,
+        read_pairs,
+        write_calibration_report,
+    )
     from place_search.evaluation import calibrate as fit
-    from place_search.evaluation import read_pairs, write_calibration_report
 
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets, repeated = read_pairs(zip(pairs, places, strict=True))
@@ -181,6 +185,8 @@ def _calibrate_pairs(
             f"Left out {counted(repeated, 'row')} of two photos that an earlier row names too: "
             "each pair counts once."
         )
+    if report is not None:
+        begin_calibration_report(report)
     data = about or ", ".join(path.stem for path in pairs)
     with progress() as advance:
         fitted = fit(model, sets, data=data, progress=advance)
