@@ -271,9 +271,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     watching = [
         asyncio.create_task(served.reloader.run()) for served in indexes.values() if served.reloader
     ]
-    bounding = asyncio.create_task(_watch_memory())
+    freeing = asyncio.create_task(_free_memory([served.service for served in indexes.values()]))
     yield
-    for task in (bounding, *watching, loading):
+    for task in (freeing, *watching, loading):
         task.cancel()
     for served in indexes.values():
         served.service.close()
@@ -291,10 +291,12 @@ async def _load(app: FastAPI, indexes: Sequence[ServedIndex]) -> None:
         app.state.on_loaded(told)
 
 
-async def _watch_memory() -> None:
+async def _free_memory(services: Sequence[ServerState]) -> None:
     """Hold to the ceiling on memory until cancelled: answers grow too, not only graphs."""
     while True:
         await asyncio.sleep(MEMORY_SECONDS)
+        for service in services:
+            service.tracks.tidy(service.loaded)
         await asyncio.to_thread(CEILING.enforce)
 
 

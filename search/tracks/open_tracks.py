@@ -129,6 +129,14 @@ class OpenTracks:
         with self._lock:
             self._tracks.pop(track_id, None)
 
+    def tidy(self, engine: "Engine | None") -> None:
+        """Close tracks without frames for long; keep the index of this engine and theirs only."""
+        with self._lock:
+            self._expire()
+        observer = self._observer
+        if observer is not None and (engine is None or observer.index is not engine.index):
+            self._observer = None
+
     def _expire(self) -> None:
         """Close tracks without frames for long; those asked for last are last."""
         now = self._clock()

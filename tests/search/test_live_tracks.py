@@ -1,14 +1,17 @@
 """Live tracks over HTTP, and what keeps them few."""
 
 import asyncio
+import weakref
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from place_search.indexer import open_index
 from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, UnknownTrackError
+from place_search.search.server import app
 from place_search.search.server.content.track_schemas import (
     TrackedFrameReply,
     TrackPathReply,
@@ -18,6 +21,7 @@ from place_search.search.tracks import open_tracks
 from place_search.search.tracks.open_tracks import EXPIRES_S, OpenTracks
 from place_search_client import AsyncClient, Client, ProblemError, Track, TrackInfo
 from tests.search.conftest import RunningServer
+from tests.waiting import SECONDS
 
 
 def send(client: httpx.Client, track_id: str, photo: bytes) -> httpx.Response:
@@ -69,6 +73,28 @@ def test_tracks_without_frames_close_by_themselves(engine: Engine) -> None:
     with pytest.raises(UnknownTrackError, match="after 10 minutes without a frame"):
         tracks.find(first.track_id)
     assert tracks.find(second.track_id) is second
+
+
+def test_a_replaced_index_goes_with_its_last_track(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MEMORY_SECONDS", 0)
+    now = [0.0]
+    served = app.create_app(engine)
+    service = served.state.indexes["index"].service
+    service.tracks = tracks = OpenTracks(clock=lambda: now[0])
+    old = Engine(open_index(engine.index.folder), engine.model)
+    tracks.open(old)
+    index = weakref.ref(old.index)
+    del old
+    now[0] = EXPIRES_S + 1  # and nobody asks for a track any more
+
+    async def serve() -> None:
+        async with served.router.lifespan_context(served):
+            while index() is not None:
+                await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(serve(), SECONDS))
 
 
 def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
