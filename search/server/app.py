@@ -35,8 +35,10 @@ from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
 from place_search.search.server.problems import (
+    BUSY,
     CROSS_SITE,
     FORBIDDEN,
+    RATE_LIMITED,
     SLOW_REQUEST,
     UNAUTHORIZED,
     WRONG_HOST,
@@ -46,7 +48,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.reload import POLL_SECONDS, Reloader
-from place_search.search.server.roles import access_of
+from place_search.search.server.roles import access_of, is_counted
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
 from place_search.search.server.routes import groups as routes_groups
@@ -322,10 +324,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             schemas.update(known.pop("$defs", {}))
             schemas[model.__name__] = known
         schema["components"]["securitySchemes"] = _SECURITY
-        closed = {
-            route.path
-            for route in routes_of(app)
-            if isinstance(route, Route) and access_of(route) != "open"
+        routes = [route for route in routes_of(app) if isinstance(route, Route)]
+        closed = {route.path for route in routes if access_of(route) != "open"}
+        counted = {
+            (route.path, method.lower())
+            for route in routes
+            for method in route.methods or ()
+            if is_counted(route)
         }
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
@@ -333,6 +338,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 if path in closed:
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)
+                if (path, method) in counted:
+                    operation["responses"] |= _documented(BUSY, RATE_LIMITED)
                 if method not in ("get", "head"):
                     forbidden = [FORBIDDEN] if "403" in operation["responses"] else []
                     operation["responses"] |= _documented(*forbidden, CROSS_SITE)

@@ -1,4 +1,4 @@
-"""Who may ask what: each route declares its role, and one that declares none is closed."""
+"""Who may ask what, and what is counted: each route declares both, and is closed if it does not."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -13,16 +13,26 @@ whose role is write."""
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _ATTRIBUTE = "access"
+_COUNTED = "counted"
 
 
-def allows(access: Access) -> Callable[[Endpoint], Endpoint]:
-    """Declare who may ask an endpoint; to be written right above it."""
+def allows(access: Access, *, counted: bool = False) -> Callable[[Endpoint], Endpoint]:
+    """Declare who may ask an endpoint; to be written right above it.
+
+    What is `counted`, as all that writes is, one client may ask only so often in a minute.
+    """
 
     def declare(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _ATTRIBUTE, access)
+        setattr(endpoint, _COUNTED, counted or access == "write")
         return endpoint
 
     return declare
+
+
+def is_counted(route: BaseRoute) -> bool:
+    """Whether requests to a route count towards the rate of a client."""
+    return bool(getattr(getattr(route, "endpoint", None), _COUNTED, False))
 
 
 def access_of(route: BaseRoute) -> Access | None:
@@ -44,8 +54,8 @@ def methods_at(routes: Sequence[BaseRoute], scope: Scope, *, writable: bool) -> 
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
-def find_access(routes: Sequence[BaseRoute], scope: Scope) -> Access | None:
-    """Who may send a request: what its route declares, `open` where there is no such address.
+def find_route(routes: Sequence[BaseRoute], scope: Scope) -> BaseRoute | None:
+    """The route by which a request is judged, None where there is no such address.
 
     A request whose method its address does not know is judged by another route of that address.
     """
@@ -53,7 +63,7 @@ def find_access(routes: Sequence[BaseRoute], scope: Scope) -> Access | None:
     for route in routes:
         match, _ = route.matches(scope)
         if match is Match.FULL:
-            return access_of(route)
+            return route
         if match is Match.PARTIAL and partial is None:
             partial = route
-    return "open" if partial is None else access_of(partial)
+    return partial

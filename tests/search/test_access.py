@@ -16,7 +16,7 @@ from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app, routes_of
 from place_search.search.server.keys import ApiKey, Role, find_key, new_key, parse_keys, read_keys
 from place_search.search.server.middleware.access import MAX_CLIENTS, ApiKeyMiddleware, TokenBuckets
-from place_search.search.server.roles import access_of, allows, find_access
+from place_search.search.server.roles import access_of, allows, find_route, is_counted
 from place_search.search.server.routes import page
 from place_search.search.server.settings import ServerSettings
 from tests.search.asking import asker
@@ -206,8 +206,10 @@ def test_a_route_that_declares_nothing_is_closed(engine: Engine, keys: list[ApiK
         raise AssertionError(request)
 
     scope = {"type": "http", "method": "GET", "path": "/forgotten"}
-    assert find_access([Route("/forgotten", forgotten)], scope) is None
-    middleware = ApiKeyMiddleware(create_app(engine), [Route("/forgotten", forgotten)], keys)
+    route = Route("/forgotten", forgotten)
+    assert find_route([route], scope) is route
+    assert access_of(route) is None
+    middleware = ApiKeyMiddleware(create_app(engine), [route], keys)
     refusal = middleware._refusal({**scope, "headers": [], "client": None})
     assert refusal is not None
     assert refusal.status_code == 401
@@ -264,11 +266,35 @@ def test_too_many_searches_are_told_when_to_come_back(engine: Engine, street: An
     assert ask("GET", "/v1/index").status_code == 200
 
 
+def test_what_is_counted_is_documented_to_be(engine: Engine) -> None:
+    app = create_app(engine, ServerSettings(rate=1))
+    paths = app.openapi()["paths"]
+    documented = set[str]()
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            told = operation["responses"].get("429", {}).get("description", "")
+            documented |= {f"{method} {path}"} if "from you" in told else set()
+    counted = {
+        f"{method.lower()} {route.path}"
+        for route in routes_of(app)
+        if isinstance(route, Route) and is_counted(route) and route.path in paths
+        for method in route.methods or ()
+    }
+    assert documented == counted
+    assert {"get /v1/places/{place_id}/similar", "post /v1/search"} < counted
+    ask = asker(app)
+    for _ in range(2):
+        assert ask("DELETE", "/v1/tracks/none").status_code == 404
+    assert ask("GET", "/v1/places/0/similar").status_code == 200
+    limited = ask("GET", "/v1/places/0/similar")
+    assert limited.json()["type"] == "/problems/rate-limited"
+
+
 def test_an_ipv6_customer_is_one_client() -> None:
     async def app(*_: Any) -> None:
         return None
 
-    access = ApiKeyMiddleware(app, [Route("/v1/search", allows("read")(app))], rate=1)
+    access = ApiKeyMiddleware(app, [Route("/v1/search", allows("write")(app))], rate=1)
     scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": []}
     assert access._refusal({**scope, "client": ("2001:db8::1", 1)}) is None
     assert access._refusal({**scope, "client": ("2001:db8::2", 1)}) is not None

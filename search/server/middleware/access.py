@@ -19,22 +19,20 @@ from place_search.search.server.problems import (
     ProblemResponse,
     problem_response,
 )
-from place_search.search.server.roles import find_access
+from place_search.search.server.roles import access_of, find_route, is_counted
 
 BEARER = 'Bearer realm="place-search"'
 BASIC = 'Basic realm="place-search", charset="UTF-8"'
 MAX_CLIENTS = 10_000
 
-_READING = ("GET", "HEAD", "OPTIONS")
-
 
 class ApiKeyMiddleware:
     """ASGI middleware that asks for API keys and bounds the rate of searches.
 
-    Each of the `routes` declares who may ask it (`search.server.roles`). A key is sent as
-    `Authorization: Bearer`, as `X-API-Key` or, for reading only, as the password that a browser
-    asks for. `public` leaves reading to everybody. `rate` bounds the requests with a body that one
-    key or address may send in a minute, 0 for no bound.
+    Each of the `routes` declares who may ask it, and whether it is counted: see
+    `search.server.roles`. A key is sent as `Authorization: Bearer`, as `X-API-Key` or, for reading
+    only, as the password that a browser asks for. `public` leaves reading to everybody. `rate`
+    bounds the counted requests that one key or address may send in a minute, 0 for no bound.
     """
 
     def __init__(
@@ -59,11 +57,11 @@ class ApiKeyMiddleware:
         await (self.app if refused is None else refused)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ProblemResponse | None:
-        access = find_access(self.routes, scope)
-        if access == "open":
+        route = find_route(self.routes, scope)
+        access = access_of(route) if route else "open"
+        if route is None or access == "open":
             scope["may_read"] = self._may_read(scope)
             return None
-        asks = scope["method"] not in _READING
         writes = access != "read"
         key = None
         scope["may_write"] = not self.keys.asked
@@ -99,7 +97,7 @@ class ApiKeyMiddleware:
                     f"This API key is for the index {key.index} only; ask below "
                     f"/v1/indexes/{key.index}.",
                 )
-        if asks and self.rate is not None:
+        if self.rate is not None and is_counted(route):
             wait = self.rate.take(client_of(scope))
             if wait:
                 detail = f"You have sent too many requests; try again in {wait} s."

@@ -17,7 +17,7 @@ _PROBLEMS = documented(*OF_PHOTOS, BUSY, NOT_READY)
 
 @router.post("/compare", include_in_schema=False)
 @router.post("/v1/compare", summary="Do two photos show the same place?", responses=_PROBLEMS)
-@allows("read")
+@allows("read", counted=True)
 async def compare(
     service: CurrentState, request: Request, image1: UploadFile, image2: UploadFile, box: Box = None
 ) -> CompareReply:

@@ -28,7 +28,7 @@ _PROBLEMS = documented(*OF_PHOTOS, BUSY, NO_VOCABULARY, NOT_READY)
 
 
 @router.post("/explain", summary="See what the model sees", responses=_PROBLEMS)
-@allows("read")
+@allows("read", counted=True)
 async def explain_photo(service: CurrentState, request: Request, photo: UploadFile) -> ExplainReply:
     """The cells of a photo with the cluster of each, and the photo's descriptor."""
     engine = service.engine

@@ -99,7 +99,7 @@ def one_place(
     summary="Places like this one",
     responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY),
 )
-@allows("read")
+@allows("read", counted=True)
 async def places_like(
     service: CurrentState,
     request: Request,

@@ -33,7 +33,7 @@ _PROBLEMS = documented(*OF_PHOTOS, BUSY, ENGINE_DOWN, INDEX_DAMAGED, NOT_READY)
 
 
 @router.post("/search", summary="Find the place of a photo", responses=_PROBLEMS)
-@allows("read")
+@allows("read", counted=True)
 async def search_places(
     service: CurrentState,
     request: Request,

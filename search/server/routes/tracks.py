@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
     summary="Open a track",
     responses=documented(BAD_PARAMETER, BUSY, INDEX_DAMAGED, NOT_READY),
 )
-@allows("read")
+@allows("read", counted=True)
 async def open_track(service: CurrentState, request: Request, response: Response) -> TrackReply:
     """Open a track to frames; it closes after ten minutes without one."""
     track = await service.run_search(request, service.tracks.open, service.engine)
@@ -47,7 +47,7 @@ async def open_track(service: CurrentState, request: Request, response: Response
         *(UNKNOWN_TRACK, BUSY, ENGINE_DOWN, INDEX_DAMAGED),
     ),
 )
-@allows("read")
+@allows("read", counted=True)
 async def add_frame(
     service: CurrentState, request: Request, track_id: str, photo: UploadFile
 ) -> TrackedFrameReply:
