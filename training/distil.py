@@ -101,6 +101,7 @@ def distil(
             that is no number.
         ModelError: an unknown model, one without weights or NetVLAD, or `out` exists.
         PhotoError: a photo cannot be read.
+        OSError: the disk is full.
     """
     config = config or DistillationConfig()
     require_free(out)

@@ -14,6 +14,7 @@ from place_search.cli.app import app
 from place_search.core.progress import silent
 from place_search.models import UNWHITENED_MODEL, find_model, open_model, read_card
 from place_search.models.network import Network, load_network
+from place_search.photos import PhotoError
 from place_search.training import DistillationConfig, TrainingError, distil, whitening
 from place_search.training.data.label_lists import read_labels
 from place_search.training.data.view_pool import STILL, ViewPool, batches_of_parts, draw_view_pool
@@ -48,6 +49,16 @@ def test_views_are_drawn_once_and_alike(render: Render, tmp_path: Path) -> None:
     assert pool.views.shape == (4, 1 + STILL + SMALL.moved, SMALL.height, SMALL.width, 3)
     np.testing.assert_array_equal(pool.views, drawn(folder, tmp_path / "b.npy").views)
     assert (np.diff(pool.views.reshape(len(pool.rows), -1, 64 * 96 * 3), axis=1) != 0).any(-1).all()
+
+
+def test_room_for_all_views_is_taken_before_they_are_drawn(render: Render, tmp_path: Path) -> None:
+    folder = render(2, 1)
+    for photo in folder.glob("*.png"):
+        photo.unlink()
+    with pytest.raises(PhotoError):
+        drawn(folder, tmp_path / "views.npy")
+    taken = (tmp_path / "views.npy").stat()
+    assert 512 * taken.st_blocks >= taken.st_size > 2 * SMALL.width * SMALL.height
 
 
 def test_a_batch_holds_no_two_photos_of_one_place(render: Render, tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def draw_view_pool(
     rows = np.repeat(np.arange(len(photos)), [1 + photo.crops for photo in photos])
     shape = (len(rows), 1 + STILL + moved, size[1], size[0], 3)
     views = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    # Writing to a file with holes would end the process where the disk is full.
+    with file.open("r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
     starts = np.searchsorted(rows, np.arange(len(photos)))
 
     def draw(number: int) -> None:
