@@ -45,8 +45,13 @@ def export_checkpoint(model: str | Path, out: Path) -> None:
         "best_score": recalls.get(5, 0.0),
         "parallel": False,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_table(table, out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_table(table, out)
+    except OSError as error:
+        raise TrainingError(
+            f"{out} cannot be written ({error.strerror}); free some space or name another file."
+        ) from error
 
 
 def _state(network: Network) -> dict[str, Tensor]:

@@ -80,3 +80,22 @@ def test_what_the_layout_has_no_place_for(tmp_path: Path) -> None:
     write_card(replace(card, whitened=True, dims=8), tmp_path / "model")
     with pytest.raises(TrainingError, match="is whitened, for which"):
         export_checkpoint(tmp_path / "model", tmp_path / "y.pth.tar")
+
+
+def test_a_checkpoint_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "model", scale=1 / 60, bias=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"m\.pth cannot be written \(File exists\); free some"):
+        export_checkpoint(tmp_path / "model", tmp_path / "file" / "m.pth")
+
+    def full(table: object, path: Path) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(
+        TrainingError, match=r"m\.pth cannot be written \(No space left on device\)"
+    ):
+        export_checkpoint(tmp_path / "model", tmp_path / "m.pth")
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "file"}

@@ -1,5 +1,6 @@
 """Where a run stands: its checkpoint, whole or absent, in the run's folder."""
 
+import os
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,12 +44,17 @@ class RunState:
 
 
 def save_table(table: Mapping[str, Any], path: Path) -> None:
-    """Write a table of tensors and numbers, whole or not at all."""
-    with plain_errors(path.parent), replacing(path) as part:
+    """Write a table of tensors and numbers, whole or not at all.
+
+    Raises:
+        OSError: the disk is full, or the folder may not be written.
+    """
+    with replacing(path) as part:
+        part.touch()
         try:
             torch.save(dict(table), part)
         except RuntimeError as error:  # what torch makes of a full disk
-            raise OSError(ENOSPC, str(error)) from error
+            raise OSError(ENOSPC, os.strerror(ENOSPC)) from error
 
 
 def load_table(path: Path) -> Mapping[str, Any]:
