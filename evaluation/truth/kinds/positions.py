@@ -81,7 +81,7 @@ def read_places_truth(
 
     Raises:
         SourceError: a folder or CSV file that cannot be used.
-        TruthError: no photo has a position, or no query has a positive.
+        TruthError: no photo of one of the two has a position.
     """
     places = open_source(database)
     asked = None if queries is None else open_source(queries)
