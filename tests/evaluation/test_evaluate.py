@@ -294,6 +294,7 @@ def test_missing_photos_are_refused_before_the_work(
         evaluate(read_split_truth(file, tmp_path), model)
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(
     root: Path, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_what_the_layout_has_no_place_for(tmp_path: Path) -> None:
         export_checkpoint(tmp_path / "model", tmp_path / "y.pth.tar")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
