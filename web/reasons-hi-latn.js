@@ -35,7 +35,7 @@ export const reasons = {
   'large-file': '{what}: {megabytes} MB se badi hai; kisi chhote format mein save karein.',
   'slow-photo': '{what}: kholne mein {seconds} second se zyada computing lagti hai; chhoti bhejein.',
   'stopped-decoder': '{what}: isse photo kholne wala program ruk gaya; kisi aur format mein bhejein.',
-  'tells-nothing': 'model is photo ke baare mein kuch nahi bata sakta; aisi chunein jismein koi jagah dikhe.',
+  'tells-nothing': 'model isse kuch nahi bata sakta; kisi jagah ki photo chunein.',
   'no-utf-8': 'file ka naam UTF-8 mein nahi hai; naam badlein',
   'not-listed': 'folder ki list nahi ban saki ({why}); permission jaanchein',
   'not-finite': 'model iska koi theek descriptor nahi deta',
