@@ -37,9 +37,10 @@ def test_a_frame_that_timed_out_is_not_of_the_track(
         gate.wait()
         return model.read(photo)
 
-    app = create_app(Engine(index, model, decode=decode), ServerSettings(search_seconds=SOON))
+    app = create_app(Engine(index, model, decode=decode), ServerSettings())
     service = app.state.indexes["index"].service
     with running(app, gate) as address, Client(address) as client, client.track() as track:
+        service.searches.seconds = SOON
         with pytest.raises(ProblemError) as late:
             track.add(street.query(1))
         assert (late.value.status, late.value.type) == (503, "/problems/timed-out")
