@@ -97,7 +97,7 @@ def embed_photos(
             # What was skipped before this photo was so before the model got it.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
-            if np.isfinite(made.descriptor).all():
+            if made.is_finite:
                 codes, grid = encode_grid(
                     made if keep_local_features else made._replace(local_features=None)
                 )

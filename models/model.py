@@ -225,7 +225,7 @@ class Model:
         """
         pixels = self.prepare(photo)
         made = self._finish(self.runtime.embed(pixels), pixels)
-        if not np.isfinite(made.descriptor).all():
+        if not made.is_finite:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         if photo.box is not None:
             zoom = self.card.preprocessing.box_zoom(photo.width, photo.height, photo.box)

@@ -24,7 +24,7 @@ def describe_photos(
     """
     descriptors = np.empty((len(photos), model.card.dims), dtype=np.float32)
     for row, embedding in model.stream(_prepared(photos, model)):
-        if not np.isfinite(embedding.descriptor).all():
+        if not embedding.is_finite:
             photo = photos[row]
             what = f"Photo {row + 1}" if isinstance(photo, bytes) else photo
             raise UnreadablePhotoError(f"{what}: {NO_DESCRIPTOR}")

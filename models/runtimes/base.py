@@ -30,6 +30,11 @@ class Embedding(NamedTuple):
     black_frame: NDArray[np.bool_] | None = None
     zoom: float = 1.0
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the model can tell the photo from others: all numbers of the descriptor exist."""
+        return bool(np.isfinite(self.descriptor).all())
+
     def with_local_features_of(self, other: "Embedding") -> "Embedding":
         """The same with the local features that another model gives of the photo."""
         return other._replace(descriptor=self.descriptor)

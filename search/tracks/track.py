@@ -107,8 +107,7 @@ def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progr
     progress("Describing", done, max(source.expected, done))
     for number, embedding in model.stream(reader):
         _fill(file, told, number)
-        finite = bool(np.isfinite(embedding.descriptor).all())
-        file.append(embedding.descriptor if finite else None)
+        file.append(embedding.descriptor if embedding.is_finite else None)
         progress("Describing", file.count, max(source.expected, file.count))
     _fill(file, told, len(told))
     return told
