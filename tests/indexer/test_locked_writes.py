@@ -38,7 +38,7 @@ from place_search.models.calibration import included_calibration
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
 from tests.indexer.conftest import Render
 
-READERS = {"read_listed_fields", "verify_index"}
+READERS = {"read_listed_fields", "verify_index", "with_views"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WATCHED: list[Path] = []
 UNLOCKED: list[tuple[str, str]] = []
