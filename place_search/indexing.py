@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from place_search.calibrating import keep_calibrated
 from place_search.core.progress import Progress
 from place_search.indexer import (
+    add_photos,
     build_index,
     given_model,
     keep_listed_fields,
     open_descriptor_file,
     open_source,
     read_listed_fields,
+    read_manifest,
 )
 from place_search.photos.decoding import MAX_PIXELS
 
@@ -105,6 +107,8 @@ def take_input(
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
     listed = read_listed_fields(data, index)
+    if change is add_photos:  # of another folder, say, with panoramas that are called alike
+        video = replace(video, root=Path(read_manifest(index).source["root"]))
     report = change(index, open_source(data, None, video), model, progress=progress)
     given = 0 if listed is None else keep_listed_fields(index, listed)
     measured = keep_calibrated(index, model, progress)

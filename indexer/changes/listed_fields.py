@@ -107,9 +107,9 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         of_panoramas: dict[bytes, Mapping[str, FieldValue]] = {}
         for listed_path, said in listed.values.items():
             photo = listed.root / listed_path
-            of_photos[path_in_source(os.fsencode(stored_path(photo, root)))] = said
-            views = panorama_folder(Path(), stored_path(photo, listed.root))
-            of_panoramas[os.fsencode(views)] = said
+            stored = stored_path(photo, root)
+            of_photos[path_in_source(os.fsencode(stored))] = said
+            of_panoramas[os.fsencode(panorama_folder(Path(), stored))] = said
         by_place = dict(edits.by_place)
         given = 0
         paths = change.contents.column("path").tolist()

@@ -56,7 +56,8 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
     """
     if request.panoramas == "off" or (request.panoramas == "auto" and source.kind == "video"):
         return source
-    cutter = _Cutter(source.root, views_folder(request.index), request.panoramas == "2:1")
+    root = source.root if request.root is None else request.root
+    cutter = _Cutter(root, views_folder(request.index), request.panoramas == "2:1")
     photos = PhotoList(source.root)
     said: dict[str, list[str]] = {}
     cut = 0
@@ -121,7 +122,7 @@ _Cut: TypeAlias = tuple[Inspection, dict[int, Path] | None]
 
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    """Cuts the panoramas under the `root` of a source, and keeps their views in a folder.
+    """Cuts panoramas, and keeps their views in a folder, by their paths under a `root`.
 
     Photos of 2:1 are `assumed` to be panoramas, or are not.
     """

@@ -25,6 +25,7 @@ class VideoRequest:
     `gpx` places photos, too, by the times that they were taken at; the clock of their camera was
     `clock_offset_s` seconds ahead of UTC. 360° `panoramas` are cut into views, which are kept
     beside the index too: those that say so, or with "2:1" all photos and frames of that shape.
+    By their paths under `root`, by default the source's, panoramas are told from each other.
     """
 
     index: Path
@@ -34,6 +35,7 @@ class VideoRequest:
     start: datetime | None = None
     clock_offset_s: float = 0.0
     panoramas: Panoramas = "auto"
+    root: Path | None = None
     progress: Progress = silent
 
     def __post_init__(self) -> None:
