@@ -14,7 +14,16 @@ import pytest
 from PIL import ExifTags, Image
 
 from place_search.core.geodesy import Position
-from place_search.indexer import Index, build_index, open_index, open_source
+from place_search.indexer import (
+    Index,
+    KeptPhotos,
+    PhotoList,
+    Source,
+    add_photos,
+    build_index,
+    open_index,
+    open_source,
+)
 from place_search.models import Model
 
 SCRIPT = Path(__file__).with_name("block_model.py")
@@ -68,6 +77,15 @@ def render(
         exif[ExifTags.IFD.GPSInfo] = gps
     image.save(path, exif=exif)
     return path
+
+
+def keep_photo(index: Path, model: Model, *, name: str = "") -> Path:
+    """Add a place to an index as a server does, with a photo that it keeps; its path."""
+    kept = render(KeptPhotos(index).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(kept.parent)
+    listed.append(kept.name, name=name)
+    assert add_photos(index, Source(kept.parent, listed, "csv"), model).added == 1
+    return kept
 
 
 Render = Callable[..., Path]

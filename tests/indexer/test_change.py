@@ -9,8 +9,6 @@ import pytest
 from place_search.indexer import (
     IndexWriteError,
     KeptPhotos,
-    PhotoList,
-    Source,
     UnknownPlaceError,
     add_photos,
     build_index,
@@ -24,7 +22,7 @@ from place_search.indexer import (
 from place_search.indexer.changes.duplicates import Duplicate
 from place_search.indexer.storage.manifest import Manifest
 from place_search.models import Model
-from tests.indexer.conftest import Render
+from tests.indexer.conftest import Render, keep_photo
 from tests.indexer.whole import names, whole
 
 
@@ -93,7 +91,7 @@ def test_sync_brings_an_index_in_line(
     assert again.index_id == report.index_id
 
 
-def test_ids_are_never_used_again(built: Path, photos: Path, model: Model, render: Render) -> None:
+def test_ids_are_never_used_again(built: Path, photos: Path, model: Model) -> None:
     remove_places(built, [10, 9])
     compact_index(built)
     add_photos(built, open_source(photos), model)
@@ -149,12 +147,9 @@ def test_another_folder_can_be_added(
 
 
 def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
-    built: Path, photos: Path, tmp_path: Path, model: Model, render: Render
+    built: Path, photos: Path, tmp_path: Path, model: Model
 ) -> None:
-    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
-    listed = PhotoList(kept.parent)
-    listed.append(kept.name, name="from a phone")
-    add_photos(built, Source(kept.parent, listed, "csv"), model)
+    kept = keep_photo(built, model, name="from a phone")
     report = sync_photos(built, open_source(photos), model)
     assert (report.removed, report.places) == (0, 12)
     for folder in (built, kept.parent):

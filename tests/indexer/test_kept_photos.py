@@ -26,7 +26,7 @@ from place_search.indexer import (
     sync_photos,
 )
 from place_search.models import Model
-from tests.indexer.conftest import Render
+from tests.indexer.conftest import Render, keep_photo
 from tests.indexer.whole import whole
 from tests.panoramas import panorama
 
@@ -86,10 +86,7 @@ def test_an_index_may_lie_in_a_folder_whose_name_is_not_utf_8(
     (photos / "360.jpg").write_bytes(panorama(3, 0.0, 1024))
     source = open_source(photos, None, VideoRequest(out))
     assert build_index(source, out, model).skipped == []
-    kept = KeptPhotos(out).folder
-    listed = PhotoList(kept)
-    listed.append(render(kept / f"{1:032x}.jpg", 70).name)
-    assert add_photos(out, Source(kept, listed, "csv"), model).added == 1
+    keep_photo(out, model)
     report = sync_photos(out, source, model)
     assert (report.unchanged, report.added, report.removed) == (23, 0, 0)
     assert build_index(source, out, model).places == 24
@@ -102,12 +99,9 @@ def test_an_index_may_lie_in_a_folder_whose_name_is_not_utf_8(
 
 
 def test_those_that_a_file_of_descriptors_lacks_are_told(
-    built: Path, photos: Path, tmp_path: Path, model: Model, render: Render
+    built: Path, photos: Path, tmp_path: Path, model: Model
 ) -> None:
-    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
-    listed = PhotoList(kept.parent)
-    listed.append(kept.name, name="gate")
-    add_photos(built, Source(kept.parent, listed, "csv"), model)
+    kept = keep_photo(built, model, name="gate")
     np.save(tmp_path / "made.npy", np.eye(11, dtype=np.float32))
     source = open_source(photos)
     given = given_model(open_descriptor_file(tmp_path / "made.npy"), source)

@@ -14,9 +14,6 @@ from place_search.core.files import FileStamp, write_whole
 from place_search.core.geodesy import Position
 from place_search.indexer import (
     Index,
-    KeptPhotos,
-    PhotoList,
-    Source,
     VideoRequest,
     add_photos,
     build_index,
@@ -38,7 +35,7 @@ from place_search.indexer.sources.kept_views import MARK
 from place_search.indexer.sources.panoramas import cut_panoramas
 from place_search.indexer.sources.video_request import Panoramas
 from place_search.models import Model
-from tests.indexer.conftest import render
+from tests.indexer.conftest import keep_photo, render
 from tests.panoramas import gpano, panorama, photo, scene, sizes
 
 HEADINGS = [(30.0 + 30 * number) % 360 for number in range(12)]
@@ -267,10 +264,7 @@ def test_an_index_that_was_moved_is_repaired_from_what_lies_beside_it(
 ) -> None:
     out = tmp_path / "i"
     made(data, out, model)
-    kept = render(KeptPhotos(out).folder / f"{1:032x}.jpg", 70)
-    listed = PhotoList(kept.parent)
-    listed.append(kept.name)
-    add_photos(out, Source(kept.parent, listed, "csv"), model)
+    keep_photo(out, model)
     (tmp_path / "else").mkdir()
     for name in ("i", "i-views", "i-photos"):
         shutil.move(tmp_path / name, tmp_path / "else" / name)

@@ -203,13 +203,18 @@ def test_a_broken_version_is_refused_and_said(
     assert events[-1]["was"] == before["index_id"]
 
 
-def test_a_change_that_is_served_already_is_not_opened_again(
-    versions: tuple[Path, Path], model: Model, tmp_path: Path
-) -> None:
-    folder = tmp_path / "index"
-    shutil.copytree(versions[0], folder)
+@pytest.fixture
+def state(versions: tuple[Path, Path], model: Model, tmp_path: Path) -> ServerState:
+    """What serves an index of its own."""
+    index = open_index(shutil.copytree(versions[0], tmp_path / "index"))
     options = ServerSettings()
-    state = ServerState(Engine(open_index(folder), model), options, Shared(options))
+    return ServerState(Engine(index, model), options, Shared(options))
+
+
+def test_a_change_that_is_served_already_is_not_opened_again(
+    state: ServerState, model: Model
+) -> None:
+    folder = state.engine.index.folder
     notes = []
 
     def load(_: Engine) -> Engine:
@@ -233,13 +238,8 @@ def test_a_change_that_is_served_already_is_not_opened_again(
     assert notes == ["beside it"]
 
 
-def test_a_new_calibration_is_served(
-    versions: tuple[Path, Path], model: Model, tmp_path: Path
-) -> None:
-    folder = tmp_path / "index"
-    shutil.copytree(versions[0], folder)
-    options = ServerSettings()
-    state = ServerState(Engine(open_index(folder), model), options, Shared(options))
+def test_a_new_calibration_is_served(state: ServerState, model: Model) -> None:
+    folder = state.engine.index.folder
     measured = replace(state.engine.calibration, threshold=0.875)
 
     async def follow() -> None:
