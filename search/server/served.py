@@ -1,6 +1,5 @@
 """The indexes of one server, by name: the first is what addresses without a name lead to."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,6 @@ from place_search.search.server.writer import Writer
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

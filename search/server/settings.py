@@ -26,6 +26,7 @@ from place_search.search.errors import ServerError
 MAX_DEFAULT_WORKERS = 10
 
 _NAME = re.compile(r"[^\s/@,]+")
+INDEX_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 

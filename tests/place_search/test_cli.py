@@ -51,6 +51,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_server_opens_its_index_while_it_imports_the_rest(index: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from place_search.cli.app import main\n"
+        "from place_search.search.server.server import EngineOpener\n"
+        "EngineOpener.begin = lambda self: os._exit('fastapi' in sys.modules)\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code, "serve", str(index), "--port", "0"]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
 def test_the_program_imports_no_converter_of_models() -> None:
     code = "import sys; sys.argv[0] = {name!r}; import place_search, openvino; " + (
         "print(hasattr(openvino, 'convert_model'))"

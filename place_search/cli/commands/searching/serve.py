@@ -11,7 +11,7 @@ import typer
 from place_search.cli.console import print_line
 from place_search.cli.settings_options import takes_settings
 from place_search.core.text import counted
-from place_search.search.server.settings import ServerSettings
+from place_search.search.server.settings import INDEX_NAME, ServerSettings
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -41,8 +41,6 @@ def named_indexes(arguments: list[str]) -> dict[str, Path]:
     Raises:
         BadParameter: several without a name, a name that is none, or twice the same.
     """
-    from place_search.search.server.served import NAME
-
     named: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")
@@ -52,8 +50,8 @@ def named_indexes(arguments: list[str]) -> dict[str, Path]:
                     f"Several indexes have names: write NAME={argument} for each of them."
                 )
             own = Path(argument).resolve().name
-            return {own if NAME.fullmatch(own) else "index": Path(argument)}
-        if not NAME.fullmatch(name) or not folder or name in named:
+            return {own if INDEX_NAME.fullmatch(own) else "index": Path(argument)}
+        if not INDEX_NAME.fullmatch(name) or not folder or name in named:
             raise typer.BadParameter(
                 f"'{argument}' is no new NAME=INDEX; a name has letters, digits, ., _ and -, and "
                 "comes once."
