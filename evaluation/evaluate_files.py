@@ -54,7 +54,8 @@ def evaluate_files(
     `report_dir`, if one is given.
 
     Raises:
-        WrongParameterError: a number that makes no sense, or `causal` without `sequence`.
+        WrongParameterError: a number that makes no sense, `causal` without `sequence`, or `dims`
+            that an index has not.
         TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
@@ -131,12 +132,17 @@ def _open_model(
             max_pixels=max_pixels,
             verify=verify,
         )
+    if dims not in (None, index.dims):
+        raise MeasureError(
+            f"{index.folder} keeps {index.dims} numbers a photo, so --dims {dims} does not fit; "
+            "leave --dims out.",
+            "dims",
+        )
     return open_index_model(
         index.manifest,
         model,
         mode="throughput",
         threads=threads,
-        dims=dims,
         precision=precision,
         max_pixels=max_pixels,
         verify=verify,

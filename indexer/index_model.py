@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from place_search.indexer.storage.manifest import GIVEN, Manifest
-from place_search.models import AskedPrecision, Model, ModelError, open_model
+from place_search.models import (
+    AskedPrecision,
+    Model,
+    ModelCard,
+    ModelError,
+    find_model,
+    open_model,
+    read_card,
+)
 from place_search.models.model import find_verifier
 from place_search.models.runtimes.base import Mode
 from place_search.photos.decoding import MAX_PIXELS
@@ -17,7 +25,6 @@ def open_index_model(
     *,
     mode: Mode = "latency",
     threads: int | None = None,
-    dims: int | None = None,
     precision: AskedPrecision = "auto",
     max_pixels: int = MAX_PIXELS,
     verify: bool = True,
@@ -25,26 +32,26 @@ def open_index_model(
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
 
-    `dims` crops it otherwise than the index says. `precision` "auto" is that of the index, whatever
-    the processor. Where a second model gave the index its local features, it comes with it unless
-    `verify` is false; `verify_with` is another id or folder of that one.
+    `precision` "auto" is that of the index, whatever the processor. Where a second model gave the
+    index its local features, it comes with it unless `verify` is false; `verify_with` is another id
+    or folder of that one.
 
     Every model for an index is opened here: descriptors of a model that was cropped by `--dims`
-    compare only with those cropped alike. Whether it fits is for the index to check.
+    compare only with those cropped alike. Whether it fits is for the index to check, that of a
+    model which cannot be cropped so, too.
 
     Raises:
-        ModelError: descriptors of no known model, no such model, or one that cannot be cropped as
-            the index's was or lacks the graph of the index's precision.
+        ModelError: descriptors of no known model, no such model, or one that lacks the graph of the
+            index's precision.
     """
     made_by = manifest.model
     require_known_model(manifest)
-    if dims is None and made_by.get("cropped"):
-        dims = int(made_by["dims"])
+    folder = find_model(model or str(made_by["id"]))
     opened = open_model(
-        model or str(made_by["id"]),
+        folder,
         mode=mode,
         threads=threads,
-        dims=dims,
+        dims=_dims_of(made_by, read_card(folder)),
         precision=_precision_of(made_by) if precision == "auto" else precision,
         max_pixels=max_pixels,
     )
@@ -77,6 +84,12 @@ def _open_verifier(
         return None
     folder = find_verifier(model or str(made_by["id"]))
     return open_model(folder, mode=mode, threads=threads, precision=_precision_of(made_by))
+
+
+def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
+    """What a model is cropped to for an index; None where it is whole or cannot be."""
+    dims = int(made_by["dims"])
+    return dims if made_by.get("cropped") and card.whitened and dims < card.dims else None
 
 
 def _precision_of(made_by: Mapping[str, Any]) -> AskedPrecision:

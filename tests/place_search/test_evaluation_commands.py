@@ -61,6 +61,27 @@ def test_what_a_split_lacks_is_one_sentence(
     )
 
 
+@pytest.mark.slow
+def test_an_index_says_how_many_numbers_are_kept(
+    run: Run, check_failure: CheckFailure, photos: Path, split: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    given = ("--split", split, "--root", photos)
+    assert run("index", *given[1:], "--out", index, "--dims", "511").exit_code == 0
+    measured = ("eval", *given, "--index", index)
+    refused = check_failure(run(*measured, "--dims", "256"), 2)
+    assert f"{index} keeps 511 numbers a photo" in refused
+    assert "--dims 256 does not fit; leave --dims out" in refused
+    # What is set once and for all is for new descriptors.
+    found = run(*measured, "--json", env={"PLACE_SEARCH_DIMS": "256"})
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["settings"]["dims"] == 511
+    other = check_failure(
+        run("search", index, photos / "queries/1.jpg", "--model", "lite0-netvlad")
+    )
+    assert f"{index} was made with model 'lite0-netvlad-1024'" in other
+
+
 def test_doctor_before_the_photos_are_there(run: Run, split: Path, tmp_path: Path) -> None:
     result = run("doctor", "--split", split, "--root", tmp_path / "EMPTY", "--json")
     assert result.exit_code == 1

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -123,7 +124,9 @@ def command(
     threads: Annotated[int | None, THREADS.option()] = THREADS.default,
     precision: PrecisionOption = PRECISION.default,
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
+    dims: Annotated[
+        int | None, DIMS.option(help=f"{DIMS.help} With --index, its own.")
+    ] = DIMS.default,
     ks: RecallKs = RECALL_KS,
     report_dir: Annotated[
         Path | None,
@@ -155,6 +158,9 @@ def command(
         queries=queries,
         radius_m=radius_m,
     )
+    source = context.get_parameter_source("dims")
+    if index is not None and source is not None and source.name == "ENVIRONMENT":
+        dims = None  # it was set for new descriptors
     options: dict[str, Any] = {
         "protocol": protocol,
         "ks": ns,

@@ -28,6 +28,7 @@ takes_demo_settings = partial(
 
 @takes_demo_settings
 def command(
+    context: typer.Context,
     photos: Annotated[
         Path, typer.Option("--photos", metavar="DIR", help="Folder for the demo's photos.")
     ] = Path("data/demo"),
@@ -60,6 +61,7 @@ def command(
     grouping.command(out)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
+        context,
         root=found.folder,
         truth=found.truth,
         database=found.places,
