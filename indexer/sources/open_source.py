@@ -10,6 +10,7 @@ from place_search.indexer.sources.gpx_positions import placed_by_gpx
 from place_search.indexer.sources.panoramas import cut_panoramas
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.sources.walk import is_photo
 from place_search.indexer.storage.manifest import holds_index
 
 KINDS = "place_search.indexer.sources.kinds"
@@ -50,6 +51,10 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
                 if video is not None and video.gpx is not None:
                     source = placed_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
             return source if video is None else cut_panoramas(source, video)
+    if is_photo(data):
+        raise SourceError(
+            f"{data} is a single photo; give its folder, or a CSV list that names the photo."
+        )
     raise SourceError(
         f"{data} is of no kind that is known; give {', or '.join(k.ACCEPTS for k in kinds)}."
     )

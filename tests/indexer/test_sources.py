@@ -72,11 +72,13 @@ def test_a_missing_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="does not exist; give a folder of photos"):
         open_source(tmp_path / "nowhere")
-    with pytest.raises(
-        SourceError,
-        match=r"is of no kind that is known; give .*the folder that holds",
-    ):
+    with pytest.raises(SourceError, match="is a single photo; give its folder"):
         open_source(tmp_path / "photo.jpg")
+    touch(tmp_path / "photos.txt")
+    with pytest.raises(
+        SourceError, match=r"is of no kind that is known; give .*the folder that holds"
+    ):
+        open_source(tmp_path / "photos.txt")
 
 
 def _csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:

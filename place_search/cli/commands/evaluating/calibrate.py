@@ -25,7 +25,7 @@ def command(
     data: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INDEX | PAIRS... | PLACES",
+            metavar="INDEX|PAIRS|PLACES",
             help="An index, CSV files with the columns photo1,photo2,same, or one with "
             "image,place or image,video,frame.",
         ),

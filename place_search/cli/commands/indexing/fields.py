@@ -10,11 +10,11 @@ from place_search.cli.console import print_json, print_line
 
 def command(
     index: IndexFolder,
-    action: Annotated[str, typer.Argument(metavar="[list|set|drop]", help="What to do.")] = "list",
+    action: Annotated[str, typer.Argument(metavar="list|set|drop", help="What to do.")] = "list",
     items: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME:TYPE…", help="Fields to set (text, number, boolean, date) or to drop."
+            metavar="NAME:TYPE", help="Fields to set (text, number, boolean, date) or to drop."
         ),
     ] = None,
     as_json: AsJson = False,

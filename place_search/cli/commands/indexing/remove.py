@@ -11,9 +11,7 @@ from place_search.cli.indexes import require_order
 
 def command(
     index: IndexFolder,
-    places: Annotated[
-        list[str], typer.Argument(metavar="NAME|ID…", help="Names or ids of places.")
-    ],
+    places: Annotated[list[str], typer.Argument(metavar="NAME|ID", help="Names or ids of places.")],
     as_json: AsJson = False,
 ) -> None:
     """Remove places from an index, by name or by id; a number is an id. Photos are left alone."""

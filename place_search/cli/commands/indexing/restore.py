@@ -9,7 +9,7 @@ from place_search.cli.changing import AsJson, IndexFolder, print_change, running
 
 def command(
     index: IndexFolder,
-    places: Annotated[list[int], typer.Argument(metavar="ID…", help="Ids of removed places.")],
+    places: Annotated[list[int], typer.Argument(metavar="ID", help="Ids of removed places.")],
     as_json: AsJson = False,
 ) -> None:
     """Bring back removed places, as long as the index has not been compacted since."""

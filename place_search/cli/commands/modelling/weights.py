@@ -122,12 +122,12 @@ def fetch(
         path.unlink()
 
 
-@command.command("import")
+@command.command("import", context_settings={"allow_extra_args": True})
 def import_file(
+    context: typer.Context,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Weights of any supported family, or a model.")
     ],
-    multiple: Annotated[str, typer.Argument(metavar="", hidden=True)] = "",
     *,
     name: Annotated[str, typer.Option("--as", metavar="ID", help="Name to give the model.")],
     size: Annotated[
@@ -165,10 +165,10 @@ def import_file(
     from place_search.models import weights_folder
     from place_search.models.new_folder import free_folder
 
-    if multiple:  # without quotes, the 14 of multiple-of 14 stands by itself
-        if not size.startswith("multiple"):
-            raise typer.BadParameter(f"Got an unexpected argument: {multiple}")
-        size = f"{size} {multiple}"
+    if context.args:  # without quotes, the 14 of multiple-of 14 stands by itself
+        if len(context.args) > 1 or not size.startswith("multiple"):
+            raise typer.BadParameter(f"Got an unexpected argument: {context.args[-1]}")
+        size = f"{size} {context.args[0]}"
     out = free_folder(weights_folder(), name)
     about = {"title": title, "origin": source, "licence": licence}
     from place_search.models.graphs.onnx_file import is_onnx

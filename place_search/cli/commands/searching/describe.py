@@ -15,7 +15,7 @@ from place_search.settings import DIMS
 
 def command(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="Photos, or one folder of them.")
+        list[Path], typer.Argument(metavar="PHOTO", help="Photos, or one folder of them.")
     ],
     out: Annotated[
         Path,

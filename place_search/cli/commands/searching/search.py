@@ -38,7 +38,7 @@ def command(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PHOTO...",
+            metavar="PHOTO",
             help="Photo to find the place of; several with --together; with --out a folder, or a "
             "list (.csv, .txt).",
         ),

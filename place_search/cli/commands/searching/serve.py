@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(
     index: Annotated[
         list[str],
-        typer.Argument(metavar="[NAME=]INDEX…", help="Folder of an index; several have names."),
+        typer.Argument(metavar="[NAME=]INDEX", help="Folder of an index; several have names."),
     ],
     settings: ServerSettings,
 ) -> None:
