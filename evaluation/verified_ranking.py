@@ -17,7 +17,7 @@ class GeometryReranker:
 
     `k` is how many results count: at least so many are matched at full resolution.
     Codes are read from an index of the database if there is one; those of photos that are embedded
-    are kept in memory, at most 17 kB each.
+    are kept in memory, at most 22 kB each.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ def compact_index(
 
 
 def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeReport:
-    """Make an older index as small as one that is made today, without its photos.
+    """Make an older index as small as a new one of the same model, without its photos.
 
     Its descriptors become int8 codes, and those of an exact store are kept once. Ids, names and
     positions stay; removed places leave nothing. An index that is so already stays as it is.

@@ -85,7 +85,7 @@ def command(
         typer.Option(
             "--local-features/--no-local-features",
             "--cells/--no-cells",
-            help="Keep what verification needs, at most 17 kB a photo.",
+            help="Keep what verification needs: 8 kB a photo, and of imported models more.",
         ),
     ] = True,
     descriptor_type: Annotated[

@@ -5,9 +5,10 @@ from place_search.cli.console import say
 
 
 def command(index: IndexFolder, as_json: AsJson = False) -> None:
-    """Make an older index as small as a new one, without its photos. Ids and places stay.
+    """Make an older index as small as a new one of the same model, without its photos.
 
-    Descriptors become numbers of 8 bits, and are kept once. Meanwhile the disk holds both versions.
+    Descriptors become numbers of 8 bits, and are kept once; ids and places stay. Meanwhile the disk
+    holds both versions.
     """
     from place_search.core.text import needed_bytes
     from place_search.indexer import migrate_index, read_manifest
