@@ -8,7 +8,12 @@ from place_search.indexer import Row
 from place_search.models import Model
 from place_search.search.agreeing import Matched, share_a_part
 from place_search.search.index_calibration import calibration_for
-from place_search.search.probability import UNSURE_FROM, candidate_probabilities, standing
+from place_search.search.probability import (
+    UNSURE_FROM,
+    candidate_probabilities,
+    probability_first,
+    standing,
+)
 from place_search.search.verification import CANDIDATES, Codes, Query, Ranking, rank_by_geometry
 
 
@@ -84,7 +89,7 @@ class GeometryReranker:
     ) -> float:
         """How probable the first result is, judged beside the other found ones as in a search."""
         threshold = self.calibration.threshold
-        first = probabilities.get(order[0], 0.0) if order else 0.0
+        first = probability_first([probabilities.get(row, 0.0) for row in order])
         found = (
             Matched(candidates.codes(row), ranking.found[row])
             for row in order

@@ -107,8 +107,13 @@ def evidence_unverified(similarity: float, beside: Others) -> tuple[float, float
 
 
 def pair_probability(calibration: Calibration, similarity: float, found: Verification) -> float:
-    """The probability that two photos show the same place, by themselves."""
-    return sigmoid(_pair_odds(calibration, similarity, found))
+    """The probability that two photos show the same place, by themselves.
+
+    No more matches than chance could be, a score of 0, are never sure: of the few that a drawing
+    has, most agree with anything round.
+    """
+    probability = sigmoid(_pair_odds(calibration, similarity, found))
+    return probability if found.score else min(probability, UNSURE_FROM)
 
 
 def candidate_probabilities(
@@ -155,6 +160,17 @@ def standing(found: Verification | None, probability: float | None) -> tuple[int
     return 2, 0.0
 
 
+def probability_first(ranked: Sequence[float]) -> float:
+    """The probability of the first of `ranked` results, given theirs; 0 where there is none.
+
+    Geometry agrees better with the first than with those behind it, so it is at least unsure where
+    one of them is: a search never denies what a comparison with one of its results affirms.
+    """
+    if not ranked:
+        return 0.0
+    return max(ranked[0], UNSURE_FROM) if max(ranked) >= UNSURE_FROM else ranked[0]
+
+
 def match_of(calibration: Calibration, best: float) -> Match:
     """The verdict of a search whose best result has this probability."""
     verdict: Verdict = "unsure"
@@ -180,7 +196,7 @@ def _verified(
     agrees, contrast = evidence_among(similarity, found, beside)
     among = by_agreement * agrees + by_contrast * contrast + intercept
     probability = sigmoid((1 - beside.say) * pair + beside.say * among)
-    by_itself = sigmoid(pair)
+    by_itself = pair_probability(calibration, similarity, found)
     if by_itself >= calibration.threshold:
         return max(probability, UNSURE_FROM)
     return min(probability, max(by_itself, UNSURE_FROM))

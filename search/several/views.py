@@ -9,7 +9,7 @@ from place_search.indexer import Filter, Hit
 from place_search.photos import Photo
 from place_search.photos.panorama import OVERLAP
 from place_search.photos.photo import Facing
-from place_search.search.probability import log_odds, sigmoid, standing
+from place_search.search.probability import log_odds, probability_first, sigmoid, standing
 from place_search.search.several.batch import BatchStandards
 from place_search.search.stages import Stages
 from place_search.search.verification import Verification
@@ -59,16 +59,17 @@ def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
     one sooner or later, so the odds of each are divided by the number of views that have nothing in
     common.
     """
-    if len(by_view) == 1:
-        return sorted(by_view[0], key=_standing)
+    ranked = sorted(by_view[0] if len(by_view) == 1 else _best(by_view), key=_standing)
+    likely = probability_first([one.probability or 0.0 for one in ranked])
+    return [one._replace(probability=likely) if one is ranked[0] else one for one in ranked]
+
+
+def _best(by_view: Sequence[Sequence[Found]]) -> list[Found]:
     views = max(len(by_view) / OVERLAP, 1.0)
     best: dict[int, Found] = {}
     for found in sorted((one for view in by_view for one in view), key=_rank):
         best.setdefault(found.hit.place_id, found)
-    shown = (
-        found._replace(probability=_among(found.probability, views)) for found in best.values()
-    )
-    return sorted(shown, key=_standing)
+    return [found._replace(probability=_among(found.probability, views)) for found in best.values()]
 
 
 def _standing(found: Found) -> tuple[int, float]:

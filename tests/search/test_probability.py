@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from place_search.indexer import Hit
 from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
@@ -17,8 +18,10 @@ from place_search.search.probability import (
     candidate_probabilities,
     match_of,
     pair_probability,
+    probability_first,
     standing,
 )
+from place_search.search.several.views import Found, best_of_views
 from place_search.search.verification import Verification
 from tests.search.calibration_0_1 import CALIBRATION as CALIBRATION_0_1
 from tests.search.photos import encoded
@@ -105,6 +108,28 @@ def test_what_chance_could_be_is_ordered_by_its_probability() -> None:
     # What is elsewhere, and what was not verified, stays in the order of its similarity.
     expected = [results[at] for at in (3, 6, 5, 2, 0, 1, 4, 7)]
     assert sorted(results, key=lambda result: standing(*result)) == expected
+
+
+def test_the_first_result_is_unsure_where_one_behind_it_is_likely() -> None:
+    assert probability_first([0.06, 0.1, 0.99]) == UNSURE_FROM
+    assert probability_first([0.7, 0.99]) == 0.7
+    assert probability_first([0.06, 0.1]) == 0.06
+    assert probability_first([]) == 0.0
+    first, second = (
+        Found(Hit(place, 0.3), verification(90, 200), chance)
+        for place, chance in enumerate((0.06, 0.99))
+    )
+    assert best_of_views([[first, second]]) == [first._replace(probability=UNSURE_FROM), second]
+
+
+def test_what_chance_could_be_is_never_sure() -> None:
+    found = verification(45, 46)
+    assert pair_probability(CALIBRATION, 0.6, found) > CALIBRATION.threshold
+    chance = found._replace(score=0.0)
+    assert pair_probability(CALIBRATION, 0.6, chance) == UNSURE_FROM
+    assert (
+        candidate_probabilities(CALIBRATION, [0.6], [chance], [0.6, *[0.0] * 99])[0] == UNSURE_FROM
+    )
 
 
 def test_a_calibration_of_version_0_1_still_weighs_three_numbers() -> None:
