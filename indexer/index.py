@@ -169,6 +169,10 @@ class Index:
         rows = self._contents.rows_holding(photos)
         return {photo: self._place(row) for photo, row in rows.items()}
 
+    def content(self, row: int) -> bytes:
+        """The sha256 of the photo of the place in a row."""
+        return self._contents.content(row)
+
     def is_made_from(self, row: int, photo: Path, *, by_content: bool) -> bool | None:
         """Whether the place in a row was made from a photo as it is: see `Contents`."""
         return self._contents.is_made_from(row, photo, by_content=by_content)

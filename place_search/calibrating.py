@@ -34,20 +34,26 @@ def calibrate_and_keep(index: "Index", model: "Model", progress: Progress) -> "I
 
 
 def keep_calibrated(folder: Path, model: "Model", progress: Progress) -> "str | None":
-    """Measure a calibration for an index whose model has none, again when it has doubled.
+    """Measure a calibration for an index whose model has none, again when its places are others.
+
+    One that was measured by hand, where the model has its own, is kept up in the same way.
 
     Returns: what is to be said of it, None where there was nothing to measure.
     """
-    if model.card.calibration is not None:  # nothing is imported for it
-        return None
-    from place_search.evaluation import CalibrationError
     from place_search.indexer import open_index
-    from place_search.search.index_calibration import read_index_calibration
+    from place_search.search.index_calibration import FILE, read_index_calibration
 
+    needed = model.card.calibration is None
+    if not needed and not (folder / FILE).exists():  # the index is not opened for it
+        return None
     index = open_index(folder)
     kept = read_index_calibration(index)
-    if kept is not None and len(index) < 2 * kept.places:
+    if kept is not None:
+        needed = not kept.is_of(index)
+    if not needed:
         return None
+    from place_search.evaluation import CalibrationError
+
     try:
         return summary_of(calibrate_and_keep(index, model, progress))
     except CalibrationError as error:

@@ -18,11 +18,22 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class IndexCalibration:
-    """A calibration that was measured on `copies` altered photos of an index of `places`."""
+    """A calibration that was measured on `copies` altered photos of an index of `places`.
+
+    `photos` are the sha256 of those photos, hexadecimal; files of before name none.
+    """
 
     calibration: Calibration
     places: int
     copies: int
+    photos: tuple[str, ...] = ()
+
+    def is_of(self, index: Index) -> bool:
+        """Whether at least half of the photos are there, among about as many places as then."""
+        if not self.places < 2 * len(index) < 4 * self.places:
+            return False
+        there = index.places_holding({bytes.fromhex(photo) for photo in self.photos})
+        return 2 * len(there) >= len(self.photos)
 
 
 def read_index_calibration(index: Index) -> IndexCalibration | None:
@@ -45,7 +56,8 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         if {key: kept.get(key) for key in _made_by(index)} != _made_by(index):
             return None
         calibration = read_calibration(kept["calibration"])
-        return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]))
+        photos = tuple(map(str, kept.get("photos", ())))
+        return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]), photos)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

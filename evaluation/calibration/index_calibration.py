@@ -108,7 +108,8 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
             f"{index.folder} has too few places, or too many photos of one, to say how alike "
             "photos of different places are, so nothing was measured; add other places first."
         )
-    return IndexCalibration(measured, len(index), len(rows))
+    photos = dict.fromkeys(index.content(row).hex() for row in rows.tolist())
+    return IndexCalibration(measured, len(index), len(rows), tuple(photos))
 
 
 def _sample(index: Index) -> NDArray[np.intp]:

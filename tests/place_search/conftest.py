@@ -2,9 +2,11 @@
 
 import contextlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from place_search.cli.app import app
+from place_search.models import find_model, read_card, write_card
 from tests.processes import unmeasured
 
 PROGRAM = (sys.executable, "-m", "place_search")
@@ -54,6 +57,15 @@ def run() -> Run:
         return runner.invoke(app, [str(argument) for argument in arguments], env=env)
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The included model without its calibration, as an imported one is."""
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    shutil.copytree(find_model("lite0-netvlad-1024"), folder)
+    write_card(replace(read_card(folder), id="plain", calibration=None), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from place_search.evaluation.calibration.index_calibration import (
     Scale,
     scaled,
 )
-from place_search.models import find_model, included_calibration, read_card, write_card
+from place_search.models import included_calibration
 from place_search.search.index_calibration import FILE, checksum_of, read_index_calibration
 from place_search.search.probability import candidate_probabilities
 from place_search.search.verification import NOTHING, Verification
@@ -32,15 +31,6 @@ Run = Callable[..., Result]
 PLACES = 20
 
 levels = st.builds(Level, st.floats(-0.2, 0.8), st.floats(0.05, 0.9), st.floats(0.01, 0.5))
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The included model without its calibration, as an imported one is."""
-    folder = tmp_path_factory.mktemp("models") / "plain"
-    shutil.copytree(find_model("lite0-netvlad-1024"), folder)
-    write_card(replace(read_card(folder), id="plain", calibration=None), folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -222,26 +212,6 @@ def test_thumbnails_stand_in_for_photos_that_are_gone(
         (tmp_path / "elsewhere").rename(photos)
     assert measured.calibration.auc > 0.9
     place_search.calibrate(folder, model=plain)
-
-
-def test_it_is_measured_again_when_the_index_has_doubled(
-    made: tuple[Path, Path, Result], run: Run, plain: Path, tmp_path: Path
-) -> None:
-    photos, _, _ = made
-    (tmp_path / "photos").mkdir()
-    for name in sorted(photos.iterdir())[:4]:
-        shutil.copy(name, tmp_path / "photos" / name.name)
-    out = tmp_path / "index"
-    assert run("index", tmp_path / "photos", "--out", out, "--model", plain).exit_code == 0
-    first = (out / FILE).read_bytes()
-    for count, changed in ((7, False), (8, True)):
-        for name in sorted(photos.iterdir())[:count]:
-            shutil.copy(name, tmp_path / "photos" / name.name)
-        assert run("add", out, tmp_path / "photos", "--model", plain).exit_code == 0
-        assert ((out / FILE).read_bytes() != first) is changed
-    kept = read_index_calibration(place_search.open_index(out))
-    assert kept is not None
-    assert kept.places == 8
 
 
 def test_photos_of_one_place_are_not_taken_for_unrelated_ones(

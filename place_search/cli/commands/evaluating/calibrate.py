@@ -119,7 +119,9 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     with progress() as advance:
         measured = calibrate_and_keep(index, opened, advance)
     if as_json:
-        print_json(asdict(measured))
+        told = asdict(measured)
+        del told["photos"]  # they tell only whether the index still has them
+        print_json(told)
         return
     print_line(f"{summary_of(measured)} Kept in {folder / FILE}.")
 
