@@ -141,7 +141,7 @@ def evaluate(
         calibration, borrowed = calibration_for(None if index is None else index.index, model)
         if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration) for results in ranked]
-        opened = measure_open_set(ranked, rules.positives, calibration.threshold)
+        opened = measure_open_set(ranked, rules.positives, calibration)
 
     candidates, right, chance = rules.candidates(), rules.right(), rules.chance(ks)
     lost_queries = sum(row in skipped for row in work.asked.tolist())

@@ -19,7 +19,9 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.models import Calibration
 from place_search.search.probability import (
     BACKGROUND,
+    Verdict,
     candidate_probabilities,
+    match_of,
     told_probability,
 )
 
@@ -34,8 +36,8 @@ class OpenSet:
     `false_found` the unknown ones called found among the unknown, both in per cent.
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
-    al. 2015). `probabilities` and `right` are the queries' own, rounded as those
-    of a search are.
+    al. 2015). `verdicts`, `probabilities` and `right` are the queries' own, told as those of a
+    search are.
     """
 
     known: int
@@ -48,13 +50,14 @@ class OpenSet:
     recall_at_precision_99: float | None
     recall_at_precision_100: float | None
     calibration_error: float
+    verdicts: tuple[Verdict, ...] = field(repr=False)
     probabilities: Floats = field(repr=False)
     right: Labels = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, as `eval --json` prints them."""
         figures = asdict(self)
-        del figures["probabilities"], figures["right"]
+        del figures["verdicts"], figures["probabilities"], figures["right"]
         return {
             name: round(value, 4) if isinstance(value, float) else value
             for name, value in figures.items()
@@ -77,16 +80,16 @@ class OpenSet:
 
 
 def measure_open_set(
-    ranked: Sequence[Ranked], positives: Sequence[Rows], threshold: float
+    ranked: Sequence[Ranked], positives: Sequence[Rows], calibration: Calibration
 ) -> OpenSet:
-    """Figures of the first results; `ranked` has their probabilities.
+    """Figures of the first results; `ranked` has their probabilities by this calibration.
 
     Raises:
         TruthError: no query at all.
     """
     if not ranked:
         raise TruthError("There are no queries, so nothing can be said of unknown places.")
-    probabilities = np.array([_first_probability(results) for results in ranked])
+    matches = [match_of(calibration, _first_probability(results)) for results in ranked]
     right = np.array(
         [
             bool(len(results.rows)) and bool(np.isin(results.rows[0], rows))
@@ -94,14 +97,14 @@ def measure_open_set(
         ]
     )
     is_known = np.array([len(rows) > 0 for rows in positives])
-    found = probabilities >= threshold
-    probabilities = np.array([told_probability(each) for each in probabilities.tolist()])
+    found = np.array([match.verdict == "found" for match in matches])
+    probabilities = np.array([told_probability(match.probability) for match in matches])
     known, unknown = int(is_known.sum()), int((~is_known).sum())
     mixed = right.any() and not right.all()
     return OpenSet(
         known=known,
         unknown=unknown,
-        threshold=threshold,
+        threshold=calibration.threshold,
         auc=area_under_roc(probabilities, right) if mixed else None,
         precision=_percent(int((found & right).sum()), int(found.sum())),
         recall=_percent(int((found & right).sum()), known),
@@ -109,6 +112,7 @@ def measure_open_set(
         recall_at_precision_99=_recall_at(probabilities, right, known, 0.99),
         recall_at_precision_100=_recall_at(probabilities, right, known, 1.0),
         calibration_error=expected_calibration_error(probabilities, right),
+        verdicts=tuple(match.verdict for match in matches),
         probabilities=probabilities,
         right=right,
     )

@@ -58,7 +58,7 @@ def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
             rejected=opened is not None
             and truth.queries[query] not in unread
             and not len(report.positives[query])
-            and report.ranked[query].probability < opened.threshold,
+            and opened.verdicts[query] != "found",
         )
         for query, rank in enumerate(first)
     ]

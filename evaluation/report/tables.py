@@ -95,8 +95,14 @@ def recall_csv(report: EvalReport) -> str:
 
 
 def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
-    """A line for each query: its first result, and the rank of its first right one."""
+    """A line for each query: its first result, and the rank of its first right one.
+
+    Of an open set it has what a search says: the probability of the first result, and the verdict.
+    """
     lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
+    opened = report.open_set
+    if opened is not None:
+        lines[0] += ["probability", "verdict"]
     for outcome in outcomes:
         results = report.ranked[outcome.query]
         lines.append(
@@ -109,4 +115,7 @@ def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[Query
                 str(len(report.positives[outcome.query])),
             ]
         )
+        if opened is not None:
+            probability = float(opened.probabilities[outcome.query])
+            lines[-1] += [repr(probability), opened.verdicts[outcome.query]]
     return table_text(lines)

@@ -1,5 +1,6 @@
 """Open sets and loop closure: golden figures of small made-up rankings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.protocols.loop_closure import frame_order
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.models import included_calibration
+
+CALIBRATION = replace(included_calibration(), threshold=0.95)
 
 
 def rows(*numbers: int) -> Rows:
@@ -30,7 +34,10 @@ def test_the_figures_of_an_open_set() -> None:
         first(5, 0.10),  # unknown, not found
     ]
     positives = [rows(1), rows(9), rows(3), rows(7), rows(), rows()]
-    found = measure_open_set(ranked, positives, 0.95).to_dict()
+    measured = measure_open_set(ranked, positives, CALIBRATION)
+    found = measured.to_dict()
+    assert not found.keys() & {"verdicts", "probabilities", "right"}
+    assert [*measured.verdicts] == ["found", "found", "unsure", "not_found", "found", "not_found"]
     assert (found["known"], found["unknown"]) == (4, 2)
     assert found["precision"] == pytest.approx(100 / 3, abs=1e-3)
     assert found["recall"] == 25.0
@@ -42,35 +49,37 @@ def test_the_figures_of_an_open_set() -> None:
 
 
 def test_what_there_is_nothing_to_say_of_is_null() -> None:
-    known = measure_open_set([first(1, 0.99)], [rows(1)], 0.95).to_dict()
+    known = measure_open_set([first(1, 0.99)], [rows(1)], CALIBRATION).to_dict()
     assert (known["auc"], known["false_found"]) == (None, None)
-    unknown = measure_open_set([first(1, 0.2)], [rows()], 0.95).to_dict()
+    unknown = measure_open_set([first(1, 0.2)], [rows()], CALIBRATION).to_dict()
     assert (unknown["recall"], unknown["precision"]) == (None, None)
     assert unknown["false_found"] == 0.0
 
 
 def test_the_threshold_of_a_precision() -> None:
     ranked = [first(1, 0.9), first(1, 0.8), first(2, 0.7), first(1, 0.6)]
-    found = measure_open_set(ranked, [rows(1)] * 4, 0.95)
+    found = measure_open_set(ranked, [rows(1)] * 4, CALIBRATION)
     assert found.threshold_at(1.0) == 0.8
     assert found.threshold_at(0.75) == 0.6
-    wrong = measure_open_set([first(2, 0.9)], [rows(1)], 0.95)
+    wrong = measure_open_set([first(2, 0.9)], [rows(1)], CALIBRATION)
     assert wrong.threshold_at(0.9) is None
 
 
 def test_the_threshold_is_true_of_the_probabilities_that_a_search_tells() -> None:
     # The first two are told as 0.987654000001.
     chances = [0.9876540000014, 0.9876540000009, 0.5]
-    found = measure_open_set([first(1, chance) for chance in chances], [rows(1)] * 3, 0.95)
+    found = measure_open_set([first(1, chance) for chance in chances], [rows(1)] * 3, CALIBRATION)
     assert found.threshold_at(1.0) == 0.5
-    apart = measure_open_set([first(1, 0.9876540000019), first(2, chances[0])], [rows(1)] * 2, 0.95)
+    apart = measure_open_set(
+        [first(1, 0.9876540000019), first(2, chances[0])], [rows(1)] * 2, CALIBRATION
+    )
     assert apart.threshold_at(1.0) == 0.987654000002
     assert apart.best_of_both is None
     told = [first(1, chances[0]), first(2, chances[1])]
-    alike = measure_open_set(told, [rows(1)] * 2, 0.95)
+    alike = measure_open_set(told, [rows(1)] * 2, CALIBRATION)
     assert (alike.threshold_at(1.0), alike.best_of_both) == (None, 0.987654000001)
     # What is called found is so by the whole probability, as in a search.
-    just = measure_open_set([first(1, 0.94999999)], [rows(1)], 0.95)
+    just = measure_open_set([first(1, 0.94999999)], [rows(1)], CALIBRATION)
     assert just.recall == 0.0
 
 

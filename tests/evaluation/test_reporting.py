@@ -33,6 +33,7 @@ from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.words import LANGUAGES, all_words
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
+from place_search.search.probability import Verdict
 
 SCENES = 4
 
@@ -252,6 +253,14 @@ def test_the_open_set_has_its_part(
         *("known", "unknown", "threshold", "auc", "precision", "recall", "false_found"),
         *("recall_at_precision_99", "recall_at_precision_100", "calibration_error"),
     }
+    text = (tmp_path / "report" / "queries.csv").read_text("utf-8")
+    columns = list(csv.DictReader(text.splitlines()))
+    assert list(columns[0])[-3:] == ["positives", "probability", "verdict"]
+    found = [float(row["probability"]) >= figures["threshold"] for row in columns]
+    assert [row["verdict"] == "found" for row in columns] == found
+    assert (columns[3]["probability"], columns[3]["verdict"]) == ("0.0", "not_found")
+    right = [row["first_right"] == "1" for row in columns if row["verdict"] == "found"]
+    assert figures["precision"] == pytest.approx(100 * sum(right) / len(right), abs=1e-3)
     closed = write_report(truth, replace(report, open_set=None), tmp_path / "closed")
     assert "Places that are not there" not in closed.read_text("utf-8")
 
@@ -267,9 +276,10 @@ def test_what_came_of_queries_of_places_that_are_not_there(
         page = write_report(truth, report, tmp_path / "report").read_text("utf-8")
         return re.findall(r"<h3><span[^>]*>([^<]*)</span></h3>", page.partition('id="cards"')[2])
 
+    verdicts: tuple[Verdict, ...] = ("found", "unsure")
     sure, unsure = (
-        replace(opened, open_set=replace(opened.open_set, threshold=threshold))
-        for threshold in (0.0, 1.1)
+        replace(opened, open_set=replace(opened.open_set, verdicts=(verdict,) * 5))
+        for verdict in verdicts
     )
     unread = "Wrong: the query could not be read"
     assert headings(sure)[3:] == [unread, "Wrong: no photo in the database is right"]
