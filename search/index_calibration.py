@@ -133,5 +133,6 @@ def borrowed_note(model: Model) -> str:
     """What is said where the calibration of the included model is lent."""
     return (
         f"The model '{model.card.id}' has no calibration, so probabilities are a guess by that of "
-        "the included model; `place-search calibrate INDEX` measures one."
+        "the included model; `place-search calibrate INDEX` measures one where the index has "
+        "photos of several places."
     )

@@ -22,7 +22,7 @@ export const reasons = {
   'results-share': '{results} नतीजे फ़ोटो के एक हिस्से से मिलते हैं, पर उससे आगे आपस में नहीं: उनमें एक-सी चीज़ जगह नहीं, बल्कि जैसे वॉटरमार्क या गाड़ी का हिस्सा है।',
   'none-near': 'स्थिति वाली कोई जगह {latitude},{longitude} से {metres} मी. के भीतर नहीं है।',
   'none-fits': 'कोई जगह सारी शर्तों पर खरी नहीं उतरती; उनमें से एक हटाएँ।',
-  'no-calibration': 'मॉडल “{model}” का calibration नहीं हुआ है, संभावनाएँ साथ आए मॉडल से अंदाज़ा हैं; `place-search calibrate INDEX` उसे मापता है।',
+  'no-calibration': 'मॉडल “{model}” का calibration नहीं हुआ है, संभावनाएँ साथ आए मॉडल से अंदाज़ा हैं; इंडेक्स में कई जगहों की फ़ोटो हों, तो `place-search calibrate INDEX` उसे मापता है।',
   'no-photo': '{what}: यह ऐसी फ़ोटो नहीं है जो पढ़ी जा सके; JPEG, PNG, WebP, AVIF या HEIF लें।',
   'no-file': '{what}: फ़ाइल नहीं है; पता जाँचें।',
   'is-folder': '{what}: यह फ़ोल्डर है, फ़ोटो नहीं; एक फ़ोटो का नाम दें।',

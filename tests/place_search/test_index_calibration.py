@@ -289,6 +289,7 @@ def test_what_one_place_cannot_say_is_not_made_up(
     assert "so nothing was measured" in run("calibrate", out, "--model", plain).stderr
     alone = place_search.search(out, query(5), model=plain, verify=False)
     assert "a guess by that of the included model" in alone.query.notes[0]
+    assert "where the index has photos of several places" in alone.query.notes[0]
     assert (alone.match.verdict, alone.match.probability) == ("unsure", 0.5)
     assert place_search.search(out, query(5), model=plain).match.verdict == "found"
 

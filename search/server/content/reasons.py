@@ -43,7 +43,8 @@ REASONS: Mapping[str, str] = {
     "none-near": "No place with a position lies within {metres} m of {latitude},{longitude}.",
     "none-fits": "No place fits all filters; leave one of them out.",
     "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "
-    "that of the included model; `place-search calibrate INDEX` measures one.",
+    "that of the included model; `place-search calibrate INDEX` measures one where the index has "
+    "photos of several places.",
     # Why a photo was not taken.
     "no-photo": "{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF.",
     "no-file": "{what} does not exist; check the path.",
