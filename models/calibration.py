@@ -18,7 +18,8 @@ class Calibration:
     a pair by itself; `among`, (agreement, contrast, intercept), for a candidate beside others;
     `unverified`, (similarity, contrast, intercept), without geometry. From the probability
     `threshold` on, "found" and "same" are said. `precision`, `recall`, `auc` and
-    `calibration_error` were measured on pairs that were held back.
+    `calibration_error` were measured on pairs that were held back; there is no precision
+    where nothing is found.
     """
 
     intercept: float
@@ -27,7 +28,7 @@ class Calibration:
     data: str
     same_pairs: int
     different_pairs: int
-    precision: float
+    precision: float | None
     recall: float
     auc: float
     calibration_error: float
@@ -55,7 +56,7 @@ def read_calibration(table: Mapping[str, Any]) -> Calibration:
     sequences = {
         key: tuple(map(float, table.get(key, ()))) for key in ("weights", "among", "unverified")
     }
-    return Calibration(**{**table, **sequences})
+    return Calibration(**{"precision": None, **table, **sequences})
 
 
 @lru_cache(maxsize=1)

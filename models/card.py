@@ -247,4 +247,6 @@ def write_card(card: ModelCard, folder: Path) -> None:
         for key, value in asdict(card).items()
         if value not in ((), {}, [], None) and key not in ("cropped", "precision", "saturates")
     }
+    if card.calibration is not None and card.calibration.precision is None:
+        del table["calibration"]["precision"]
     write_whole(folder / CARD_NAME, tomli_w.dumps(table).encode())

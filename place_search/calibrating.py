@@ -86,11 +86,13 @@ def with_calibration(
 
 def summary_of(measured: "IndexCalibration") -> str:
     """What was measured, and what it is worth, in a sentence."""
-    found = measured.calibration
+    recall, precision = measured.calibration.recall, measured.calibration.precision
+    found = "none is found"
+    if precision is not None:
+        found = f"{100 * recall:.0f} % found, {100 * precision:.0f} % of them right"
     places = counted(measured.places, "place")
     few = "" if measured.places >= ENOUGH else f"; {places} are little to go by"
     return (
         f"{counted(measured.copies, 'altered copy')} of {places}, each beside its own place and "
-        f"others: {100 * found.recall:.0f} % found, {100 * found.precision:.0f} % of them "
-        f"right{few}."
+        f"others: {found}{few}."
     )

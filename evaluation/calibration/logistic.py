@@ -13,9 +13,12 @@ RIDGE = 1e-3
 
 
 class Figures(NamedTuple):
-    """What probabilities were measured to be worth; precision and recall (0–1) from a threshold."""
+    """What probabilities were measured to be worth; precision and recall (0–1) from a threshold.
 
-    precision: float
+    There is no precision where none is above it.
+    """
+
+    precision: float | None
     recall: float
     auc: float
     calibration_error: float
@@ -26,7 +29,7 @@ def figures_of(probabilities: Floats, same: Labels, threshold: float) -> Figures
     called = probabilities >= threshold
     right = int((called & same).sum())
     return Figures(
-        precision=right / max(int(called.sum()), 1),
+        precision=right / int(called.sum()) if called.any() else None,
         recall=right / max(int(same.sum()), 1),
         auc=area_under_roc(probabilities, same),
         calibration_error=calibration_error(probabilities, same),

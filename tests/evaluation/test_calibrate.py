@@ -64,6 +64,7 @@ def test_a_calibration_tells_places_apart(photos: Path, tmp_path: Path) -> None:
     found = fitted.calibration
     assert (found.same_pairs, found.different_pairs) == (192, 192)
     assert found.auc > 0.99
+    assert found.precision is not None
     assert found.precision > 0.98
     assert found.recall > 0.9
     assert 0 < found.threshold < 1

@@ -1,13 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from place_search.calibrating import summary_of
 from place_search.evaluation.calibration.logistic import (
     area_under_roc,
     calibration_error,
+    figures_of,
     fit_logistic,
     precision_recall,
     sigmoid,
 )
+from place_search.models import included_calibration
+from place_search.search.index_calibration import IndexCalibration
 
 RANDOM = np.random.default_rng(4)
 
@@ -44,6 +50,15 @@ def test_precision_and_recall_at_every_threshold() -> None:
         said = chance >= threshold
         assert precision == pytest.approx(same[said].mean())
         assert recall == pytest.approx(same[said].sum() / same.sum())
+
+
+def test_there_is_no_precision_where_none_is_found() -> None:
+    """It was 0 %, as if all that were found had been wrong."""
+    same = np.array([True, False])
+    assert figures_of(np.array([0.9, 0.1]), same, 0.95)[:2] == (None, 0.0)
+    assert figures_of(np.array([0.1, 0.96]), same, 0.95)[:2] == (0.0, 0.0)
+    measured = replace(included_calibration(), precision=None, recall=0.0)
+    assert "others: none is found; 20 places" in summary_of(IndexCalibration(measured, 20, 24))
 
 
 def test_overconfidence_is_a_calibration_error() -> None:

@@ -214,5 +214,6 @@ def _print(fitted: "Fitted") -> None:
 def _print_figures(found: "Calibration") -> None:
     print_line(f"  ROC AUC            {found.auc:.4f}")
     print_line(f"  threshold          {found.threshold:.3f}")
-    print_line(f"  precision, recall  {100 * found.precision:.1f} %, {100 * found.recall:.1f} %")
+    precision = "–" if found.precision is None else f"{100 * found.precision:.1f} %"
+    print_line(f"  precision, recall  {precision}, {100 * found.recall:.1f} %")
     print_line(f"  calibration error  {found.calibration_error:.3f}")
