@@ -43,7 +43,7 @@ def chance_level(
         ]
     if not any(right):
         return [f"No query has a right photo among those that are searched, so R@{n} is 0 anyway."]
-    if not no_better_than_chance(recall[n], candidates, right, n):
+    if not no_better_than_chance(recall, candidates, right):
         return []
     return [
         f"R@{n} is {recall[n]:.1f} %, no better than the {chance[n]:.1f} % of a random ranking: "

@@ -71,12 +71,12 @@ def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProt
         TruthError: the truth lacks what it needs.
     """
     wanted = name or truth.protocol
-    base, _, argument = wanted.partition(":")
+    base, colon, argument = wanted.partition(":")
     if not has_part(PROTOCOLS, base):
         known = ", ".join(part_names(PROTOCOLS))
         raise MeasureError(f"There is no protocol '{wanted}'; choose one of {known}.", "protocol")
     protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, base).PROTOCOL
-    if not argument:
+    if not colon:
         return protocol(truth)
     if not protocol.takes_argument:
         raise MeasureError(

@@ -2,13 +2,16 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from place_search.core.tables import is_whole
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.truth.ground_truth import Rows
+
+FEW_QUERIES = 5
+"""Of fewer, a model that has every second one right may well have none."""
 
 
 def checked_ks(ks: Iterable[int]) -> list[int]:
@@ -99,17 +102,23 @@ def chance_at(
 
 
 def no_better_than_chance(
-    recall: float, candidates: Sequence[float], right: Sequence[float], n: int
+    recall: Mapping[int, float], candidates: Sequence[float], right: Sequence[float]
 ) -> bool:
-    """Whether recall@n (per cent) could well be that of a random ranking.
+    """Whether recall@N (per cent), by N, could well be that of a random ranking at every N.
 
     That is: no more than two standard deviations over its expectation, on queries that are enough
-    for a perfect ranking to show.
+    for a perfect ranking to show at the least N.
     """
-    hit = np.array([chance_of_hit(*kind, n) for kind in zip(candidates, right, strict=True)])
-    limit = float(hit.sum() + 2.0 * np.sqrt((hit * (1.0 - hit)).sum()))
     answerable = sum(count > 0 for count in right)
-    return recall / 100.0 * len(hit) <= limit < answerable
+    if answerable < FEW_QUERIES:
+        return False
+    limits = []
+    for n, share in recall.items():
+        hit = np.array([chance_of_hit(*kind, n) for kind in zip(candidates, right, strict=True)])
+        limits.append(float(hit.sum() + 2.0 * np.sqrt((hit * (1.0 - hit)).sum())))
+        if share / 100.0 * len(hit) > limits[-1]:
+            return False
+    return min(limits) < answerable
 
 
 def all_are_right(candidates: Sequence[float], right: Sequence[float]) -> bool:

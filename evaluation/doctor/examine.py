@@ -384,7 +384,7 @@ class _Examination:
             "recall": {"1": round(found, 1)},
             "chance": {"1": round(chance, 1)},
         }
-        if recall.no_better_than_chance(found, rules.candidates(), rules.right(), 1):
+        if recall.no_better_than_chance(report.recall, rules.candidates(), rules.right()):
             remedy = (
                 f"Of {report.queries} queries {found:.1f} % found their place, and chance gives "
                 f"{chance:.1f} %: photos and truth are out of step, or the model sees nothing; "

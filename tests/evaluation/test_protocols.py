@@ -127,7 +127,9 @@ def test_what_a_protocol_needs_is_said() -> None:
         "leave-one-out": "needs one folder or CSV of photos with positions",
         "pitts": "no protocol 'pitts'; choose one of leave-one-out, loop-closure, raw, timesta",
         "raw:3": "takes nothing after a colon",
+        "raw:": "takes nothing after a colon",
         "loop-closure:x": "needs a number of frames",
+        "loop-closure:": "needs a number of frames",
     }.items():
         with pytest.raises(TruthError, match=says):
             open_protocol(truth, name)

@@ -99,12 +99,23 @@ def test_chance_is_what_random_rankings_reach() -> None:
 @pytest.mark.parametrize(("recall", "warns"), [(0.0, True), (1.0, True), (8.0, False)])
 def test_chance_level_is_told_from_a_weak_model(recall: float, warns: bool) -> None:
     # 200 queries with 5 of 200 photos right: 2.5 % by chance, give or take 1.1.
-    assert no_better_than_chance(recall, [200] * 200, [5] * 200, 1) is warns
+    assert no_better_than_chance({1: recall}, [200] * 200, [5] * 200) is warns
 
 
 def test_too_few_queries_say_nothing_about_chance() -> None:
-    assert not no_better_than_chance(0.0, [2], [1], 1)
-    assert not no_better_than_chance(50.0, [10] * 4, [10] * 4, 1)
+    assert not no_better_than_chance({1: 0.0}, [2], [1])
+    assert not no_better_than_chance({1: 50.0}, [10] * 4, [10] * 4)
+    assert not no_better_than_chance({1: 0.0}, [60] * 4, [1] * 4)
+    assert no_better_than_chance({1: 0.0}, [60] * 5, [1] * 5)
+
+
+def test_what_more_results_show_is_above_chance() -> None:
+    """R@1 of 0 % was called out of step beside an R@5 of 100 %."""
+    of_60 = [60] * 10, [1] * 10
+    assert no_better_than_chance({1: 0.0, 5: 10.0}, *of_60)
+    assert not no_better_than_chance({1: 0.0, 5: 100.0}, *of_60)
+    # All 60 have the right one, by chance as by any ranking.
+    assert no_better_than_chance({1: 0.0, 60: 100.0}, *of_60)
 
 
 def test_a_truth_in_which_all_is_right_is_known() -> None:

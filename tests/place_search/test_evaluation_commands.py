@@ -157,6 +157,7 @@ def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path)
         assert run(*given, *more).exit_code == 2, more
 
 
+@pytest.mark.slow
 def test_the_threshold_of_a_precision_is_told_in_json_too(
     run: Run, check_failure: CheckFailure, photos: Path, split: Path
 ) -> None:
@@ -167,6 +168,8 @@ def test_the_threshold_of_a_precision_is_told_in_json_too(
     assert f"From the probability {told['threshold']:.12g} on, 50 % or more of what is found" in (
         run(*given, "--at-precision", "0.5").stdout
     )
+    truth = ("eval", "--truth", photos / "truth.csv", "--root", photos, *given[-3:])
+    assert ", all of what is found is right here." in run(*truth, "--at-precision", "1").stdout
     assert "at_precision" not in json.loads(run(*given, "--json").stdout)["open_set"]
     for share in ("0.4", "nan"):
         refused = check_failure(run(*given, "--at-precision", share), 2)

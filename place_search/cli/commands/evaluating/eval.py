@@ -304,10 +304,12 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
     if at_precision is not None:
         threshold = found.threshold_at(at_precision)
         share = f"{100 * at_precision:g} %"
+        least = "all" if at_precision == 1 else f"{share} or more"
         both = found.best_of_both
         if threshold is not None:
-            told = f"From the probability {threshold:.12g} on, {share} or more of what is found is "
-            told += "right here."
+            told = (
+                f"From the probability {threshold:.12g} on, {least} of what is found is right here."
+            )
         else:
             told = f"No threshold makes {share} of what is called found right"
             told += "." if both is None else f": right and wrong answers have {both:.12g} alike."
