@@ -8,8 +8,6 @@ import numpy as np
 from place_search.core.geodesy import Position, distances_m
 from place_search.search.verification import Verification
 
-MIN_INLIERS = 60
-"""Of 1,200 pairs of photos of different places outdoors, one in a hundred had 63 or more."""
 STRONG_SHARE = 0.5
 """Of the best score: places at least this strong have a say."""
 MAX_SPREAD_M = 150.0
@@ -40,14 +38,10 @@ def estimate_location(
 ) -> Location | None:
     """The weighted mean position of the strongest verified candidates, or None.
 
-    None where no candidate is verified by enough matches, where the best has no position, or
-    where the strong ones lie too far apart.
+    None where no candidate is verified, where the best has no position, or where the strong ones
+    lie too far apart.
     """
-    verified = [
-        (position, found)
-        for position, found in candidates
-        if found is not None and found.inliers >= MIN_INLIERS
-    ]
+    verified = [(position, found) for position, found in candidates if found is not None]
     if not verified:
         return None
     best = max(verified, key=lambda pair: pair[1].score)
