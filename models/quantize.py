@@ -16,6 +16,7 @@ from openvino.passes import ConstantFolding, Manager
 
 from place_search.core.files import scratch_folder, sha256_of
 from place_search.models.card import ModelCard, read_card, write_card
+from place_search.models.graphs.fitted import normalised
 from place_search.models.precision import GRAPHS, Quantization
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 
@@ -105,12 +106,18 @@ def _in_words(first: int, graph: Path, card: ModelCard) -> str:
 
 
 def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:
+    """Of L2 norm 1, which float32 graphs of other people keep to some thousandths only."""
     runtime = OpenVinoRuntime(graph)
-    return np.stack([runtime.embed(pixels).descriptor for pixels in photos])
+    found = np.stack([runtime.embed(pixels).descriptor for pixels in photos])
+    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return unit
 
 
 def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> None:
     graph = _read(source)
+    if not _norms(graph.get_ordered_ops()):
+        # A norm that is written in elementary operators is no norm any more once they are in int8.
+        graph = normalised(graph)
     operations = graph.get_ordered_ops()
     layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
     exact = layers[:first] + _residuals(operations)
@@ -173,13 +180,16 @@ def _is_transformer(operations: Sequence[Any]) -> bool:
     return any(op.get_type_name() == "MVN" for op in operations)
 
 
+def _norms(operations: Sequence[Any]) -> list[Any]:
+    return [op for op in operations if op.get_type_name() in NORMS]
+
+
 def _pooling(operations: Sequence[Any]) -> list[str]:
     """The names of all that hangs on the input of the first L2 norm: what local features pass.
 
-    They are sorted, since the graph keeps them. A graph of other people may have none.
+    They are sorted, since the graph keeps them.
     """
-    norms = [op for op in operations if op.get_type_name() in NORMS]
-    waiting = [norm.input(0).get_source_output() for norm in norms[:1]]
+    waiting = [_norms(operations)[0].input(0).get_source_output()]
     names: set[str] = set()
     while waiting:
         for target in waiting.pop().get_target_inputs():

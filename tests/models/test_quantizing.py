@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import openvino
 import pytest
+from onnx import helper
 from PIL import Image
 
 from place_search.indexer import (
@@ -28,8 +29,10 @@ from place_search.models import (
     write_card,
 )
 from place_search.models.card import DIRECTIONS_NAME
+from place_search.models.graphs.importing import import_onnx
 from place_search.models.quantize import CONVOLUTIONS, FIRST_LAYERS, quantize_model, without_int8
 from place_search.models.verify import verify_model
+from tests.models.graph_files import PREPARED, graph, write_graph
 
 
 def picture(seed: int) -> Image.Image:
@@ -80,6 +83,43 @@ def test_all_convolutions_but_the_first_ones_have_weights_in_int8(folder: Path) 
     layers = [op for op in graph.get_ordered_ops() if op.get_type_name() in CONVOLUTIONS]
     *backbone, _assignment = [_weights(layer) for layer in layers]
     assert set(backbone[max(FIRST_LAYERS) :]) == {"i8"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "last",
+    [
+        [("Sqrt", ["sum"], "norm"), ("Div", ["centred", "norm"], "descriptor")],
+        [
+            ("Sqrt", ["sum"], "norm"),
+            ("Reciprocal", ["norm"], "scale"),
+            ("Mul", ["centred", "scale"], "descriptor"),
+        ],
+    ],
+    ids=["divided", "multiplied"],
+)
+def test_a_norm_in_elementary_operators_gives_descriptors_of_norm_1(
+    last: list[tuple[str, list[str], str]], tmp_path: Path
+) -> None:
+    made = graph(
+        last=[
+            helper.make_node("ReduceMean", ["pooled"], ["usual"], axes=[1]),
+            helper.make_node("Sub", ["pooled", "usual"], ["centred"]),
+            helper.make_node("Mul", ["centred", "centred"], ["squares"]),
+            helper.make_node("ReduceL1", ["squares"], ["sum"], axes=[1]),
+            *(helper.make_node(kind, given, [name]) for kind, given, name in last),
+        ],
+        metadata=PREPARED,
+    )
+    folder = tmp_path / "unit"
+    import_onnx(write_graph(tmp_path / "unit.onnx", made), folder)
+    photos = [np.asarray(picture(seed).resize((128, 96)), dtype=np.uint8) for seed in range(6)]
+    card = quantize_model(folder, photos, "0" * 64)
+    assert card.quantization is not None
+    assert 0.9 < card.quantization.cosine <= 1
+    runtime = open_model(folder, precision="int8").runtime
+    for pixels in photos:
+        assert np.linalg.norm(runtime.embed(pixels).descriptor) == pytest.approx(1, abs=1e-4)
 
 
 def test_what_the_graph_keeps_of_its_making_has_an_order(folder: Path) -> None:
