@@ -19,11 +19,15 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.models import Calibration
 from place_search.search.probability import (
     BACKGROUND,
+    PLACES,
     Verdict,
     candidate_probabilities,
     match_of,
     told_probability,
 )
+
+HAIR = 1e-4
+"""By how much of its odds a probability may differ from that of a search; 1e-5 was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,16 @@ class OpenSet:
     def threshold_at(self, precision: float) -> float | None:
         """The least threshold from which such a share (0–1) of "found" is right, if any.
 
-        It is one of the probabilities that a search tells.
+        It is a little below the last probability that counts: a search sums in another order than
+        an evaluation, so that it tells the same photo another one by a hair.
         """
         point = least_threshold(self.probabilities, self.right, precision)
-        return None if point is None else point[0]
+        if point is None:
+            return None
+        last = point[0]
+        following = self.probabilities[self.probabilities < last].max(initial=0.0)
+        hair = HAIR * last * (1 - last) + 10.0**-PLACES
+        return max(float(last + following) / 2, last - hair)
 
     @property
     def best_of_both(self) -> float | None:

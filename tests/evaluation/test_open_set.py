@@ -59,21 +59,32 @@ def test_what_there_is_nothing_to_say_of_is_null() -> None:
 def test_the_threshold_of_a_precision() -> None:
     ranked = [first(1, 0.9), first(1, 0.8), first(2, 0.7), first(1, 0.6)]
     found = measure_open_set(ranked, [rows(1)] * 4, CALIBRATION)
-    assert found.threshold_at(1.0) == 0.8
-    assert found.threshold_at(0.75) == 0.6
+    assert found.threshold_at(1.0) == pytest.approx(0.8, abs=1e-4)
+    assert found.threshold_at(0.75) == pytest.approx(0.6, abs=1e-4)
     wrong = measure_open_set([first(2, 0.9)], [rows(1)], CALIBRATION)
     assert wrong.threshold_at(0.9) is None
+
+
+@pytest.mark.parametrize("last", [1.0, 1 - 1e-9, 0.97, 0.5, 0.02, 1e-9, 0.0])
+def test_a_threshold_is_reached_by_a_search_that_sums_in_another_order(last: float) -> None:
+    found = measure_open_set([first(1, last)], [rows(1)], CALIBRATION).threshold_at(1.0)
+    assert found is not None
+    told = last - 1.2e-5 * last * (1 - last)
+    assert 0 <= found <= told
+    assert found == pytest.approx(last, abs=1e-4)
 
 
 def test_the_threshold_is_true_of_the_probabilities_that_a_search_tells() -> None:
     # The first two are told as 0.987654000001.
     chances = [0.9876540000014, 0.9876540000009, 0.5]
     found = measure_open_set([first(1, chance) for chance in chances], [rows(1)] * 3, CALIBRATION)
-    assert found.threshold_at(1.0) == 0.5
+    assert found.threshold_at(1.0) == pytest.approx(0.5, abs=1e-4)
     apart = measure_open_set(
         [first(1, 0.9876540000019), first(2, chances[0])], [rows(1)] * 2, CALIBRATION
     )
-    assert apart.threshold_at(1.0) == 0.987654000002
+    threshold = apart.threshold_at(1.0)
+    assert threshold is not None
+    assert 0.987654000001 < threshold <= 0.987654000002
     assert apart.best_of_both is None
     told = [first(1, chances[0]), first(2, chances[1])]
     alike = measure_open_set(told, [rows(1)] * 2, CALIBRATION)
