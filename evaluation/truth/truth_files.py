@@ -35,12 +35,16 @@ class TruthFiles:
             return "Give one of a folder, --split, --truth, and --queries; they exclude each other."
         if self.root is None and (self.split or self.truth):
             return "--split and --truth need --root, the folder that their photos are under."
+        if self.root is not None and not (self.split or self.truth):
+            return "--root only works with --split or --truth."
         if self.queries is not None and self.database is None:
             return "--queries needs --database: the photos to search among."
         if self.queries_dir is not None and self.split is None:
             return "--queries-dir only works with --split."
         if self.database is not None and self.truth is None and self.queries is None:
             return "--database only works with --truth or --queries."
+        if self.radius_m is not None and self.truth is not None:
+            return "--radius-m does not work with --truth, which names the positives itself."
         if self.radius_m is not None and not number_of(self.radius_m) >= 0:
             return (
                 f"The radius in metres is {self.radius_m!r:.40}, but it must be a finite number "
