@@ -38,21 +38,22 @@ def open_index_model(
 
     Every model for an index is opened here: descriptors of a model that was cropped by `--dims`
     compare only with those cropped alike. Whether it fits is for the index to check, that of a
-    model which cannot be cropped so, too.
+    model which cannot be cropped so or has no int8, too.
 
     Raises:
-        ModelError: descriptors of no known model, no such model, or one that lacks the graph of the
-            index's precision.
+        ModelError: descriptors of no known model, no such model, or the index's own without the
+            graph of the index's precision.
     """
     made_by = manifest.model
     require_known_model(manifest)
     folder = find_model(model or str(made_by["id"]))
+    card = read_card(folder)
     opened = open_model(
         folder,
         mode=mode,
         threads=threads,
-        dims=_dims_of(made_by, read_card(folder)),
-        precision=_precision_of(made_by) if precision == "auto" else precision,
+        dims=_dims_of(made_by, card),
+        precision=_precision_of(made_by, card) if precision == "auto" else precision,
         max_pixels=max_pixels,
     )
     if precision == "auto":
@@ -83,7 +84,8 @@ def _open_verifier(
     if manifest.verifier is None and model is None:
         return None
     folder = find_verifier(model or str(made_by["id"]))
-    return open_model(folder, mode=mode, threads=threads, precision=_precision_of(made_by))
+    precision = _precision_of(made_by, read_card(folder))
+    return open_model(folder, mode=mode, threads=threads, precision=precision)
 
 
 def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
@@ -92,8 +94,10 @@ def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
     return dims if made_by.get("cropped") and card.whitened and dims < card.dims else None
 
 
-def _precision_of(made_by: Mapping[str, Any]) -> AskedPrecision:
-    return "int8" if made_by.get("precision") == "int8" else "f32"
+def _precision_of(made_by: Mapping[str, Any], card: ModelCard) -> AskedPrecision:
+    """The precision of an index, unless another model without int8 is meant for it."""
+    could = card.has_int8 or card.id == made_by["id"]
+    return "int8" if made_by.get("precision") == "int8" and could else "f32"
 
 
 def require_known_model(manifest: Manifest) -> None:

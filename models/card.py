@@ -118,6 +118,11 @@ class ModelCard:
         return (*self.graph_files, *own)
 
     @property
+    def has_int8(self) -> bool:
+        """Whether the model has a graph in int8."""
+        return self.quantization is not None and all(name in self.files for name in GRAPHS["int8"])
+
+    @property
     def has_weights(self) -> bool:
         """Whether the folder holds weights for torch beside the graph."""
         return WEIGHTS_NAME in self.files

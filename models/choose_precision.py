@@ -5,7 +5,7 @@ from typing import NamedTuple, get_args
 from place_search.core.settings import AskedPrecision
 from place_search.models.card import ModelCard
 from place_search.models.errors import ModelError
-from place_search.models.precision import GRAPHS, Precision
+from place_search.models.precision import Precision
 
 MAX_LOSS = 1.0
 """Points of Recall@1 that int8 may lose on average for `auto` to take it."""
@@ -31,15 +31,14 @@ def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: st
         raise ModelError(
             f"There is no precision '{asked}'; choose one of {', '.join(get_args(AskedPrecision))}."
         )
-    has_int8 = card.quantization is not None and all(name in card.files for name in GRAPHS["int8"])
-    if asked == "int8" and not has_int8:
+    if asked == "int8" and not card.has_int8:
         raise ModelError(
             f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
             "--photos DIR`, or use --precision f32."
         )
     if asked != "auto":
         return Choice(asked, "as asked")
-    if card.quantization is None or not has_int8:
+    if card.quantization is None or not card.has_int8:
         return Choice("f32", "the model has no int8 graph")
     loss = card.quantization.loss
     if loss is None:

@@ -168,6 +168,15 @@ def test_an_index_is_searched_in_its_own_precision_only(folder: Path, tmp_path: 
     exact = open_index_model(index.manifest, folder, precision="f32")
     with pytest.raises(ModelMismatchError, match=r"in int8 and cannot be searched in f32"):
         index.check_model(exact)
+    shutil.copytree(folder, tmp_path / "copy")
+    card = without_int8(read_card(folder))
+    write_card(replace(card, id="other"), tmp_path / "copy")
+    other = open_index_model(index.manifest, tmp_path / "copy")
+    with pytest.raises(ModelMismatchError, match=r"with model 'small' .* searched with 'other'"):
+        index.check_model(other)
+    write_card(card, tmp_path / "copy")
+    with pytest.raises(ModelError, match="'small' has no int8 graph"):
+        open_index_model(index.manifest, tmp_path / "copy")
     build_index(source, tmp_path / "exact", exact)
     assert open_index(tmp_path / "exact").precision == "f32"
 
