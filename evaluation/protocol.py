@@ -40,7 +40,10 @@ class EvaluationProtocol:
         self.positives: Sequence[Rows] = truth.positives
 
     def depth(self, n: int) -> int:
-        """How many results to search for where `n` will be kept."""
+        """How many results to search for where `n` will be kept.
+
+        An evaluation asks once, for the most that it keeps; a smaller N counts the first of those.
+        """
         return n
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:

@@ -9,13 +9,18 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 DEPTH = 10
 """Results to search for each that is kept."""
+LARGEST_N = 100
+"""The published evaluation counts up to here, and searches as deep for every smaller N."""
 
 
 class TimestampProtocol(EvaluationProtocol):
     """Needs the times at which photos were taken."""
 
     name = "timestamp"
-    description = "of the 10·N nearest photos those with another timestamp than the query's, then N"
+    description = (
+        f"of the {DEPTH * LARGEST_N} nearest photos those with another timestamp than the query's, "
+        "then N"
+    )
     filters_candidates = True
 
     def __init__(self, truth: GroundTruth) -> None:
@@ -33,7 +38,7 @@ class TimestampProtocol(EvaluationProtocol):
 
     def depth(self, n: int) -> int:
         """Photos of the query's own visit may stand before the others."""
-        return DEPTH * n
+        return DEPTH * max(n, LARGEST_N)
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
         """Those of other visits."""

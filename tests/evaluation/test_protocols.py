@@ -65,11 +65,22 @@ def test_timestamp_drops_the_query_s_own_visit(
     truth = make_truth(size, [positives], times=(times, [own]))
     order = list(range(size))
     random.shuffle(order)
-    slow = [row for row in order[: 10 * n] if times[row] != own][:n]
+    slow = [row for row in order[:1000] if times[row] != own][:n]
     assert kept(truth, "timestamp", np.array(order), n) == slow
     rules = open_protocol(truth, "timestamp")
     assert rules.positives[0].tolist() == [row for row in positives if times[row] != own]
     assert rules.candidates() == [float(sum(time != own for time in times))]
+
+
+@pytest.mark.parametrize(("own_visit", "found"), [(999, [999]), (1000, [])])
+def test_timestamp_looks_for_each_n_as_deep_as_the_published_evaluation(
+    own_visit: int, found: list[int]
+) -> None:
+    times = [7] * own_visit + [8] * (1010 - own_visit)
+    truth = make_truth(1010, [[]], times=(times, [7]))
+    assert kept(truth, "timestamp", np.arange(1010), 1) == found
+    depths = {open_protocol(truth, "timestamp").depth(n) for n in (1, 60, 100)}
+    assert depths == {1000}
 
 
 def test_raw_keeps_all_and_does_not_count_the_own_photo() -> None:
