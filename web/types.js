@@ -59,7 +59,7 @@
  * @property {string | null} name As people named it
  * @property {number} photos How many photos of the index are in it
  * @property {boolean} held Named or changed by hand: grouping never parts it
- * @property {number[]} place_ids Ascending; the group's id is one of them
+ * @property {number[]} place_ids Ascending; the group's id is one of them, or that of a removed place
  */
 
 /**
@@ -176,7 +176,7 @@
  * @property {string | null} name As people named it
  * @property {number} photos How many photos of the index are in it
  * @property {boolean} held Named or changed by hand: grouping never parts it
- * @property {number[]} place_ids Ascending; the group's id is one of them
+ * @property {number[]} place_ids Ascending; the group's id is one of them, or that of a removed place
  * @property {string} index_id
  * @property {PlaceDetailsReply[]} places The first 500 of its places
  */

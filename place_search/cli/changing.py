@@ -113,7 +113,7 @@ def take_photos(
     if taken.measured:
         say(f"How probable the same place is: {taken.measured}")
     tell_fields(taken)
-    print_change(taken.report, index, as_json)
+    print_change(taken.report, index, as_json, given=taken.given)
     if not as_json:
         tell_ungrouped(index)
 
@@ -133,8 +133,11 @@ def tell_fields(taken: "TakenIn[Any]") -> None:
         )
 
 
-def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
-    """Print what a change did, and what was odd about its source if there was one."""
+def print_change(report: "ChangeReport", index: Path, as_json: bool, *, given: int = 0) -> None:
+    """Print what a change did, and what was odd about its source if there was one.
+
+    `given` places got own fields from a list.
+    """
     tell_photos(report)
     if report.forgotten:
         one = report.forgotten == 1
@@ -148,6 +151,7 @@ def print_change(report: "ChangeReport", index: Path, as_json: bool) -> None:
         return
     counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
     said = [f"{count} {what}" for what, count in counts.items() if count]
+    said += [f"own fields of {counted(given, 'place')}"] if given else []
     said += ["compacted"] if report.compacted else []
     places = counted(report.places, "place")
     seconds = report.seconds["total"]

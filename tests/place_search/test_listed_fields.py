@@ -65,11 +65,14 @@ def test_what_people_have_said_stays_and_new_places_get_theirs(town: Path, run: 
     assert dict(opened.place(0).fields) == {**FIRST, "floor": 9}
     assert dict(opened.place(3).fields) == {"floor": 4}
     before = read_manifest(index)
-    assert run("add", index, town / "places.csv").exit_code == 0
+    again = run("add", index, town / "places.csv")
+    assert (again.exit_code, again.stdout.partition(":")[0]) == (0, "nothing to do")
     assert edits_file(read_manifest(index).files) == edits_file(before.files)
     # Also in an index that is made again.
     place_search.index(town / "places.csv", index)
     assert dict(open_index(index).place(0).fields) == {**FIRST, "floor": 9}
+    table = write_list(town, "0.jpg,48.0,11.5,red", columns="path,latitude,longitude,colour")
+    assert run("add", index, table).stdout.startswith("own fields of 1 place: 4 places in ")
 
 
 def test_a_value_that_does_not_fit_is_told_before_any_work(town: Path, run: Run) -> None:

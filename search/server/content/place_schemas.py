@@ -46,7 +46,9 @@ class GroupReply(SpotReply):
     """A group of photos that show the same spot."""
 
     held: bool = Field(description="Named or changed by hand: grouping never parts it.")
-    place_ids: list[int] = Field(description="Ascending; the group's id is one of them.")
+    place_ids: list[int] = Field(
+        description="Ascending; the group's id is one of them, or that of a removed place."
+    )
 
 
 class GroupsReply(Reply):

@@ -53,7 +53,7 @@ def all_groups(
 ) -> GroupsReply:
     """The groups of two photos or more, and those that have a name, by their ids.
 
-    A group's id is that of one of its places.
+    A group's id is that of one of its places, which may have been removed since.
     """
     index = service.engine.index
     return GroupsReply.model_validate(list_groups(index, served_of(request).name, limit, cursor))
