@@ -18,8 +18,8 @@ class TimestampProtocol(EvaluationProtocol):
 
     name = "timestamp"
     description = (
-        f"of the {DEPTH * LARGEST_N} nearest photos those with another timestamp than the query's, "
-        "then N"
+        f"of the {DEPTH * LARGEST_N} nearest photos, or {DEPTH} times the largest N if more, those "
+        "with another timestamp than the query's, then N"
     )
     filters_candidates = True
 
