@@ -5,12 +5,11 @@ from place_search.evaluation.calibration.calibration_report import (
     begin_calibration_report,
     write_calibration_report,
 )
-from place_search.evaluation.calibration.index_calibration import calibrate_index
 from place_search.evaluation.comparison import Comparison, Difference, compare_reports
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
-from place_search.evaluation.errors import CalibrationError, TruthError
+from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.evaluate_models import evaluate_models
@@ -30,7 +29,6 @@ from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
     "RECALL_KS",
-    "CalibrationError",
     "Comparison",
     "Diagnosis",
     "Difference",
@@ -48,7 +46,6 @@ __all__ = [
     "TruthFiles",
     "begin_calibration_report",
     "calibrate",
-    "calibrate_index",
     "chance_at",
     "checked_ks",
     "compare_reports",

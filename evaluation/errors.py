@@ -1,4 +1,4 @@
-"""What can go wrong with a truth file or a calibration, in one sentence each."""
+"""What can go wrong with a truth file, in one sentence each."""
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 
@@ -9,7 +9,3 @@ class TruthError(PlaceSearchError):
 
 class MeasureError(WrongParameterError, TruthError):
     """A protocol or an N of Recall@N that there is not."""
-
-
-class CalibrationError(PlaceSearchError):
-    """An index on whose photos no calibration can be measured."""

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from place_search.evaluation.calibration.logistic import (
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.ranking import Ranked
+from place_search.evaluation.truth.ground_truth import Rows
+from place_search.models import Calibration
+from place_search.search.calibrating.logistic import (
     Floats,
     Labels,
     area_under_roc,
     binned_error,
     least_threshold,
 )
-from place_search.evaluation.errors import TruthError
-from place_search.evaluation.ranking import Ranked
-from place_search.evaluation.truth.ground_truth import Rows
-from place_search.models import Calibration
 from place_search.search.probability import (
     BACKGROUND,
     PLACES,

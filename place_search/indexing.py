@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from place_search.calibrating import keep_calibrated
 from place_search.core.progress import Progress
 from place_search.indexer import (
     add_photos,
@@ -18,6 +17,7 @@ from place_search.indexer import (
     read_manifest,
 )
 from place_search.photos.decoding import MAX_PIXELS
+from place_search.search.calibrating.keep import keep_calibrated
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ChangeReport, ListedFields, VideoRequest

@@ -45,3 +45,7 @@ class KeyReusedError(PlaceSearchError):
 
 class ServerError(PlaceSearchError):
     """The server cannot listen where it was told to."""
+
+
+class CalibrationError(PlaceSearchError):
+    """An index on whose photos no calibration can be measured."""

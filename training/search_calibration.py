@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.evaluation.calibration.logistic import (
+from place_search.models import Calibration, Model, encode_grid
+from place_search.photos.altered_views import draw_view
+from place_search.search.calibrating.logistic import (
     Floats,
     Labels,
     class_weights,
     figures_of,
     fit_logistic,
 )
-from place_search.models import Calibration, Model, encode_grid
-from place_search.photos.altered_views import draw_view
 from place_search.search.probability import (
     BACKGROUND,
     Others,

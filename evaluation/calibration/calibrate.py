@@ -11,7 +11,9 @@ import numpy as np
 
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import open_table
-from place_search.evaluation.calibration.logistic import (
+from place_search.evaluation.errors import TruthError
+from place_search.models import Calibration, Model, encode_grid
+from place_search.search.calibrating.logistic import (
     Floats,
     Labels,
     figures_of,
@@ -19,8 +21,6 @@ from place_search.evaluation.calibration.logistic import (
     least_threshold,
     sigmoid,
 )
-from place_search.evaluation.errors import TruthError
-from place_search.models import Calibration, Model, encode_grid
 from place_search.search.probability import evidence
 from place_search.search.verification import Query, verify
 

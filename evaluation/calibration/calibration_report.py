@@ -7,8 +7,8 @@ from pathlib import Path
 from place_search.core.files import begin_files, write_files
 from place_search.core.tables import table_text
 from place_search.evaluation.calibration.calibrate import Fitted
-from place_search.evaluation.calibration.logistic import Floats, precision_recall
 from place_search.evaluation.errors import TruthError
+from place_search.search.calibrating.logistic import Floats, precision_recall
 
 FIGURES = "calibration.json"
 _SIDE, _EDGE = 400, 50

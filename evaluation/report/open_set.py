@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from place_search.evaluation.calibration.logistic import BINS, bin_of, precision_recall
 from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
 from place_search.evaluation.report.words import known
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.search.calibrating.logistic import BINS, bin_of, precision_recall
 
 SIDE = 300
 CONFUSIONS = 10

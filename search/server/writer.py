@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,8 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
+from place_search.core.progress import silent
 from place_search.core.text import capitalized, is_shown
 from place_search.indexer import KeptPhotos
 from place_search.models import NO_DESCRIPTOR
@@ -230,10 +233,21 @@ class Writer:
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
+                self._keep_calibrated(engine)
             engine = self._changed(engine, stages)
             for skipped in new.keys() - _by_file(engine.index, new).keys():
                 (folder / skipped).unlink()
         return engine
+
+    def _keep_calibrated(self, engine: "Engine") -> None:
+        """Keep up the index's own calibration; what was added stays where that fails."""
+        from place_search.search.calibrating.keep import keep_calibrated
+
+        try:
+            with decoding_until(math.inf):  # the request's time is for its own photos
+                keep_calibrated(self._index_folder, engine.model, silent, read=engine.decode)
+        except (PlaceSearchError, OSError) as error:
+            log.warning("The calibration is not measured again: %s", error)
 
     def _answered(self, asked: RequestKey | None, stages: Stages) -> Answer | None:
         """What a request was answered before, None where it is new or the index was made anew."""

@@ -13,14 +13,15 @@ from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
-from place_search.evaluation.calibration.index_calibration import (
+from place_search.models import included_calibration
+from place_search.search.calibrating import measure
+from place_search.search.calibrating.measure import (
     AGREEMENT,
     SIMILARITY,
     Level,
     Scale,
     scaled,
 )
-from place_search.models import included_calibration
 from place_search.search.index_calibration import FILE, checksum_of, read_index_calibration
 from place_search.search.probability import candidate_probabilities
 from place_search.search.verification import NOTHING, Verification
@@ -322,7 +323,7 @@ def test_ctrl_c_while_calibrating_loses_no_fields(
     def interrupted(*args: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("place_search.evaluation.calibrate_index", interrupted)
+    monkeypatch.setattr(measure, "calibrate_index", interrupted)
     table, index = tmp_path / "list.csv", tmp_path / "index"
     rows = ["path,latitude,longitude,floor"]
     for place, words in enumerate((("index", table, "--out", index), ("add", index, table))):

@@ -52,7 +52,8 @@ class Service:
         self.engine = self.load()
 
     def load(self, *_: object) -> Any:
-        return SimpleNamespace(index=open_index(self.folder), model=self.model)
+        index = open_index(self.folder)
+        return SimpleNamespace(index=index, model=self.model, decode=self.model.read)
 
     def replace(self, engine: Any) -> None:
         self.engine = engine

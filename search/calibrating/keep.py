@@ -1,4 +1,4 @@
-"""When an index measures a calibration of its own, as the command line and Python both do."""
+"""When an index measures a calibration of its own, whoever changes it: Python, a server too."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,33 +7,39 @@ from typing import TYPE_CHECKING
 
 from place_search.core.progress import Progress
 from place_search.core.text import counted
+from place_search.search.errors import CalibrationError
 
 if TYPE_CHECKING:
     from place_search.indexer import Index, VerifyReport
     from place_search.models import Model
+    from place_search.search.calibrating.measure import Read
     from place_search.search.index_calibration import IndexCalibration
 
 ENOUGH = 100
 """Fewer places show only some of what photos of other places look like."""
 
 
-def calibrate_and_keep(index: "Index", model: "Model", progress: Progress) -> "IndexCalibration":
-    """Measure a calibration on an index's own photos, and keep it there.
+def calibrate_and_keep(
+    index: "Index", model: "Model", progress: Progress, *, read: "Read | None" = None
+) -> "IndexCalibration":
+    """Measure a calibration on an index's own photos, which `read` decodes, and keep it there.
 
     Raises:
         ModelMismatchError: another model made the index.
         CalibrationError: its places are too few, or too much alike, to say anything.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    from place_search.evaluation import calibrate_index
+    from place_search.search.calibrating.measure import calibrate_index
     from place_search.search.index_calibration import write_index_calibration
 
-    measured = calibrate_index(index, model, progress=progress)
+    measured = calibrate_index(index, model, read=read, progress=progress)
     write_index_calibration(index, measured)
     return measured
 
 
-def keep_calibrated(folder: Path, model: "Model", progress: Progress) -> "str | None":
+def keep_calibrated(
+    folder: Path, model: "Model", progress: Progress, *, read: "Read | None" = None
+) -> "str | None":
     """Measure a calibration for an index whose model has none, again when its places are others.
 
     One that was measured by hand, where the model has its own, is kept up in the same way.
@@ -52,10 +58,8 @@ def keep_calibrated(folder: Path, model: "Model", progress: Progress) -> "str | 
         needed = not kept.is_of(index)
     if not needed:
         return None
-    from place_search.evaluation import CalibrationError
-
     try:
-        return summary_of(calibrate_and_keep(index, model, progress))
+        return summary_of(calibrate_and_keep(index, model, progress, read=read))
     except CalibrationError as error:
         return str(error)
 

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from place_search.calibrating import summary_of
-from place_search.evaluation.calibration.logistic import (
+from place_search.models import included_calibration
+from place_search.search.calibrating.keep import summary_of
+from place_search.search.calibrating.logistic import (
     area_under_roc,
     calibration_error,
     figures_of,
@@ -12,7 +13,6 @@ from place_search.evaluation.calibration.logistic import (
     precision_recall,
     sigmoid,
 )
-from place_search.models import included_calibration
 from place_search.search.index_calibration import IndexCalibration
 
 RANDOM = np.random.default_rng(4)

@@ -9,22 +9,23 @@ those of a cohort in speaker recognition).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.evaluation.calibration.logistic import figures_of
-from place_search.evaluation.errors import CalibrationError
 from place_search.indexer import Index
 from place_search.models import Calibration, Embedding, Model, included_calibration
 from place_search.models.model import Views
-from place_search.photos import PhotoError
+from place_search.photos import Photo, PhotoError
 from place_search.photos.altered_views import draw_view
+from place_search.search.calibrating.logistic import figures_of
+from place_search.search.errors import CalibrationError
 from place_search.search.index_calibration import IndexCalibration
 from place_search.search.probability import agreement, pair_probability
 from place_search.search.verification import NOTHING, Query, Verification, verify
@@ -42,6 +43,9 @@ REPEATED = 0.5
 UNSEEN = 10
 """Places that count as seen before those of an index; their similarities vary by UNSEEN_SPREAD."""
 UNSEEN_SPREAD = 0.25
+
+Read: TypeAlias = Callable[[Path | bytes], Photo]
+"""Decodes a photo for a model, as `Model.read` does."""
 
 
 class Level(NamedTuple):
@@ -87,8 +91,10 @@ class _Pair(NamedTuple):
     found: Verification
 
 
-def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) -> IndexCalibration:
-    """Measure a calibration on altered copies of photos of an index.
+def calibrate_index(
+    index: Index, model: Model, *, read: Read | None = None, progress: Progress = silent
+) -> IndexCalibration:
+    """Measure a calibration on altered copies of photos of an index, which `read` decodes.
 
     Photos that cannot be read any more are replaced by their thumbnails.
 
@@ -98,8 +104,9 @@ def calibrate_index(index: Index, model: Model, *, progress: Progress = silent) 
     """
     index.check_model(model)
     rows = _sample(index)
+    altered = _altered(index, model, rows, read or model.read)
     pairs = []
-    for done, (row, made) in enumerate(model.stream_all(_altered(index, model, rows)), start=1):
+    for done, (row, made) in enumerate(model.stream_all(altered), start=1):
         pairs += _compare(index, row, done, made)
         progress("Calibrating", done, len(rows))
     measured = _fit(pairs, len(index))
@@ -120,16 +127,16 @@ def _sample(index: Index) -> NDArray[np.intp]:
 
 
 def _altered(
-    index: Index, model: Model, rows: Sequence[int] | NDArray[np.intp]
+    index: Index, model: Model, rows: NDArray[np.intp], read: Read
 ) -> Iterator[tuple[int, Views]]:
     """Each row with an altered copy of its photo, as the model takes it."""
     random = np.random.default_rng(0)
     for row in map(int, rows):
         place_id = int(index.place_ids[row])
         try:
-            photo = model.read(index.place(place_id).path)
+            photo = read(index.place(place_id).path)
         except (PhotoError, OSError):
-            photo = model.read(index.thumbnail(place_id))
+            photo = read(index.thumbnail(place_id))
         # Each of the networks sees the same alteration.
         *others, last = model.prepare_all(photo)
         yield row, (*(_alter(pixels, deepcopy(random)) for pixels in others), _alter(last, random))
