@@ -117,11 +117,12 @@ export function locatedLine(located) {
 
 /**
  * @param {LocatedFrameReply} located
- * @returns {'here' | 'perhaps' | 'off'}
+ * @returns {'here' | 'perhaps' | 'off' | 'unsure'}
  */
 function wordOf({ known, probability }) {
-  if (!known) return 'off';
-  return probability >= UNSURE_FROM ? 'here' : 'perhaps';
+  const sure = probability >= UNSURE_FROM;
+  if (known) return sure ? 'here' : 'perhaps';
+  return sure ? 'off' : 'unsure';
 }
 
 /** @param {string} address */

@@ -6,14 +6,19 @@ export const trackWords = {
   chooseFrames: 'Choose photos or a video',
   addFrames: 'Add more',
   trackWaiting: 'Looking at the first frame…',
-  trackWord: (/** @type {'here' | 'perhaps' | 'off'} */ word, /** @type {number} */ probability) =>
-    `${{ here: 'Here', perhaps: 'Perhaps', off: 'Off' }[word]}, ${percent(probability)}`,
+  trackWord: (/** @type {'here' | 'perhaps' | 'off' | 'unsure'} */ word, /** @type {number} */ probability) =>
+    word === 'unsure' ? 'Unsure' : `${{ here: 'Here', perhaps: 'Perhaps', off: 'Off' }[word]}, ${percent(probability)}`,
   trackLine: (
-    /** @type {'here' | 'perhaps' | 'off'} */ word,
+    /** @type {'here' | 'perhaps' | 'off' | 'unsure'} */ word,
     /** @type {string} */ place,
     /** @type {number} */ probability,
   ) =>
-    ({ here: `at ${place}`, perhaps: `perhaps at ${place}`, off: 'off the known places' })[word] + `, ${percent(probability)} sure`,
+    ({
+      here: `at ${place}, ${percent(probability)} sure`,
+      perhaps: `perhaps at ${place}, ${percent(probability)} sure`,
+      off: `off the known places, ${percent(probability)} sure`,
+      unsure: 'at a place that cannot be told',
+    })[word],
   trackNow: (/** @type {string} */ line) => `Now ${line}`,
   trackFrame: (/** @type {number} */ frame, /** @type {string} */ line) => `Frame ${whole.format(frame)}: ${line}`,
   heading: (/** @type {number} */ degrees) => `heading ${Math.round(degrees)}° from north`,

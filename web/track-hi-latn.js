@@ -7,10 +7,15 @@ export const trackWords = {
   chooseFrames: 'Photo ya video chunein',
   addFrames: 'Aur jodein',
   trackWaiting: 'Pehla frame dekha ja raha hai…',
-  trackWord: (word, probability) => `${{ here: 'Yahan', perhaps: 'Ho sakta hai', off: 'Bahar' }[word]}, ${percent(probability)}`,
+  trackWord: (word, probability) =>
+    word === 'unsure' ? 'Pakka nahi' : `${{ here: 'Yahan', perhaps: 'Ho sakta hai', off: 'Bahar' }[word]}, ${percent(probability)}`,
   trackLine: (word, place, probability) =>
-    ({ here: `${place} par`, perhaps: `ho sakta hai ${place} par`, off: 'jaani-pehchani jagahon se bahar' })[word] +
-    `, bharosa ${percent(probability)}`,
+    ({
+      here: `${place} par, bharosa ${percent(probability)}`,
+      perhaps: `ho sakta hai ${place} par, bharosa ${percent(probability)}`,
+      off: `jaani-pehchani jagahon se bahar, bharosa ${percent(probability)}`,
+      unsure: 'aisi jagah par jo batayi nahi ja sakti',
+    })[word],
   trackNow: (line) => `Abhi ${line}`,
   trackFrame: (frame, line) => `Frame ${whole.format(frame)}: ${line}`,
   heading: (degrees) => `disha north se ${Math.round(degrees)}°`,

@@ -7,9 +7,15 @@ export const trackWords = {
   chooseFrames: 'फ़ोटो या वीडियो चुनें',
   addFrames: 'और जोड़ें',
   trackWaiting: 'पहला फ़्रेम देखा जा रहा है…',
-  trackWord: (word, probability) => `${{ here: 'यहाँ', perhaps: 'हो सकता है', off: 'बाहर' }[word]}, ${percent(probability)}`,
+  trackWord: (word, probability) =>
+    word === 'unsure' ? 'पक्का नहीं' : `${{ here: 'यहाँ', perhaps: 'हो सकता है', off: 'बाहर' }[word]}, ${percent(probability)}`,
   trackLine: (word, place, probability) =>
-    ({ here: `${place} पर`, perhaps: `हो सकता है ${place} पर`, off: 'जानी-पहचानी जगहों से बाहर' })[word] + `, भरोसा ${percent(probability)}`,
+    ({
+      here: `${place} पर, भरोसा ${percent(probability)}`,
+      perhaps: `हो सकता है ${place} पर, भरोसा ${percent(probability)}`,
+      off: `जानी-पहचानी जगहों से बाहर, भरोसा ${percent(probability)}`,
+      unsure: 'ऐसी जगह पर जो बताई नहीं जा सकती',
+    })[word],
   trackNow: (line) => `अभी ${line}`,
   trackFrame: (frame, line) => `फ़्रेम ${whole.format(frame)}: ${line}`,
   heading: (degrees) => `दिशा उत्तर से ${Math.round(degrees)}°`,

@@ -117,7 +117,7 @@
  * @property {number} frame From 0 on
  * @property {string} name
  * @property {number | null} seconds Of a video; null for photos
- * @property {boolean} known False where the camera is off the known places
+ * @property {boolean} known False where no place, give or take a step, is more probable than not
  * @property {number} probability Of the place and the two on each side of it, or of being off
  * @property {number | null} place_id
  * @property {string | null} place The place's name

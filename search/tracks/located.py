@@ -7,11 +7,15 @@ import numpy as np
 
 from place_search.core.geodesy import Position, bearing
 from place_search.search.tracks.markov import State
-from place_search.search.tracks.motion import SPEEDS
+from place_search.search.tracks.motion import LONGEST, SPEEDS
 from place_search.search.tracks.observer import Observer
 
 BESIDE = 2
 """Places at most so many further along the route count as the same one."""
+_KNOWN_FROM = 0.5
+"""How probable the places within a step must be for a frame to be told as known."""
+_SMALL_PART = 20
+"""They are at most some such part of the index, or all of a small one would be one step away."""
 _MOVING = 0.1
 """The speed, in places a frame, from which on a direction is told."""
 
@@ -21,10 +25,11 @@ class LocatedFrame:
     """A frame of a track and its place.
 
     `frame` counts from 0; `seconds` are those of a video. `place_id` and `place` are the most
-    probable place, None where the camera is probably off the known places; `probability` is
-    that of the place and those right beside it, or that of being off. `position` is estimated from
-    these places; `heading` is the way of the camera in degrees from north. `error` says why the
-    frame could not be read; its place is then that which its neighbours tell.
+    probable place; a frame is `known` where it and those within a step of it are more probable
+    than not, and has no place else. `probability` is that of the place and those right beside it,
+    or that of being off the known places where the frame is not known. `position` is estimated
+    from these places; `heading` is the way of the camera in degrees from north. `error` says why
+    the frame could not be read; its place is then that which its neighbours tell.
     """
 
     frame: int
@@ -66,9 +71,11 @@ def locate(
     chances = state.places
     # No place has been looked at where no frame before this one could be read.
     best = int(chances.argmax()) if len(chances) else 0
-    near = np.abs(state.coordinates - state.coordinates[best : best + 1]) <= BESIDE
+    apart = np.abs(state.coordinates - state.coordinates[best : best + 1])
+    near = apart <= BESIDE
     chance = float(chances[near].sum())
-    if state.off >= 0.5 or not chance:
+    reach = max(BESIDE, min(LONGEST, observer.index.count // _SMALL_PART))
+    if chances[apart <= reach].sum() < _KNOWN_FROM:
         return LocatedFrame(
             frame, name, seconds, False, min(state.off, 1.0), None, None, None, None, error
         )

@@ -20,7 +20,9 @@ class LocatedFrameReply(Reply):
     frame: int = Field(description="From 0 on.")
     name: str
     seconds: float | None = Field(description="Of a video; null for photos.")
-    known: bool = Field(description="False where the camera is off the known places.")
+    known: bool = Field(
+        description="False where no place, give or take a step, is more probable than not."
+    )
     probability: float = Field(
         description="Of the place and the two on each side of it, or of being off.", ge=0, le=1
     )

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from place_search.core.geodesy import Position
 from place_search.indexer import (
@@ -71,6 +72,19 @@ def test_a_frame_that_cannot_be_read_is_placed_by_its_neighbours(walk: Track) ->
     assert broken.error is not None
     assert broken.place == "05.jpg"
     assert any("could not be read" in note for note in walk.notes)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_frames_that_show_nothing_have_no_place(
+    index: Index, model: Model, tmp_path: Path, causal: bool
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(6):
+        Image.new("RGB", (320, 240)).save(folder / f"frame_{number}.jpg")
+    track = track_of(index, model, folder, causal=causal)
+    assert not any(frame.known for frame in track.frames)
+    assert all(frame.place is None and frame.position is None for frame in track.frames)
 
 
 def test_the_way_back_heads_south(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
