@@ -159,6 +159,19 @@ class MarkovModel:
         largest = max(float(mass.max(initial=0.0)), float(rest.max()), none)
         return earlier._replace(mass=mass / largest, others=rest / largest, off=none / largest)
 
+    def leading_to(self, later: State, state: State, *, cut: bool = False) -> State:
+        """A state that lists no place, with those listed that lead to the likeliest later ones.
+
+        Of frames that cannot be read before the first that can, nothing else says which to list.
+        From the others only a jump leads there.
+        """
+        likely = np.argsort(-later.places)[: self._kept // (2 * LONGEST + 1)]
+        span = self._span(later.coordinates[likely])
+        at = span.coordinates[span.there]
+        nothing = Evidence(at, np.zeros(len(at)), 0.0)
+        listed = self._weigh(state.coordinates, state.mass, state.others, state.off, nothing)
+        return listed._replace(others=listed.others * (_JUMP_AT_CUT if cut else _JUMP))
+
     def combine(self, state: State, message: State) -> State:
         """The state of a frame given later frames too."""
         mass = state.mass * message.mass

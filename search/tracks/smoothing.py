@@ -95,14 +95,18 @@ def smoothed(model: MarkovModel, frames: Iterable[Observed]) -> Iterator[State]:
 def _settled(model: MarkovModel, states: Sequence[State], breaks: Sequence[Break]) -> list[State]:
     settled: list[State] = []
     message: State | None = None
+    later: State | None = None
     for at in range(len(states) - 1, -1, -1):
         state = states[at]
-        if message is None or breaks[at + 1] is Break.FRESH:
+        if message is None or later is None or breaks[at + 1] is Break.FRESH:
             message = model.last_message(state)
         else:
             cut = breaks[at + 1] is Break.CUT
-            message = model.message(states[at + 1], message, state, cut=cut)
+            if not len(state.coordinates):
+                state = model.leading_to(settled[-1], state, cut=cut)
+            message = model.message(later, message, state, cut=cut)
         settled.append(model.combine(state, message))
+        later = state
     return settled[::-1]
 
 

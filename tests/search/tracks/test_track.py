@@ -74,6 +74,17 @@ def test_a_frame_that_cannot_be_read_is_placed_by_its_neighbours(walk: Track) ->
     assert any("could not be read" in note for note in walk.notes)
 
 
+def test_first_frames_that_cannot_be_read_are_placed_by_later_ones(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    folder = photos_of(street, tmp_path / "frames", NORTHWARDS)
+    for number in range(2):
+        (folder / f"frame_{number}.jpg").write_bytes(b"no photo")
+    track = track_of(index, model, folder)
+    assert [frame.place for frame in track.frames] == [f"{place:02d}.jpg" for place in NORTHWARDS]
+    assert track.frames[1].probability > 0.8
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_frames_that_show_nothing_have_no_place(
     index: Index, model: Model, tmp_path: Path, causal: bool
