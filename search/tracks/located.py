@@ -110,6 +110,17 @@ def locate(
     )
 
 
+def is_astray(state: State) -> bool:
+    """Whether a frame by itself speaks for one place, and the track says that it is not there."""
+    if not len(state.coordinates):
+        return False
+    likelihood = np.exp(state.odds)
+    best = state.coordinates[int(likelihood.argmax())]
+    near = np.abs(state.coordinates - best) <= BESIDE
+    alone = likelihood[near].sum() >= _KNOWN_FROM * likelihood.sum()
+    return bool(alone and state.places[near].sum() < _KNOWN_FROM)
+
+
 def _heading(observer: Observer, row: int, speed: float) -> float | None:
     """The direction of the route at a place, the way that the camera goes along it."""
     if abs(speed) < _MOVING:

@@ -16,8 +16,9 @@ from place_search.search.tracks.evidence import SILENCE, Evidence
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
 from place_search.search.tracks.live import LiveTrack
-from place_search.search.tracks.located import LocatedFrame, locate
+from place_search.search.tracks.located import LocatedFrame, is_astray, locate
 from place_search.search.tracks.markov import State
+from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.observer import (
     CANDIDATES,
     CANDIDATES_OF_FILES,
@@ -27,6 +28,8 @@ from place_search.search.tracks.observer import (
 from place_search.search.tracks.smoothing import Break, Observed, learn_speeds, smoothed
 from place_search.search.tracks.standardize import Statistics
 
+_ASTRAY, _LEAST_ASTRAY = 0.06, 3
+"""The share of frames at odds with their track, and the number, from which on a note tells it."""
 LEARNT_FROM = 1000
 """The first frames of a track, from which its speeds are learnt."""
 
@@ -80,16 +83,23 @@ def track_frames(
     file = FrameFile(kept, index.dims, f"{model.fingerprint}\n{source.identity}")
     try:
         told = _describe(model, source, file, progress)
-        frames = [*_locate_all(observer, file, told, causal, progress)]
+        located = [*_locate_all(observer, file, told, causal, progress)]
     except BaseException:
         file.close()
         raise
     file.close(remove=True)
+    frames = [frame for frame, _ in located]
     notes = list(source.notes)
     if not observer.routes.is_ordered:
         notes.append(
             "The index's places are in no order by their names or positions, so that no movement "
             "along them can be followed."
+        )
+    elif sum(astray for _, astray in located) >= max(_LEAST_ASTRAY, _ASTRAY * len(frames)):
+        notes.append(
+            "Many frames look like places that the track does not lead to: they seem to lie "
+            f"further apart than it can follow ({max(SPEEDS):.0f} places a frame); take more "
+            "frames (--fps, --every), or search them one by one."
         )
     lost = sum(frame.error is not None for frame in frames)
     if lost == len(frames):
@@ -191,13 +201,15 @@ def _locate_all(
     told: Sequence[Frame],
     causal: bool,
     progress: Progress,
-) -> Iterator[LocatedFrame]:
+) -> Iterator[tuple[LocatedFrame, bool]]:
+    """Each frame, and whether it is at odds with the track."""
     states = _live(observer, file, told) if causal else _in_hindsight(observer, file, told)
     for number, (state, frame) in enumerate(zip(states, told, strict=True)):
         error = frame.error
         if error is None and file.read(number) is None:
             error = "it could not be read"
-        yield locate(observer, state, number, frame.name, frame.seconds, error)
+        located = locate(observer, state, number, frame.name, frame.seconds, error)
+        yield located, is_astray(state)
         progress("Tracking", number + 1, len(told))
 
 

@@ -62,7 +62,7 @@ def test_the_keyboard_looks_at_one_frame_after_the_other(
     open_page: Any, server: str, town: Any
 ) -> None:
     page = open_page()
-    follow(page, server, walk(town, (0, 1, 5)))
+    follow(page, server, walk(town, (2, 2, 5)))
     scrub = page.get_by_role("slider")
     expect(page.locator(TOLD)).to_contain_text("Frame 3: ")
     scrub.focus()

@@ -98,6 +98,15 @@ def test_frames_that_show_nothing_have_no_place(
     assert all(frame.place is None and frame.position is None for frame in track.frames)
 
 
+def test_frames_too_far_apart_are_noted(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    close = track_of(index, model, photos_of(street, tmp_path / "close", NORTHWARDS))
+    far = photos_of(street, tmp_path / "far", [0, 6, 1, 7, 2, 8, 3, 10, 4, 11, 5])
+    assert not any("further apart" in note for note in close.notes)
+    assert any("further apart" in note for note in track_of(index, model, far).notes)
+
+
 def test_the_way_back_heads_south(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
     track = track_of(index, model, photos_of(street, tmp_path / "back", NORTHWARDS[::-1]))
     headings = [frame.heading for frame in track.frames[2:-1]]

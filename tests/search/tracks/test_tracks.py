@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.search.tracks import smoothing
 from place_search.search.tracks.evidence import Evidence, evidence_of
+from place_search.search.tracks.located import is_astray
 from place_search.search.tracks.markov import KEPT, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS, motion_with
 from place_search.search.tracks.routes import Routes, find_routes
@@ -107,6 +108,14 @@ def test_a_way_is_followed(way: str) -> None:
     assert single < 0.88
     assert right >= 0.98
     assert np.mean([state.off for state in states]) < 0.05
+
+
+@pytest.mark.parametrize(("step", "astray"), [(1, False), (3, False), (8, True), (12, True)])
+def test_frames_too_far_apart_are_at_odds_with_their_track(step: int, astray: bool) -> None:
+    truth = np.arange(0, PLACES, step)
+    states = tracked(walk1(), at_dusk(PHOTOS[truth], 3, 0.1))
+    share = np.mean([is_astray(state) for state in states])
+    assert share > 0.1 if astray else share < 0.03
 
 
 def test_a_camera_carried_off_is_found_again() -> None:
