@@ -120,9 +120,10 @@ class Engine:
         """Search once, so that the first query does not wait for what happens only then.
 
         A model is prepared for the shape of the photo, so the photo is one of the index's own, of
-        the usual shape. An engine of vectors that does not answer yet may do so later.
+        the usual shape. A damaged one, or an engine of vectors that does not answer yet, is no
+        reason not to start.
         """
-        with suppress(StoreOutageError):
+        with suppress(StoreOutageError, PhotoError):
             self.search(self.index.thumbnail(self.index.usual_place()), k=1)
 
     def about(self) -> IndexInfo:

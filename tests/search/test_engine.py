@@ -214,3 +214,10 @@ def test_tall_and_wide_photos_are_searched_too(engine: Engine) -> None:
         Image.new("RGB", size, "teal").save(out, "PNG")
         reply = engine.search(out.getvalue(), k=1)
         assert (reply.query.width, reply.query.height) == size
+
+
+def test_a_damaged_thumbnail_is_no_reason_not_to_start(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "thumbnail", lambda self, place_id: b"\xff\xd8")
+    engine.warm_up()
