@@ -6,7 +6,7 @@ A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -249,9 +249,12 @@ def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card so that `read_card` gives it back; one that is there is replaced at once."""
     table = {
         key: value
-        for key, value in asdict(card).items()
-        if value not in ((), {}, [], None) and key not in ("cropped", "precision", "saturates")
+        for key, value in asdict(card, dict_factory=_without_none).items()
+        if value not in ((), {}, []) and key not in ("cropped", "precision", "saturates")
     }
-    if card.calibration is not None and card.calibration.precision is None:
-        del table["calibration"]["precision"]
     write_whole(folder / CARD_NAME, tomli_w.dumps(table).encode())
+
+
+def _without_none(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """TOML has no word for what is not there."""
+    return {key: value for key, value in items if value is not None}

@@ -60,8 +60,10 @@ def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
     common.
     """
     ranked = sorted(by_view[0] if len(by_view) == 1 else _best(by_view), key=_standing)
-    likely = probability_first([one.probability or 0.0 for one in ranked])
-    return [one._replace(probability=likely) if one is ranked[0] else one for one in ranked]
+    if ranked:
+        likely = probability_first([one.probability or 0.0 for one in ranked])
+        ranked[0] = ranked[0]._replace(probability=likely)
+    return ranked
 
 
 def _best(by_view: Sequence[Sequence[Found]]) -> list[Found]:
