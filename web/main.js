@@ -10,7 +10,7 @@ import { keep, kept, latest } from './keep.js';
 import { choosePart, showPart } from './part.js';
 import { letNarrow, showNarrow } from './narrow.js';
 import { persist } from './retry.js';
-import { announceProgress, hideProgress, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
+import { announceProgress, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
@@ -139,7 +139,6 @@ async function search() {
   const isNew = answer === null;
   const key = asked();
   const { settings } = address;
-  noteNone('');
   const send = () => {
     const places = currentIndex()?.places;
     expectResults(settings.k);
@@ -152,6 +151,7 @@ async function search() {
   };
   const onProblem = () => {
     hideProgress();
+    hideQueryFacts();
     hideResults();
     mapBox.hidden = true;
   };
@@ -174,23 +174,15 @@ function showReply(reply) {
     hideResults();
     mapBox.hidden = true;
     const { area, only } = address.settings;
-    if (currentIndex()?.places && Object.keys(only).length) noteNone(words.noneFits);
-    else if (currentIndex()?.places === 0 || !area) showEmptyIndex();
-    else noteNone(words.noneInArea);
+    const narrowed = area !== null || Object.keys(only).length > 0;
+    if (currentIndex()?.places === 0 || !narrowed) showEmptyIndex();
+    else announce(find('query-facts', HTMLDivElement).textContent ?? '');
     return;
   }
   const places = currentIndex()?.places ?? null;
   showResults(reply, places, address.settings, { open, again: searchWith, ask });
   announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));
   void showMap(reply);
-}
-
-/**
- * Say why there is nothing, or take that back: what was said of the photos stays.
- * @param {string} why
- */
-function noteNone(why) {
-  if (why || [words.noneFits, words.noneInArea].includes(intakeNote.textContent ?? '')) intakeNote.textContent = why;
 }
 
 /** @param {SearchReply} reply */

@@ -76,6 +76,10 @@ export function showQueryFacts({ query }) {
   );
 }
 
+export function hideQueryFacts() {
+  facts.replaceChildren();
+}
+
 /**
  * Say how far the search is; `share` of the upload, or null where it cannot be known.
  * @param {string} text

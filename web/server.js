@@ -27,7 +27,6 @@ export const currentIndex = () => index;
  * @returns {Promise<void>}
  */
 export function serverReady(firstAfterMs = 0) {
-  index = null;
   asking ??= ask(firstAfterMs).finally(() => {
     asking = null;
   });
@@ -66,6 +65,7 @@ async function ask(firstAfterMs) {
 
 /** @param {'loading' | 'lost' | 'closed'} state */
 function showWaiting(state) {
+  index = null;
   const said = { loading: words.statusLoading, lost: words.statusLost, closed: words.statusClosed }[state];
   // The same words again would be spoken again.
   if (status.textContent !== said) status.replaceChildren(element('p', { class: state }, said));

@@ -118,7 +118,6 @@ export const words = {
   filters: (/** @type {number} */ count) => ` (${counted(count, 'filter', 'filters')})`,
   wasNarrowed: 'Only places that fit the filters were searched.',
   searchAll: 'Search all places',
-  noneFits: 'No place fits all filters. Leave one of them out.',
   wasNear: 'Only a circle was searched.',
   checkGeometry: 'Check geometry',
   wasUnverified: 'This goes by similarity alone, which is seldom sure.',
@@ -140,7 +139,6 @@ export const words = {
   onlyWithin: (/** @type {Area} */ { latitude, longitude, radius_m }) =>
     `Only places within ${distance(radius_m)} of ${latitude.toFixed(4)}, ${longitude.toFixed(4)}.`,
   searchEverywhere: 'Search everywhere',
-  noneInArea: 'No place of the index lies in that circle. Search everywhere, or draw a larger circle on the map.',
   photoForgotten: 'The photo of this search is not kept any more. Add it again, and the same search runs.',
   photoNotInLink: 'A link keeps the settings and the open place, but never the photo. Add it to see it beside this place.',
 

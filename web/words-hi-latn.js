@@ -115,7 +115,6 @@ export const words = {
   filters: (count) => ` (${whole.format(count)} filter)`,
   wasNarrowed: 'Sirf filter wali jagahon mein khoja gaya.',
   searchAll: 'Saari jagahon mein khojein',
-  noneFits: 'Koi jagah saare filter par khari nahi utarti. Unmein se ek hatayein.',
   wasNear: 'Sirf ek ghere mein khoja gaya.',
   checkGeometry: 'Point milakar jaanchein',
   wasUnverified: 'Yeh sirf similarity se hai, jo akele kam hi pakki hoti hai.',
@@ -133,7 +132,6 @@ export const words = {
   onlyWithin: ({ latitude, longitude, radius_m }) =>
     `Sirf ${latitude.toFixed(4)}, ${longitude.toFixed(4)} se ${distance(radius_m)} ke andar ki jagahein.`,
   searchEverywhere: 'Har jagah khojein',
-  noneInArea: 'Is ghere mein index ki koi jagah nahi hai. Har jagah khojein, ya map par bada ghera banayein.',
   photoForgotten: 'Is khoj ki photo ab yahan nahi hai. Use phir se jodein, to wahi khoj chalegi.',
   photoNotInLink: 'Link mein settings aur khuli jagah rehti hai, photo kabhi nahi. Photo jodein, to woh is jagah ke saath dikhegi.',
 

@@ -115,7 +115,6 @@ export const words = {
   filters: (count) => ` (${whole.format(count)} ${count === 1 ? 'शर्त' : 'शर्तें'})`,
   wasNarrowed: 'केवल चुनी हुई शर्तों वाली जगहों में खोजा गया।',
   searchAll: 'सारी जगहों में खोजें',
-  noneFits: 'कोई जगह सारी शर्तों पर खरी नहीं उतरती। उनमें से एक हटाएँ।',
   wasNear: 'केवल एक घेरे में खोजा गया।',
   checkGeometry: 'बिंदु मिलाकर जाँचें',
   wasUnverified: 'यह केवल समानता से है, जो कम ही पक्की होती है।',
@@ -133,7 +132,6 @@ export const words = {
   onlyWithin: ({ latitude, longitude, radius_m }) =>
     `केवल ${latitude.toFixed(4)}, ${longitude.toFixed(4)} से ${distance(radius_m)} के भीतर की जगहें।`,
   searchEverywhere: 'सब जगह खोजें',
-  noneInArea: 'इस घेरे में इंडेक्स की कोई जगह नहीं है। सब जगह खोजें, या नक्शे पर बड़ा घेरा बनाएँ।',
   photoForgotten: 'इस खोज की फ़ोटो अब यहाँ नहीं है। उसे फिर से जोड़ें, और वही खोज चलेगी।',
   photoNotInLink: 'लिंक में सेटिंग और खुली जगह रहती है, फ़ोटो कभी नहीं। फ़ोटो जोड़ें, तो वह इस जगह के साथ दिखेगी।',
 

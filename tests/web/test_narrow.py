@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.web.test_pages import check_accessible
 
@@ -32,7 +32,7 @@ def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town
     expect(page.get_by_label("Folder")).to_have_value("")
     page.get_by_label("Taken from").fill("2020-01-01")
     page.keyboard.press("Tab")
-    expect(page.locator("#intake-note")).to_have_text(re.compile("No place fits all filters"))
+    expect(page.locator("#query-facts")).to_have_text(re.compile("No place fits all filters"))
     expect(page.locator("#problem")).to_be_hidden()
 
 
@@ -48,10 +48,12 @@ def test_swapped_days_are_told_with_the_mend(
     open_page: Any, server: str, town: Any, language: str, sentence: str
 ) -> None:
     page = open_page(expected=("400",), locale=language)
+    held: list[Route] = []
     page.set_input_files("#photo", town.query(3))
     expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
+    page.route("**/v1/index", lambda route: held.append(route))
     page.locator("#narrow summary").click()
-    note = page.locator("#intake-note")
+    note = page.locator("#query-facts")
     for field, day in (("from", "2020-01-02"), ("to", "2020-01-01")):
         page.locator(f"#only-taken_{field}").fill(day)
         page.keyboard.press("Tab")
@@ -61,6 +63,7 @@ def test_swapped_days_are_told_with_the_mend(
     expect(alert).to_contain_text(sentence)
     expect(note).to_be_empty()
     expect(page.locator(".problem details")).to_have_count(0)
+    page.unroute("**/v1/index")
     page.goto(f"{server}places?taken_from=2020-01-02&taken_to=2020-01-01")
     expect(alert).to_contain_text(sentence)
 

@@ -186,9 +186,7 @@ def test_a_search_in_an_empty_circle_says_so(open_page: Any, town: Any) -> None:
     page.goto(f"{page.url}?near=-20,130&radius_m=1000")
     expect(page.locator("#area")).to_contain_text("Only places within 1.0 km of -20.0000, 130.0000")
     page.set_input_files("#photo", town.query(6))
-    expect(page.locator("#intake-note")).to_contain_text(
-        "No place of the index lies in that circle"
-    )
+    expect(page.locator("#query-facts")).to_contain_text("No place with a position lies within")
     page.get_by_role("button", name="Search everywhere").click()
     found(page, "street-6/06.jpg")
 
