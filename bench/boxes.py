@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.table import Row, print_rows
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer import PlacePhoto, build_index, open_index, open_source
 from place_search.models import DEFAULT_MODEL, open_model
 from place_search.photos import PhotoBox

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Chunk

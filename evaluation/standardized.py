@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.evaluation.ranking import Chunk
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.search.tracks.standardize import Standard, Statistics, standards

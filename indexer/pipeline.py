@@ -7,7 +7,6 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from place_search.core.ahead import work_ahead
 from place_search.core.files import open_regular
 from place_search.core.geodesy import both_positions
 from place_search.core.memory import keep_freed_memory
@@ -141,31 +141,30 @@ class _DecodeAhead:
         self, photos: Iterable[Numbered], root: Path, model: Model, clock: StageClock, decoders: int
     ) -> None:
         self.skipped: deque[tuple[int, Skipped]] = deque()
-        self._photos, self._root, self._model, self._clock = photos, root, model, clock
-        self._pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        self._waiting: deque[tuple[int, Future[_Decoded | Skipped]]] = deque()
+        self._clock = clock
+        self._decoded = work_ahead(
+            lambda numbered: (numbered[0], _decode(*numbered, root, model, clock)),
+            photos,
+            threads=decoders,
+            ahead=AHEAD,
+            name="decode",
+        )
 
     def __iter__(self) -> Iterator[_Decoded]:
-        for number, photo in self._photos:
-            job = self._pool.submit(_decode, number, photo, self._root, self._model, self._clock)
-            self._waiting.append((number, job))
-            if len(self._waiting) >= AHEAD:
-                yield from self._oldest()
-        while self._waiting:
-            yield from self._oldest()
-
-    def _oldest(self) -> Iterator[_Decoded]:
-        number, future = self._waiting.popleft()
-        with self._clock.stage("waiting for photos"):
-            result = future.result()
-        if isinstance(result, Skipped):
-            self.skipped.append((number, result))
-        else:
-            yield result
+        while True:
+            with self._clock.stage("waiting for photos"):
+                decoded = next(self._decoded, None)
+            if decoded is None:
+                return
+            number, result = decoded
+            if isinstance(result, Skipped):
+                self.skipped.append((number, result))
+            else:
+                yield result
 
     def close(self) -> None:
         """Begin with no further photo."""
-        self._pool.shutdown(cancel_futures=True)
+        self._decoded.close()
 
 
 def _decode(

@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.evaluation.report.words import Said, known, named, say, words_by_language
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth

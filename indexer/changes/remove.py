@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.ascending import is_among
 from place_search.core.progress import Progress, silent
+from place_search.core.rows import is_among
 from place_search.core.tables import is_whole
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer.descriptor_files.read import DescriptorFile
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path

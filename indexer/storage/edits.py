@@ -18,9 +18,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.ascending import is_among
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
+from place_search.core.rows import is_among
 from place_search.core.tables import parse_number
 from place_search.core.text import is_shown
 from place_search.indexer.errors import FieldError, IndexFormatError

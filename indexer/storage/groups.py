@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.ascending import is_among
 from place_search.core.files import read_regular
+from place_search.core.rows import is_among
 from place_search.indexer.errors import IndexFormatError
 
 GROUPS = "groups.npz"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, best
 

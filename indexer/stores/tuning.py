@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact_search
 

@@ -9,8 +9,9 @@ those of a cohort in speaker recognition).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,6 +19,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.ahead import work_ahead
+from place_search.core.geodesy import Position, distances_m
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index
 from place_search.models import Calibration, Embedding, Model, included_calibration
@@ -38,6 +41,13 @@ OTHERS = 4
 """Other places that each copy is compared with."""
 NIGHT = 0.25
 """The share of copies that are drawn by night."""
+FAR_M = 100.0
+"""Places further apart than this are surely different ones."""
+FAR_SHARE = 0.05
+"""Photos that follow each other show one place more often than those further apart by this share of
+an index."""
+DRAWN = 5
+"""Places are drawn for each that is compared; those that are surely others come first."""
 REPEATED = 0.5
 """Other places that agree with a copy by this share of what its own place does may be its own."""
 UNSEEN = 10
@@ -104,11 +114,11 @@ def calibrate_index(
     """
     index.check_model(model)
     rows = _sample(index)
-    altered = _altered(index, model, rows, read or model.read)
     pairs = []
-    for done, (row, made) in enumerate(model.stream_all(altered), start=1):
-        pairs += _compare(index, row, done, made)
-        progress("Calibrating", done, len(rows))
+    with closing(_altered(index, model, rows, read or model.read)) as altered:
+        for done, (row, made) in enumerate(model.stream_all(altered), start=1):
+            pairs += _compare(index, row, done, made)
+            progress("Calibrating", done, len(rows))
     measured = _fit(pairs, len(index))
     if measured is None:
         raise CalibrationError(
@@ -128,18 +138,27 @@ def _sample(index: Index) -> NDArray[np.intp]:
 
 def _altered(
     index: Index, model: Model, rows: NDArray[np.intp], read: Read
-) -> Iterator[tuple[int, Views]]:
+) -> Generator[tuple[int, Views], None, None]:
     """Each row with an altered copy of its photo, as the model takes it."""
-    random = np.random.default_rng(0)
-    for row in map(int, rows):
+
+    def draw(copy: int, row: int) -> tuple[int, Views]:
         place_id = int(index.place_ids[row])
         try:
             photo = read(index.place(place_id).path)
         except (PhotoError, OSError):
             photo = read(index.thumbnail(place_id))
         # Each of the networks sees the same alteration.
-        *others, last = model.prepare_all(photo)
-        yield row, (*(_alter(pixels, deepcopy(random)) for pixels in others), _alter(last, random))
+        views = model.prepare_all(photo)
+        return row, tuple(_alter(pixels, np.random.default_rng(copy)) for pixels in views)
+
+    cores = os.cpu_count() or 1
+    return work_ahead(
+        lambda numbered: draw(*numbered),
+        enumerate(rows.tolist()),
+        threads=cores,
+        ahead=2 * cores,
+        name="alter",
+    )
 
 
 def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
@@ -149,9 +168,7 @@ def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
 
 def _compare(index: Index, row: int, copy: int, made: Embedding) -> list[_Pair]:
     """A copy with its own place and with others, drawn anew for each copy."""
-    random = np.random.default_rng((row, copy))
-    others = random.choice(len(index), min(OTHERS + 1, len(index)), replace=False)
-    compared = np.array([row, *(other for other in others if other != row)][: OTHERS + 1])
+    compared = np.array([row, *other_rows(index, row, copy)])
     descriptors = index.descriptors().take(compared)
     query = Query.of(made) if index.has_local_features else None
     return [
@@ -163,6 +180,19 @@ def _compare(index: Index, row: int, copy: int, made: Embedding) -> list[_Pair]:
         )
         for other, place in zip(compared, descriptors, strict=True)
     ]
+
+
+def other_rows(index: Index, row: int, copy: int) -> NDArray[np.intp]:
+    """Rows of other places, drawn anew for each copy: those that are surely others if there are."""
+    random = np.random.default_rng((row, copy))
+    drawn = random.choice(len(index), min(DRAWN * OTHERS + 1, len(index)), replace=False)
+    drawn = drawn[drawn != row][: DRAWN * OTHERS]
+    is_far = np.abs(drawn - row) > FAR_SHARE * len(index)
+    here, there = index.positions[row], index.positions[drawn]
+    if np.isfinite(here).all():
+        metres = distances_m(there, Position(*here.tolist()))
+        is_far = np.where(np.isfinite(metres), metres > FAR_M, is_far)
+    return np.asarray(drawn[np.argsort(~is_far, kind="stable")][:OTHERS])
 
 
 def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:

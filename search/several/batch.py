@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer import Hit, Index
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import geocentric
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer import Index
 from place_search.search.tracks.evidence import Evidence, evidence_of
 from place_search.search.tracks.markov import State

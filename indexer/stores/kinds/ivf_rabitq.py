@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from place_search.core.sampling import spread_rows
+from place_search.core.rows import spread_rows
 from place_search.indexer.stores.faiss_builder import FaissBuilder
 from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss, rotated
 from place_search.indexer.stores.store_card import StoreCard, code_dims

@@ -1,9 +1,14 @@
-"""Numbers in ascending order, as the ids of places are."""
+"""Numbers of rows and places: some that stand for all, and which are among others."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def spread_rows(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of `count` rows, evenly spread over all, in ascending order."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def is_among(numbers: NDArray[Any], ascending: NDArray[Any]) -> NDArray[np.bool_]:
