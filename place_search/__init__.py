@@ -28,7 +28,7 @@ from place_search.api import (
 from place_search.core.errors import PlaceSearchError
 from place_search.core.version import program_version
 from place_search.pairing import pairs
-from place_search.searching import search, search_many, table
+from place_search.searching import search, search_many, similar, table
 from place_search.tracking import track
 
 __version__ = program_version()
@@ -49,6 +49,7 @@ __all__ = [
     "remove",
     "search",
     "search_many",
+    "similar",
     "sync",
     "table",
     "track",

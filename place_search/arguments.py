@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
 
 from place_search.core.errors import PlaceSearchError
@@ -41,6 +41,20 @@ class VideoArguments(TypedDict, total=False):
     video_start: datetime | str | None
     clock_offset_s: float
     panoramas: Literal["auto", "2:1", "off"]
+
+
+class Filters(TypedDict, total=False):
+    """What places must be to be found: all that is given.
+
+    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
+    each `tag`, and each own `field` is so, as in "floor:ge:3".
+    """
+
+    folder: str | PurePath | None
+    taken_from: str | date | None
+    taken_to: str | date | None
+    tag: Sequence[str]
+    field: Sequence[str]
 
 
 Report: TypeAlias = "Progress | bool"

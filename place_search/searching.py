@@ -2,15 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from place_search.arguments import AnyModel, AnyPath, Photo, model_for, opened_index, sources_of
+from place_search.arguments import (
+    AnyModel,
+    AnyPath,
+    Filters,
+    Photo,
+    model_for,
+    opened_index,
+    sources_of,
+)
 from place_search.core.errors import PlaceSearchError
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
     from place_search.search.engine import Engine
     from place_search.search.results import SearchResult, SearchTable
+    from place_search.search.similar import SimilarPlaces
 
 
 def search(
@@ -25,11 +34,7 @@ def search(
     panorama: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
-    folder: str | None = None,
-    taken_from: str | None = None,
-    taken_to: str | None = None,
-    tag: Sequence[str] = (),
-    field: Sequence[str] = (),
+    **filters: Unpack[Filters],
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
@@ -41,8 +46,7 @@ def search(
     in pixels of the upright photo) only that part of it is searched with. A 360° `panorama` is cut
     into views, by default where its metadata says that it is one, with True where it is twice as
     wide as high. `near` is (latitude, longitude) in degrees; with `radius_m` it leaves only the
-    places at most that many metres away. `folder`, days such as 2024-05-31, each `tag` and each
-    `field` (an own one, as "floor:ge:3") leave only the places that fit them all. Without `model`
+    places at most that many metres away, as `filters` leave those that fit them. Without `model`
     the index's own is opened, which takes most of a second: to search often, use `search_many`, or
     open it once and pass it.
 
@@ -54,14 +58,6 @@ def search(
     from place_search.search.positions import position_of
 
     engine = opened_engine(index, model)
-    wanted = parse_filter(
-        engine.index.edits,
-        folder=folder,
-        taken_from=taken_from,
-        taken_to=taken_to,
-        tag=tag,
-        field=field,
-    )
     return engine.search(
         list(sources_of(photo)),
         k=k,
@@ -71,7 +67,7 @@ def search(
         panorama=panorama,
         near=position_of(near),
         radius_m=radius_m,
-        wanted=wanted,
+        wanted=parse_filter(engine.index.edits, **filters),
     )
 
 
@@ -81,10 +77,12 @@ def search_many(
     *,
     model: AnyModel = None,
     k: int = 10,
+    spots: bool = False,
     verify: bool | None = None,
     near: tuple[float, float] | None = None,
     radius_m: float | None = None,
     standardize: bool = False,
+    **filters: Unpack[Filters],
 ) -> "Iterator[SearchResult]":
     """Search for one photo after the other; the answers come in their order, each when it is there.
 
@@ -92,17 +90,63 @@ def search_many(
     scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
     night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
     """
+    from place_search.indexer import parse_filter
     from place_search.search.positions import position_of
 
     point = position_of(near)
     engine = opened_engine(index, model)
+    wanted = parse_filter(engine.index.edits, **filters)
     batch = None
     sources: Iterable[bytes | Path] = sources_of(photos)
     if standardize:
         sources = list(sources)
         batch = engine.standards_of(sources)
     for source in sources:
-        yield engine.search(source, k=k, verify=verify, near=point, radius_m=radius_m, batch=batch)
+        yield engine.search(
+            source,
+            k=k,
+            spots=spots,
+            verify=verify,
+            near=point,
+            radius_m=radius_m,
+            wanted=wanted,
+            batch=batch,
+        )
+
+
+def similar(
+    index: "Index | AnyPath",
+    place_id: int,
+    *,
+    model: AnyModel = None,
+    k: int = 10,
+    same_spot: bool = False,
+    near: tuple[float, float] | None = None,
+    radius_m: float | None = None,
+    **filters: Unpack[Filters],
+) -> "SimilarPlaces":
+    """Find the `k` places that look most like a place of the index, without the place itself.
+
+    They are found by the descriptor that the index keeps of its photo. Other photos of its group
+    are left out too, unless `same_spot`. `near`, `radius_m` and `filters` are those of `search`.
+
+    Raises:
+        PlaceSearchError: an index, place or parameter that cannot be used; the text says why.
+    """
+    from place_search.indexer import parse_filter
+    from place_search.search.positions import position_of
+    from place_search.search.similar import similar_places
+
+    engine = opened_engine(index, model)
+    return similar_places(
+        engine,
+        place_id,
+        k=k,
+        same_spot=same_spot,
+        near=position_of(near),
+        radius_m=radius_m,
+        wanted=parse_filter(engine.index.edits, **filters),
+    )
 
 
 def table(answers: "Iterable[SearchResult]") -> "SearchTable":

@@ -17,6 +17,7 @@ from place_search.search import results
 from place_search.search.location import Location
 from place_search.search.pairs import Pairs
 from place_search.search.probability import Match
+from place_search.search.similar import SimilarPlaces
 from place_search.search.tracks.located import LocatedFrame
 from place_search.search.tracks.track import Track
 
@@ -130,7 +131,14 @@ def test_named_targets_of_make_exist(document: Path) -> None:
 
 
 def test_the_fields_of_answers_are_named() -> None:
-    answers = (results.SearchResult, results.SearchTable, results.CompareResult, Pairs, Track)
+    answers = (
+        results.SearchResult,
+        SimilarPlaces,
+        results.SearchTable,
+        results.CompareResult,
+        Pairs,
+        Track,
+    )
     parts = (results.Result, results.Verified, results.Spot, results.QueryPhoto, results.Timings)
     tuples = (Match, Location, Facing, Position, Utm)
     fields = {

@@ -15,6 +15,16 @@ from place_search.cli.console import (
     say,
     say_list,
 )
+from place_search.cli.filter_options import (
+    FieldOption,
+    FolderOption,
+    NearOption,
+    RadiusOption,
+    TagOption,
+    TakenFromOption,
+    TakenToOption,
+    point_of,
+)
 from place_search.cli.indexes import require_order
 from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.precision import PrecisionOption
@@ -75,32 +85,13 @@ def command(
             show_default=False,
         ),
     ] = None,
-    near: Annotated[
-        str | None,
-        typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
-    ] = None,
-    radius_m: Annotated[
-        float | None, typer.Option("--radius-m", help="Metres around --near.")
-    ] = None,
-    folder: Annotated[
-        str | None, typer.Option(help="Only places with photos in this folder of the indexed one.")
-    ] = None,
-    taken_from: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Only photos taken on this day or later.")
-    ] = None,
-    taken_to: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Only photos taken on this day or earlier.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only places with this tag; repeatable.")
-    ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME:OP:VALUE",
-            help="Only places with such an own field; eq, lt, le, gt or ge; repeatable.",
-        ),
-    ] = None,
+    near: NearOption = None,
+    radius_m: RadiusOption = None,
+    folder: FolderOption = None,
+    taken_from: TakenFromOption = None,
+    taken_to: TakenToOption = None,
+    tag: TagOption = None,
+    field: FieldOption = None,
     verify: Annotated[
         bool | None,
         typer.Option(
@@ -133,8 +124,7 @@ def command(
     With --out, of each photo of a folder. A run that is interrupted goes on when the same command
     is given again.
     """
-    if (near is None) != (radius_m is None):
-        raise typer.BadParameter("--near and --radius-m only work together.")
+    point = point_of(near, radius_m)
     photo = photos[0]
     if len(photos) > 1 and (out is not None or not together):
         raise typer.BadParameter(
@@ -153,7 +143,6 @@ def command(
     from place_search.search.engine import Engine
     from place_search.search.folders.answer_files import COLUMNS
     from place_search.search.folders.answers import Question
-    from place_search.search.positions import parse_position
 
     require_order(index, photo, "search {index} {other}")
     if out is not None:
@@ -164,7 +153,6 @@ def command(
             f"{photo} is no photo but may hold many; to search for each: `place-search search "
             f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
         )
-    point = None if near is None else parse_position(near)
     part = None if box is None else parse_box(box)
     opened = open_index(index)
     wanted = parse_filter(
@@ -172,8 +160,8 @@ def command(
         folder=folder,
         taken_from=taken_from,
         taken_to=taken_to,
-        tag=tag or (),
-        field=field or (),
+        tag=tag,
+        field=field,
     )
     described_by = open_index_model(
         opened.manifest,

@@ -6,6 +6,16 @@ import typer
 
 from place_search.cli.changing import AsJson, IndexFolder, ModelOption, Threads, index_model
 from place_search.cli.console import OUT, print_json, say
+from place_search.cli.filter_options import (
+    FieldOption,
+    FolderOption,
+    NearOption,
+    RadiusOption,
+    TagOption,
+    TakenFromOption,
+    TakenToOption,
+    point_of,
+)
 from place_search.core.settings import THREADS
 from place_search.settings import K
 
@@ -17,12 +27,13 @@ def command(
     same_spot: Annotated[
         bool, typer.Option("--same-spot", help="The other photos of its own group too.")
     ] = False,
-    folder: Annotated[
-        str | None, typer.Option(help="Only places with photos in this folder of the indexed one.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="Only places with this tag; repeatable.")
-    ] = None,
+    near: NearOption = None,
+    radius_m: RadiusOption = None,
+    folder: FolderOption = None,
+    taken_from: TakenFromOption = None,
+    taken_to: TakenToOption = None,
+    tag: TagOption = None,
+    field: FieldOption = None,
     model: ModelOption = None,
     threads: Threads = THREADS.default,
     as_json: AsJson = False,
@@ -34,10 +45,26 @@ def command(
     from place_search.search.engine import Engine
     from place_search.search.similar import similar_places
 
+    point = point_of(near, radius_m)
     opened = open_index(index)
-    wanted = parse_filter(opened.edits, folder=folder, tag=tag or ())
+    wanted = parse_filter(
+        opened.edits,
+        folder=folder,
+        taken_from=taken_from,
+        taken_to=taken_to,
+        tag=tag,
+        field=field,
+    )
     engine = Engine(opened, index_model(index, model, threads))
-    found = similar_places(engine, place_id, k=k, same_spot=same_spot, wanted=wanted)
+    found = similar_places(
+        engine,
+        place_id,
+        k=k,
+        same_spot=same_spot,
+        near=point,
+        radius_m=radius_m,
+        wanted=wanted,
+    )
     if as_json:
         print_json(found.to_dict())
         return
