@@ -152,6 +152,7 @@ def test_what_cannot_be_quantised_leaves_no_model(
     (tmp_path / "torn.jpg").write_bytes(b"no photo")
     for name, sentence in (
         ("none", f"None of the photos in {tmp_path} can"),
+        ("none", "Skipped: torn.jpg: the photo is not a photo"),
         ("../up", "model's id"),
     ):
         told = run("quantize", "mine", "--photos", tmp_path, "--as", name, env=env)

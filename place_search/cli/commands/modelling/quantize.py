@@ -180,7 +180,7 @@ def _prepared(
             prepared = opened.prepare(opened.read(content))
             pixels.append(_altered(prepared, number) if views else prepared)
         except (PhotoError, OSError) as error:
-            say(f"Skipped: {error}")
+            say(f"Skipped: {path.name}: {error}")
             continue
         digest.update(hashlib.sha256(content).digest())
     if not pixels:
