@@ -9,6 +9,13 @@ from typing import Any
 
 from place_search.core.settings import MODEL
 
+THRESHOLD = 0.95
+"""The probability from which a place is found."""
+UNSURE_FROM = 0.5
+"""From here on the same place is likelier than another one, though not yet sure."""
+NOTHING_KNOWN = (0.0, 0.0, 0.0)
+"""What `unverified` is where any similarity may be that of the same place or of another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -36,19 +43,26 @@ class Calibration:
     unverified: Sequence[float] = ()
 
     def completed(self) -> "Calibration":
-        """The same, with what version 0.1 did not fit taken from the included model."""
+        """The same, with what version 0.1 and labelled pairs do not fit.
+
+        What agreement says beside other candidates is taken from the included model. What a
+        similarity says cannot be: 0.6 is much to one model and nothing to another.
+        """
         if self.among and self.unverified:
             return self
-        others = included_calibration()
+        agreement, _, intercept = included_calibration().among
         return replace(
             self,
-            among=self.among or others.among,
-            unverified=self.unverified or others.unverified,
+            among=self.among or (agreement, 0.0, intercept),
+            unverified=self.unverified or NOTHING_KNOWN,
         )
 
 
 def read_calibration(table: Mapping[str, Any]) -> Calibration:
     """A calibration from a card's or a file's table.
+
+    One that would call found what is as likely another place, which nearly separable pairs once
+    led to, has the usual threshold.
 
     Raises:
         TypeError: a key that it lacks or does not know.
@@ -56,7 +70,8 @@ def read_calibration(table: Mapping[str, Any]) -> Calibration:
     sequences = {
         key: tuple(map(float, table.get(key, ()))) for key in ("weights", "among", "unverified")
     }
-    return Calibration(**{"precision": None, **table, **sequences})
+    read = Calibration(**{"precision": None, **table, **sequences})
+    return read if read.threshold > UNSURE_FROM else replace(read, threshold=THRESHOLD)
 
 
 @lru_cache(maxsize=1)

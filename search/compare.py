@@ -8,10 +8,16 @@ import numpy as np
 from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo, PhotoBox
 from place_search.search.index_calibration import borrowed_note, calibration_for
-from place_search.search.probability import pair_probability, told_probability
+from place_search.search.probability import (
+    candidate_probabilities,
+    pair_probability,
+    told_probability,
+)
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
 from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
+
+BY_SIMILARITY = "The model gives no local features, so only similarity was compared."
 
 
 def compare_photos(
@@ -57,7 +63,12 @@ def compare_photos(
         calibration, is_borrowed = calibration_for(None, model)
         if is_borrowed:
             notes.append(borrowed_note(model))
-    probability = pair_probability(calibration, similarity, found)
+    if a.local_features is None:  # nothing that agrees is then no evidence against
+        notes.append(BY_SIMILARITY)
+        alone = candidate_probabilities(calibration, [similarity], [None], [similarity])
+        probability = alone[0]
+    else:
+        probability = pair_probability(calibration, similarity, found)
     matches = np.concatenate(
         [
             (cells + 0.5) * (seen.width / max(grid[1], 1), seen.height / max(grid[0], 1))

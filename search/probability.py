@@ -15,24 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.models import Calibration, Model, included_calibration
+from place_search.models.calibration import NOTHING_KNOWN
+from place_search.models.calibration import UNSURE_FROM as UNSURE_FROM
 from place_search.search.verification import Verification
 
 Verdict: TypeAlias = Literal["found", "unsure", "not_found"]
 
 PLACES = 12
 """Decimal places of a probability in an answer."""
-UNSURE_FROM = 0.5
-"""From here on the same place is likelier than another one, though not yet sure."""
 FEW_MATCHES = 50
 """Added to the mutual matches, so that a few that agree by chance are no large share."""
 BACKGROUND = 30
 """Candidates that an unverified search looks at, to know which similarities are usual."""
 EQUAL_SAY = 10
 """The number of other candidates whose say equals the pair's own."""
-
-
-NOTHING_KNOWN = (0.0, 0.0, 0.0)
-"""What `unverified` is where any similarity may be that of the same place or of another."""
 
 
 class Others(NamedTuple):
@@ -77,8 +73,7 @@ def sigmoid(odds: float) -> float:
 def calibration_of(model: Model) -> Calibration:
     """A model's calibration, or that of the included model, which it then borrows.
 
-    What a similarity alone is worth cannot be borrowed: 0.6 is much to one model and nothing to
-    another.
+    What a similarity alone is worth cannot be borrowed.
     """
     own = model.card.calibration
     return own.completed() if own else replace(included_calibration(), unverified=NOTHING_KNOWN)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.models import Calibration, Model, encode_grid
+from place_search.models.calibration import THRESHOLD
 from place_search.photos.altered_views import draw_view
 from place_search.search.calibrating.logistic import (
     Floats,
@@ -51,8 +52,6 @@ LEAST_PHOTOS = 20
 """Of a collection that is searched: among fewer, nothing is usual."""
 MIN_AGREEMENT = 0.3
 """Views of one place whose matches agree less share nothing that geometry could tell."""
-THRESHOLD = 0.95
-"""The probability from which a place is found."""
 WINDOW = 5
 RIDGE = 1e-5
 """Of what geometry says, which tells nearly all apart."""

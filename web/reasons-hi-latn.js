@@ -17,6 +17,7 @@ export const reasons = {
   'panorama-whole': 'Panorama ke tukde tabhi hote hain jab woh akeli photo ho aur uska koi hissa na chuna gaya ho, isliye panorama=true (--panorama) ka koi asar nahin hua.',
   'no-features': 'Index mein photo ke point nahi rakhe gaye, isliye result point milakar nahi jaanche gaye.',
   'other-features': 'Index ke point is model ke point se alag hain, isliye result point milakar nahi jaanche gaye.',
+  'only-similarity': 'Model photo ke point nahi deta, isliye keval samaanta dekhi gayi.',
   'time-ran-out': 'Samay poora ho gaya: {places} mein se {late} jagahon ke point nahi milaye gaye; woh aakhir mein hain.',
   'results-apart': '{results} nateeje photo se milte hain, par {kilometres} km tak door-door hain: unmein ek-si cheez jagah nahi, balki jaise watermark ya gaadi ka hissa hai.',
   'results-share': '{results} nateeje photo ke ek hisse se milte hain, par usse aage aapas mein nahi: unmein ek-si cheez jagah nahi, balki jaise watermark ya gaadi ka hissa hai.',

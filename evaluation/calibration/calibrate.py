@@ -1,4 +1,4 @@
-"""Fit a model's calibration: from labelled pairs of photos to a probability and a threshold."""
+"""Fit a model's calibration: from labelled pairs of photos to a probability."""
 
 import zlib
 from collections import defaultdict
@@ -13,12 +13,12 @@ from place_search.core.progress import Progress, silent
 from place_search.core.tables import open_table
 from place_search.evaluation.errors import TruthError
 from place_search.models import Calibration, Model, encode_grid
+from place_search.models.calibration import THRESHOLD
 from place_search.search.calibrating.logistic import (
     Floats,
     Labels,
     figures_of,
     fit_logistic,
-    least_threshold,
     sigmoid,
 )
 from place_search.search.probability import evidence
@@ -27,9 +27,6 @@ from place_search.search.verification import Query, verify
 COLUMNS = ("photo1", "photo2", "same")
 MIN_PAIRS = 50
 """Of each kind, in each half: fewer say little about a precision of 99 %."""
-PRECISIONS = (0.99, 0.975, 0.95)
-"""How often "same" should be right; the first one is taken that leaves `MIN_RECALL`."""
-MIN_RECALL = 0.5
 
 
 class Pair(NamedTuple):
@@ -129,32 +126,17 @@ def calibrate(
     _require_enough(labels, held)
     weights, intercept = fit_logistic(rows[~held], labels[~held])
     probabilities = sigmoid(rows @ weights + intercept)
-    threshold = operating_point(probabilities[~held], labels[~held])
     tested, truly = probabilities[held], labels[held]
     calibration = Calibration(
         intercept=intercept,
         weights=tuple(float(weight) for weight in weights),
-        threshold=threshold,
+        threshold=THRESHOLD,
         data=data,
         same_pairs=int(labels.sum()),
         different_pairs=int((~labels).sum()),
-        **figures_of(tested, truly, threshold)._asdict(),
+        **figures_of(tested, truly, THRESHOLD)._asdict(),
     )
     return Fitted(calibration, tested, truly)
-
-
-def operating_point(probabilities: Floats, same: Labels) -> float:
-    """The probability from which two photos are called the same place.
-
-    It is the lowest one whose precision is 99 %; where that finds less than half of the pairs, one
-    of less precision, which says something more often.
-    """
-    point = None
-    for wanted in PRECISIONS:
-        point = least_threshold(probabilities, same, wanted)
-        if point is not None and point[1] >= MIN_RECALL:
-            break
-    return 1.0 if point is None else point[0]
 
 
 def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:

@@ -30,7 +30,12 @@ from place_search.photos.altered_views import draw_view
 from place_search.search.calibrating.logistic import figures_of
 from place_search.search.errors import CalibrationError
 from place_search.search.index_calibration import IndexCalibration
-from place_search.search.probability import agreement, pair_probability
+from place_search.search.probability import (
+    BACKGROUND,
+    agreement,
+    candidate_probabilities,
+    pair_probability,
+)
 from place_search.search.verification import NOTHING, Query, Verification, verify
 
 COPIES = (24, 100)
@@ -93,12 +98,17 @@ AGREEMENT = Level(0.14, 0.75, 0.09)
 
 
 class _Pair(NamedTuple):
-    """A copy and a place; `unaltered` is the similarity of the copy's original with that place."""
+    """A copy and a place; `unaltered` is the similarity of the copy's original with that place.
+
+    `found` is None where there are no local features. `beside` are the similarities of the places
+    that a search for the copy brings first.
+    """
 
     same: bool
     similarity: float
     unaltered: float
-    found: Verification
+    found: Verification | None
+    beside: Sequence[float]
 
 
 def calibrate_index(
@@ -171,12 +181,15 @@ def _compare(index: Index, row: int, copy: int, made: Embedding) -> list[_Pair]:
     compared = np.array([row, *other_rows(index, row, copy)])
     descriptors = index.descriptors().take(compared)
     query = Query.of(made) if index.has_local_features else None
+    first = [] if query else index.search(made.descriptor, BACKGROUND)
+    beside = [hit.similarity for hit in first]
     return [
         _Pair(
             other == row,
             float(place @ made.descriptor),
             float(place @ descriptors[0]),
-            NOTHING if query is None else verify(query, index.codes(int(index.place_ids[other]))),
+            None if query is None else verify(query, index.codes(int(index.place_ids[other]))),
+            beside,
         )
         for other, place in zip(compared, descriptors, strict=True)
     ]
@@ -198,16 +211,12 @@ def other_rows(index: Index, row: int, copy: int) -> NDArray[np.intp]:
 def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:
     """The calibration; None where nearly all pairs show one place, and say nothing of others."""
     same = [pair for pair in pairs if pair.same]
-    # Without local features nothing agrees, and no pair is left out.
-    repeated = REPEATED * float(np.median([agreement(pair.found) for pair in same])) or math.inf
-    unrelated = [pair for pair in pairs if not pair.same and agreement(pair.found) < repeated]
+    unrelated = _unrelated(pairs, same)
     if len(unrelated) < len(same):
         return None
     measured = _measured(same, unrelated, places)
     told = [*same, *unrelated]
-    probabilities = np.array(
-        [pair_probability(measured, pair.similarity, pair.found) for pair in told]
-    )
+    probabilities = np.array([_probability(measured, pair) for pair in told])
     truly = np.array([pair.same for pair in told])
     return replace(
         measured,
@@ -218,11 +227,35 @@ def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:
     )
 
 
+def _unrelated(pairs: Sequence[_Pair], same: Sequence[_Pair]) -> list[_Pair]:
+    """Copies beside other places, without those that may show the copy's own place too.
+
+    Where no geometry agrees, there are none unless copies are more similar to their own places.
+    """
+    others = [pair for pair in pairs if not pair.same]
+    usual = float(np.median(_agreements(same) or [0.0]))
+    if usual:
+        return [pair for pair in others if agreement(pair.found or NOTHING) < REPEATED * usual]
+    one, other = ([pair.similarity for pair in some] for some in (same, others))
+    return others if others and _rise(other, one) > _error(one) else []
+
+
+def _agreements(pairs: Sequence[_Pair]) -> list[float]:
+    return [agreement(pair.found) for pair in pairs if pair.found is not None]
+
+
+def _probability(measured: Calibration, pair: _Pair) -> float:
+    """As a comparison tells it, or a search by similarity alone."""
+    if pair.found is not None:
+        return pair_probability(measured, pair.similarity, pair.found)
+    return candidate_probabilities(measured, [pair.similarity], [None], pair.beside)[0]
+
+
 def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) -> Calibration:
     by_agreement = Scale(1.0, 0.0)
-    agreed = [agreement(pair.found) for pair in same]
+    agreed = _agreements(same)
     if any(agreed):
-        by_chance = [agreement(pair.found) for pair in unrelated]
+        by_chance = _agreements(unrelated)
         spread = max(float(np.std(by_chance)), 1e-3)
         level = Level(float(np.median(by_chance)), _gap(by_chance, agreed), spread)
         by_agreement = Scale.onto(level, AGREEMENT)
@@ -235,9 +268,17 @@ def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) ->
 
 
 def _gap(unrelated: Sequence[float], same: Sequence[float]) -> float:
-    """How far the medians lie apart; below twice its standard error it would be noise."""
-    error = float(np.std(same)) / math.sqrt(len(same))
-    return max(float(np.median(same)) - float(np.median(unrelated)), 2 * error, 1e-3)
+    """How far the medians lie apart; below its error it would be noise."""
+    return max(_rise(unrelated, same), _error(same), 1e-3)
+
+
+def _rise(unrelated: Sequence[float], same: Sequence[float]) -> float:
+    return float(np.median(same)) - float(np.median(unrelated))
+
+
+def _error(same: Sequence[float]) -> float:
+    """Twice the standard error of a mean."""
+    return 2 * float(np.std(same)) / math.sqrt(len(same))
 
 
 def _spread(unrelated: Sequence[float], places: int) -> float:

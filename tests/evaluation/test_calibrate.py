@@ -14,7 +14,6 @@ from place_search.evaluation import (
     read_pairs,
     write_calibration_report,
 )
-from place_search.evaluation.calibration.calibrate import operating_point
 from place_search.models import open_model
 
 
@@ -67,7 +66,7 @@ def test_a_calibration_tells_places_apart(photos: Path, tmp_path: Path) -> None:
     assert found.precision is not None
     assert found.precision > 0.98
     assert found.recall > 0.9
-    assert 0 < found.threshold < 1
+    assert found.threshold == 0.95
     write_calibration_report(fitted, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "calibration.json",
@@ -115,16 +114,3 @@ def test_two_photos_count_once_and_never_as_both(tmp_path: Path) -> None:
     )
     with pytest.raises(TruthError, match=f"^{re.escape(said)}$"):
         read_pairs([(first, tmp_path), (second, tmp_path)])
-
-
-def test_the_operating_point_is_precise_but_not_mute() -> None:
-    # 100 pairs in the order of their probability, with one wrong one among them.
-    ladder = np.linspace(0.01, 1, 100)
-    late = np.arange(100) >= 20
-    late[50] = False
-    assert operating_point(ladder, late) == pytest.approx(ladder[51])  # nothing wrong above it
-    early = np.arange(100) >= 20
-    early[90] = False
-    point = operating_point(ladder, early)
-    assert point < ladder[50]
-    assert early[ladder >= point].mean() >= 0.975

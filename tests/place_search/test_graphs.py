@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import pytest
 from typer.testing import Result
 
 import place_search
-from place_search.models import read_card
+from place_search.models import Model, read_card
+from place_search.search.probability import UNSURE_FROM, calibration_of, candidate_probabilities
+from place_search.search.server.content.reasons import reason_of
 from tests.models.graph_files import DIMS, descriptor, graph, write_graph
 from tests.place_search.conftest import write_streets
+from tests.search.calibration_0_1 import CALIBRATION
 
 Run = Callable[..., Result]
 FLAGS = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")
@@ -93,6 +97,35 @@ def test_an_index_of_it_is_calibrated_and_searched(
     assert (tmp_path / "i" / "calibration.json").is_file()
     found = run("search", tmp_path / "i", streets / "queries" / "5.jpg", "--json", env=env)
     assert json.loads(found.stdout)["results"][0]["name"] == "5.jpg"
+
+
+def test_without_local_features_similarity_alone_is_compared(
+    run: Run, model: Path, streets: Path, tmp_path: Path
+) -> None:
+    made = run(
+        "index", streets / "places", "--out", tmp_path / "i", "--model", model,
+        "--no-local-features",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    one, other = streets / "places" / "1.jpg", streets / "places" / "6.jpg"
+    same = place_search.compare(one, one, index=tmp_path / "i", model=model)
+    different = place_search.compare(one, other, index=tmp_path / "i", model=model)
+    assert reason_of(same.notes[-1]) == ("only-similarity", {})
+    assert same.probability >= 0.5 >= different.probability
+    found = place_search.search(tmp_path / "i", one, model=model)
+    assert found.results[0].name == "1.jpg"
+    assert found.match.verdict != "not_found"
+
+
+def test_pairs_do_not_say_what_a_similarity_alone_is_worth(model: Path) -> None:
+    """A graph that has only the calibration of pairs is never sure without geometry."""
+    opened = place_search.open_model(model)
+    pairs = replace(CALIBRATION, weights=(4.0, 1.0, 0.4, 0.0), threshold=0.95)
+    fitted = Model(replace(opened.card, calibration=pairs), opened.runtime)
+    for similarity in (0.0, 0.6, 1.0):
+        others = [similarity, *[-0.2] * 99]
+        told = candidate_probabilities(calibration_of(fitted), [similarity], [None], others)
+        assert told == [UNSURE_FROM]
 
 
 def test_torch_cannot_train_what_is_a_graph_alone(model: Path) -> None:

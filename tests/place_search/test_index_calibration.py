@@ -17,11 +17,9 @@ from place_search.models import included_calibration
 from place_search.search.calibrating import measure
 from place_search.search.calibrating.measure import (
     AGREEMENT,
-    OTHERS,
     SIMILARITY,
     Level,
     Scale,
-    other_rows,
     scaled,
 )
 from place_search.search.index_calibration import FILE, checksum_of, read_index_calibration
@@ -335,27 +333,3 @@ def test_ctrl_c_while_calibrating_loses_no_fields(
         done = run(*words, "--model", plain)
         assert "Interrupted" in done.stderr
         assert dict(place_search.open_index(index).place(place).fields) == {"floor": place}
-
-
-def test_copies_are_compared_with_places_that_are_surely_others(
-    run: Run, plain: Path, tmp_path: Path
-) -> None:
-    """Photos of one spot, or side by side where nothing is known, may show one place."""
-    lines = ["path,latitude,longitude"]
-    for place in range(40):
-        photo(place).resize((96, 72)).save(tmp_path / f"{place:02d}.jpg")
-        spot = place // 4
-        lines.append(f"{place:02d}.jpg,{f'48.{spot:02d}0{place % 4},11.5' if place < 20 else ','}")
-    (tmp_path / "places.csv").write_text("\n".join(lines), "utf-8")
-    made = run("index", tmp_path / "places.csv", "--out", tmp_path / "index", "--model", plain)
-    assert made.exit_code == 0, made.output
-    index = place_search.open_index(tmp_path / "index")
-    for row in range(40):
-        for copy in range(20):
-            others = other_rows(index, row, copy)
-            assert len({row, *others.tolist()}) == OTHERS + 1
-            with_position = others[others < 20]
-            if row < 20:
-                assert (with_position // 4 != row // 4).all()
-            else:
-                assert (abs(others - row) > 2).all()

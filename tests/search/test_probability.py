@@ -1,6 +1,7 @@
 """Verdicts: what a search says, and that a comparison never says the contrary."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from place_search.indexer import Hit
-from place_search.models import Model, included_calibration
+from place_search.models import Model, included_calibration, read_calibration
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import (
@@ -136,7 +137,15 @@ def test_a_calibration_of_version_0_1_still_weighs_three_numbers() -> None:
     odds = 4.0 * 0.5 + np.log1p(100) + 0.4 * 10 - 9.0
     expected = 1 / (1 + np.exp(-odds))
     assert pair_probability(CALIBRATION_0_1, 0.5, verification(100, 300)) == pytest.approx(expected)
-    assert CALIBRATION_0_1.completed().among == CALIBRATION.among
+    agreement, _, intercept = CALIBRATION.among
+    assert CALIBRATION_0_1.completed().among == (agreement, 0.0, intercept)
+    assert CALIBRATION_0_1.completed().unverified == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("kept", "counts"), [(0.062, 0.95), (0.5, 0.95), (0.6, 0.6), (0.99, 0.99)])
+def test_a_threshold_that_calls_all_found_does_not_count(kept: float, counts: float) -> None:
+    table = {**asdict(CALIBRATION_0_1), "threshold": kept}
+    assert read_calibration(table).threshold == counts
 
 
 @pytest.mark.parametrize("place", range(0, 12, 3))

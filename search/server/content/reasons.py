@@ -35,6 +35,7 @@ REASONS: Mapping[str, str] = {
     "no-features": "The index keeps no local features, so the results are unverified.",
     "other-features": "The index keeps other local features than this model gives, so the results "
     "are unverified.",
+    "only-similarity": "The model gives no local features, so only similarity was compared.",
     "time-ran-out": "Time ran out before {late} of {places} places were verified; they come last.",
     "results-apart": "{results} results agree with the photo, and lie up to {kilometres} km apart: "
     "what they share is no place, but a watermark or a part of the car, say.",
