@@ -1,4 +1,4 @@
-// Tending a place: what is said of it, its position, removing it with a way back, adding a photo.
+// Tending a place: what is said of it, its position, removing it with a way back.
 
 import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
@@ -8,7 +8,8 @@ import { movePin, whenMoved } from './place-map.js';
 import { placeWords } from './place-words.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
-import { addPlace, changePlace, changeSpot, readSpot, readTended, removePlace, restorePlace } from './tend-api.js';
+import { addButton } from './spot-photos.js';
+import { changePlace, readTended, removePlace, restorePlace } from './tend-api.js';
 
 /** @import { MayChange, Spot, Tended } from './tend-api.js' */
 /** @import { Problem } from './page-types.js' */
@@ -37,8 +38,8 @@ export function showTools(box, changes, page, on) {
     takeIn();
   } else {
     void serverReady().then(() => {
-      const { form, showConflict } = tendForm(page, on);
-      box.replaceChildren(form, addButton(page, on), removeButton(page, on, showConflict));
+      const { form, refused } = tendForm(page, on);
+      box.replaceChildren(form, addButton(page, on.redrawSpot), removeButton(page, on, refused));
     });
   }
 }
@@ -85,13 +86,21 @@ function tendForm(page, on) {
 
   /** What the form shows that is not the reader's: changes are told from it. @type {Record<string, string>} */
   let base = {};
-  const fill = () => {
-    if (!page.tended) return;
-    const shown = valuesOf(page.tended.place, inputs);
-    for (const { input, control } of parts) control.value = shown[input.key] ?? '';
-    base = values();
-  };
   const values = () => Object.fromEntries(parts.map(({ input, control }) => [input.key, control.value.trim()]));
+  /** Show the place, but for what was typed since the form had these values. */
+  const fill = (since = values()) => {
+    if (!page.tended) return;
+    const typed = values();
+    const shown = valuesOf(page.tended.place, inputs);
+    base = {};
+    for (const { input, control } of parts) {
+      // What stands in a control may differ from what it was given.
+      const filled = /** @type {typeof control} */ (control.cloneNode(true));
+      filled.value = shown[input.key] ?? '';
+      base[input.key] = filled.value.trim();
+      if (typed[input.key] === since[input.key]) control.value = filled.value;
+    }
+  };
   const control = (/** @type {string} */ key) => parts.find((part) => part.input.key === key)?.control;
   whenMoved(({ latitude, longitude }) => {
     for (const [key, degrees] of Object.entries({ latitude, longitude })) {
@@ -111,9 +120,10 @@ function tendForm(page, on) {
   });
 
   const tell = (/** @type {string | HTMLElement} */ text) => said.replaceChildren(text);
+  let saving = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (!page.tended) return;
+    if (!page.tended || saving) return;
     hideProblem();
     tell('');
     const unread = parts.find((part) => part.control.validity.badInput);
@@ -121,44 +131,58 @@ function tendForm(page, on) {
       unread.control.focus();
       return tell(placeWords.unread(unread.input.label));
     }
+    const before = base;
     const now = values();
     if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
     const patch = patchOf(inputs, base, now, page.tended.place.tags ?? []);
     if (!Object.keys(patch).length) return tell(placeWords.nothingNew);
     const { place, etag } = page.tended;
+    const saved = () => {
+      conflict.replaceChildren();
+      tell(placeWords.saved);
+    };
+    saving = true;
     try {
       on.showPlace(await changePlace(place.place_id, patch, etag));
-      conflict.replaceChildren();
-      fill();
-      tell(placeWords.saved);
+      fill(now);
+      saved();
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      const { problem } = error;
-      if (problem.status === 412) await showConflict();
-      else if (isRemoved(problem)) showRemoved(place.place_id, place.name, 'allowed', on);
+      const problem = error instanceof ApiError ? error.problem : null;
       // A wrong value: the server's sentence says which, and what to write.
-      else if (problem.status === 422 || problem.status === 400) tell(saying('span', problem.detail, problem.reason));
-      else showProblem(problem, [], () => form.requestSubmit());
+      if (problem?.status === 422 || problem?.status === 400) tell(saying('span', problem.detail, problem.reason));
+      else await refused(error, () => form.requestSubmit());
+      // A save whose answer was lost is there already.
+      if (problem?.status === 412 && inputs.every(({ key }) => now[key] === before[key] || now[key] === base[key])) saved();
+    } finally {
+      saving = false;
     }
   });
 
-  /** Somebody else was faster: say what they changed, and keep what was typed. */
-  const showConflict = async () => {
+  /**
+   * Say why a change was not made; where somebody else was faster, say what they changed.
+   * @param {unknown} error
+   * @param {() => void} again
+   */
+  const refused = async (error, again) => {
+    if (!(error instanceof ApiError)) throw error;
     if (!page.tended) return;
+    const { place_id, name } = page.tended.place;
+    if (isRemoved(error.problem)) return showRemoved(place_id, name, 'allowed', on);
+    if (error.problem.status !== 412) return showProblem(error.problem, [], again);
     tell('');
-    on.showPlace(await readTended(page.tended.place.place_id));
-    takeIn();
+    try {
+      on.showPlace(await readTended(place_id));
+      takeIn();
+    } catch (unread) {
+      await refused(unread, again);
+    }
   };
 
   takeIn = () => {
     const before = base;
-    const typed = values();
-    fill();
+    // What the reader left alone takes their value, so that saving does not take it back.
+    fill(before);
     const changed = inputs.filter(({ key }) => base[key] !== before[key]);
-    for (const { input, control } of parts) {
-      // What the reader left alone takes their value, so that saving does not take it back.
-      if (typed[input.key] !== before[input.key]) control.value = typed[input.key] ?? '';
-    }
     conflict.replaceChildren();
     if (!changed.length) return;
     const take = element('button', { type: 'button', class: 'button quiet' }, placeWords.takeTheirs);
@@ -178,7 +202,7 @@ function tendForm(page, on) {
       ),
     );
   };
-  return { form, showConflict };
+  return { form, refused };
 }
 
 /**
@@ -287,40 +311,9 @@ function fieldValue(type, value) {
 /**
  * @param {Page} page
  * @param {On} on
+ * @param {(error: unknown, again: () => void) => Promise<void>} refused
  */
-function addButton(page, on) {
-  const said = element('span', { class: 'note', role: 'status' });
-  const input = element('input', { type: 'file', id: 'add-photo', class: 'offscreen', accept: 'image/*,.heic,.avif' });
-  const label = element('label', { class: 'button quiet', for: 'add-photo' }, placeWords.addPhoto);
-  input.addEventListener('change', async () => {
-    const [photo] = input.files ?? [];
-    if (!photo || !page.tended) return;
-    const { place } = page.tended;
-    input.value = '';
-    hideProblem();
-    said.textContent = placeWords.adding;
-    try {
-      const added = await addPlace(photo, place.position);
-      const known = added.place_id === place.place_id || page.spot?.group.place_ids.includes(added.place_id);
-      if (!known) await changeSpot(place.place_id, { add: [added.place_id] });
-      on.redrawSpot(await readSpot(place.place_id));
-      said.textContent = known ? placeWords.addedBefore(photo.name) : placeWords.added(photo.name);
-      find('spot-heading', HTMLHeadingElement).focus();
-    } catch (error) {
-      said.textContent = '';
-      if (!(error instanceof ApiError)) throw error;
-      showProblem(error.problem, [photo], () => {});
-    }
-  });
-  return element('p', { class: 'actions' }, input, label, said);
-}
-
-/**
- * @param {Page} page
- * @param {On} on
- * @param {() => Promise<void>} showConflict
- */
-function removeButton(page, on, showConflict) {
+function removeButton(page, on, refused) {
   const remove = element('button', { type: 'button', class: 'button quiet', id: 'remove' }, placeWords.remove);
   remove.addEventListener('click', async () => {
     if (!page.tended) return;
@@ -330,9 +323,7 @@ function removeButton(page, on, showConflict) {
       await removePlace(place.place_id, etag);
       showRemoved(place.place_id, place.name, 'allowed', on);
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.problem.status === 412) await showConflict();
-      else showProblem(error.problem, [], () => remove.click());
+      await refused(error, () => remove.click());
     }
   });
   return element('p', { class: 'actions' }, remove);

@@ -124,11 +124,14 @@ function redrawSpot(spot) {
 /** Show the places that look like this one, and go there. */
 async function showAlike() {
   const { signal } = running;
+  const { activeElement: from } = document;
   const results = await persist(() => readAlike(id, signal), { photos: [], signal, onProblem: () => {}, again: showAlike });
   if (!results) return;
   find('alike-photos', HTMLUListElement).replaceChildren(...results.map(alikeCard));
   find('alike-note', HTMLParagraphElement).textContent = placeWords.alikeFound(results.length);
   alike.hidden = false;
+  // Who writes by now goes on writing.
+  if (document.activeElement !== from) return;
   alikeHeading.scrollIntoView();
   alikeHeading.focus({ preventScroll: true });
 }

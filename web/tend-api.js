@@ -40,17 +40,22 @@ export async function restorePlace(id) {
   return tended(await answered(`v1/places/${id}/restore`, undefined, { method: 'POST' }));
 }
 
+/** A key by which the server knows that the same is asked again. */
+export function newKey() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16)).join('-');
+}
+
 /**
  * Add a photo to the index.
  * @param {File} photo
  * @param {PlaceDetailsReply['position']} position null for that of the photo
+ * @param {string} key one of `newKey`: with the same key, a photo is added once
  */
-export async function addPlace(photo, position) {
+export async function addPlace(photo, position, key) {
   const body = new FormData();
   body.append('photo', photo, photo.name);
   body.append('name', photo.name);
   for (const [name, degrees] of Object.entries(position ?? {})) body.append(name, `${degrees}`);
-  const key = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16)).join('-');
   return (await tended(await answered('v1/places', undefined, { method: 'POST', headers: { 'Idempotency-Key': key }, body }))).place;
 }
 

@@ -265,10 +265,10 @@ def test_a_spot_that_somebody_else_has_changed_is_shown_anew(
     expect(page.get_by_label("Name of the spot")).to_have_value("Arch")
     assert api.get("/v1/places/5/group").json()["photos"] == 3
     assert api.patch("/v1/places/5/group", json={"name": "Gate"}).status_code == 200
-    typed = page.get_by_label("Name of the spot").element_handle()
-    typed.fill("mine")
-    page.keyboard.press("Enter")
-    typed.wait_for_element_state("hidden")  # the spot is shown anew, as it was after the first time
+    page.get_by_label("Name of the spot").fill("mine")
+    with page.expect_response(lambda told: told.request.method == "GET") as shown_anew:
+        page.keyboard.press("Enter")
+    assert shown_anew.value.url.endswith("/v1/places/5/group")
     expect(page.locator("#spot-note")).to_contain_text("Somebody else has changed")
     expect(page.get_by_label("Name of the spot")).to_have_value("mine")
     expect(page.get_by_label("Name of the spot")).to_be_focused()

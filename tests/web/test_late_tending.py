@@ -1,0 +1,165 @@
+"""Answers that come late or are lost: a place's page, the maps, the track, comparing, about."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from playwright.sync_api import Dialog, Page, Route, expect
+
+from tests.waiting import wait_until
+from tests.web.settling import settle
+
+LOST = ("net::ERR_FAILED",)
+"""What the browser logs of a request that a test aborts."""
+
+
+def hold(page: Page, address: str, method: str = "GET") -> Callable[[], Route]:
+    """Hold the first request of an address; the function waits for it."""
+    held: list[Route] = []
+
+    def take(route: Route) -> None:
+        if held or route.request.method != method:
+            route.fallback()
+        else:
+            held.append(route)
+
+    page.route(re.compile(address), take)
+
+    def first() -> Route:
+        # The browser's events come while something is asked of it.
+        return wait_until(lambda: page.evaluate("true") and held, f"{address} never asked")[0]
+
+    return first
+
+
+def lose(page: Page, address: str, method: str = "GET", *, done: bool = False) -> None:
+    """Lose the first request of an address, or only its answer: the server has `done` it."""
+
+    def break_off(route: Route) -> None:
+        if lost or route.request.method != method:
+            route.fallback()
+            return
+        lost.append(route)
+        if done:
+            route.fetch()
+        route.abort()
+
+    lost: list[Route] = []
+    page.route(re.compile(address), break_off)
+
+
+def try_again(page: Page) -> None:
+    page.locator("#problem").get_by_role("button", name="Try again").click()
+
+
+def test_what_is_typed_while_a_place_is_saved_stays_and_is_saved_once(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(8)
+    patches: list[str] = []
+    page.on("request", lambda sent: patches.extend([sent.url] if sent.method == "PATCH" else []))
+    held = hold(page, "/v1/places/8$", "PATCH")
+    note = page.get_by_label("Note", exact=True)
+    note.fill("first")
+    save = page.get_by_role("button", name="Save", exact=True)
+    save.dblclick()
+    route = held()
+    note.fill("first and more")
+    page.get_by_label("Tags").fill("meanwhile")
+    route.continue_()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    settle(page)
+    assert len(patches) == 1
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    expect(note).to_have_value("first and more")
+    save.click()
+    expect(page.locator("dd").get_by_text("first and more")).to_be_visible()
+    told = api.get("/v1/places/8").json()
+    assert (told["note"], told["tags"]) == ("first and more", ["meanwhile"])
+
+
+def test_a_save_whose_answer_is_lost_is_no_conflict(
+    open_place: Callable[..., Page], api: httpx.Client
+) -> None:
+    page = open_place(9, expected=("412", *LOST))
+    note = page.get_by_label("Note", exact=True)
+    lose(page, "/v1/places/9$", "PATCH", done=True)
+    note.fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    try_again(page)
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    expect(page.locator(".conflict")).to_have_count(0)
+
+    # Somebody else is faster, and what they said cannot be read at first.
+    assert api.patch("/v1/places/9", json={"note": "theirs"}).status_code == 200
+    lose(page, "/v1/places/9$")
+    note.fill("mine again")
+    page.get_by_role("button", name="Save", exact=True).click()
+    try_again(page)
+    expect(page.locator(".conflict")).to_contain_text("Note is now “theirs”")
+    expect(note).to_have_value("mine again")
+
+
+def test_changes_of_a_spot_follow_each_other_and_are_not_made_twice(
+    open_place: Callable[..., Page],
+) -> None:
+    page = open_place(8, "#alike", expected=LOST)
+    found = page.locator("#alike-photos li")
+    expect(found).not_to_have_count(0)
+    before = found.count()
+    found.get_by_role("button").evaluate_all("([one, other]) => { one.click(); other.click(); }")
+    expect(found).to_have_count(before - 2)
+    lose(page, "/v1/places/8/group$")
+    page.get_by_role("button", name="street-8/08.jpg is not of this spot").click()
+    try_again(page)
+    expect(page.locator("#spot-photos li")).to_have_count(0)
+    expect(page.locator("#spot-note")).to_contain_text("No other photo")
+
+
+def test_a_photo_is_added_again_by_its_key_and_takes_nothing_that_is_typed(
+    open_place: Callable[..., Page], api: httpx.Client, town: Any
+) -> None:
+    page = open_place(expected=LOST)
+    before = api.get("/v1/places/3/group").json()["photos"]
+    held = hold(page, "/v1/places$", "POST")
+    page.set_input_files("#add-photo", town.query(9))
+    first = held()
+    first.fetch()
+    first.abort()
+    page.unroute_all()
+    held = hold(page, "/v1/places$", "POST")
+    try_again(page)
+    second = held()
+    key = "idempotency-key"
+    assert first.request.headers[key] == second.request.headers[key]
+
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    with page.expect_event("dialog"):
+        page.locator(".back a").click(no_wait_after=True)
+    assert asked == ["beforeunload"]
+    name = page.get_by_label("Name of the spot")
+    name.fill("The gate by the river")
+    second.continue_()
+    expect(page.locator("#tools .actions span.note")).to_have_text("query-9.jpg was added.")
+    expect(name).to_have_value("The gate by the river")
+    expect(name).to_be_focused()
+    assert api.get("/v1/places/3/group").json()["photos"] == before + 1
+
+
+def test_places_alike_that_come_late_leave_the_focus(open_place: Callable[..., Page]) -> None:
+    page = open_place(4)
+    held = hold(page, "/similar")
+    page.locator("#find-alike").click()
+    route = held()
+    note = page.get_by_label("Note", exact=True)
+    note.focus()
+    route.continue_()
+    expect(page.locator("#alike-photos li")).not_to_have_count(0)
+    expect(note).to_be_focused()
