@@ -6,22 +6,35 @@ import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
 
-/** @type {Promise<Leaflet> | null} */
+/** @type {Promise<Leaflet | null> | null} */
 let loading = null;
 
-/** Load Leaflet when a map is first needed: most searches need none. */
+/**
+ * Load Leaflet when a map is first needed: most searches need none. Null where it does not come; the
+ * next call asks again.
+ */
 export function loadLeaflet() {
-  loading ??= new Promise((resolve, reject) => {
-    const style = element('link', { rel: 'stylesheet', href: 'vendor/leaflet/leaflet.css' });
-    // Before our own sheets, so that those win.
-    document.head.prepend(style);
-    const script = element('script', { src: 'vendor/leaflet/leaflet.js' });
-    script.addEventListener('load', () => resolve(/** @type {Leaflet} */ (window)['L']));
-    script.addEventListener('error', reject);
-    const styled = new Promise((done) => style.addEventListener('load', done, { once: true }));
-    void styled.then(() => document.head.append(script));
-  });
+  loading ??= load().catch(() => (loading = null));
   return loading;
+}
+
+async function load() {
+  // Before our own sheets, so that those win.
+  await added(element('link', { rel: 'stylesheet', href: 'vendor/leaflet/leaflet.css' }), (style) => document.head.prepend(style));
+  await added(element('script', { src: 'vendor/leaflet/leaflet.js' }), (script) => document.head.append(script));
+  return /** @type {Leaflet} */ (window)['L'];
+}
+
+/**
+ * @param {HTMLElement} part
+ * @param {(part: HTMLElement) => void} add
+ */
+function added(part, add) {
+  return new Promise((resolve, reject) => {
+    part.addEventListener('load', resolve);
+    part.addEventListener('error', reject);
+    add(part);
+  });
 }
 
 /**

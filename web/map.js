@@ -16,6 +16,7 @@ import { words } from './words.js';
 /** @import { DotReply, PlaceReply } from './types.js' */
 
 const LISTED = 30;
+const LOST = { status: 0, type: '', detail: '', reason: null, retryAfter: 0, alive: false, keyed: false };
 const WORLD = /** @type {[number, number, number, number]} */ ([-180, -90, 180, 90]);
 
 const note = find('map-note', HTMLParagraphElement);
@@ -46,7 +47,7 @@ function remember() {
 }
 
 await serverReady();
-const L = await loadLeaflet();
+const L = await leaflet();
 const map = await makeMap(L, find('map', HTMLDivElement));
 const marker = L.circleMarker([0, 0], { radius: 9, className: 'chosen-dot', interactive: false });
 
@@ -65,6 +66,15 @@ map.on('moveend', () => {
   state.at = `${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
   remember();
 });
+
+/** Leaflet, however often it must be asked for: this page is nothing without it. */
+async function leaflet() {
+  for (;;) {
+    const L = await loadLeaflet();
+    if (L) return L;
+    await new Promise((resolve) => showProblem(LOST, [], () => resolve(null)));
+  }
+}
 
 async function firstView() {
   const [latitude, longitude, zoom] = (state.at ?? '').split(',').map(Number);
@@ -125,7 +135,7 @@ async function showPlace(id, count = 1) {
     showChosen(place, count);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    showProblem(error.problem, [], () => showPlace(id, count));
+    if (state.place === id) showProblem(error.problem, [], () => showPlace(id, count));
   }
 }
 

@@ -10,7 +10,7 @@ import { placeWords } from './place-words.js';
 const CLOSE = 17;
 const box = find('map', HTMLDivElement);
 
-/** @type {Promise<{L: any, map: any}> | null} */
+/** @type {Promise<{L: any, map: any} | null> | null} */
 let making = null;
 /** @type {any} */
 let pin = null;
@@ -31,7 +31,9 @@ export async function showPlaceMap({ name, position }, mayMove) {
   title = placeWords.pin(name);
   movable = mayMove;
   making ??= make(position);
-  const { L, map } = await making;
+  const made = await making;
+  if (!made) return;
+  const { L, map } = made;
   if (position) put(L, map, position);
   else pin?.remove();
 }
@@ -46,8 +48,9 @@ export function whenMoved(told) {
  * @param {PositionReply} position
  */
 export async function movePin({ latitude, longitude }) {
-  if (!making) return;
-  const { L, map } = await making;
+  const made = await making;
+  if (!made) return;
+  const { L, map } = made;
   put(L, map, { latitude, longitude });
   map.panTo([latitude, longitude], { animate: false });
 }
@@ -72,6 +75,11 @@ function put(L, map, { latitude, longitude }) {
 /** @param {PositionReply | null} position */
 async function make(position) {
   const L = await loadLeaflet();
+  if (!L) {
+    box.hidden = true;
+    find('map-how', HTMLParagraphElement).textContent = '';
+    return (making = null);
+  }
   const map = await makeMap(L, box, { scrollWheelZoom: false });
   if (position) map.setView([position.latitude, position.longitude], CLOSE);
   else map.setView([20, 0], 1);

@@ -14,7 +14,7 @@ const NEAR_M = 1000;
 const box = find('map-box', HTMLElement);
 const large = find('large-map', HTMLAnchorElement);
 
-/** @type {Promise<{L: any, map: any, pins: any}> | null} */
+/** @type {Promise<{L: any, map: any, pins: any} | null> | null} */
 let making = null;
 
 /**
@@ -28,7 +28,9 @@ export async function showBesideMap(results, location, open) {
   box.hidden = !known.length && !location;
   if (box.hidden) return;
   making ??= make();
-  const { L, map, pins } = await making;
+  const made = await making;
+  if (!made) return;
+  const { L, map, pins } = made;
   map.invalidateSize();
   pins.clearLayers();
   for (const result of known) {
@@ -65,6 +67,10 @@ async function make() {
   const query = find('query', HTMLElement);
   new ResizeObserver(() => document.body.style.setProperty('--query-height', `${query.offsetHeight}px`)).observe(query);
   const L = await loadLeaflet();
+  if (!L) {
+    box.hidden = true;
+    return (making = null);
+  }
   const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
   // Layers need a view to be drawn in.
   map.setView([0, 0], 1);

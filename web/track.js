@@ -37,6 +37,8 @@ let sources = [];
 /** The frame that is not answered yet. @type {File | null} */
 let pending = null;
 let running = new AbortController();
+/** Ends the wait for the server: the frame is sent again at once, or never. */
+let waiting = new AbortController();
 let going = false;
 let located = 0;
 /** @type {string[]} */
@@ -85,8 +87,14 @@ async function run() {
   showTrack();
   for (let frame = await next(signal); frame; frame = await next(signal)) {
     const photo = frame;
-    const told = await persist(() => locate(photo, signal), { photos: [photo], signal, onProblem: () => {}, again: run });
+    const mine = (waiting = new AbortController());
+    const again = () => {
+      mine.abort();
+      void run();
+    };
+    const told = await persist(() => locate(photo, signal), { photos: [photo], signal: mine.signal, onProblem: () => {}, again });
     if (signal.aborted) return;
+    if (mine.signal.aborted) continue;
     if (!told) {
       // The problem is shown; its button, or another photo, goes on with this frame.
       going = false;
@@ -151,7 +159,8 @@ function show(frame, photo) {
   now.className = frame.known ? 'now' : 'now off';
   now.textContent = trackWords.trackNow(locatedLine(frame));
   addToStrip(frame, photo);
-  void map?.then((shown) => shown?.addToPath(frame));
+  map ??= loadMap();
+  void map.then((shown) => shown?.addToPath(frame));
   const { known, place } = frame;
   const rested = !spoken || performance.now() - spoken.at > SPOKEN_EVERY_MS;
   if (known !== spoken?.known || (rested && place !== spoken.place)) {
@@ -186,7 +195,11 @@ async function loadMap() {
   // Frames may be chosen before the server has told what its index holds.
   if (!(await hasPositions)) return null;
   mapBox.hidden = false;
-  return import('./track-map.js');
+  const leaflet = import('./leaflet.js').then(({ loadLeaflet }) => loadLeaflet());
+  const shown = await leaflet.then((L) => L && import('./track-map.js')).catch(() => null);
+  if (shown) return shown;
+  mapBox.hidden = true;
+  return (map = null); // the next frame asks again
 }
 
 function showStart() {
@@ -212,6 +225,7 @@ function end() {
 
 function stop() {
   running.abort();
+  waiting.abort();
   running = new AbortController();
   for (const source of sources) void source.return();
   sources = [];

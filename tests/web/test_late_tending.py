@@ -9,6 +9,7 @@ from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.waiting import wait_until
 from tests.web.settling import settle
+from tests.web.test_track import walk
 
 LOST = ("net::ERR_FAILED",)
 """What the browser logs of a request that a test aborts."""
@@ -163,3 +164,50 @@ def test_places_alike_that_come_late_leave_the_focus(open_place: Callable[..., P
     route.continue_()
     expect(page.locator("#alike-photos li")).not_to_have_count(0)
     expect(note).to_be_focused()
+
+
+def test_a_place_has_its_map_when_leaflet_comes_at_last(open_place: Callable[..., Page]) -> None:
+    page = open_place(0, expected=LOST)
+    lose(page, "/vendor/leaflet/leaflet.css$")
+    page.reload()
+    expect(page.locator("#tools form.tend")).to_be_visible()
+    expect(page.locator("#map")).to_be_hidden()
+    page.get_by_label("Note", exact=True).fill("by the mill")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#map .place-pin")).to_be_visible()
+
+
+def test_the_map_comes_at_last_and_tells_of_the_place_chosen_last(
+    open_page: Any, server: str
+) -> None:
+    page = open_page(expected=LOST)
+    lose(page, "/vendor/leaflet/leaflet.js$")
+    page.goto(f"{server}map")
+    try_again(page)
+    buttons = page.locator("#in-view-list button")
+    expect(buttons).not_to_have_count(0)
+    page.locator("details:has(#in-view-list)").evaluate("details => { details.open = true; }")
+    held = hold(page, r"/v1/places/\d+$")
+    buttons.nth(0).click()
+    route = held()
+    buttons.nth(1).click()
+    expect(page.locator("#chosen h2")).to_have_text(buttons.nth(1).inner_text())
+    route.abort()
+    settle(page)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_track_goes_on_at_once_and_has_its_map(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(expected=("429", *LOST))
+    lose(page, "/vendor/leaflet/leaflet.js$")
+    page.route(
+        "**/frames",
+        lambda route: route.fulfill(status=429, headers={"Retry-After": "60"}, body="{}"),
+        times=1,
+    )
+    page.goto(f"{server}track")
+    page.set_input_files("#files", walk(town, (2, 3)))
+    expect(page.locator("#problem")).to_contain_text("Trying again in")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#intake-note")).to_contain_text("2 frames located.", timeout=30_000)
+    expect(page.locator("#map path.path")).to_have_count(1)
