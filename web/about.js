@@ -1,7 +1,8 @@
 // The about page: what the model makes of a photo, step by step.
 
-import { explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
+import { ApiError, explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
+import { explain } from './explain.js';
 import { clusterColour, drawCells, drawSums, drawPhoto, halvings } from './figures.js';
 import { takeIn } from './photo-input.js';
 import { keep, latest } from './keep.js';
@@ -115,7 +116,19 @@ function reveal(part, on) {
 }
 
 async function showModel() {
-  const { id, title, backbone, clusters, channels, dims, licence, fitted } = await readModel();
+  const serving = find('serving', HTMLDivElement);
+  const model = await readModel().catch((error) => {
+    if (!(error instanceof ApiError)) throw error;
+    const again = element('button', { type: 'button', class: 'button quiet' }, words.tryAgain);
+    again.addEventListener('click', () => {
+      serving.tabIndex = -1;
+      serving.focus(); // it outlasts the button
+      void showModel();
+    });
+    serving.replaceChildren(element('p', { role: 'alert' }, explain(error.problem, []).title), again);
+  });
+  if (!model) return;
+  const { id, title, backbone, clusters, channels, dims, licence, fitted } = model;
   const facts = [
     [words.modelName, `${id} (${title})`],
     [words.backbone, backbone],
@@ -123,7 +136,7 @@ async function showModel() {
     ...(fitted ? [[words.fitted, fitted]] : []),
     [words.licence, licence],
   ];
-  find('serving', HTMLDivElement).replaceChildren(
+  serving.replaceChildren(
     element('h3', {}, words.servingNow),
     element('dl', {}, ...facts.flatMap(([name = '', fact = '']) => [element('dt', {}, name), element('dd', {}, fact)])),
   );
@@ -145,7 +158,8 @@ takeIn(['photo'], 1, async ([photo]) => {
   void show(photo);
   await keep(photo);
 });
+const untouched = running;
 await serverReady();
 void showModel();
 const photo = (await latest())?.photo ?? (await example().catch(() => null));
-if (photo && !photoName.textContent) void show(photo);
+if (photo && running === untouched) void show(photo);

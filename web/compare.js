@@ -83,7 +83,7 @@ async function compare() {
   running = new AbortController();
   const { signal } = running;
   say(words.comparing);
-  compared = await persist(
+  const answer = await persist(
     () =>
       comparePhotos(one, other, {
         signal,
@@ -96,7 +96,8 @@ async function compare() {
   );
   if (signal.aborted) return;
   working.hidden = true;
-  if (compared) showOutcome(compared);
+  compared = answer;
+  if (answer) showOutcome(answer);
 }
 
 /** @param {CompareReply} answer */

@@ -9,6 +9,7 @@ from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.waiting import wait_until
 from tests.web.settling import settle
+from tests.web.test_compare import alpha, answer
 from tests.web.test_track import walk
 
 LOST = ("net::ERR_FAILED",)
@@ -211,3 +212,43 @@ def test_a_track_goes_on_at_once_and_has_its_map(open_page: Any, server: str, to
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#intake-note")).to_contain_text("2 frames located.", timeout=30_000)
     expect(page.locator("#map path.path")).to_have_count(1)
+
+
+def test_a_comparison_that_was_replaced_takes_no_lines(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page(expected=("503",))
+    page.goto(f"{server}compare")
+    settle(page)
+    answer(page)
+    page.route("**/v1/compare", lambda route: route.fulfill(status=503, body="{}"), times=1)
+    held = hold(page, "/readyz$")
+    page.set_input_files("#photo-0", town.query(3))
+    page.set_input_files("#photo-1", town.query(5))
+    route = held()
+    page.set_input_files("#photo-1", town.query(6))
+    expect(page.locator("#verdict")).to_be_visible()
+    route.continue_()
+    settle(page)
+    switch = page.get_by_role("switch")
+    switch.uncheck()
+    assert not alpha(page, "canvas.lines").any()
+    switch.check()
+    assert alpha(page, "canvas.lines").any()
+
+
+def test_the_late_example_leaves_the_problem_with_the_reader_s_photo(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page(expected=("415", *LOST))
+    lose(page, "/v1/model$")
+    held = hold(page, r"/v1/places/\d+/image")
+    page.goto(f"{server}about")
+    route = held()
+    page.set_input_files("#photo", town.write("note.txt", b"hello"))
+    expect(page.get_by_role("alert").last).to_contain_text("This file is not a photo")
+    route.continue_()
+    settle(page)
+    expect(page.locator("#problem")).to_contain_text("This file is not a photo")
+    page.locator("#serving").get_by_role("button", name="Try again").click()
+    expect(page.locator("#serving")).to_contain_text("lite0-netvlad-1024")
