@@ -139,9 +139,12 @@ export async function readModel() {
   return /** @type {ModelReply} */ (await read('v1/model'));
 }
 
-/** @param {number} id */
-export async function readPlace(id) {
-  return seenFromHere(/** @type {PlaceReply} */ (await read(`v1/places/${id}`)));
+/**
+ * @param {number} id
+ * @param {AbortSignal} [signal]
+ */
+export async function readPlace(id, signal) {
+  return seenFromHere(/** @type {PlaceReply} */ (await read(`v1/places/${id}`, signal)));
 }
 
 /**
@@ -279,16 +282,18 @@ async function read(address, signal) {
  * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [sent]
  */
 export async function answered(address, signal, { headers = {}, ...sent } = {}) {
-  let response;
+  let response, body;
   try {
     response = await fetch(address, { cache: 'no-cache', ...sent, headers: { ...headers, ...authorization() }, signal: signal ?? null });
+    // The connection may be lost in the middle of it, too.
+    body = await response.arrayBuffer();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(problemOf(0, null, 0));
   }
-  if (response.ok) return response;
+  if (response.ok) return new Response(body.byteLength ? body : null, response);
   const wait = Number(response.headers.get('Retry-After'));
-  throw new ApiError(problemOf(response.status, parse(await response.text()), wait));
+  throw new ApiError(problemOf(response.status, parse(new TextDecoder().decode(body)), wait));
 }
 
 /**
