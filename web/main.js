@@ -7,6 +7,7 @@ import { served } from './served.js';
 import { formatSimilarity } from './format.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept, latest } from './keep.js';
+import { store, stored } from './key.js';
 import { choosePart, showPart } from './part.js';
 import { letNarrow, showNarrow } from './narrow.js';
 import { persist } from './retry.js';
@@ -14,7 +15,6 @@ import { announceProgress, hideProgress, hideQueryFacts, previewAddress, showPre
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
-import { closeViewer, openViewer } from './viewer.js';
 import { words } from './words.js';
 
 /** @import { Address } from './address.js' */
@@ -27,6 +27,7 @@ const kChoice = find('k', HTMLSelectElement);
 const verifySwitch = find('verify', HTMLInputElement);
 const areaNote = find('area', HTMLParagraphElement);
 const mapBox = find('map-box', HTMLElement);
+const viewer = find('viewer', HTMLDialogElement);
 const intakeNote = find('intake-note', HTMLParagraphElement);
 
 /** Photos that the server takes as one query. */
@@ -35,21 +36,24 @@ const MOST_TOGETHER = 16;
 const SEEN = 0.6;
 /** Between the ids of photos that are one query. */
 const TOGETHER = '+';
+/** Where this tab keeps the ids of the photo at hand. */
+const AT_HAND = 'place-search-photo';
 
 /** @type {Address} */
 let address = readAddress(location.search);
 /** @type {{id: string, file: File, files: File[]} | null} `files` of one spot, of which `file` is shown */
 let photo = null;
-/** @type {{asked: string, reply: SearchReply} | null} */
+/** @type {{asked: string, reply: SearchReply} | null} the last one of the photo */
 let answer = null;
+/** Whether the page shows the answer: not while it waits for another, or tells a problem. */
+let shown = false;
 let running = new AbortController();
-let steps = 0;
 
 /** A search by all that it depends on: the same one is not sent again. */
 const asked = () => JSON.stringify([photo?.id, address.settings]);
 
-/** @returns {Entry} */
-const entry = () => ({ photo: photo?.id ?? null });
+/** What is wanted, though its photo may still be on its way. @returns {Entry} */
+const entry = () => ({ photo: history.state?.photo ?? null });
 
 /**
  * Go to another state of the page, as a new entry of the history.
@@ -57,47 +61,55 @@ const entry = () => ({ photo: photo?.id ?? null });
  * @param {Entry} [to]
  */
 function go(changed, to = entry()) {
+  const before = writeAddress(address);
   address = { ...address, ...changed };
-  history.pushState(to, '', writeAddress(address));
-  void follow(to);
+  const after = writeAddress(address);
+  // Pressed twice.
+  if (after === before && to.photo === entry().photo) return;
+  history.pushState(to, '', after);
+  void follow();
+}
+
+/** Show what address and history entry say; what is under way for others of them ends. */
+async function follow() {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  showSettings();
+  const wanted = entry().photo;
+  if (wanted !== (photo?.id ?? null) || (!wanted && address.of !== null)) await changePhoto(wanted, signal);
+  if (signal.aborted) return;
+  if (photo && answer?.asked !== asked()) await search(signal);
+  else if (answer && !shown) showReply(answer.reply);
+  if (!signal.aborted) await showPlace(signal);
 }
 
 /**
- * Show what address and history entry say.
- * @param {Entry} to
+ * @param {string | null} wanted id of a kept photo; null for that of the place in the address, or none
+ * @param {AbortSignal} signal
  */
-async function follow(to) {
-  const step = ++steps;
-  showSettings();
-  const wanted = to.photo;
-  if (wanted !== (photo?.id ?? null) || (!wanted && address.of !== null)) await changePhoto(wanted);
-  if (photo && answer?.asked !== asked()) await search();
-  // The reader may have gone on meanwhile.
-  if (step === steps) await showPlace();
-}
-
-/** @param {string | null} wanted id of a kept photo; null for that of the place in the address, or none */
-async function changePhoto(wanted) {
-  running.abort();
-  answer = null;
+async function changePhoto(wanted, signal) {
+  if (photo) waitForResults();
   const { of } = address;
   const together = wanted ? await allKept(wanted) : null;
-  const file = together?.[0] ?? (of === null ? null : await photoOf(of));
-  if (file) {
+  const file = together?.[0] ?? (of === null ? null : await photoOf(of, signal));
+  const id = wanted ?? (file && (await keep(file)));
+  if (signal.aborted) return;
+  answer = null;
+  hideAnswer();
+  if (file && id) {
     const files = together ?? [file];
-    photo = { id: wanted ?? (await keep(file)), file, files };
-    history.replaceState({ ...history.state, ...entry() }, '');
-    closeViewer();
-    hideResults();
-    mapBox.hidden = true;
+    photo = { id, file, files };
+    history.replaceState({ ...history.state, photo: id }, '');
+    store(AT_HAND, id);
+    void closeViewer();
     await showPreview(file, files.length);
+    if (photo?.file !== file) return;
     showPart(address.settings.box, files.length === 1);
     document.body.dataset['view'] = 'query';
     find('choose', HTMLSpanElement).textContent = words.chooseAnother;
   } else {
     photo = null;
-    hideResults();
-    mapBox.hidden = true;
     hideProgress();
     document.body.dataset['view'] = 'start';
     find('choose', HTMLSpanElement).textContent = words.choosePhoto;
@@ -116,32 +128,42 @@ async function allKept(ids) {
 }
 
 /**
- * The photo of a place, to search with.
+ * The photo of a place, to search with; null where there is none, or the reader has gone on.
  * @param {number} id
+ * @param {AbortSignal} signal
  */
-async function photoOf(id) {
+async function photoOf(id, signal) {
   try {
-    return await readPhoto(await readPlace(id));
+    return await readPhoto(await readPlace(id, signal), signal);
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    showProblem(error.problem, [], () => follow(entry()));
+    tell(error, signal);
     return null;
   }
 }
 
-/** Search with the photo at hand, and go on until there is an answer or a problem that stays. */
-async function search() {
+/**
+ * @param {unknown} error
+ * @param {AbortSignal} signal
+ */
+function tell(error, signal) {
+  if (signal.aborted) return;
+  if (!(error instanceof ApiError)) throw error;
+  showProblem(error.problem, [], follow);
+}
+
+/**
+ * Search with the photo at hand, and go on until there is an answer or a problem that stays.
+ * @param {AbortSignal} signal
+ */
+async function search(signal) {
   if (!photo) return;
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
   const { files } = photo;
   const isNew = answer === null;
   const key = asked();
   const { settings } = address;
   const send = () => {
     const places = currentIndex()?.places;
-    expectResults(settings.k);
+    waitForResults();
     announceProgress(words.uploadingStarted);
     return searchPlaces(files, settings, {
       signal,
@@ -152,12 +174,10 @@ async function search() {
   const onProblem = () => {
     hideProgress();
     hideQueryFacts();
-    hideResults();
-    mapBox.hidden = true;
+    hideAnswer();
   };
-  const reply = await persist(send, { photos: files, signal, onProblem, again: search });
+  const reply = await persist(send, { photos: files, signal, onProblem, again: follow });
   if (!reply) return;
-  hideProgress();
   answer = { asked: key, reply };
   showReply(reply);
   const first = document.querySelector('#cards > li');
@@ -165,14 +185,27 @@ async function search() {
   if (isNew && first && first.getBoundingClientRect().top > innerHeight * SEEN) find('results', HTMLDivElement).scrollIntoView();
 }
 
+function waitForResults() {
+  shown = false;
+  expectResults(address.settings.k);
+}
+
+function hideAnswer() {
+  shown = false;
+  hideResults();
+  mapBox.hidden = true;
+}
+
 /** @param {SearchReply} reply */
 function showReply(reply) {
   const { results } = reply;
   const first = results[0];
+  hideProblem();
+  hideProgress();
   showQueryFacts(reply);
   if (!first) {
-    hideResults();
-    mapBox.hidden = true;
+    hideAnswer();
+    shown = true;
     const { area, only } = address.settings;
     const narrowed = area !== null || Object.keys(only).length > 0;
     if (currentIndex()?.places === 0 || !narrowed) showEmptyIndex();
@@ -180,16 +213,18 @@ function showReply(reply) {
     return;
   }
   const places = currentIndex()?.places ?? null;
+  shown = true;
   showResults(reply, places, address.settings, { open, again: searchWith, ask });
   announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));
   void showMap(reply);
+  void import('./viewer.js').catch(() => {}); // so that it opens at once
 }
 
 /** @param {SearchReply} reply */
 async function showMap(reply) {
   const { showBesideMap } = await import('./result-map.js');
   // Another photo may have come meanwhile.
-  if (answer?.reply === reply) await showBesideMap(candidatesOf(reply), reply.location, open);
+  if (shown && answer?.reply === reply) await showBesideMap(candidatesOf(reply), reply.location, open);
 }
 
 /** @param {ResultReply} result */
@@ -212,10 +247,13 @@ function searchWith({ place_id }) {
 
 const searched = () => photo && { ...photo, box: address.settings.box };
 
-/** Open the place that the address names, or close what is open. */
-async function showPlace() {
+/**
+ * Open the place that the address names, or close what is open.
+ * @param {AbortSignal} signal
+ */
+async function showPlace(signal) {
   const { place } = address;
-  if (place === null) return closeViewer();
+  if (place === null) return void closeViewer();
   const results = answer?.reply.results ?? [];
   const at = results.findIndex(({ place_id }) => place_id === place);
   const handlers = {
@@ -227,15 +265,20 @@ async function showPlace() {
     onClose: closePlace,
     again: searchWith,
   };
-  if (at >= 0) return openViewer(results, at, searched(), previewAddress(), handlers);
   try {
-    const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place);
+    const { openViewer } = await import('./viewer.js');
+    if (signal.aborted) return;
+    if (at >= 0) return openViewer(results, at, searched(), previewAddress(), handlers);
+    const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place, signal);
     openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searched(), previewAddress(), handlers);
     if (!photo) intakeNote.textContent = words.photoNotInLink;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    showProblem(error.problem, [], showPlace);
+    tell(error, signal);
   }
+}
+
+async function closeViewer() {
+  if (viewer.open) (await import('./viewer.js')).closeViewer();
 }
 
 /** @param {number} at the result shown last */
@@ -266,9 +309,7 @@ function showSettings() {
 /** @param {File[]} photos of one spot */
 async function take(photos) {
   if (!photos.length) return;
-  const ids = [];
-  for (const file of photos) ids.push(await keep(file));
-  const id = ids.join(TOGETHER);
+  const id = (await Promise.all(photos.map(keep))).join(TOGETHER);
   go({ of: null, place: null, settings: ofWholePhoto() }, { photo: id });
 }
 
@@ -282,10 +323,10 @@ void served.then(async ({ samples }) => {
 });
 kChoice.addEventListener('change', () => ask({ k: Number(kChoice.value) }));
 verifySwitch.addEventListener('change', () => ask({ verify: verifySwitch.checked }));
-addEventListener('popstate', ({ state }) => {
+addEventListener('popstate', () => {
   hideProblem();
   address = readAddress(location.search);
-  void follow(state ?? { photo: null });
+  void follow();
 });
 find('save', HTMLButtonElement).addEventListener('click', () => {
   if (!answer) return;
@@ -298,8 +339,10 @@ find('save', HTMLButtonElement).addEventListener('click', () => {
 void serverReady().then(() => {
   if (currentIndex()?.places === 0 && !photo) showEmptyIndex();
 });
-/** @type {Entry | null} */
-const before = history.state;
 // Who comes from the map with a circle means the photo at hand.
-const meant = !before && address.settings.area && address.of === null ? await latest() : null;
-void follow(before ?? { photo: meant?.id ?? null });
+if (!history.state && address.settings.area && address.of === null) {
+  const meant = stored(AT_HAND) || (await latest())?.id;
+  // A photo may have come meanwhile.
+  if (!history.state) history.replaceState({ photo: meant ?? null }, '');
+}
+void follow();

@@ -55,8 +55,15 @@ export function showResults(reply, places, settings, handlers) {
   remedyList.hidden = verdict === 'found';
   const checked = reply.results.some(({ verified }) => verified);
   order.textContent = verdict === 'not_found' ? '' : checked ? words.orderChecked : words.orderSimilar;
-  section.removeAttribute('aria-busy');
+  setBusy(false);
   section.hidden = false;
+}
+
+/** @param {boolean} busy */
+function setBusy(busy) {
+  if (busy) section.setAttribute('aria-busy', 'true');
+  else section.removeAttribute('aria-busy');
+  cards.inert = elsewhereCards.inert = busy;
 }
 
 /**
@@ -87,11 +94,12 @@ export function verdictWords({ match: { verdict } }, places, { area, only }) {
 }
 
 /**
- * Keep what is there, dimmed, until the next results come; with nothing there, show empty cards.
+ * Keep what is there, dimmed and not to be pressed, until the next results come; with nothing
+ * there, show empty cards.
  * @param {number} k
  */
 export function expectResults(k) {
-  section.setAttribute('aria-busy', 'true');
+  setBusy(true);
   if (section.hidden) {
     title.className = '';
     title.textContent = words.searching;
