@@ -5,6 +5,20 @@ import { words } from './words.js';
 
 const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkbox], [type=radio])';
 
+/** @type {WeakMap<object, number>} the newest choice of photos for each slot of the page */
+const newest = new WeakMap();
+let choices = 0;
+
+/**
+ * Begin with photos that are to come; the answer says whether none newer are for the same slot.
+ * @param {object} slot the document for all of the page
+ */
+export function begin(slot = document) {
+  const choice = ++choices;
+  newest.set(slot, choice);
+  return () => (slot === document ? choices : Math.max(...[slot, document].map((of) => newest.get(of) ?? 0))) === choice;
+}
+
 /**
  * Call back with the photos that come in, by whichever way.
  * @param {string[]} inputs ids of file inputs
@@ -20,9 +34,13 @@ export function takeIn(inputs, most, onPhotos) {
     const names = photos.map(({ name }) => name).join(', ');
     note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;
     if (!photos.length) return;
+    const aimed = where instanceof Element && where.closest('[data-slot]');
+    // On a page of two slots, those that are aimed at neither are for the one that is free then.
+    const isNewest = begin(aimed || (document.querySelector('[data-slot]') ? photos : document));
     // Not needed before there is a photo; without a connection, the page says so when it sends it.
     const shrinking = await import('./shrink.js').catch(() => null);
-    onPhotos(shrinking ? await Promise.all(photos.map(shrinking.shrink)) : photos, where);
+    const ready = shrinking ? await Promise.all(photos.map(shrinking.shrink)) : photos;
+    if (isNewest()) onPhotos(ready, where);
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { ApiError, readPhoto, showPicture } from './api.js';
 import { element } from './dom.js';
+import { begin } from './photo-input.js';
 import { showProblem } from './problem.js';
 import { words } from './words.js';
 
@@ -20,9 +21,12 @@ export function offerSamples(where, choices, onPhotos) {
       button.append(image);
     }
     button.addEventListener('click', async () => {
+      const isNewest = begin();
       try {
-        onPhotos(await Promise.all(photos.map((photo) => readPhoto({ name: photo, image_url: photo }))));
+        const files = await Promise.all(photos.map((photo) => readPhoto({ name: photo, image_url: photo })));
+        if (isNewest()) onPhotos(files);
       } catch (error) {
+        if (!isNewest()) return;
         if (!(error instanceof ApiError)) throw error;
         showProblem(error.problem, [], () => button.click());
       }
