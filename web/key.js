@@ -19,7 +19,10 @@ export function authorization() {
 
 export const hasKey = () => key !== '';
 
-/** Wait until a key is typed. */
+/** Whether nothing of the page can be read before a key is typed. */
+export const isAwaited = () => waiting.length > 0;
+
+/** Wait until a key is typed, whatever else the reader does. */
 export function keyTyped() {
   return new Promise((/** @type {(value: void) => void} */ resolve) => waiting.push(resolve));
 }
@@ -42,9 +45,10 @@ export function keyForm(onTyped) {
     // Headers take ASCII only, and so are keys.
     key = encodeURI(input.value.trim());
     store(NAME, key);
-    onTyped();
-    for (const wake of waiting) wake();
+    const woken = waiting;
     waiting = [];
+    onTyped();
+    for (const wake of woken) wake();
   });
   return form;
 }

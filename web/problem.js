@@ -2,12 +2,14 @@
 
 import { element, find, icon } from './dom.js';
 import { explain, reasonMends, saying } from './explain.js';
-import { keyForm, keyTyped } from './key.js';
+import { isAwaited, keyForm } from './key.js';
 import { words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 
 const box = find('problem', HTMLDivElement);
+/** @type {(() => void)[]} what goes on with a key, but for what the reader gave up for something else */
+let refused = [];
 
 /** Errors that the same photo may survive when it is sent again. */
 const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 404, 413, 415, 422].includes(status);
@@ -18,11 +20,14 @@ const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 404, 
  * @param {() => void} onAgain
  */
 export function showProblem(problem, photos, onAgain) {
+  if (problem.status === 401) {
+    // Several requests may have been refused, and one form is shown: it lets all of them go on.
+    refused.push(onAgain);
+    if (box.querySelector('.key')) return box.scrollIntoView({ block: 'nearest' }); // a key may be half typed
+  }
   const { title, mend } = explain(problem, photos);
   const { detail, reason } = problem;
   const mends = reasonMends(problem);
-  // Several requests may have been refused, and one form is shown: it lets all of them go on.
-  if (problem.status === 401) void keyTyped().then(onAgain);
   const again = worthAgain(problem)
     ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
     : [];
@@ -31,7 +36,7 @@ export function showProblem(problem, photos, onAgain) {
     [
       element('p', { class: 'timer', role: 'timer' }),
       ...again,
-      ...(problem.status === 401 ? [keyForm(leave)] : []),
+      ...(problem.status === 401 ? [keyForm(goOn)] : []),
       ...(detail && !mends ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', detail, reason))] : []),
     ],
   );
@@ -53,6 +58,8 @@ export function showNothing(title, mend, way) {
 }
 
 export function hideProblem() {
+  if (isAwaited() && box.querySelector('.key')) return;
+  refused = [];
   box.hidden = true;
   box.replaceChildren();
 }
@@ -104,6 +111,12 @@ function actionButton(label, onPress) {
     onPress();
   });
   return button;
+}
+
+function goOn() {
+  const all = refused;
+  leave();
+  for (const again of all) again();
 }
 
 function leave() {

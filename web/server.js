@@ -5,6 +5,7 @@ import { goToOnlyIndex, offerIndexes } from './indexes.js';
 import { element } from './dom.js';
 import { saying } from './explain.js';
 import { status } from './header.js';
+import { keyTyped } from './key.js';
 import { showProblem } from './problem.js';
 import { words } from './words.js';
 
@@ -48,8 +49,9 @@ async function ask(firstAfterMs) {
       } catch (error) {
         if (error instanceof ApiError && error.problem.status === 401) {
           showWaiting('closed');
-          const { problem } = error;
-          await new Promise((resolve) => showProblem(problem, [], () => resolve(null)));
+          const typed = keyTyped();
+          showProblem(error.problem, [], () => {});
+          await typed;
           wait = 0;
         } else if (error instanceof ApiError && error.problem.status === 403 && (await goToOnlyIndex())) {
           await new Promise(() => {}); // the page is left: nothing of it goes on
