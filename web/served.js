@@ -8,16 +8,20 @@
  * @property {{queries: string[], pairs: [string, string][]}} [samples] photos to try
  */
 
-/** Asked once a page. */
+const AGAIN_MS = 1000;
+
+/** Asked until the server has said it, once a page. */
 export const served = ask();
 
 /** @returns {Promise<Served>} */
 async function ask() {
-  try {
-    const answer = await fetch('page.json');
-    if (answer.ok) return await answer.json();
-  } catch {
-    // The server is not there; the page says so by what it asks for itself.
+  for (;;) {
+    try {
+      const answer = await fetch('page.json');
+      if (answer.ok) return await answer.json();
+    } catch {
+      // The server is not there; the page says so by what it asks for itself.
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
-  return { tiles: null, reports: false };
 }

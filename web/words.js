@@ -16,22 +16,27 @@ export const { words } = await read({
 });
 
 if (language !== 'en') {
-  const { page } = await (language === 'hi' ? import('./page-hi.js') : import('./page-hi-latn.js'));
-  translate(page);
-  if (root.dataset['page'] === 'about') {
-    const { about } = await (language === 'hi' ? import('./about-hi.js') : import('./about-hi-latn.js'));
-    translate(about);
+  const hindi = language === 'hi';
+  try {
+    translate((await (hindi ? import('./page-hi.js') : import('./page-hi-latn.js'))).page);
+    if (root.dataset['page'] === 'about') translate((await (hindi ? import('./about-hi.js') : import('./about-hi-latn.js'))).about);
+  } catch {
+    // What stands in the page stays English.
   }
   delete root.dataset['waiting'];
 }
 
 /**
- * The words of the language chosen: only those are loaded.
+ * The words of the language chosen: only those are loaded. Where they do not come, the English.
  * @template Words
  * @param {Record<Language, () => Words | Promise<Words>>} sets
  */
 export async function read(sets) {
-  return sets[language]();
+  try {
+    return await sets[language]();
+  } catch {
+    return sets.en();
+  }
 }
 
 /**

@@ -67,11 +67,12 @@ async function keep(addresses) {
 }
 
 /**
+ * Keep an answer, unless the browser's storage is full or switched off.
  * @param {string} address
  * @param {Response} response
  */
 async function put(address, response) {
-  await (await caches.open(KEPT)).put(keyOf(address), response);
+  await caches.open(KEPT).then((kept) => kept.put(keyOf(address), response)).catch(() => {});
 }
 
 /**
