@@ -11,7 +11,7 @@ import { store, stored } from './key.js';
 import { choosePart, showPart } from './part.js';
 import { letNarrow, showNarrow } from './narrow.js';
 import { persist } from './retry.js';
-import { announceProgress, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
+import { announceProgress, hidePreview, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
@@ -110,7 +110,7 @@ async function changePhoto(wanted, signal) {
     find('choose', HTMLSpanElement).textContent = words.chooseAnother;
   } else {
     photo = null;
-    hideProgress();
+    hidePreview();
     document.body.dataset['view'] = 'start';
     find('choose', HTMLSpanElement).textContent = words.choosePhoto;
     intakeNote.textContent = wanted ? words.photoForgotten : '';
@@ -222,9 +222,9 @@ function showReply(reply) {
 
 /** @param {SearchReply} reply */
 async function showMap(reply) {
-  const { showBesideMap } = await import('./result-map.js');
+  const made = await import('./result-map.js').catch(() => null);
   // Another photo may have come meanwhile.
-  if (shown && answer?.reply === reply) await showBesideMap(candidatesOf(reply), reply.location, open);
+  if (made && shown && answer?.reply === reply) await made.showBesideMap(candidatesOf(reply), reply.location, open);
 }
 
 /** @param {ResultReply} result */

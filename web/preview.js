@@ -80,6 +80,12 @@ export function hideQueryFacts() {
   facts.replaceChildren();
 }
 
+export function hidePreview() {
+  figure.hidden = true;
+  hideProgress();
+  hideQueryFacts();
+}
+
 /**
  * Say how far the search is; `share` of the upload, or null where it cannot be known.
  * @param {string} text

@@ -56,7 +56,9 @@ def test_one_click_searches(open_page: Any, offering: str) -> None:
     expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
     expect(page.locator("#samples")).to_be_hidden()
     page.go_back()
+    expect(page.locator("#preview")).to_be_hidden()
     samples.nth(3).click()
+    expect(page.locator("#preview")).to_be_visible()
     expect(page.locator("h2.not_found")).to_be_visible()
 
 
