@@ -5,6 +5,7 @@ deviations from those of places at large, and a line through those numbers gives
 the odds that a place is the right one. Places that are not listed are held to be usual ones.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ _MOVING, _STILL = 0.85, 0.95
 """Similarities of consecutive frames up to which the camera moves, and from which it stands."""
 _MAD = 1.4826
 """The standard deviation of normal numbers whose median absolute deviation is 1."""
+ENOUGH = 10
+"""Fewer similarities tell too little of how much they vary: others count as seen, up to so many."""
+_UNSEEN = 0.038
+"""The deviation of those, as in large indexes of a frame of elsewhere."""
 
 
 class Evidence(NamedTuple):
@@ -46,6 +51,9 @@ def standing_out(
     """Similarities in robust standard deviations from the `usual` ones of the same frame."""
     middle = float(np.median(usual))
     spread = _MAD * float(np.median(np.abs(usual - middle)))
+    if len(usual) < ENOUGH:  # of three or five the median deviation may be next to nothing
+        unseen = 1 - len(usual) / ENOUGH
+        spread = math.sqrt((1 - unseen) * spread**2 + unseen * _UNSEEN**2)
     return np.asarray((similarities - middle) / max(spread, 1e-6), np.float64)
 
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from place_search.core.geodesy import Position
 from place_search.indexer import (
@@ -31,6 +31,7 @@ from place_search.search.tracks.smoothing import Break
 from place_search.search.tracks.track import Track, track_frames
 from place_search.search.tracks.track_files import write_track
 
+FEW = [1, 2, 3]
 NORTHWARDS = [1, 2, 3, 4, 5, 6, 7, 8]
 
 
@@ -96,6 +97,46 @@ def test_frames_that_show_nothing_have_no_place(
     track = track_of(index, model, folder, causal=causal)
     assert not any(frame.known for frame in track.frames)
     assert all(frame.place is None and frame.position is None for frame in track.frames)
+
+
+@pytest.fixture(scope="module")
+def few(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """An index of three places."""
+    folder = tmp_path_factory.mktemp("few")
+    (folder / "photos").mkdir()
+    for place in FEW:
+        street.photo(place).save(folder / "photos" / f"{place:02d}.jpg")
+    build_index(open_source(folder / "photos"), folder / "index", model)
+    return open_index(folder / "index")
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_among_a_few_places_drawings_and_noise_have_no_place(
+    few: Index, model: Model, tmp_path: Path, causal: bool
+) -> None:
+    """The median deviation of three similarities may be next to nothing."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    drawing, text = Image.new("RGB", (320, 240), "white"), Image.new("RGB", (320, 240), "white")
+    ImageDraw.Draw(drawing).ellipse((90, 60, 230, 190), outline="black", width=4)
+    for line in range(0, 240, 15):
+        ImageDraw.Draw(text).text(
+            (10, line), "It says nothing of the place, whatever it is.", "black"
+        )
+    shown = (Image.fromarray(noise), drawing, text, Image.new("RGB", (320, 240)))
+    for number, image in enumerate(shown):
+        image.save(frames / f"frame_{number}.png")
+    track = track_of(few, model, frames, causal=causal)
+    assert not any(frame.known for frame in track.frames)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_among_a_few_places_each_is_found(
+    street: Any, few: Index, model: Model, tmp_path: Path, causal: bool
+) -> None:
+    track = track_of(few, model, photos_of(street, tmp_path / "frames", FEW), causal=causal)
+    assert [frame.place for frame in track.frames] == [f"{at:02d}.jpg" for at in FEW]
 
 
 def test_frames_too_far_apart_are_noted(

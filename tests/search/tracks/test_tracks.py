@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from place_search.search.tracks import smoothing
-from place_search.search.tracks.evidence import Evidence, evidence_of
+from place_search.search.tracks.evidence import ENOUGH, Evidence, evidence_of, standing_out
 from place_search.search.tracks.located import is_astray
 from place_search.search.tracks.markov import KEPT, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS, motion_with
@@ -85,6 +85,15 @@ def rows_of(routes: Routes, states: Sequence[State]) -> Rows:
 
 def share_right(found: Rows, truth: Rows) -> float:
     return float((np.abs(found - truth) <= 1).mean())
+
+
+def test_the_deviation_of_a_few_similarities_is_not_trusted() -> None:
+    """Of three places, two may be alike by chance."""
+    usual = np.array([0.100, 0.101, 0.150])
+    assert standing_out(usual, usual).max() < 2
+    many = np.tile(usual, ENOUGH)[:ENOUGH]
+    deviation = 1.4826 * np.median(abs(many - np.median(many)))
+    np.testing.assert_allclose(standing_out(usual, many), (usual - np.median(many)) / deviation)
 
 
 WAYS = {
