@@ -34,18 +34,21 @@ HAIR = 1e-4
 class OpenSet:
     """How well the first result's probability tells right answers from wrong ones.
 
-    `known` queries have positives, `unknown` ones have none. `auc` is that of right answers
-    against all wrong ones, 0–1. Of the answers "found", from the probability `threshold` on,
+    `known` queries have positives, `unknown` ones have none. Those `unanswered` found nothing, as
+    the first frames of a drive, which have none before them, or could not be read: they are told
+    neither right nor wrong, and none of them is unknown. `auc` is that of right answers against all
+    wrong ones, 0–1. Of the answers "found", from the probability `threshold` on,
     `precision` per cent are right; `recall` are the right ones found among the known,
     `false_found` the unknown ones called found among the unknown, both in per cent.
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
-    al. 2015). `verdicts`, `probabilities` and `right` are the queries' own, told as those of a
-    search are.
+    al. 2015). `verdicts`, `probabilities`, `right` and `answered` are the queries' own, told as
+    those of a search are.
     """
 
     known: int
     unknown: int
+    unanswered: int
     threshold: float
     auc: float | None
     precision: float | None
@@ -57,11 +60,13 @@ class OpenSet:
     verdicts: tuple[Verdict, ...] = field(repr=False)
     probabilities: Floats = field(repr=False)
     right: Labels = field(repr=False)
+    answered: Labels = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, as `eval --json` prints them."""
         figures = asdict(self)
-        del figures["verdicts"], figures["probabilities"], figures["right"]
+        for of_queries in ("verdicts", "probabilities", "right", "answered"):
+            del figures[of_queries]
         return {
             name: round(value, 4) if isinstance(value, float) else value
             for name, value in figures.items()
@@ -73,20 +78,27 @@ class OpenSet:
         It is a little below the last probability that counts: a search sums in another order than
         an evaluation, so that it tells the same photo another one by a hair.
         """
-        point = least_threshold(self.probabilities, self.right, precision)
+        probabilities, right = self.answers
+        point = least_threshold(probabilities, right, precision)
         if point is None:
             return None
         last = point[0]
-        following = self.probabilities[self.probabilities < last].max(initial=0.0)
+        following = probabilities[probabilities < last].max(initial=0.0)
         hair = HAIR * last * (1 - last) + 10.0**-PLACES
         return max(float(last + following) / 2, last - hair)
 
     @property
+    def answers(self) -> tuple[Floats, Labels]:
+        """The probabilities of the answers that there are, and whether they are right."""
+        return self.probabilities[self.answered], self.right[self.answered]
+
+    @property
     def best_of_both(self) -> float | None:
         """The highest probability, where right answers and wrong ones have it, so none excels."""
-        highest = self.probabilities == self.probabilities.max()
-        both = self.right[highest].any() and not self.right[highest].all()
-        return float(self.probabilities.max()) if both else None
+        probabilities, right = self.answers
+        highest = probabilities == probabilities.max()
+        both = right[highest].any() and not right[highest].all()
+        return float(probabilities.max()) if both else None
 
 
 def measure_open_set(
@@ -95,36 +107,41 @@ def measure_open_set(
     """Figures of the first results; `ranked` has their probabilities by this calibration.
 
     Raises:
-        TruthError: no query at all.
+        TruthError: no query found anything, right or wrong.
     """
-    if not ranked:
-        raise TruthError("There are no queries, so nothing can be said of unknown places.")
-    matches = [match_of(calibration, _first_probability(results)) for results in ranked]
+    answered = np.array([len(results.rows) > 0 for results in ranked], np.bool_)
+    if not answered.any():
+        raise TruthError("No query had a photo to find, so nothing can be said of unknown places.")
+    matches = [match_of(calibration, results.probability) for results in ranked]
     right = np.array(
         [
-            bool(len(results.rows)) and bool(np.isin(results.rows[0], rows))
+            bool(np.isin(results.rows[:1], rows).any())
             for results, rows in zip(ranked, positives, strict=True)
         ]
     )
     is_known = np.array([len(rows) > 0 for rows in positives])
+    is_unknown = answered & ~is_known
     found = np.array([match.verdict == "found" for match in matches])
     probabilities = np.array([told_probability(match.probability) for match in matches])
-    known, unknown = int(is_known.sum()), int((~is_known).sum())
-    mixed = right.any() and not right.all()
+    known, unknown = int(is_known.sum()), int(is_unknown.sum())
+    told, truly = probabilities[answered], right[answered]
+    mixed = truly.any() and not truly.all()
     return OpenSet(
         known=known,
         unknown=unknown,
+        unanswered=int((~answered).sum()),
         threshold=calibration.threshold,
-        auc=area_under_roc(probabilities, right) if mixed else None,
+        auc=area_under_roc(told, truly) if mixed else None,
         precision=_percent(int((found & right).sum()), int(found.sum())),
         recall=_percent(int((found & right).sum()), known),
-        false_found=_percent(int((found & ~is_known).sum()), unknown),
-        recall_at_precision_99=_recall_at(probabilities, right, known, 0.99),
-        recall_at_precision_100=_recall_at(probabilities, right, known, 1.0),
-        calibration_error=expected_calibration_error(probabilities, right),
+        false_found=_percent(int((found & is_unknown).sum()), unknown),
+        recall_at_precision_99=_recall_at(told, truly, known, 0.99),
+        recall_at_precision_100=_recall_at(told, truly, known, 1.0),
+        calibration_error=expected_calibration_error(told, truly),
         verdicts=tuple(match.verdict for match in matches),
         probabilities=probabilities,
         right=right,
+        answered=answered,
     )
 
 
@@ -140,10 +157,6 @@ def with_similarity_alone(results: Ranked, calibration: Calibration) -> Ranked:
 def expected_calibration_error(probabilities: Floats, right: Labels) -> float:
     """The mean |probability − share of right answers|, weighted by the answers in each bin."""
     return binned_error(probabilities, right, np.full(len(probabilities), 1 / len(probabilities)))
-
-
-def _first_probability(results: Ranked) -> float:
-    return results.probability if len(results.rows) else 0.0
 
 
 def _recall_at(probabilities: Floats, right: Labels, known: int, precision: float) -> float | None:

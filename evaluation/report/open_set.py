@@ -19,7 +19,9 @@ _EDGE = 44
 
 def open_set_figures(found: OpenSet) -> list[tuple[str, str]]:
     """What the figures mean, and their values."""
+    unanswered = [("queries without an answer", f"{found.unanswered:,}")]
     return [
+        *(unanswered if found.unanswered else []),
         ("right among those called found", _percent(found.precision)),
         ("right and found among the known", _percent(found.recall)),
         ("called found among the others", _percent(found.false_found)),
@@ -35,8 +37,9 @@ def open_set_figures(found: OpenSet) -> list[tuple[str, str]]:
 
 def draw_precision_recall(found: OpenSet) -> Markup:
     """Precision by recall, over all thresholds, with a dot at the one that is in use."""
-    _, precision, share = precision_recall(found.probabilities, found.right)
-    recall = share * (int(found.right.sum()) / max(found.known, 1))
+    probabilities, truly = found.answers
+    _, precision, share = precision_recall(probabilities, truly)
+    recall = share * (int(truly.sum()) / max(found.known, 1))
     x, y, body = _frame("recall, %", "precision, %")
     points = zip(recall.tolist(), precision.tolist(), strict=True)
     body.append(polyline([(x(r), y(p)) for r, p in points], "measured line"))
@@ -49,12 +52,13 @@ def draw_reliability(found: OpenSet) -> Markup:
     """The share of right answers by their probability, as discs that grow with their number."""
     x, y, body = _frame("probability, %", "right, %")
     body.append(line(x(0), y(0), x(1), y(1), "chance dashes"))
-    of_bin = bin_of(found.probabilities)
+    probabilities, truly = found.answers
+    of_bin = bin_of(probabilities)
     for number in range(BINS):
         inside = of_bin == number
         if inside.any():
-            said = float(found.probabilities[inside].mean())
-            right = float(found.right[inside].mean())
+            said = float(probabilities[inside].mean())
+            right = float(truly[inside].mean())
             radius = 3 + 9 * float(np.sqrt(inside.mean()))
             body.append(circle(x(said), y(right), radius, "measured"))
     return document(SIDE, SIDE, known("Right answers by their probability"), body)

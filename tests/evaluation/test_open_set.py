@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from place_search.evaluation.open_set import expected_calibration_error, measure_open_set
+from place_search.evaluation.errors import TruthError
+from place_search.evaluation.open_set import (
+    expected_calibration_error,
+    measure_open_set,
+)
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.protocols.loop_closure import frame_order
 from place_search.evaluation.ranking import NOTHING, Ranked
@@ -29,23 +33,32 @@ def test_the_figures_of_an_open_set() -> None:
         first(1, 0.99),  # known, right, found
         first(2, 0.97),  # known, wrong, found
         first(3, 0.60),  # known, right, not found
-        NOTHING,  # known, without a result
+        NOTHING,  # known, could not be read
         first(4, 0.96),  # unknown, found
         first(5, 0.10),  # unknown, not found
+        NOTHING,  # without a photo to find
     ]
-    positives = [rows(1), rows(9), rows(3), rows(7), rows(), rows()]
+    positives = [rows(1), rows(9), rows(3), rows(7), rows(), rows(), rows()]
     measured = measure_open_set(ranked, positives, CALIBRATION)
     found = measured.to_dict()
-    assert not found.keys() & {"verdicts", "probabilities", "right"}
-    assert [*measured.verdicts] == ["found", "found", "unsure", "not_found", "found", "not_found"]
-    assert (found["known"], found["unknown"]) == (4, 2)
+    assert not found.keys() & {"verdicts", "probabilities", "right", "answered"}
+    assert [*measured.verdicts[:3]] == ["found", "found", "unsure"]
+    assert [*measured.verdicts[3:]] == ["not_found", "found", "not_found", "not_found"]
+    assert (found["known"], found["unknown"], found["unanswered"]) == (4, 2, 2)
     assert found["precision"] == pytest.approx(100 / 3, abs=1e-3)
     assert found["recall"] == 25.0
     assert found["false_found"] == 50.0
     assert found["recall_at_precision_100"] == 25.0
     assert found["recall_at_precision_99"] == 25.0
-    # Right ones 0.99 and 0.60 against wrong ones 0.97, 0.96, 0.10 and 0: 4 + 2 of 8 in order.
-    assert found["auc"] == pytest.approx(6 / 8)
+    # Right ones 0.99 and 0.60 against wrong ones 0.97, 0.96 and 0.10: 3 + 1 of 6 in order.
+    assert found["auc"] == pytest.approx(4 / 6, abs=1e-4)
+    # In the last bin 2 more are told right than are; 0.60 lacks 0.40, 0.10 is told too much.
+    assert found["calibration_error"] == pytest.approx((1.92 + 0.40 + 0.10) / 5)
+
+
+def test_of_no_answer_at_all_nothing_can_be_said() -> None:
+    with pytest.raises(TruthError, match="No query had a photo to find"):
+        measure_open_set([NOTHING], [rows(1)], CALIBRATION)
 
 
 def test_what_there_is_nothing_to_say_of_is_null() -> None:

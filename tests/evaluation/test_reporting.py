@@ -250,7 +250,8 @@ def test_the_open_set_has_its_part(
     assert page.count('aria-label="Right answers by their probability"') == 1
     figures = json.loads((tmp_path / "report" / "report.json").read_bytes())["open_set"]
     assert set(figures) == {
-        *("known", "unknown", "threshold", "auc", "precision", "recall", "false_found"),
+        *("known", "unknown", "unanswered", "threshold", "auc", "precision", "recall"),
+        "false_found",
         *("recall_at_precision_99", "recall_at_precision_100", "calibration_error"),
     }
     text = (tmp_path / "report" / "queries.csv").read_text("utf-8")

@@ -176,6 +176,20 @@ def test_the_threshold_of_a_precision_is_told_in_json_too(
         assert "must be a finite number from 0.5 to 1." in refused
 
 
+@pytest.mark.slow
+def test_frames_with_none_before_them_are_told_and_left_out(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    truth = tmp_path / "loops.csv"
+    truth.write_text("query,positives\n" + "".join(f"{frame}.jpg,\n" for frame in range(4)))
+    places = photos / "places"
+    given = ("eval", "--truth", truth, "--root", places, "--database", places, "--open-set")
+    said = run(*given, "--loop-closure", "1")
+    assert "Open set: 0 queries of known places, 2 of others, 2 without an answer;" in said.stdout
+    told = json.loads(run(*given, "--loop-closure", "1", "--json").stdout)["open_set"]
+    assert (told["known"], told["unknown"], told["unanswered"]) == (0, 2, 2)
+
+
 @pytest.mark.parametrize("radius", ["inf", "nan", "-1"])
 def test_a_radius_is_a_finite_distance(run: Run, photos: Path, split: Path, radius: str) -> None:
     given = ("--split", split, "--root", photos, "--radius-m", radius, "--json")

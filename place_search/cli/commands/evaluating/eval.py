@@ -289,9 +289,10 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
     def percent(value: float | None) -> str:
         return "–" if value is None else f"{value:.1f} %"
 
+    left_out = f", {found.unanswered} without an answer" if found.unanswered else ""
     for line in (
-        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others; "
-        f"found from the probability {found.threshold:.3f} on.",
+        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others"
+        f"{left_out}; found from the probability {found.threshold:.3f} on.",
         f"  right among those called found      {percent(found.precision)}",
         f"  right and found among the known     {percent(found.recall)}",
         f"  called found among the others       {percent(found.false_found)}",
