@@ -140,7 +140,7 @@ def evaluate(
     if open_set:
         calibration, borrowed = calibration_for(None if index is None else index.index, model)
         if reranker is None and window is None:
-            ranked = [with_similarity_alone(results, calibration) for results in ranked]
+            ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration)
 
     candidates, right, chance = rules.candidates(), rules.right(), rules.chance(ks)

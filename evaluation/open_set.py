@@ -23,6 +23,7 @@ from place_search.search.probability import (
     Verdict,
     candidate_probabilities,
     match_of,
+    probability_first,
     told_probability,
 )
 
@@ -145,13 +146,15 @@ def measure_open_set(
     )
 
 
-def with_similarity_alone(results: Ranked, calibration: Calibration) -> Ranked:
-    """Unverified results with the probability of the first, as an unverified search gives it."""
-    similarities = results.similarities[:BACKGROUND].astype(float).tolist()
-    first = candidate_probabilities(
-        calibration, similarities[:1], [None for _ in similarities[:1]], similarities
-    )
-    return results._replace(probability=first[0] if first else 0.0)
+def with_similarity_alone(results: Ranked, calibration: Calibration, k: int) -> Ranked:
+    """Unverified results with the probability of the first, as a search that tells `k` gives it.
+
+    Where descriptors are standardised, the first need not be the most similar one.
+    """
+    similarities = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
+    told = similarities[:k]
+    likely = candidate_probabilities(calibration, told, [None for _ in told], similarities)
+    return results._replace(probability=probability_first(likely))
 
 
 def expected_calibration_error(probabilities: Floats, right: Labels) -> float:

@@ -10,12 +10,14 @@ from place_search.evaluation.errors import TruthError
 from place_search.evaluation.open_set import (
     expected_calibration_error,
     measure_open_set,
+    with_similarity_alone,
 )
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.protocols.loop_closure import frame_order
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.models import included_calibration
+from place_search.search.probability import UNSURE_FROM
 
 CALIBRATION = replace(included_calibration(), threshold=0.95)
 
@@ -59,6 +61,15 @@ def test_the_figures_of_an_open_set() -> None:
 def test_of_no_answer_at_all_nothing_can_be_said() -> None:
     with pytest.raises(TruthError, match="No query had a photo to find"):
         measure_open_set([NOTHING], [rows(1)], CALIBRATION)
+
+
+def test_a_standardised_order_is_judged_by_all_that_a_search_tells() -> None:
+    """The first by standardised descriptors is not always the most similar one."""
+    calibration = replace(CALIBRATION, unverified=(40.0, 0.0, -20.0))
+    similarities = np.array([0.3, 0.9, *[0.1] * 28], np.float32)
+    results = Ranked(np.arange(30), similarities)
+    assert with_similarity_alone(results, calibration, 10).probability == UNSURE_FROM
+    assert with_similarity_alone(results, calibration, 1).probability < 0.01
 
 
 def test_what_there_is_nothing_to_say_of_is_null() -> None:
