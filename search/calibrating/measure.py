@@ -11,7 +11,7 @@ those of a cohort in speaker recognition).
 import math
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -116,7 +116,7 @@ def calibrate_index(
 ) -> IndexCalibration:
     """Measure a calibration on altered copies of photos of an index, which `read` decodes.
 
-    Photos that cannot be read any more are replaced by their thumbnails.
+    Photos that are gone, or others by now, are replaced by their thumbnails.
 
     Raises:
         ModelMismatchError: another model made the index.
@@ -152,13 +152,8 @@ def _altered(
     """Each row with an altered copy of its photo, as the model takes it."""
 
     def draw(copy: int, row: int) -> tuple[int, Views]:
-        place_id = int(index.place_ids[row])
-        try:
-            photo = read(index.place(place_id).path)
-        except (PhotoError, OSError):
-            photo = read(index.thumbnail(place_id))
         # Each of the networks sees the same alteration.
-        views = model.prepare_all(photo)
+        views = model.prepare_all(_photo(index, row, read))
         return row, tuple(_alter(pixels, np.random.default_rng(copy)) for pixels in views)
 
     cores = os.cpu_count() or 1
@@ -169,6 +164,15 @@ def _altered(
         ahead=2 * cores,
         name="alter",
     )
+
+
+def _photo(index: Index, row: int, read: Read) -> Photo:
+    """The photo of a row, or its thumbnail where that is gone or another one by now."""
+    place = index.place(int(index.place_ids[row]))
+    with suppress(PhotoError, OSError):
+        if index.is_made_from(row, place.path, by_content=True):
+            return read(place.path)
+    return read(index.thumbnail(place.place_id))
 
 
 def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

@@ -215,6 +215,25 @@ def test_thumbnails_stand_in_for_photos_that_are_gone(
     place_search.calibrate(folder, model=plain)
 
 
+def test_thumbnails_stand_in_for_photos_that_are_others_by_now(
+    made: tuple[Path, Path, Result], plain: Path, tmp_path: Path
+) -> None:
+    """The index describes what was there: what lies there now shows other places."""
+    photos, folder, _ = made
+    photos.rename(tmp_path / "elsewhere")
+    try:
+        gone = place_search.calibrate(folder, model=plain)
+        photos.mkdir()
+        for place in range(PLACES):
+            photo(place + 500).save(photos / f"{place:02d}.jpg", quality=90)
+        replaced = place_search.calibrate(folder, model=plain)
+    finally:
+        shutil.rmtree(photos, ignore_errors=True)
+        (tmp_path / "elsewhere").rename(photos)
+    assert replaced == gone
+    assert place_search.calibrate(folder, model=plain) != gone
+
+
 def test_photos_of_one_place_are_not_taken_for_unrelated_ones(
     run: Run, plain: Path, tmp_path: Path
 ) -> None:
