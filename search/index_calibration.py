@@ -20,13 +20,15 @@ _FORMAT = 1
 class IndexCalibration:
     """A calibration that was measured on `copies` altered photos of an index of `places`.
 
-    `photos` are the sha256 of those photos, hexadecimal; files of before name none.
+    `photos` are the sha256 of those photos, hexadecimal; files of before name none. One measured
+    because the `model_had_none` gives way to that of the model, once it has its own.
     """
 
     calibration: Calibration
     places: int
     copies: int
     photos: tuple[str, ...] = ()
+    model_had_none: bool = False
 
     def is_of(self, index: Index) -> bool:
         """Whether at least half of the photos are there, among about as many places as then."""
@@ -57,7 +59,13 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
             return None
         calibration = read_calibration(kept["calibration"])
         photos = tuple(map(str, kept.get("photos", ())))
-        return IndexCalibration(calibration, int(kept["places"]), int(kept["copies"]), photos)
+        return IndexCalibration(
+            calibration,
+            places=int(kept["places"]),
+            copies=int(kept["copies"]),
+            photos=photos,
+            model_had_none=bool(kept.get("model_had_none", False)),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -98,6 +106,17 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
         write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
 
 
+def calibration_of_index(index: Index, model: Model) -> IndexCalibration | None:
+    """What an index keeps, unless it gives way to the model's own.
+
+    Raises:
+        IndexFormatError: the file is damaged, or a newer version wrote it.
+    """
+    kept = read_index_calibration(index)
+    gives_way = kept is not None and kept.model_had_none and model.card.calibration is not None
+    return None if gives_way else kept
+
+
 class ChosenCalibration(NamedTuple):
     """The calibration that probabilities are by, and whether that of the included model is lent."""
 
@@ -111,7 +130,7 @@ def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
     Raises:
         IndexFormatError: the index's own is damaged, or a newer version wrote it.
     """
-    kept = None if index is None else read_index_calibration(index)
+    kept = None if index is None else calibration_of_index(index, model)
     if kept is not None:
         return ChosenCalibration(kept.calibration, is_borrowed=False)
     return ChosenCalibration(calibration_of(model), model.card.calibration is None)
@@ -125,7 +144,7 @@ def kept_calibration(index: Index, model: Model) -> Calibration | None:
         IndexFormatError: the file is damaged, or a newer version wrote it.
     """
     index.check_model(model)
-    kept = read_index_calibration(index)
+    kept = calibration_of_index(index, model)
     return None if kept is None else kept.calibration
 
 

@@ -47,13 +47,13 @@ def keep_calibrated(
     Returns: what is to be said of it, None where there was nothing to measure.
     """
     from place_search.indexer import open_index
-    from place_search.search.index_calibration import FILE, read_index_calibration
+    from place_search.search.index_calibration import FILE, calibration_of_index
 
     needed = model.card.calibration is None
     if not needed and not (folder / FILE).exists():  # the index is not opened for it
         return None
     index = open_index(folder)
-    kept = read_index_calibration(index)
+    kept = calibration_of_index(index, model)
     if kept is not None:
         needed = not kept.is_of(index)
     if not needed:

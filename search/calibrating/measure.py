@@ -136,7 +136,13 @@ def calibrate_index(
             "photos of different places are, so nothing was measured; add other places first."
         )
     photos = dict.fromkeys(index.content(row).hex() for row in rows.tolist())
-    return IndexCalibration(measured, len(index), len(rows), tuple(photos))
+    return IndexCalibration(
+        measured,
+        places=len(index),
+        copies=len(rows),
+        photos=tuple(photos),
+        model_had_none=model.card.calibration is None,
+    )
 
 
 def _sample(index: Index) -> NDArray[np.intp]:

@@ -1,13 +1,16 @@
 """An index measures its calibration again when it holds other photos, or many more or fewer."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
 import place_search
+from place_search.models import included_calibration, read_card, write_card
 from place_search.search.index_calibration import (
     FILE,
     IndexCalibration,
@@ -68,18 +71,42 @@ def test_it_is_measured_again_when_its_photos_are_others(
 def test_one_that_names_no_photos_goes_by_their_number(
     run: Run, plain: Path, tmp_path: Path
 ) -> None:
-    """Files of before name none."""
+    """Files of before name none, nor say for which model they were measured."""
     out = tmp_path / "index"
     command = ("index", "--out", out, "--model", plain)
     assert run(*command, write(tmp_path / "photos", range(3))).exit_code == 0
     of_before = json.loads((out / FILE).read_text("utf-8"))
-    del of_before["photos"]
+    del of_before["photos"], of_before["model_had_none"]
     of_before["sha256"] = checksum_of(of_before)
     (out / FILE).write_text(json.dumps(of_before), "utf-8")
     for places, measured in ((5, 3), (6, 6)):
         others = write(tmp_path / f"{places}", range(10, 10 + places))
         assert run(*command, others).exit_code == 0
         assert kept_by(out).places == measured
+
+
+def test_one_for_lack_of_another_gives_way_and_one_by_hand_stays(
+    run: Run, plain: Path, tmp_path: Path
+) -> None:
+    """What `calibrate PAIRS --keep` had written into the card was in no use."""
+    model = shutil.copytree(plain, tmp_path / "model")
+    out, photos = tmp_path / "index", write(tmp_path / "photos", range(4))
+    assert run("index", photos, "--out", out, "--model", model).exit_code == 0
+    by_pairs = replace(included_calibration(), threshold=0.75)
+    write_card(replace(read_card(model), calibration=by_pairs), model)
+
+    def threshold() -> float:
+        pair, opened = (photos / "2.jpg", photos / "3.jpg"), place_search.open_model(model)
+        by_search = place_search.search(out, pair[0], model=opened).match.threshold
+        assert place_search.compare(*pair, model=opened, index=out).threshold == by_search
+        return by_search
+
+    assert threshold() == 0.75
+    before = (out / FILE).read_bytes()
+    assert run("add", out, write(photos, range(9)), "--model", model).exit_code == 0
+    assert (out / FILE).read_bytes() == before
+    assert run("calibrate", out, "--model", model).exit_code == 0
+    assert threshold() == kept_by(out).calibration.threshold != 0.75
 
 
 def test_one_measured_by_hand_is_kept_up_for_a_calibrated_model(run: Run, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_it_tells_known_places_from_unknown_ones(two_towns: Path, tmp_path: Path
     flags = ["--model", str(folder), "--about", "two towns", "--keep", "--json"]
     made = CliRunner().invoke(app, ["calibrate", list_of_photos, *flags])
     assert made.exit_code == 0, made.output
+    assert f"Kept in {folder}. Indexes go by it too" in " ".join(made.stderr.split())
     found = read_card(folder).calibration
     assert found is not None
     assert found.data == "two towns"

@@ -120,8 +120,7 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
         measured = calibrate_and_keep(index, opened, advance)
     if as_json:
         told = asdict(measured)
-        del told["photos"]  # they tell only whether the index still has them
-        print_json(told)
+        print_json({name: told[name] for name in ("calibration", "places", "copies")})
         return
     print_line(f"{summary_of(measured)} Kept in {folder / FILE}.")
 
@@ -160,6 +159,10 @@ def _keep(found: "Calibration", model: str) -> None:
 
     folder = find_model(model)
     write_card(replace(read_card(folder), calibration=found), folder)
+    say(
+        f"Kept in {folder}. Indexes go by it too, but for those where `place-search calibrate "
+        "INDEX` measured one beside the model's."
+    )
 
 
 def _calibrate_pairs(
