@@ -261,7 +261,7 @@ export function similarityLine({ rank, similarity }) {
   bar.style.setProperty('--share', `${Math.min(Math.max(similarity, 0), 1)}`);
   return element(
     'p',
-    { class: 'similarity' },
+    { class: 'similarity', 'data-name': words.similarity },
     element('span', { class: 'rank' }, element('span', { class: 'offscreen' }, words.rank(rank)), spoken(`${rank}`)),
     element('span', { class: 'offscreen' }, `, ${words.similarity} `),
     element('span', { class: 'number' }, formatSimilarity(similarity)),

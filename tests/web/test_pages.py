@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.needs import ROOT
 from tests.web.settling import settle
 
 PAGES = {
@@ -179,3 +180,9 @@ def test_the_documentation_works_without_the_internet(open_page: Any) -> None:
     expect(search).to_contain_text("/v1/search")
     search.get_by_role("button").first.click()
     expect(search).to_contain_text("The places of the index that look most like the photo")
+
+
+def test_style_sheets_hold_no_words() -> None:
+    """What they say would be English in every language."""
+    for sheet in (ROOT / "web").glob("*.css"):
+        assert re.findall(r"content:[^;}]*[\"'][^;}]*[A-Za-z]{2}", sheet.read_text("utf-8")) == []
