@@ -208,8 +208,10 @@ function showReply(reply) {
     shown = true;
     const { area, only } = address.settings;
     const narrowed = area !== null || Object.keys(only).length > 0;
-    if (currentIndex()?.places === 0 || !narrowed) showEmptyIndex();
-    else announce(find('query-facts', HTMLDivElement).textContent ?? '');
+    if (currentIndex()?.places === 0 || !narrowed) return showEmptyIndex();
+    const why = find('query-facts', HTMLDivElement);
+    announce(why.textContent ?? '');
+    why.scrollIntoView({ block: 'nearest' });
     return;
   }
   const places = currentIndex()?.places ?? null;

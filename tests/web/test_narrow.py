@@ -10,7 +10,7 @@ from tests.web.test_pages import check_accessible
 
 
 def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town: Any) -> None:
-    page = open_page()
+    page = open_page(viewport={"width": 1280, "height": 600})
     page.set_input_files("#photo", town.query(3))
     best = page.locator("#results:not([aria-busy]) .card").first
     expect(best).to_contain_text("street-3/03.jpg")
@@ -33,6 +33,7 @@ def test_a_search_is_narrowed_down_by_keyboard(open_page: Any, server: str, town
     page.get_by_label("Taken from").fill("2020-01-01")
     page.keyboard.press("Tab")
     expect(page.locator("#query-facts")).to_have_text(re.compile("No place fits all filters"))
+    expect(page.locator("#query-facts")).to_be_in_viewport()
     expect(page.locator("#problem")).to_be_hidden()
 
 
