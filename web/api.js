@@ -111,7 +111,7 @@ function send(address, photos, { signal, onUpload, onUploaded }) {
       }
     });
     request.addEventListener('error', async () => {
-      reject(new ApiError({ ...problemOf(0, null, 0), alive: await isAlive() }));
+      reject(new ApiError({ ...connectionLost(), alive: await isAlive() }));
     });
     signal.addEventListener('abort', () => {
       request.abort();
@@ -289,7 +289,7 @@ export async function answered(address, signal, { headers = {}, ...sent } = {}) 
     body = await response.arrayBuffer();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(problemOf(0, null, 0));
+    throw new ApiError(connectionLost());
   }
   if (response.ok) return new Response(body.byteLength ? body : null, response);
   const wait = Number(response.headers.get('Retry-After'));
@@ -323,6 +323,9 @@ function problemOf(status, body, retryAfter) {
   const { type = '', detail = '', reason = null } = /** @type {Partial<ProblemReply>} */ (body ?? {});
   return { status, type, detail, reason, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
 }
+
+/** The problem of a request that got no whole answer. */
+export const connectionLost = () => problemOf(0, null, 0);
 
 /** @param {string} text */
 function parse(text) {

@@ -1,6 +1,6 @@
 // The map page: all places, one of them at a time, and a circle to search in.
 
-import { ApiError, readPlace, readPlaces, showPicture } from './api.js';
+import { ApiError, connectionLost, readPlace, readPlaces, showPicture } from './api.js';
 import { readAddress, writeAddress } from './address.js';
 import { circleTool } from './circle.js';
 import { positionButton } from './copy.js';
@@ -16,7 +16,6 @@ import { words } from './words.js';
 /** @import { DotReply, PlaceReply } from './types.js' */
 
 const LISTED = 30;
-const LOST = { status: 0, type: '', detail: '', reason: null, retryAfter: 0, alive: false, keyed: false };
 const WORLD = /** @type {[number, number, number, number]} */ ([-180, -90, 180, 90]);
 
 const note = find('map-note', HTMLParagraphElement);
@@ -72,7 +71,7 @@ async function leaflet() {
   for (;;) {
     const L = await loadLeaflet();
     if (L) return L;
-    await new Promise((resolve) => showProblem(LOST, [], () => resolve(null)));
+    await new Promise((resolve) => showProblem(connectionLost(), [], () => resolve(null)));
   }
 }
 
