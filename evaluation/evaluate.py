@@ -130,7 +130,7 @@ def evaluate(
                 *routes,
                 known,
                 window,
-                lambda query, rows: rules.keep(query, rows) & (rows != truth.self_index[query]),
+                lambda query, rows: rules.keep(query, rows) & ~np.isin(rows, truth.own_rows[query]),
             )
         ]
     if reranker is not None or window is not None:
@@ -209,19 +209,11 @@ class _Work:
         self.rules = rules
         count = len(truth.database)
         others = dict.fromkeys(
-            name
-            for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
-            if row < 0
-        )
-        row_of = {name: row for row, name in enumerate(others, count)}
-        self.asked: Rows = np.array(
-            [
-                row_of.get(name, row)
-                for name, row in zip(truth.queries, truth.self_index.tolist(), strict=True)
-            ],
-            dtype=np.int64,
+            name for name, own in zip(truth.queries, truth.own_rows, strict=True) if not own.size
         )
         self.names = (*truth.database, *others)
+        row_of = {name: row for row, name in enumerate(self.names)}
+        self.asked: Rows = np.array([row_of[name] for name in truth.queries], dtype=np.int64)
         self.indexed = index
         self.needed = range(len(self.names))
         if index is not None:
@@ -270,14 +262,14 @@ class _Work:
         Skipped photos neither ask nor answer.
         """
         rankings: list[Ranked] = []
-        for rows, own in _blocks(self._block(query_bytes), self.asked, self.truth.self_index):
+        for rows in self._blocks(self.asked, query_bytes):
             database = self._database().chunks()
             # Without a name of its own, so that a block is gone before the next one is read.
             rankings += rank(
                 self._queries(rows, standards),
                 database if standards is None else standards.chunks(database),
                 self.rules.depth(kept),
-                self_index=own,
+                own=self.truth.own_rows[len(rankings) : len(rankings) + len(rows)],
                 lost=self._lost(skipped),
                 keep=partial(self._keep, len(rankings)) if self.rules.filters_search else None,
             )
@@ -300,7 +292,7 @@ class _Work:
         return measure_standards(
             self._database().chunks(),
             len(self.truth.database),
-            (self._queries(rows) for (rows,) in _blocks(self._block(query_bytes), asked)),
+            map(self._queries, self._blocks(asked, query_bytes)),
             self._lost(skipped),
             self.model.card.dims,
         )
@@ -341,8 +333,10 @@ class _Work:
     def _keep(self, first: int, query: int, rows: Rows) -> NDArray[np.bool_]:
         return self.rules.keep(first + query, rows)
 
-    def _block(self, query_bytes: int) -> int:
-        return min(MAX_BLOCK, max(1, query_bytes // (4 * self.model.card.dims)))
+    def _blocks(self, rows: Rows, query_bytes: int) -> Iterator[Rows]:
+        size = min(MAX_BLOCK, max(1, query_bytes // (4 * self.model.card.dims)))
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
 
     def _queries(self, rows: Rows, standards: Standards | None = None) -> NDArray[np.float32]:
         if standards is not None:
@@ -354,11 +348,6 @@ class _Work:
         queries[known] = self.indexed.take(rows[known])
         queries[~known] = self.scratch.take(rows[~known] - self.needed.start)
         return queries
-
-
-def _blocks(size: int, *columns: Rows) -> Iterator[tuple[Rows, ...]]:
-    for start in range(0, len(columns[0]), size):
-        yield tuple(column[start : start + size] for column in columns)
 
 
 def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranked) -> Ranked:

@@ -53,7 +53,7 @@ class EvaluationProtocol:
     def candidates(self) -> list[float]:
         """How many results each query could have, for the chance level."""
         size = len(self.truth.database)
-        return [float(size - int(row >= 0)) for row in self.truth.self_index]
+        return [float(size - own.size) for own in self.truth.own_rows]
 
     def right(self) -> list[float]:
         """How many of each query's candidates are right."""

@@ -1,6 +1,6 @@
 """Exact search for evaluation: the database passes by in chunks, the best are kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,15 +31,15 @@ def rank(
     database: Iterable[Chunk],
     depth: int,
     *,
-    self_index: Rows | None = None,
+    own: Sequence[Rows] = (),
     lost: Rows | None = None,
     keep: Callable[[int, Rows], NDArray[np.bool_]] | None = None,
 ) -> list[Ranked]:
     """The `depth` database rows most similar to each query, best first; ties go by row.
 
     `queries` is (Q, D) of L2 norm 1 and stays in memory with one chunk of the database at a time
-    and (Q, n) similarities. No query is given a row of `lost`, nor query i its own row
-    `self_index[i]` (-1 for none), nor one that `keep`, asked with i and rows, denies it.
+    and (Q, n) similarities. No query is given a row of `lost`, nor query i one
+    of its `own[i]`, nor one that `keep`, asked with i and rows, denies it.
     """
     best = [NOTHING] * len(queries)
     worst = np.full(len(queries), -np.inf, dtype=np.float32)
@@ -47,8 +47,9 @@ def rank(
         similarities = queries @ descriptors.T
         if lost is not None:
             similarities[:, np.isin(rows, lost)] = -np.inf
-        if self_index is not None:
-            similarities[self_index[:, None] == rows[None]] = -np.inf
+        for query, mine in enumerate(own):
+            if mine.size:
+                similarities[query, (rows[:, None] == mine).any(axis=1)] = -np.inf
         if keep is not None:
             for query, known in enumerate(similarities):
                 known[~keep(query, rows)] = -np.inf

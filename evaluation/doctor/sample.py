@@ -34,8 +34,7 @@ def sample_truth(
         right = [random.choice(near[there[near]]) for near in _of(rules.positives, queries)]
         others = random.permutation(np.flatnonzero(there))[: len(queries)]
         rows = np.unique(np.concatenate([right, others])).astype(np.int64)
-    # A query that is a database photo itself finds its row only where that is in the sample.
-    new_row = np.full(len(truth.database) + 1, -1, dtype=np.int64)
+    new_row = np.full(len(truth.database), -1, dtype=np.int64)
     new_row[rows] = np.arange(len(rows))
     times, asked = truth.database_times, truth.query_times
     return replace(
@@ -45,7 +44,6 @@ def sample_truth(
         positives=tuple(
             np.sort(new_row[near][new_row[near] >= 0]) for near in _of(truth.positives, queries)
         ),
-        self_index=new_row[truth.self_index[queries]],
         protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,
         database_times=None if times is None else times[rows],
         query_times=None if asked is None else asked[queries],

@@ -14,7 +14,7 @@ class LeaveOneOutProtocol(EvaluationProtocol):
 
     def __init__(self, truth: GroundTruth) -> None:
         super().__init__(truth)
-        if (truth.self_index < 0).any():
+        if not all(own.size for own in truth.own_rows):
             raise TruthError(
                 "The protocol leave-one-out needs one folder or CSV of photos with positions, as "
                 "in: place-search eval PHOTOS --protocol leave-one-out."

@@ -1,7 +1,8 @@
 """Ground truth: which database photos show the place of which query."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,8 +22,8 @@ class GroundTruth:
     """Queries, database and positives of one evaluation.
 
     Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
-    `queries[i]`, ascending; it may be empty. `self_index[i]` is the database row of that query
-    itself, which never counts as one of its results, or -1 where the query is not in the database.
+    `queries[i]`, ascending; it may be empty. `own_rows[i]` holds the database rows of that query
+    itself, found by its name. They never count as its results, and are taken out of its positives.
 
     `name` says which data this is, `protocol` how it is measured unless one is asked for, and
     `missing` which photos do not exist. `warnings` are sentences on folders that may not be read
@@ -34,7 +35,7 @@ class GroundTruth:
     database: tuple[str, ...]
     queries: tuple[str, ...]
     positives: tuple[Rows, ...]
-    self_index: Rows
+    own_rows: tuple[Rows, ...] = field(init=False)
     name: str = ""
     protocol: str = "truth-csv"
     radius_m: float | None = None
@@ -44,6 +45,16 @@ class GroundTruth:
     query_times: NDArray[np.float64] | None = None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Find the queries in the database."""
+        own = rows_of_photos(self.queries, self.database)
+        others = (
+            rows[~np.isin(rows, mine)] if mine.size else rows
+            for rows, mine in zip(self.positives, own, strict=True)
+        )
+        object.__setattr__(self, "own_rows", own)
+        object.__setattr__(self, "positives", tuple(others))
 
     def path(self, name: str) -> Path:
         """The file of a query or of a database photo."""
@@ -75,3 +86,12 @@ class GroundTruth:
                 f"under {self.root}, the first is '{self.missing[0]}'; `place-search doctor` "
                 "with the same options says more."
             )
+
+
+def rows_of_photos(photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:
+    """For each photo the rows at which the database names it, ascending; it may list it twice."""
+    rows: dict[str, list[int]] = {name: [] for name in photos}
+    for row, name in enumerate(database):
+        if name in rows:
+            rows[name].append(row)
+    return tuple(np.array(rows[name], dtype=np.int64) for name in photos)

@@ -14,13 +14,10 @@ RADIUS_M = 25.0
 """What the field calls the right place, unless a split says otherwise."""
 
 
-def within(
-    database: Metres, queries: Metres, radius_m: float, *, self_index: Rows | None = None
-) -> tuple[Rows, ...]:
+def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ...]:
     """For each query the rows of the database at most `radius_m` away, ascending.
 
-    A photo without a position (NaN) is near nothing, and query i is not near its own
-    row `self_index[i]` (-1 for none).
+    A photo without a position (NaN) is near nothing.
     """
     from scipy.spatial import cKDTree  # 0.2 s that other truths need not wait for
 
@@ -33,8 +30,6 @@ def within(
         )
         for query, rows in zip(asking.tolist(), near, strict=True):
             positives[query] = placed[np.array(rows, dtype=np.int64)]
-            if self_index is not None and self_index[query] >= 0:
-                positives[query] = positives[query][positives[query] != self_index[query]]
     return tuple(positives)
 
 

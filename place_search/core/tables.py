@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -61,12 +62,13 @@ class Table:
                     f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}."
                 )
 
-    def require_once(self, photo: str, row: int) -> None:
-        """Make sure that no row before `row` names this photo too.
+    def require_once(self, photo: str, row: int, root: Path) -> None:
+        """Make sure that no row before `row` names this photo under `root`, however spelled.
 
-        Raises `PlaceSearchError` where one does.
+        A link is another photo than what it leads to. Raises `PlaceSearchError` where one does.
         """
-        if (first := self._seen.setdefault(photo, row)) != row:
+        file = os.path.abspath(root / photo)  # noqa: PTH100 - a Path keeps ".."
+        if (first := self._seen.setdefault(file, row)) != row:
             raise self._error(
                 f"{self.path} names '{photo}' twice, in rows {first} and {row}; leave one of them "
                 "out."

@@ -96,6 +96,21 @@ def test_a_query_never_finds_itself(root: Path, model: Model) -> None:
     assert report.chance[1] == pytest.approx(100 / (2 * SCENES - 1))
 
 
+@pytest.mark.slow
+def test_a_query_finds_itself_at_none_of_its_rows(root: Path, model: Model) -> None:
+    path = root / "twice.csv"
+    path.write_text("query,positives\nplaces/0.jpg,queries/0.jpg\nplaces/1.jpg,places/1.jpg\n")
+    once = read_truth_csv(path, root, root)
+    twice = replace(once, database=(*once.database, "places/0.jpg", "places/1.jpg"))
+    report = evaluate(twice, model, ks=[1])
+    assert report.recall == evaluate(once, model, ks=[1]).recall == {1: 50.0}
+    assert report.queries_without_positives == 1
+    names = [[twice.database[row] for row in found.rows.tolist()] for found in report.ranked]
+    assert [query in found for query, found in zip(twice.queries, names, strict=True)] == [
+        False
+    ] * 2
+
+
 def test_queries_without_positives_stay_in_the_denominator(root: Path, model: Model) -> None:
     path = root / "without.csv"
     path.write_text("query,positives\nqueries/0.jpg,places/0.jpg\nqueries/1.jpg,\n")
@@ -112,7 +127,6 @@ def test_a_photo_that_is_listed_twice_is_said(root: Path, model: Model) -> None:
         truth,
         queries=(*truth.queries, truth.queries[0]),
         positives=(*truth.positives, truth.positives[0]),
-        self_index=np.append(truth.self_index, -1),
     )
     [told] = evaluate(twice, model, ks=[1]).warnings
     assert "truth lists 1 photos more than once, the first is 'queries/0.jpg'" in told

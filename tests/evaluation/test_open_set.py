@@ -131,7 +131,6 @@ def test_loop_closure_searches_what_came_well_before() -> None:
         database=names,
         queries=(names[10], names[3]),
         positives=(rows(1, 8, 9, 11), rows(4)),
-        self_index=rows(10, 3),
         name="drive",
     )
     rules = open_protocol(truth, "loop-closure:2")
@@ -151,7 +150,7 @@ def test_frames_are_in_the_order_of_their_numbers() -> None:
 def test_frames_in_the_order_of_their_paths_are_told() -> None:
     def warnings(*names: str) -> list[str]:
         positives = (rows(),) * len(names)
-        truth = GroundTruth(Path(), names, names, positives, rows(*range(len(names))), "drive")
+        truth = GroundTruth(Path(), names, names, positives, "drive")
         return list(open_protocol(truth, "loop-closure:1").warnings)
 
     assert warnings("b/10.jpg", "a/9.jpg", "a/100.jpg") == []

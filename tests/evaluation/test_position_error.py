@@ -20,7 +20,6 @@ def truth() -> GroundTruth:
         database=("0.jpg", "100.jpg"),
         queries=("a", "b", "c", "d"),
         positives=(np.array([0]),) * 4,
-        self_index=np.full(4, -1),
         database_metres=np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]]),
         query_metres=queries,
     )

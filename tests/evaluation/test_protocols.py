@@ -17,15 +17,14 @@ def make_truth(
     size: int,
     positives: list[list[int]],
     *,
-    self_index: list[int] | None = None,
+    queries: tuple[str, ...] | None = None,
     times: tuple[list[int], list[int]] | None = None,
 ) -> GroundTruth:
     return GroundTruth(
         root=Path(),
         database=tuple(f"{row}.jpg" for row in range(size)),
-        queries=tuple(f"q{query}.jpg" for query in range(len(positives))),
+        queries=queries or tuple(f"q{query}.jpg" for query in range(len(positives))),
         positives=tuple(np.array(rows, dtype=np.int64) for rows in positives),
-        self_index=np.array(self_index or [-1] * len(positives), dtype=np.int64),
         name="made",
         protocol="raw",
         database_times=None if times is None else np.array(times[0], dtype=np.float64),
@@ -84,7 +83,7 @@ def test_timestamp_looks_for_each_n_as_deep_as_the_published_evaluation(
 
 
 def test_raw_keeps_all_and_does_not_count_the_own_photo() -> None:
-    truth = make_truth(5, [[1], [2, 3]], self_index=[0, -1])
+    truth = make_truth(5, [[1], [2, 3]], queries=("0.jpg", "q.jpg"))
     assert kept(truth, "raw", np.array([4, 3, 2, 1]), 3) == [4, 3, 2]
     rules = open_protocol(truth)
     assert rules.name == "raw"
@@ -144,4 +143,4 @@ def test_what_a_protocol_needs_is_said() -> None:
     }.items():
         with pytest.raises(TruthError, match=says):
             open_protocol(truth, name)
-    assert open_protocol(make_truth(2, [[1], [0]], self_index=[0, 1]), "leave-one-out")
+    assert open_protocol(make_truth(2, [[1], [0]], queries=("0.jpg", "1.jpg")), "leave-one-out")

@@ -6,18 +6,22 @@ from numpy.typing import NDArray
 
 from place_search.evaluation import rank
 from place_search.evaluation.ranking import Chunk
+from place_search.evaluation.truth.ground_truth import Rows
 
 # Few values: ties are common, and every product is exact in float32.
 halves = st.sampled_from([0.0, 0.5, 1.0])
+Search = tuple[NDArray[np.float32], NDArray[np.float32], list[Rows], Rows]
 
 
 @st.composite
 def searches(
     draw: st.DrawFn,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+) -> Search:
     queries = draw(st.integers(1, 6))
     size = draw(st.integers(1, 9))
-    own = draw(hnp.arrays(np.int64, queries, elements=st.integers(-1, size - 1)))
+    own = [
+        np.array(sorted(draw(st.sets(st.integers(0, size - 1)))), np.int64) for _ in range(queries)
+    ]
     lost = sorted(draw(st.sets(st.integers(0, size - 1))))
     return (
         draw(hnp.arrays(np.float32, (queries, 3), elements=halves)),
@@ -36,14 +40,14 @@ def in_chunks(database: NDArray[np.float32], step: int) -> list[Chunk]:
 
 @given(searches(), st.integers(1, 12), st.integers(1, 10))
 def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
-    search: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
+    search: Search,
     depth: int,
     step: int,
 ) -> None:
     queries, database, own, lost = search
-    found = rank(queries, in_chunks(database, step), depth, self_index=own, lost=lost)
+    found = rank(queries, in_chunks(database, step), depth, own=own, lost=lost)
     for query, (rows, similarities, _) in enumerate(found):
-        allowed = [r for r in range(len(database)) if r != own[query] and r not in lost]
+        allowed = [r for r in range(len(database)) if r not in own[query] and r not in lost]
         order = sorted(allowed, key=lambda row: -float(queries[query] @ database[row]))
         assert rows.tolist() == order[:depth]
         assert similarities.tolist() == [queries[query] @ database[row] for row in rows]

@@ -26,12 +26,16 @@ def rows(truth: GroundTruth) -> list[list[int]]:
     return [positives.tolist() for positives in truth.positives]
 
 
+def own(truth: GroundTruth) -> list[list[int]]:
+    return [mine.tolist() for mine in truth.own_rows]
+
+
 def test_the_database_is_all_positives_in_order_of_first_appearance(root: Path) -> None:
     truth = read(root, "query,positives\nq/2.jpg,db/b.jpg;db/a.jpg\nq/1.jpg,db/a.jpg\n")
     assert truth.queries == ("q/2.jpg", "q/1.jpg")
     assert truth.database == ("db/b.jpg", "db/a.jpg")
     assert rows(truth) == [[0, 1], [1]]
-    assert truth.self_index.tolist() == [-1, -1]
+    assert own(truth) == [[], []]
     assert truth.path("db/b.jpg") == root / "db" / "b.jpg"
 
 
@@ -66,7 +70,7 @@ def test_positives_in_one_folder_can_be_many(root: Path) -> None:
 def test_a_query_in_the_database_knows_its_own_row_and_is_not_its_own_positive(root: Path) -> None:
     truth = read(root, "query,positives\ndb/a.jpg,db/a.jpg;db/b.jpg\ndb/b.jpg,db/a.jpg\n")
     assert truth.database == ("db/a.jpg", "db/b.jpg")
-    assert truth.self_index.tolist() == [0, 1]
+    assert own(truth) == [[0], [1]]
     assert rows(truth) == [[1], [0]]
 
 
@@ -81,7 +85,7 @@ def test_a_database_folder_is_all_its_photos(root: Path, relative_to_root: bool)
 def test_the_root_itself_may_be_the_database(root: Path) -> None:
     truth = read(root, "query,positives\nq/1.jpg,db/b.jpg\n", root)
     assert "q/1.jpg" in truth.database
-    assert truth.self_index.tolist() == [truth.database.index("q/1.jpg")]
+    assert own(truth) == [[truth.database.index("q/1.jpg")]]
 
 
 def test_a_database_list_may_hold_more_than_positives(root: Path) -> None:

@@ -17,6 +17,7 @@ from place_search.core.geodesy import Position, Utm, geocentric, to_position
 from place_search.evaluation import (
     TruthError,
     TruthFiles,
+    open_protocol,
     open_truth,
     read_places_truth,
     read_split_truth,
@@ -87,6 +88,22 @@ def touch(root: Path, *names: str) -> None:
         (root / name).touch()
 
 
+def test_all_rows_of_a_photo_are_its_own_however_it_is_spelled(
+    tmp_path: Path, write_mat: WriteMat
+) -> None:
+    touch(tmp_path, "db/0.jpg", "db/1.jpg", "db/2.jpg")
+    here = (0.0, 0.0)
+    spelled = {"db/0.jpg": here, "db/1.jpg": here, "db/../db/0.jpg": here, "db/2.jpg": (900.0, 0.0)}
+    spelled[f"{tmp_path}/db/2.jpg"] = (900.0, 0.0)
+    queries = {"0.jpg": here, "../db/2.jpg": (900.0, 0.0)}
+    truth = read_split_truth(write_mat(tmp_path / "s.mat", spelled, queries), tmp_path, "db")
+    assert truth.database == ("db/0.jpg", "db/1.jpg", "db/0.jpg", "db/2.jpg", "db/2.jpg")
+    assert truth.queries == ("db/0.jpg", "db/2.jpg")
+    assert [own.tolist() for own in truth.own_rows] == [[0, 2], [3, 4]]
+    assert [rows.tolist() for rows in truth.positives] == [[1], []]
+    assert open_protocol(truth).candidates() == [3.0, 3.0]
+
+
 PLACES = {f"000/{row}.jpg": (10.0 * row, 0.0) for row in range(6)}
 QUERIES = {"000/0.jpg": (0.0, 0.0), "000/9.jpg": (50.0, 25.0), "000/8.jpg": (900.0, 0.0)}
 
@@ -98,7 +115,7 @@ def test_a_split_s_queries_are_under_their_own_folder(tmp_path: Path, write_mat:
     truth = read_split_truth(file, root)
     assert truth.queries == tuple(f"queries/{name}" for name in QUERIES)
     # The first query is called as a database photo is, but it is another photo.
-    assert truth.self_index.tolist() == [-1, -1, -1]
+    assert [own.tolist() for own in truth.own_rows] == [[], [], []]
     assert [rows.tolist() for rows in truth.positives] == [[0, 1, 2], [5], []]
     assert (truth.missing, truth.radius_m, truth.protocol) == ((), 25.0, "raw")
     wide = read_split_truth(file, root, radius_m=100)
@@ -189,7 +206,7 @@ def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
     assert truth.protocol == "leave-one-out"
     assert truth.database == ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
     assert truth.queries == ("a.jpg", "b.jpg", "c.jpg")
-    assert truth.self_index.tolist() == [0, 1, 2]
+    assert [own.tolist() for own in truth.own_rows] == [[0], [1], [2]]
     assert [rows.tolist() for rows in truth.positives] == [[1], [0], []]
     assert [warning.partition(":")[0] for warning in truth.warnings] == [
         "2 of the 5 photos that are searched have no position",

@@ -167,6 +167,16 @@ def test_broken_csv_files(tmp_path: Path, text: str, message: str) -> None:
     assert str(tmp_path / "places.csv") in str(caught.value)
 
 
+@pytest.mark.parametrize("spelled", ["./a.jpg", "b/../a.jpg", "{root}/a.jpg", "{root}/b/../a.jpg"])
+def test_a_csv_names_a_photo_once_however_it_is_spelled(tmp_path: Path, spelled: str) -> None:
+    touch(tmp_path / "b" / "c.jpg")
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    text = "path\na.jpg\nlink.jpg\n"
+    assert _names(_csv(tmp_path, text)) == ["a.jpg", "link.jpg"]
+    with pytest.raises(SourceError, match=r"a\.jpg' twice, in rows 2 and 4"):
+        open_source(_csv(tmp_path, f"{text}{spelled.format(root=tmp_path)}\n"))
+
+
 def test_a_csv_in_another_encoding(tmp_path: Path) -> None:
     text = "path,latitude,longitude,name\na.jpg,1,2,Café\n"
     with pytest.raises(SourceError, match="is not UTF-8 text"):

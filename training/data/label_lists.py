@@ -50,7 +50,7 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
                     f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, "
                     "or name the folder of the photos with --root."
                 )
-            table.require_once(name, number)
+            table.require_once(name, number, root)
             if not group:
                 raise TrainingError(f"{file}, row {number}: the {column} is missing; fill it in.")
             names.append(name)

@@ -117,7 +117,7 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     if metres is None or asked is None:
         raise TrainingError(f"{truth.name} has no positions; give another list.")
     photos, positives = _photos_and_positives(truth)
-    everything = np.concatenate([metres, asked[truth.self_index < 0]])
+    everything = np.concatenate([metres, asked[[not own.size for own in truth.own_rows]]])
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
@@ -130,10 +130,10 @@ def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
     """All photos, the database and then queries that are not in it, and the positives of each."""
     photos = list(truth.database)
     positives: list[Rows] = [NONE] * len(photos)
-    for query, row, rows in zip(truth.queries, truth.self_index, truth.positives, strict=True):
-        if row >= 0:
+    for query, own, rows in zip(truth.queries, truth.own_rows, truth.positives, strict=True):
+        for row in own.tolist():
             positives[row] = rows
-        else:
+        if not own.size:
             photos.append(query)
             positives.append(rows)
     return photos, positives

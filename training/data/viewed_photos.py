@@ -33,7 +33,7 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
     photos = []
     with open_table(file, ("path",), error=TrainingError) as table:
         for number, row in table:
-            table.require_once(row["path"], number)
+            table.require_once(row["path"], number, root)
             text = row.get("crops") or "0"
             if not text.isdecimal():
                 raise TrainingError(

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from place_search.evaluation import RECALL_KS, rank, recall_at
+from place_search.evaluation.truth.ground_truth import rows_of_photos
 from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import describe
-from place_search.training.data.places import Places
+from place_search.training.data.places import NONE, Places
 from place_search.training.split_network import Trained
 
 CHUNK = 256
@@ -34,7 +35,10 @@ def validate(
         for start in range(0, len(database), CHUNK)
         if (chunk := database[start : start + CHUNK])
     )
-    own = [-1 if view else number_of.get(row, -1) for row, view in queries]
-    ranked = rank(descriptors, numbered, max(RECALL_KS), self_index=np.array(own))
+    asked = rows_of_photos(
+        [places.photos[row] for row, _ in queries], [places.photos[row] for row, _ in database]
+    )
+    own = [NONE if view else rows for rows, (_, view) in zip(asked, queries, strict=True)]
+    ranked = rank(descriptors, numbered, max(RECALL_KS), own=own)
     right = [np.array([number_of[at] for at in places.positives[row]]) for row, _ in queries]
     return recall_at([one.rows for one in ranked], right, RECALL_KS)

@@ -100,15 +100,11 @@ def read_places_truth(
     names = tuple(os.path.relpath(photo.path, root) for photo in listed)
     asking = np.arange(count) if asked is None else np.arange(count, len(listed))
     placed = asking[known[asking]]  # whether the place of the others is there nobody knows
-    queries_named = tuple(names[row] for row in placed.tolist())
-    row_of = {name: row for row, name in enumerate(names[:count])}
-    self_index = np.array([row_of.get(name, -1) for name in queries_named], dtype=np.int64)
     return GroundTruth(
         root=root,
         database=names[:count],
-        queries=queries_named,
-        positives=within(metres[:count], metres[placed], radius, self_index=self_index),
-        self_index=self_index,
+        queries=tuple(names[row] for row in placed.tolist()),
+        positives=within(metres[:count], metres[placed], radius),
         name=_name(database) if queries is None else _pair_name(database, queries),
         protocol="leave-one-out" if asked is None else "raw",
         radius_m=radius,

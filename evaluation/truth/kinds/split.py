@@ -1,8 +1,7 @@
 """The truth of a split file: positives are all database photos within its radius."""
 
+import os
 from pathlib import Path
-
-import numpy as np
 
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth
@@ -61,14 +60,11 @@ def read_split_truth(
     database, no_database = _find(files, split.database)
     queries, no_queries = _find(files, [prefix + name for name in split.queries])
     radius = split.radius_m if radius_m is None else radius_m
-    row_of = {name: row for row, name in enumerate(database)}
-    self_index = np.array([row_of.get(name, -1) for name in queries], dtype=np.int64)
     return GroundTruth(
         root=root,
         database=database,
         queries=queries,
-        positives=within(split.database_utm, split.queries_utm, radius, self_index=self_index),
-        self_index=self_index,
+        positives=within(split.database_utm, split.queries_utm, radius),
         name=file.stem,
         protocol=_protocol(split),
         radius_m=radius,
@@ -96,7 +92,13 @@ def _find(
     """The names of the files, with listed names for those that do not exist; and these alone."""
     existing = [files.find(name) for name in names]
     missing = [name for name, file in zip(names, existing, strict=True) if file is None]
-    return tuple(file or name for name, file in zip(names, existing, strict=True)), missing
+    # A photo has one name, however it is spelled.
+    root = os.path.join(os.path.normpath(files.root.absolute()), "")  # noqa: PTH118
+    found = []
+    for name, file in zip(names, existing, strict=True):
+        path = os.path.normpath(os.path.join(root, file or name))  # noqa: PTH118 - 90,000 times
+        found.append(path.removeprefix(root) if path.startswith(root) else file or name)
+    return tuple(found), missing
 
 
 def _protocol(split: Split) -> str:

@@ -94,13 +94,11 @@ def read_truth_csv(
     )
     if not any(rows.size for rows in right):
         _require_open_set(truth, itself=any(listed.values()), searched=searched, allowed=open_set)
-    self_index = np.array([row_of.get(query, -1) for query in listed], dtype=np.int64)
     return GroundTruth(
         root,
         searched,
         tuple(listed),
         right,
-        self_index,
         name=truth.stem,
         missing=(*(missing or ()),),
         warnings=left_out,

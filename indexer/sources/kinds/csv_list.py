@@ -51,7 +51,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             if path is None:
                 path = listed
                 missing.append((row, path))
-            table.require_once(path, row)
+            table.require_once(path, row, root)
             position = _position(data, row, fields)
             if position is not None and is_null_island(position):
                 position = None
