@@ -109,7 +109,6 @@ class IndexDatabase:
         """
         self.index, self._truth = index, truth
         self._root, self._made_at = truth.root.resolve(), index.manifest.source["root"]
-        self._row_of = np.full(index.count, -1, dtype=np.int64)
         self._indexed = np.full(len(truth.database), -1, dtype=np.int64)
         moved = self._match()
         self._place_of = {
@@ -135,20 +134,16 @@ class IndexDatabase:
         places = [(os.fspath(place.path), place.name) for place in self.index.places()]
         paths = {path: row for row, (path, _) in enumerate(places)}
         for row, name in enumerate(self._truth.database):
-            self._pair(row, paths.get(self._path(name), -1))
+            self._indexed[row] = paths.get(self._path(name), -1)
         names: dict[str, int] = {}
-        for place in np.flatnonzero(self._row_of < 0).tolist():
+        for place in np.setdiff1d(np.arange(len(places)), self._indexed).tolist():
             path, name = places[place]
             names[self._where_made(path)] = place
             names.setdefault(name, place)
         moved = set(np.flatnonzero(self._indexed < 0).tolist())
         for row in moved:
-            self._pair(row, names.get(self._truth.database[row], -1))
+            self._indexed[row] = names.get(self._truth.database[row], -1)
         return moved
-
-    def _pair(self, row: int, place: int) -> None:
-        if place >= 0:
-            self._row_of[place], self._indexed[row] = row, place
 
     def _path(self, name: str) -> str:
         return os.path.normpath(self._root / name)
@@ -210,7 +205,7 @@ class IndexDatabase:
         """The descriptors of the database's photos; other places of the index are left out."""
         start = 0
         for chunk in self.index.descriptors().chunks(self._step):
-            rows = self._row_of[start : start + len(chunk)]
+            places = self._indexed - start
+            rows = np.flatnonzero((places >= 0) & (places < len(chunk)))
             start += len(chunk)
-            known = rows >= 0
-            yield (rows, chunk) if known.all() else (rows[known], chunk[known])
+            yield rows, chunk[places[rows]]

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,19 @@ def test_a_photo_that_was_only_touched_is_taken(drive: Path, tmp_path: Path, mod
     build_index(open_source(root / "db"), tmp_path / "index", model)
     os.utime(root / "db" / "1.jpg", (1, 1))
     assert IndexDatabase(open_index(tmp_path / "index"), truth_of(root)).others == []
+
+
+@pytest.mark.slow
+def test_a_photo_that_is_listed_twice_counts_as_often_as_without_an_index(
+    drive: Path, made: Path, model: Model
+) -> None:
+    truth = truth_of(drive)
+    twice = replace(
+        truth, database=(*truth.database, "db/1.jpg"), positives=(np.array([1, 3]),) * SCENES
+    )
+    with_index = evaluate(twice, model, index=IndexDatabase(open_index(made), twice))
+    assert [sorted(found.rows.tolist()) for found in with_index.ranked] == [[0, 1, 2, 3]] * SCENES
+    assert with_index.recall == evaluate(twice, model).recall
 
 
 @pytest.mark.slow
