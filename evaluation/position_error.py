@@ -23,10 +23,10 @@ def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.
 
 
 def error_percentiles(truth: GroundTruth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
-    """The metres within which so many per cent of the first results lie; None without positions."""
+    """The least error that so many per cent do not exceed, in metres; None without positions."""
     errors = position_errors(truth, ranked)
     known = errors[np.isfinite(errors)]
     if not len(known):
         return None
-    metres = np.percentile(known, PERCENTILES).tolist()
+    metres = np.percentile(known, PERCENTILES, method="inverted_cdf").tolist()
     return dict(zip(PERCENTILES, metres, strict=True))

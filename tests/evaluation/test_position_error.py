@@ -31,9 +31,19 @@ def first(*rows: int) -> list[Ranked]:
 
 def test_errors_are_metres_to_the_first_result(truth: GroundTruth) -> None:
     assert position_errors(truth, first(0, 0, 1, 1)).tolist() == [0, 30, 40, 10]
-    found = error_percentiles(truth, first(0, 0, 1, 1))
-    assert found is not None
-    assert found == {50: pytest.approx(20), 90: pytest.approx(37)}
+    assert error_percentiles(truth, first(0, 0, 1, 1)) == {50: 10, 90: 40}
+
+
+def test_so_many_per_cent_are_no_further_away() -> None:
+    truth = GroundTruth(
+        root=Path(),
+        database=("0.jpg", "1000.jpg"),
+        queries=tuple("abcde"),
+        positives=(np.array([0]),) * 5,
+        database_metres=np.array([[0.0, 0.0], [1000.0, 0.0]]),
+        query_metres=np.zeros((5, 2)),
+    )
+    assert error_percentiles(truth, first(0, 0, 0, 0, 1)) == {50: 0, 90: 1000}
 
 
 def test_unanswered_queries_and_unknown_positions_have_none(truth: GroundTruth) -> None:
