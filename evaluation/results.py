@@ -58,6 +58,12 @@ class EvalReport:
     ranked: Sequence[Ranked] = field(default=(), repr=False)
     positives: Sequence[Rows] = field(default=(), repr=False)
 
+    @property
+    def other_recalls(self) -> dict[str, Mapping[int, float]]:
+        """What the same queries reach otherwise, where measured: `unverified` or `single`."""
+        kinds = {"unverified": self.unverified, "single": self.single}
+        return {kind: recall for kind, recall in kinds.items() if recall is not None}
+
     def to_dict(self) -> dict[str, Any]:
         """The report as `place-search eval --json` prints it."""
         return {
@@ -67,8 +73,7 @@ class EvalReport:
             "queries": self.queries,
             "queries_without_positives": self.queries_without_positives,
             "recall": _by_n(self.recall),
-            **({"unverified": _by_n(self.unverified)} if self.unverified is not None else {}),
-            **({"single": _by_n(self.single)} if self.single is not None else {}),
+            **{kind: _by_n(recall) for kind, recall in self.other_recalls.items()},
             "chance": _by_n(self.chance),
             **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
             **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
@@ -89,13 +94,9 @@ class EvalReport:
 
     def to_columns(self) -> dict[str, list[float]]:
         """Recall@N and what chance gives, in per cent, as `pandas.DataFrame` takes them."""
-        columns: dict[str, list[float]] = {
-            "n": list(self.recall),
-            "recall": list(self.recall.values()),
-        }
-        if self.unverified is not None:
-            columns["unverified"] = list(self.unverified.values())
-        return {**columns, "chance": list(self.chance.values())}
+        kinds = {"recall": self.recall, **self.other_recalls, "chance": self.chance}
+        columns = {kind: list(recall.values()) for kind, recall in kinds.items()}
+        return {"n": list(self.recall), **columns}
 
     def _repr_html_(self) -> str:
         """The table of Recall@N, for notebooks."""

@@ -14,7 +14,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
     head = [
         "N",
         "Recall@N %",
-        *(() if report.single is None else ("single %",)),
+        *(f"{kind} %" for kind in report.other_recalls),
         "chance %",
         *(_title(row.kind, row.note) for row in report.published),
     ]
@@ -22,7 +22,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
         [
             str(n),
             f"{recall:.1f}",
-            *(() if report.single is None else (f"{report.single[n]:.1f}",)),
+            *(f"{other[n]:.1f}" for other in report.other_recalls.values()),
             f"{report.chance[n]:.1f}",
             *(_figure(row.at, n) for row in report.published),
         ]

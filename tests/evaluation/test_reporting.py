@@ -108,6 +108,22 @@ def test_the_files_of_a_report(
     ET.parse(folder / "recall.svg")
 
 
+@pytest.mark.parametrize("kind", ["unverified", "single"])
+def test_the_tables_have_what_queries_reach_otherwise(
+    measured: tuple[GroundTruth, EvalReport], tmp_path: Path, kind: str
+) -> None:
+    truth, report = measured
+    other = replace(report, **{kind: {1: 12.5, 2: 37.5}})
+    assert list(other.to_columns()) == ["n", "recall", kind, "chance"]
+    assert other.to_columns()[kind] == [12.5, 37.5]
+    page = write_report(truth, other, tmp_path / "report").read_text("utf-8")
+    table = list(csv.reader((tmp_path / "report" / "recall.csv").read_text().splitlines()))
+    assert table[0][1:4] == ["Recall@N %", f"{kind} %", "chance %"]
+    assert [row[2] for row in table[1:]] == ["12.5", "37.5"]
+    assert f"| Recall@N % | {kind} % | chance %" in (tmp_path / "report" / "recall.md").read_text()
+    assert f">{kind} %</span></th>" in page
+
+
 def test_every_query_has_its_line(folder: Path) -> None:
     rows = list(csv.DictReader((folder / "queries.csv").read_text("utf-8").splitlines()))
     assert [row["query"] for row in rows] == [f"queries/{scene}.jpg" for scene in range(5)]

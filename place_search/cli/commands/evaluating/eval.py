@@ -328,21 +328,12 @@ def _print_table(report: "EvalReport") -> None:
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("N", "Recall@N", "chance"):
+    kinds = {"Recall@N": report.recall, "chance": report.chance, **report.other_recalls}
+    for heading in ("N", *kinds, *(row.kind for row in report.published)):
         table.add_column(heading, justify="right")
-    if report.single is not None:
-        table.add_column("single", justify="right")
-    if report.unverified is not None:
-        table.add_column("unverified", justify="right")
-    for row in report.published:
-        table.add_column(row.kind, justify="right")
-    for n, recall in report.recall.items():
+    for n in report.recall:
         known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
-        if report.unverified is not None:
-            known.insert(0, f"{report.unverified[n]:.1f} %")
-        if report.single is not None:
-            known.insert(0, f"{report.single[n]:.1f} %")
-        table.add_row(str(n), f"{recall:.1f} %", f"{report.chance[n]:.1f} %", *known)
+        table.add_row(str(n), *(f"{recall[n]:.1f} %" for recall in kinds.values()), *known)
     OUT.print(table)
     if report.settings.get("standardize"):
         OUT.print("Descriptors are standardised, of queries and database each by itself.")
