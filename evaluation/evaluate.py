@@ -73,6 +73,7 @@ def evaluate(
     index: IndexDatabase | None = None,
     reranker: Reranker | None = None,
     open_set: bool = False,
+    at_precision: float | None = None,
     standardize: bool = False,
     window: Window | None = None,
     progress: Progress = silent,
@@ -83,7 +84,8 @@ def evaluate(
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
     descriptors are taken and only the queries are embedded. `open_set` measures what is said of
-    queries whose place is not there, too. `standardize` centres and scales the descriptors of
+    queries whose place is not there, too, and from which threshold on a share `at_precision` (0–1)
+    of what is found is right. `standardize` centres and scales the descriptors of
     queries and database, each by its own statistics. With a `window` each query is ranked by its
     neighbours too, as frames of a track. Descriptors are on disk: in memory are those of at most
     `query_bytes` of queries and of one chunk of the database. `progress` is told of each photo.
@@ -141,7 +143,7 @@ def evaluate(
         calibration, borrowed = calibration_for(None if index is None else index.index, model)
         if reranker is None and window is None:
             ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
-        opened = measure_open_set(ranked, rules.positives, calibration)
+        opened = measure_open_set(ranked, rules.positives, calibration, at_precision)
 
     candidates, right, chance = rules.candidates(), rules.right(), rules.chance(ks)
     lost_queries = sum(row in skipped for row in work.asked.tolist())

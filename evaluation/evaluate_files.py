@@ -33,6 +33,7 @@ def evaluate_files(
     verify: bool = False,
     candidates: int = CANDIDATES,
     open_set: bool = False,
+    at_precision: float | None = None,
     standardize: bool = False,
     sequence: int | None = None,
     causal: bool = False,
@@ -48,14 +49,15 @@ def evaluate_files(
     `model` is an open one, which is taken as it is, an id or a folder: by default that of the
     `index`, whose descriptors of the database are taken, or else the included one. `verify` ranks
     the first `candidates` by geometry too, `open_set` measures what is said of queries whose place
-    is not there, `standardize` centres and scales descriptors. With `sequence` each query is ranked
-    with so many frames on each side of it, or before it where that is `causal`. Photos of which
-    more than `max_pixels` would be decoded are unreadable. The report's files are written into
-    `report_dir`, if one is given.
+    is not there, `at_precision` (0.5–1) tells from which threshold on so large a share of what is
+    found is right. `standardize` centres and scales descriptors. With `sequence` each query is
+    ranked with so many frames on each side of it, or before it where that is `causal`. Photos of
+    which more than `max_pixels` would be decoded are unreadable. The report's files are written
+    into `report_dir`, if one is given.
 
     Raises:
-        WrongParameterError: a number that makes no sense, `causal` without `sequence`, or `dims`
-            that an index has not.
+        WrongParameterError: a number that makes no sense, `causal` without `sequence`,
+            `at_precision` without `open_set`, or `dims` that an index has not.
         TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
             cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
@@ -65,6 +67,10 @@ def evaluate_files(
         raise MeasureError("--causal only works with --sequence.", "causal")
     if sequence is not None:
         require_number("sequence", sequence, 1, whole=True)
+    if at_precision is not None:
+        require_number("at_precision", at_precision, 0.5, 1)
+        if not open_set:
+            raise MeasureError("--at-precision only works with --open-set.", "at_precision")
     require_number("candidates", candidates, 1, whole=True)
     truth = open_truth(replace(files, open_set=open_set))
     truth.require_photos()
@@ -98,6 +104,7 @@ def evaluate_files(
         index=places,
         reranker=reranker,
         open_set=open_set,
+        at_precision=at_precision,
         standardize=standardize,
         window=_window(sequence, causal),
         progress=progress,

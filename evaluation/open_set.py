@@ -44,7 +44,8 @@ class OpenSet:
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
     al. 2015). `verdicts`, `probabilities`, `right` and `answered` are the queries' own, told as
-    those of a search are.
+    those of a search are. `at_precision` is the share (0–1) of "found" that is to be right, where
+    the threshold for it was asked for.
     """
 
     known: int
@@ -62,16 +63,21 @@ class OpenSet:
     probabilities: Floats = field(repr=False)
     right: Labels = field(repr=False)
     answered: Labels = field(repr=False)
+    at_precision: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, as `eval --json` prints them."""
         figures = asdict(self)
-        for of_queries in ("verdicts", "probabilities", "right", "answered"):
-            del figures[of_queries]
-        return {
+        for other in ("verdicts", "probabilities", "right", "answered", "at_precision"):
+            del figures[other]
+        told = {
             name: round(value, 4) if isinstance(value, float) else value
             for name, value in figures.items()
         }
+        if self.at_precision is not None:
+            threshold = self.threshold_at(self.at_precision)
+            told["at_precision"] = {"share": self.at_precision, "threshold": threshold}
+        return told
 
     def threshold_at(self, precision: float) -> float | None:
         """The least threshold from which such a share (0–1) of "found" is right, if any.
@@ -103,9 +109,14 @@ class OpenSet:
 
 
 def measure_open_set(
-    ranked: Sequence[Ranked], positives: Sequence[Rows], calibration: Calibration
+    ranked: Sequence[Ranked],
+    positives: Sequence[Rows],
+    calibration: Calibration,
+    at_precision: float | None = None,
 ) -> OpenSet:
     """Figures of the first results; `ranked` has their probabilities by this calibration.
+
+    `at_precision` is the share (0–1) of right answers to tell the threshold of.
 
     Raises:
         TruthError: no query found anything, right or wrong.
@@ -143,6 +154,7 @@ def measure_open_set(
         probabilities=probabilities,
         right=right,
         answered=answered,
+        at_precision=at_precision,
     )
 
 

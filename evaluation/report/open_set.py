@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from place_search.evaluation.open_set import OpenSet
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
-from place_search.evaluation.report.words import known
+from place_search.evaluation.report.words import Said, known, say
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.search.calibrating.logistic import BINS, bin_of, precision_recall
@@ -17,7 +17,7 @@ CONFUSIONS = 10
 _EDGE = 44
 
 
-def open_set_figures(found: OpenSet) -> list[tuple[str, str]]:
+def open_set_figures(found: OpenSet) -> list[tuple[Said | str, str]]:
     """What the figures mean, and their values."""
     unanswered = [("queries without an answer", f"{found.unanswered:,}")]
     return [
@@ -27,6 +27,7 @@ def open_set_figures(found: OpenSet) -> list[tuple[str, str]]:
         ("called found among the others", _percent(found.false_found)),
         ("recall at 99 % precision", _percent(found.recall_at_precision_99)),
         ("recall at 100 % precision", _percent(found.recall_at_precision_100)),
+        *(() if found.at_precision is None else (_threshold(found, found.at_precision),)),
         (
             "AUC of right against wrong answers",
             "–" if found.auc is None else f"{found.auc:.4f}",
@@ -103,6 +104,12 @@ def _frame(
     body.append(text(4, 14, known(up)))
     body.append(text(x(0.5), SIDE - 4, known(across), anchor="middle"))
     return x, y, body
+
+
+def _threshold(found: OpenSet, share: float) -> tuple[Said, str]:
+    threshold = found.threshold_at(share)
+    told = "–" if threshold is None else f"{threshold:.12g}"
+    return say("threshold-at", percent=f"{100 * share:g}"), told
 
 
 def _percent(value: float | None) -> str:

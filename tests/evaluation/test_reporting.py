@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,8 @@ def test_the_tables_have_what_queries_reach_otherwise(
     measured: tuple[GroundTruth, EvalReport], tmp_path: Path, kind: str
 ) -> None:
     truth, report = measured
-    other = replace(report, **{kind: {1: 12.5, 2: 37.5}})
+    measured_too: dict[str, Any] = {kind: {1: 12.5, 2: 37.5}}
+    other = replace(report, **measured_too)
     assert list(other.to_columns()) == ["n", "recall", kind, "chance"]
     assert other.to_columns()[kind] == [12.5, 37.5]
     page = write_report(truth, other, tmp_path / "report").read_text("utf-8")

@@ -158,13 +158,18 @@ def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path)
 
 
 @pytest.mark.slow
-def test_the_threshold_of_a_precision_is_told_in_json_too(
-    run: Run, check_failure: CheckFailure, photos: Path, split: Path
+def test_the_threshold_of_a_precision_is_told_in_json_and_in_the_report_too(
+    run: Run, check_failure: CheckFailure, photos: Path, split: Path, tmp_path: Path
 ) -> None:
     given = ("eval", "--split", split, "--root", photos, "--at", "1", "--open-set")
-    body = json.loads(run(*given, "--at-precision", "0.5", "--json").stdout)
+    out = ("--report", tmp_path / "out")
+    body = json.loads(run(*given, "--at-precision", "0.5", "--json", *out).stdout)
     told = body["open_set"]["at_precision"]
     assert told["share"] == 0.5
+    written = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert written["open_set"] == body["open_set"]
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert f"threshold for 50 % precision</span></th><td>{told['threshold']:.12g}</td>" in page
     assert f"From the probability {told['threshold']:.12g} on, 50 % or more of what is found" in (
         run(*given, "--at-precision", "0.5").stdout
     )
@@ -174,6 +179,8 @@ def test_the_threshold_of_a_precision_is_told_in_json_too(
     for share in ("0.4", "nan"):
         refused = check_failure(run(*given, "--at-precision", share), 2)
         assert "must be a finite number from 0.5 to 1." in refused
+    alone = check_failure(run(*given[:-1], "--at-precision", "0.5"), 2)
+    assert alone.startswith("--at-precision only works with --open-set.")
 
 
 @pytest.mark.slow

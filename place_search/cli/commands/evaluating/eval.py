@@ -22,7 +22,6 @@ from place_search.cli.truth_options import (
     truth_files,
 )
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
-from place_search.core.tables import require_number
 from place_search.core.text import counted
 from place_search.settings import DIMS
 
@@ -140,10 +139,6 @@ def command(
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
     ns = parse_ks(ks)
-    if at_precision is not None:
-        require_number("--at-precision", at_precision, 0.5, 1)
-        if not open_set:
-            raise typer.BadParameter("--at-precision only works with --open-set.")
     if loop_closure is not None:
         if protocol is not None:
             raise typer.BadParameter("Give one of --protocol and --loop-closure.")
@@ -166,6 +161,7 @@ def command(
         "ks": ns,
         "verify": verify,
         "open_set": open_set,
+        "at_precision": at_precision,
         "standardize": standardize,
         "sequence": sequence,
         "causal": causal,
@@ -183,7 +179,7 @@ def command(
             raise typer.BadParameter(
                 "--index holds descriptors of one model, so it does not work with --models."
             )
-        _compare(files, models, options, at_precision, as_json)
+        _compare(files, models, options, as_json)
         return
     from place_search.evaluation import evaluate_files
 
@@ -196,11 +192,11 @@ def command(
             **options,
         )
     if as_json:
-        print_json(_told(report, at_precision))
+        print_json(report.to_dict())
     else:
         _print_table(report)
         if report.open_set is not None:
-            _print_open_set(report.open_set, at_precision)
+            _print_open_set(report.open_set)
         say(f"Described by {report.model} in {report.runtime}.")
     _tell_database(files, report)
     if report_dir is not None:
@@ -209,13 +205,7 @@ def command(
         say(f"Warning: {warning}")
 
 
-def _compare(
-    files: "TruthFiles",
-    models: str,
-    options: dict[str, Any],
-    at_precision: float | None,
-    as_json: bool,
-) -> None:
+def _compare(files: "TruthFiles", models: str, options: dict[str, Any], as_json: bool) -> None:
     """Measure several models and print them side by side."""
     names = [name.strip() for name in models.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -227,14 +217,13 @@ def _compare(
     with progress() as advance:
         compared = evaluate_models(files, names, progress=advance, **options)
     if as_json:
-        told = [_told(report, at_precision) for report in compared.reports]
-        print_json({**compared.to_dict(), "models": told})
+        print_json(compared.to_dict())
     else:
         _print_comparison(compared)
     for name, report in zip(compared.names, compared.reports, strict=True):
         if report.open_set is not None and not as_json:
             OUT.print(f"{name}:")
-            _print_open_set(report.open_set, at_precision)
+            _print_open_set(report.open_set)
         for photo in report.unreadable:
             say(f"Unreadable by {name}: {photo.name}: {photo.reason}")
         for warning in report.warnings:
@@ -242,15 +231,6 @@ def _compare(
     _tell_database(files, compared.reports[0])
     if options["report_dir"] is not None:
         say(f"Report: {options['report_dir'] / 'index.html'}")
-
-
-def _told(report: "EvalReport", at_precision: float | None) -> dict[str, Any]:
-    """The report as `--json` prints it."""
-    told = report.to_dict()
-    if report.open_set is not None and at_precision is not None:
-        threshold = report.open_set.threshold_at(at_precision)
-        told["open_set"]["at_precision"] = {"share": at_precision, "threshold": threshold}
-    return told
 
 
 def _print_comparison(compared: "Comparison") -> None:
@@ -285,7 +265,7 @@ def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
         )
 
 
-def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
+def _print_open_set(found: "OpenSet") -> None:
     def percent(value: float | None) -> str:
         return "–" if value is None else f"{value:.1f} %"
 
@@ -302,10 +282,10 @@ def _print_open_set(found: "OpenSet", at_precision: float | None) -> None:
         f"  calibration error                   {found.calibration_error:.3f}",
     ):
         print_line(line)
-    if at_precision is not None:
-        threshold = found.threshold_at(at_precision)
-        share = f"{100 * at_precision:g} %"
-        least = "all" if at_precision == 1 else f"{share} or more"
+    if found.at_precision is not None:
+        threshold = found.threshold_at(found.at_precision)
+        share = f"{100 * found.at_precision:g} %"
+        least = "all" if found.at_precision == 1 else f"{share} or more"
         both = found.best_of_both
         if threshold is not None:
             told = (
