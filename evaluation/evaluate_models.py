@@ -1,6 +1,6 @@
 """Several models on one truth, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from place_search.core.progress import Progress, silent
 from place_search.evaluation.comparison import Comparison, compare_reports
 from place_search.evaluation.errors import TruthError
+from place_search.evaluation.evaluate import RECALL_KS
 from place_search.evaluation.evaluate_files import evaluate_files
+from place_search.evaluation.recall import checked_ks
 from place_search.evaluation.report.comparison import begin_comparison, write_comparison
 from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
@@ -19,14 +21,15 @@ def evaluate_models(
     files: TruthFiles,
     models: Sequence[str | Path],
     *,
+    ks: Iterable[int] = RECALL_KS,
     report_dir: Path | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Comparison:
     """Measure each of the models, given by id or folder, and compare them with each other.
 
-    `options` are those of `evaluate_files`. In `report_dir` each model's report gets a folder of
-    its name beside the page that compares them.
+    `ks` and `options` are those of `evaluate_files`. In `report_dir` each model's report gets a
+    folder of its name beside the page that compares them.
 
     Raises:
         TruthError: fewer than two models, or one twice; or as `evaluate_files`.
@@ -37,6 +40,7 @@ def evaluate_models(
         raise TruthError(
             f"Two or more models of different names can be compared, not {', '.join(names)}."
         )
+    ks = checked_ks(ks)
     for model in models:  # before the first of them has taken its hours
         find_model(model)
     if report_dir is not None:
@@ -45,6 +49,7 @@ def evaluate_models(
         evaluate_files(
             files,
             model=model,
+            ks=ks,
             report_dir=None if report_dir is None else report_dir / name,
             progress=_Named(name, progress),
             **options,

@@ -168,5 +168,6 @@ def test_an_interrupted_comparison_is_repeated_into_the_same_folder(
     with pytest.raises(KeyboardInterrupt):
         evaluate_models(files, models, report_dir=out, progress=stop)
     assert (out / "lite0-netvlad-1024" / "index.html").is_file()
-    evaluate_models(files, models, report_dir=out)
+    compared = evaluate_models(files, models, ks=iter((1, 2)), report_dir=out)
+    assert [list(report.recall) for report in compared.reports] == [[1, 2]] * 2
     assert (out / "index.html").is_file()
