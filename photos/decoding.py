@@ -37,6 +37,8 @@ MAX_PIXELS = 50_000_000
 MAX_SHRINKING = 8
 MAX_READ_BYTES = 64 << 20
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_BEYOND_PILLOW = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+"""What Pillow's own limit raises: a program may have made errors of warnings."""
 
 
 def decode_photo(
@@ -62,21 +64,18 @@ def decode_photo(
     """
     what = "the photo" if isinstance(source, bytes) else f"{source}"
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata and of sizes that max_pixels already judges.
-            warnings.simplefilter("ignore")
-            with _stream(source) as stream:
-                arguments = (what, needed, max_pixels, formats, before_pixels)
-                try:
-                    return _decode(stream, *arguments)
-                except OSError as error:
-                    if "truncated" not in str(error):
-                        raise
-                    stream.seek(0)
-                    photo = _decode_without_end(stream.read(), *arguments)
-                    if photo is None:
-                        raise
-                    return photo
+        with _stream(source) as stream:
+            arguments = (what, needed, max_pixels, formats, before_pixels)
+            try:
+                return _decode(stream, *arguments)
+            except OSError as error:
+                if "truncated" not in str(error):
+                    raise
+                stream.seek(0)
+                photo = _decode_without_end(stream.read(), *arguments)
+                if photo is None:
+                    raise
+                return photo
     except PlaceSearchError:  # also those of `before_pixels`
         raise
     except FileNotFoundError:
@@ -87,7 +86,7 @@ def decode_photo(
         raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
     except MemoryError:
         raise _out_of_memory(what) from None
-    except Image.DecompressionBombError:
+    except _BEYOND_PILLOW:
         raise OversizedPhotoError(
             f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
         ) from None
@@ -158,7 +157,7 @@ def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
         raise UnsupportedPhotoError(
             f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None
-    except Image.DecompressionBombError:
+    except _BEYOND_PILLOW:
         # Pillow's own limit does not know of scaled decoding; only JPEGs have that.
         if "JPEG" not in formats:
             raise
@@ -230,14 +229,12 @@ def _inspect(
     """Position, time and notes that a photo's header gives."""
     notes: list[str] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as image:
-                # Reading the Exif of a PNG decodes its pixels.
-                limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
-                _check_size(f"{path}", image.size, limit)
-                exif = read_exif(image, notes)
-                return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
+        with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as image:
+            # Reading the Exif of a PNG decodes its pixels.
+            limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
+            _check_size(f"{path}", image.size, limit)
+            exif = read_exif(image, notes)
+            return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
     except Exception:  # a photo that cannot be opened says nothing; decoding it says why
         return None, None, ()
 
@@ -255,3 +252,6 @@ def _silence_libtiff() -> None:
 
 pillow_heif.register_heif_opener()
 _silence_libtiff()
+# Pillow warns of odd metadata, which notes tell of, and of sizes that `max_pixels` judges. Filters
+# are the process's own: they are set once, as no thread may change them for itself.
+warnings.filterwarnings("ignore", module=r"PIL\.")

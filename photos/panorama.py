@@ -7,7 +7,6 @@ XMP says so by the GPano properties of the Photo Sphere metadata, and how it was
 import io
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -227,11 +226,9 @@ def _tilt(panorama: Panorama) -> NDArray[np.float64]:
 
 @contextmanager
 def _header(source: Path | bytes) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
-        with stream, Image.open(stream, formats=FORMATS) as image:
-            yield image
+    stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+    with stream, Image.open(stream, formats=FORMATS) as image:
+        yield image
 
 
 def _from_properties(properties: Mapping[bytes, bytes], width: int, height: int) -> Inspection:

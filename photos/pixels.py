@@ -79,7 +79,8 @@ class _Conversion:
     def apply(self, strip: Image.Image) -> NDArray[np.uint8] | Image.Image:
         """A strip as (h, w, 3) RGB."""
         if self.grey_scale is not None:
-            return _grey(np.asarray(strip, dtype=np.float32) * self.grey_scale)
+            with np.errstate(over="ignore"):  # what becomes infinite is white
+                return _grey(np.asarray(strip, dtype=np.float32) * self.grey_scale)
         if self.profile is not None:
             return ImageCms.applyTransform(strip, self.profile) or strip.convert("RGB")
         if self.transparent:

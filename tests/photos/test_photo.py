@@ -3,7 +3,9 @@
 import contextlib
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ from place_search.photos import (
     decode_photo,
     encode_jpeg,
     fit_within,
+    read_position,
 )
+from place_search.photos.panorama import inspect_panorama
 from tests.search.photos import encoded
 
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -46,6 +50,12 @@ def gps_exif(latitude: Any, longitude: Any, north: Any = "N", east: Any = "E") -
     exif = Image.Exif()
     exif[GPS] = {1: north, 2: latitude, 3: east, 4: longitude}
     return exif
+
+
+def cut_exif() -> bytes:
+    """A photo with Exif that Pillow warns of."""
+    exif = gps_exif((1.0, 2.0, 3.0), (4.0, 5.0, 6.0)).tobytes()
+    return encoded(picture(), "JPEG", exif=exif[:60])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -175,6 +185,33 @@ def test_broken_exif_is_a_note_not_an_error() -> None:
         data[start + damage] ^= 0xFF
         photo = decode_photo(bytes(data))
         assert photo.pixels.shape[2] == 3
+
+
+def test_photos_in_threads_leave_warnings_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(cut_exif())
+    (tmp_path / "whole.jpg").write_bytes(encoded(picture(), "JPEG"))
+    before = list(warnings.filters)
+
+    def read(number: int) -> None:
+        path = tmp_path / ("cut.jpg" if number % 2 else "whole.jpg")
+        decode_photo(path)
+        read_position(path)
+        inspect_panorama(path)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(read, range(400)))
+    assert warnings.filters == before
+
+
+@pytest.mark.filterwarnings("error")
+def test_warnings_made_errors_are_none_of_a_photo() -> None:
+    assert decode_photo(cut_exif()).notes
+    values = np.array([[-3e38, 1e-3], [0, 1e-3]], np.float32)
+    assert decode_photo(encoded(Image.fromarray(values), "TIFF")).pixels.max() == 255
+    large = encoded(Image.new("L", (10000, 9000)), "JPEG")
+    assert decode_photo(large, needed=lambda width, height: (640, 480)).width == 10000
+    with pytest.raises(OversizedPhotoError):
+        decode_photo(encoded(Image.new("1", (10000, 9000)), "PNG"))
 
 
 def test_text_is_not_a_photo(tmp_path: Path) -> None:
