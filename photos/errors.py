@@ -14,9 +14,9 @@ class UnsupportedPhotoError(PhotoError):
 class BoxError(WrongParameterError, PhotoError):
     """A box that is none, or not one of the photo that it was given with."""
 
-    def __init__(self, sentence: str) -> None:
-        """`sentence` says what is wrong with the box."""
-        super().__init__(sentence, "box")
+    def __init__(self, sentence: str, parameter: str = "box") -> None:
+        """`sentence` says what is wrong with the box; `parameter` is there for copies."""
+        super().__init__(sentence, parameter)
 
 
 class OversizedPhotoError(PhotoError):
