@@ -181,6 +181,27 @@ def test_a_library_leaves_its_users_interrupts_alone(tmp_path: Path) -> None:
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
     )
     assert run(tmp_path, sys.executable, "-c", code).returncode == 0
+    service = tmp_path / "service"
+    service.mkdir()
+    code += "import sys\nassert 'openvino.tools.ovc' not in sys.modules\n"
+    (service / "__init__.py").write_text(code, "utf-8")
+    (service / "__main__.py").touch()
+    for options in (["-m", "service"], ["-m", "service", "place_search"], ["-mservice"]):
+        ended = run(tmp_path, sys.executable, *options)
+        assert (ended.returncode, ended.stderr) == (0, ""), options
+
+
+@pytest.mark.parametrize("options", [["-m"], ["-X", "utf8", "-m"], ["-P", "-m"]])
+def test_the_program_is_known_by_its_module(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, signal\n"
+        "from place_search.core.startup import _exit\n"
+        "atexit.register(lambda: print(signal.getsignal(signal.SIGINT) is _exit))\n",
+        "utf-8",
+    )
+    command = (sys.executable, *options, "place_search", "--help", "-m")
+    ended = run(tmp_path, *command, PYTHONPATH=str(tmp_path))
+    assert ended.stdout.endswith("True\n"), ended.stderr
 
 
 @pytest.mark.parametrize("home", [None, "/", "/nonexistent"])

@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 INTERRUPTED = 130
 RETRY_SECONDS = 0.01
 
-_PROGRAMS = ("place-search", "place-search.exe", "-m")  # "-m" while Python looks for the module
+_PROGRAMS = ("place-search", "place-search.exe")
 _IMPORTER = "<frozen importlib._bootstrap>"
 _LOCKING = (
     f"{os.sep}threading.py",
@@ -34,6 +34,9 @@ def set_switches() -> None:
 
 def is_program() -> bool:
     """Whether this process runs the program, not somebody's own that imports the library."""
+    if sys.argv[:1] == ["-m"]:  # Python looks for the module, which stands before its arguments
+        (module,) = sys.orig_argv[-len(sys.argv) :][:1] or ("",)
+        return module.removeprefix("-m").partition(".")[0] == "place_search"
     return bool(sys.argv) and os.path.basename(sys.argv[0]) in _PROGRAMS  # noqa: PTH119 - no pathlib yet
 
 
