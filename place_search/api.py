@@ -22,6 +22,7 @@ from place_search.arguments import (
     truth_files,
     video_of,
 )
+from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import AskedPrecision
 
 if TYPE_CHECKING:
@@ -110,12 +111,15 @@ def index(
     """
     from place_search.indexing import index_input
 
+    if verify_with is not None and (descriptors is not None or not local_features):
+        other = "local_features=False" if descriptors is None else "descriptors"
+        raise PlaceSearchError(f"verify_with does not work with {other}; leave one of them out.")
     with reporting(progress) as report:
         return index_input(
             as_path(data),
             as_path(out),
             video_of(as_path(out), video, report),
-            partial(opened_model, model, verify_with if descriptors is None else None),
+            partial(opened_model, model, verify_with),
             root=path_of(root),
             descriptors=path_of(descriptors),
             model_named=model is not None,

@@ -91,11 +91,16 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
     """The model that is given, opened in the best precision; by default the included one.
 
     Raises:
-        PlaceSearchError: there is no such model, it is not whole, or what is given names none.
+        PlaceSearchError: there is no such model, it is not whole, what is given names none, or
+            `verify_with` comes with an opened one.
     """
     from place_search.models import DEFAULT_MODEL, Model, open_model
 
     if isinstance(model, Model):
+        if verify_with is not None:
+            raise PlaceSearchError(
+                "An opened model has its verifier already; give verify_with to open_model instead."
+            )
         return model
     chosen = Path(path_or_id(model) or DEFAULT_MODEL)
     verifier = path_or_id(verify_with)
