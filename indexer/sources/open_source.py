@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from place_search.core.geodesy import is_on_earth
 from place_search.core.plugins import load_part, part_names
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import GpxTrack
@@ -25,7 +26,8 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
 
     Raises:
         VideoError: a video that cannot be read.
-        SourceError: there is no photo to index, or the list is wrong.
+        SourceError: there is no photo to index, or the list is wrong, as that of another
+            distribution's part may be.
     """
     data = Path(data)
     if not data.exists():
@@ -34,9 +36,9 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
         raise SourceError(f"{data} is a pipe or device; give a folder of photos, or a file.")
     if holds_index(data):
         raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
-    kinds = [load_part(KINDS, name) for name in part_names(KINDS)]
+    kinds = {name: load_part(KINDS, name) for name in part_names(KINDS)}
     # Whatever has a meaning of its own comes before any folder.
-    for kind in sorted(kinds, key=_takes_any):
+    for name, kind in sorted(kinds.items(), key=_takes_any):
         if kind.reads(data):
             source: Source
             if hasattr(kind, "extract"):
@@ -50,15 +52,31 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
                 source = kind.read(data, root)
                 if video is not None and video.gpx is not None:
                     source = placed_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
+            if not getattr(kind, "__name__", "").startswith(KINDS):
+                _require_usable(source, data, name)
             return source if video is None else cut_panoramas(source, video)
     if is_photo(data):
         raise SourceError(
             f"{data} is a single photo; give its folder, or a CSV list that names the photo."
         )
     raise SourceError(
-        f"{data} is of no kind that is known; give {', or '.join(k.ACCEPTS for k in kinds)}."
+        f"{data} is of no kind that is known; give "
+        f"{', or '.join(kind.ACCEPTS for kind in kinds.values())}."
     )
 
 
-def _takes_any(kind: Any) -> bool:
-    return bool(getattr(kind, "TAKES_ANY_FOLDER", False))
+def _takes_any(part: tuple[str, Any]) -> bool:
+    return bool(getattr(part[1], "TAKES_ANY_FOLDER", False))
+
+
+def _require_usable(source: Source, data: Path, name: str) -> None:
+    """Refuse what another distribution's part may give, and our own never do."""
+    if not source.photos:
+        raise SourceError(f"The part {name} of {KINDS} lists no photos of {data}; give another.")
+    for photo in source.photos:
+        if photo.position is not None and not is_on_earth(photo.position):
+            latitude, longitude = photo.position
+            raise SourceError(
+                f"The part {name} of {KINDS} gives {photo.name} the position {latitude:g}, "
+                f"{longitude:g}, which is not on Earth; mend what it reads, or the part."
+            )

@@ -1,5 +1,6 @@
 """A part of another distribution that fails is named; nobody has to read its traceback."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,17 @@ Run = Callable[..., Result]
 GROUP = "place_search.indexer.sources.kinds"
 
 
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Install a source that another distribution would bring."""
+    (folder / "broken_part.py").write_text(text)
+    about = folder / "others_parts-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others-parts\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\nodd = broken_part\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "broken_part", raising=False)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -26,13 +38,7 @@ GROUP = "place_search.indexer.sources.kinds"
 def test_a_source_that_fails_is_named(
     run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
-    (tmp_path / "broken_part.py").write_text(text)
-    about = tmp_path / "others_parts-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others-parts\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(f"[{GROUP}]\nodd = broken_part\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "broken_part", raising=False)
+    install(tmp_path, monkeypatch, text)
     result = run("index", photos / "places", "--out", tmp_path / "index")
     assert (result.exit_code, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
@@ -41,3 +47,37 @@ def test_a_source_that_fails_is_named(
     if "1 / 0" in text:
         with pytest.raises(PlaceSearchError, match="others-parts"):
             place_search.index(photos / "places", tmp_path / "index")
+
+
+@pytest.mark.parametrize(
+    ("photos_of_it", "told"),
+    [
+        ("", f"The part odd of {GROUP} lists no photos of "),
+        ("photos.append('b.jpg', position=Position(95, 11))", "b.jpg the position 95, 11, which"),
+        ("photos.append('b.jpg', position=Position(4, math.inf))", "b.jpg the position 4, inf, "),
+        (
+            "photos = [PlacePhoto(data, 'c.jpg', Position(math.nan, 11))]",
+            f"The part odd of {GROUP} gives c.jpg the position nan, 11, which is not on Earth; ",
+        ),
+    ],
+)
+def test_what_a_source_gives_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos_of_it: str, told: str
+) -> None:
+    install(
+        tmp_path,
+        monkeypatch,
+        "import math\n"
+        "from place_search.core.geodesy import Position\n"
+        "from place_search.indexer import PhotoList, Source\n"
+        "from place_search.indexer.places import PlacePhoto\n"
+        "def reads(data): return data.suffix == '.odd'\n"
+        "def read(data, root=None):\n"
+        "    photos = PhotoList(data.parent)\n"
+        f"    {photos_of_it}\n"
+        "    return Source(data.parent, photos, 'odd')\n",
+    )
+    (tmp_path / "list.odd").touch()
+    with pytest.raises(PlaceSearchError, match=re.escape(told)):
+        place_search.index(tmp_path / "list.odd", tmp_path / "index")
+    assert not (tmp_path / "index").exists()
