@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
-from place_search.indexer.errors import IndexFormatError, ModelMismatchError
+from place_search.core.tables import is_whole
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.sources.kept_views import found_photo
@@ -142,6 +143,33 @@ class Index:
             UnknownPlaceError: there is no such place.
         """
         return self._rows.row_of(place_id)
+
+    def id_of(self, place: object) -> int:
+        """The id of a place that is given by its id or its name.
+
+        Raises:
+            UnknownPlaceError: it is neither, no place has it, or several have the name.
+        """
+        if is_whole(place):
+            return int(self.place_ids[self.row_of(int(place))])
+        if not isinstance(place, str):
+            raise UnknownPlaceError(
+                f"{place!r:.80} is neither the id nor the name of a place; give one of them."
+            )
+        names = self.names(np.arange(self.count))
+        rows = [row for row, name in enumerate(names) if name == place]
+        if len(rows) == 1:
+            return int(self.place_ids[rows[0]])
+        if not rows:
+            raise UnknownPlaceError(
+                f"There is no place '{place:.80}' in {self.folder}; `place-search places` lists "
+                "them."
+            )
+        several = ", ".join(map(str, self.place_ids[rows[:5]].tolist()))
+        raise UnknownPlaceError(
+            f"'{place:.80}' is the name of {len(rows)} places in {self.folder}; give the id of the "
+            f"one you mean ({several})."
+        )
 
     def place(self, place_id: int) -> Place:
         """A place by its id. Raises `UnknownPlaceError`."""

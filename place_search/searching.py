@@ -116,7 +116,7 @@ def search_many(
 
 def similar(
     index: "Index | AnyPath",
-    place_id: int,
+    place_id: int | str,
     *,
     model: AnyModel = None,
     k: int = 10,
@@ -125,10 +125,11 @@ def similar(
     radius_m: float | None = None,
     **filters: Unpack[Filters],
 ) -> "SimilarPlaces":
-    """Find the `k` places that look most like a place of the index, without the place itself.
+    """Find the `k` places that look most like a place of the index, given by its id or its name.
 
-    They are found by the descriptor that the index keeps of its photo. Other photos of its group
-    are left out too, unless `same_spot`. `near`, `radius_m` and `filters` are those of `search`.
+    They are found by the descriptor that the index keeps of its photo. The place itself is left
+    out, and other photos of its group too, unless `same_spot`. `near`, `radius_m` and `filters` are
+    those of `search`.
 
     Raises:
         PlaceSearchError: an index, place or parameter that cannot be used; the text says why.
@@ -140,7 +141,7 @@ def similar(
     engine = opened_engine(index, model)
     return similar_places(
         engine,
-        place_id,
+        engine.index.id_of(place_id),
         k=k,
         same_spot=same_spot,
         near=position_of(near),

@@ -1,14 +1,18 @@
 """Filters leave the same places to every kind of search."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from typer.testing import Result
 
 import place_search
+from place_search import PlaceSearchError
 
 Run = Callable[..., Result]
 
@@ -36,3 +40,21 @@ def test_the_same_filters_leave_the_same_places_to_all_searches(
     lone = run("similar", index, "0", "--near", "48,11.5")
     assert lone.exit_code == 2
     assert "--near and --radius-m only work together" in lone.stderr
+
+
+def test_similar_takes_an_id_or_a_name(run: Run, index: Path) -> None:
+    opened, model = place_search.open_index(index), place_search.open_model()
+    name = opened.place(1).name
+    wanted = place_search.similar(opened, 1, model=model)
+    for given in (np.int64(1), name):
+        assert place_search.similar(opened, given, model=model) == wanted
+        assert json.loads(run("similar", index, str(given), "--json").stdout) == wanted.to_dict()
+    wrong: list[tuple[Any, str]] = [
+        ("1", "There is no place '1' in "),
+        (10**30, f"There is no place {10**30} in this index; "),
+        *((value, f"{value!r} is neither the id nor the name") for value in (None, True, 1.0)),
+    ]
+    for given, says in wrong:
+        with pytest.raises(PlaceSearchError, match=re.escape(says)):
+            place_search.similar(opened, given, model=model)
+    assert "There is no place 'none' in " in run("similar", index, "none").stderr

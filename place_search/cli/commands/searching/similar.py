@@ -22,7 +22,7 @@ from place_search.settings import K
 
 def command(
     index: IndexFolder,
-    place_id: Annotated[int, typer.Argument(metavar="ID", help="A place; `places` lists them.")],
+    place: Annotated[str, typer.Argument(metavar="NAME|ID", help="A place; `places` lists them.")],
     k: Annotated[int, K.option()] = K.default,
     same_spot: Annotated[
         bool, typer.Option("--same-spot", help="The other photos of its own group too.")
@@ -38,7 +38,10 @@ def command(
     threads: Threads = THREADS.default,
     as_json: AsJson = False,
 ) -> None:
-    """Find the places that look most like a place of the index, by the descriptor kept of it."""
+    """Find the places that look most like a place of the index, by the descriptor kept of it.
+
+    A number is an id.
+    """
     from rich.table import Table
 
     from place_search.indexer import open_index, parse_filter
@@ -58,7 +61,7 @@ def command(
     engine = Engine(opened, index_model(index, model, threads))
     found = similar_places(
         engine,
-        place_id,
+        opened.id_of(int(place) if place.isdecimal() else place),
         k=k,
         same_spot=same_spot,
         near=point,
