@@ -19,6 +19,7 @@ from place_search.arguments import (
     plain,
     reporting,
     source_of,
+    switch,
     truth_files,
     video_of,
 )
@@ -124,7 +125,7 @@ def index(
             descriptors=path_of(descriptors),
             model_named=model is not None,
             store=store,
-            local_features=local_features,
+            local_features=switch("local_features", local_features),
             descriptor_type=descriptor_type,
             progress=report,
         ).report
@@ -166,7 +167,7 @@ def sync(
     """
     from place_search.indexer import sync_photos
 
-    change = partial(sync_photos, forget=forget)
+    change = partial(sync_photos, forget=switch("forget", forget))
     return _changed(change, index, data, model, progress, video)
 
 
@@ -310,11 +311,11 @@ def evaluate(
             model=model if isinstance(model, Model) else path_or_id(model),
             index=path_of(index),
             ks=ks,
-            verify=plain(verify),
-            open_set=plain(open_set),
-            standardize=plain(standardize),
+            verify=switch("verify", verify),
+            open_set=switch("open_set", open_set),
+            standardize=switch("standardize", standardize),
             sequence=plain(sequence),
-            causal=plain(causal),
+            causal=switch("causal", causal),
             protocol=protocol,
             report_dir=path_of(report_dir),
             progress=report,

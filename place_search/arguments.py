@@ -1,7 +1,7 @@
 """What the functions of `import place_search` take: paths, photos, models, progress."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path, PurePath
@@ -57,12 +57,14 @@ class Filters(TypedDict, total=False):
     field: Sequence[str]
 
 
-Report: TypeAlias = "Progress | bool"
+Report: TypeAlias = "Progress | bool | None"
 """True for a bar, or what is called with the stage, how much is done, and of how much."""
 
 
 def as_path(path: AnyPath) -> Path:
     """The path that is given. Raises PlaceSearchError where it is none."""
+    if isinstance(path, str) and not path:
+        raise PlaceSearchError("A path is empty; write . for the folder that you are in.")
     try:
         return Path(path)
     except TypeError:
@@ -78,6 +80,8 @@ def path_of(path: AnyPath | None) -> Path | None:
 
 def path_or_id(model: AnyPath | None) -> "str | Path | None":
     """A model by its id, which is a text, or by its folder. Raises PlaceSearchError for others."""
+    if isinstance(model, str) and not model:
+        raise PlaceSearchError("The name of a model is empty; leave it out, or name one.")
     if model is None or isinstance(model, str):
         return model
     if isinstance(model, PathLike):
@@ -142,7 +146,7 @@ def source_of(photo: Photo) -> bytes | Path:
     if isinstance(photo, Content):
         return bytes(photo)
     if isinstance(photo, str | PathLike):
-        return Path(photo)
+        return as_path(photo)
     if not hasattr(photo, "read"):
         raise PlaceSearchError(
             "A photo is the path of a file or the content of one as bytes, not of the type "
@@ -164,19 +168,19 @@ def source_of(photo: Photo) -> bytes | Path:
 def sources_of(photos: "Photo | Iterable[Photo]") -> Iterator[bytes | Path]:
     """One photo or several, as the engine takes them. Raises PlaceSearchError as `source_of`."""
     several: Any = photos
-    is_one = isinstance(photos, str | PathLike | Content) or hasattr(photos, "read")
-    if is_one or not isinstance(photos, Iterable):
-        several = (photos,)
-    return map(source_of, several)
+    if not isinstance(photos, str | PathLike | Content) and not hasattr(photos, "read"):
+        with suppress(TypeError):  # what cannot be iterated is one: `source_of` says what is wrong
+            return map(source_of, several)
+    return iter((source_of(several),))
 
 
 def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
     """Photos one by one; those of a folder by name."""
-    if not isinstance(photos, str | PathLike) or not Path(photos).is_dir():
+    if not isinstance(photos, str | PathLike) or not as_path(photos).is_dir():
         return list(sources_of(photos))
     from place_search.indexer import open_source
 
-    return [photo.path for photo in open_source(Path(photos)).photos]
+    return [photo.path for photo in open_source(as_path(photos)).photos]
 
 
 def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":
@@ -231,10 +235,19 @@ def plain(value: T) -> T:
     return value if item is None else item()
 
 
+def switch(name: str, value: bool) -> bool:
+    """A parameter that is True or False, of Python or NumPy. Raises PlaceSearchError for others."""
+    from place_search.search.parameters import require_switch
+
+    given = plain(value)
+    require_switch(name, given, or_none=False)
+    return given
+
+
 @contextmanager
 def reporting(progress: Report) -> Iterator[Progress]:
     """What is told of progress: a bar of our own, what is given, or nobody."""
-    if not isinstance(progress, bool):
+    if progress is not None and not isinstance(progress, bool):
         yield progress
     elif progress:
         from place_search.cli.console import progress as bar

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from place_search.arguments import AnyModel, AnyPath, Report, as_path, path_of, reporting
+from place_search.arguments import AnyModel, AnyPath, Report, as_path, path_of, reporting, switch
 from place_search.searching import opened_engine
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def pairs(
             source,
             k,
             verify=verify,
-            standardize=standardize,
+            standardize=switch("standardize", standardize),
             root=path_of(root),
             progress=report,
         )

@@ -12,6 +12,7 @@ from place_search.arguments import (
     model_for,
     opened_index,
     sources_of,
+    switch,
 )
 from place_search.core.errors import PlaceSearchError
 
@@ -98,7 +99,7 @@ def search_many(
     wanted = parse_filter(engine.index.edits, **filters)
     batch = None
     sources: Iterable[bytes | Path] = sources_of(photos)
-    if standardize:
+    if switch("standardize", standardize):
         sources = list(sources)
         batch = engine.standards_of(sources)
     for source in sources:
@@ -143,7 +144,7 @@ def similar(
         engine,
         engine.index.id_of(place_id),
         k=k,
-        same_spot=same_spot,
+        same_spot=switch("same_spot", same_spot),
         near=position_of(near),
         radius_m=radius_m,
         wanted=parse_filter(engine.index.edits, **filters),

@@ -13,6 +13,7 @@ from place_search.arguments import (
     opened_index,
     path_of,
     reporting,
+    switch,
 )
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_own, require_writable
@@ -53,7 +54,7 @@ def track(
             out=path_of(out),
             fps=fps,
             every=every,
-            causal=causal,
+            causal=switch("causal", causal),
             progress=report,
         )
 

@@ -29,9 +29,10 @@ def require_k(k: int, most: int = MAX_K) -> None:
         )
 
 
-def require_switch(name: str, value: object) -> None:
+def require_switch(name: str, value: object, *, or_none: bool = True) -> None:
     """Make sure that a parameter is on, off or left to the default. Raises `ParameterError`."""
-    if value is not None and not isinstance(value, bool):
+    if not (isinstance(value, bool) or (or_none and value is None)):
+        known = "True, False or None" if or_none else "True or False"
         raise ParameterError(
-            f"The parameter {name} is {value!r:.40}, but it must be True, False or None.", name
+            f"The parameter {name} is {value!r:.40}, but it must be {known}.", name
         )

@@ -21,8 +21,9 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     """List the photos of a folder, those that a CSV file names, or the database of a split.
 
     The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default where they
-    usually are. The frames of a video are taken as `video` says, and only with it; its GPX track
-    places photos, too, and panoramas are cut into views.
+    usually are; a folder, a CSV file and a video take none. The frames of a video are taken as
+    `video` says, and only with it; its GPX track places photos, too, and panoramas are cut into
+    views.
 
     Raises:
         VideoError: a video that cannot be read.
@@ -40,6 +41,11 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     # Whatever has a meaning of its own comes before any folder.
     for name, kind in sorted(kinds.items(), key=_takes_any):
         if kind.reads(data):
+            if root is not None and getattr(kind, "HOLDS_ROOT", hasattr(kind, "extract")):
+                raise SourceError(
+                    f"{data} says itself where its photos are, so that a root makes no sense; "
+                    "leave it out."
+                )
             source: Source
             if hasattr(kind, "extract"):
                 source = kind.extract(data, video)

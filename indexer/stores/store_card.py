@@ -104,7 +104,7 @@ def is_store_kind(kind: str) -> bool:
 
 def require_store_kind(kind: str) -> None:
     """Make sure that a store can be asked for by this name. Raises `IndexWriteError`."""
-    if kind != AUTO and ("_" in kind or not is_store_kind(kind)):
+    if kind != AUTO and (not isinstance(kind, str) or "_" in kind or not is_store_kind(kind)):
         raise IndexWriteError(
             f"'{kind}' is no kind of vector store; name one of {AUTO}, {', '.join(store_kinds())}."
         )

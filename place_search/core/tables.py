@@ -170,7 +170,10 @@ def number_of(value: object) -> float:
     """A finite number as Python or NumPy has it; NaN for anything else, such as a text."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
-    return float(value) if math.isfinite(value) else math.nan
+    try:
+        return float(value) if math.isfinite(value) else math.nan
+    except OverflowError:  # a whole number that no float holds
+        return math.nan
 
 
 def is_whole(value: object) -> TypeGuard[int]:

@@ -1,16 +1,18 @@
 """What the functions of Python refuse before they begin."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 import place_search
 from place_search import PlaceSearchError
 
-PLACES: Any = "photos"
+PLACES, NONE = "photos", cast(Any, None)
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +38,63 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             lambda: place_search.index(PLACES, "town", local_features=False, verify_with="b"),
             "verify_with does not work with local_features=False; leave one of them out.",
         ),
+        (lambda: place_search.index("", "town"), "A path is empty; write . for the folder"),
+        (lambda: place_search.index(PLACES, ""), "A path is empty"),
+        (lambda: place_search.describe(""), "A path is empty"),
+        (lambda: place_search.open_model(""), "A path is empty"),
+        (
+            lambda: place_search.index(PLACES, "town", descriptors=np.zeros(3)),  # type: ignore[arg-type]
+            "A path is a text or a pathlib.Path, not of the type ndarray.",
+        ),
+        (lambda: place_search.index(PLACES, "town", model=""), "The name of a model is empty; "),
+        (
+            lambda: place_search.index(PLACES, "town", root="none"),
+            "photos says itself where its photos are, so that a root makes no sense; leave it out.",
+        ),
+        (lambda: place_search.index(PLACES, "town", store=NONE), "'None' is no kind of vector sto"),
+        (
+            lambda: place_search.evaluate(PLACES, radius_m=10**400),
+            "The radius in metres is 1000",
+        ),
+        (lambda: place_search.describe(np.array("a")), "A photo is the path of a file"),  # type: ignore[arg-type]
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(call: Callable[[], object], says: str) -> None:
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()
     assert not Path("town").exists()
+
+
+@pytest.mark.parametrize("value", ["no", 0, NONE])
+@pytest.mark.parametrize(
+    ("flag", "call"),
+    [
+        ("local_features", lambda flag: place_search.index(PLACES, "new", **flag)),
+        ("forget", lambda flag: place_search.sync("town", PLACES, **flag)),
+        ("causal", lambda flag: place_search.track("town", PLACES, **flag)),
+        ("standardize", lambda flag: list(place_search.search_many("town", [], **flag))),
+        ("standardize", lambda flag: place_search.pairs("town", PLACES, **flag)),
+        ("same_spot", lambda flag: place_search.similar("town", 0, **flag)),
+        *(
+            (name, lambda flag: place_search.evaluate(PLACES, radius_m=5, **flag))
+            for name in ("verify", "open_set", "standardize", "causal")
+        ),
+    ],
+)
+def test_a_flag_is_true_or_false(
+    index: Path, flag: str, call: Callable[[dict[str, Any]], object], value: Any
+) -> None:
+    Path("town").symlink_to(index)
+    says = f"The parameter {flag} is {value!r}, but it must be True or False."
+    with pytest.raises(PlaceSearchError, match=re.escape(says)):
+        call({flag: value})
+    assert not Path("new").exists()
+
+
+@pytest.mark.slow
+def test_what_numpy_calls_false_is_false() -> None:
+    no: Any = np.bool_(False)
+    report = place_search.index(PLACES, "town", local_features=no, progress=None)
+    assert json.loads(json.dumps(report.to_dict()))["places"] == report.places
+    assert not place_search.open_index("town").has_local_features
+    assert len(place_search.describe("photos/0.jpg", progress=None)) == 1

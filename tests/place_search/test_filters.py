@@ -46,7 +46,8 @@ def test_similar_takes_an_id_or_a_name(run: Run, index: Path) -> None:
     opened, model = place_search.open_index(index), place_search.open_model()
     name = opened.place(1).name
     wanted = place_search.similar(opened, 1, model=model)
-    for given in (np.int64(1), name):
+    named: list[Any] = [np.int64(1), name]
+    for given in named:
         assert place_search.similar(opened, given, model=model) == wanted
         assert json.loads(run("similar", index, str(given), "--json").stdout) == wanted.to_dict()
     wrong: list[tuple[Any, str]] = [

@@ -20,6 +20,8 @@ _FIRST_PHOTO = datetime(1826, 11, 10, tzinfo=UTC).timestamp()
 _YEAR_2200 = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 ACCEPTS = "a .csv file with the columns path,latitude,longitude"
+HOLDS_ROOT = True
+"""Paths are relative to the file."""
 
 
 def reads(data: Path) -> bool:

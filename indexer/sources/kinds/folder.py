@@ -10,6 +10,7 @@ from place_search.indexer.sources.walk import FolderListing, count_kinds, list_f
 ACCEPTS = "the folder that holds the photos"
 TAKES_ANY_FOLDER = True
 """Other kinds of folders are tried before it."""
+HOLDS_ROOT = True
 
 
 def reads(data: Path) -> bool:
