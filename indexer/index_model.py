@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from place_search.indexer.storage.manifest import GIVEN, Manifest
+from place_search.indexer.storage.manifest import Manifest
 from place_search.models import (
     AskedPrecision,
     Model,
@@ -106,7 +106,7 @@ def require_known_model(manifest: Manifest) -> None:
     Raises:
         ModelError: it is one.
     """
-    if manifest.model.get("family") == GIVEN:
+    if not manifest.has_known_model:
         raise ModelError(
             f"The index holds descriptors that were made elsewhere ({manifest.model['id']}), so "
             "no photo can be described for it; search it from Python by a descriptor, as "

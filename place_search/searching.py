@@ -128,26 +128,27 @@ def similar(
 ) -> "SimilarPlaces":
     """Find the `k` places that look most like a place of the index, given by its id or its name.
 
-    They are found by the descriptor that the index keeps of its photo. The place itself is left
-    out, and other photos of its group too, unless `same_spot`. `near`, `radius_m` and `filters` are
-    those of `search`.
+    They are found by the descriptor that the index keeps of its photo, which needs no model where
+    descriptors were made elsewhere. The place itself is left out, and other photos of its group
+    too, unless `same_spot`. `near`, `radius_m` and `filters` are those of `search`.
 
     Raises:
         PlaceSearchError: an index, place or parameter that cannot be used; the text says why.
     """
     from place_search.indexer import parse_filter
     from place_search.search.positions import position_of
-    from place_search.search.similar import similar_places
+    from place_search.search.similar import open_similar, similar_places
 
-    engine = opened_engine(index, model)
+    opened = opened_index(index)
+    engine = open_similar(opened, lambda: model_for(opened, model))
     return similar_places(
         engine,
-        engine.index.id_of(place_id),
+        opened.id_of(place_id),
         k=k,
         same_spot=switch("same_spot", same_spot),
         near=position_of(near),
         radius_m=radius_m,
-        wanted=parse_filter(engine.index.edits, **filters),
+        wanted=parse_filter(opened.edits, **filters),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -16,11 +15,11 @@ from place_search.models import Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.agreeing import in_agreement
+from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.groups.counted import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, require_switch
-from place_search.search.positions import PlacePositions
 from place_search.search.probability import (
     BACKGROUND,
     candidate_probabilities,
@@ -30,12 +29,9 @@ from place_search.search.probability import (
 from place_search.search.results import (
     IndexInfo,
     QueryPhoto,
-    Result,
     SearchResult,
     Timings,
-    Verified,
     index_info,
-    spot_of,
 )
 from place_search.search.several.batch import BatchStandards, batch_standards
 from place_search.search.several.together import (
@@ -77,7 +73,7 @@ class Decode(Protocol):
 VERIFY_BUDGET_S = 2.0
 
 
-class Engine:
+class Engine(DescriptorSearch):
     """Searches one index with the model it was built with. Thread-safe."""
 
     def __init__(
@@ -94,7 +90,6 @@ class Engine:
         verified search compares `candidates` places, or as many as are asked for.
         """
         index.check_model(model)
-        self.index = index
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
@@ -103,13 +98,9 @@ class Engine:
             and model.local_features is not None
             and index.manifest.keeps_features_of(model, index.folder)
         )
-        self.calibration, is_borrowed = calibration_for(index, model)
+        calibration, is_borrowed = calibration_for(index, model)
+        super().__init__(index, calibration)
         self._notes = [borrowed_note(model)] if is_borrowed else []
-
-    @cached_property
-    def positions(self) -> PlacePositions:
-        """Where the places are that have a position."""
-        return PlacePositions(self.index.place_ids, self.index.positions)
 
     @property
     def verifies(self) -> bool:
@@ -301,25 +292,6 @@ class Engine:
             with suppress(PhotoError):
                 yield self.model.alone().embed(self.decode(photo)).descriptor
 
-    def result(self, rank: int, one: Found) -> Result:
-        """What is told of a place that was found."""
-        hit, found = one.hit, one.verification
-        place = self.index.place(hit.place_id)
-        return Result(
-            rank=rank,
-            place_id=place.place_id,
-            name=place.name,
-            # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
-            similarity=min(round(float(hit.similarity), 6), 1.0),
-            probability=told_probability(one.probability or 0.0),
-            verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
-            position=place.position,
-            utm=place.utm,
-            group=spot_of(self.index, place.place_id),
-            heading=place.heading,
-            query_view=one.facing,
-        )
-
     def _verified(
         self,
         views: Sequence[View],
@@ -344,47 +316,6 @@ class Engine:
                 f"Time ran out before {late} of {len(hits)} places were verified; they come last."
             )
         return checked
-
-    def hits(
-        self,
-        descriptor: NDArray[np.float32],
-        k: int,
-        near: Position | None,
-        radius_m: float | None,
-        wanted: Filter | None,
-        notes: list[str],
-        batch: BatchStandards | None = None,
-    ) -> Sequence[Hit]:
-        """The k places most similar to a (D,) descriptor; `notes` are told where none fits."""
-        only = box = None
-        if near is not None and radius_m is not None:
-            only = self.positions.within(near, radius_m)
-            if not len(only):
-                notes.append(
-                    f"No place with a position lies within {radius_m:g} m of "
-                    f"{near.latitude:.10g},{near.longitude:.10g}."
-                )
-                return []
-            box = self.positions.box(near, radius_m)
-        if wanted:
-            only = self._fitting(wanted, only)
-            if not len(only):
-                notes.append("No place fits all filters; leave one of them out.")
-                return []
-        if batch is None:
-            return self.index.search(descriptor, k, only=only, box=box)
-        notes.append(batch.note)
-        return batch.ranked(self.index, descriptor, k, only=only, box=box)
-
-    def _fitting(self, wanted: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """The ids of the places that fit a filter, of these ids if they are given."""
-        rows = self.index.matching(wanted)
-        if among is None:
-            return self.index.place_ids[rows]
-        # Without sorting, which takes most of the time of a search of a million places.
-        fits = np.zeros(self.index.count, np.bool_)
-        fits[rows] = True
-        return among[fits[np.searchsorted(self.index.place_ids, among)]]
 
 
 class _Candidates:

@@ -76,7 +76,12 @@ def calibration_of(model: Model) -> Calibration:
     What a similarity alone is worth cannot be borrowed.
     """
     own = model.card.calibration
-    return own.completed() if own else replace(included_calibration(), unverified=NOTHING_KNOWN)
+    return own.completed() if own else borrowed_calibration()
+
+
+def borrowed_calibration() -> Calibration:
+    """That of the included model, without what a similarity alone is worth."""
+    return replace(included_calibration(), unverified=NOTHING_KNOWN)
 
 
 def agreement(found: Verification) -> float:

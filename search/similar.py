@@ -1,5 +1,6 @@
 """Places like one of the index, by the descriptor that the index keeps of its photo."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,16 @@ import numpy as np
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Index
+from place_search.models import Model
+from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.engine import Engine
 from place_search.search.parameters import require_k
 from place_search.search.positions import require_near
-from place_search.search.probability import BACKGROUND, candidate_probabilities
+from place_search.search.probability import (
+    BACKGROUND,
+    borrowed_calibration,
+    candidate_probabilities,
+)
 from place_search.search.results import Result, result_dict
 from place_search.search.several.views import Found
 from place_search.search.stages import Stages
@@ -40,8 +47,19 @@ class SimilarPlaces:
         }
 
 
+def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:
+    """What finds similar places of an index: its `model`, or none for descriptors made elsewhere.
+
+    Raises:
+        PlaceSearchError: the model cannot be opened, or is not that of the index.
+    """
+    if index.manifest.has_known_model:
+        return Engine(index, model())
+    return DescriptorSearch(index, borrowed_calibration())
+
+
 def similar_places(
-    engine: Engine,
+    engine: DescriptorSearch,
     place_id: int,
     *,
     k: int = 10,

@@ -107,6 +107,11 @@ class Manifest:
         return _is_entry_of(self.verifier or self.model, model.verifier or model, folder)
 
     @property
+    def has_known_model(self) -> bool:
+        """Whether its descriptors are of a model, not made elsewhere by one that is not known."""
+        return self.model.get("family") != GIVEN
+
+    @property
     def store_file(self) -> str:
         """The file of the vector store."""
         return store_file(str(self.store["kind"]))

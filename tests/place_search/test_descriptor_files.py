@@ -158,6 +158,10 @@ def test_vectors_made_elsewhere_are_searched_by_vectors(
     hits = opened.search(asked, 2)
     assert opened.place(hits[0].place_id).name == "2.jpg"
     assert hits[0].similarity == pytest.approx(1, abs=1e-3)
+    alike = place_search.similar(index, "2.jpg")
+    others = opened.search(asked, opened.count)[1:]
+    assert [result.place_id for result in alike.results] == [hit.place_id for hit in others]
+    assert json.loads(run("similar", index, "2.jpg", "--json").stdout) == alike.to_dict()
     told = check_failure(run("search", index, photos / "queries" / "1.jpg"))
     assert "open_index(INDEX).search(descriptor, k)" in told
     told = check_failure(run("search", index, photos / "queries" / "1.jpg", "--model", "x"))

@@ -45,8 +45,7 @@ def command(
     from rich.table import Table
 
     from place_search.indexer import open_index, parse_filter
-    from place_search.search.engine import Engine
-    from place_search.search.similar import similar_places
+    from place_search.search.similar import open_similar, similar_places
 
     point = point_of(near, radius_m)
     opened = open_index(index)
@@ -58,7 +57,7 @@ def command(
         tag=tag,
         field=field,
     )
-    engine = Engine(opened, index_model(index, model, threads))
+    engine = open_similar(opened, lambda: index_model(index, model, threads))
     found = similar_places(
         engine,
         opened.id_of(int(place) if place.isdecimal() else place),

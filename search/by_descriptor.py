@@ -1,0 +1,90 @@
+"""Places of an index by a descriptor: what needs no model that describes photos."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.geodesy import Position
+from place_search.indexer import Filter, Hit, Index
+from place_search.models import Calibration
+from place_search.search.positions import PlacePositions
+from place_search.search.probability import told_probability
+from place_search.search.results import Result, Verified, spot_of
+from place_search.search.several.batch import BatchStandards
+from place_search.search.several.views import Found
+
+
+class DescriptorSearch:
+    """Finds places of one index by a descriptor. Thread-safe."""
+
+    def __init__(self, index: Index, calibration: Calibration) -> None:
+        """`calibration` says how probable results are."""
+        self.index = index
+        self.calibration = calibration
+
+    @cached_property
+    def positions(self) -> PlacePositions:
+        """Where the places are that have a position."""
+        return PlacePositions(self.index.place_ids, self.index.positions)
+
+    def result(self, rank: int, one: Found) -> Result:
+        """What is told of a place that was found."""
+        hit, found = one.hit, one.verification
+        place = self.index.place(hit.place_id)
+        return Result(
+            rank=rank,
+            place_id=place.place_id,
+            name=place.name,
+            # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
+            similarity=min(round(float(hit.similarity), 6), 1.0),
+            probability=told_probability(one.probability or 0.0),
+            verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
+            position=place.position,
+            utm=place.utm,
+            group=spot_of(self.index, place.place_id),
+            heading=place.heading,
+            query_view=one.facing,
+        )
+
+    def hits(
+        self,
+        descriptor: NDArray[np.float32],
+        k: int,
+        near: Position | None,
+        radius_m: float | None,
+        wanted: Filter | None,
+        notes: list[str],
+        batch: BatchStandards | None = None,
+    ) -> Sequence[Hit]:
+        """The k places most similar to a (D,) descriptor; `notes` are told where none fits."""
+        only = box = None
+        if near is not None and radius_m is not None:
+            only = self.positions.within(near, radius_m)
+            if not len(only):
+                notes.append(
+                    f"No place with a position lies within {radius_m:g} m of "
+                    f"{near.latitude:.10g},{near.longitude:.10g}."
+                )
+                return []
+            box = self.positions.box(near, radius_m)
+        if wanted:
+            only = self._fitting(wanted, only)
+            if not len(only):
+                notes.append("No place fits all filters; leave one of them out.")
+                return []
+        if batch is None:
+            return self.index.search(descriptor, k, only=only, box=box)
+        notes.append(batch.note)
+        return batch.ranked(self.index, descriptor, k, only=only, box=box)
+
+    def _fitting(self, wanted: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The ids of the places that fit a filter, of these ids if they are given."""
+        rows = self.index.matching(wanted)
+        if among is None:
+            return self.index.place_ids[rows]
+        # Without sorting, which takes most of the time of a search of a million places.
+        fits = np.zeros(self.index.count, np.bool_)
+        fits[rows] = True
+        return among[fits[np.searchsorted(self.index.place_ids, among)]]
