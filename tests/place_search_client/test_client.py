@@ -1,10 +1,14 @@
 """The client: replies as objects, problems as errors, patience with a busy server."""
 
 import asyncio
+import copy
 import http.server
+import importlib
 import io
 import json
 import os
+import pickle
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -18,6 +22,7 @@ import httpx
 import pytest
 from PIL import Image
 
+import place_search_client
 from place_search.search.server.content.schemas import (
     IndexReply,
     PlaceReply,
@@ -214,6 +219,24 @@ def test_a_problem_is_an_error(address: str) -> None:
         Server.refusals[:] = [(502, None)]
         with pytest.raises(ProblemError, match="answered 502"):
             client.index()
+
+
+def test_errors_come_through_pickle_and_copies_whole() -> None:
+    modules = pkgutil.iter_modules(place_search_client.__path__, "place_search_client.")
+    known = {
+        kind
+        for module in modules
+        for kind in vars(importlib.import_module(module.name)).values()
+        if isinstance(kind, type) and issubclass(kind, BaseException)
+        if kind.__module__.startswith("place_search_client")
+    }
+    error = ProblemError(429, BUSY, 0.5)
+    error.add_note("of the third photo")
+    assert known == {type(error)}, "one of each is tried here"
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert (type(again), str(again)) == (ProblemError, "Try again.")
+        assert vars(again) == vars(error)
+        assert (again.status, again.body, again.retry_after) == (429, BUSY, 0.5)
 
 
 def test_asyncio(address: str) -> None:
