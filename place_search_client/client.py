@@ -11,7 +11,7 @@ import httpx
 
 from place_search_client.errors import ProblemError
 from place_search_client.photos import Photo, content_of, files_of
-from place_search_client.queries import Filters, search_query, similar_request
+from place_search_client.queries import Filters, parameters, search_query, similar_request
 from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
     IndexInfo,
@@ -54,8 +54,10 @@ class _Base(Generic[Http]):
         seconds that it names.
 
         Raises:
-            ValueError: a key that is none.
+            ValueError: a key that is none, or fewer than 0 retries.
         """
+        if retries < 0:
+            raise ValueError(f"A request is asked again 0 times or more, not {retries}.")
         self.retries = retries
         word = (key or "").strip()  # keys come from files, with the end of their line
         if word and not (word.isascii() and word.isprintable()):
@@ -97,6 +99,7 @@ class Client(Tending, _Base[httpx.Client]):
             ProblemError: the server refused; see its `type`.
             httpx.TransportError: the server was not reached.
             TypeError: a photo is none of a path, bytes and a file that gives bytes.
+            ValueError: `near` is not two numbers, or `box` not four.
             OSError: a photo's file cannot be read, is closed, or was read to its end before.
         """
         files = files_of(photo)
@@ -148,7 +151,7 @@ class Client(Tending, _Base[httpx.Client]):
 
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for left in range(self.retries, -1, -1):
-            response = self._http.request(method, path, params=query, **more)
+            response = self._http.request(method, path, params=parameters(query), **more)
             wait = _wait(response)
             if wait is None or not left:
                 break
@@ -228,7 +231,7 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
 
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for left in range(self.retries, -1, -1):
-            response = await self._http.request(method, path, params=query, **more)
+            response = await self._http.request(method, path, params=parameters(query), **more)
             wait = _wait(response)
             if wait is None or not left:
                 break
@@ -326,8 +329,8 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
 
 
 def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
-    query: dict[str, Any] = {"place": [operator.index(place_id) for place_id in place_ids]}
-    return query if side is None else query | {"side": int(side)}
+    places = [operator.index(place_id) for place_id in place_ids]
+    return {"place": places, "side": None if side is None else int(side)}
 
 
 def _pictures(response: httpx.Response) -> dict[int, bytes]:

@@ -1,62 +1,81 @@
 """What is asked of a server, as the parameters of its address."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, TypedDict
+
+POSITION = ("latitude", "longitude")
+_NUMBERS: Mapping[str, Sequence[str]] = {"near": POSITION, "box": ("x", "y", "width", "height")}
+"""Parameters that are several numbers in one value."""
 
 
 class Filters(TypedDict, total=False):
-    """What places must be to be found: all that is given.
+    """What places must be to be found: all that is given, and is not None.
 
     Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
     each `tag`, and each own `field` is so, as in "floor:ge:3".
     """
 
-    folder: str
-    taken_from: str
-    taken_to: str
-    tag: Sequence[str]
-    field: Sequence[str]
+    folder: str | None
+    taken_from: str | None
+    taken_to: str | None
+    tag: Sequence[str] | None
+    field: Sequence[str] | None
 
 
 def search_query(
     k: int,
     spots: bool,
     verify: bool | None,
-    box: tuple[float, float, float, float] | None,
+    box: Sequence[float] | None,
     panorama: bool | None,
-    near: tuple[float, float] | None,
+    near: Sequence[float] | None,
     radius_m: float | None,
     filters: Filters,
 ) -> dict[str, Any]:
-    """The parameters of a search."""
-    query: dict[str, Any] = {"k": k, **filters}
-    if spots:
-        query["spots"] = "true"
-    for name, asked in (("verify", verify), ("panorama", panorama)):
-        if asked is not None:
-            query[name] = str(asked).lower()
-    return query | box_in(box) | _near(near, radius_m)
-
-
-def _near(near: tuple[float, float] | None, radius_m: float | None) -> dict[str, Any]:
-    query: dict[str, Any] = {} if near is None else {"near": f"{near[0]},{near[1]}"}
-    return query if radius_m is None else {**query, "radius_m": radius_m}
+    """What a search asks for."""
+    asked = {"verify": verify, "box": box, "panorama": panorama, "near": near, "radius_m": radius_m}
+    return {"k": k, "spots": spots or None, **asked, **filters}
 
 
 def similar_request(
     place_id: int,
     k: int,
     same_spot: bool,
-    near: tuple[float, float] | None,
+    near: Sequence[float] | None,
     radius_m: float | None,
     filters: Filters,
 ) -> tuple[str, str, dict[str, Any]]:
-    """The method, the path and the parameters of a question for similar places."""
-    query = {"k": k, "same_spot": str(same_spot).lower(), **filters, **_near(near, radius_m)}
-    return "GET", f"/v1/places/{operator.index(place_id)}/similar", query
+    """The method, the path and what is asked of a question for similar places."""
+    asked = {"k": k, "same_spot": same_spot, "near": near, "radius_m": radius_m, **filters}
+    return "GET", f"{place_path(place_id)}/similar", asked
 
 
-def box_in(box: tuple[float, float, float, float] | None) -> dict[str, str]:
-    """A box as a query has it."""
-    return {} if box is None else {"box": ",".join(map(str, box))}
+def parameters(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What is asked, by name, as httpx takes it: without what is None, and None for nothing.
+
+    Raises:
+        ValueError: `near` is not two numbers, or `box` not four.
+    """
+    given = {name: value for name, value in (asked or {}).items() if value is not None}
+    for name in _NUMBERS.keys() & given.keys():
+        given[name] = ",".join(map(str, numbers_in(name, given[name], _NUMBERS[name])))
+    return given or None
+
+
+def numbers_in(name: str, given: Iterable[float], of: Sequence[str]) -> list[float]:
+    """The numbers of a point or a box, of Python or NumPy.
+
+    Raises:
+        ValueError: they are not as many numbers as `of` names.
+    """
+    values = list(given) if isinstance(given, Iterable) else []
+    if len(values) == len(of) and all(isinstance(value, Real) for value in values):
+        return values
+    raise ValueError(f"{name} is the numbers {', '.join(of)}, not {given!r:.60}.")
+
+
+def place_path(place_id: int) -> str:
+    """The address of a place. Raises TypeError where its id is no whole number."""
+    return f"/v1/places/{operator.index(place_id)}"

@@ -1,7 +1,6 @@
 """Comparing, listing, adding, editing and removing, once blocking and once for asyncio."""
 
 import asyncio
-import operator
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -9,7 +8,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
-from place_search_client.queries import box_in
+from place_search_client.queries import Filters, place_path
 from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
@@ -46,21 +45,12 @@ class SaidOfGroup(TypedDict, total=False):
     remove: Iterable[int]
 
 
-class Wanted(TypedDict, total=False):
+class Wanted(Filters, total=False):
     """Which places to list, and in which order; see GET /v1/places."""
 
-    folder: str
-    tag: list[str]
-    field: list[str]
-    taken_from: str
-    taken_to: str
-    q: str
-    sort: str
-    spots: bool
-
-
-def _path(place_id: int) -> str:
-    return f"/v1/places/{operator.index(place_id)}"
+    q: str | None
+    sort: str | None
+    spots: bool | None
 
 
 def _matching(etag: str | None) -> dict[str, str]:
@@ -118,7 +108,7 @@ class Tending:
         compared. Raises as `Client.search` does.
         """
         files = {"image1": ("1", content_of(one)), "image2": ("2", content_of(other))}
-        return read(Comparison, self._ask("POST", "/v1/compare", box_in(box), files=files).json())
+        return read(Comparison, self._ask("POST", "/v1/compare", {"box": box}, files=files).json())
 
     def indexes(self) -> list[ServedIndex]:
         """The server's indexes; a client of one has `SERVER/v1/indexes/NAME` for its server."""
@@ -131,11 +121,11 @@ class Tending:
 
     def place(self, place_id: int) -> PlaceDetails:
         """A place."""
-        return read(PlaceDetails, self._ask("GET", _path(place_id)).json())
+        return read(PlaceDetails, self._ask("GET", place_path(place_id)).json())
 
     def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """A place, and the ETag by which a change of it is refused if somebody else was faster."""
-        reply = self._ask("GET", _path(place_id))
+        reply = self._ask("GET", place_path(place_id))
         return read(PlaceDetails, reply.json()), reply.headers["etag"]
 
     def add(
@@ -171,12 +161,12 @@ class Tending:
     def edit(self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]) -> PlaceDetails:
         """Say something of a place: `name`, `note`, `tags`, `fields`, `position`."""
         headers = _matching(etag)
-        reply = self._ask("PATCH", _path(place_id), json=_patch(said), headers=headers)
+        reply = self._ask("PATCH", place_path(place_id), json=_patch(said), headers=headers)
         return read(PlaceDetails, reply.json())
 
     def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """Remove a place; one that is removed already stays so."""
-        self._ask("DELETE", _path(place_id), headers=_matching(etag))
+        self._ask("DELETE", place_path(place_id), headers=_matching(etag))
 
     def groups(self, *, page: int = 100) -> Iterator[Group]:
         """The groups of several photos of one spot, and those with a name, a `page` at a time."""
@@ -189,20 +179,20 @@ class Tending:
 
     def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
         """As `group`, and the ETag by which a change is refused if somebody else was faster."""
-        reply = self._ask("GET", f"{_path(place_id)}/group")
+        reply = self._ask("GET", f"{place_path(place_id)}/group")
         return read(PlaceGroup, reply.json()), reply.headers["etag"]
 
     def change_group(
         self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
     ) -> PlaceGroup:
         """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
-        path, headers = f"{_path(place_id)}/group", _matching(etag)
+        path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = self._ask("PATCH", path, json=_group_patch(said), headers=headers)
         return read(PlaceGroup, reply.json())
 
     def restore(self, place_id: int) -> PlaceDetails:
         """Bring back a removed place, as long as the index has not been compacted since."""
-        return read(PlaceDetails, self._ask("POST", f"{_path(place_id)}/restore").json())
+        return read(PlaceDetails, self._ask("POST", f"{place_path(place_id)}/restore").json())
 
 
 class AsyncTending:
@@ -227,7 +217,7 @@ class AsyncTending:
         """As `Client.compare`."""
         first, second = [await asyncio.to_thread(content_of, photo) for photo in (one, other)]
         files = {"image1": ("1", first), "image2": ("2", second)}
-        reply = await self._ask("POST", "/v1/compare", box_in(box), files=files)
+        reply = await self._ask("POST", "/v1/compare", {"box": box}, files=files)
         return read(Comparison, reply.json())
 
     async def indexes(self) -> list[ServedIndex]:
@@ -244,11 +234,11 @@ class AsyncTending:
 
     async def place(self, place_id: int) -> PlaceDetails:
         """As `Client.place`."""
-        return read(PlaceDetails, (await self._ask("GET", _path(place_id))).json())
+        return read(PlaceDetails, (await self._ask("GET", place_path(place_id))).json())
 
     async def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """As `Client.place_with_etag`."""
-        reply = await self._ask("GET", _path(place_id))
+        reply = await self._ask("GET", place_path(place_id))
         return read(PlaceDetails, reply.json()), reply.headers["etag"]
 
     async def add(
@@ -280,12 +270,12 @@ class AsyncTending:
     ) -> PlaceDetails:
         """As `Client.edit`."""
         headers = _matching(etag)
-        reply = await self._ask("PATCH", _path(place_id), json=_patch(said), headers=headers)
+        reply = await self._ask("PATCH", place_path(place_id), json=_patch(said), headers=headers)
         return read(PlaceDetails, reply.json())
 
     async def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """As `Client.remove`."""
-        await self._ask("DELETE", _path(place_id), headers=_matching(etag))
+        await self._ask("DELETE", place_path(place_id), headers=_matching(etag))
 
     async def groups(self, *, page: int = 100) -> AsyncIterator[Group]:
         """As `Client.groups`: `async for group in client.groups()`."""
@@ -299,17 +289,19 @@ class AsyncTending:
 
     async def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
         """As `Client.group_with_etag`."""
-        reply = await self._ask("GET", f"{_path(place_id)}/group")
+        reply = await self._ask("GET", f"{place_path(place_id)}/group")
         return read(PlaceGroup, reply.json()), reply.headers["etag"]
 
     async def change_group(
         self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
     ) -> PlaceGroup:
         """As `Client.change_group`."""
-        path, headers = f"{_path(place_id)}/group", _matching(etag)
+        path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = await self._ask("PATCH", path, json=_group_patch(said), headers=headers)
         return read(PlaceGroup, reply.json())
 
     async def restore(self, place_id: int) -> PlaceDetails:
         """As `Client.restore`."""
-        return read(PlaceDetails, (await self._ask("POST", f"{_path(place_id)}/restore")).json())
+        return read(
+            PlaceDetails, (await self._ask("POST", f"{place_path(place_id)}/restore")).json()
+        )

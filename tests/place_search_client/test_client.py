@@ -159,6 +159,40 @@ def test_replies_are_objects(address: str, tmp_path: Path) -> None:
     assert Server.seen[2][0] == "/v1/search?k=10&folder=a+b&tag=x&tag=y&field=floor%3Age%3A3"
 
 
+def test_what_is_none_is_not_asked(address: str) -> None:
+    """Nor by asyncio; a point that is none is refused before it is sent."""
+    nothing: Any = dict.fromkeys(("folder", "taken_from", "taken_to", "tag", "field"))
+    listed: Any = nothing | dict.fromkeys(("q", "sort", "spots"))
+    page = {"index_id": "0", "total": 0, "places": [], "next_cursor": None, "changed": False}
+    Server.refusals[:] = [(200, SEARCH), (200, page)] * 2
+
+    async def ask() -> None:
+        async with AsyncClient(address) as client:
+            await client.search(b"x", **nothing)
+            assert [place async for place in client.places(**listed)] == []
+            for point in points:
+                with pytest.raises(ValueError, match="near is the numbers latitude, longitude"):
+                    await client.similar(7, near=point, radius_m=5)
+
+    points: list[Any] = ["52.5,13.4", (52.5, 13.4, 9.0), (52.5,), 52.5, ("52.5", "13.4")]
+    with Client(address) as client:
+        client.search(b"x", **nothing)
+        assert list(client.places(**listed)) == []
+        for point in points:
+            with pytest.raises(ValueError, match="near is the numbers latitude, longitude"):
+                client.search(b"x", near=point, radius_m=5)
+        with pytest.raises(ValueError, match=r"x, y, width, height, not \(1, 2\)"):
+            client.compare(b"x", b"y", box=(1, 2))  # type: ignore[arg-type]
+    asyncio.run(ask())
+    assert [path for path, _ in Server.seen] == ["/v1/search?k=10", "/v1/places?limit=100"] * 2
+
+
+def test_fewer_than_no_retries_are_refused() -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="0 times or more, not -1"):
+            kind(retries=-1)
+
+
 def test_a_photo_is_a_path_its_content_or_an_open_file(tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"JPEG\nof lines\n")

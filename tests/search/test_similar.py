@@ -97,6 +97,7 @@ def test_the_clients_ask_for_them(server: RunningServer, tmp_path: Path) -> None
         beside = client.similar(3, near=(40.0, -3.7), radius_m=20_000_000)
         assert beside.results, "some have a position"
         assert all(result.position for result in beside.results)
+        assert client.similar(3, k=2, tag=None, field=None, taken_from=None, folder=None) == found
     assert (found.place_id, len(found.results)) == (3, 2)
 
     async def ask() -> None:
