@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypedDict
 
-POSITION = ("latitude", "longitude")
-_NUMBERS: Mapping[str, Sequence[str]] = {"near": POSITION, "box": ("x", "y", "width", "height")}
+_POINT = ("latitude", "longitude")
+_NUMBERS: Mapping[str, Sequence[str]] = {"near": _POINT, "box": ("x", "y", "width", "height")}
 """Parameters that are several numbers in one value."""
 
 
@@ -60,11 +60,21 @@ def parameters(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """
     given = {name: value for name, value in (asked or {}).items() if value is not None}
     for name in _NUMBERS.keys() & given.keys():
-        given[name] = ",".join(map(str, numbers_in(name, given[name], _NUMBERS[name])))
+        given[name] = ",".join(map(str, _numbers(name, given[name], _NUMBERS[name])))
     return given or None
 
 
-def numbers_in(name: str, given: Iterable[float], of: Sequence[str]) -> list[float]:
+def point_in(position: Iterable[float]) -> dict[str, float]:
+    """A position as a form and a change have it. Raises ValueError where it is not two numbers."""
+    return dict(zip(_POINT, map(float, _numbers("position", position, _POINT)), strict=True))
+
+
+def place_path(place_id: int) -> str:
+    """The address of a place. Raises TypeError where its id is no whole number."""
+    return f"/v1/places/{operator.index(place_id)}"
+
+
+def _numbers(name: str, given: Iterable[float], of: Sequence[str]) -> list[float]:
     """The numbers of a point or a box, of Python or NumPy.
 
     Raises:
@@ -74,8 +84,3 @@ def numbers_in(name: str, given: Iterable[float], of: Sequence[str]) -> list[flo
     if len(values) == len(of) and all(isinstance(value, Real) for value in values):
         return values
     raise ValueError(f"{name} is the numbers {', '.join(of)}, not {given!r:.60}.")
-
-
-def place_path(place_id: int) -> str:
-    """The address of a place. Raises TypeError where its id is no whole number."""
-    return f"/v1/places/{operator.index(place_id)}"

@@ -1,6 +1,7 @@
 """Comparing, listing, adding, editing and removing, once blocking and once for asyncio."""
 
 import asyncio
+import operator
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -8,7 +9,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
-from place_search_client.queries import Filters, place_path
+from place_search_client.queries import Filters, place_path, point_in
 from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
@@ -64,10 +65,10 @@ def _once() -> dict[str, str]:
 
 def _form(
     panorama: bool | None, position: tuple[float, float] | None = None, name: str = ""
-) -> dict[str, str]:
-    form = {"name": name} if name else {}
+) -> dict[str, Any]:
+    form: dict[str, Any] = {"name": name} if name else {}
     if position is not None:
-        form |= {"latitude": repr(position[0]), "longitude": repr(position[1])}
+        form |= point_in(position)
     if panorama is not None:
         form["panorama"] = str(panorama).lower()
     return form
@@ -75,14 +76,24 @@ def _form(
 
 def _patch(said: Said) -> dict[str, Any]:
     patch: dict[str, Any] = dict(said)
-    if position := said.get("position"):
-        patch["position"] = {"latitude": position[0], "longitude": position[1]}
+    if (position := said.get("position")) is not None:
+        patch["position"] = point_in(position)
+    if fields := said.get("fields"):
+        patch["fields"] = {name: _of_python(value) for name, value in fields.items()}
     return patch
+
+
+def _of_python(value: Any) -> Any:
+    """A number of NumPy as one of Python, which JSON knows."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _group_patch(said: SaidOfGroup) -> dict[str, Any]:
     patch: dict[str, Any] = dict(said)
-    return patch | {key: list(patch[key]) for key in ("add", "remove") if key in patch}
+    for key in ("add", "remove"):
+        if key in patch:
+            patch[key] = [operator.index(place_id) for place_id in patch[key]]
+    return patch
 
 
 class Tending:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from place_search.indexer import compact_index, declare_fields, open_index
 from place_search.models import Model
-from place_search_client import AsyncClient, Client, ProblemError
+from place_search_client import AsyncClient, Client, PointOnEarth, ProblemError
 from tests.search.replies import problem
 from tests.search.writable import index_of_street, writable_server
 
@@ -314,3 +315,23 @@ def test_the_client_tends_places_for_asyncio(
             await client.remove(added.place_id)
 
     asyncio.run(tend())
+
+
+def test_the_client_takes_numbers_of_numpy(
+    tending: httpx.Client, street: Any, encode_photo: Callable[..., bytes]
+) -> None:
+    key = tending.headers["authorization"].removeprefix("Bearer ")
+    degrees: Any = np.array([48.25, 11.25])
+    with Client(str(tending.base_url), key=key) as client:
+        added = client.add(encode_photo(street.photo(16)), position=tuple(degrees), name="Three")
+        assert added.position == PointOnEarth(48.25, 11.25)
+        place = np.array([added.place_id])
+        fields: Any = {"floor": np.float32(2)}
+        said = client.edit(place[0], position=degrees + 0.25, fields=fields)
+        assert (said.position, said.fields) == (PointOnEarth(48.5, 11.5), {"floor": 2})
+        assert client.change_group(0, add=place).place_ids == [0, added.place_id]
+        assert client.change_group(0, remove=place).place_ids == [0]
+        for wrong in ((48.25,), "48.25,11.25", ()):
+            with pytest.raises(ValueError, match="position is the numbers latitude, longitude"):
+                client.edit(0, position=wrong)  # type: ignore[arg-type]
+        client.remove(place[0])
