@@ -14,8 +14,10 @@ from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.queries import Filters, parameters, search_query, similar_request
 from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
+    Explanation,
     IndexInfo,
     LocatedFrame,
+    ModelInfo,
     PlaceInfo,
     SearchResult,
     SimilarPlaces,
@@ -130,6 +132,15 @@ class Client(Tending, _Base[httpx.Client]):
         """What the server searches in. Raises as `search` does."""
         return read(IndexInfo, self._ask("GET", "/v1/index").json())
 
+    def model(self) -> ModelInfo:
+        """The model that searches. Raises as `search` does."""
+        return read(ModelInfo, self._ask("GET", "/v1/model").json())
+
+    def explain(self, photo: Photo) -> Explanation:
+        """What the model sees in a photo. Raises as `search` does."""
+        files = {"photo": ("photo", content_of(photo))}
+        return read(Explanation, self._ask("POST", "/v1/explain", files=files).json())
+
     def image(self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None) -> bytes:
         """A place's photo, or its thumbnail, as a JPEG; `side` is the most pixels of a side.
 
@@ -211,6 +222,15 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
     async def index(self) -> IndexInfo:
         """As `Client.index`."""
         return read(IndexInfo, (await self._ask("GET", "/v1/index")).json())
+
+    async def model(self) -> ModelInfo:
+        """As `Client.model`."""
+        return read(ModelInfo, (await self._ask("GET", "/v1/model")).json())
+
+    async def explain(self, photo: Photo) -> Explanation:
+        """As `Client.explain`."""
+        files = {"photo": ("photo", await asyncio.to_thread(content_of, photo))}
+        return read(Explanation, (await self._ask("POST", "/v1/explain", files=files)).json())
 
     async def image(
         self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None

@@ -266,6 +266,57 @@ class IndexInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The model that searches, from its card."""
+
+    id: str
+    title: str
+    family: str
+    backbone: str
+    clusters: int | None
+    channels: int | None
+    dims: int
+    photo_side: int
+    stride: int | None
+    whitened: bool
+    licence: str
+    fitted: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels of a photo."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The backbone's grid of cells."""
+
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the model makes of a photo."""
+
+    model: str
+    photo: Size
+    seen: Size
+    grid: Grid
+    clusters: int
+    channels: int
+    dims: int
+    assignment: list[list[int]]
+    cluster_norms: list[float]
+    sums: list[list[float]]
+    descriptor: list[float]
+
+
+@dataclass(frozen=True, slots=True)
 class LocatedFrame:
     """Where a frame was taken, by those before it and itself."""
 

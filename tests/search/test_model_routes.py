@@ -1,6 +1,7 @@
 """What the pages ask for: places of the map, the model, and what it makes of a photo."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
 from place_search.search.server.routes.page import tiles_origin
 from place_search.search.server.settings import ServerSettings
+from place_search_client import AsyncClient, Client
+from tests.search.conftest import RunningServer
 
 
 def test_places_of_a_box_are_geojson(client: httpx.Client) -> None:
@@ -72,6 +75,25 @@ def test_a_photo_is_explained(client: httpx.Client, engine: Engine, street: Any)
     np.testing.assert_allclose(body["cluster_norms"], parts, atol=6e-4)
     # Only clusters that cells belong to can add much.
     assert parts[np.unique(assignment)].mean() > 0.1
+
+
+def test_the_clients_describe_the_model_and_explain_a_photo(
+    server: RunningServer, client: httpx.Client, street: Any
+) -> None:
+    photo = street.query(3)
+    told = client.post("/v1/explain", files={"photo": photo}).json()
+    with Client(server.address) as blocking:
+        explained = blocking.explain(photo)
+        assert asdict(blocking.model()) == client.get("/v1/model").json()
+    assert asdict(explained) == told
+    assert explained.grid.columns == len(explained.assignment[0])
+
+    async def ask() -> None:
+        async with AsyncClient(server.address) as other:
+            assert await other.explain(photo) == explained
+            assert (await other.model()).dims == explained.dims
+
+    asyncio.run(ask())
 
 
 def test_the_assignment_is_that_of_the_network(
