@@ -44,8 +44,8 @@ class OpenSet:
     `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
     `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
     al. 2015). `verdicts`, `probabilities`, `right` and `answered` are the queries' own, told as
-    those of a search are. `at_precision` is the share (0–1) of "found" that is to be right, where
-    the threshold for it was asked for.
+    those of a search are; of these the verdicts alone count where two are compared. `at_precision`
+    is the share (0–1) of "found" that is to be right, where the threshold for it was asked for.
     """
 
     known: int
@@ -60,9 +60,9 @@ class OpenSet:
     recall_at_precision_100: float | None
     calibration_error: float
     verdicts: tuple[Verdict, ...] = field(repr=False)
-    probabilities: Floats = field(repr=False)
-    right: Labels = field(repr=False)
-    answered: Labels = field(repr=False)
+    probabilities: Floats = field(repr=False, compare=False)
+    right: Labels = field(repr=False, compare=False)
+    answered: Labels = field(repr=False, compare=False)
     at_precision: float | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class EvalReport:
     photo: its descriptor, a byte a number (4 in an index of float32), and its local features. The
     program's `version`, the `date` (UTC), the model's `fingerprint` and `precision`, and the
     `settings` let it be measured again. `ranked` holds the first results of each query and
-    `positives` what was right.
+    `positives` what was right; reports are compared by all but these two.
     """
 
     protocol: str
@@ -55,8 +55,8 @@ class EvalReport:
     fingerprint: str = ""
     precision: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    ranked: Sequence[Ranked] = field(default=(), repr=False)
-    positives: Sequence[Rows] = field(default=(), repr=False)
+    ranked: Sequence[Ranked] = field(default=(), repr=False, compare=False)
+    positives: Sequence[Rows] = field(default=(), repr=False, compare=False)
 
     @property
     def other_recalls(self) -> dict[str, Mapping[int, float]]:
