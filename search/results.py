@@ -4,7 +4,7 @@
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import Any, Literal
@@ -145,8 +145,7 @@ class SearchResult:
 
     def to_columns(self) -> dict[str, list[Any]]:
         """A column for each field of the results, as `pandas.DataFrame` takes them."""
-        rows = [result.to_row() for result in self.results]
-        return {name: [row[name] for row in rows] for name in COLUMNS}
+        return columns_of(self.results)
 
     def _repr_html_(self) -> str:
         """The results with their thumbnails, for notebooks."""
@@ -282,6 +281,12 @@ def spot_of(index: Index, place_id: int) -> Spot | None:
         return None
     name, photos = groups.name(group), len(groups.members(group))
     return Spot(group, name, photos) if photos > 1 or name else None
+
+
+def columns_of(results: Sequence[Result]) -> dict[str, list[Any]]:
+    """A column for each of `COLUMNS`, with a value for each result."""
+    rows = [result.to_row() for result in results]
+    return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
 def result_dict(result: Result, index_id: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from place_search.search.probability import (
     borrowed_calibration,
     candidate_probabilities,
 )
-from place_search.search.results import Result, result_dict
+from place_search.search.results import Result, columns_of, result_dict
 from place_search.search.several.views import Found
 from place_search.search.stages import Stages
 
@@ -45,6 +45,10 @@ class SimilarPlaces:
             "notes": list(self.notes),
             "results": [result_dict(result, self.index_id) for result in self.results],
         }
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """A column for each field of the results, as `pandas.DataFrame` takes them."""
+        return columns_of(self.results)
 
 
 def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:

@@ -10,6 +10,11 @@ from place_search.search.tracks.markov import State
 from place_search.search.tracks.motion import LONGEST, SPEEDS
 from place_search.search.tracks.observer import Observer
 
+COLUMNS = (
+    *("frame", "name", "seconds", "known", "probability", "place_id", "place"),
+    *("latitude", "longitude", "heading"),
+)
+"""What tables show of a frame."""
 BESIDE = 2
 """Places at most so many further along the route count as the same one."""
 _KNOWN_FROM = 0.5
@@ -57,6 +62,12 @@ class LocatedFrame:
             "heading": None if self.heading is None else round(self.heading, 1),
             **({} if self.error is None else {"error": self.error}),
         }
+
+    def to_row(self) -> dict[str, Any]:
+        """The values of `COLUMNS`."""
+        latitude, longitude = self.position or (None, None)
+        told = self.to_dict() | {"latitude": latitude, "longitude": longitude}
+        return {name: told[name] for name in COLUMNS}
 
 
 def locate(

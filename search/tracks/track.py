@@ -16,7 +16,7 @@ from place_search.search.tracks.evidence import SILENCE, Evidence
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
 from place_search.search.tracks.live import LiveTrack
-from place_search.search.tracks.located import LocatedFrame, is_astray, locate
+from place_search.search.tracks.located import COLUMNS, LocatedFrame, is_astray, locate
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.observer import (
@@ -57,6 +57,11 @@ class Track:
             "frames": [frame.to_dict() for frame in self.frames],
             "notes": list(self.notes),
         }
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """A column for each of `COLUMNS`, a row a frame, as `pandas.DataFrame` takes them."""
+        rows = [frame.to_row() for frame in self.frames]
+        return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
 def track_frames(

@@ -24,15 +24,11 @@ from place_search.indexer import Index
 from place_search.models import Model
 from place_search.photos.video import comment_of, write_video
 from place_search.search.tracks.inputs import TrackInput
-from place_search.search.tracks.located import LocatedFrame
+from place_search.search.tracks.located import COLUMNS, LocatedFrame
 from place_search.search.tracks.track import Track
 
 VIDEO = ".mp4"
 _CREATOR = "place-search"
-_COLUMNS = [
-    *("frame", "name", "seconds", "known", "probability", "place_id", "place"),
-    *("latitude", "longitude", "heading"),
-]
 _GPX = "http://www.topografix.com/GPX/1/1"
 _HEIGHT = 360
 """Of the pictures in a video, in pixels."""
@@ -69,7 +65,7 @@ def is_track(path: Path) -> bool:
         return comment_of(path) == _CREATOR
     head = first_bytes(path)
     return {
-        ".csv": head.startswith(table_text([_COLUMNS]).encode()),
+        ".csv": head.startswith(table_text([COLUMNS]).encode()),
         ".json": head.startswith(b'{\n "index_id": ') and b'"standardized": ' in head,
         ".geojson": is_collection_of(b'"frame": ', head),
         ".gpx": f'creator="{_CREATOR}"'.encode() in head,
@@ -77,20 +73,12 @@ def is_track(path: Path) -> bool:
 
 
 def _csv(track: Track) -> str:
-    rows: list[list[object]] = [[*_COLUMNS]]
+    rows: list[Sequence[object]] = [COLUMNS]
     for frame in track.frames:
-        told = frame.to_dict()
-        position = frame.position
-        rows.append(
-            [
-                *(told[key] for key in _COLUMNS[:3]),
-                int(frame.known),
-                *(told[key] for key in _COLUMNS[4:7]),
-                None if position is None else f"{position.latitude:.7f}",
-                None if position is None else f"{position.longitude:.7f}",
-                told["heading"],
-            ]
-        )
+        row = frame.to_row() | {"known": int(frame.known)}
+        if frame.position is not None:
+            row |= {name: f"{value:.7f}" for name, value in frame.position._asdict().items()}
+        rows.append([*row.values()])
     return table_text(rows)
 
 

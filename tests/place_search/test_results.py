@@ -34,3 +34,15 @@ def answers(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 def test_answers_are_equal_to_their_copies(answers: dict[str, Any]) -> None:
     for name, answer in answers.items():
         assert pickle.loads(pickle.dumps(answer)) == answer, name
+
+
+@pytest.mark.slow
+def test_similar_places_and_tracks_are_tables(answers: dict[str, Any]) -> None:
+    alike, track = answers["SimilarPlaces"], answers["Track"]
+    columns = alike.to_columns()
+    assert columns["name"] == [result.name for result in alike.results] != []
+    assert list(columns) == list(answers["SearchResult"].to_columns())
+    frames = track.to_columns()
+    assert list(frames)[:3] == ["frame", "name", "seconds"]
+    assert frames["place"] == [frame.place for frame in track.frames] != []
+    assert {len(column) for column in frames.values()} == {len(track.frames)}
