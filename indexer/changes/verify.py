@@ -12,6 +12,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from place_search.core.files import sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change
@@ -22,7 +23,7 @@ from place_search.indexer.places import PlacePhoto
 from place_search.indexer.sources.kept_views import found_photo
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
-from place_search.indexer.storage.edits import edits_file, salvage_edits, write_edits
+from place_search.indexer.storage.edits import edits_file, read_edits, salvage_edits, write_edits
 from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import (
@@ -36,6 +37,8 @@ from place_search.indexer.storage.manifest import (
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
 from place_search.models import Model
+
+_CHANGED = "its photo is another one now; `place-search sync` takes that in"
 
 
 class Defect(NamedTuple):
@@ -96,8 +99,8 @@ def repair_index(
     """Check an index, and make again what is damaged; `model` is opened if photos must be embedded.
 
     Damaged shards are made from their photos, the joined dataset and the vector store from the
-    shards. Places whose photo is gone, and those of a shard that is damaged together with its pack
-    of thumbnails, are lost: they are listed, and removed.
+    shards. Places whose photo is gone or another one now, and those of a shard that is damaged
+    together with its pack of thumbnails, are lost: they are listed, and removed.
 
     Raises:
         IndexFormatError: no index, a damaged manifest, no place that is left, or an older format.
@@ -210,27 +213,35 @@ def _repair(
     paths = manifest.paths(folder)
     photos: dict[int, PlacePhoto] = {}
     parts: list[list[int]] = []
+    changed: dict[int, str] = {}
     lost: list[Skipped] = []
     for name in broken:
         witness = next((file for file in both[name] if file not in bad), None)
         if witness is None:
             lost.append(Skipped(name, "all places of this shard: their list is damaged too"))
             continue
-        named = _photos_of(paths[witness], folder, manifest)
+        named, elsewhere = _photos_of(paths[witness], folder, manifest)
+        changed.update(elsewhere)
         if named:
             photos.update(named)
             parts.append(sorted(named))
+    lost += [Skipped(path, _CHANGED) for path in changed.values()]
     if not kept and not parts:
-        raise IndexFormatError(
-            f"{folder} cannot be repaired: the lists of all its places are damaged; index the "
-            "photos again."
-        )
+        what = "the photos have changed" if changed else "the lists of all its places are damaged"
+        raise IndexFormatError(f"{folder} cannot be repaired: {what}; index the photos again.")
     contents = Contents(replace(manifest, shards=kept), paths) if kept else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
     whole = Change(folder, manifest, progress).draft("repair")
     if bad & whole.edits.keys():
         name = edits_file(whole.edits)
         whole = replace(whole, edits=write_edits(folder, salvage_edits(folder / name)))
+    if changed and whole.edits:
+        # The photo that sync finds under the path gets what was said of the one that was there.
+        said = read_edits(folder, whole.edits)
+        left = {place: edit for place, edit in said.by_place.items() if place not in changed}
+        back = {path: said.by_place[at] for at, path in changed.items() if at in said.by_place}
+        said = replace(said, by_place=left, by_path={**said.by_path, **back})
+        whole = replace(whole, edits=write_edits(folder, said))
     rebuilt = broken or manifest.store_file in bad
     draft = replace(
         whole,
@@ -249,27 +260,51 @@ def _repair(
     return sorted(bad), [*lost, *outcome.skipped]
 
 
-def _photos_of(witness: Path, folder: Path, manifest: Manifest) -> dict[int, PlacePhoto]:
-    """The photos of a shard's places by their ids, as its columns tell."""
+def _photos_of(
+    witness: Path, folder: Path, manifest: Manifest
+) -> tuple[dict[int, PlacePhoto], dict[int, str]]:
+    """The photos of a shard's places by their ids, as its columns tell; changed ones by their path.
+
+    A photo is known by its content: where names were swapped within the shard, it is followed.
+    """
     shard = ArrayFile(witness)
     table = {key: shard.column(key) for key in TABLE}
     root, kept = Path(manifest.source["root"]), KeptPhotos(folder)
-    photos = {}
-    for row, place_id in enumerate(table["place_id"].tolist()):
+    rows = np.flatnonzero(~np.isin(table["place_id"], manifest.removed_ids)).tolist()
+    made_from = {row: table["content"][row].tobytes() for row in rows}
+    stored = {row: table["path"][row].decode() for row in rows}
+    paths = {row: found_photo(root / path, kept) for row, path in stored.items()}
+    now = {row: _content(path) for row, path in paths.items()}
+    moved = {now[row]: row for row in rows if now[row] != made_from[row]}
+    photos, changed = {}, {}
+    for row in rows:
+        place_id, content = int(table["place_id"][row]), made_from[row]
+        # What cannot be read is left to the pipeline, which says why.
+        at = row if now[row] == content else moved.pop(content, None if now[row] else row)
+        if at is None:
+            changed[place_id] = stored[row]
+            continue
+        name = table["name"][row].decode()
         latitude, longitude = float(table["latitude"][row]), float(table["longitude"][row])
         easting, northing = float(table["easting"][row]), float(table["northing"][row])
         photos[place_id] = PlacePhoto(
-            path=found_photo(root / table["path"][row].decode(), kept),
-            name=table["name"][row].decode(),
+            path=paths[at],
+            name=stored[at] if name == stored[row] else name,
             position=None if np.isnan(latitude) else Position(latitude, longitude),
             utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),
             sequence=table["sequence"][row].decode(),
             taken=_known(table["taken"][row]),
             heading=_known(table["heading"][row]),
         )
-    for place_id in manifest.removed_ids.tolist():
-        photos.pop(place_id, None)
-    return photos
+    return photos, changed
+
+
+def _content(photo: Path) -> bytes:
+    """The sha256 of a photo; empty where it cannot be read."""
+    try:
+        return bytes.fromhex(sha256_of(photo))
+    except OSError:
+        return b""
 
 
 def _known(number: float) -> float | None:

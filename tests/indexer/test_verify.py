@@ -12,15 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from place_search.core.files import FileStamp, sha256_of
+from place_search.core.geodesy import Position
 from place_search.indexer import (
     IndexFormatError,
     ModelMismatchError,
     build_index,
+    edit_place,
     open_index,
     open_source,
     read_manifest,
     remove_places,
     repair_index,
+    sync_photos,
     verify_index,
 )
 from place_search.models import Model
@@ -178,6 +181,59 @@ def test_what_cannot_be_made_again_is_told(index: Path, model: Model) -> None:
     assert report.whole
     assert [name for name, _ in report.lost] == ["descriptors/00002.h5", "02.jpg"]
     assert open_index(index).place_ids.tolist() == [0, 1, 3, 4, 6, 7]
+
+
+def test_a_place_is_made_again_from_its_own_photo_alone(
+    tmp_path: Path, render: Callable[..., Path], model: Model
+) -> None:
+    """Names were swapped, one photo was replaced by another, and one got a new name."""
+    photos, index = tmp_path / "photos", tmp_path / "index"
+    for number in range(8):
+        render(photos / f"p{number:02d}.jpg", number, position=Position(10.0 + number, 20.0))
+    build_index(open_source(photos), index, model, photos_per_shard=6)
+    for place in range(6):
+        edit_place(index, place, {"name": f"said of {place}"})
+    remove_places(index, [5])
+    render(photos / "p00.jpg", 50, position=Position(50.0, 20.0))
+    for old, new in (("p01", "other"), ("p02", "p01"), ("other", "p02"), ("p04", "p04 b")):
+        (photos / f"{old}.jpg").rename(photos / f"{new}.jpg")
+    flip(index / "descriptors/00000.h5", 3000)
+
+    report = repair_index(index, lambda: model)
+
+    assert report.whole
+    assert [name for name, _ in report.lost] == ["p00.jpg", "p04.jpg"]
+    assert "sync" in report.lost[0].reason
+    opened = open_index(index)
+    assert [place.place_id for place in opened.places()] == [1, 2, 3, 6, 7]
+    assert [opened.place(place).path.name for place in (1, 2, 3)] == [
+        "p02.jpg",
+        "p01.jpg",
+        "p03.jpg",
+    ]
+    assert [opened.place(place).name for place in (1, 2)] == ["said of 1", "said of 2"]
+    assert [opened.positions[row, 0] for row in range(3)] == [11, 12, 13]
+
+    synced = sync_photos(index, open_source(photos), model)
+
+    assert (synced.added, synced.removed, synced.unchanged) == (2, 0, 5)
+    replaced, renamed = list(open_index(index).places())[-2:]
+    if replaced.path.name != "p00.jpg":
+        replaced, renamed = renamed, replaced
+    assert (replaced.position, replaced.name) == (Position(50.0, 20.0), "said of 0")
+    assert renamed.path.name == "p04 b.jpg"
+
+
+def test_an_index_whose_photos_are_all_others_is_told(
+    photos: Path, tmp_path: Path, render: Callable[..., Path], model: Model
+) -> None:
+    index = tmp_path / "index"
+    build_index(open_source(photos), index, model)
+    for number, photo in enumerate(open_source(photos).photos):
+        render(photo.path, 50 + number)
+    flip(index / "descriptors/00000.h5", 3000)
+    with pytest.raises(IndexFormatError, match="cannot be repaired: the photos have changed"):
+        repair_index(index, _no_model)
 
 
 def test_an_index_of_which_nothing_is_left_is_told(index: Path) -> None:
