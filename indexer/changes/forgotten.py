@@ -39,28 +39,34 @@ def listed_again(
 ) -> dict[str, FileStamp | None]:
     """The photos of a source that are `forgotten`, by their stored path.
 
-    A photo is known by its path, and one whose path and content the index lacks by its content. It
-    is read only if one of its size is forgotten. A panorama is what its views are, all of them.
+    A photo is known by its content, whatever it is called now. It is read only if one of its size
+    is forgotten, and its time is not that of a photo known under its path. A path counts where it
+    was noted alone, and of panoramas: one is what its views are, all of them.
     """
     if not forgotten:
         return {}
     stamps = {stamp for stamp in forgotten.values() if stamp}
     sizes = {stamp.bytes for stamp in stamps}
-    indexed = set(contents.column("path").tolist())
+    indexed = {path: row for row, path in enumerate(contents.column("path").tolist())}
     panoramas = {_panorama(path) for path in forgotten} - {""}
     if panoramas:
         panoramas -= {_panorama(os.fsdecode(path)) for path in indexed}
+    removed = _removed(contents, forgotten)
     again: dict[str, FileStamp | None] = {}
     for photo in source.photos:
         path = stored_path(photo.path, root)
-        if path in forgotten:
-            again[path] = forgotten[path] or _stamp(photo.path)
-        elif path in panoramas or _panorama(path) in forgotten:
-            again[path] = _stamp(photo.path)
-        elif os.fsencode(path) not in indexed:
-            stamp = _stamp(photo.path, sizes)
-            if stamp and stamp in stamps and not _holds(contents, stamp):
-                again[path] = stamp
+        panorama, noted = _panorama(path), forgotten.get(path)
+        by_path = path in forgotten and (noted is None or panorama)
+        if by_path or path in panoramas or panorama in forgotten:
+            again[path] = noted or _stamp(photo.path)
+            continue
+        row = indexed.get(os.fsencode(path))
+        if row is not None and _is_untouched(contents, row, photo.path):
+            continue
+        known = row is None and path in removed and _size_and_time(photo.path) == removed[path]
+        stamp = noted if known else _stamp(photo.path, sizes)
+        if stamp and stamp in stamps and (stamp == noted or not _holds(contents, stamp)):
+            again[path] = stamp
     return again
 
 
@@ -78,6 +84,35 @@ def without(forgotten: Forgotten, wanted: Mapping[str, FileStamp | None]) -> For
 def _panorama(path: str) -> str:
     """The stored path of the panorama that a stored path is a view of; "" where it is of none."""
     return os.fsdecode(path_in_source(panorama_of(os.fsencode(path))))
+
+
+def _removed(contents: Contents, forgotten: Forgotten) -> dict[str, tuple[int, int]]:
+    """The size and time of forgotten photos, by their paths, while the shards hold their places."""
+    known, rows = {}, contents.rows
+    for place_id in contents.manifest.removed_ids.tolist():
+        path = os.fsdecode(rows.stored_value("path", place_id))
+        stamp = forgotten.get(path)
+        if stamp and rows.stored_value("content", place_id).tobytes().hex() == stamp.sha256:
+            size, time = (rows.stored_value(key, place_id) for key in ("size", "mtime_ns"))
+            known[path] = int(size), int(time)
+    return known
+
+
+def _size_and_time(photo: Path) -> tuple[int, int] | None:
+    """The size and time of a photo; None where it is gone."""
+    try:
+        status = photo.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_untouched(contents: Contents, row: int, photo: Path) -> bool:
+    """Whether a photo has the size and time of the one that a row was made from."""
+    try:
+        return contents.is_made_from(row, photo, by_content=False) is True
+    except OSError:
+        return False
 
 
 def _stamp(photo: Path, sizes: set[int] | None = None) -> FileStamp | None:
