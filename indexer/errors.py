@@ -1,6 +1,16 @@
 """What can go wrong with photos to index and with an index, each as one sentence with a remedy."""
 
+import errno
+import os
+from pathlib import Path
+
 from place_search.core.errors import PlaceSearchError, WrongParameterError
+
+_OWN_FAULT = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ELOOP),
+    *(errno.EINVAL, errno.EOVERFLOW),
+}
+"""What says that there is no such file, that it is none, or that it tells of bytes beyond any."""
 
 
 class SourceError(PlaceSearchError):
@@ -9,6 +19,10 @@ class SourceError(PlaceSearchError):
 
 class IndexFormatError(PlaceSearchError):
     """A folder that is no index, is damaged, unfinished, or of a newer format."""
+
+
+class IndexReadError(PlaceSearchError):
+    """A file of an index that the system refuses to read, though it may be whole."""
 
 
 class IndexWriteError(PlaceSearchError):
@@ -53,3 +67,18 @@ class FilterError(WrongParameterError):
 
 class EditConflictError(PlaceSearchError):
     """A place that somebody else has edited in the meantime."""
+
+
+def refusal(path: Path, error: Exception) -> IndexReadError | None:
+    """What to raise where the system refuses to read a file of an index; None for a damaged one."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None or number in _OWN_FAULT:
+        return None
+    if number in (errno.EACCES, errno.EPERM):
+        return IndexReadError(f"{path} may not be read; check its permissions.")
+    if number in (errno.EMFILE, errno.ENFILE):
+        return IndexReadError(
+            f"{path} cannot be opened beside all other files of the index; allow this process more "
+            "of them (`ulimit -n`)."
+        )
+    return IndexReadError(f"{path} cannot be read ({os.strerror(number)}); check its disk.")

@@ -338,6 +338,7 @@ def open_index(folder: Path) -> Index:
 
     Raises:
         IndexFormatError: no index, an unfinished or damaged one, or one of a newer format.
+        IndexReadError: a file may not or cannot be read.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
+from place_search.indexer.errors import refusal
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
@@ -43,6 +44,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
 
     Raises:
         IndexFormatError: the file is damaged, or a newer version wrote it.
+        IndexReadError: it may not or cannot be read.
     """
     path = index.folder / FILE
     try:
@@ -69,7 +71,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise IndexFormatError(
+        raise refusal(path, error) or IndexFormatError(
             f"{path} is damaged; measure again with `place-search calibrate {index.folder}`."
         ) from error
 
@@ -111,6 +113,7 @@ def calibration_of_index(index: Index, model: Model) -> IndexCalibration | None:
 
     Raises:
         IndexFormatError: the file is damaged, or a newer version wrote it.
+        IndexReadError: it may not or cannot be read.
     """
     kept = read_index_calibration(index)
     gives_way = kept is not None and kept.model_had_none and model.card.calibration is not None
@@ -142,6 +145,7 @@ def kept_calibration(index: Index, model: Model) -> Calibration | None:
     Raises:
         ModelMismatchError: another model made the index.
         IndexFormatError: the file is damaged, or a newer version wrote it.
+        IndexReadError: it may not or cannot be read.
     """
     index.check_model(model)
     kept = calibration_of_index(index, model)

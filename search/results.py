@@ -12,7 +12,7 @@ from typing import Any, Literal
 from place_search.core.geodesy import Position, Utm
 from place_search.core.html import html_table
 from place_search.core.text import iso_time
-from place_search.indexer import Index, IndexFormatError, Place, UnknownPlaceError
+from place_search.indexer import Index, IndexFormatError, IndexReadError, Place, UnknownPlaceError
 from place_search.photos.photo import Facing
 from place_search.search.location import Location
 from place_search.search.probability import Match
@@ -155,7 +155,7 @@ class SearchResult:
         """A place's thumbnail as HTML that needs no server, empty where the place is gone."""
         try:
             jpeg = base64.b64encode(self.thumbnails.of(result.place_id)).decode()
-        except (UnknownPlaceError, IndexFormatError):
+        except (UnknownPlaceError, IndexFormatError, IndexReadError):
             return ""
         name = escape(result.name, quote=True)
         return f'<img src="data:image/jpeg;base64,{jpeg}" alt="{name}" height="96">'

@@ -75,6 +75,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
 
     Raises:
         IndexFormatError: no index, or a manifest that is damaged: then nothing else can be checked.
+        IndexReadError: a file may not or cannot be read, and may be whole.
     """
     folder = Path(folder)
     tried: Manifest | None = None
@@ -104,6 +105,7 @@ def repair_index(
 
     Raises:
         IndexFormatError: no index, a damaged manifest, no place that is left, or an older format.
+        IndexReadError: a file may not or cannot be read, and may be whole.
         ModelMismatchError: the model is not the one the index was made with.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
@@ -138,12 +140,9 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
     progress("Verifying", 0, total)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)
-        if not path.is_file():
-            broken = True
-            yield Defect(name, "is missing")
-        elif not is_stamped(path, stamp):
-            broken = True
-            yield Defect(name, "is damaged: its checksum does not hold")
+        if not is_stamped(path, stamp):
+            broken, there = True, path.is_file()
+            yield Defect(name, "is damaged: its checksum does not hold" if there else "is missing")
         done += stamp.bytes
         progress("Verifying", done, total)
     if broken:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
-from place_search.indexer.errors import IndexFormatError, IndexWriteError
+from place_search.indexer.errors import IndexFormatError, IndexReadError, IndexWriteError, refusal
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.indexer.storage.manifest import (
@@ -30,20 +30,20 @@ def pending_name(name: str, index_id: str) -> str:
     return f"{name}.{index_id}"
 
 
-def is_stamped(path: Path, stamp: FileStamp) -> bool:
-    """Whether a file is there and whole."""
-    try:
-        return _is_sized(path, stamp) and sha256_of(path) == stamp.sha256
-    except FileNotFoundError:
-        return False
+def is_stamped(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:
+    """Whether a file is there and whole, or only whether it has its size.
 
-
-def _is_sized(path: Path, stamp: FileStamp) -> bool:
-    """Whether a file is there in its size."""
+    Raises:
+        IndexReadError: the system refuses to read it.
+    """
     try:
-        return path.is_file() and path.stat().st_size == stamp.bytes
-    except FileNotFoundError:  # a writer deleted it between the two
-        return False
+        is_sized = path.is_file() and path.stat().st_size == stamp.bytes
+        return is_sized and (by_size or sha256_of(path) == stamp.sha256)
+    except OSError as error:
+        refused = refusal(path, error)
+        if refused is not None:
+            raise refused from error
+        return False  # a writer deleted it meanwhile
 
 
 def check_folder(folder: Path) -> None:
@@ -89,9 +89,17 @@ def finalize_commit(folder: Path, manifest: Manifest) -> None:
     """Finish what may be left to do after the commit of a manifest: plain names for its files."""
     for name in filter(is_fixed_name, manifest.files):
         pending = folder / pending_name(name, manifest.index_id)
-        if pending.exists() and not is_stamped(folder / name, manifest.files[name]):
+        if pending.exists() and not _is_in_place(folder / name, manifest.files[name]):
             pending.replace(folder / name)
     sync_folder(folder)
+
+
+def _is_in_place(path: Path, stamp: FileStamp) -> bool:
+    """Whether a file is whole; one that may not be read can be replaced all the same."""
+    try:
+        return is_stamped(path, stamp)
+    except IndexReadError:
+        return False
 
 
 def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
@@ -101,6 +109,7 @@ def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
 
     Raises:
         IndexFormatError: a file is missing or damaged.
+        IndexReadError: one may not or cannot be read.
     """
     return {name: _whole(folder, manifest, name) for name in manifest.files}
 
@@ -109,7 +118,7 @@ def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
     stamp = manifest.files[name]
     path = folder / name
     if not is_fixed_name(name):
-        if _is_sized(path, stamp):
+        if is_stamped(path, stamp, by_size=True):
             return path
     else:
         # A writer that was killed after its commit leaves the pending name.

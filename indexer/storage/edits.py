@@ -23,7 +23,7 @@ from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_
 from place_search.core.rows import is_among
 from place_search.core.tables import parse_number
 from place_search.core.text import is_shown
-from place_search.indexer.errors import FieldError, IndexFormatError
+from place_search.indexer.errors import FieldError, IndexFormatError, refusal
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
 FieldValue: TypeAlias = str | float | bool
@@ -126,6 +126,7 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
 
     Raises:
         IndexFormatError: the file is missing or damaged.
+        IndexReadError: it may not or cannot be read.
     """
     name = edits_file(files)
     if not name:
@@ -136,8 +137,8 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
             raise ValueError(name)
         head, *rows = json.loads(b"[" + content.strip().replace(b"\n", b",") + b"]")
         return _edits_of(dict(head["fields"]), rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise IndexFormatError(
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise refusal(folder / name, error) or IndexFormatError(
             f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
             "what can be read of it."
         ) from None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import read_regular
 from place_search.core.rows import is_among
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, refusal
 
 GROUPS = "groups.npz"
 _COLUMNS = ("place_id", "group", "held", "compared", "same")
@@ -163,6 +163,7 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
 
     Raises:
         IndexFormatError: it is damaged.
+        IndexReadError: it may not or cannot be read.
     """
     try:
         with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as table:
@@ -180,7 +181,7 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
         if groups.compared.shape != (len(groups.same), 2):
             raise ValueError(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise IndexFormatError(
+        raise refusal(path, error) or IndexFormatError(
             f"{path} is damaged; `place-search verify {path.parent} --repair` leaves it out, then "
             "group the photos again."
         ) from error

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
-from place_search.indexer.errors import IndexFormatError, ModelMismatchError
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError, refusal
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.groups import GROUPS
@@ -269,6 +269,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         IndexFormatError: no index there, an unfinished or damaged one, or one of a newer format.
+        IndexReadError: it may not or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -279,8 +280,8 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise IndexFormatError(_no_index(folder)) from None
     except OSError as error:
-        raise IndexFormatError(
-            f"{path} cannot be read ({error.strerror}); check its permissions."
+        raise refusal(path, error) or IndexFormatError(
+            f"{path} cannot be read ({error.strerror}); mend that."
         ) from error
     except ValueError:
         raise IndexFormatError(

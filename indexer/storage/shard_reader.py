@@ -3,7 +3,6 @@
 Mapped files would kill the process when they are cut short, and count as its resident memory.
 """
 
-import errno
 import json
 import os
 import weakref
@@ -18,9 +17,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
 from place_search.core.text import counted
-from place_search.indexer.errors import IndexFormatError, UnknownPlaceError
+from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, refusal
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, part_sums, sum_of
 
@@ -36,19 +36,15 @@ class ArrayFile:
         """Open the file.
 
         Raises:
-            IndexFormatError: there is no such file, or it cannot be opened.
+            IndexFormatError: there is no such file.
+            IndexReadError: it may not or cannot be read.
         """
         self.path = path
         try:
             with open_regular(path) as opened:
                 self._descriptor = os.dup(opened.fileno())
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                raise IndexFormatError(
-                    f"{path} cannot be opened beside all other files of the index; allow this "
-                    "process more of them (`ulimit -n`)."
-                ) from error
-            raise self.damaged() from error
+            raise self._unread(error) from error
         weakref.finalize(self, os.close, self._descriptor)
         self._checked: set[str] = set()
         self._parts_sums: dict[str, NDArray[np.uint32] | None] = {}
@@ -61,6 +57,10 @@ class ArrayFile:
             "--repair`."
         )
 
+    def _unread(self, error: Exception) -> PlaceSearchError:
+        """What to raise where it cannot be read, by what kept it from that."""
+        return refusal(self.path, error) or self.damaged()
+
     @cached_property
     def _datasets(self) -> Mapping[str, "_Dataset"]:
         """All datasets by name; of the file that was opened, whatever its path holds by now."""
@@ -71,7 +71,7 @@ class ArrayFile:
             ):
                 return {key.decode(): _located(h5py.h5d.open(file.id, key)) for key in file.id}
         except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
-            raise self.damaged() from error
+            raise self._unread(error) from error
 
     def _dataset(self, key: str) -> "_Dataset":
         try:
@@ -102,7 +102,8 @@ class ArrayFile:
         """A small column, whose checksum holds. What older shards lack is not known of any place.
 
         Raises:
-            IndexFormatError: the file cannot be read, or is damaged.
+            IndexFormatError: the file is damaged.
+            IndexReadError: it cannot be read.
         """
         if self._lacks(key):
             return np.full(self.shape("place_id"), ADDED[key])
@@ -133,7 +134,8 @@ class ArrayFile:
         """Fill a contiguous array from the start of a row on.
 
         Raises:
-            IndexFormatError: the file is shorter than it was, or cannot be read.
+            IndexFormatError: the file is shorter than it was.
+            IndexReadError: it cannot be read.
         """
         dataset = self._dataset(key)
         if not out.size:  # as the local features of an index without them
@@ -144,7 +146,7 @@ class ArrayFile:
                 self._descriptor, [out.data.cast("B")], dataset.offset + row * dataset.stride
             )
         except OSError as error:
-            raise self.damaged() from error
+            raise self._unread(error) from error
         if read != out.nbytes:
             raise self.damaged()
 
@@ -165,13 +167,14 @@ class ArrayFile:
         """The bytes of one descriptor, whose checksum holds.
 
         Raises:
-            IndexFormatError: the file is shorter than it was, cannot be read, or is damaged.
+            IndexFormatError: the file is shorter than it was, or is damaged.
+            IndexReadError: it cannot be read.
         """
         offset, stride, sums = self._descriptor_rows
         try:
             read = os.pread(self._descriptor, stride, offset + row * stride)
         except OSError as error:
-            raise self.damaged() from error
+            raise self._unread(error) from error
         if len(read) != stride or (sums is not None and zlib.crc32(read) != sums[row]):
             raise self.damaged()
         return read

@@ -208,6 +208,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
         EditConflictError,
         FieldError,
         IndexFormatError,
+        IndexReadError,
         StoreOutageError,
         UnknownPlaceError,
     )
@@ -228,7 +229,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
             ENGINE_DOWN,
             "The engine that holds the index's vectors does not answer; try again soon.",
         )
-    if isinstance(error, IndexFormatError):
+    if isinstance(error, (IndexFormatError, IndexReadError)):
         served_of(request).service.tell_damage(error)
         return problem_response(
             INDEX_DAMAGED,

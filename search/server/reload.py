@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from place_search.core.errors import PlaceSearchError
-from place_search.indexer.errors import IndexFormatError
+from place_search.indexer.errors import IndexFormatError, IndexReadError
 from place_search.indexer.storage.manifest import MANIFEST, read_manifest
 from place_search.search.index_calibration import FILE as CALIBRATION
 from place_search.search.index_calibration import calibration_for
@@ -99,7 +99,7 @@ class Reloader:
             if read_manifest(self._folder) != served.index.manifest:
                 return False
             return calibration_for(served.index, served.model).calibration == served.calibration
-        except IndexFormatError:
+        except (IndexFormatError, IndexReadError):
             return False
 
 

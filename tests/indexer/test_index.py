@@ -19,6 +19,7 @@ from PIL import Image
 from place_search.indexer import (
     Index,
     IndexFormatError,
+    IndexReadError,
     ModelMismatchError,
     UnknownPlaceError,
     build_index,
@@ -214,19 +215,19 @@ def test_damaged_indexes_do_not_open(
 def test_a_manifest_that_may_not_be_read(unprivileged: Path) -> None:
     (unprivileged / "manifest.json").touch(mode=0)
 
-    with pytest.raises(IndexFormatError, match=r"cannot be read \(Permission denied\)"):
+    with pytest.raises(IndexReadError, match="may not be read; check its permissions"):
         open_index(unprivileged)
 
 
 OPEN_WITH_FEW_FILES = """
 import resource, sys
 from pathlib import Path
-from place_search.indexer import IndexFormatError, open_index
+from place_search.indexer import IndexReadError, open_index
 hardest = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16 if sys.argv[2] == "hard" else hardest))
 try:
     index = open_index(Path(sys.argv[1]))
-except IndexFormatError as error:
+except IndexReadError as error:
     print(error)
 else:
     print([place.name for place in index.places()], len(index.thumbnail(0)) > 0)

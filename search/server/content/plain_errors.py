@@ -24,6 +24,7 @@ class plain_errors:  # noqa: N801 - used as a statement
             ChangeRefusedError,
             IndexBusyError,
             IndexFormatError,
+            IndexReadError,
             IndexWriteError,
             ModelMismatchError,
             SourceError,
@@ -36,7 +37,8 @@ class plain_errors:  # noqa: N801 - used as a statement
             raise BusyError("The index is being changed by another program; try again later.")
         if isinstance(error, ChangeRefusedError):
             raise CannotChangeError(str(error)) from None
-        kinds = (IndexWriteError, IndexFormatError, ModelMismatchError, SourceError)
-        if isinstance(error, (*kinds, PhotoError, OSError)):
+        of_index = (IndexReadError, IndexWriteError, IndexFormatError)
+        others = (ModelMismatchError, SourceError, PhotoError, OSError)
+        if isinstance(error, (*of_index, *others)):
             log.warning("%s", error)
             raise CannotChangeError(REASONS["cannot-change"]) from None
