@@ -133,10 +133,12 @@ def tell_fields(taken: "TakenIn[Any]") -> None:
         )
 
 
-def print_change(report: "ChangeReport", index: Path, as_json: bool, *, given: int = 0) -> None:
+def print_change(
+    report: "ChangeReport", index: Path, as_json: bool, *, added: str = "added", given: int = 0
+) -> None:
     """Print what a change did, and what was odd about its source if there was one.
 
-    `given` places got own fields from a list.
+    New places were `added`, in a word; `given` ones got own fields from a list.
     """
     tell_photos(report)
     if report.forgotten:
@@ -149,7 +151,7 @@ def print_change(report: "ChangeReport", index: Path, as_json: bool, *, given: i
     if as_json:
         print_json(report.to_dict())
         return
-    counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
+    counts = {added: report.added, "changed": report.changed, "removed": report.removed}
     said = [f"{count} {what}" for what, count in counts.items() if count]
     said += [f"own fields of {counted(given, 'place')}"] if given else []
     said += ["compacted"] if report.compacted else []

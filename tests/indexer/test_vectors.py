@@ -172,6 +172,17 @@ def test_a_few_places_have_no_more_lists_than_places(count: int) -> None:
     assert 1 <= card.lists <= count
 
 
+def test_lists_of_a_few_places_are_made_without_a_warning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """FAISS writes it to the terminal, past all that Python prints."""
+    rows = MemoryRows(_unit(np.random.default_rng(0).standard_normal((29, 64))))
+    card = choose_store(29, 64, requested="ivf-rabitq")
+    assert card.lists == 2
+    ivf_rabitq.BUILDER.build(card, rows, tmp_path / "index.faiss")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_recall_is_measured_and_reached(case: Case, known: MemoryRows) -> None:
     assert case.card.recall_at_10 is not None
     assert case.card.recall_at_10 >= 0.98

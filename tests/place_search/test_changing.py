@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import typer
 from typer.testing import Result
 
 from place_search.cli.indexes import known_store, store_uri
+from place_search.indexer import read_manifest, remove_places
 
 Run = Callable[..., Result]
 CheckFailure = Callable[..., str]
@@ -23,6 +25,21 @@ def town(photos: Path, run: Run, tmp_path: Path) -> Path:
         shutil.copy(photos / "places" / name, tmp_path / "photos")
     assert run("index", tmp_path / "photos", "--out", tmp_path / "index").exit_code == 0
     return tmp_path
+
+
+def test_restored_places_are_not_called_added(run: Run, index: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(index, tmp_path / "copy")
+    remove_places(copy, [0], compact=False)
+    assert run("restore", copy, "0").stdout.startswith("1 restored: ")
+
+
+def test_what_verify_says_ends_in_one_stop(run: Run, index: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(index, tmp_path / "copy")
+    manifest = read_manifest(copy)
+    replace(manifest, places=manifest.places + 1).write(copy)
+    said = run("verify", copy).stderr
+    assert "does not fit its files: " in said
+    assert ".." not in said.replace("...", "")
 
 
 def test_an_index_lives(town: Path, photos: Path, run: Run) -> None:

@@ -25,6 +25,7 @@ class IvfRabitq(FaissBuilder):
             code_dims(card.dims), f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
         )
         codes.cp.niter = ROUNDS
+        codes.cp.min_points_per_centroid = 1  # it only warns, of small indexes
         index = rotated(codes, card.dims)
         index.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
         return index

@@ -17,4 +17,4 @@ def command(
 
     with running(index) as advance:
         report = restore_places(index, places, progress=advance)
-    print_change(report, index, as_json)
+    print_change(report, index, as_json, added="restored")

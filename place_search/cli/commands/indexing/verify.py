@@ -73,7 +73,7 @@ def command(
 
 def _print(report: "VerifyReport", index: object) -> None:
     for file, what in report.problems:
-        say(f"{file} {what}.")
+        say(f"{file} {what.removesuffix('.')}.")
     for name, reason in report.lost:
         say(f"Lost: {name} ({reason}).")
     if not report.whole:
