@@ -8,8 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from place_search.core.progress import Progress
 from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
+from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
@@ -264,36 +267,52 @@ def _with_what_people_said(
         return draft
     listed = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
     edits, groups = _readable_edits(out, old), _groups_of_hand(out, old)
-    said_of, kept = {*edits.by_place, *groups.place_id.tolist()}, KeptPhotos(out)
+    same_root = old.source["root"] == str(source.root)
     try:
         contents = Contents(old, old.paths(out))
-        ids, paths = contents.rows.place_ids.tolist(), contents.column("path").tolist()
-        path_of = {
-            place: _path_now(path.decode(), source, kept)
-            for place, path in zip(ids, paths, strict=True)
-            if place in said_of
-        }
+        paths = contents.column("path").tolist()
+        row_of = {place: row for row, place in enumerate(contents.rows.place_ids.tolist())}
+        follows = _following(contents, source)
         said = said_of_departed(out, old, contents, edits)
         grouped = grouped_of_departed(out, old, contents, groups)
     except IndexFormatError:
         # Nobody knows which photo the edit of a place was about.
-        path_of, said, grouped = {}, dict(edits.by_path), {}
-    said |= {path_of[at]: edit for at, edit in edits.by_place.items() if at in path_of}
-    grouped |= {path_of[at]: at for at in groups.place_id.tolist() if at in path_of}
+        paths, row_of, follows, said, grouped = [], {}, {}, dict(edits.by_path), {}
+    if not same_root:
+        said, grouped = {}, {}
     by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
+    new = {place: listed[path] for path, place in grouped.items() if path in listed}
+    for place in {*edits.by_place, *groups.place_id.tolist()} & row_of.keys():
+        row = row_of[place]
+        if row in follows:
+            if place in edits.by_place:
+                by_place[follows[row]] = edits.by_place[place]
+            new = {of: at for of, at in new.items() if at != follows[row]} | {place: follows[row]}
+        elif same_root:
+            path = _path_now(paths[row].decode(), source, KeptPhotos(out))
+            said |= {path: edits.by_place[place]} if place in edits.by_place else {}
+            grouped[path] = place
     # What was said of photos that are not there now waits for them, if it is they that may come.
-    same_root = old.source["root"] == str(source.root)
-    by_path = {path: edit for path, edit in said.items() if same_root and path not in listed}
-    away = [path for path in grouped if same_root and path not in listed]
+    by_path = {path: edit for path, edit in said.items() if path not in listed}
+    away = [path for path in grouped if path not in listed]
     waiting = {path: draft.next_place_id + at for at, path in enumerate(away)}
-    numbers = {**listed, **waiting}
-    new = {place: numbers[path] for path, place in grouped.items() if path in numbers}
+    new |= {grouped[path]: at for path, at in waiting.items()}
     return replace(
         draft,
         edits=write_edits(out, replace(edits, by_place=by_place, by_path=by_path)),
         new_groups=replace(groups.renumbered(new), waiting=waiting) if new else None,
         next_place_id=draft.next_place_id + len(waiting),
     )
+
+
+def _following(contents: Contents, source: Source) -> dict[int, int]:
+    """Which photo of a source follows that of each row, by its number: as `sync` has it."""
+    numbers = {photo.path: at for at, photo in enumerate(source.photos)}
+    delta = compare(contents, source, source.root)
+    gone = np.setdiff1d(np.arange(len(contents.rows.place_ids)), [*delta.seen])
+    stays = {row: at for row, at in delta.seen.items() if row not in delta.overwritten}
+    heirs = delta.heirs_without(gone)
+    return stays | {row: numbers[delta.entries[at][0].path] for row, at in heirs.items()}
 
 
 def _path_now(stored: str, source: Source, kept: KeptPhotos) -> str:

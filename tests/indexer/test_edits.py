@@ -234,61 +234,6 @@ def test_what_is_not_seen_is_refused(built: Path, text: str) -> None:
         edit_place(built, 1, {"note": text})
 
 
-def shifted(folder: Path) -> None:
-    """The last one takes the name of a photo that is there."""
-    for number in range(6, 1, -1):
-        (folder / f"p{number:02d}.jpg").rename(folder / f"p{number + 1:02d}.jpg")
-
-
-def swapped(folder: Path) -> None:
-    (folder / "p02.jpg").rename(folder / "p")
-    (folder / "p03.jpg").rename(folder / "p02.jpg")
-    (folder / "p").rename(folder / "p03.jpg")
-
-
-def shifted_over_one(folder: Path) -> None:
-    (folder / "p04.jpg").unlink()
-    for number in (3, 2):
-        (folder / f"p{number:02d}.jpg").rename(folder / f"p{number + 1:02d}.jpg")
-
-
-def overwritten_by_a_copy(folder: Path) -> None:
-    shutil.copyfile(folder / "p02.jpg", folder / "p03.jpg")
-
-
-@pytest.mark.parametrize(
-    ("update", "change", "left"),
-    [
-        (sync_photos, shifted, 10),
-        (sync_photos, shifted_over_one, 10),
-        (sync_photos, swapped, 11),
-        (add_photos, swapped, 11),
-        (sync_photos, overwritten_by_a_copy, 11),
-        (add_photos, overwritten_by_a_copy, 11),
-    ],
-)
-def test_what_was_said_follows_a_photo_whose_name_another_one_took(
-    built: Path, photos: Path, model: Model, update: Any, change: Any, left: int
-) -> None:
-    contents = {}
-    for place in whole(built).places():
-        edit_place(built, place.place_id, {"note": place.path.name})
-        contents[place.path.read_bytes()] = place.path.name
-    change(photos)
-    update(built, open_source(photos), model)
-    places = list(whole(built).places())
-    paths = [place.path for place in places]
-    assert len(set(paths)) == len(paths), "one place a path"
-    there = {place.path.name: place for place in places if place.path.exists()}
-    if change is overwritten_by_a_copy:
-        assert there["p02.jpg"].note == "p02.jpg"
-        assert there["p03.jpg"].note == "p03.jpg", "changed in its place"
-        return
-    said = {name: place.note for name, place in there.items()}
-    assert said == {name: contents[place.path.read_bytes()] for name, place in there.items()}
-    assert len(said) == left
-
-
 def test_fields_are_declared_and_dropped(edited: Path) -> None:
     with pytest.raises(FieldError, match="floor is of type number and places have it"):
         declare_fields(edited, {"floor": "text"})
