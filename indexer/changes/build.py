@@ -64,6 +64,10 @@ _UNKNOWN = (
     "which of the photos in {0} were places cannot be read from the damaged index that was there; "
     "`place-search add {1} {0}` adds them all."
 )
+_AWAY = (
+    "{0} places of {1} were added over HTTP, and {2} with their photos is not there; bring it to "
+    "{3}, or make that folder if the photos are gone for good, and index again: that drops them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ def build_index(
     bytes.
 
     Raises:
-        SourceError: no photo can be read, or their disk fails.
+        SourceError: no photo can be read, or their disk fails; the folder of photos that were added
+            over HTTP is not there.
         IndexWriteError: a full disk, a read-only folder, or one that holds other files; a store or
             a type of descriptors that there is not.
         IndexBusyError: another process is writing this index.
@@ -244,7 +249,7 @@ def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
         contents = Contents(old, old.paths(out))
         for row, stored in enumerate(contents.column("path").tolist()):
             path = kept.found(root / stored.decode())
-            if kept.holds(path):
+            if kept.keeps(path, root):
                 known[path] = contents.photo(row, path)
     except IndexFormatError:
         unknown = [_UNKNOWN.format(kept.folder, out)] if any(kept.folder.glob("*.jpg")) else []
@@ -253,6 +258,9 @@ def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
         return source
     for photo in source.photos:
         known.pop(photo.path, None)
+    away = [at for at in known if not at.parent.exists() and not kept.folder.exists()]
+    if away:
+        raise SourceError(_AWAY.format(len(away), out, away[0].parent, kept.folder))
     photos = PhotoList(source.root)
     for photo in chain(source.photos, known.values()):
         photos.append_as(stored_path(photo.path, source.root), photo)

@@ -168,9 +168,9 @@ def _update(
 def _gone(change: Change, delta: Difference) -> NDArray[np.int64]:
     """The rows of photos that the source does not list, but for those that a server keeps."""
     rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), [*delta.seen])
-    kept = KeptPhotos(change.folder)
+    kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
     paths = change.paths(change.contents.rows.place_ids[rows])
-    return rows[[not kept.holds(path) for path in paths]]
+    return rows[[not kept.keeps(path, root) for path in paths]]
 
 
 def _without(source: Source, paths: Container[str]) -> Source:

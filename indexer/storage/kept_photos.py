@@ -19,6 +19,7 @@ from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 
+SUFFIX = "-photos"
 NOTE = ".changing"
 REMOVED = ".removed"
 _OWN = re.compile(r"[0-9a-f]{32}\.jpg")
@@ -30,7 +31,7 @@ class KeptPhotos:
     def __init__(self, index: Path) -> None:
         self.index = index
         resolved = index.resolve()
-        self.folder = resolved.with_name(f"{resolved.name}-photos")
+        self.folder = resolved.with_name(f"{resolved.name}{SUFFIX}")
         self._note = self.folder / NOTE
 
     @contextmanager
@@ -80,6 +81,18 @@ class KeptPhotos:
         """Whether the photo at this path is one that a server keeps."""
         here = self.found(path)
         return _OWN.fullmatch(here.name) is not None and here.parent.resolve() == self.folder
+
+    def keeps(self, path: Path, root: Path) -> bool:
+        """Whether a server keeps the photo at this path, though an index was moved without it.
+
+        A folder of the source itself, under its `root`, may have such a name too.
+        """
+        if self.holds(path):
+            return True
+        folder = path.parent
+        if path.is_relative_to(root) or not folder.name.endswith(SUFFIX):
+            return False
+        return bool(_OWN.fullmatch(path.name)) and ((folder / NOTE).exists() or not folder.exists())
 
     def note_removed(self, photos: Iterable[Path]) -> None:
         """Note that photos go once their places, which are to be removed, cannot be restored.

@@ -1,6 +1,7 @@
 """Photos that a server keeps, of places that no source lists, when an index is made anew."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from place_search.indexer import (
     remove_places,
     sync_photos,
 )
+from place_search.indexer.storage.kept_photos import NOTE
 from place_search.models import Model
 from tests.indexer.conftest import Render, keep_photo
 from tests.indexer.whole import whole
@@ -61,6 +63,31 @@ def test_they_outlast_indexing_anew(
     assert sorted(photo.name for photo in KeptPhotos(built).folder.glob("*.jpg")) == [path.name]
     # They may be listed, too.
     assert build_index(open_source(path.parent), built, model).places == 1
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_they_stay_where_an_index_moves_without_them(
+    built: Path, photos: Path, tmp_path: Path, model: Model, copied: bool
+) -> None:
+    kept = keep_photo(built, model, name="gate")
+    (kept.parent / NOTE).touch()
+    moved = tmp_path / "moved"
+    shutil.copytree(built, moved) if copied else built.rename(moved)
+    assert sync_photos(moved, open_source(photos), model).removed == 0
+    assert build_index(open_source(photos), moved, model).places == 12
+    kept.parent.rename(tmp_path / "away")
+    assert sync_photos(moved, open_source(photos), model).removed == 0
+    with pytest.raises(SourceError, match=f"1 places of .* bring it to .*{moved.name}-photos, or"):
+        build_index(open_source(photos), moved, model)
+    assert len(open_index(moved)) == 12
+    (tmp_path / "away").rename(KeptPhotos(moved).folder)
+    assert build_index(open_source(photos), moved, model).places == 12
+    shutil.rmtree(KeptPhotos(moved).folder)
+    with pytest.raises(SourceError, match="or make that folder"):
+        build_index(open_source(photos), moved, model)
+    KeptPhotos(moved).folder.mkdir()
+    report = build_index(open_source(photos), moved, model)
+    assert (report.places, [photo.name for photo in report.skipped]) == (11, ["gate"])
 
 
 def test_indexing_anew_over_damage_tells_of_them(
