@@ -43,7 +43,8 @@ def command(
 
     Photos of the same size and time, or of the same content, are not described again: `touch` one
     that was replaced by another of its size and time. Those whose places were removed with
-    `remove`, or over HTTP, stay out.
+    `remove`, or over HTTP, stay out. What a CSV no longer says of a photo stays: position, name,
+    heading and time until DATA is indexed anew, own fields until they are edited.
     """
     from place_search.indexer import sync_photos
 
