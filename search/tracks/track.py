@@ -38,12 +38,16 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """All frames of an input, located in an index; `notes` are sentences on what was odd."""
+    """All frames of an input, located in an index; `notes` are sentences on what was odd.
+
+    `starts` are the frames that begin a sequence, each of which is a track of its own.
+    """
 
     index_id: str
     model: str
     frames: Sequence[LocatedFrame]
     notes: Sequence[str] = ()
+    starts: frozenset[int] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """The track as JSON has it."""
@@ -111,7 +115,8 @@ def track_frames(
         raise PlaceSearchError(f"None of the frames can be read: {frames[0].error}")
     if lost:
         notes.append(f"{lost} of the frames could not be read; their neighbours tell their place.")
-    return Track(index.index_id, index.model_id, frames, notes)
+    starts = frozenset(at for at, frame in enumerate(told) if frame.before is not Break.NONE)
+    return Track(index.index_id, index.model_id, frames, notes, starts)
 
 
 def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progress) -> list[Frame]:

@@ -87,7 +87,7 @@ def _json(track: Track) -> str:
 
 
 def _geojson(track: Track) -> str:
-    """A point a frame, and a line for each stretch at known places."""
+    """A point a frame, and a line for each stretch of a sequence at known places."""
     features = [
         {
             "type": "Feature",
@@ -103,7 +103,7 @@ def _geojson(track: Track) -> str:
         }
         for frame in track.frames
     ]
-    for stretch in _stretches(track.frames):
+    for stretch in _stretches(track):
         line = [
             [frame.position.longitude, frame.position.latitude]
             for frame in stretch
@@ -137,12 +137,12 @@ def _line(points: Sequence[list[float]]) -> dict[str, Any]:
 
 
 def _gpx(track: Track) -> str:
-    """A track with a segment for each stretch at known places; of a video with its times."""
+    """A track with a segment for each such stretch; of a video with its times."""
     ElementTree.register_namespace("", _GPX)
     root = ElementTree.Element(f"{{{_GPX}}}gpx", {"version": "1.1", "creator": _CREATOR})
     drawn = ElementTree.SubElement(root, f"{{{_GPX}}}trk")
     start = datetime(1970, 1, 1, tzinfo=UTC)
-    for stretch in _stretches(track.frames):
+    for stretch in _stretches(track):
         segment = ElementTree.SubElement(drawn, f"{{{_GPX}}}trkseg")
         for frame in stretch:
             if frame.position is None:
@@ -174,15 +174,15 @@ FORMATS: Mapping[str, Callable[[Track], str]] = {
 """The text of a track by the ending of its file; beside these there is `VIDEO`."""
 
 
-def _stretches(frames: Sequence[LocatedFrame]) -> Iterator[list[LocatedFrame]]:
-    """Frames at known places that follow one another."""
+def _stretches(track: Track) -> Iterator[list[LocatedFrame]]:
+    """Frames of one sequence at known places that follow one another."""
     stretch: list[LocatedFrame] = []
-    for frame in frames:
-        if frame.known and frame.position is not None:
-            stretch.append(frame)
-        elif stretch and not frame.known:
+    for frame in track.frames:
+        if stretch and (not frame.known or frame.frame in track.starts):
             yield stretch
             stretch = []
+        if frame.known and frame.position is not None:
+            stretch.append(frame)
     if stretch:
         yield stretch
 

@@ -207,6 +207,23 @@ def test_a_line_is_cut_where_it_crosses_the_date_line(
     assert east == [pytest.approx([-180, 10.1]), [-179.8, 10.3], [-179.7, 10.3]]
 
 
+def test_each_walk_has_a_line_of_its_own(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    photos_of(street, tmp_path / "walks" / "a", [1, 2, 3])
+    photos_of(street, tmp_path / "walks" / "b", [8, 9, 10])
+    track = track_of(index, model, tmp_path / "walks")
+    assert all(frame.known for frame in track.frames)
+    for ending in ("geojson", "gpx"):
+        out = tmp_path / f"walks.{ending}"
+        write_track(track, out, open_input(tmp_path / "walks"), model, index)
+    features = json.loads((tmp_path / "walks.geojson").read_text())["features"]
+    lines = [each["properties"] for each in features if each["geometry"]["type"] == "LineString"]
+    assert lines == [{"first": 0, "last": 2}, {"first": 3, "last": 5}]
+    segments = ElementTree.parse(tmp_path / "walks.gpx").findall(".//{*}trkseg")
+    assert [len(segment) for segment in segments] == [3, 3]
+
+
 def test_a_run_that_was_interrupted_goes_on(
     street: Any, index: Index, model: Model, tmp_path: Path
 ) -> None:
