@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.tables import require_number
+from place_search.core.text import counted
 from place_search.photos.photo import Photo
 
 _NAMES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts 3gp wmv"
@@ -96,39 +97,27 @@ class Video:
     def frames(self) -> Iterator[VideoFrame]:
         """The frames that are taken, one after the other.
 
-        A video that is cut off, or damaged from some frame on, ends there, with a note.
+        What is damaged is left out, with a note.
 
         Raises:
             VideoError: there is no frame at all that can be read.
         """
         self.notes.clear()
-        av = _av()
         first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
-        number, due, taken = -1, 0.0 if times is None else next(times, math.inf), 0
+        due, taken = 0.0 if times is None else next(times, math.inf), 0
         with _opened(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
             rate = float(stream.average_rate or 30)
-            decoded = container.decode(stream)
-            while True:
-                try:
-                    frame = next(decoded, None)
-                except (av.FFmpegError, EOFError) as error:
-                    self.notes.append(
-                        f"{self.path.name} is damaged after frame {number} ({_reason(error)}); "
-                        "what follows was left out."
-                    )
-                    break
-                if frame is None:
-                    break
-                number += 1
+            for number, frame in self._decoded(container.demux(stream)):
                 time = frame.time if frame.time is not None else number / rate
-                first = time if first is None else first
+                first = time - number / rate if first is None else first
                 seconds = max(time - first, 0.0)
                 if self.sampling.every is not None:
-                    if number % self.sampling.every:
+                    if number < due:
                         continue
+                    due = (number // self.sampling.every + 1) * self.sampling.every
                 elif seconds < due - 1e-6:
                     continue
                 elif times is not None:
@@ -142,6 +131,30 @@ class Video:
             raise VideoError(
                 f"{self.path} has no frame that can be read; check that it plays, or convert it "
                 "to H.264."
+            )
+
+    def _decoded(self, packets: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        """Each frame with its number; packets that cannot be decoded count as frames."""
+        number, lost, damage = 0, 0, ""
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    break
+                frames = packet.decode()
+            except (_av().FFmpegError, EOFError) as error:
+                where = f"after frame {number - 1}" if number else "at its start"
+                damage = damage or f"{where} ({_reason(error)})"
+                lost += 1
+                number += 1
+                continue
+            for frame in frames:
+                yield number, frame
+                number += 1
+        if lost:
+            self.notes.append(
+                f"{self.path.name} is damaged {damage}: {counted(lost, 'packet')} cannot be "
+                "decoded, and the rest is used."
             )
 
 

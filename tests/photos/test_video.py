@@ -72,6 +72,40 @@ def test_a_video_that_ends_too_early_gives_what_is_there(tmp_path: Path) -> None
     assert 5 < len(frames) < 30
 
 
+def damaged(path: Path, packets: Sequence[int]) -> Path:
+    """A video of thirty frames, each whole in itself, with zeros in place of some packets."""
+    images = [av.VideoFrame.from_ndarray(picture(20 + 4 * at), format="rgb24") for at in range(30)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuvj420p"
+        for image in images:
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        spans = [(packet.pos, packet.size) for packet in container.demux() if packet.size]
+    for start, size in (spans[at] for at in packets):
+        content[start : start + size] = bytes(size)
+    path.write_bytes(content)
+    return path
+
+
+def test_damaged_packets_are_left_out_and_the_rest_is_taken(tmp_path: Path) -> None:
+    video = Video(damaged(tmp_path / "hole.mov", [10, 11]), Sampling(every=1))
+    frames = list(video.frames())
+    assert [frame.number for frame in frames] == [*range(10), *range(12, 30)]
+    assert [frame.seconds for frame in frames] == pytest.approx([f.number / 10 for f in frames])
+    assert int(frames[10].photo.pixels[50, 80, 0]) == pytest.approx(20 + 4 * 12, abs=6)
+    [note] = video.notes
+    assert note.startswith("hole.mov is damaged after frame 9 (Invalid data")
+    assert note.endswith("2 packets cannot be decoded, and the rest is used.")
+    some = Video(tmp_path / "hole.mov", Sampling(every=10)).frames()
+    assert [frame.number for frame in some] == [0, 12, 20]
+    late = list(Video(damaged(tmp_path / "late.mov", [0, 1]), Sampling(fps=10)).frames())
+    assert late[0].number == 2
+    assert late[0].seconds == pytest.approx(0.2)
+
+
 def test_turned_videos_come_upright(tmp_path: Path) -> None:
     write(tmp_path / "flat.mp4", range(3))
     [flat, *_] = Video(tmp_path / "flat.mp4", Sampling(every=1)).frames()
