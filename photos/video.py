@@ -22,6 +22,8 @@ EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 FPS = 2.0
 """Frames a second that are taken where nothing else is asked for."""
 FPS_BOUNDS = (0.001, 1000.0)
+_MISSING = 0.03
+"""The share of a video, and at least a second, whose lack at its end is told."""
 _PQ, _HLG, _BT2020 = 16, 18, 9
 """Codes of HDR's transfer functions, as HDR10 and as phones have them, and of its primaries."""
 _WHITE_NITS, _HLG_NITS, _HLG_GAMMA = 203.0, 1000.0, 1.2
@@ -97,7 +99,7 @@ class Video:
     def frames(self) -> Iterator[VideoFrame]:
         """The frames that are taken, one after the other.
 
-        What is damaged is left out, with a note.
+        What is damaged is left out, with a note; so is an end that is missing.
 
         Raises:
             VideoError: there is no frame at all that can be read.
@@ -110,7 +112,7 @@ class Video:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
             rate = float(stream.average_rate or 30)
-            for number, frame in self._decoded(container.demux(stream)):
+            for number, frame in self._decoded(container, stream):
                 time = frame.time if frame.time is not None else number / rate
                 first = time - number / rate if first is None else first
                 seconds = max(time - first, 0.0)
@@ -133,15 +135,19 @@ class Video:
                 "to H.264."
             )
 
-    def _decoded(self, packets: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+    def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
         """Each frame with its number; packets that cannot be decoded count as frames."""
-        number, lost, damage = 0, 0, ""
+        number, lost, damage, end = 0, 0, "", 0.0
+        # The sound, too, which may be longer.
+        packets = container.demux(stream, *container.streams.audio)
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     break
-                frames = packet.decode()
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                frames = packet.decode() if packet.stream_index == stream.index else ()
             except (_av().FFmpegError, EOFError) as error:
                 where = f"after frame {number - 1}" if number else "at its start"
                 damage = damage or f"{where} ({_reason(error)})"
@@ -155,6 +161,12 @@ class Video:
             self.notes.append(
                 f"{self.path.name} is damaged {damage}: {counted(lost, 'packet')} cannot be "
                 "decoded, and the rest is used."
+            )
+        stated = _stated_seconds(container, stream)
+        if end < stated - max(1.0, _MISSING * stated):
+            self.notes.append(
+                f"{self.path.name} ends after {end:.1f} of the {stated:.1f} seconds that its "
+                "header states; copy it again if there is more of it."
             )
 
 
@@ -234,6 +246,14 @@ def _stream(container: Any, path: Path) -> Any:
     if not container.streams.video:
         raise VideoError(f"{path} holds no pictures, only other streams; name a video.")
     return container.streams.video[0]
+
+
+def _stated_seconds(container: Any, stream: Any) -> float:
+    """How long all streams are, as the header states; 0 where it does not."""
+    if container.format.name == "avi" and stream.average_rate:
+        # FFmpeg's duration of an AVI file is no longer than what is there of it.
+        return float(stream.frames / stream.average_rate)
+    return float((container.duration or 0) / _av().time_base)
 
 
 def _recorded(text: str) -> datetime | None:

@@ -145,6 +145,16 @@ def test_an_interrupted_run_goes_on(clip: Path, tmp_path: Path) -> None:
     assert len(names(kept)) == 12
 
 
+def test_a_video_that_was_cut_off_is_told(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):  # also where the frames are kept already
+        source = open_source(tmp_path / "cut.mkv", None, VideoRequest(tmp_path / "index"))
+        assert 1 < len(source.photos) < 12
+        [warning] = source.warnings
+        assert "of the 6.0 seconds that its header states" in warning
+
+
 def test_other_files_are_never_written_over(clip: Path, tmp_path: Path) -> None:
     kept = tmp_path / "index-frames"
     (kept / "clip").mkdir(parents=True)

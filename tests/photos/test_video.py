@@ -65,11 +65,39 @@ def test_an_uneven_rate_is_told_by_the_times(tmp_path: Path) -> None:
     assert [frame.seconds for frame in frames] == pytest.approx([0, 2, 4])
 
 
-def test_a_video_that_ends_too_early_gives_what_is_there(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole.mkv", range(30)).read_bytes()
-    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
-    frames = list(Video(tmp_path / "cut.mkv", Sampling(every=1)).frames())
-    assert 5 < len(frames) < 30
+@pytest.mark.parametrize("ending", ["mkv", "avi"])
+def test_a_video_that_ends_too_early_gives_what_is_there(tmp_path: Path, ending: str) -> None:
+    whole = write(tmp_path / f"whole.{ending}", range(50))
+    (tmp_path / f"cut.{ending}").write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    video = Video(tmp_path / f"cut.{ending}", Sampling(every=1))
+    assert 5 < len(list(video.frames())) < 45
+    [note] = video.notes
+    assert note.startswith(f"cut.{ending} ends after ")
+    assert " of the 5.0 seconds that its header states" in note
+    video = Video(whole, Sampling(every=1))
+    assert len(list(video.frames())) == 50
+    assert not video.notes
+
+
+def test_sound_may_be_longer_than_the_pictures(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "sound.mkv"), "w") as container:
+        pictures, sound = container.add_stream("mpeg4", rate=10), container.add_stream("pcm_s16le")
+        pictures.height, pictures.width = SIZE
+        sound.rate = 8000
+        container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture(20), format="rgb24")))
+        container.mux(pictures.encode())
+        silence = av.AudioFrame.from_ndarray(
+            np.zeros((1, 8000), np.int16), format="s16", layout="mono"
+        )
+        silence.sample_rate = 8000
+        for second in range(5):
+            silence.pts = 8000 * second
+            container.mux(sound.encode(silence))
+        container.mux(sound.encode())
+    video = Video(tmp_path / "sound.mkv")
+    assert video.seconds == pytest.approx(5, abs=0.1)
+    assert len(list(video.frames())) == 1
+    assert not video.notes
 
 
 def damaged(path: Path, packets: Sequence[int]) -> Path:
