@@ -91,8 +91,10 @@ def track_input(
         with tempfile.TemporaryDirectory() as scratch:
             kept = Path(scratch, "frames")
             return track_frames(index, model, source, kept, causal=causal, progress=progress)
-    track = track_frames(index, model, source, kept_beside(out), causal=causal, progress=progress)
+    kept = kept_beside(out)
+    track = track_frames(index, model, source, kept, causal=causal, progress=progress)
     write_track(track, out, source, model, index)
+    kept.unlink(missing_ok=True)
     return track
 
 

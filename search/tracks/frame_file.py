@@ -1,6 +1,5 @@
 """Descriptors of a track's frames in a file, so that an interrupted run goes on from there."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -75,12 +74,9 @@ class FrameFile:
             raise IndexWriteError(f"{self.path} was cut short meanwhile; run the command again.")
         return None if np.isnan(data[0]) else data
 
-    def close(self, *, remove: bool = False) -> None:
-        """Close the file, and remove it when all is done."""
+    def close(self) -> None:
+        """Close the file; whoever named it removes it when all is done."""
         os.close(self._file)
-        if remove:
-            with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()
 
     def _write(self, data: memoryview, offset: int) -> None:
         while data:  # a full disk takes a part, and refuses the next one

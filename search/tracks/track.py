@@ -79,9 +79,9 @@ def track_frames(
 ) -> Track:
     """Locate all frames of an input.
 
-    Descriptors are kept in the file `kept` until all is done: a run that was interrupted goes on
-    from them. They are standardised by the mean of all frames. `causal` frames know only those
-    before them, as a live camera does.
+    Descriptors are kept in the file `kept`: a run that was interrupted goes on from them, and
+    whoever named it removes it once the track is written. They are standardised by the mean of all
+    frames. `causal` frames know only those before them, as a live camera does.
 
     Raises:
         ModelMismatchError: the index was made with another model.
@@ -93,10 +93,8 @@ def track_frames(
     try:
         told = _describe(model, source, file, progress)
         located = [*_locate_all(observer, file, told, causal, progress)]
-    except BaseException:
+    finally:
         file.close()
-        raise
-    file.close(remove=True)
     frames = [frame for frame, _ in located]
     notes = list(source.notes)
     if not observer.routes.is_ordered:

@@ -12,6 +12,7 @@ from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
+from place_search.search.tracks import track_files
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -104,6 +105,26 @@ def test_python_gives_the_frames(walk: Path, tmp_path: Path) -> None:
     assert middle.heading == pytest.approx(180, abs=1)
     with pytest.raises(PlaceSearchError, match="Give one of fps and every"):
         place_search.track(walk / "index", walk / "frames", fps=1, every=2)
+
+
+@pytest.mark.slow
+def test_descriptors_are_kept_until_the_video_is_written(
+    run: Run, walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ("track", walk / "index", walk / "frames", "--out", tmp_path / "walk.mp4")
+    with monkeypatch.context() as patched:
+        patched.setattr(track_files, "write_video", stop)
+        result = run(*arguments)
+    kept = tmp_path / ".walk.mp4.frames"
+    assert f"{kept.name} keeps what was described" in "".join(result.stderr.split("\n"))
+    assert [*tmp_path.iterdir()] == [kept]
+    assert run(*arguments).exit_code == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["walk.mp4"]
 
 
 @pytest.mark.slow
