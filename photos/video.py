@@ -17,7 +17,7 @@ from place_search.core.tables import require_number
 from place_search.core.text import counted
 from place_search.photos.photo import Photo
 
-_NAMES = "mp4 m4v mov mkv webm avi mpg mpeg ts mts 3gp wmv"
+_NAMES = "mp4 m4v f4v mov mkv webm avi mpg mpeg vob ts mts m2ts 3gp 3g2 wmv asf flv ogv mxf"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 FPS = 2.0
 """Frames a second that are taken where nothing else is asked for."""

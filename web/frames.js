@@ -10,13 +10,19 @@ const LONGEST_SIDE = 1024;
 const QUALITY = 0.92;
 /** A browser that needs longer for one frame has given up. */
 const PATIENCE_MS = 20_000;
-const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi|mpe?g|3gp|ogv)$/i;
+const VIDEO = /\.(mp4|[mf]4v|mov|mkv|webm|avi|mpe?g|vob|(m2?)?ts|3g[p2]|wmv|asf|flv|ogv|mxf)$/i;
 
 /** No frames can be had; the message says why, and the way out. */
 export class FramesError extends Error {}
 
 /** @param {File} file */
 export const isVideo = ({ type, name }) => type.startsWith('video/') || (!type && VIDEO.test(name));
+
+/**
+ * A file's name as a word of a POSIX shell.
+ * @param {string} name
+ */
+const quoted = (name) => (/[^\w.-]/.test(name) ? `'${name.replaceAll("'", "'\\''")}'` : name);
 
 /**
  * Photos in the order of their names, as a camera numbers them.
@@ -49,7 +55,7 @@ export async function* framesOf(file) {
       yield await pictureOf(video, `${file.name}-${`${seconds}`.padStart(5, '0')}.jpg`);
     }
   } catch {
-    throw new FramesError(trackWords.videoUnread(file.name));
+    throw new FramesError(trackWords.videoUnread(file.name, quoted(file.name)));
   } finally {
     URL.revokeObjectURL(video.src);
     video.removeAttribute('src');

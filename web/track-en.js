@@ -28,8 +28,8 @@ export const trackWords = {
   trackForgotten: 'The server had closed the track, so it goes on as a new one.',
   trackClosed: 'The track is closed, and the server has forgotten it.',
   noFrames: 'No frames can be had from this.',
-  videoUnread: (/** @type {string} */ name) =>
-    `This browser finds no frames in ${name}; run \`place-search track INDEX ${name} --out walk.geojson\` where the index is, which reads more kinds of video.`,
+  videoUnread: (/** @type {string} */ name, /** @type {string} */ quoted) =>
+    `This browser finds no frames in ${name}; run \`place-search track INDEX ${quoted} --out walk.geojson\` where the index is, which reads more kinds of video.`,
   cameraNeedsHttps: 'Browsers allow the camera only over https or on the machine of the server itself; film first, and choose the video here.',
   cameraRefused: 'The camera is not there, or may not be used; allow it for this page, or film first and choose the video here.',
 };

@@ -24,8 +24,8 @@ export const trackWords = {
   trackForgotten: 'Server ne raasta band kar diya tha, isliye woh naye raaste ke roop mein aage badhta hai.',
   trackClosed: 'Raasta band hai, aur server use bhool chuka hai.',
   noFrames: 'Isse koi frame nahi milta.',
-  videoUnread: (name) =>
-    `Is browser ko ${name} mein koi frame nahi milta; jahan index hai, wahan \`place-search track INDEX ${name} --out walk.geojson\` chalayein, jo aur tarah ke video bhi padhta hai.`,
+  videoUnread: (name, quoted) =>
+    `Is browser ko ${name} mein koi frame nahi milta; jahan index hai, wahan \`place-search track INDEX ${quoted} --out walk.geojson\` chalayein, jo aur tarah ke video bhi padhta hai.`,
   cameraNeedsHttps: 'Browser camera sirf https par, ya server ki apni machine par dete hain; pehle video banayein, phir use yahan chunein.',
   cameraRefused: 'Camera nahi hai, ya uski ijazat nahi hai; is page ko ijazat dein, ya pehle video banayein aur use yahan chunein.',
 };

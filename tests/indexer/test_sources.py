@@ -57,7 +57,12 @@ def test_a_path_of_300_characters(tmp_path: Path) -> None:
     [
         ([], "is empty"),
         (["notes.txt"], "holds no photos, only 1 other file;"),
-        (["a/b.pdf", "c.mp4", ".x.jpg"], "holds no photos, only 2 other files;"),
+        (["a/b.pdf", "c.doc", ".x.jpg"], "holds no photos, only 2 other files;"),
+        (
+            ["walk.MP4"],
+            "holds no photos, only 1 other file; 1 .mp4 file cannot be indexed, but .jpg, .png, "
+            ".webp and .heic can; name a video itself, not its folder.",
+        ),
     ],
 )
 def test_folders_without_photos(tmp_path: Path, files: list[str], message: str) -> None:

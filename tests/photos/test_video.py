@@ -235,3 +235,33 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert is_video(tmp_path / "out.MP4")
     with pytest.raises(VideoError, match="cannot be written"):
         write_video(tmp_path / "nowhere" / "out.mp4", [picture(1)], 5)
+
+
+@pytest.mark.parametrize(
+    ("ending", "muxer", "codec"),
+    [
+        ("m2ts", "mpegts", "mpeg2video"),
+        ("MTS", "mpegts", "mpeg2video"),
+        ("vob", "vob", "mpeg2video"),
+        ("mxf", "mxf", "mpeg2video"),
+        ("flv", "flv", "flv"),
+        ("3g2", "3g2", "mpeg4"),
+        ("f4v", "mp4", "mpeg4"),
+        ("asf", "asf", "wmv2"),
+    ],
+)
+def test_kinds_that_cameras_write_are_known_and_read(
+    tmp_path: Path, ending: str, muxer: str, codec: str
+) -> None:
+    path = tmp_path / f"clip.{ending}"
+    with av.open(str(path), "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        for shade in range(30, 80):
+            frame = av.VideoFrame.from_ndarray(picture(shade), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert is_video(path)
+    video = Video(path, Sampling(every=10))
+    assert [frame.number for frame in video.frames()] == [0, 10, 20, 30, 40]
+    assert not video.notes

@@ -1,6 +1,7 @@
 """The track page."""
 
 import json
+import shlex
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,23 @@ def test_a_file_that_is_no_photo_is_left_out(open_page: Any, server: str, town: 
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_video_without_frames_names_the_way_out(open_page: Any, town: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("walk.mp4", "walk.mp4"),
+        ("my walk (1).m2ts", "'my walk (1).m2ts'"),
+        ("Asha's.mp4", "'Asha'\\''s.mp4'"),
+    ],
+)
+def test_a_video_without_frames_names_the_way_out(
+    open_page: Any, town: Any, name: str, word: str
+) -> None:
+    assert shlex.split(word) == [name]
     page = open_page(at="track")
-    page.set_input_files("#files", town.write("walk.mp4", b"no video at all"))
+    page.set_input_files("#files", town.write(name, b"no video at all"))
     note = page.locator("#intake-note")
-    expect(note).to_contain_text("finds no frames in walk.mp4; run `place-search track INDEX")
+    said = f"finds no frames in {name}; run `place-search track INDEX {word} --out"
+    expect(note).to_contain_text(said)
     expect(page.locator("#track")).to_be_hidden()
 
 

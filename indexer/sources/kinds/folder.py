@@ -6,6 +6,7 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.at_names import list_beside, read_at_name
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.walk import FolderListing, count_kinds, list_folder
+from place_search.photos.video import EXTENSIONS as VIDEOS
 
 ACCEPTS = "the folder that holds the photos"
 TAKES_ANY_FOLDER = True
@@ -55,7 +56,9 @@ def _nothing_in(root: Path, listing: FolderListing) -> str:
     if not others:
         return f"{root} is empty; put photos into it or give another folder."
     files = "1 other file" if others == 1 else f"{others} other files"
+    videos = any(kind.removesuffix(" file") in VIDEOS for kind in listing.left_out)
     return (
         f"{root} holds no photos, only {files}; {count_kinds(listing.left_out)} cannot be "
-        "indexed, but .jpg, .png, .webp and .heic can."
+        "indexed, but .jpg, .png, .webp and .heic can"
+        + ("; name a video itself, not its folder." if videos else ".")
     )
