@@ -15,6 +15,8 @@ const worker = self;
 const scope = new URL('./', location.href);
 
 worker.addEventListener('install', (/** @type {any} */ event) => {
+  // A page that is left closes its track, and its browser does not wait for the worker with that.
+  event.addRoutes?.({ condition: { requestMethod: 'DELETE' }, source: 'network' });
   event.waitUntil(keep(FIRST.map((path) => new URL(path, scope).href)).then(() => worker.skipWaiting()));
 });
 
