@@ -274,11 +274,22 @@ def _photo(frame: Any) -> Photo:
         pixels = _to_srgb(light, wide=frame.color_primaries == _BT2020)
     else:
         pixels = frame.to_ndarray(format="rgb24")
+    if _is_mirrored(frame):
+        pixels = pixels[::-1]
     # Degrees against the clock by which the picture must be turned.
     turns = round(frame.rotation / 90) % 4
     pixels = np.ascontiguousarray(np.rot90(pixels, turns))
     height, width = pixels.shape[:2]
     return Photo(pixels, width, height)
+
+
+def _is_mirrored(frame: Any) -> bool:
+    """Whether a frame is mirrored, top to bottom, before it is turned."""
+    try:
+        a, b, _, c, d = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32)[:5].astype(float)
+    except (KeyError, ValueError):  # there is none, or PyAV has no name for what lies beside it
+        return False
+    return bool(a * d < b * c)
 
 
 def _light(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.float32]:

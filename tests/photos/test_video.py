@@ -134,21 +134,38 @@ def test_damaged_packets_are_left_out_and_the_rest_is_taken(tmp_path: Path) -> N
     assert late[0].seconds == pytest.approx(0.2)
 
 
-def test_turned_videos_come_upright(tmp_path: Path) -> None:
-    write(tmp_path / "flat.mp4", range(3))
-    [flat, *_] = Video(tmp_path / "flat.mp4", Sampling(every=1)).frames()
-    content = bytearray((tmp_path / "flat.mp4").read_bytes())
-    # The matrix of the track's header: 16.16 numbers, here for 90° with the clock.
+@pytest.mark.parametrize(
+    ("matrix", "corner"),
+    [
+        ((1, 0, 0, 1), (10, 10)),
+        ((0, 1, -1, 0), (10, -10)),
+        ((-1, 0, 0, -1), (-10, -10)),
+        ((0, -1, 1, 0), (-10, 10)),
+        ((-1, 0, 0, 1), (10, -10)),
+        ((1, 0, 0, -1), (-10, 10)),
+        ((0, 1, 1, 0), (10, 10)),
+        ((0, -1, -1, 0), (-10, -10)),
+    ],
+)
+def test_turned_and_mirrored_videos_come_upright(
+    tmp_path: Path, matrix: tuple[int, int, int, int], corner: tuple[int, int]
+) -> None:
+    """Where the white corner at the top left comes to by a matrix."""
+    path = write(tmp_path / "turned.mp4", range(3))
+    content = bytearray(path.read_bytes())
+    # The matrix of the track's header: 16.16 numbers.
+    a, b, c, d = (part << 16 for part in matrix)
     start = content.index(b"tkhd") + 4 + 40
-    turned = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
+    turned = [a, b, 0, c, d, 0, 0, 0, 1 << 30]
     content[start : start + 36] = b"".join(part.to_bytes(4, "big", signed=True) for part in turned)
-    (tmp_path / "turned.mp4").write_bytes(content)
-    [upright, *_] = Video(tmp_path / "turned.mp4", Sampling(every=1)).frames()
-    assert (flat.photo.width, flat.photo.height) == (96, 64)
-    assert (upright.photo.width, upright.photo.height) == (64, 96)
-    # With the clock, the top left corner comes to the top right.
-    assert upright.photo.pixels[10, -10].mean() > 200
-    assert upright.photo.pixels[10, 10].mean() < 100
+    path.write_bytes(content)
+    [upright, *_] = Video(path, Sampling(every=1)).frames()
+    assert upright.photo.pixels.shape[:2] == ((64, 96) if a else (96, 64))
+    assert (upright.photo.height, upright.photo.width) == upright.photo.pixels.shape[:2]
+    bright = [
+        (y, x) for y in (10, -10) for x in (10, -10) if upright.photo.pixels[y, x].mean() > 150
+    ]
+    assert bright == [corner]
 
 
 # Codes of black, a shade of 26 nits, paper (203) and light (1,000); ITU-R BT.2100 and BT.2408.
