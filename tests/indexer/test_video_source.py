@@ -178,6 +178,13 @@ def test_a_track_of_1970_counts_from_the_start_of_the_video(clip: Path, tmp_path
     source = open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1))
     assert all(photo.position is not None for photo in source.photos)
     assert not source.warnings
+    told = [datetime.fromisoformat(f"{day}T00:00:02Z") for day in ("1970-01-01", "2026-05-01")]
+    request = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=told[0])
+    first = open_source(clip, None, request).photos[0]
+    assert first.position is not None
+    assert (first.position.latitude - 48) / METRE == pytest.approx(2, abs=0.01)
+    with pytest.raises(SourceError, match=r"starts at 2026-05-01 00:00:02 UTC as was said"):
+        open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=told[1]))
 
 
 def test_each_choice_of_frames_has_its_folder(clip: Path, tmp_path: Path) -> None:

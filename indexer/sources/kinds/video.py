@@ -79,7 +79,7 @@ class _Timed:
         self.warnings = list(gpx.warnings)
         first, last = float(gpx.times[0]), float(gpx.times[-1])
         recorded = request.start or video.recorded
-        if last < 366 * 86_400:
+        if request.start is None and last < 366 * 86_400:
             self.start = 0.0  # A track by the seconds of a video, as `place-search track` writes.
         elif recorded is not None:
             self.start = in_utc(recorded).timestamp()
