@@ -101,6 +101,8 @@ class Observer:
         usual = np.vecdot(lens.usual, frame)
         like_before = 0.0 if before is None else float(np.vecdot(before, frame))
         evidence = evidence_of(self.routes.coordinate[rows], similarities, usual, like_before)
+        if evidence.still and not _shows_places(evidence, state):
+            evidence = evidence._replace(still=0.0)
         return evidence, frame
 
 
@@ -112,6 +114,20 @@ def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:
     around = (state.coordinates[likely][:, None] + np.arange(-1, 2)).ravel()
     rows = row[around]
     return np.unique(rows[rows >= 0])
+
+
+def _shows_places(evidence: Evidence, state: State | None) -> bool:
+    """Whether a frame more probably shows the places of a state than none of them.
+
+    What is black, or a card of text, is like the frame before whatever the camera does.
+    """
+    if state is None:
+        return False
+    _, listed, compared = np.intersect1d(
+        state.coordinates, evidence.coordinates, assume_unique=True, return_indices=True
+    )
+    places = state.places[listed]
+    return float(places @ np.exp(evidence.odds[compared])) > float(places.sum())
 
 
 def _is_sure(state: State | None) -> bool:

@@ -26,6 +26,8 @@ from place_search.indexer import (
 from place_search.models import Model
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import PhotoFrames, open_input
+from place_search.search.tracks.live import LiveTrack
+from place_search.search.tracks.located import locate
 from place_search.search.tracks.observer import Observer
 from place_search.search.tracks.smoothing import Break
 from place_search.search.tracks.track import Track, track_frames
@@ -97,6 +99,24 @@ def test_frames_that_show_nothing_have_no_place(
     track = track_of(index, model, folder, causal=causal)
     assert not any(frame.known for frame in track.frames)
     assert all(frame.place is None and frame.position is None for frame in track.frames)
+
+
+def test_only_frames_that_show_a_place_say_that_the_camera_stands(index: Index) -> None:
+    """A picture that stays may be a view, a covered lens or a card of text."""
+    walk = index.descriptors().take(np.arange(1, 6))
+    card = -walk.mean(axis=0)
+    card /= np.linalg.norm(card)
+    observer = Observer(index)
+    stands, covered = LiveTrack(observer), LiveTrack(observer)
+    for descriptor in walk:
+        stands.add(descriptor)
+        covered.add(descriptor)
+    for _ in range(40):
+        at_the_end = locate(observer, stands.add(walk[-1]), 0, "")
+        behind_the_card = locate(observer, covered.add(card), 0, "")
+    assert at_the_end.place == "05.jpg"
+    assert at_the_end.probability > 0.9
+    assert not behind_the_card.known
 
 
 @pytest.fixture(scope="module")
