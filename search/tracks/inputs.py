@@ -139,8 +139,8 @@ def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:
     if len(photos) > 1 and not routes.is_ordered:
         breaks = [Break.FRESH, *[Break.NONE] * (len(photos) - 1)]
         note = (
-            "The photos have neither numbers in their names nor times, so they are taken in the "
-            "order given."
+            "Neither numbers in the photos' names nor times tell which follows which, so they are "
+            "taken in the order given."
         )
         return PhotoFrames(photos, range(len(photos)), breaks, [note])
     order, breaks = breaks_between(routes)

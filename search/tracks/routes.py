@@ -1,11 +1,12 @@
 """The order of an index's places: which were photographed one after the other, in which sequence.
 
 A source may name sequences. Else names say it: `walk1/frame_0012.jpg` is number 12 of the sequence
-`walk1/frame_`. Where names hold no numbers, the times of the photos count, or the order of the
-places if their positions follow it.
+`walk1/frame_`. Where names hold no numbers, or all else in them differs too, the times of the
+photos count, or the order of the places if their positions follow it.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ _GAP = 10
 _LEAST_GAP_M = 50.0
 _LEAST_GAP_S = 300.0
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
+_SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
+"""A name that is a time since 1970, as cameras of robots write it."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,16 +68,11 @@ def find_routes(
 
     `metres` is (N, 2) or (N, 3), and `taken` (N,) in seconds, NaN for none; `sequences` are those
     that a source names, "" for none. Else a sequence are the places of a folder whose names differ
-    in their last number only, in the order of that number, or in that of time where names have
-    none. It ends where a number, a position or a time is ten times as far from the one before as
-    usual.
+    in their last number only, in the order of that number, or in that of time where names differ
+    in more or have none. It ends where a number, a position or a time is ten times as far from the
+    one before as usual.
     """
-    parsed = [
-        (f"\0{named}", "", number) if named else (folder, stem, number)
-        for (folder, stem, number), named in zip(
-            map(_parse, names), sequences or [""] * len(names), strict=True
-        )
-    ]
+    parsed = _parsed(names, sequences or [""] * len(names))
     keys: dict[tuple[str, str], int] = {}
     folders: dict[str, int] = {}
     key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
@@ -101,12 +99,32 @@ def find_routes(
     return Routes(coordinate, row, sequence, folder)
 
 
+def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[tuple[str, str, int]]:
+    """The folder of each name, its sequence there, and its number, or -1 where that says nothing.
+
+    It says nothing in a name like no other: `walk_0001_cam2` is number 2 of `walk_0001_cam`.
+    """
+    read = [*map(_parse, names)]
+    alike = Counter(each[:2] for each in read)
+    parsed = []
+    for (folder, stem, number), named in zip(read, sequences, strict=True):
+        if named:
+            parsed.append((f"\0{named}", "", number))
+        elif alike[folder, stem] == 1:
+            parsed.append((folder, "", -1))
+        else:
+            parsed.append((folder, stem, number))
+    return parsed
+
+
 def _parse(name: str) -> tuple[str, str, int]:
     """The folder of a name, what is left of it without its last number, and that number, or -1."""
     folder, _, file = name.rpartition("/")
     stem = file.rpartition(".")[0] or file
+    if seconds := _SECONDS.fullmatch(stem):
+        stem = seconds[1] + seconds[2].ljust(9, "0")
     found = None if file.startswith("@") else _NUMBER.search(stem)
-    if found is None or len(found[1]) > 18:
+    if found is None or len(found[1]) > 19 or int(found[1]) > np.iinfo(np.int64).max:
         return folder, "", -1
     return folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1])
 

@@ -69,6 +69,30 @@ def test_times_give_the_order_of_names_without_numbers() -> None:
     assert len(order_of(names, taken=[3.0, 1.0, 2.0, 9000.0, np.nan])) == 5
 
 
+def test_times_give_the_order_where_numbers_do_not() -> None:
+    names = [f"walk_{number:04d}_cam2.jpg" for number in (2, 0, 1)]
+    assert len(order_of(names)) == 3
+    assert order_of(names, taken=[5.0, 1.0, 3.0]) == [[names[1], names[2], names[0]]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{1403636579763555584 + step * 50_000_000}.png" for step in range(30)],
+        [f"{1700000000 + step / 2:.6f}.jpg" for step in range(30)],
+        [f"{1700000000 + step // 8}.{step % 8 * 125}.jpg" for step in range(1, 30)],
+    ],
+    ids=["nanoseconds", "seconds with a fraction", "fractions of any length"],
+)
+def test_times_as_names_are_numbers(names: list[str]) -> None:
+    assert order_of(names[::-1]) == [names]
+
+
+def test_longer_numbers_are_none() -> None:
+    names = ["9" * digits + ".jpg" for digits in (19, 20, 5000)]
+    assert len(order_of(names)) == 3
+
+
 def test_a_break_in_the_times_ends_a_sequence_of_numbers() -> None:
     names = [f"IMG_{number:04d}.jpg" for number in range(8)]
     morning, evening = [float(step) for step in range(4)], [36000.0 + step for step in range(4)]
