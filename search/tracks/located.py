@@ -21,6 +21,8 @@ _KNOWN_FROM = 0.5
 """How probable the places within a step must be for a frame to be told as known."""
 _SMALL_PART = 20
 """They are at most some such part of the index, or all of a small one would be one step away."""
+_CHANCE = 4.0
+"""So much likelier than those off the known places a frame may be at one of them by chance."""
 _MOVING = 0.1
 """The speed, in places a frame, from which on a direction is told."""
 
@@ -128,7 +130,7 @@ def is_astray(state: State) -> bool:
     likelihood = np.exp(state.odds)
     best = state.coordinates[int(likelihood.argmax())]
     near = np.abs(state.coordinates - best) <= BESIDE
-    alone = likelihood[near].sum() >= _KNOWN_FROM * likelihood.sum()
+    alone = likelihood[near].sum() >= _KNOWN_FROM * (likelihood.sum() + _CHANCE)
     return bool(alone and state.places[near].sum() < _KNOWN_FROM)
 
 

@@ -12,7 +12,7 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index
 from place_search.models import Model
-from place_search.search.tracks.evidence import SILENCE, Evidence
+from place_search.search.tracks.evidence import ENOUGH, SILENCE, Evidence
 from place_search.search.tracks.frame_file import FrameFile
 from place_search.search.tracks.inputs import Frame, TrackInput
 from place_search.search.tracks.live import LiveTrack
@@ -101,6 +101,11 @@ def track_frames(
         notes.append(
             "The index's places are in no order by their names or positions, so that no movement "
             "along them can be followed."
+        )
+    elif index.count <= ENOUGH and not all(frame.known for frame in frames):
+        notes.append(
+            f"An index of {index.count} places has too few to tell by them how much a frame stands "
+            "out; search the frames that are not known one by one."
         )
     elif sum(astray for _, astray in located) >= max(_LEAST_ASTRAY, _ASTRAY * len(frames)):
         notes.append(

@@ -149,6 +149,8 @@ def test_among_a_few_places_drawings_and_noise_have_no_place(
         image.save(frames / f"frame_{number}.png")
     track = track_of(few, model, frames, causal=causal)
     assert not any(frame.known for frame in track.frames)
+    assert not any("further apart" in note for note in track.notes)
+    assert any("An index of 3 places has too few" in note for note in track.notes)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -157,6 +159,7 @@ def test_among_a_few_places_each_is_found(
 ) -> None:
     track = track_of(few, model, photos_of(street, tmp_path / "frames", FEW), causal=causal)
     assert [frame.place for frame in track.frames] == [f"{at:02d}.jpg" for at in FEW]
+    assert not track.notes
 
 
 def test_frames_too_far_apart_are_noted(

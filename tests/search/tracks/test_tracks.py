@@ -127,6 +127,13 @@ def test_frames_too_far_apart_are_at_odds_with_their_track(step: int, astray: bo
     assert share > 0.1 if astray else share < 0.03
 
 
+@pytest.mark.parametrize("count", [5, 15])
+def test_frames_of_elsewhere_are_not_at_odds_with_their_track(count: int) -> None:
+    """Among a few places one always stands out a little."""
+    states = tracked(walk1(count), at_dusk(ELSEWHERE, 3), PHOTOS[:count])
+    assert np.mean([is_astray(state) for state in states]) < 0.05
+
+
 def test_a_camera_carried_off_is_found_again() -> None:
     truth = np.r_[0:50, 120:160, 70:100]
     found = rows_of(walk1(), tracked(walk1(), at_dusk(PHOTOS[truth], 4)))
