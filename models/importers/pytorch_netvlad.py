@@ -1,6 +1,7 @@
 """pytorch-NetVlad: `encoder.*` and `pool.*`, VGG-16 or AlexNet, v1 or v2."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
@@ -82,10 +83,14 @@ def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Ten
 
 
 def _recalls(table: Mapping[str, Any]) -> list[Recall]:
-    """The recalls that training wrote into its checkpoint, as shares of 1 by N."""
+    """The recalls that training wrote into its checkpoint, as shares of 1 by N; forks' are not."""
     recalls = table.get("recalls")
     if not isinstance(recalls, Mapping):
         return []
-    at = {str(n): round(100 * float(share), 1) for n, share in recalls.items() if n in (1, 5, 10)}
+    at = {
+        str(n): round(100 * float(share), 1)
+        for n, share in recalls.items()
+        if n in (1, 5, 10) and isinstance(share, Real) and 0 <= float(share) <= 1
+    }
     note = "as the checkpoint says of its own validation"
     return [Recall("validation", "published", at, note)] if at else []

@@ -44,6 +44,12 @@ def test_recalls_that_a_checkpoint_holds_are_quoted(tmp_path: Path) -> None:
     assert (recall.kind, recall.at) == ("published", {"1": 85.2, "5": 94.8, "10": 97.0})
 
 
+def test_recalls_that_are_no_shares_are_left_out(tmp_path: Path) -> None:
+    recalls = {1: None, 5: 93.0, 10: float("nan"), 20: 0.9, "best": 1}
+    torch.save({"state_dict": state(), "recalls": recalls}, tmp_path / "odd.pth.tar")
+    assert not read_weights(tmp_path / "odd.pth.tar").recall
+
+
 def test_a_run_s_archive_gives_its_best_checkpoint(tmp_path: Path) -> None:
     families.pytorch_netvlad_v2().write(tmp_path / "best")
     with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
