@@ -131,6 +131,21 @@ def test_no_batch_has_two_photos_of_one_place(tmp_path: Path) -> None:
     assert [pair[at] for pair in zip(*halves, strict=True) for at in (0, 1)] == batches
 
 
+def test_no_photo_of_a_batch_is_near_one_of_another_place(tmp_path: Path) -> None:
+    names = [f"{number:03d}.jpg" for number in range(200)]
+    touch(tmp_path, *names)
+    rows = [f"{name},{3 * number},0" for number, name in enumerate(names)]
+    (tmp_path / "walk.csv").write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
+    config = TrainingConfig(batch=6, photos_a_place=3)
+    batches = place_batches(open_places(tmp_path / "walk.csv"), config, 0, ProcessGroup())
+    assert sum(map(len, batches)) > 150
+    for batch in batches:
+        for number, items in batch:
+            near = {row for row, _ in items}
+            others = {row for other, those in batch if other != number for row, _ in those}
+            assert min(3 * abs(one - other) for one in near for other in others) > 25
+
+
 def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     listing = tmp_path / "list.csv"

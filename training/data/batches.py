@@ -20,29 +20,32 @@ def place_batches(
     which none are near each other.
     """
     random = np.random.default_rng((config.seed, epoch))
-    groups = list(_apart(places, config.batch, random))
-    drawn = [
-        [(number, _items(places, config, row, random)) for number, row in enumerate(group)]
-        for group in groups
-    ]
-    return processes.share(drawn)
+    return processes.share([list(enumerate(group)) for group in _apart(places, config, random)])
 
 
-def _apart(places: Places, size: int, random: np.random.Generator) -> Iterator[list[int]]:
-    """Queries in random groups, none near another of its group; small groups are left out."""
+def _apart(
+    places: Places, config: TrainingConfig, random: np.random.Generator
+) -> Iterator[list[list[Item]]]:
+    """Random groups of queries with their items, no item near one of another query.
+
+    Small groups are left out.
+    """
+    size = config.batch
     waiting = deque(random.permutation(places.queries).tolist())
     while waiting:
-        group: list[int] = []
+        group: list[list[Item]] = []
         taken: set[int] = set()
         later: list[int] = []
         # Looking on for ever would cost more than a smaller group does.
         while waiting and len(group) < size and len(later) < 50 * size:
             row = waiting.popleft()
-            if row in taken:
-                later.append(row)
+            items = [] if row in taken else _items(places, config, row, random)
+            if items and taken.isdisjoint(photo for photo, _ in items):
+                group.append(items)
+                for photo, _ in items:
+                    taken.update(places.not_negatives[photo].tolist())
             else:
-                group.append(row)
-                taken.update(places.not_negatives[row].tolist())
+                later.append(row)
         if len(group) < 2:
             return
         yield group
