@@ -1,7 +1,7 @@
 """How a run trains: one table of numbers, and the presets that fill it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from place_search.training.errors import TrainingError
@@ -111,10 +111,10 @@ def preset(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     return config
 
 
-def differences(began: Mapping[str, Any], now: TrainingConfig) -> list[str]:
+def differences(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What `now` does otherwise than a run that began with these settings, as sentences' parts."""
     return [
         f"{key} {began.get(key)} is now {value}"
-        for key, value in asdict(now).items()
+        for key, value in now.items()
         if key not in MAY_CHANGE and began.get(key) != value
     ]

@@ -182,6 +182,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
         train(data, out, config=SMALL, model=START)
     with pytest.raises(TrainingError, match=r"other settings .*seed 1 is now 2"):
         train(data, out, config=replace(SMALL, seed=2), resume=True)
+    wider = replace(data, rules=replace(data.rules, negative_m=40.0))
+    with pytest.raises(TrainingError, match=r"negative_m 25\.0 is now 40\.0"):
+        train(wider, out, config=SMALL, resume=True)
+    with pytest.raises(TrainingError, match=r"other settings \(model .* is now lite0-netvlad-1024"):
+        train(data, out, config=SMALL, model="lite0-netvlad-1024", resume=True)
     with pytest.raises(TrainingError, match="began with other photos"):
         train(replace(data, validation=None), out, config=SMALL, resume=True)
     card = train(data, out, config=SMALL, resume=True)

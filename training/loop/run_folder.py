@@ -3,15 +3,15 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from place_search.core.files import require_own_folder, write_whole
-from place_search.models import read_card
+from place_search.models import find_model, read_card
 from place_search.models.card import CARD_NAME
-from place_search.training.config import TrainingConfig, differences
+from place_search.training.config import differences
 from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import CHECKPOINT, plain_errors
@@ -56,7 +56,7 @@ def folder_of(out: Path) -> Path:
 def begin_run(
     out: Path,
     start: Path,
-    config: TrainingConfig,
+    recipe: Mapping[str, Any],
     data: str,
     skipped: Sequence[Sequence[int]],
     processes: ProcessGroup,
@@ -64,7 +64,7 @@ def begin_run(
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)
     about = {
-        "recipe": asdict(config),
+        "recipe": recipe,
         "data": data,
         "model": read_card(start).id,
         "skipped": list(skipped),
@@ -94,11 +94,14 @@ def require_no_run(out: Path) -> None:
         )
 
 
-def find_run(out: Path, config: TrainingConfig, data: str) -> RunFolder | None:
+def find_run(
+    out: Path, recipe: Mapping[str, Any], model: str | Path | None, data: str
+) -> RunFolder | None:
     """The run to resume; None where it was killed before there was anything to resume.
 
     Raises:
-        TrainingError: it is finished, or began otherwise or with other photos.
+        TrainingError: it is finished, or began otherwise, from another model or with other photos.
+        ModelError: an unknown model.
     """
     path = folder_of(out)
     if not (path / ABOUT).is_file():
@@ -108,11 +111,14 @@ def find_run(out: Path, config: TrainingConfig, data: str) -> RunFolder | None:
     try:
         about = json.loads((path / ABOUT).read_text("utf-8"))
         began, photos, _ = about["recipe"], about["data"], about["skipped"]
+        began_from = about["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{path / ABOUT} is damaged ({error}); delete that folder and start anew."
         ) from error
-    changed = differences(began, config)
+    changed = differences(began, recipe)
+    if model is not None and (given := read_card(find_model(model)).id) != began_from:
+        changed.append(f"model {began_from} is now {given}")
     if changed:
         raise TrainingError(
             f"{path} began with other settings ({', '.join(changed)}); resume it with those it "

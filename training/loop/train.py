@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
 
@@ -81,7 +81,8 @@ def train(
         require_places(places, str(data.photos))
         given = _validation(data, config)
         stamp = data_stamp(places, given)
-        run = find_run(out, config, stamp) if resume else None
+        recipe = {**asdict(config), **asdict(data.rules)}
+        run = find_run(out, recipe, model, stamp) if resume else None
         if not resume:
             require_no_run(out)
         # Before one of the processes begins a run that another would find.
@@ -91,7 +92,7 @@ def train(
             skipped = [
                 [] if part is None else _unreadable(part, progress) for part in (places, given)
             ]
-            run = begin_run(out, start, config, stamp, skipped, processes)
+            run = begin_run(out, start, recipe, stamp, skipped, processes)
         places = _without(places, run.skipped[0])
         if given is None:
             places, validation = hold_out(places, config.validation)
