@@ -358,3 +358,9 @@ def test_two_cameras_are_two_tracks(street: Any, tmp_path: Path) -> None:
     assert isinstance(source, PhotoFrames)
     assert source.breaks == [Break.FRESH, Break.NONE, Break.NONE, Break.CUT, *[Break.NONE] * 2]
     assert any("2 sequences" in note for note in source.notes)
+
+
+def test_videos_beside_photos_are_told(street: Any, tmp_path: Path) -> None:
+    folder = photos_of(street, tmp_path / "walk", [1, 2])
+    (folder / "walk.mp4").write_bytes(b"a video")
+    assert "Left out, as no photos: 1 .mp4 file." in open_input(folder).notes
