@@ -289,21 +289,23 @@ def _with_what_people_said(
     if not same_root:
         said, grouped = {}, {}
     by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
-    new = {place: listed[path] for path, place in grouped.items() if path in listed}
+    grouped_at = {listed[path]: place for path, place in grouped.items() if path in listed}
+    kept = KeptPhotos(out)
     for place in {*edits.by_place, *groups.place_id.tolist()} & row_of.keys():
         row = row_of[place]
         if row in follows:
             if place in edits.by_place:
                 by_place[follows[row]] = edits.by_place[place]
-            new = {of: at for of, at in new.items() if at != follows[row]} | {place: follows[row]}
+            grouped_at[follows[row]] = place
         elif same_root:
-            path = _path_now(paths[row].decode(), source, KeptPhotos(out))
+            path = _path_now(paths[row].decode(), source, kept)
             said |= {path: edits.by_place[place]} if place in edits.by_place else {}
             grouped[path] = place
     # What was said of photos that are not there now waits for them, if it is they that may come.
     by_path = {path: edit for path, edit in said.items() if path not in listed}
     away = [path for path in grouped if path not in listed]
     waiting = {path: draft.next_place_id + at for at, path in enumerate(away)}
+    new = {place: at for at, place in grouped_at.items()}
     new |= {grouped[path]: at for path, at in waiting.items()}
     return replace(
         draft,
