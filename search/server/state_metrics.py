@@ -1,6 +1,6 @@
 """What a server is doing now, as its metrics show it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -11,14 +11,18 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from place_search.core.memory import CEILING, private_bytes
-from place_search.search.server.state import ServerState
+from place_search.photos import Decoder
+from place_search.search.server.served import ServedIndex
+from place_search.search.server.state import Shared
 
 
 class StateCollector(Collector):
-    """Reads the queues, the index and the decoder when it is asked."""
+    """Reads the queues, the indexes and the decoder when it is asked."""
 
-    def __init__(self, service: ServerState) -> None:
-        self._service = service
+    def __init__(
+        self, shared: Shared, indexes: Mapping[str, ServedIndex], decoder: Decoder | None
+    ) -> None:
+        self._shared, self._indexes, self._decoder = shared, indexes, decoder
 
     def describe(self) -> list[Metric]:
         """Nothing: names are told with the figures."""
@@ -26,7 +30,17 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The figures of now."""
-        service = self._service
+        yield from self._of_queues()
+        yield from self._of_indexes()
+        yield from self._of_memory()
+        if self._decoder is not None:
+            deaths = CounterMetricFamily(
+                "place_search_decoder_deaths", "Photos that ended their decoding process."
+            )
+            deaths.add_metric([], self._decoder.deaths)
+            yield deaths
+
+    def _of_queues(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily(
             "place_search_queue_depth", "Jobs that run or wait.", labels=["queue"]
         )
@@ -34,28 +48,42 @@ class StateCollector(Collector):
             "place_search_queue_places", "Jobs that may run or wait.", labels=["queue"]
         )
         queues = {
-            "search": service.searches,
-            "image": service.images,
-            "change": service.changes,
+            "search": self._shared.searches,
+            "image": self._shared.images,
+            "change": self._shared.changes,
         }
         for name, queue in queues.items():
             depth.add_metric([name], queue.depth)
             places.add_metric([name], queue.places)
         yield depth
         yield places
-        yield GaugeMetricFamily(
-            "place_search_ready", "1 once it can search.", int(service.loaded is not None)
-        )
-        yield GaugeMetricFamily(
-            "place_search_index_refused",
-            "1 while a newer version of the index is refused.",
-            int(service.refused is not None),
-        )
-        yield GaugeMetricFamily(
-            "place_search_index_damaged",
+
+    def _of_indexes(self) -> Iterator[Metric]:
+        def gauge(name: str, what: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"place_search_{name}", what, labels=["index"])
+
+        ready = gauge("ready", "1 once the index can be searched.")
+        refused = gauge("index_refused", "1 while a newer version of the index is refused.")
+        damaged = gauge(
+            "index_damaged",
             "1 once a file of the index was found damaged, until a whole version is served.",
-            int(bool(service.damage)),
         )
+        places = gauge("places", "Places in the index.")
+        about = InfoMetricFamily(
+            "place_search_index", "The version that is searched.", labels=["index"]
+        )
+        for name, served in self._indexes.items():
+            service = served.service
+            ready.add_metric([name], int(service.loaded is not None))
+            refused.add_metric([name], int(service.refused is not None))
+            damaged.add_metric([name], int(bool(service.damage)))
+            if service.loaded is not None:
+                index = service.loaded.index
+                about.add_metric([name], {"index_id": index.index_id, "model": index.model_id})
+                places.add_metric([name], index.count)
+        yield from (ready, refused, damaged, about, places)
+
+    def _of_memory(self) -> Iterator[Metric]:
         memory = GaugeMetricFamily(
             "place_search_memory_bytes", "Memory that is held, mapped files not.", labels=["by"]
         )
@@ -77,15 +105,3 @@ class StateCollector(Collector):
         )
         compiled.add_metric([], sum(holder.made for holder in holders))
         yield compiled
-        if service.decoder is not None:
-            deaths = CounterMetricFamily(
-                "place_search_decoder_deaths", "Photos that ended their decoding process."
-            )
-            deaths.add_metric([], service.decoder.deaths)
-            yield deaths
-        if service.loaded is not None:
-            index = service.loaded.index
-            about = InfoMetricFamily("place_search_index", "The index that is searched.")
-            about.add_metric([], {"index_id": index.index_id, "model": index.model_id})
-            yield about
-            yield GaugeMetricFamily("place_search_places", "Places in the index.", index.count)

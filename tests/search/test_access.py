@@ -377,9 +377,9 @@ def test_the_metrics_count(engine: Engine, street: Any) -> None:
         'place_search_problems_total{type="unsupported-photo"} 1.0',
         'place_search_request_seconds_count{route="other",status="404"} 1.0',
         'place_search_queue_depth{queue="search"} 0.0',
-        f'place_search_index_info{{index_id="{engine.index.index_id}",'
+        f'place_search_index_info{{index="index",index_id="{engine.index.index_id}",'
         'model="lite0-netvlad-1024"} 1.0',
-        "place_search_places 12.0",
+        'place_search_places{index="index"} 12.0',
     ):
         assert line in page.text, line
     assert "made" not in page.text

@@ -45,7 +45,7 @@ def test_damage_is_a_problem_until_it_is_mended(
         assert ready.status_code == 200
         assert "is damaged" in ready.json()["damaged"]
         assert str(tmp_path) not in ready.text
-        assert "place_search_index_damaged 1.0" in client.get("/metrics").text
+        assert 'place_search_index_damaged{index="index"} 1.0' in client.get("/metrics").text
 
         assert repair_index(folder, lambda: model).whole
         wait_until(lambda: "damaged" not in client.get("/readyz").json(), "it is not noticed")

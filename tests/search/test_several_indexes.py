@@ -101,6 +101,20 @@ def test_a_client_is_given_the_address_of_an_index(
             track.add(street.query(6))
 
 
+def test_the_metrics_tell_of_all_indexes_and_no_key_for_one_shows_them(ask: Ask) -> None:
+    for path in ("/metrics", "/indexes/b/metrics"):
+        told = ask("all", "GET", path).text
+        for index in "abc":
+            about = ask("all", "GET", f"/v1/indexes/{index}").json()
+            assert f'place_search_places{{index="{index}"}} 2.0' in told
+            assert f'place_search_ready{{index="{index}"}} 1.0' in told
+            assert f'place_search_index_damaged{{index="{index}"}} 0.0' in told
+            assert f'index="{index}",index_id="{about["index_id"]}"' in told
+    for key in "ab":
+        for path in ("/metrics", f"/indexes/{key}/metrics"):
+            assert problem(ask(key, "GET", path), "forbidden")
+
+
 def test_a_cursor_is_of_its_index_alone(ask: Ask) -> None:
     cursor = ask("all", "GET", "/v1/places?limit=1").json()["next_cursor"]
     onward = f"places?limit=1&cursor={cursor}"

@@ -7,7 +7,13 @@ from starlette.responses import Response
 from place_search.search.server.content.reasons import REASONS
 from place_search.search.server.content.schemas import LiveReply, ReadyReply
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
-from place_search.search.server.problems import NOT_READY, PROBLEMS, documented
+from place_search.search.server.problems import (
+    FORBIDDEN,
+    NOT_READY,
+    PROBLEMS,
+    documented,
+    problem_response,
+)
 from place_search.search.server.roles import allows
 from place_search.search.server.served import CurrentState
 
@@ -52,8 +58,12 @@ async def ready(service: CurrentState, request: Request) -> ReadyReply:
 
 @router.get("/metrics", include_in_schema=False)
 @allows("read")
-async def metrics(service: CurrentState) -> Response:
-    """Counters for Prometheus."""
+async def metrics(service: CurrentState, request: Request) -> Response:
+    """Counters for Prometheus, of all indexes together: a key for one of them may not see them."""
+    if request.scope.get("key_index"):
+        return problem_response(
+            FORBIDDEN, "The metrics tell of all indexes; ask with a key that is not for one alone."
+        )
     return Response(service.metrics.text(), media_type=METRICS_TYPE)
 
 
