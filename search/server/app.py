@@ -30,7 +30,7 @@ from place_search.search.server.middleware.head import Head
 from place_search.search.server.middleware.headers import SecurityHeaders
 from place_search.search.server.middleware.hosts import Hosts
 from place_search.search.server.middleware.indexes import Indexes
-from place_search.search.server.middleware.origins import Origins
+from place_search.search.server.middleware.origins import ANY, Origins
 from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
@@ -173,8 +173,8 @@ def create_app(
     shared = Shared(options)
     # Reports tell of the first index; who may see another may not see these.
     service = ServerState(engine, options, shared, decoder=decoder, reports=options.reports)
-    service.metrics.register(StateCollector(service))
     indexes = dict[str, ServedIndex]()
+    shared.metrics.register(StateCollector(shared, indexes, decoder))
 
     def serve(
         name: str, folder: Path | None, load: "Engine | EngineLoader", state: ServerState
@@ -230,12 +230,12 @@ def create_app(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     tiles = None if options.tiles_url is None else tiles_origin(options.tiles_url)
-    app.add_middleware(SecurityHeaders, images_from=tiles, shared=bool(options.cors))
+    app.add_middleware(SecurityHeaders, images_from=tiles, shared=ANY in options.cors)
     if traces is not None:
         app.add_middleware(Traces, provider=traces)
     app.add_middleware(
         RequestLog,
-        metrics=service.metrics,
+        metrics=shared.metrics,
         write=options.log,
         addresses=options.log_addresses,
     )

@@ -21,9 +21,11 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     ask = asker(app)
     allowed = ask("GET", "/v1/index", headers=origin)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
-    assert allowed.headers["cross-origin-resource-policy"] == "cross-origin"
     other = ask("GET", "/v1/index", headers={"Origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
+    for cors, policy in (("https://a.example", "same-origin"), ("*", "cross-origin")):
+        shown = asker(create_app(engine, ServerSettings(cors=[cors])))("GET", "/v1/places/0/image")
+        assert shown.headers["cross-origin-resource-policy"] == policy
     for route in routes_of(app):
         assert isinstance(route, Route)
         for method in route.methods or ():

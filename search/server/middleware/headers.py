@@ -12,7 +12,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Other sites' pages may not show the photos either.
+    # Other sites' pages may not show the photos either, but for those that `--cors` names, which
+    # say who they are (`crossorigin`): of them browsers ask CORS instead.
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
@@ -21,7 +22,7 @@ class SecurityHeaders:
     """ASGI middleware that adds the security headers a response does not set itself.
 
     `images_from` is one more origin that the pages may show images of: that of the map's tiles.
-    `shared` lets other sites' pages show what they may not read.
+    `shared` lets the pages of all other sites show pictures.
     """
 
     def __init__(
