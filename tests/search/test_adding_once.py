@@ -251,6 +251,9 @@ def test_a_repeat_is_answered_alike_and_adds_nothing(
             assert again.headers["location"] == place
             repeat = restarted.post("/v1/places/bulk", **many, headers={"Idempotency-Key": "bulk"})
             assert repeat.json() == bulk.json()
+        for other_name in ("/v1/indexes/index/places", "/indexes/index/v1/places"):
+            again = restarted.post(other_name, **sent, headers=key)
+            assert (again.status_code, again.json()["place_id"]) == (201, first.json()["place_id"])
         assert open_index(folder).count == count
         other: dict[str, Any] = {"files": {"photo": ("a", photo)}, "data": {"name": "Twice"}}
         problem(restarted.post("/v1/places", **other, headers=key), "key-reused")

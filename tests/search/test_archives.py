@@ -182,6 +182,21 @@ def test_many_short_answers_are_kept(tmp_path: Path) -> None:
     assert first.body == {"place_id": 0}
 
 
+def test_servers_of_one_index_know_each_other_s_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_answers, "MOST_BYTES", 1000)
+    servers = KeptAnswers(tmp_path), KeptAnswers(tmp_path)
+    for number in range(40):  # the older half is forgotten now and then
+        key = RequestKey("me", str(number), "a")
+        assert all(server.find(key) is None for server in servers)
+        servers[number % 2].keep(key, Answer(201, {"place_id": number}, {}))
+        for server in servers:
+            found = server.find(key)
+            assert found is not None
+            assert found.body == {"place_id": number}
+
+
 def test_answers_are_forgotten_after_a_week(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

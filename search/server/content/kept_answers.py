@@ -62,12 +62,13 @@ class _Kept(NamedTuple):
 
 
 class KeptAnswers:
-    """The answers of one index's server; to be used by one change at a time."""
+    """The answers of an index's servers; to be used by one change at a time in each."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        self._known: dict[tuple[str, str], _Kept] | None = None
+        self._known: dict[tuple[str, str], _Kept] = {}
         self._bytes = 0
+        self._inode, self._end = -1, 0  # of the file, as far as it was read
 
     def find(self, asked: RequestKey) -> Answer | None:
         """The answer that this request was given before, None where it is new.
@@ -75,7 +76,8 @@ class KeptAnswers:
         Raises:
             KeyReusedError: another request was sent under this key.
         """
-        found = self._all().get((asked.client, asked.key))
+        self._read()
+        found = self._known.get((asked.client, asked.key))
         if found is None or found.when < time.time() - KEPT_SECONDS:
             return None
         if found.digest != asked.digest:
@@ -102,40 +104,43 @@ class KeptAnswers:
 
     def forget_expired(self) -> None:
         """Take expired answers off the disk: they name places, which may have gone since."""
+        self._read()
         now = time.time()
-        oldest = next(iter(self._all().values()), None)  # they stand in the order of their times
+        oldest = next(iter(self._known.values()), None)  # they stand in the order of their times
         if oldest is not None and oldest.when < now - KEPT_SECONDS:
             self._forget(now)
 
     def _add(self, key: tuple[str, str], kept: _Kept) -> None:
-        known = self._all()
-        before = known.pop(key, None)
+        before = self._known.pop(key, None)
         self._bytes += len(kept.line) - (len(before.line) if before else 0)
-        known[key] = kept
+        self._known[key] = kept
 
     def _forget(self, now: float) -> None:
         """Drop what is expired, and where there is too much the older half."""
-        known = self._all()
         most = MOST_BYTES // 2 if self._bytes > MOST_BYTES else MOST_BYTES
-        for key, kept in list(known.items()):
+        for key, kept in list(self._known.items()):
             if kept.when >= now - KEPT_SECONDS and self._bytes <= most:
                 break
-            del known[key]
+            del self._known[key]
             self._bytes -= len(kept.line)
-        write_whole(self._path, b"".join(kept.line + b"\n" for kept in known.values()))
+        write_whole(self._path, b"".join(kept.line + b"\n" for kept in self._known.values()))
 
-    def _all(self) -> dict[tuple[str, str], _Kept]:
-        if self._known is None:
-            self._known = {}
-            try:
-                with self._path.open("rb") as file:
-                    for line in file:
-                        self._read(line.strip())
-            except FileNotFoundError:
-                pass
-        return self._known
+    def _read(self) -> None:
+        """Read what was written since, by this server or another one of the index."""
+        try:
+            with self._path.open("rb") as file:
+                now = os.fstat(file.fileno())
+                if now.st_ino != self._inode or now.st_size < self._end:  # another file
+                    self._known, self._bytes, self._end, self._inode = {}, 0, 0, now.st_ino
+                file.seek(self._end)
+                for line in file:
+                    if line.endswith(b"\n"):
+                        self._end += len(line)
+                        self._parse(line.strip())
+        except FileNotFoundError:
+            pass
 
-    def _read(self, line: bytes) -> None:
+    def _parse(self, line: bytes) -> None:
         try:
             client, key, when, digest, _, _, _ = json.loads(line)
         except (ValueError, TypeError):  # cut short, or empty

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Header, Request, Response, UploadFile
 from fastapi.routing import APIRoute
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
@@ -197,7 +198,8 @@ def request_key(
             f"The Idempotency-Key must be 1 to {MAX_KEY} letters of ASCII, such as a UUID.",
             "Idempotency-Key",
         )
-    asked = [request.url.path, hashlib.sha256(content).hexdigest(), *said]
+    # Below whatever prefix or name the index goes by, it is the same request.
+    asked = [get_route_path(request.scope), hashlib.sha256(content).hexdigest(), *said]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
     return RequestKey(client_of(request.scope), key, digest)
 
