@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -31,6 +32,8 @@ from place_search.photos.preprocessing import Preprocessing
 from place_search.photos.sandbox.deadline import decoding_deadline
 from place_search.photos.sandbox.job_state import OUT_OF_MEMORY, JobState
 from place_search.photos.sandbox.replies import take_photo, take_picture, take_views
+
+log = logging.getLogger(__name__)
 
 PROCESS = "place_search.photos.sandbox.process"
 MESSAGE_BYTES = 1 << 16
@@ -197,6 +200,9 @@ class Decoder:
                 slot = processes.idle.get(timeout=_left(deadline))
             except queue.Empty:
                 raise _busy() from None
+            if not _left(deadline):  # so that a late photo never has the processes restarted
+                processes.idle.put(slot)
+                raise _busy()
             try:
                 reply = slot.ask(job, content, self.limits, deadline)
                 if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
@@ -204,7 +210,13 @@ class Decoder:
                     reply = slot.ask(job, content, self.limits, deadline)
                 if not {"died", "error", "large"} & reply.keys():
                     return take(reply, slot.memory)
-            except (OSError, ValueError, KeyError):  # gone, stuck, or talking nonsense
+            except TimeoutError:
+                # They are stuck, or the machine is: what this one may still write must meet no
+                # other photo.
+                log.warning("The photo decoders did not answer in time and are started anew.")
+                self._restart(processes)
+                raise _busy() from None
+            except (OSError, ValueError, KeyError):  # gone, or talking nonsense
                 self._restart(processes)
             else:
                 if "large" in reply or _is_out_of_memory(reply):
@@ -213,7 +225,7 @@ class Decoder:
             finally:
                 slot.forget()
                 processes.idle.put(slot)
-        raise DecoderError("The server's photo decoder failed; its log says why.")
+        raise DecoderError("The photo decoders end as soon as they are started.")
 
     def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
         if "error" in reply:

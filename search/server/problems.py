@@ -239,7 +239,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:
             return problem_response(_OF_ERROR[kind], str(error))
-    return problem_response(INTERNAL, str(error))
+    raise error  # nobody foresaw it here, so it is a failure, which the log tells
 
 
 async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:

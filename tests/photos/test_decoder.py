@@ -19,12 +19,14 @@ from place_search.photos import (
     DecodeLimits,
     Decoder,
     OversizedPhotoError,
+    Photo,
     Preprocessing,
     UnreadablePhotoError,
     UnsupportedPhotoError,
     decode_photo,
 )
 from place_search.photos.preprocessing import resize_photo
+from place_search.photos.sandbox import decoder as sandbox
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.photos.sandbox.decoder import DecoderBusyError
 from tests.search.photos import encoded
@@ -136,6 +138,31 @@ def test_when_all_processes_die_they_are_started_again() -> None:
         os.killpg(decoder._processes._process.pid, signal.SIGKILL)
         decoder.photo(content, AREA)
     assert time.monotonic() - started > 1, "restarts are spaced, however often they are needed"
+    decoder.close()
+
+
+@pytest.mark.slow
+def test_stuck_decoders_are_busy_and_started_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sandbox, "PATIENCE_SECONDS", 0.1)
+    decoder = Decoder(workers=2, limits=DecodeLimits(seconds=0.5))
+    content = encoded(photo(), "JPEG")
+
+    def decode() -> Photo | None:
+        try:
+            return decoder.photo(content, AREA)
+        except DecoderBusyError:
+            return None
+
+    os.killpg(decoder._processes._process.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as pool:
+        assert [job.result(SECONDS) for job in [pool.submit(decode), pool.submit(decode)]] == [
+            None,
+            None,
+        ]
+    assert "did not answer in time" in caplog.text
+    wait_until(decode, "the decoders are not started again")
     decoder.close()
 
 

@@ -226,6 +226,10 @@ def test_an_unexpected_error_is_a_problem_without_its_innards(
     def broken() -> None:
         raise ZeroDivisionError("secret")
 
+    @app.get("/unforeseen")
+    def unforeseen() -> None:
+        raise PlaceSearchError("secret")
+
     @app.get("/half")
     def half() -> StreamingResponse:
         def parts() -> Iterator[bytes]:
@@ -238,16 +242,17 @@ def test_an_unexpected_error_is_a_problem_without_its_innards(
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             response = await client.get("/broken")
+            assert (await client.get("/unforeseen")).json() == response.json()
             with pytest.raises(ZeroDivisionError):
                 await client.get("/half")  # a server closes the connection then
             return response, (await client.get("/metrics")).text
 
     response, metrics = asyncio.run(ask())
     told = [json.loads(record.message) for record in caplog.records if "failed" in record.message]
-    assert [line["route"] for line in told] == ["/broken", "/half"]
+    assert [line["route"] for line in told] == ["/broken", "/unforeseen", "/half"]
     assert told[0]["request_id"] == response.headers["x-request-id"]
     assert "ZeroDivisionError: secret" in told[0]["traceback"]
-    assert 'place_search_problems_total{type="internal"} 2.0' in metrics
+    assert 'place_search_problems_total{type="internal"} 3.0' in metrics
     assert 'route="/broken",status="500"' in metrics
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
