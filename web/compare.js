@@ -1,7 +1,7 @@
 // The compare page: two photos come in, one verdict comes back.
 
 import { comparePhotos } from './api.js';
-import { announce, element, find } from './dom.js';
+import { announce, find, imageOr } from './dom.js';
 import { served } from './served.js';
 import { takeIn } from './photo-input.js';
 import { keep, kept } from './keep.js';
@@ -57,9 +57,8 @@ async function take(files, where) {
 function show(at, file) {
   const slot = slots[at];
   if (!slot) return;
-  const image = element('img', { alt: words.photoNumber(at + 1) });
+  const image = imageOr(words.noPreview, { alt: words.photoNumber(at + 1) });
   image.src = URL.createObjectURL(file);
-  image.addEventListener('error', () => image.replaceWith(element('p', { class: 'missing' }, words.noPreview)));
   const before = slot.frame.querySelector('img, .missing');
   if (before instanceof HTMLImageElement) URL.revokeObjectURL(before.src);
   before?.remove();

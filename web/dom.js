@@ -30,6 +30,17 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/**
+ * An image; where it cannot be shown, words stand in its place.
+ * @param {string} missing
+ * @param {Record<string, string | number | boolean | null>} [attributes]
+ */
+export function imageOr(missing, attributes = {}) {
+  const image = element('img', { alt: '', decoding: 'async', ...attributes });
+  image.addEventListener('error', () => image.replaceWith(element('span', { class: 'missing' }, missing)));
+  return image;
+}
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**

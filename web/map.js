@@ -1,6 +1,6 @@
 // The map page: all places, one of them at a time, and a circle to search in.
 
-import { ApiError, connectionLost, readPlace, readPlaces, showPicture } from './api.js';
+import { ApiError, connectionLost, readPlace, readPlaces } from './api.js';
 import { readAddress, writeAddress } from './address.js';
 import { circleTool } from './circle.js';
 import { positionButton } from './copy.js';
@@ -10,6 +10,7 @@ import { distanceM, splitName } from './format.js';
 import { loadLeaflet, makeMap } from './leaflet.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
+import { thumbnail } from './thumbnail.js';
 import { words } from './words.js';
 
 /** @import { Area } from './page-types.js' */
@@ -144,9 +145,7 @@ async function showPlace(id, count = 1) {
  */
 function showChosen(place, count) {
   const { leaf, folder } = splitName(place);
-  const photo = element('img', { alt: '' });
-  photo.addEventListener('error', () => photo.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
-  void showPicture(photo, place.thumbnail_url);
+  const photo = thumbnail(place.thumbnail_url);
   const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
   const { position } = place;
   closer.addEventListener('click', () => position && map.setView([position.latitude, position.longitude], map.getZoom() + 3));

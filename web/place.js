@@ -1,6 +1,6 @@
 // A place's page: its photo, the photos of its spot, where it is, places like it, and tending it.
 
-import { ApiError, showPicture } from './api.js';
+import { ApiError } from './api.js';
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { formatPosition, formatSimilarity, splitName } from './format.js';
@@ -13,6 +13,7 @@ import { persist } from './retry.js';
 import { serverReady } from './server.js';
 import { changeWith, showSpot } from './spot-photos.js';
 import { readAlike, readChanges, readSpot, readTended } from './tend-api.js';
+import { thumbnail } from './thumbnail.js';
 import { words } from './words.js';
 
 /** @import { Spot, Tended } from './tend-api.js' */
@@ -138,12 +139,10 @@ async function showAlike() {
 
 /** @param {ResultReply} result */
 function alikeCard(result) {
-  const image = element('img', { alt: '', decoding: 'async' });
-  void showPicture(image, result.thumbnail_url);
   const link = element(
     'a',
     { href: `place?id=${result.place_id}`, title: result.name },
-    element('span', { class: 'frame' }, image),
+    element('span', { class: 'frame' }, thumbnail(result.thumbnail_url)),
     element('span', { class: 'name' }, splitName(result).leaf),
   );
   const item = element(

@@ -1,7 +1,7 @@
 // All places of the index: a grid of which only the rows in view are in the document.
 
 import { ApiError, listPlaces, showThumbnails } from './api.js';
-import { element, find } from './dom.js';
+import { element, find, imageOr } from './dom.js';
 import { splitName } from './format.js';
 import { showEmptyIndex } from './problem.js';
 import { persist } from './retry.js';
@@ -181,8 +181,7 @@ function columnsOf() {
  * @param {[number, HTMLImageElement][]} images to which its own comes, by the place's id
  */
 function add(place, at, images) {
-  const image = element('img', { alt: '', decoding: 'async' });
-  image.addEventListener('error', () => image.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
+  const image = imageOr(words.noThumbnail);
   images.push([place.place_id, image]);
   const item = card(place, at, image);
   let next = null;

@@ -5,6 +5,7 @@ import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
 import { remedies } from './remedies.js';
+import { thumbnail } from './thumbnail.js';
 import { words } from './words.js';
 
 /** @import { Settings } from './page-types.js' */
@@ -153,7 +154,7 @@ function cardsOf({ results, location }, handlers) {
  */
 function frame(result, handlers) {
   const label = words.openLarger(result.rank, result.name);
-  const image = result.rank === 1 ? sharpened(result) : thumbnail(result);
+  const image = result.rank === 1 ? sharpened(result) : thumbnailOf(result);
   const photo = element('button', { type: 'button', class: 'frame', 'aria-label': label }, image);
   photo.addEventListener('click', () => handlers.open(result));
   return photo;
@@ -205,7 +206,7 @@ function ghost() {
  * @param {ResultReply} result
  */
 function sharpened(result) {
-  const image = thumbnail(result);
+  const image = thumbnailOf(result);
   image.addEventListener(
     'load',
     async () => {
@@ -226,14 +227,9 @@ function sharpened(result) {
 }
 
 /** @param {ResultReply} result */
-function thumbnail(result) {
+function thumbnailOf(result) {
   // The frame around it has its size from the style sheet, so a late photo moves nothing.
-  const image = element('img', { alt: '', loading: 'lazy', decoding: 'async' });
-  image.addEventListener('error', () => {
-    image.replaceWith(element('span', { class: 'missing' }, words.noThumbnail));
-  });
-  void showPicture(image, result.thumbnail_url);
-  return image;
+  return thumbnail(result.thumbnail_url, { loading: 'lazy' });
 }
 
 /**

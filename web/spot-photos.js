@@ -1,11 +1,12 @@
 // The photos of a place's spot: shown, named, added, and taken out of it by who may.
 
-import { ApiError, showPicture } from './api.js';
+import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
 import { splitName } from './format.js';
 import { placeWords } from './place-words.js';
 import { hideProblem, showProblem } from './problem.js';
 import { addPlace, changeSpot, newKey, readSpot } from './tend-api.js';
+import { thumbnail } from './thumbnail.js';
 
 /** @import { Spot, Tended } from './tend-api.js' */
 /** @import { PlaceDetailsReply } from './types.js' */
@@ -100,15 +101,13 @@ function nullWhereStale(error) {
  */
 function card(place, id, page, redraw) {
   const here = place.place_id === id;
-  const image = element('img', { alt: '', decoding: 'async' });
-  void showPicture(image, place.thumbnail_url);
   const item = element(
     'li',
     { class: here ? 'here' : null },
     element(
       'a',
       { href: `place?id=${place.place_id}`, title: place.name, 'aria-current': here ? 'page' : null },
-      element('span', { class: 'frame' }, image),
+      element('span', { class: 'frame' }, thumbnail(place.thumbnail_url)),
       element('span', { class: 'name' }, here ? placeWords.thisPhoto : splitName(place).leaf),
     ),
   );

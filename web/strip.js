@@ -1,8 +1,8 @@
 // The frames of a track beside their places: a strip, and one pair of them that is looked at.
 
-import { showPicture } from './api.js';
-import { element, find, icon } from './dom.js';
+import { element, find, icon, imageOr } from './dom.js';
 import { UNSURE_FROM, splitName } from './format.js';
+import { thumbnail } from './thumbnail.js';
 import { trackWords } from './track-words.js';
 import { words } from './words.js';
 
@@ -52,7 +52,7 @@ export function addToStrip(located, file) {
   const card = element(
     'li',
     { class: located.known ? 'known' : 'off' },
-    element('div', { class: 'frame' }, pictured(photo)),
+    element('div', { class: 'frame' }, imageOr(words.noPreview, { src: photo })),
     element('div', { class: 'frame' }, placed(located)),
     element('span', { class: 'word' }, trackWords.trackWord(wordOf(located), located.probability)),
   );
@@ -98,7 +98,7 @@ function pick(to) {
   scrub.setAttribute('aria-valuetext', line);
   told.className = located.known ? 'told' : 'told off';
   told.textContent = line;
-  pairFrame.replaceChildren(pictured(photo));
+  pairFrame.replaceChildren(imageOr(words.noPreview, { src: photo }));
   pairName.textContent = name;
   pairPlace.replaceChildren(placed(located));
   onPick(located);
@@ -125,19 +125,8 @@ function wordOf({ known, probability }) {
   return sure ? 'off' : 'unsure';
 }
 
-/** @param {string} address */
-function pictured(address) {
-  const image = element('img', { alt: '' });
-  image.addEventListener('error', () => image.replaceWith(element('span', { class: 'missing' }, words.noPreview)));
-  image.src = address;
-  return image;
-}
-
 /** @param {LocatedFrameReply} located */
 function placed({ known, place_id }) {
   if (!known || place_id === null) return icon('close');
-  const image = element('img', { alt: '' });
-  image.addEventListener('error', () => image.replaceWith(element('span', { class: 'missing' }, words.noThumbnail)));
-  void showPicture(image, `v1/places/${place_id}/thumbnail`);
-  return image;
+  return thumbnail(`v1/places/${place_id}/thumbnail`);
 }

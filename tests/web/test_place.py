@@ -1,5 +1,6 @@
 """A place's page: what it shows, places like it, and tending it, alone and beside others."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended
     assert page.evaluate(SHIFT) == 0
     page.locator("#spot-photos a").nth(1).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("street-5/05.jpg")
+
+
+def test_words_stand_where_a_thumbnail_does_not_come(open_page: Any, tended: Tended) -> None:
+    page = open_page(tended.address, expected=("ERR_FAILED",))
+    page.route(re.compile(r"/thumbnail(\?|$)"), lambda route: route.abort())
+    page.goto(f"{tended.address}place?id={SPOT}#alike")
+    for photos, count in ("#spot-photos", 3), ("#alike-photos", 9):
+        expect(page.locator(f"{photos} .frame")).to_have_text(["No thumbnail"] * count)
 
 
 def test_a_result_of_a_search_leads_to_its_page(open_page: Any, server: str, town: Any) -> None:
