@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos.photo import resize_pixels
+
 Pixels: TypeAlias = NDArray[np.uint8]
 """(h, w, 3) RGB."""
 Light: TypeAlias = NDArray[np.float32]
@@ -26,10 +28,9 @@ def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
         return pixels
     scale = max(width / columns, height / rows)
     wide, high = max(width, round(columns * scale)), max(height, round(rows * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(pixels, (wide, high), interpolation=how)
+    scaled = resize_pixels(pixels, (wide, high))
     top, left = (high - height) // 2, (wide - width) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width], dtype=np.uint8)
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
 
 
 def draw_view(
@@ -63,8 +64,7 @@ def move(
     seen = (corners + random.uniform(-bend, bend, (4, 2))) * (wide, high) + (left, top)
     target = corners * np.array(size, dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(seen.astype(np.float32), target)
-    how = cv2.INTER_AREA if wide > 1.5 * size[0] else cv2.INTER_LINEAR
-    moved = cv2.warpPerspective(pixels, matrix, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
+    moved = cv2.warpPerspective(pixels, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, dtype=np.uint8)
 
 
@@ -83,8 +83,7 @@ def lower_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     share = random.uniform(0.25, 0.5)
     small = (max(64, int(width * share)), max(64, int(height * share)))
-    shrunk = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return resize_pixels(resize_pixels(pixels, small), (width, height))
 
 
 def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:

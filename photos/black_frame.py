@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos.photo import resize_pixels
+
 DARK = 0.1
 """The brightness up to which a frame is black: a share of the photo's range, above its least."""
 BLACK = 64
@@ -25,7 +27,7 @@ def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.
     if any(corner.mean() > BLACK for corner in corners):
         return np.zeros(grid, np.bool_)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    bright = cv2.resize(grey, (width * SAMPLES, height * SAMPLES), interpolation=cv2.INTER_AREA)
+    bright = resize_pixels(np.asarray(grey, np.uint8), (width * SAMPLES, height * SAMPLES))
     least, most = int(bright.min()), int(bright.max())
     dark = bright <= least + DARK * (most - least)
     dark &= dark[::-1]

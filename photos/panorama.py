@@ -20,7 +20,7 @@ from PIL import Image
 
 from place_search.core.files import open_regular
 from place_search.photos.decoding import FORMATS, decode_photo
-from place_search.photos.photo import Facing, Photo, Size
+from place_search.photos.photo import Facing, Photo, Size, resize_pixels
 from place_search.photos.pixels import orientation_of
 from place_search.photos.positions import read_exif, xmp_packet
 
@@ -180,7 +180,7 @@ def read_views(source: Path | bytes, panorama: Panorama, **options: Any) -> Phot
     size = panorama.size_for(photo.width, photo.height)
     pixels = photo.pixels
     if pixels.shape[1] > size[0]:
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = resize_pixels(pixels, size)
     width, height = VIEW_SIZE
     views = tuple(
         Photo(view, width, height, photo.position, (), photo.taken, facing=panorama.facing(number))

@@ -67,6 +67,20 @@ def fit_within(width: int, height: int, longest_side: int) -> Size:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def resize_pixels(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Resize (h, w) or (h, w, 3) uint8 pixels: a side that shrinks is averaged, one that grows
+    interpolated.
+    """
+    rows, columns = pixels.shape[:2]
+    # Where one side grows, INTER_AREA averages neither, so that the other would alias.
+    shrunk = min(size[0], columns), min(size[1], rows)
+    if shrunk != (columns, rows):
+        pixels = np.asarray(cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
+    if shrunk != size:
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return pixels
+
+
 THUMBNAIL_SIDE = 320
 """Pixels."""
 THUMBNAIL_QUALITY = 80
@@ -75,8 +89,7 @@ THUMBNAIL_QUALITY = 80
 
 def encode_jpeg(pixels: NDArray[np.uint8], size: Size, *, quality: int = 85) -> bytes:
     """Resize (h, w, 3) uint8 RGB pixels and encode them as a bare JPEG."""
-    # Several times faster than Pillow's resizing.
-    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     out = io.BytesIO()
-    Image.fromarray(np.asarray(resized, np.uint8)).save(out, "JPEG", quality=quality)
+    # Several times faster than Pillow's resizing.
+    Image.fromarray(resize_pixels(pixels, size)).save(out, "JPEG", quality=quality)
     return out.getvalue()

@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.panorama import NO_SPHERE, PARTLY, UNMARKED, inspect_panorama, read_views
-from place_search.photos.photo import Photo, Size
+from place_search.photos.photo import Photo, Size, resize_pixels
 
 MAX_ASPECT = 4.0
 LEAST_SHARE = 1 / 8
@@ -124,10 +123,7 @@ def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8
     for pixels in (photo.pixels, photo.second):
         if pixels is not None and (pixels.shape[1], pixels.shape[0]) == size:
             return np.ascontiguousarray(pixels)
-    height, width = photo.pixels.shape[:2]
-    shrinking = size[0] * size[1] < width * height
-    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(photo.pixels, size, interpolation=how), dtype=np.uint8)
+    return resize_pixels(photo.pixels, size)
 
 
 def decode_for(

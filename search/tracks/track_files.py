@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,6 +21,7 @@ from place_search.core.tables import table_text
 from place_search.core.text import encodable
 from place_search.indexer import Index
 from place_search.models import Model
+from place_search.photos.photo import resize_pixels
 from place_search.photos.video import comment_of, write_video
 from place_search.search.tracks.inputs import TrackInput
 from place_search.search.tracks.located import COLUMNS, LocatedFrame
@@ -211,7 +211,7 @@ def _fitted(pixels: Pixels | None) -> Pixels:
     if pixels is not None:
         scale = min(width / pixels.shape[1], _HEIGHT / pixels.shape[0])
         size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
-        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        resized = resize_pixels(pixels, size)
         left, top = (width - size[0]) // 2, (_HEIGHT - size[1]) // 2
         picture[top : top + size[1], left : left + size[0]] = resized
     return picture
