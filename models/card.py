@@ -128,6 +128,11 @@ class ModelCard:
         return WEIGHTS_NAME in self.files
 
     @property
+    def main_file(self) -> str:
+        """The file of the weights: torch's, or those of a model that is a graph alone."""
+        return WEIGHTS_NAME if self.has_weights else F32_IR[1]
+
+    @property
     def in_0_1_words(self) -> dict[str, int | None]:
         """The keys by which version 0.1 described a model; None for what this one has not."""
         local = self.local_features
@@ -155,7 +160,7 @@ class ModelCard:
         what similarities, calibrations and the order of close places can bear.
         """
         parts: dict[str, Any] = {
-            "weights": self.files[WEIGHTS_NAME if self.has_weights else F32_IR[1]],
+            "weights": self.files[self.main_file],
             "preprocessing": asdict(self.preprocessing),
         }
         if DIRECTIONS_NAME in self.files:

@@ -1,12 +1,16 @@
 """The folder of a new model, which appears whole or not at all."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.files import scratch_folder
+from place_search.models.card import CARD_NAME, ModelCard, WeightSource, read_card, write_card
 from place_search.models.errors import ModelError
+from place_search.models.verify import verify_model
 
 
 def free_folder(folder: Path, name: str) -> Path:
@@ -61,3 +65,33 @@ def unwritable(out: Path, error: Exception) -> ModelError:
         f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
         "PLACE_SEARCH_WEIGHTS."
     )
+
+
+def copy_model(
+    folder: Path, out: Path, *, title: str = "", origin: str = "", licence: str = ""
+) -> ModelCard:
+    """Copy a model folder to `out`; what is said of it goes into the card.
+
+    Raises:
+        ModelError: `out` exists or cannot be written, or the model is not whole.
+    """
+    require_free(out)
+    card = read_card(folder)
+    if any(Path(name).name != name for name in card.files):
+        raise ModelError(f"{folder / CARD_NAME} names files outside its folder; fetch it again.")
+    if problems := verify_model(folder).problems:
+        raise ModelError(problems[0])
+    licence = licence or card.licence
+    named = WeightSource(card.family, origin, licence, card.files[card.main_file])
+    card = replace(
+        card,
+        id=out.name,
+        title=title or card.title,
+        licence=licence,
+        sources=(*card.sources, named) if origin else card.sources,
+    )
+    with new_folder(out) as scratch:
+        for name in card.files:
+            shutil.copyfile(folder / name, scratch / name)
+        write_card(card, scratch)
+    return card

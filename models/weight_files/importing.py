@@ -1,22 +1,16 @@
 """Turn anybody's weights into a model folder that serves without torch."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.files import sha256_of
 from place_search.models.card import (
-    CARD_NAME,
-    WEIGHTS_NAME,
     Aggregation,
     ModelCard,
     Recall,
     WeightSource,
-    read_card,
 )
 from place_search.models.folder import write_model
-from place_search.models.local_features import read_directions
-from place_search.models.network import load_network
 from place_search.models.new_folder import require_free
 from place_search.models.weight_files.read import read_weights
 from place_search.models.weight_files.tensors import Weights
@@ -31,7 +25,7 @@ def import_weights(
     licence: str = "",
     recall: Sequence[Recall] = (),
 ) -> ModelCard:
-    """Read a weight file, or a model folder, and write it as the model folder `out`.
+    """Read a weight file and write it as the model folder `out`.
 
     `title`, `origin`, `licence` and `recall` go into the card; without them it says what the file
     itself does. The exported graph is compared with the network before anything appears.
@@ -40,20 +34,6 @@ def import_weights(
         ModelError: `out` exists, or the file cannot be used.
     """
     require_free(out)
-    if (path / CARD_NAME).is_file():
-        card = read_card(path)
-        network = load_network(path, card)
-        licence = licence or card.licence
-        named = WeightSource(card.family, origin, licence, card.files[WEIGHTS_NAME])
-        told = replace(
-            card,
-            id=out.name,
-            title=title or card.title,
-            licence=licence,
-            sources=(*card.sources, named) if origin else card.sources,
-            recall=(*recall, *card.recall),
-        )
-        return write_model(network, told, out, directions=read_directions(path, card))
     weights = read_weights(path)
     pool = weights.network.pool
     licence = licence or weights.licence

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from place_search.models.new_folder import new_folder
+import pytest
+
+from place_search.models import ModelError, find_model, read_card, write_card
+from place_search.models.new_folder import copy_model, new_folder
 from tests.processes import unmeasured
 
 WRITE = """
@@ -56,3 +60,12 @@ def test_the_scratch_of_a_killed_process_is_removed_and_that_of_a_living_one_is_
         living.communicate("")
         assert living.returncode == 1, "the model exists"
     assert sorted(tmp_path.iterdir()) == sorted([out, others.parent])
+
+
+def test_a_card_cannot_name_files_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "sly").mkdir()
+    card = read_card(find_model())
+    write_card(replace(card, files={**card.files, "../../x": ""}), tmp_path / "sly")
+    with pytest.raises(ModelError, match="names files outside its folder"):
+        copy_model(tmp_path / "sly", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["sly"]

@@ -25,6 +25,16 @@ FLAGS = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")
 PLACES = 8
 
 
+def run_without_torch(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The program where it can import neither torch nor NNCF."""
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['nncf'] = None\n"
+        "from place_search.cli.app import main; main()"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder of its own, with the graph `a.onnx` beside it."""
@@ -48,14 +58,10 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(weights: Path, env: dict[str, str]) -> Path:
-    """The imported graph, by a program that can import neither torch nor NNCF."""
-    code = (
-        "import sys; sys.modules['torch'] = sys.modules['nncf'] = None\n"
-        "from place_search.cli.app import main; main()"
-    )
-    command = [sys.executable, "-c", code, "weights", "import", str(weights.parent / "a.onnx")]
-    told = ["--as", "mine", "--size", "multiple-of", "16", *FLAGS, "--licence", "MIT"]
-    done = subprocess.run([*command, *told], capture_output=True, text=True, env=env, check=False)
+    """The imported graph."""
+    file = str(weights.parent / "a.onnx")
+    told = ("--as", "mine", "--size", "multiple-of", "16", *FLAGS, "--licence", "MIT")
+    done = run_without_torch(env, "weights", "import", file, *told)
     assert done.returncode == 0, done.stderr
     assert f"mine: a, an ONNX graph; onnx, {DIMS} dimensions" in done.stderr
     return weights / "mine"
@@ -73,6 +79,25 @@ def test_the_folder_is_a_model_like_any_other(
     given = opened.prepare(opened.read(streets / "places" / "3.jpg"))
     found = place_search.describe(streets / "places" / "3.jpg", model=opened)[0]
     assert float(found @ descriptor(given)) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_its_folder_is_imported_whole_under_a_new_name_without_torch(
+    weights: Path, model: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    again = run_without_torch(env, "weights", "import", str(model), "--as", "again", "--title", "B")
+    assert again.returncode == 0, again.stderr
+    copied, card = read_card(weights / "again"), read_card(model)
+    assert (copied.id, copied.title, copied.files) == ("again", "B", card.files)
+    opened = place_search.open_model(weights / "again")
+    assert opened.fingerprint == place_search.open_model(model).fingerprint
+    shutil.copytree(model, tmp_path / "torn")
+    with (tmp_path / "torn" / "f32.bin").open("ab") as stream:
+        stream.write(b"more")
+    torn = run_without_torch(env, "weights", "import", str(tmp_path / "torn"), "--as", "torn")
+    assert torn.returncode == 1
+    assert "f32.bin is missing or altered; fetch or import the model again." in torn.stderr
+    assert not (weights / "torn").exists()
 
 
 def test_describe_eval_and_doctor_take_it(

@@ -163,7 +163,8 @@ def import_file(
     a photo into a vector. Only an ONNX graph is ever run, and it needs no torch.
     """
     from place_search.models import weights_folder
-    from place_search.models.new_folder import free_folder
+    from place_search.models.card import CARD_NAME
+    from place_search.models.new_folder import copy_model, free_folder
 
     if context.args:  # without quotes, the 14 of multiple-of 14 stands by itself
         if len(context.args) > 1 or not size.startswith("multiple"):
@@ -178,9 +179,11 @@ def import_file(
         from place_search.models.graphs.importing import import_onnx
 
         card = import_onnx(file, out, Asked(size, mean, std, output), **about)
+    elif size or mean or std or output:
+        raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
+    elif (file / CARD_NAME).is_file():
+        card = copy_model(file, out, **about)
     else:
-        if size or mean or std or output:
-            raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
         card = _importing().import_weights(file, out, **about)
     _announce(card, out)
 
