@@ -127,6 +127,14 @@ class ModelCard:
         """Whether the folder holds weights for torch beside the graph."""
         return WEIGHTS_NAME in self.files
 
+    def require_weights(self) -> None:
+        """Raise `ModelError` where the folder holds a graph alone."""
+        if not self.has_weights:
+            raise ModelError(
+                f"'{self.id}' is a graph alone, so torch can neither run, train, whiten nor export "
+                "it; use the OpenVINO runtime, or a model with weights."
+            )
+
     @property
     def main_file(self) -> str:
         """The file of the weights: torch's, or those of a model that is a graph alone."""
@@ -186,9 +194,14 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
     if is_whole(dims) and dims == card.dims:
         return card
     if not card.whitened:
+        advice = (
+            "whiten it first with `place-search whiten`"
+            if card.has_weights
+            else f"keep its {card.dims}, or import a graph that gives fewer"
+        )
         raise ModelError(
             f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
-            "dimensions; whiten it first with `place-search whiten`."
+            f"dimensions; {advice}."
         )
     if not (is_whole(dims) and 0 < dims < card.dims):
         raise ModelError(

@@ -145,11 +145,7 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     Raises:
         ModelError: the weights are missing or do not fit the card.
     """
-    if not card.has_weights:
-        raise ModelError(
-            f"'{card.id}' is a graph alone, so torch can neither run, train, whiten nor export it; "
-            "use the OpenVINO runtime, or a model with weights."
-        )
+    card.require_weights()
     path = folder / WEIGHTS_NAME
     try:
         state = load_file(path)

@@ -19,10 +19,11 @@ def export_checkpoint(model: str | Path, out: Path) -> None:
     Raises:
         TrainingError: the layout has no place for this backbone or for a whitening, or `out` exists
             or cannot be written.
-        ModelError: there is no such model.
+        ModelError: there is no such model, or it has no weights.
     """
     folder = find_model(model)
     card = read_card(folder)
+    card.require_weights()
     if out.exists():
         raise TrainingError(f"{out} exists already; choose another name or delete it.")
     if card.backbone not in TORCHVISION:

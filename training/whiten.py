@@ -51,7 +51,7 @@ def whiten(
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
-        ModelError: an unknown model, or `out` exists.
+        ModelError: an unknown model, one without weights, or `out` exists.
         PlaceSearchError: `data` is no index and no source of photos, or of another model.
     """
     require_free(out)
@@ -61,9 +61,10 @@ def whiten(
     directions = None
     if views:
         photos = read_viewed_photos(data, root or data.parent)
-        require_samples(views_of(photos), "views of these photos", dims)
         folder = find_model(model or UNWHITENED_MODEL)
         card = read_card(folder)
+        card.require_weights()
+        require_samples(views_of(photos), "views of these photos", dims)
         with _without_whitening(folder, card, out) as plain:
             opened = open_model(plain, mode="throughput", threads=threads, max_pixels=max_pixels)
             described = describe_views(photos, opened, seed=seed, progress=progress or silent)
@@ -78,14 +79,10 @@ def whiten(
         fit = fit_whitening(index.descriptors(), dims, seed=seed)
     else:
         source = open_source(data)
-        opened = open_model(
-            folder := find_model(model or UNWHITENED_MODEL),
-            mode="throughput",
-            threads=threads,
-            max_pixels=max_pixels,
-        )
-        card = _plain(opened.card)
+        folder = find_model(model or UNWHITENED_MODEL)
+        card = _plain(read_card(folder))
         require_samples(len(source.photos), "photos", dims)
+        opened = open_model(folder, mode="throughput", threads=threads, max_pixels=max_pixels)
         out.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out.parent, out.name) as scratch:
             folder_of_index = scratch / "index"
@@ -117,6 +114,7 @@ def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Pat
 
 
 def _plain(card: ModelCard) -> ModelCard:
+    card.require_weights()
     if card.whitened:
         made_from = card.fitting.get("whitening", {}).get("model", card.id)
         # A model may bear the name of the network that it alone has whitened.

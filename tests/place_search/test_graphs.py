@@ -161,6 +161,39 @@ def test_torch_cannot_train_what_is_a_graph_alone(model: Path) -> None:
         open_model(model, runtime="torch")
 
 
+@pytest.mark.torch
+def test_what_needs_weights_is_refused_before_any_photo_is_read(
+    run: Run, model: Path, env: dict[str, str], streets: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    photos, listed = streets / "places", tmp_path / "photos.csv"
+    listed.write_text("image\n1.jpg\n", "utf-8")
+    named = ("--out", tmp_path / "new", "--model", "mine")
+    for command in (
+        ("whiten", photos, "--dims", "8", *named),
+        ("whiten", listed, "--views", "--root", photos, "--dims", "8", *named),
+        ("train", photos, "--views", "4", *named),
+        ("export", "mine", "--out", tmp_path / "mine.pth.tar"),
+    ):
+        told = run(*command, env=env)
+        assert told.exit_code == 1, command
+        assert "'mine' is a graph alone, so torch" in " ".join(told.output.split()), command
+        assert "Checking photos" not in told.output
+    assert list(tmp_path.iterdir()) == [listed]
+
+
+def test_dims_of_a_graph_advise_what_can_be_done(
+    run: Run, model: Path, env: dict[str, str], streets: Path, tmp_path: Path
+) -> None:
+    told = run(
+        "index", streets / "places", "--out", tmp_path / "i", "--model", "mine", "--dims", "8",
+        env=env,
+    )  # fmt: skip
+    said = " ".join(told.output.split())
+    assert told.exit_code == 1
+    assert f"to 8 dimensions; keep its {DIMS}, or import a graph that gives fewer." in said
+
+
 @pytest.fixture(scope="module")
 def quantised(run: Run, model: Path, env: dict[str, str], streets: Path) -> Path:
     """The same in int8, with its loss on two truths of one file name; all of one is wrong."""

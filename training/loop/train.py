@@ -63,7 +63,7 @@ def train(
         TrainingError: photos that nothing can be learnt from, no clustered model, settings that
             contradict those of the run, a loss that is no number, a photo that is gone, a full
             disk, a checkpoint of another network.
-        ModelError: an unknown model, or `out` is a model already.
+        ModelError: an unknown model, one without weights, or `out` is a model already.
         PlaceSearchError: photos that cannot be listed.
     """
     keep_large_blocks()
@@ -156,7 +156,8 @@ def _start(out: Path, model: str | Path | None) -> Path:
     """The model to start from: the one that is named, or the clustered one that `out` is."""
     if model is not None:
         require_free(out)
-        return find_model(model)
+        read_card(start := find_model(model)).require_weights()
+        return start
     if not (out / CARD_NAME).is_file():
         raise TrainingError(
             f"There is no model {out} to train: fit its vocabulary first with `place-search "
