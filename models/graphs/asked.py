@@ -1,11 +1,9 @@
 """How photos are prepared for a graph: as its metadata says, or as the one who imports it does."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from place_search.models.errors import ModelError
 from place_search.photos.preprocessing import MIN_SIDE, Preprocessing
@@ -42,7 +40,7 @@ class Asked:
         mean, std = known.get("mean", ""), known.get("std", "")
         told = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())
         if told is not None and not (mean or std):
-            mean, std = (json.dumps(values) for values in told)
+            mean, std = (str(list(values)) for values in told)
         return Asked(
             self.size or known.get("size", "") or known.get("imgsz", ""),
             self.mean or mean,
@@ -85,13 +83,13 @@ def parse_normalisation(mean: str, std: str) -> tuple[Triple, Triple]:
     """Mean and std of RGB values 0–1.
 
     Raises:
-        ModelError: one of them is not three finite numbers, or a std is not above 0.
+        ModelError: one of them is neither three finite numbers nor one, or a std is not above 0.
     """
     means, stds = (_triple(text) for text in (mean, std))
     if means is None or stds is None or min(stds) <= 0:
         raise ModelError(
-            f"A mean of '{mean}' and a std of '{std}' are not three numbers each, with every std "
-            f"above 0; give them as in {EXAMPLE}."
+            f"A mean of '{mean}' and a std of '{std}' are not three finite numbers each, with "
+            f"every std above 0; give them as in {EXAMPLE}."
         )
     unit = 255 if max(*means, *stds) > 1 else 1
     return _scaled(means, unit), _scaled(stds, unit)
@@ -106,18 +104,16 @@ def _triple(text: str) -> Triple | None:
     values = _numbers(text)
     if len(values) == 1:
         values *= 3
-    if len(values) != 3 or not all(map(math.isfinite, values)):
+    if len(values) != 3:
         return None
     return values[0], values[1], values[2]
 
 
 def _numbers(text: str) -> list[float]:
-    """The numbers in "1,2,3", "[1, 2, 3]" or "1"; none where it is something else."""
+    """The finite numbers in "1,.2,3", "[1, .2, 3]" or "1"; none where one is something else."""
+    inner = re.fullmatch(r"\[(.*)\]", text.strip(), re.DOTALL)
     try:
-        # float, since not every whole number can be made one afterwards.
-        values: list[Any] = json.loads(
-            text if text.lstrip().startswith("[") else f"[{text}]", parse_int=float
-        )
+        values = [float(word) for word in (inner[1] if inner else text).split(",")]
     except ValueError:
         return []
-    return values if all(isinstance(value, float) for value in values) else []
+    return values if all(map(math.isfinite, values)) else []

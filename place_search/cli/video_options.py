@@ -76,9 +76,12 @@ def video_request(
     """
     from place_search.indexer import VideoRequest, start_of
 
-    metres = None if every is None else re.fullmatch(r"(\d{1,6}(?:\.\d+)?) ?m?", every.strip())
-    if every is not None and metres is None:
-        raise typer.BadParameter(f"--every '{every}' is no distance in metres; write it as 2m.")
+    try:
+        metres = None if every is None else float(every.strip().removesuffix("m"))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--every '{every}' is no distance in metres; write it as 2m."
+        ) from None
     ahead = _OFFSET.fullmatch((clock_offset or "0:00").strip())
     if ahead is None:
         raise typer.BadParameter(
@@ -89,7 +92,7 @@ def video_request(
     return VideoRequest(
         index,
         gpx=gpx,
-        every_m=None if metres is None else float(metres[1]),
+        every_m=metres,
         fps=fps,
         start=start_of(start),
         clock_offset_s=-offset_s if sign == "-" else offset_s,

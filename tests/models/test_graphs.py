@@ -326,6 +326,15 @@ def test_values_of_bytes_are_scaled() -> None:
     mean, std = parse_normalisation("123.68,116.28,103.53", "58.4,57.1,57.4")
     assert mean == pytest.approx((0.485, 0.456, 0.406), abs=1e-3)
     assert std == pytest.approx((0.229, 0.224, 0.225), abs=1e-3)
-    for bad in (("1,2", "1"), ("1", "0"), ("nan", "1"), ("a", "1"), ("[NaN]", "1"), ("1e999", "1")):
-        with pytest.raises(ModelError, match="three numbers"):
-            parse_normalisation(*bad)
+    for bad in ("1,2", "nan", "a", "[NaN]", "1e999", "1,2,3,", "[1,2,3", "1;2;3", "inf,1,1", "[]"):
+        with pytest.raises(ModelError, match="three finite numbers each"):
+            parse_normalisation(bad, "1")
+    with pytest.raises(ModelError, match="with every std above 0"):
+        parse_normalisation("1", "0")
+
+
+@pytest.mark.parametrize("text", [".1,.2,.3", "[.1, .2, .3]", "+0.1, 2e-1,03e-1", "1e-1,.2,.3 "])
+def test_numbers_are_written_as_python_takes_them(text: str) -> None:
+    mean, std = parse_normalisation(text, "1.,01,.5")
+    assert mean == tuple(map(float, text.strip("[]").split(",")))
+    assert std == (1.0, 1.0, 0.5)

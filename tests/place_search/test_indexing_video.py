@@ -69,3 +69,6 @@ def test_wrong_words_are_usage_errors(run: Run, clip: Path, tmp_path: Path) -> N
         result = run("index", clip, "--out", tmp_path / "index", flag, "soon")
         assert result.exit_code == 2
         assert said in result.stderr
+    for metres in (".5m", "2.", "1e1 m"):
+        result = run("index", clip, "--out", tmp_path / "index", "--every", metres)
+        assert "need the track of the camera" in " ".join(result.stderr.split()), metres
