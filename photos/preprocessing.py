@@ -53,6 +53,15 @@ class Preprocessing:
         limit = self.width * self.height // fitted_height // step * step
         return max(step, min(limit, round(ideal_height * aspect / step) * step)), fitted_height
 
+    @property
+    def in_words(self) -> str:
+        """What photos are resized to."""
+        if self.resize == "exact":
+            return f"{self.width} × {self.height}"
+        if self.resize == "longest":
+            return f"at most {max(self.width, self.height)} pixels a side"
+        return f"about {self.width} × {self.height} pixels in their own shape"
+
     def box_size(self, width: int, height: int, box: PhotoBox) -> Size:
         """The (width, height) that a box of a photo of this upright size is resized to.
 

@@ -1,20 +1,25 @@
 """Write a model in pytorch-NetVlad's layout, for programs that read that."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from place_search.models import find_model, read_card
+from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
+from place_search.models.importers.pytorch_netvlad import OWN
 from place_search.models.network import Network, load_network
 from place_search.models.weight_files.tensors import IMAGENET_MEAN, IMAGENET_SCALE, TORCHVISION
 from place_search.training.errors import TrainingError
 from place_search.training.loop.checkpoint import save_table
 
 
-def export_checkpoint(model: str | Path, out: Path) -> None:
+def export_checkpoint(model: str | Path, out: Path) -> ModelCard:
     """Write a model as `out`, a checkpoint as pytorch-NetVlad's training leaves it.
+
+    The layout does not say how photos are resized; an entry of our own does, which place-search
+    alone reads. Returns the model's card.
 
     Raises:
         TrainingError: the layout has no place for this backbone or for a whitening, or `out` exists
@@ -45,6 +50,7 @@ def export_checkpoint(model: str | Path, out: Path) -> None:
         "recalls": recalls,
         "best_score": recalls.get(5, 0.0),
         "parallel": False,
+        OWN: {"preprocessing": asdict(card.preprocessing)},
     }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +59,7 @@ def export_checkpoint(model: str | Path, out: Path) -> None:
         raise TrainingError(
             f"{out} cannot be written ({error.strerror}); free some space or name another file."
         ) from error
+    return card
 
 
 def _state(network: Network) -> dict[str, Tensor]:

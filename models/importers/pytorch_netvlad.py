@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from place_search.models.card import Recall
+from place_search.models.errors import ModelError
 from place_search.models.network import Network
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.tensors import (
@@ -20,6 +21,9 @@ from place_search.models.weight_files.tensors import (
 from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "pytorch-NetVlad"
+OWN = "place_search"
+"""The entry of a checkpoint in which `place-search export` says what the layout has no place for.
+"""
 
 
 def matches(file: WeightFile) -> bool:
@@ -31,14 +35,17 @@ def matches(file: WeightFile) -> bool:
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network. Photos keep their own size up to that of the data it was made for."""
+    """Build the network.
+
+    Photos keep their own size up to that of the data it was made for, unless we exported it.
+    """
     tensors = Tensors(file.path, FAMILY, file.state)
     backbone, built = take_network(tensors, "encoder.", "pool")
     return Weights(
         FAMILY,
         backbone,
         built,
-        Preprocessing("longest", 640, 480),
+        _preprocessing(file),
         "not stated by its publisher",
         _recalls(file.table),
     )
@@ -80,6 +87,17 @@ def take_pool(tensors: Tensors, prefix: str, channels: int) -> tuple[Tensor, Ten
     weight = tensors.take(f"{prefix}.conv.weight", (clusters, channels, 1, 1))
     bias = f"{prefix}.conv.bias"
     return centroids, weight, tensors.take(bias, (clusters,)) if bias in tensors else None
+
+
+def _preprocessing(file: WeightFile) -> Preprocessing:
+    if OWN not in file.table:
+        return Preprocessing("longest", 640, 480)
+    try:
+        return Preprocessing(**file.table[OWN]["preprocessing"])
+    except (TypeError, KeyError):
+        raise ModelError(
+            f"{file.path} does not say how photos are resized; export the model again."
+        ) from None
 
 
 def _recalls(table: Mapping[str, Any]) -> list[Recall]:

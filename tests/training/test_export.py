@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,20 +13,29 @@ from place_search.models import (
     Aggregation,
     LocalFeatures,
     ModelCard,
+    ModelError,
     find_model,
+    open_model,
     read_card,
     write_card,
 )
 from place_search.models.aggregations.netvlad import NetVLAD, netvlad_of
 from place_search.models.card import WEIGHTS_NAME
+from place_search.models.importers.pytorch_netvlad import OWN
 from place_search.models.network import Network, load_backbone, save_network
 from place_search.models.runtimes.torch_runtime import embed_with
+from place_search.models.weight_files.importing import import_weights
 from place_search.models.weight_files.read import read_weights
-from place_search.photos import Preprocessing
+from place_search.photos import Photo, Preprocessing
+from place_search.photos.preprocessing import resize_photo
 from place_search.training import TrainingError, export_checkpoint
 
+PREPROCESSING = Preprocessing()
 
-def write(folder: Path, *, scale: float, bias: bool) -> Network:
+
+def write(
+    folder: Path, *, scale: float, bias: bool, preprocessing: Preprocessing = PREPROCESSING
+) -> Network:
     """A random AlexNet with its own normalisation of pixels, as a model folder without a graph."""
     torch.manual_seed(1)
     network = Network(load_backbone("alexnet")(), NetVLAD(4, 256, bias=bias)).eval()
@@ -45,7 +55,7 @@ def write(folder: Path, *, scale: float, bias: bool) -> Network:
         local_features=LocalFeatures(256, 16),
         dims=1024,
         licence="",
-        preprocessing=Preprocessing(),
+        preprocessing=preprocessing,
         files={WEIGHTS_NAME: sha256_of(folder / WEIGHTS_NAME)},
         fitting={"training": {"best_epoch": 3, "recall_after": {"1": 50.0, "5": 75.0}}},
     )
@@ -66,6 +76,33 @@ def test_the_reader_of_the_family_gives_the_same_descriptors(tmp_path: Path, bia
     assert float(ours.descriptor @ theirs.descriptor) > 0.9999
     table = torch.load(tmp_path / "model_best.pth.tar", weights_only=True)
     assert (table["epoch"], table["best_score"], table["parallel"]) == (3, 0.75, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resize", ["exact", "area", "longest"])
+def test_what_is_exported_and_imported_gives_the_same_descriptors_of_photos(
+    tmp_path: Path, resize: Literal["exact", "area", "longest"]
+) -> None:
+    asked = Preprocessing(resize, 256, 192)
+    network = write(tmp_path / "model", scale=1 / 60, bias=True, preprocessing=asked)
+    exported = export_checkpoint(tmp_path / "model", tmp_path / "model_best.pth.tar")
+    card = import_weights(tmp_path / "model_best.pth.tar", tmp_path / "again")
+    assert card.preprocessing == exported.preprocessing == asked
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    photo = Photo(np.repeat(np.repeat(pixels, 20, axis=0), 10, axis=1), 400, 600)
+    ours = embed_with(network, resize_photo(photo, asked)).descriptor
+    assert float(ours @ open_model(tmp_path / "again").embed(photo).descriptor) > 0.9999
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_does_not_say_its_own_resizing_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "model", scale=1 / 60, bias=True)
+    export_checkpoint(tmp_path / "model", tmp_path / "whole.pth")
+    table = torch.load(tmp_path / "whole.pth", weights_only=True)
+    for told in ({}, {"preprocessing": {"side": 3}}, {"preprocessing": None}, None):
+        torch.save({**table, OWN: told}, tmp_path / "odd.pth")
+        with pytest.raises(ModelError, match="does not say how photos are resized; export"):
+            read_weights(tmp_path / "odd.pth")
 
 
 def test_what_the_layout_has_no_place_for(tmp_path: Path) -> None:

@@ -15,5 +15,8 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Checkpoint to write.")],
 ) -> None:
     """Write a model as a checkpoint in pytorch-NetVlad's layout."""
-    training_room("Training").export_checkpoint(model, out)
-    say(f"Wrote {out}.")
+    card = training_room("Training").export_checkpoint(model, out)
+    say(
+        f"Wrote {out}. Its photos are resized to {card.preprocessing.in_words}: only `place-search "
+        "weights import` reads that in the file, so tell other programs."
+    )
