@@ -1,6 +1,5 @@
 """What a job will need on this machine: memory, disk, time."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.memory import available_bytes, resident_bytes
 from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.descriptors import CHUNK_BYTES
 from place_search.evaluation.doctor.diagnosis import Finding
@@ -69,7 +69,7 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
         "memory_bytes": {
             "index": resident + _COPIES * shard + (vectors if vectors <= _CODES_OVER else coded),
             "eval": resident + 4 * dims * (block + 2 * step) + 10 * block * step,
-            "available": available_memory(),
+            "available": available_bytes(),
         },
         "disk_bytes": {
             "index": places * (dims + features) + (0 if vectors <= _CODES_OVER else coded),
@@ -94,23 +94,3 @@ def check_plan(plan: Mapping[str, Any]) -> list[Finding]:
             sizes = f"{needed_bytes(needed)} of {kind} needed, {free} free"
             problems.append(Finding(f"not-enough-{kind}", 1, sizes, f"{sizes}: {remedy}."))
     return problems
-
-
-def resident_bytes() -> int:
-    """Memory that this process holds now, with its model open."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def available_memory() -> int:
-    """Memory that is free, of the machine and of the container that this may be in."""
-    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if " kB" in line}
-    available = sizes["MemAvailable"]
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = (group / "memory.max").read_text("ascii").strip()
-        used = int((group / "memory.current").read_text("ascii"))
-    except (OSError, ValueError):
-        return available
-    return available if limit == "max" else min(available, max(0, int(limit) - used))

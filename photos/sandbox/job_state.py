@@ -3,7 +3,8 @@
 import mmap
 import os
 import struct
-from pathlib import Path
+
+from place_search.core.memory import resident_bytes
 
 NOTHING = 0
 """The number of no job."""
@@ -46,7 +47,7 @@ class JobState:
     def begin(self) -> None:
         """Prepare for a decoder that is to be forked from this process."""
         self["pid"] = self["jobs"] = self["large"] = 0
-        self["base"] = _resident(os.getpid())
+        self["base"] = resident_bytes()
 
     def limit(self, memory_bytes: int) -> int:
         """What the job may use beyond `base`, where a large one may use `memory_bytes`."""
@@ -55,10 +56,6 @@ class JobState:
     def used(self) -> int:
         """What the decoder uses beyond `base`; 0 where it is gone."""
         try:
-            return _resident(self["pid"]) - self["base"]
+            return resident_bytes(self["pid"]) - self["base"]
         except OSError:
             return 0
-
-
-def _resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * mmap.PAGESIZE

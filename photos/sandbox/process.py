@@ -7,7 +7,6 @@ one job and one fork, nothing is forked that has no job, and no photo meets what
 """
 
 import json
-import mmap
 import os
 import resource
 import select
@@ -15,7 +14,6 @@ import signal
 import socket
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import cv2
@@ -23,7 +21,7 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.memory import keep_freed_memory
+from place_search.core.memory import address_space_bytes, keep_freed_memory
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
@@ -126,8 +124,7 @@ class _Slot:
 
 def _limit(memory_bytes: int, max_output_bytes: int) -> None:
     """Bound what this process and those that it forks may do beyond what `JobState` watches."""
-    own = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * mmap.PAGESIZE
-    space = own + 2 * memory_bytes + ADDRESS_SPACE
+    space = address_space_bytes() + 2 * memory_bytes + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_output_bytes, max_output_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -5,6 +5,7 @@ import math
 import mmap
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,8 +24,11 @@ LARGEST_KEPT_BYTES = 8 << 20
 KEPT_IN_TRAINING_BYTES = 1 << 30
 ADDRESS_SPACE = 1_900_000_000
 """Bytes below which FAISS and OpenVINO crash or hang; they use a fraction of them."""
-
-
+CONTROL_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+"""The files of a container's limit and its use, of version 2 and of version 1."""
 OTHERS_SECONDS = 0.5
 """How long what other processes hold is taken to be what it was."""
 TRIM_SECONDS = 1.0
@@ -108,8 +112,24 @@ CEILING = MemoryCeiling()
 
 def private_bytes() -> int:
     """Bytes of memory that this process holds and no file backs."""
-    statm = Path("/proc/self/statm").read_text("ascii").split()
-    return (int(statm[1]) - int(statm[2])) * mmap.PAGESIZE
+    _, resident, shared = _statm("self")
+    return resident - shared
+
+
+def resident_bytes(pid: int | str = "self") -> int:
+    """Bytes of memory that a process holds, mapped files among them; OSError where it is gone."""
+    return _statm(pid)[1]
+
+
+def address_space_bytes() -> int:
+    """Bytes of address space that this process has taken."""
+    return _statm("self")[0]
+
+
+def _statm(pid: int | str) -> list[int]:
+    """Bytes that a process has taken of address space, that it holds, and that files back."""
+    pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[:3]
+    return [int(count) * mmap.PAGESIZE for count in pages]
 
 
 def unshared_bytes(pid: int) -> int:
@@ -123,11 +143,24 @@ def unshared_bytes(pid: int) -> int:
 
 def machine_bytes() -> int:
     """Bytes of memory that the machine has, or those that its container may use."""
-    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+    return min(os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE, _container()[0])
+
+
+def available_bytes() -> int:
+    """Bytes of memory that are free, of the machine and of the container that this may be in."""
+    rows = (row.split() for row in Path("/proc/meminfo").read_text("ascii").splitlines())
+    free = next(int(row[1]) << 10 for row in rows if row[0] == "MemAvailable:")
+    limit, used = _container()
+    return min(free, max(0, limit - used))
+
+
+def _container() -> tuple[int, int]:
+    """Bytes that the container of this process may use and those that it does, if it has one."""
+    for group in CONTROL_GROUPS:
         with suppress(OSError, ValueError):  # no such control group, or "max"
-            found = min(found, int(Path("/sys/fs/cgroup", file).read_text("ascii")))
-    return found
+            limit, used = (int(Path(file).read_text("ascii")) for file in group)
+            return limit, used
+    return sys.maxsize, 0
 
 
 def require_address_space() -> None:
