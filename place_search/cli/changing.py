@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS
+from place_search.cli.reading import VideoOptions, video_request
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
-from place_search.cli.video_options import VideoOptions, video_request
 from place_search.core.errors import PlaceSearchError
-from place_search.core.settings import MODEL, THREADS, VERIFY_WITH
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -23,31 +22,13 @@ if TYPE_CHECKING:
 
 _Said = TypeVar("_Said")
 
-IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")]
-Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA",
-        help="Folder of photos, a CSV with path,latitude,longitude[,name], or a video.",
-    ),
-]
-ModelOption = Annotated[
-    str | None, MODEL.option(help="Model folder or id (default: the index's own).")
-]
-VerifyWith = Annotated[
-    str | None,
-    VERIFY_WITH.option(help="Folder or id of the model that verifies (default: the index's own)."),
-]
-Threads = Annotated[int | None, THREADS.option()]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
-
 
 def index_model(
     index: Path,
     model: str | None,
     threads: int | None,
     verify_with: str | None = None,
-    max_megapixels: int = DEFAULT_MEGAPIXELS,
+    max_megapixels: int = options.DEFAULT_MEGAPIXELS,
 ) -> "Model":
     """The model that is named, or that an index was made with."""
     from place_search.indexer import open_index_model, read_manifest

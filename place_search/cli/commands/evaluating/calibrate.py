@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, print_line, progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, AskedPrecision
@@ -37,8 +36,8 @@ def command(
     model: Annotated[
         str | None, MODEL.option(help="Model folder or id (default: the included or the index's).")
     ] = None,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     about: Annotated[
         str, typer.Option("--about", help="What the pairs are, for the model card.")
     ] = "",
@@ -48,7 +47,7 @@ def command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Write the calibration into the model's card.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the calibration as JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure how probable the same place is, from similarity and geometry.
 

@@ -6,22 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import OUT, print_json, progress
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
-from place_search.cli.truth_options import (
-    RECALL_KS,
-    Database,
-    Queries,
-    QueriesDir,
-    Radius,
-    RecallKs,
-    Root,
-    Split,
-    TruthFile,
-    parse_ks,
-    truth_files,
-)
+from place_search.cli.reading import parse_ks, truth_files
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted, free_bytes, needed_bytes
 
@@ -34,26 +21,26 @@ def command(
         Path | None,
         typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
     ] = None,
-    split: Split = None,
-    truth: TruthFile = None,
-    root: Root = None,
-    queries_dir: QueriesDir = None,
-    database: Database = None,
-    queries: Queries = None,
-    radius_m: Radius = None,
+    split: options.Split = None,
+    truth: options.TruthFile = None,
+    root: options.TruthRoot = None,
+    queries_dir: options.QueriesDir = None,
+    database: options.Database = None,
+    queries: options.Queries = None,
+    radius_m: options.RightRadius = None,
     protocol: Annotated[
         str | None, typer.Option("--protocol", metavar="NAME", help="As in `eval`.")
     ] = None,
     model: Annotated[str | None, MODEL.option(help=f"{MODEL.help} With an index, its own.")] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    ks: RecallKs = RECALL_KS,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    ks: options.RecallKs = options.RECALL_KS,
     sample: Annotated[
         int,
         typer.Option("--sample", min=0, help="Queries to search for as a trial; 0 for no trial."),
     ] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Examine photos, a truth, an index and the model before a job; exit 1 if there are problems.
 

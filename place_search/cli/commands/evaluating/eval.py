@@ -5,22 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import OUT, print_json, print_line, progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
-from place_search.cli.truth_options import (
-    RECALL_KS,
-    Database,
-    Queries,
-    QueriesDir,
-    Radius,
-    RecallKs,
-    Root,
-    Split,
-    TruthFile,
-    parse_ks,
-    truth_files,
-)
+from place_search.cli.reading import parse_ks, truth_files
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import DIMS
@@ -40,13 +27,13 @@ def command(
             "photos with positions, each searched among all others.",
         ),
     ] = None,
-    split: Split = None,
-    truth: TruthFile = None,
-    root: Root = None,
-    queries_dir: QueriesDir = None,
-    database: Database = None,
-    queries: Queries = None,
-    radius_m: Radius = None,
+    split: options.Split = None,
+    truth: options.TruthFile = None,
+    root: options.TruthRoot = None,
+    queries_dir: options.QueriesDir = None,
+    database: options.Database = None,
+    queries: options.Queries = None,
+    radius_m: options.RightRadius = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -120,13 +107,13 @@ def command(
             help="Measure these models, ids or folders, and compare them with each other.",
         ),
     ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     dims: Annotated[
         int | None, DIMS.option(help=f"{DIMS.help} With --index, its own.")
     ] = DIMS.default,
-    ks: RecallKs = RECALL_KS,
+    ks: options.RecallKs = options.RECALL_KS,
     report_dir: Annotated[
         Path | None,
         typer.Option(
@@ -135,7 +122,7 @@ def command(
             help="Write tables, the curve and a page with the photos to this folder.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
     ns = parse_ks(ks)
@@ -156,7 +143,7 @@ def command(
     source = context.get_parameter_source("dims")
     if index is not None and source is not None and source.name == "ENVIRONMENT":
         dims = None  # it was set for new descriptors
-    options: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "protocol": protocol,
         "ks": ns,
         "verify": verify,
@@ -179,7 +166,7 @@ def command(
             raise typer.BadParameter(
                 "--index holds descriptors of one model, so it does not work with --models."
             )
-        _compare(files, models, options, as_json)
+        _compare(files, models, asked, as_json)
         return
     from place_search.evaluation import evaluate_files
 
@@ -189,7 +176,7 @@ def command(
             model=model or MODEL.in_environment,
             index=index,
             progress=advance,
-            **options,
+            **asked,
         )
     if as_json:
         print_json(report.to_dict())
@@ -205,7 +192,7 @@ def command(
         say(f"Warning: {warning}")
 
 
-def _compare(files: "TruthFiles", models: str, options: dict[str, Any], as_json: bool) -> None:
+def _compare(files: "TruthFiles", models: str, asked: dict[str, Any], as_json: bool) -> None:
     """Measure several models and print them side by side."""
     names = [name.strip() for name in models.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -215,7 +202,7 @@ def _compare(files: "TruthFiles", models: str, options: dict[str, Any], as_json:
     from place_search.evaluation import evaluate_models
 
     with progress() as advance:
-        compared = evaluate_models(files, names, progress=advance, **options)
+        compared = evaluate_models(files, names, progress=advance, **asked)
     if as_json:
         print_json(compared.to_dict())
     else:
@@ -229,8 +216,8 @@ def _compare(files: "TruthFiles", models: str, options: dict[str, Any], as_json:
         for warning in report.warnings:
             say(f"Warning: {name}: {warning}")
     _tell_database(files, compared.reports[0])
-    if options["report_dir"] is not None:
-        say(f"Report: {options['report_dir'] / 'index.html'}")
+    if asked["report_dir"] is not None:
+        say(f"Report: {asked['report_dir'] / 'index.html'}")
 
 
 def _print_comparison(compared: "Comparison") -> None:

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli import options
+from place_search.cli.changing import print_change, running
 from place_search.cli.indexes import known_store, store_uri
 from place_search.settings import STORE, URI
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     store: Annotated[
         str | None,
         STORE.option(
@@ -16,8 +17,8 @@ def command(
             callback=known_store,
         ),
     ] = None,
-    uri: Annotated[str, URI.option()] = URI.default,
-    as_json: AsJson = False,
+    uri: options.Uri = URI.default,
+    as_json: options.AsJson = False,
 ) -> None:
     """Free the space of removed places and join small files. It happens by itself, but later."""
     from place_search.indexer import compact_index

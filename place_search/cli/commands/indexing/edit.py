@@ -4,14 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder, by_name
+from place_search.cli import options
+from place_search.cli.changing import by_name
 from place_search.cli.console import print_json, print_line
 
 PlaceId = Annotated[int, typer.Argument(metavar="ID", help="Id of a place.")]
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     place: PlaceId,
     name: Annotated[
         str | None, typer.Option(help="What the place is called; '' for the name of its photo.")
@@ -27,7 +28,7 @@ def command(
         str | None,
         typer.Option(metavar="LAT,LON", help="Where it is; '' for the position of its photo."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Name a place, note something, tag it, set its own fields, or correct its position."""
     from place_search.indexer import edit_place, open_index

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder, by_name
+from place_search.cli import options
+from place_search.cli.changing import by_name
 from place_search.cli.console import print_json, print_line
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     action: Annotated[str, typer.Argument(metavar="list|set|drop", help="What to do.")] = "list",
     items: Annotated[
         list[str] | None,
@@ -17,7 +18,7 @@ def command(
             metavar="NAME:TYPE", help="Fields to set (text, number, boolean, date) or to drop."
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List, declare or drop the own fields that places of an index may have."""
     from place_search.indexer import declare_fields, read_manifest

@@ -4,21 +4,15 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import (
-    AsJson,
-    IndexFolder,
-    ModelOption,
-    Threads,
-    index_model,
-    running,
-)
+from place_search.cli import options
+from place_search.cli.changing import index_model, running
 from place_search.cli.console import print_json, print_line, say
 from place_search.core.settings import THREADS
 from place_search.core.text import counted
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     spread_m: Annotated[
         float,
         typer.Option(
@@ -46,9 +40,9 @@ def command(
         list[int] | None,
         typer.Option(metavar="ID", help="With --of: take this place out of it."),
     ] = None,
-    model: ModelOption = None,
-    threads: Threads = THREADS.default,
-    as_json: AsJson = False,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    as_json: options.AsJson = False,
 ) -> None:
     """Put photos that show one spot together: those that came since the last time.
 
@@ -83,7 +77,7 @@ def command(
 
 
 def _change(
-    index: IndexFolder,
+    index: options.IndexFolder,
     of: int,
     name: str | None,
     add: list[int],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.changing import tell_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import (
@@ -13,18 +14,8 @@ from place_search.cli.indexes import (
     require_out,
     store_uri,
 )
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
+from place_search.cli.reading import video_request
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
-from place_search.cli.video_options import (
-    ClockOffset,
-    Every,
-    Fps,
-    Gpx,
-    Panoramas,
-    VideoStart,
-    video_request,
-)
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.core.text import counted
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
@@ -73,13 +64,13 @@ def command(
         ),
     ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
-    uri: Annotated[str, URI.option()] = URI.default,
+    uri: options.Uri = URI.default,
     engine: Annotated[Literal["local", "ray"], ENGINE.option()] = ENGINE.default,
     exchange: Annotated[str, EXCHANGE.option()] = EXCHANGE.default,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    dims: options.Dims = DIMS.default,
     local_features: Annotated[
         bool,
         typer.Option(
@@ -97,13 +88,13 @@ def command(
         ),
     ] = None,
     verify_with: Annotated[str | None, VERIFY_WITH.option()] = VERIFY_WITH.default,
-    gpx: Gpx = None,
-    every: Every = None,
-    fps: Fps = None,
-    video_start: VideoStart = None,
-    clock_offset: ClockOffset = None,
-    panoramas: Panoramas = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    gpx: options.Gpx = None,
+    every: options.Every = None,
+    fps: options.Fps = None,
+    video_start: options.VideoStart = None,
+    clock_offset: options.ClockOffset = None,
+    panoramas: options.Panoramas = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Index a folder of place photos, or frames of a video.
 

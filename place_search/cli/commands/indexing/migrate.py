@@ -1,10 +1,11 @@
 """`place-search migrate`: the small form of an older index."""
 
-from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli import options
+from place_search.cli.changing import print_change, running
 from place_search.cli.console import say
 
 
-def command(index: IndexFolder, as_json: AsJson = False) -> None:
+def command(index: options.IndexFolder, as_json: options.AsJson = False) -> None:
     """Make an older index as small as a new one of the same model, without its photos.
 
     Descriptors become numbers of 8 bits, and are kept once; ids and places stay. Meanwhile the disk

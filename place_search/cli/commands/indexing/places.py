@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import print_line
 from place_search.core.text import counted
 
 
 def command(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    index: options.IndexFolder,
     out: Annotated[
         Path,
         typer.Option(

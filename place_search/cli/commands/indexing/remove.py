@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli import options
+from place_search.cli.changing import print_change, running
 from place_search.cli.indexes import require_order
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     places: Annotated[list[str], typer.Argument(metavar="NAME|ID", help="Names or ids of places.")],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Remove places from an index, by name or by id; a number is an id. Photos are left alone."""
     from place_search.indexer import remove_places

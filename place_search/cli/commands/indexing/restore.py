@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder, print_change, running
+from place_search.cli import options
+from place_search.cli.changing import print_change, running
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     places: Annotated[list[int], typer.Argument(metavar="ID", help="Ids of removed places.")],
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Bring back removed places, as long as the index has not been compacted since."""
     from place_search.indexer import restore_places

@@ -5,39 +5,30 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import (
-    AsJson,
-    Data,
-    IndexFolder,
-    ModelOption,
-    Threads,
-    VerifyWith,
-    take_photos,
-)
+from place_search.cli import options
+from place_search.cli.changing import take_photos
 from place_search.cli.indexes import require_order
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.video_options import ClockOffset, Every, Fps, Gpx, Panoramas, VideoStart
 from place_search.core.settings import THREADS, VERIFY_WITH
 
 
 def command(
-    index: IndexFolder,
-    data: Data,
-    model: ModelOption = None,
-    verify_with: VerifyWith = VERIFY_WITH.default,
-    threads: Threads = THREADS.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    gpx: Gpx = None,
-    every: Every = None,
-    fps: Fps = None,
-    video_start: VideoStart = None,
-    clock_offset: ClockOffset = None,
-    panoramas: Panoramas = "auto",
+    index: options.IndexFolder,
+    data: options.Data,
+    model: options.OwnModel = None,
+    verify_with: options.VerifyWith = VERIFY_WITH.default,
+    threads: options.Threads = THREADS.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    gpx: options.Gpx = None,
+    every: options.Every = None,
+    fps: options.Fps = None,
+    video_start: options.VideoStart = None,
+    clock_offset: options.ClockOffset = None,
+    panoramas: options.Panoramas = "auto",
     forget: Annotated[
         bool,
         typer.Option("--forget", help="Take in photos whose places were removed by hand, too."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
 

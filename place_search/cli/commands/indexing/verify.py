@@ -5,15 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from place_search.cli.changing import (
-    AsJson,
-    IndexFolder,
-    ModelOption,
-    Threads,
-    index_model,
-)
+from place_search.cli import options
+from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.core.settings import THREADS
 from place_search.core.text import counted, needed_bytes
 
@@ -24,14 +18,14 @@ FAILED = 1
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged files again, from the photos.")
     ] = False,
-    model: ModelOption = None,
-    threads: Threads = THREADS.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    as_json: AsJson = False,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check every file of an index, its counts and ids, and its vector store.
 

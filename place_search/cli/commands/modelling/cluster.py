@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import progress, say
 from place_search.cli.indexes import require_out
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 from place_search.core.text import counted
 
@@ -19,11 +19,8 @@ def command(
             metavar="DATA", help="Varied photos of places: a folder, or whatever `train` takes."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
-    root: Annotated[
-        Path | None,
-        typer.Option("--root", metavar="DIR", help="Folder that the photos of a list are under."),
-    ] = None,
+    out: options.NewModel,
+    root: options.ListRoot = None,
     backbone: Annotated[
         str, typer.Option("--backbone", help="Network whose local features are clustered.")
     ] = "efficientnet-lite0",
@@ -46,11 +43,9 @@ def command(
         bool,
         typer.Option("--exact-size", help="Resize to 640 × 480 whatever the photo's aspect ratio."),
     ] = False,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of sampling and k-means.")] = 1,
-    about: Annotated[
-        str, typer.Option("--about", help="What the photos are, for the model card.")
-    ] = "",
+    about: options.AboutPhotos = "",
 ) -> None:
     """Fit a NetVLAD vocabulary on photos, and write it as a model that indexes and searches."""
     require_out(data, out, "cluster")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
 from place_search.core.text import counted
@@ -20,7 +20,7 @@ def command(
             metavar="CSV", help="Photos: image, and place, or video and frame; crops, if any."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    out: options.NewModel,
     root: Annotated[
         Path | None, typer.Option("--root", metavar="DIR", help="Folder that the photos are under.")
     ] = None,
@@ -42,7 +42,7 @@ def command(
     learning_rate: Annotated[
         float, typer.Option("--learning-rate", min=0, help="At the beginning.")
     ] = 6e-4,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     about: Annotated[str, typer.Option("--about", help="Origin and licence, for the card.")] = "",
     seed: Annotated[int, typer.Option("--seed", help="Seed of all that is drawn.")] = 1,
 ) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import say
 from place_search.cli.training_room import training_room
-from place_search.core.settings import MODEL
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
+    model: options.Model,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Checkpoint to write.")],
 ) -> None:
     """Write a model as a checkpoint in pytorch-NetVlad's layout."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import OUT, progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.core.settings import MODEL
 
 if TYPE_CHECKING:
     from place_search.evaluation import GroundTruth
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)],
+    model: options.Model,
     photos: Annotated[
         Path,
         typer.Option(
@@ -48,7 +47,7 @@ def command(
         Path | None,
         typer.Option("--root", metavar="DIR", help="Folder that the paths of --truth are under."),
     ] = None,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     first: Annotated[
         int | None,
         typer.Option(

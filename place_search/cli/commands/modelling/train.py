@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import InterruptedRunError, progress, say
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
@@ -35,10 +36,7 @@ def command(
             "--val", metavar="DATA", help="Photos to validate on (default: a share is held out)."
         ),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option("--root", metavar="DIR", help="Folder that the photos of a list are under."),
-    ] = None,
+    root: options.ListRoot = None,
     queries_dir: Annotated[
         str | None,
         typer.Option("--queries-dir", metavar="NAME", help="Folder of a split's queries."),
@@ -81,9 +79,7 @@ def command(
         str | None, typer.Option("--precision", help="auto, float32, bfloat16 or float16.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of all that is drawn.")] = None,
-    about: Annotated[
-        str, typer.Option("--about", help="What the photos are, for the model card.")
-    ] = "",
+    about: options.AboutPhotos = "",
 ) -> None:
     """Train a model on photos of places. A run that was stopped goes on with --resume.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import OUT, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _command() -> None:
 
 @command.command("list")
 def list_weights(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the models in the weights folder, and the published ones that can be fetched."""
     from place_search.models import read_card, weights_folder
@@ -193,7 +194,7 @@ def verify(
     model: Annotated[
         str | None, typer.Argument(metavar="ID", help="Model id or folder (default: all).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Check models: files whole, graph in agreement with the weights."""
     from place_search.models import find_model, weights_folder

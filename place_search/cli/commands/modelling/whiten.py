@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import progress, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
 from place_search.core.text import counted
@@ -20,7 +20,7 @@ def command(
             help="An index, or photos as for `index`: many, and not those to be searched.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    out: options.NewModel,
     dims: Annotated[
         int, typer.Option("--dims", min=1, help="Dimensions of the new model's descriptors.")
     ] = 4096,
@@ -42,8 +42,8 @@ def command(
             help="Model to whiten: an id or a folder (default: the index's own, or lite0-netvlad)."
         ),
     ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    threads: options.Threads = THREADS.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
 ) -> None:
     """Fit a PCA whitening on descriptors, or one on views of photos, and write the model with it.

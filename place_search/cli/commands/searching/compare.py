@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import OUT, print_json, say
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted
@@ -35,12 +34,10 @@ def command(
         str | None,
         MODEL.option(help=f"Model folder or id (default: that of --index, else {MODEL.default})."),
     ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
-    ] = False,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    as_json: options.AsReply = False,
 ) -> None:
     """Say whether two photos show the same place, and how sure that is.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.commands.evaluating import eval as evaluating
 from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
@@ -39,8 +40,8 @@ def command(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Take the photos from this downloaded file."),
     ] = None,
-    model: Annotated[str, MODEL.option()] = MODEL.default,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
+    model: options.IncludedModel = MODEL.default,
+    threads: options.Threads = THREADS.default,
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Whether to serve the index at the end.")
     ] = True,

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import progress, say, say_list
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import DIMS
@@ -31,11 +30,11 @@ def command(
             "numpy: .npy, or .npz with names. Default: by the ending.",
         ),
     ] = None,
-    model: Annotated[str, MODEL.option()] = MODEL.default,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    dims: Annotated[int | None, DIMS.option()] = DIMS.default,
+    model: options.IncludedModel = MODEL.default,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    dims: options.Dims = DIMS.default,
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given.
 

@@ -5,16 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import print_line, progress, say, say_list
 from place_search.cli.indexes import require_order
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
-from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 
 
 def command(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    index: options.IndexFolder,
     queries: Annotated[
         Path,
         typer.Argument(metavar="QUERIES", help="A folder of photos, or a list (.csv, .txt)."),
@@ -56,13 +55,11 @@ def command(
             "drive or night.",
         ),
     ] = False,
-    candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
-    model: Annotated[
-        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
-    ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
+    candidates: options.Candidates = CANDIDATES.default,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
 ) -> None:
     """Write which photos to match: each query with the places that look most like it.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import (
     OUT,
     InterruptedRunError,
@@ -15,20 +16,9 @@ from place_search.cli.console import (
     say,
     say_list,
 )
-from place_search.cli.filter_options import (
-    FieldOption,
-    FolderOption,
-    NearOption,
-    RadiusOption,
-    TagOption,
-    TakenFromOption,
-    TakenToOption,
-    point_of,
-)
 from place_search.cli.indexes import require_order
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
-from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
+from place_search.cli.reading import point_of
+from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import K
 
@@ -44,7 +34,7 @@ LISTS = (".csv", ".txt")
 
 
 def command(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    index: options.IndexFolder,
     photos: Annotated[
         list[Path],
         typer.Argument(
@@ -64,7 +54,7 @@ def command(
             help="Write a row for each photo of a folder: .csv, .jsonl, .geojson or .parquet.",
         ),
     ] = None,
-    k: Annotated[int, K.option()] = K.default,
+    k: options.K = K.default,
     spots: Annotated[
         bool,
         typer.Option("--spots", help="Count photos of one spot, as `group` found them, once."),
@@ -85,13 +75,13 @@ def command(
             show_default=False,
         ),
     ] = None,
-    near: NearOption = None,
-    radius_m: RadiusOption = None,
-    folder: FolderOption = None,
-    taken_from: TakenFromOption = None,
-    taken_to: TakenToOption = None,
-    tag: TagOption = None,
-    field: FieldOption = None,
+    near: options.Near = None,
+    radius_m: options.NearRadius = None,
+    folder: options.InFolder = None,
+    taken_from: options.TakenFrom = None,
+    taken_to: options.TakenTo = None,
+    tag: options.Tags = None,
+    field: options.Fields = None,
     verify: Annotated[
         bool | None,
         typer.Option(
@@ -108,16 +98,12 @@ def command(
             "photos of one drive or night.",
         ),
     ] = False,
-    candidates: Annotated[int, CANDIDATES.option()] = CANDIDATES.default,
-    model: Annotated[
-        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
-    ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
-    ] = False,
+    candidates: options.Candidates = CANDIDATES.default,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    as_json: options.AsReply = False,
 ) -> None:
     """Find the place of a photo among those of an index, or say that it is not there.
 

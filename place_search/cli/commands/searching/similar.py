@@ -4,39 +4,31 @@ from typing import Annotated
 
 import typer
 
-from place_search.cli.changing import AsJson, IndexFolder, ModelOption, Threads, index_model
+from place_search.cli import options
+from place_search.cli.changing import index_model
 from place_search.cli.console import OUT, print_json, say
-from place_search.cli.filter_options import (
-    FieldOption,
-    FolderOption,
-    NearOption,
-    RadiusOption,
-    TagOption,
-    TakenFromOption,
-    TakenToOption,
-    point_of,
-)
+from place_search.cli.reading import point_of
 from place_search.core.settings import THREADS
 from place_search.settings import K
 
 
 def command(
-    index: IndexFolder,
+    index: options.IndexFolder,
     place: Annotated[str, typer.Argument(metavar="NAME|ID", help="A place; `places` lists them.")],
-    k: Annotated[int, K.option()] = K.default,
+    k: options.K = K.default,
     same_spot: Annotated[
         bool, typer.Option("--same-spot", help="The other photos of its own group too.")
     ] = False,
-    near: NearOption = None,
-    radius_m: RadiusOption = None,
-    folder: FolderOption = None,
-    taken_from: TakenFromOption = None,
-    taken_to: TakenToOption = None,
-    tag: TagOption = None,
-    field: FieldOption = None,
-    model: ModelOption = None,
-    threads: Threads = THREADS.default,
-    as_json: AsJson = False,
+    near: options.Near = None,
+    radius_m: options.NearRadius = None,
+    folder: options.InFolder = None,
+    taken_from: options.TakenFrom = None,
+    taken_to: options.TakenTo = None,
+    tag: options.Tags = None,
+    field: options.Fields = None,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    as_json: options.AsJson = False,
 ) -> None:
     """Find the places that look most like a place of the index, by the descriptor kept of it.
 

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from place_search.cli import options
 from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
 from place_search.cli.indexes import require_order
-from place_search.cli.megapixels import DEFAULT_MEGAPIXELS, MaxMegapixels
-from place_search.cli.precision import PrecisionOption
-from place_search.core.settings import MODEL, PRECISION, THREADS
+from place_search.core.settings import PRECISION, THREADS
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of an index.")],
+    index: options.IndexFolder,
     frames: Annotated[
         Path,
         typer.Argument(
@@ -30,10 +29,7 @@ def command(
             "--out", metavar="FILE", help="File to write: .csv, .json, .geojson, .gpx or .mp4."
         ),
     ],
-    fps: Annotated[
-        float | None,
-        typer.Option("--fps", metavar="N", help="Frames a second of a video (default: 2)."),
-    ] = None,
+    fps: options.Fps = None,
     every: Annotated[
         int | None,
         typer.Option("--every", metavar="N", help="Every so many frames of a video."),
@@ -42,13 +38,11 @@ def command(
         bool,
         typer.Option("--causal", help="Locate each frame by those before it only, as if live."),
     ] = False,
-    model: Annotated[
-        str | None, MODEL.option(help="Model folder or id (default: the index's own).")
-    ] = None,
-    threads: Annotated[int | None, THREADS.option()] = THREADS.default,
-    precision: PrecisionOption = PRECISION.default,
-    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    model: options.OwnModel = None,
+    threads: options.Threads = THREADS.default,
+    precision: options.Precision = PRECISION.default,
+    max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
+    as_json: options.AsJson = False,
 ) -> None:
     """Say where each frame of a video or a walk was taken, or that it was at no known place."""
     from place_search.indexer import open_index, open_index_model

@@ -1,62 +1,53 @@
-"""Options of the commands that take frames of a video, or photos with a track, into an index."""
+"""What is read of options that several commands take: a point, what is right, a video."""
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
+    from place_search.core.geodesy import Position
     from place_search.core.progress import Progress
+    from place_search.evaluation import TruthFiles
     from place_search.indexer import VideoRequest
 
-Gpx = Annotated[
-    Path | None,
-    typer.Option(
-        "--gpx", metavar="FILE", help="Where the camera was, by the times of photos or frames."
-    ),
-]
-Every = Annotated[
-    str | None,
-    typer.Option(
-        "--every", metavar="METRES", help="A frame of a video every 2m, say, along its --gpx."
-    ),
-]
-Fps = Annotated[
-    float | None,
-    typer.Option("--fps", metavar="N", help="Frames a second of a video (default: 2)."),
-]
-VideoStart = Annotated[
-    str | None,
-    typer.Option(
-        "--video-start",
-        metavar="TIME",
-        help="When a video starts, as 2026-05-01T10:00:00+02:00 (default: as it says itself).",
-    ),
-]
-
-ClockOffset = Annotated[
-    str | None,
-    typer.Option(
-        "--clock-offset",
-        metavar="TIME",
-        help="With --gpx: how far the clock of photos that name no time zone was ahead of UTC, as "
-        "+02:00 or -00:01:30.",
-    ),
-]
-Panoramas = Annotated[
-    Literal["auto", "2:1", "off"],
-    typer.Option(
-        "--panoramas",
-        help="Cut 360° panoramas into views: those whose metadata says so (auto), all photos and "
-        "frames of 2:1 too, or none (off).",
-    ),
-]
 VideoOptions: TypeAlias = tuple[
     Path | None, str | None, float | None, str | None, str | None, Literal["auto", "2:1", "off"]
 ]
 """What `video_request` takes of a command line."""
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
+
+
+def point_of(near: str | None, radius_m: float | None) -> "Position | None":
+    """The point that --near names. Raises BadParameter where one of the two is missing."""
+    from place_search.search.positions import parse_position
+
+    if (near is None) != (radius_m is None):
+        raise typer.BadParameter("--near and --radius-m only work together.")
+    return None if near is None else parse_position(near)
+
+
+def truth_files(**given: Any) -> "TruthFiles":
+    """The options as `TruthFiles` names them, or a usage error where they contradict each other."""
+    from place_search.evaluation import TruthFiles
+
+    files = TruthFiles(**given)
+    if reason := files.why_not():
+        raise typer.BadParameter(reason)
+    return files
+
+
+def parse_ks(text: str) -> list[int]:
+    """The N of Recall@N from `1,5,10`."""
+    from place_search.evaluation import TruthError, checked_ks
+
+    try:
+        return checked_ks([int(part) for part in text.split(",")])
+    except (ValueError, TruthError):
+        raise typer.BadParameter(
+            f"--at {text}: write whole numbers from 1, as in 1,5,10."
+        ) from None
 
 
 def video_request(
