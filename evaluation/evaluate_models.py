@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, renamed, silent
 from place_search.evaluation.comparison import Comparison, compare_reports
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.evaluate import RECALL_KS
@@ -51,7 +51,7 @@ def evaluate_models(
             model=model,
             ks=ks,
             report_dir=None if report_dir is None else report_dir / name,
-            progress=_Named(name, progress),
+            progress=renamed(progress, f"Describing ({name})"),
             **options,
         )
         for name, model in zip(names, models, strict=True)
@@ -61,13 +61,3 @@ def evaluate_models(
         files = replace(files, open_set=bool(options.get("open_set")))
         write_comparison(open_truth(files), compared, report_dir)
     return compared
-
-
-class _Named:
-    """Progress whose stages say which model they are of."""
-
-    def __init__(self, name: str, progress: Progress) -> None:
-        self._name, self._progress = name, progress
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        self._progress(f"{stage} ({self._name})", done, total)

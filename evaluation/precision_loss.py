@@ -3,14 +3,13 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, renamed, silent
 from place_search.evaluation.evaluate import evaluate
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.verified_ranking import GeometryReranker
@@ -76,7 +75,7 @@ def measure_loss(
                     model,
                     ks=(1,),
                     reranker=GeometryReranker(model, truth.root) if verify else None,
-                    progress=partial(_tell, progress, what),
+                    progress=renamed(progress, what),
                 )
                 plain = report.recall if report.unverified is None else report.unverified
                 rows.append((truth.name, False, plain[1]))
@@ -96,8 +95,3 @@ def _remembering(opened: Model, scratch: Path, name: str) -> Model:
     same = copy(opened)
     same.runtime = _Remembering(opened.runtime, scratch / name)
     return same
-
-
-def _tell(progress: Progress, what: str, stage: str, done: int, total: int) -> None:
-    """Progress of the evaluation of one truth in one precision."""
-    progress(what, done, total)

@@ -1,27 +1,26 @@
 """Downloads that go on where they broke off, checked by sha256 where it is known."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 from place_search.core.files import sha256_of
 from place_search.core.packages import DownloadError, PackageFile, fetch_package
+from place_search.core.progress import Progress, silent
 from place_search.models.errors import ModelError
 from place_search.models.registry import Published
 
-Progress = Callable[[int, int], None]
-"""Is told the bytes done and their total, 0 where the server does not say."""
-
+_MEGABYTE = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0)
 
 
 def fetch_file(
-    model: Published, folder: Path, *, given: Path | None = None, progress: Progress | None = None
+    model: Published, folder: Path, *, given: Path | None = None, progress: Progress = silent
 ) -> Path:
     """The file of a published model: the one that is `given`, else downloaded into `folder`.
 
     Sources are tried in their order; a download that broke off goes on at the next call.
+    `progress` is told megabytes.
 
     Raises:
         ModelError: the given file is not there.
@@ -53,7 +52,7 @@ def fetch_file(
     )
 
 
-def download(url: str, target: Path, *, progress: Progress | None = None) -> None:
+def download(url: str, target: Path, *, progress: Progress = silent) -> None:
     """Download to `target`, which appears whole or not at all; goes on where it broke off.
 
     Raises:
@@ -79,8 +78,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> Non
                 for chunk in reply.iter_raw():
                     stream.write(chunk)
                     done += len(chunk)
-                    if progress is not None:
-                        progress(done, max(total, done))
+                    progress("Downloading", done // _MEGABYTE, max(total, done) // _MEGABYTE)
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if done and status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -1,7 +1,7 @@
 """Quantise a model's graph to int8 with NNCF, calibrated on photos; needs the extra `quantize`."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from openvino import opset13 as opset
 from openvino.passes import ConstantFolding, Manager
 
 from place_search.core.files import scratch_folder, sha256_of
+from place_search.core.progress import Progress, silent
 from place_search.models.card import ModelCard, read_card, write_card
 from place_search.models.graphs.fitted import normalised
 from place_search.models.precision import GRAPHS, Quantization
@@ -40,7 +41,7 @@ def quantize_model(
     *,
     first: int | None = None,
     views: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> ModelCard:
     """Put an int8 graph beside the float32 one, and say so on the card; returns the card.
 
@@ -63,7 +64,7 @@ def quantize_model(
     with scratch_folder(folder, "int8") as scratch:
         choices = FIRST_LAYERS if first is None else (first,)
         for turn, count in enumerate(choices):
-            progress(turn, len(choices))
+            progress("Quantising", turn, len(choices))
             graph = scratch / f"{count}.xml"
             _quantize(source, photos, count, graph)
             cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
@@ -77,7 +78,7 @@ def quantize_model(
         for made, name in zip((graph, graph.with_suffix(".bin")), GRAPHS["int8"], strict=True):
             made.chmod(0o644)
             made.replace(folder / name)
-    progress(len(choices), len(choices))
+    progress("Quantising", len(choices), len(choices))
     quantization = Quantization(
         photos=len(photos),
         photos_sha256=photos_sha256,

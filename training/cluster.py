@@ -30,7 +30,7 @@ def cluster(
     max_pixels: int = MAX_PIXELS,
     about: str = "",
     seed: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     say: Callable[[str], None] | None = None,
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
@@ -62,7 +62,7 @@ def cluster(
         resize = Preprocessing("exact", width, height)
     samples = list(
         sample_local_features(
-            network, _counted(photos, progress or silent), resize, seed=seed, max_pixels=max_pixels
+            network, _counted(photos, progress), resize, seed=seed, max_pixels=max_pixels
         )
     )
     content = _content_hash([photo for photo, _ in samples])

@@ -38,7 +38,7 @@ def whiten(
     threads: int | None = None,
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ModelCard:
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
@@ -67,7 +67,7 @@ def whiten(
         require_samples(views_of(photos), "views of these photos", dims)
         with _without_whitening(folder, card, out) as plain:
             opened = open_model(plain, mode="throughput", threads=threads, max_pixels=max_pixels)
-            described = describe_views(photos, opened, seed=seed, progress=progress or silent)
+            described = describe_views(photos, opened, seed=seed, progress=progress)
         fit = fit_view_whitening(described.descriptors, dims)
         directions = fit_directions(described.local_features, seed=seed)
         method = f"views of {len(photos)} photos, within-class covariance normalisation"

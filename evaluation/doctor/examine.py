@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, renamed, silent
 from place_search.evaluation import recall
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.check_files import (
@@ -360,9 +360,6 @@ class _Examination:
             return False
         return not self.truth.missing or len(self.truth.missing) < len(self.truth.photos)
 
-    def _tell(self, stage: str, done: int, total: int) -> None:
-        self.progress("Trying a sample", done, total)
-
     def try_sample(self, size: int) -> None:
         """Search for some queries among some photos: does any find its place?"""
         assert self.truth is not None  # noqa: S101 - fit_to_measure has seen to it
@@ -372,7 +369,8 @@ class _Examination:
             return
         try:
             places = None if self.index is None else IndexDatabase(self.index, part)
-            report = evaluate(part, self.model, ks=[1], index=places, progress=self._tell)
+            told = renamed(self.progress, "Trying a sample")
+            report = evaluate(part, self.model, ks=[1], index=places, progress=told)
         except PlaceSearchError as error:
             self._add_error("sample", self.truth.name, error)
             return

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
@@ -117,7 +117,7 @@ def build_index(
     out: Path,
     model: Model,
     *,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     photos_per_shard: int | None = None,
     store: str = AUTO,
     uri: str = "",

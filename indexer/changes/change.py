@@ -204,7 +204,7 @@ class Change:
 
 
 @contextmanager
-def changing(folder: Path, progress: Progress) -> Iterator[Change]:
+def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
     """Lock an index for a change, and tidy up what a killed run has left.
 
     A change that comes to nothing drops the work of an interrupted one, as any other change does.
@@ -239,5 +239,5 @@ def collect_leftovers(folder: Path) -> None:
 
     Raises: as `changing`.
     """
-    with changing(folder, silent):
+    with changing(folder):
         pass

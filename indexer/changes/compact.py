@@ -28,7 +28,7 @@ MANY_SHARDS = 512
 
 
 def compact_index(
-    folder: Path, *, store: str = "", uri: str = "", progress: Progress | None = None
+    folder: Path, *, store: str = "", uri: str = "", progress: Progress = silent
 ) -> ChangeReport:
     """Drop what removed places have left, and join small shards. Ids and places stay.
 
@@ -41,11 +41,11 @@ def compact_index(
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(Path(folder), progress or silent) as change:
+    with changing(Path(folder), progress) as change:
         return change.report(compacted=_compact(change, store, uri))
 
 
-def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeReport:
+def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
     """Make an older index as small as a new one of the same model, without its photos.
 
     Its descriptors become int8 codes, and those of an exact store are kept once. Ids, names and
@@ -53,7 +53,7 @@ def migrate_index(folder: Path, *, progress: Progress | None = None) -> ChangeRe
 
     Raises: as `compact_index`.
     """
-    with changing(Path(folder), progress or silent) as change:
+    with changing(Path(folder), progress) as change:
         manifest, draft = change.manifest, change.draft("migrate")
         has_copy = manifest.store["kind"] == "exact" and not manifest.has_no_store_file
         if manifest.descriptor_type == INT8 and not has_copy:

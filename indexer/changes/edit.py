@@ -8,7 +8,6 @@ from typing import Any
 
 from place_search.core.files import FileStamp
 from place_search.core.geodesy import Position
-from place_search.core.progress import silent
 from place_search.indexer.changes.change import Change, changing
 from place_search.indexer.errors import EditConflictError, FieldError
 from place_search.indexer.storage.edits import (
@@ -50,7 +49,7 @@ def edit_place(
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(Path(folder), silent) as change:
+    with changing(Path(folder)) as change:
         edits = change.edits
         require_version(change, place_id, version)
         edit = edited(edits.of(place_id), patch, edits.fields)
@@ -71,7 +70,7 @@ def declare_fields(
             type for a field that places have already.
         IndexFormatError, IndexWriteError: as `edit_place`.
     """
-    with changing(Path(folder), silent) as change:
+    with changing(Path(folder)) as change:
         edits = change.edits
         for name in drop:
             if name not in edits.fields:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from place_search.core.progress import silent
 from place_search.core.tables import open_table, parse_number
 from place_search.indexer.changes.change import changing
 from place_search.indexer.changes.edit import KEYS, keep_edits
@@ -97,7 +96,7 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         FieldError: somebody has declared a field of another type meanwhile.
         IndexFormatError, IndexWriteError: as `edit_place`.
     """
-    with changing(folder, silent) as change:
+    with changing(folder) as change:
         edits = change.edits
         fields = check_schema({**listed.types, **edits.fields})
         if any(fields[name] != kind for name, kind in listed.types.items()):

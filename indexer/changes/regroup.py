@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from place_search.core.files import write_whole
-from place_search.core.progress import silent
 from place_search.indexer.changes.change import changing
 from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.commit import pending_name
@@ -30,7 +29,7 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Gr
         IndexBusyError: another process is writing this index.
     """
     folder = Path(folder)
-    with changing(folder, silent) as locked:
+    with changing(folder) as locked:
         groups = change(stored_groups(folder, locked.manifest))
         if groups is None:
             return None

@@ -27,7 +27,7 @@ def remove_places(
     *,
     version: int | None = None,
     compact: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
@@ -46,7 +46,7 @@ def remove_places(
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     given, names = _told_apart(places)
-    with changing(Path(folder), progress or silent) as change:
+    with changing(Path(folder), progress) as change:
         ids = _ids(change, given, names)
         gone = ids[is_among(ids, change.contents.rows.place_ids)]
         if version is not None:
@@ -66,7 +66,7 @@ def remove_places(
 
 
 def restore_places(
-    folder: Path, places: Sequence[int], *, progress: Progress | None = None
+    folder: Path, places: Sequence[int], *, progress: Progress = silent
 ) -> ChangeReport:
     """Bring back removed places, by their ids, as they were. Those that are there stay.
 
@@ -76,7 +76,7 @@ def restore_places(
         ChangeRefusedError: a place of the same photo is there.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    with changing(Path(folder), progress or silent) as change:
+    with changing(Path(folder), progress) as change:
         stored, removed = change.contents.rows.stored_ids, change.manifest.removed_ids
         for place_id in sorted(set(places) - set(stored.tolist())):
             raise UnknownPlaceError(

@@ -28,7 +28,7 @@ from place_search.models import Model
 
 
 def add_photos(
-    folder: Path, source: Source, model: Model, *, progress: Progress | None = None
+    folder: Path, source: Source, model: Model, *, progress: Progress = silent
 ) -> ChangeReport:
     """Add the photos of a source that an index lacks, and take up those that have changed.
 
@@ -51,7 +51,7 @@ def sync_photos(
     model: Model,
     *,
     forget: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ChangeReport:
     """Make an index hold the photos of a source, and no others but those added over HTTP.
 
@@ -74,12 +74,12 @@ def _updated(
     folder: Path,
     source: Source,
     model: Model,
-    progress: Progress | None,
+    progress: Progress,
     *,
     sync: bool,
     forget: bool = False,
 ) -> ChangeReport:
-    with changing(Path(folder), progress or silent) as change:
+    with changing(Path(folder), progress) as change:
         report = _update(change, source, model, sync=sync, forget=forget)
     if source.panoramas:
         group_views(Path(folder))

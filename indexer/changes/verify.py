@@ -70,7 +70,7 @@ class VerifyReport:
         return not self.problems or bool(self.repaired)
 
 
-def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyReport:
+def verify_index(folder: Path, *, progress: Progress = silent) -> VerifyReport:
     """Check every checksum, count and id, the joined dataset, and the vector store.
 
     Raises:
@@ -81,7 +81,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
     tried: Manifest | None = None
     while True:
         manifest = read_manifest(folder)
-        problems = list(_problems(folder, manifest, progress or silent))
+        problems = list(_problems(folder, manifest, progress))
         # A writer may have put a new version in place meanwhile.
         if not problems or manifest == tried:
             return VerifyReport(
@@ -95,7 +95,7 @@ def verify_index(folder: Path, *, progress: Progress | None = None) -> VerifyRep
 
 
 def repair_index(
-    folder: Path, model: Callable[[], Model], *, progress: Progress | None = None
+    folder: Path, model: Callable[[], Model], *, progress: Progress = silent
 ) -> VerifyReport:
     """Check an index, and make again what is damaged; `model` is opened if photos must be embedded.
 
@@ -122,7 +122,7 @@ def repair_index(
                 f"{folder} was made by an older place-search and cannot be repaired by this one; "
                 "index the photos again."
             )
-        repaired, lost = _repair(folder, manifest, report.problems, model, progress or silent)
+        repaired, lost = _repair(folder, manifest, report.problems, model, progress)
         after = verify_index(folder)
         if after.problems:
             file, what = after.problems[0]

@@ -107,7 +107,7 @@ class VersionBuilder:
         old: Manifest | None = None,
         contents: Contents | None = None,
         model: Model | None = None,
-        progress: Progress | None = None,
+        progress: Progress = silent,
         clock: StageClock | None = None,
         workers: ShardWorkers | None = None,
     ) -> None:
@@ -116,7 +116,7 @@ class VersionBuilder:
         Where there are `workers`, they make the shards, of which none may copy rows.
         """
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
-        self.model, self.progress, self.clock = model, progress or silent, clock or StageClock()
+        self.model, self.progress, self.clock = model, progress, clock or StageClock()
         self.journal, self.workers = Journal(folder), workers
         self._old_files = old.files if old else {}
 

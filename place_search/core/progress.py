@@ -12,3 +12,8 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int) -> None:
     """Report progress to nobody."""
+
+
+def renamed(progress: Progress, name: str) -> Progress:
+    """Progress of a part of a run, whose stages have all the name of the part."""
+    return lambda stage, done, total: progress(name, done, total)

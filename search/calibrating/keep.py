@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from place_search.core.progress import Progress
+from place_search.core.progress import Progress, silent
 from place_search.core.text import counted
 from place_search.search.errors import CalibrationError
 
@@ -20,7 +20,7 @@ ENOUGH = 100
 
 
 def calibrate_and_keep(
-    index: "Index", model: "Model", progress: Progress, *, read: "Read | None" = None
+    index: "Index", model: "Model", progress: Progress = silent, *, read: "Read | None" = None
 ) -> "IndexCalibration":
     """Measure a calibration on an index's own photos, which `read` decodes, and keep it there.
 
@@ -38,7 +38,7 @@ def calibrate_and_keep(
 
 
 def keep_calibrated(
-    folder: Path, model: "Model", progress: Progress, *, read: "Read | None" = None
+    folder: Path, model: "Model", progress: Progress = silent, *, read: "Read | None" = None
 ) -> "str | None":
     """Measure a calibration for an index whose model has none, again when its places are others.
 
@@ -68,7 +68,7 @@ def with_calibration(
     folder: Path,
     report: "VerifyReport",
     model: "Callable[[], Model] | None",
-    progress: Progress,
+    progress: Progress = silent,
 ) -> "VerifyReport":
     """A check of an index with that of its calibration; a `model` measures a damaged one again."""
     from place_search.indexer import Defect, IndexFormatError, open_index

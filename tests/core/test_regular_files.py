@@ -86,7 +86,7 @@ def test_an_index_of_pipes_is_none(pipe: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.new("RGB", (320, 240), "red").save(photos / "a.jpg")
-    build_index(open_source(photos), folder, open_model(), progress=None)
+    build_index(open_source(photos), folder, open_model())
     for file in (folder / "manifest.json", *sorted((folder / "descriptors").iterdir())):
         whole = file.rename(file.with_name("whole"))
         os.mkfifo(file)

@@ -103,7 +103,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
 @pytest.fixture(scope="session")
 def index_folder(street: Street, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("index") / "street"
-    build_index(open_source(street.folder), folder, model, progress=None)
+    build_index(open_source(street.folder), folder, model)
     (street.folder / f"{GONE:02d}.jpg").unlink()
     return folder
 

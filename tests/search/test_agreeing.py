@@ -29,7 +29,7 @@ def driven(street: Street, model: Model, tmp_path_factory: pytest.TempPathFactor
         at = Position(48.0 + place / 10, 11.5)
         photo = jpeg(over_the_bonnet(street, place), position=at)
         (root / "photos" / f"{place}.jpg").write_bytes(photo)
-    build_index(open_source(root / "photos"), root / "index", model, progress=None)
+    build_index(open_source(root / "photos"), root / "index", model)
     return root / "index"
 
 
@@ -64,7 +64,7 @@ def test_what_places_without_positions_share_is_no_place(
     for place in range(PLACES):
         photo = jpeg(over_the_bonnet(street, place))
         (tmp_path / f"{place}.jpg").write_bytes(photo)
-    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    build_index(open_source(tmp_path), tmp_path / "index", model)
     engine = Engine(open_index(tmp_path / "index"), model)
     said = engine.search(jpeg(over_the_bonnet(street, 50)))
     assert said.match.verdict == "unsure"
@@ -82,7 +82,7 @@ def test_photos_of_one_spot_agree_beyond_what_the_photo_shows(
     for shift in range(4):
         view = street.photo(3).crop((10 * shift, 0, 600 + 10 * shift, 480))
         (tmp_path / f"{shift}.jpg").write_bytes(jpeg(view))
-    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    build_index(open_source(tmp_path), tmp_path / "index", model)
     engine = Engine(open_index(tmp_path / "index"), model)
     part = street.photo(3).crop((160, 100, 520, 400))
     beside = street.photo(70)
@@ -116,7 +116,7 @@ def engine_at(street: Street, model: Model, tmp_path: Path) -> Callable[..., Eng
         for number, position in enumerate(positions):
             photo = street.photo(3).resize((640 - number, 480))
             (folder / f"{number}.jpg").write_bytes(jpeg(photo, position=position))
-        build_index(open_source(folder), folder.with_suffix(".index"), model, progress=None)
+        build_index(open_source(folder), folder.with_suffix(".index"), model)
         return Engine(open_index(folder.with_suffix(".index")), model)
 
     return make

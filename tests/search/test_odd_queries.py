@@ -40,7 +40,7 @@ def engine_of(
             for number, place in enumerate(PLACES[kind]):
                 photo = jpeg(street.photo(place), quality=95 - 5 * number)
                 (root / "photos" / f"{number}.jpg").write_bytes(photo)
-            build_index(open_source(root / "photos"), root / "index", model, progress=None)
+            build_index(open_source(root / "photos"), root / "index", model)
             engines[kind] = Engine(open_index(root / "index"), model)
         return engines[kind]
 
@@ -133,7 +133,7 @@ def test_a_blank_photo_is_not_found_beside_a_blank_one(
     Image.new("RGB", (640, 480), "black").save(tmp_path / "photos" / "black.jpg")
     for place in range(12):
         (tmp_path / "photos" / f"{place}.jpg").write_bytes(jpeg(street.photo(place)))
-    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model, progress=None)
+    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model)
     blank = jpeg(Image.new("RGB", (640, 480), colour))
     answer = Engine(open_index(tmp_path / "index"), model, candidates=12).search(blank)
     assert answer.match.verdict == "not_found"

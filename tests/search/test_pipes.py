@@ -20,7 +20,7 @@ def test_a_photo_that_became_a_pipe_has_gone(
     photos.mkdir()
     for name in ("a.jpg", "b.jpg"):
         Image.effect_noise((320, 240), 80).save(photos / name)
-    build_index(open_source(photos), tmp_path / "index", model, progress=None)
+    build_index(open_source(photos), tmp_path / "index", model)
     (photos / "a.jpg").unlink()
     os.mkfifo(photos / "a.jpg")
     server = start_server(tmp_path / "index")

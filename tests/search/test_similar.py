@@ -26,7 +26,7 @@ def grouped(street: Any, model: Model, tmp_path_factory: pytest.TempPathFactory)
         path = base / "photos" / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(street.query(place) if name == "1" else street.query(place) + b"\0")
-    build_index(open_source(base / "photos"), base / "index", model, progress=None)
+    build_index(open_source(base / "photos"), base / "index", model)
     change_groups(base / "index", GroupEdit(0, "Spot", add=[1]).changed)
     return Engine(open_index(base / "index"), model)
 

@@ -128,7 +128,7 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
     rows.append("places/broken.jpg,,")
     table = town.write("places.csv", "\n".join(rows).encode())
     folder = tmp_path_factory.mktemp("index") / "town"
-    build_index(open_source(table), folder, model, progress=None)
+    build_index(open_source(table), folder, model)
     (town.folder / town.name(GONE)).unlink()
     return folder
 

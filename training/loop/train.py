@@ -51,7 +51,7 @@ def train(
     resume: bool = False,
     about: str = "",
     save_seconds: float = SAVE_SECONDS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
@@ -68,7 +68,7 @@ def train(
     """
     keep_large_blocks()
     processes = join_processes()
-    progress = progress if progress is not None and processes.is_main else silent
+    progress = progress if processes.is_main else silent
     torch.manual_seed(config.seed)
     with _deterministic(processes):
         places = open_places(

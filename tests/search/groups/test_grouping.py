@@ -189,7 +189,7 @@ def test_what_photos_of_other_places_share_joins_few_of_them(
     """All of a drive over the bonnet of one car was one spot."""
     for place in range(8):
         (tmp_path / f"{place}.jpg").write_bytes(jpeg(over_the_bonnet(street, place)))
-    build_index(open_source(tmp_path), tmp_path / "index", model, progress=None)
+    build_index(open_source(tmp_path), tmp_path / "index", model)
     group_places(tmp_path / "index", model)
     _, sizes = np.unique(open_index(tmp_path / "index").groups.group, return_counts=True)
     assert sizes.max() <= 3

@@ -111,7 +111,7 @@ def command(
                 digest,
                 first=first,
                 views=views,
-                progress=lambda done, total: advance("Quantising", done, total),
+                progress=advance,
             )
         if known:
             card = _measured(made, card, known, verify)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from place_search.models import ModelCard
     from place_search.models.registry import Published
 
-MEGABYTE = 1 << 20
 DOWNLOADS = ".downloads"
 BACKBONES = ".backbones"
 
@@ -227,9 +226,7 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
             model,
             folder,
             given=given,
-            progress=lambda done, total: advance(
-                "Downloading", done // MEGABYTE, total // MEGABYTE
-            ),
+            progress=advance,
         )
     if model.sha256 is None:
         say(f"Its publisher states no sha256; this file's is {sha256_of(path)}.")
