@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from place_search.core.tables import table_text
+from place_search.core.text import counted
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.words import Said, say
 from place_search.evaluation.results import EvalReport
@@ -27,6 +28,16 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
             *(_figure(row.at, n) for row in report.published),
         ]
         for n, recall in report.recall.items()
+    ]
+
+
+def introduction(report: EvalReport) -> list[str]:
+    """How was measured and what shares are of, in a sentence each."""
+    return [
+        f"Protocol {report.protocol}: {report.description}.",
+        f"Shares are of all {counted(report.queries, 'query')}, "
+        f"{report.queries_without_positives} of them without positives, against "
+        f"{counted(report.database, 'database photo')}.",
     ]
 
 
@@ -74,9 +85,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
     lines = [
         f"# {report.model} on {truth.name}",
         "",
-        f"Protocol {report.protocol}: {report.description}.",
-        f"Shares are of all {report.queries} queries, {report.queries_without_positives} of them "
-        f"without positives, against {report.database} database photos.",
+        *introduction(report),
         "",
         f"| {' | '.join(head)} |",
         f"|{'---:|' * len(head)}",

@@ -1,7 +1,7 @@
 """What the command line prints: results on stdout, everything else on stderr."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +56,20 @@ def print_json(value: Any) -> None:
 def print_line(text: str) -> None:
     """Print a line of a result."""
     OUT.print(Text(printable(text)), soft_wrap=True)
+
+
+def print_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[str] = ()
+) -> None:
+    """Print a table: columns of numbers, but for those whose heading is among `words`."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in head:
+        table.add_column(heading, justify="left" if heading in words else "right")
+    for row in rows:
+        table.add_row(*row)
+    OUT.print(table)
 
 
 def print_error(sentence: str) -> None:

@@ -242,7 +242,7 @@ def test_eval_prints_a_table(run: Run, photos: Path) -> None:
     result = run("eval", "--root", photos, "--truth", photos / "truth.csv", "--at", "2")
     lines = result.stdout.splitlines()
     assert lines[0] == "2 queries, 2 database photos, model lite0-netvlad-1024"
-    assert lines[-1].split() == ["2", "100.0", "%", "100.0", "%"]
+    assert lines[-1].split() == ["2", "100.0", "100.0"]
 
 
 def test_weights_are_listed(run: Run) -> None:

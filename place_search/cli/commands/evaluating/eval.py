@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, print_json, print_line, progress, say
+from place_search.cli.console import OUT, print_json, print_line, print_table, progress, say
 from place_search.cli.reading import parse_ks, truth_files
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.core.text import counted
@@ -221,20 +221,14 @@ def _compare(files: "TruthFiles", models: str, asked: dict[str, Any], as_json: b
 
 
 def _print_comparison(compared: "Comparison") -> None:
-    from rich.table import Table
-
     from place_search.evaluation.report.comparison import comparison_rows
+    from place_search.evaluation.report.tables import introduction
 
     first = compared.reports[0]
+    protocol, _ = introduction(first)
     OUT.print(_of_what(first))
-    OUT.print(f"Protocol {first.protocol}: {first.description}.", soft_wrap=True)
-    head, rows = comparison_rows(compared)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, heading in enumerate(head):
-        table.add_column(heading, justify="right" if column else "left")
-    for row in rows:
-        table.add_row(*row)
-    OUT.print(table)
+    OUT.print(protocol, soft_wrap=True)
+    print_table(*comparison_rows(compared), words=["model"])
     for difference in compared.differences:
         OUT.print(str(difference.said), soft_wrap=True)
 
@@ -253,60 +247,36 @@ def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
 
 
 def _print_open_set(found: "OpenSet") -> None:
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{value:.1f} %"
+    from place_search.evaluation.report.open_set import open_set_figures
 
-    left_out = f", {found.unanswered} without an answer" if found.unanswered else ""
-    for line in (
-        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others"
-        f"{left_out}; found from the probability {found.threshold:.3f} on.",
-        f"  right among those called found      {percent(found.precision)}",
-        f"  right and found among the known     {percent(found.recall)}",
-        f"  called found among the others       {percent(found.false_found)}",
-        f"  recall at 99 and 100 % precision    {percent(found.recall_at_precision_99)}, "
-        f"{percent(found.recall_at_precision_100)}",
-        f"  AUC of right against wrong answers  {'–' if found.auc is None else f'{found.auc:.4f}'}",
-        f"  calibration error                   {found.calibration_error:.3f}",
-    ):
-        print_line(line)
-    if found.at_precision is not None:
-        threshold = found.threshold_at(found.at_precision)
-        share = f"{100 * found.at_precision:g} %"
-        least = "all" if found.at_precision == 1 else f"{share} or more"
-        both = found.best_of_both
-        if threshold is not None:
-            told = (
-                f"From the probability {threshold:.12g} on, {least} of what is found is right here."
-            )
-        else:
-            told = f"No threshold makes {share} of what is called found right"
-            told += "." if both is None else f": right and wrong answers have {both:.12g} alike."
-        OUT.print(told, soft_wrap=True)
+    print_line(
+        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others; "
+        f"found from the probability {found.threshold:.3f} on."
+    )
+    figures = [(str(what), value) for what, value in open_set_figures(found)]
+    width = max(len(what) for what, _ in figures)
+    for what, value in figures:
+        print_line(f"  {what:{width}}  {value}")
+    if found.at_precision is not None and found.threshold_at(found.at_precision) is None:
+        share, both = f"{100 * found.at_precision:g} %", found.best_of_both
+        why = "." if both is None else f": right and wrong answers have {both:.12g} alike."
+        print_line(f"No threshold makes {share} of what is called found right{why}")
 
 
 def _print_table(report: "EvalReport") -> None:
-    from rich.table import Table
+    from place_search.evaluation.report.tables import (
+        introduction,
+        recall_rows,
+        sequence_in_words,
+    )
 
     OUT.print(f"{_of_what(report)}, model {report.model}")
-    OUT.print(f"Protocol {report.protocol}: {report.description}.", soft_wrap=True)
-    OUT.print(
-        f"Shares are of all {counted(report.queries, 'query')}, "
-        f"{report.queries_without_positives} of them without positives.",
-        soft_wrap=True,
-    )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    kinds = {"Recall@N": report.recall, "chance": report.chance, **report.other_recalls}
-    for heading in ("N", *kinds, *(row.kind for row in report.published)):
-        table.add_column(heading, justify="right")
-    for n in report.recall:
-        known = [f"{row.at[str(n)]:.1f} %" if str(n) in row.at else "" for row in report.published]
-        table.add_row(str(n), *(f"{recall[n]:.1f} %" for recall in kinds.values()), *known)
-    OUT.print(table)
+    for sentence in introduction(report):
+        OUT.print(sentence, soft_wrap=True)
+    print_table(*recall_rows(report))
     if report.settings.get("standardize"):
         OUT.print("Descriptors are standardised, of queries and database each by itself.")
     if report.settings.get("sequence"):
-        from place_search.evaluation.report.tables import sequence_in_words
-
         OUT.print(f"Sequences: {sequence_in_words(report.settings['sequence'])}.", soft_wrap=True)
     if report.error_m is not None:
         half, most = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, progress, say
+from place_search.cli.console import print_table, progress, say
 
 if TYPE_CHECKING:
     from place_search.evaluation import GroundTruth
@@ -212,8 +212,6 @@ def _measured(
 
 
 def _print(card: "ModelCard") -> None:
-    from rich.table import Table
-
     made = card.quantization
     assert made is not None  # noqa: S101 - it was just made
     say(
@@ -223,11 +221,14 @@ def _print(card: "ModelCard") -> None:
     if made.loss is None:
         say("Its loss was not measured, so --precision auto stays with f32.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("data", "search", "R@1 f32", "R@1 int8"):
-        table.add_column(heading, justify="right" if heading.startswith("R") else "left")
-    for row in made.measured:
-        how = "verified" if row.verified else "plain"
-        table.add_row(row.dataset, how, f"{row.f32:.1f} %", f"{row.int8:.1f} %")
-    OUT.print(table)
+    rows = [
+        (
+            row.dataset,
+            "verified" if row.verified else "plain",
+            f"{row.f32:.1f} %",
+            f"{row.int8:.1f} %",
+        )
+        for row in made.measured
+    ]
+    print_table(("data", "search", "R@1 f32", "R@1 int8"), rows, words=("data", "search"))
     say(f"The mean loss is {max(made.loss, 0.0):.1f} points.")
