@@ -177,6 +177,61 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """A file that its process alone reads and writes, by offsets."""
+
+    path: Path
+    descriptor: int
+
+    def write(self, data: bytes | memoryview, offset: int) -> None:
+        """Write all of it.
+
+        Raises:
+            PlaceSearchError: the disk is full.
+        """
+        with _writable(self.path):
+            while data:  # a full disk takes a part, and refuses the next one
+                written = os.pwrite(self.descriptor, data, offset)
+                data, offset = data[written:], offset + written
+
+    def cut(self, size: int) -> None:
+        """Forget what lies behind so many bytes."""
+        with _writable(self.path):
+            os.ftruncate(self.descriptor, size)
+
+
+@contextmanager
+def locked_file(path: Path) -> Iterator[LockedFile]:
+    """Open a file that keeps what an interrupted run has done, or begin it, empty.
+
+    Raises:
+        PlaceSearchError: it cannot be written, or another process writes it.
+    """
+    with _writable(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with _writable(path):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield LockedFile(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError:
+        raise PlaceSearchError(
+            f"Another process is writing {path}; wait for it, or name another --out."
+        ) from None
+    except OSError as error:
+        raise PlaceSearchError(
+            f"{path} cannot be written ({error.strerror}); make room, or write to another folder."
+        ) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from place_search.core.files import locked_file
 from place_search.core.progress import Progress, silent
 from place_search.core.row_files import write_rows
 from place_search.indexer import Skipped, Source
@@ -84,9 +85,9 @@ def write_answers(
         # What photos have in common changes with them.
         [photo.name for photo in source.photos] if question.standardize else (),
     )
-    journal = AnswerJournal(journal_beside(out), asked)
-    done = False
-    try:
+    kept = journal_beside(out)
+    with locked_file(kept) as file:
+        journal = AnswerJournal(file, asked)
         names = [skipped_name(photo.name) for photo in source.photos]
         answered = {
             row
@@ -103,9 +104,7 @@ def write_answers(
         whole = out.suffix.lower() == ".jsonl"
         write_rows(out, COLUMNS, _rows(journal, names, whole=whole))
         counts = _counts(journal, names, before)
-        done = True
-    finally:
-        journal.close(remove=done)
+        kept.unlink(missing_ok=True)
     return counts
 
 

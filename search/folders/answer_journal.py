@@ -1,15 +1,20 @@
 """Answers of a run that is not done, on disk, so that the same command goes on from there."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.files import LockedFile
 from place_search.indexer import PlacePhoto
+
+
+class _Line(NamedTuple):
+    """The answer to a photo that had this stamp: where it stands, and how many bytes it has."""
+
+    stamp: str
+    offset: int
+    size: int
 
 
 class AnswerJournal:
@@ -19,60 +24,43 @@ class AnswerJournal:
     counts as one that has not been answered.
     """
 
-    def __init__(self, path: Path, identity: object) -> None:
-        """Open or begin the file; `identity` is what answers depend on.
+    def __init__(self, file: LockedFile, identity: object) -> None:
+        """Go on with a file, or begin it; `identity` is what answers depend on.
 
         Raises:
-            PlaceSearchError: it cannot be written, or another process writes it.
+            PlaceSearchError: it cannot be written.
         """
-        self.path = path
-        self._offsets: dict[str, int] = {}
-        self._stamps: dict[str, str] = {}
+        self._file = file
+        self._lines: dict[str, _Line] = {}
         asked = hashlib.sha256(repr(identity).encode("utf-8", "replace")).hexdigest()
-        try:
-            self._file = path.open("a+b", buffering=0)
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not self._read(asked):
-                    self._file.truncate(0)
-                    self._file.write(json.dumps({"asked": asked}).encode() + b"\n")
-            except BaseException:
-                self._file.close()
-                raise
-        except BlockingIOError:
-            raise PlaceSearchError(
-                f"Another process is writing {path}; wait for it, or name another --out."
-            ) from None
-        except OSError as error:
-            raise self._unwritable(error) from error
+        head = json.dumps({"asked": asked}).encode() + b"\n"
+        self._end = self._read(head)
+        file.cut(self._end)
+        if not self._end:
+            file.write(head, 0)
+            self._end = len(head)
 
-    def _read(self, asked: str) -> bool:
-        """Take note of what is there, and cut off what is not whole; whether it fits."""
-        self._file.seek(0)
+    def _read(self, head: bytes) -> int:
+        """Take note of the answers that are whole; returns where they end, 0 without this head."""
         end = 0
-        with open(self._file.fileno(), "rb", closefd=False) as stream:
+        with open(self._file.descriptor, "rb", closefd=False) as stream:
             for line in stream:
+                if not end and line != head:
+                    return 0
                 try:
                     told = json.loads(line)
                 except ValueError:
                     break
                 if not line.endswith(b"\n"):
                     break
-                if end == 0 and told != {"asked": asked}:
-                    return False
                 if end:
-                    self._note(told, end)
+                    self._lines[told["photo"]] = _Line(told["stamp"], end, len(line))
                 end += len(line)
-        self._file.truncate(end)
-        return end > 0
-
-    def _note(self, told: dict[str, Any], offset: int) -> None:
-        self._offsets[told["photo"]] = offset
-        self._stamps[told["photo"]] = told["stamp"]
+        return end
 
     def has(self, name: str, photo: PlacePhoto) -> bool:
         """Whether a photo, as it is now, has its answer here."""
-        return self._stamps.get(name, "") == _stamp(photo)
+        return name in self._lines and self._lines[name].stamp == _stamp(photo)
 
     def add(self, name: str, photo: PlacePhoto, answer: dict[str, Any]) -> None:
         """Keep the answer to a photo.
@@ -80,34 +68,18 @@ class AnswerJournal:
         Raises:
             PlaceSearchError: the disk is full.
         """
-        told = {"photo": name, "stamp": _stamp(photo), "answer": answer}
-        line = json.dumps(told).encode() + b"\n"
-        try:
-            offset = self._file.seek(0, os.SEEK_END)
-            if self._file.write(line) != len(line):
-                raise OSError(0, "the disk is full")
-        except OSError as error:
-            raise self._unwritable(error) from error
-        self._note(told, offset)
+        stamp = _stamp(photo)
+        line = json.dumps({"photo": name, "stamp": stamp, "answer": answer}).encode() + b"\n"
+        self._file.write(line, self._end)
+        self._lines[name] = _Line(stamp, self._end, len(line))
+        self._end += len(line)
 
     def read(self, name: str) -> dict[str, Any]:
         """The answer to a photo."""
-        self._file.seek(self._offsets[name])
-        answer: dict[str, Any] = json.loads(self._file.readline())["answer"]
+        line = self._lines[name]
+        content = os.pread(self._file.descriptor, line.size, line.offset)
+        answer: dict[str, Any] = json.loads(content)["answer"]
         return answer
-
-    def close(self, *, remove: bool = False) -> None:
-        """Close the file, and remove it when all is done."""
-        if remove:
-            with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()
-        self._file.close()
-
-    def _unwritable(self, error: OSError) -> PlaceSearchError:
-        return PlaceSearchError(
-            f"{self.path} cannot be written ({error.strerror}); make room, or write to another "
-            "folder."
-        )
 
 
 def _stamp(photo: PlacePhoto) -> str:

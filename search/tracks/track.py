@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.files import locked_file
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Index
 from place_search.models import Model
@@ -89,12 +90,10 @@ def track_frames(
     """
     index.check_model(model)
     observer = Observer(index, candidates=CANDIDATES if causal else CANDIDATES_OF_FILES)
-    file = FrameFile(kept, index.dims, f"{model.fingerprint}\n{source.identity}")
-    try:
+    with locked_file(kept) as opened:
+        file = FrameFile(opened, index.dims, f"{model.fingerprint}\n{source.identity}")
         told = _describe(model, source, file, progress)
         located = [*_locate_all(observer, file, told, causal, progress)]
-    finally:
-        file.close()
     frames = [frame for frame, _ in located]
     notes = list(source.notes)
     if not observer.routes.is_ordered:

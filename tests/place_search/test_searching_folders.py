@@ -161,7 +161,7 @@ def test_what_was_answered_counts_only_for_the_same_question_and_photo(
     with pytest.raises(KeyboardInterrupt):
         ask(out, progress=stop)
     half = (photos / "places" / "1.jpg").stat()
-    assert journal_beside(out).is_file()
+    assert journal_beside(out).stat().st_mode & 0o777 == 0o600
     with pytest.raises(KeyboardInterrupt):
         ask(out, k=3, progress=stop)
     with (photos / "places" / "1.jpg").open("ab") as stream:

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import locked_file
 from place_search.core.geodesy import Position
 from place_search.indexer import (
     Index,
-    IndexWriteError,
     SourceError,
     build_index,
     open_index,
@@ -268,45 +269,51 @@ def test_a_run_that_was_interrupted_goes_on(
 
 
 def test_kept_descriptors_of_other_frames_are_not_taken(tmp_path: Path) -> None:
-    first = FrameFile(tmp_path / "kept", 4, "these")
-    first.append(np.ones(4, np.float32))
-    first.append(None)
-    first.close()
-    with (tmp_path / "kept").open("ab") as file:
-        file.write(b"half a row")
-    again = FrameFile(tmp_path / "kept", 4, "these")
-    assert again.count == 2
-    row = again.read(0)
-    assert row is not None
-    assert row.tolist() == [1, 1, 1, 1]
-    assert again.read(1) is None
-    again.close()
-    assert FrameFile(tmp_path / "kept", 4, "others").count == 0
+    with locked_file(tmp_path / "kept") as file:
+        first = FrameFile(file, 4, "these")
+        first.append(np.ones(4, np.float32))
+        first.append(None)
+    with (tmp_path / "kept").open("ab") as stream:
+        stream.write(b"half a row")
+    with locked_file(tmp_path / "kept") as file:
+        again = FrameFile(file, 4, "these")
+        assert again.count == 2
+        row = again.read(0)
+        assert row is not None
+        assert row.tolist() == [1, 1, 1, 1]
+        assert again.read(1) is None
+        assert FrameFile(file, 4, "others").count == 0
 
 
-def test_two_runs_do_not_keep_their_frames_in_one_file(tmp_path: Path) -> None:
-    first = FrameFile(tmp_path / "kept", 4, "these")
-    first.append(np.ones(4, np.float32))
-    with pytest.raises(IndexWriteError, match="Another process is writing"):
-        FrameFile(tmp_path / "kept", 4, "others")
-    assert first.read(0) is not None
-    first.close()
+def test_two_runs_do_not_keep_their_frames_in_one_file(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    source = open_input(photos_of(street, tmp_path / "walk", [3]))
+    with locked_file(tmp_path / "kept") as file:
+        first = FrameFile(file, 4, "these")
+        first.append(np.ones(4, np.float32))
+        with pytest.raises(PlaceSearchError, match="Another process is writing") as refused:
+            track_frames(index, model, source, tmp_path / "kept")
+        assert type(refused.value) is PlaceSearchError, "no index is written"
+        assert first.read(0) is not None
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_row_that_a_full_disk_takes_in_part_is_none(tmp_path: Path) -> None:
-    file = FrameFile(tmp_path / "kept", 1024, "these")
-    file.append(np.ones(1024, np.float32))
-    size = (tmp_path / "kept").stat().st_size
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2000, most))
-    try:
-        with pytest.raises(IndexWriteError, match="make room"):
-            file.append(np.ones(1024, np.float32))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    assert file.count == 1
-    file.close()
-    assert FrameFile(tmp_path / "kept", 1024, "these").count == 1
+    with locked_file(tmp_path / "kept") as opened:
+        file = FrameFile(opened, 1024, "these")
+        file.append(np.ones(1024, np.float32))
+        size = (tmp_path / "kept").stat().st_size
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2000, most))
+        try:
+            with pytest.raises(PlaceSearchError, match="make room"):
+                file.append(np.ones(1024, np.float32))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        assert file.count == 1
+    with locked_file(tmp_path / "kept") as opened:
+        assert FrameFile(opened, 1024, "these").count == 1
 
 
 def test_one_frame_is_a_track_too(street: Any, index: Index, model: Model, tmp_path: Path) -> None:
