@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import write_whole
 from place_search.core.progress import Progress, silent
+from place_search.core.rows import spread_rows
 from place_search.indexer import open_index
 from place_search.indexer.changes.version_builder import VersionBuilder
 from place_search.indexer.changes.version_spec import VersionSpec
@@ -109,7 +110,7 @@ class Generated:
     def queries(self, count: int) -> Vectors:
         """New views, taken more differently, of places all over."""
         shards = -(-self.count // self.per_shard)
-        chosen = np.linspace(0, shards - 1, min(shards, 16)).astype(int).tolist()
+        chosen = spread_rows(shards, 16).tolist()
         each = -(-count // len(chosen))
         found = []
         for number in chosen:

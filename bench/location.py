@@ -17,8 +17,9 @@ import numpy as np
 
 from bench.table import Row, print_rows
 from place_search.core.geodesy import Position, both_positions, distances_m
+from place_search.core.settings import AskedPrecision
 from place_search.indexer import PlacePhoto, build_index, open_index, open_source
-from place_search.models import DEFAULT_MODEL, AskedPrecision, open_model
+from place_search.models import DEFAULT_MODEL, open_model
 from place_search.photos import read_position
 from place_search.search.engine import Engine
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.generated import MODEL, Generated, write_index
+from place_search.core.rows import spread_rows
 from place_search.indexer import (
     Index,
     add_photos,
@@ -145,9 +146,9 @@ def change(generated: Generated, scratch: Path) -> dict[str, float]:
     start = time.perf_counter()
     add_photos(folder, source, model)
     added = time.perf_counter() - start - embedding
-    gone = np.linspace(0, generated.count - 1, min(REMOVED, generated.count // 20)).astype(int)
+    gone = spread_rows(generated.count, min(REMOVED, generated.count // 20))
     start = time.perf_counter()
-    remove_places(folder, np.unique(gone).tolist())
+    remove_places(folder, gone.tolist())
     removed = time.perf_counter() - start
     index = open_index(folder)
     queries = generated.queries(QUERIES)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from place_search.core.progress import Progress, silent
+from place_search.core.settings import AskedPrecision
 from place_search.core.tables import require_number
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.errors import MeasureError
@@ -18,7 +19,7 @@ from place_search.evaluation.truth.open_truth import open_truth
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.evaluation.verified_ranking import GeometryReranker
 from place_search.indexer import Index, fit_model, open_index, open_index_model
-from place_search.models import DEFAULT_MODEL, AskedPrecision, Model, open_model
+from place_search.models import DEFAULT_MODEL, Model, open_model
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.verification import CANDIDATES
 

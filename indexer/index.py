@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
+from place_search.core.rows import spread_rows
 from place_search.core.tables import is_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
@@ -177,7 +178,7 @@ class Index:
 
     def usual_place(self) -> int:
         """The id of a place whose photo has the shape that is commonest, of a hundred all over."""
-        rows = np.unique(np.linspace(0, self.count - 1, 100).round().astype(np.intp)).tolist()
+        rows = spread_rows(self.count, 100).tolist()
         shapes = [round(self._contents.aspect(row), 2) for row in rows]
         return int(self.place_ids[rows[shapes.index(Counter(shapes).most_common(1)[0][0])]])
 

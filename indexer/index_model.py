@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from place_search.core.settings import AskedPrecision
 from place_search.indexer.storage.manifest import Manifest
 from place_search.models import (
-    AskedPrecision,
     Model,
     ModelCard,
     ModelError,

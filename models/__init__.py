@@ -1,6 +1,5 @@
 """A photo → its descriptor and local features: model cards, the registry, runtimes."""
 
-from place_search.core.settings import AskedPrecision
 from place_search.models.calibration import (
     Calibration,
     included_calibration,
@@ -45,7 +44,6 @@ __all__ = [
     "NO_DESCRIPTOR",
     "UNWHITENED_MODEL",
     "Aggregation",
-    "AskedPrecision",
     "Calibration",
     "Embedding",
     "LocalFeatures",

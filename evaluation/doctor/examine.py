@@ -8,6 +8,7 @@ import numpy as np
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.progress import Progress, renamed, silent
+from place_search.core.settings import AskedPrecision
 from place_search.evaluation import recall
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.check_files import (
@@ -48,7 +49,6 @@ from place_search.indexer import (
 )
 from place_search.models import (
     DEFAULT_MODEL,
-    AskedPrecision,
     Model,
     find_model,
     open_model,

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 import numpy as np
 from markupsafe import Markup
 
+from place_search.evaluation.report.album import spread
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.svg import circle, cross, document, line, text
 from place_search.evaluation.report.words import marked, say
@@ -48,11 +49,10 @@ def draw_map(
 
     body = [
         circle(x, y, 2, "place")
-        for x, y in _spread(np.unique(np.round(drawn[:count], 1), axis=0))
+        for x, y in spread(np.unique(np.round(drawn[:count], 1), axis=0).tolist(), DRAWN)
         if math.isfinite(x) and math.isfinite(y)
     ]
-    chosen = [outcomes[row] for row in np.unique(_evenly(len(outcomes))).tolist()]
-    for outcome in sorted(chosen, key=lambda outcome: not outcome.right):
+    for outcome in sorted(spread(outcomes, DRAWN), key=lambda outcome: not outcome.right):
         x, y = drawn[count + outcome.query].tolist()
         if math.isfinite(x) and math.isfinite(y):
             body.append(_query(report, outcome, (x, y), drawn, outcome.query in shown))
@@ -96,12 +96,3 @@ def _ruler(scale: float, height: int) -> list[Markup]:
         text(end + 8, y + 4, words),
         text(WIDTH - MARGIN, y + 4, say("north"), anchor="end", kind="soft"),
     ]
-
-
-def _evenly(count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.linspace(0, count - 1, min(count, DRAWN)).astype(np.int64)
-
-
-def _spread(rows: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> list[list[float]]:
-    chosen: list[list[float]] = rows[_evenly(len(rows))].tolist()
-    return chosen

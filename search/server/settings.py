@@ -18,8 +18,15 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from place_search.core.settings import CANDIDATES, MODEL, PRECISION, PREFIX, THREADS, Setting
-from place_search.models import AskedPrecision
+from place_search.core.settings import (
+    CANDIDATES,
+    MODEL,
+    PRECISION,
+    PREFIX,
+    THREADS,
+    AskedPrecision,
+    Setting,
+)
 from place_search.photos import DecodeLimits
 from place_search.search.errors import ServerError
 

@@ -12,6 +12,7 @@ import torch
 
 from place_search.core.memory import keep_large_blocks
 from place_search.core.progress import Progress, silent
+from place_search.core.rows import spread_rows
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
@@ -197,8 +198,7 @@ def _without(places: Places, skipped: Sequence[int]) -> Places:
 
 def set_mean(network: Network, card: ModelCard, places: Places) -> None:
     """Centre the local features of the trained network on the mean of its training photos."""
-    rows = places.database
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEAN_PHOTOS)).astype(np.int64)]
+    rows = places.database[spread_rows(len(places.database), MEAN_PHOTOS)]
     photos = [places.path(row) for row in rows.tolist()]
     samples = sample_local_features(network, photos, card.preprocessing)
     mean = np.mean([local.mean(axis=0) for _, local in samples], axis=0)
