@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from place_search.arguments import VideoArguments
+    from place_search.arguments import TruthArguments, VideoArguments
     from place_search.evaluation import Diagnosis, EvalReport
     from place_search.indexer import BuildReport, ChangeReport, Index
     from place_search.models import Model
@@ -273,13 +273,6 @@ def describe(
 def evaluate(
     data: AnyPath | None = None,
     *,
-    split: AnyPath | None = None,
-    truth: AnyPath | None = None,
-    root: AnyPath | None = None,
-    database: AnyPath | None = None,
-    queries: AnyPath | None = None,
-    queries_dir: str | None = None,
-    radius_m: float | None = None,
     model: AnyModel = None,
     index: AnyPath | None = None,
     ks: Iterable[int] = (1, 5, 10),
@@ -291,13 +284,14 @@ def evaluate(
     protocol: str | None = None,
     report_dir: AnyPath | None = None,
     progress: Report = False,
+    **right: "Unpack[TruthArguments]",
 ) -> "EvalReport":
     """Measure Recall@N for each N of `ks`.
 
     What is right comes from `data`, a folder with `database/` and `queries/` or of photos with
-    positions; or from a `split` or a `truth` CSV with their `root`; or from `database` and
-    `queries`, photos with positions. With `sequence` each query is ranked with so many frames on
-    each side of it, or before it where that is `causal`. These are the command line's flags.
+    positions, or from what `TruthArguments` names. With `sequence` each query is ranked with so
+    many frames on each side of it, or before it where that is `causal`. These are the command
+    line's flags.
 
     Raises:
         PlaceSearchError: a truth, photos, an index or a model that cannot be used.
@@ -307,7 +301,7 @@ def evaluate(
 
     with reporting(progress) as report:
         return evaluate_files(
-            truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            truth_files(data, right),
             model=model if isinstance(model, Model) else path_or_id(model),
             index=path_of(index),
             ks=ks,
@@ -325,18 +319,12 @@ def evaluate(
 def doctor(
     data: AnyPath | None = None,
     *,
-    split: AnyPath | None = None,
-    truth: AnyPath | None = None,
-    root: AnyPath | None = None,
-    database: AnyPath | None = None,
-    queries: AnyPath | None = None,
-    queries_dir: str | None = None,
-    radius_m: float | None = None,
     model: AnyPath | None = None,
     index: AnyPath | None = None,
     protocol: str | None = None,
     precision: AskedPrecision = "auto",
     progress: Report = False,
+    **right: "Unpack[TruthArguments]",
 ) -> "Diagnosis":
     """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
 
@@ -350,7 +338,7 @@ def doctor(
 
     with reporting(progress) as report:
         return examine(
-            truth_files(data, split, truth, root, database, queries, queries_dir, radius_m),
+            truth_files(data, right),
             model=path_or_id(model),
             index=path_of(index),
             protocol=protocol,

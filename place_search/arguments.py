@@ -1,6 +1,6 @@
 """What the functions of `import place_search` take: paths, photos, models, progress."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from os import PathLike
@@ -41,6 +41,23 @@ class VideoArguments(TypedDict, total=False):
     video_start: datetime | str | None
     clock_offset_s: float
     panoramas: Literal["auto", "2:1", "off"]
+
+
+class TruthArguments(TypedDict, total=False):
+    """What is right in an evaluation, as on the command line.
+
+    It is a `split` of the literature, whose queries are in the folder `queries_dir`, or a `truth`
+    CSV, among all positives or the photos of a `database`, both with the `root` of their paths; or
+    `queries` and a `database` of photos with positions. Photos within `radius_m` metres are right.
+    """
+
+    split: AnyPath | None
+    truth: AnyPath | None
+    root: AnyPath | None
+    database: AnyPath | None
+    queries: AnyPath | None
+    queries_dir: str | None
+    radius_m: float | None
 
 
 class Filters(TypedDict, total=False):
@@ -187,8 +204,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
     """What is asked of a video whose frames are kept beside an index."""
     from place_search.indexer import VideoRequest, start_of
 
-    if unknown := video.keys() - VideoArguments.__annotations__.keys():
-        raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
+    _require_known(video, VideoArguments)
     return VideoRequest(
         index,
         gpx=path_of(video.get("gpx")),
@@ -201,32 +217,29 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
     )
 
 
-def truth_files(
-    data: AnyPath | None,
-    split: AnyPath | None,
-    truth: AnyPath | None,
-    root: AnyPath | None,
-    database: AnyPath | None,
-    queries: AnyPath | None,
-    queries_dir: str | None,
-    radius_m: float | None,
-) -> "TruthFiles":
+def truth_files(data: AnyPath | None, right: TruthArguments) -> "TruthFiles":
     """What is right of an evaluation. Raises PlaceSearchError where arguments do not fit."""
     from place_search.evaluation import TruthFiles
 
+    _require_known(right, TruthArguments)
     files = TruthFiles(
         data=path_of(data),
-        split=path_of(split),
-        truth=path_of(truth),
-        root=path_of(root),
-        queries_dir=queries_dir,
-        database=path_of(database),
-        queries=path_of(queries),
-        radius_m=plain(radius_m),
+        split=path_of(right.get("split")),
+        truth=path_of(right.get("truth")),
+        root=path_of(right.get("root")),
+        queries_dir=right.get("queries_dir"),
+        database=path_of(right.get("database")),
+        queries=path_of(right.get("queries")),
+        radius_m=plain(right.get("radius_m")),
     )
     if reason := files.why_not():
         raise PlaceSearchError(reason)
     return files
+
+
+def _require_known(given: Mapping[str, object], arguments: type) -> None:
+    if unknown := given.keys() - arguments.__annotations__.keys():
+        raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
 
 
 def plain(value: T) -> T:

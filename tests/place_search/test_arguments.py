@@ -98,3 +98,9 @@ def test_what_numpy_calls_false_is_false() -> None:
     assert json.loads(json.dumps(report.to_dict()))["places"] == report.places
     assert not place_search.open_index("town").has_local_features
     assert len(place_search.describe("photos/0.jpg", progress=None)) == 1
+
+
+@pytest.mark.parametrize("measure", [place_search.evaluate, place_search.doctor])
+def test_a_misspelt_argument_is_refused(measure: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'radius'"):
+        measure(PLACES, radius=5)
