@@ -1,9 +1,8 @@
 """Measure recall@N: embed the photos of a truth, rank by exact search, count."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +33,7 @@ from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.probability import BACKGROUND
+from place_search.search.tracks.routes import Routes
 
 RECALL_KS = (1, 5, 10)
 KEPT = max(25, BACKGROUND)
@@ -102,81 +102,50 @@ def evaluate(
         )
     truth.require_photos()
     rules = open_protocol(truth, protocol)
-    routes = None if window is None else query_routes(truth)
-    started = time.perf_counter()
-    work = _Work(truth, rules, model, index, reranker)
-    skipped = work.embed(progress)
-    embedded = time.perf_counter()
+    sequences = None if window is None else (window, query_routes(truth))
+    alone = reranker is None and sequences is None
     kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
-    standards = work.standards(skipped, query_bytes) if standardize or window else None
-    rankings = work.search(kept, skipped, query_bytes, standards if standardize else None)
-    ranked = _kept(rules, rankings, kept)
-    found = ranked if rules.filters_candidates else rankings
-    if standardize and window is None:
-        found = work.plain(found)
+    clock = StageClock()
+    work = _Work(truth, rules, model, index, query_bytes)
+    with clock.stage("embed"):
+        work.embed(reranker, progress)
+    with clock.stage("search"):
+        found = work.candidates(kept, standardize)
         ranked = _kept(rules, found, kept)
-    searched = time.perf_counter()
-    recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    unverified = single = None
-    if reranker is not None:
-        unverified = recall
-        ranked = _kept(rules, work.verified(reranker, found, skipped), kept)
-    if window is not None and routes is not None and standards is not None:
-        single = recall
-        alone = work.search(CANDIDATES, skipped, query_bytes, standards)
-        order = np.argsort(routes[0].coordinate)
-        known = work.similarities(_kept(rules, alone, CANDIDATES), order, standards)
-        ranked = [
-            Ranked(rows[:kept], similarities[:kept], probability)
-            for rows, similarities, probability in rank_sequences(
-                *routes,
-                known,
-                window,
-                lambda query, rows: rules.keep(query, rows) & ~np.isin(rows, truth.own_rows[query]),
-            )
-        ]
-    if reranker is not None or window is not None:
+    first = recall = recall_at([results.rows for results in ranked], rules.positives, ks)
+    with clock.stage("verify"):
+        if reranker is not None:
+            ranked = _kept(rules, work.by_geometry(reranker, found), kept)
+        elif sequences is not None:
+            ranked = work.by_sequences(*sequences, kept)
+    if not alone:
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    verified = time.perf_counter()
     opened, borrowed = None, False
     if open_set:
         calibration, borrowed = calibration_for(None if index is None else index.index, model)
-        if reranker is None and window is None:
+        if alone:
             ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
         opened = measure_open_set(ranked, rules.positives, calibration, at_precision)
-
-    candidates, right, chance = rules.candidates(), rules.right(), rules.chance(ks)
-    lost_queries = sum(row in skipped for row in work.asked.tolist())
+    seconds, chance = clock.seconds(), rules.chance(ks)
     return EvalReport(
         protocol=rules.name,
         model=model.card.id,
         database=len(truth.database),
         queries=len(truth.queries),
-        queries_without_positives=right.count(0),
+        queries_without_positives=rules.right().count(0),
         recall=recall,
-        unverified=unverified,
-        single=single,
+        unverified=None if reranker is None else first,
+        single=None if sequences is None else first,
         chance=chance,
-        seconds={
-            "embed": embedded - started,
-            "search": searched - embedded,
-            "verify": verified - searched,
-        },
-        unreadable=list(skipped.values()),
-        warnings=[
-            *truth.warnings,
-            *rules.warnings,
-            *listed_twice(truth),
-            *unreadable(len(skipped), lost_queries),
-            *chance_level(truth, recall, chance, candidates, right),
-            *([borrowed_note(model)] if borrowed else []),
-        ],
+        seconds=seconds,
+        unreadable=list(work.skipped.values()),
+        warnings=[*work.warnings(recall, chance), *([borrowed_note(model)] if borrowed else [])],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
         open_set=opened,
         description=rules.description,
         runtime=model.in_short,
-        ms_a_photo=1000 * (embedded - started) / max(1, len(work.needed)),
+        ms_a_photo=1000 * seconds["embed"] / max(1, len(work.needed)),
         bytes_a_photo=work.bytes_a_photo,
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -205,10 +174,9 @@ class _Work:
         rules: EvaluationProtocol,
         model: Model,
         index: IndexDatabase | None,
-        reranker: Reranker | None,
+        query_bytes: int,
     ) -> None:
-        self.truth, self.model, self.reranker = truth, model, reranker
-        self.rules = rules
+        self.truth, self.rules, self.model, self.query_bytes = truth, rules, model, query_bytes
         count = len(truth.database)
         others = dict.fromkeys(
             name for name, own in zip(truth.queries, truth.own_rows, strict=True) if not own.size
@@ -224,10 +192,11 @@ class _Work:
             self.needed = range(count, len(self.names))
         self.scratch = Scratch(len(self.needed), model.card.dims)
         self.described = self.local_bytes = 0
+        self.skipped: dict[int, Skipped] = dict(index.skipped) if index is not None else {}
+        """What cannot be read, by row."""
 
-    def embed(self, progress: Progress) -> dict[int, Skipped]:
-        """Embed what is not in the index; returns what cannot be read, by row."""
-        skipped: dict[int, Skipped] = dict(self.indexed.skipped) if self.indexed else {}
+    def embed(self, reranker: Reranker | None, progress: Progress) -> None:
+        """Embed what is not in the index, which the reranker sees too."""
         photos = (
             (row, PlacePhoto(self.truth.path(self.names[row]), self.names[row]))
             for row in self.needed
@@ -235,15 +204,14 @@ class _Work:
         embedding = embed_photos(photos, self.truth.root, self.model, StageClock())
         for done, (row, result) in enumerate(embedding, 1):
             if isinstance(result, Skipped):
-                skipped[row] = result
+                self.skipped[row] = result
             else:
                 self.scratch.write(row - self.needed.start, result.descriptor)
                 self.described += 1
                 self.local_bytes += result.codes.nbytes
-                if self.reranker is not None:
-                    self.reranker.see(self.names[row], result)
+                if reranker is not None:
+                    reranker.see(self.names[row], result)
             progress("Describing", done, len(self.needed))
-        return skipped
 
     @property
     def bytes_a_photo(self) -> float:
@@ -252,19 +220,31 @@ class _Work:
         width = np.dtype(kind).itemsize * self.model.card.dims
         return width + self.local_bytes / max(1, self.described)
 
-    def search(
-        self,
-        kept: int,
-        skipped: Mapping[int, Skipped],
-        query_bytes: int,
-        standards: Standards | None = None,
-    ) -> list[Ranked]:
+    def candidates(self, kept: int, standardize: bool) -> list[Ranked]:
+        """What is ranked of each query, with the similarities that a search tells."""
+        found = self._search(kept, self.standards if standardize else None)
+        if self.rules.filters_candidates:
+            found = _kept(self.rules, found, kept)
+        return self._plain(found) if standardize else found
+
+    def warnings(self, recall: Mapping[int, float], chance: Mapping[int, float]) -> list[str]:
+        """What the figures do not say by themselves."""
+        lost_queries = sum(row in self.skipped for row in self.asked.tolist())
+        return [
+            *self.truth.warnings,
+            *self.rules.warnings,
+            *listed_twice(self.truth),
+            *unreadable(len(self.skipped), lost_queries),
+            *chance_level(self.truth, recall, chance, self.rules.candidates(), self.rules.right()),
+        ]
+
+    def _search(self, kept: int, standards: Standards | None) -> list[Ranked]:
         """The results of each query, from which its protocol keeps as many as `kept`.
 
         Skipped photos neither ask nor answer.
         """
         rankings: list[Ranked] = []
-        for rows in self._blocks(self.asked, query_bytes):
+        for rows in self._blocks(self.asked):
             database = self._database().chunks()
             # Without a name of its own, so that a block is gone before the next one is read.
             rankings += rank(
@@ -272,15 +252,15 @@ class _Work:
                 database if standards is None else standards.chunks(database),
                 self.rules.depth(kept),
                 own=self.truth.own_rows[len(rankings) : len(rankings) + len(rows)],
-                lost=self._lost(skipped),
+                lost=self._lost,
                 keep=partial(self._keep, len(rankings)) if self.rules.filters_search else None,
             )
         return [
-            NOTHING if row in skipped else results
+            NOTHING if row in self.skipped else results
             for row, results in zip(self.asked.tolist(), rankings, strict=True)
         ]
 
-    def plain(self, rankings: list[Ranked]) -> list[Ranked]:
+    def _plain(self, rankings: list[Ranked]) -> list[Ranked]:
         """Standardised rankings with the similarities that a search tells: those without it."""
         found = []
         for query, results in zip(self.asked.tolist(), rankings, strict=True):
@@ -288,21 +268,39 @@ class _Work:
             found.append(results._replace(similarities=self._queries(results.rows) @ descriptor))
         return found
 
-    def standards(self, skipped: Mapping[int, Skipped], query_bytes: int) -> Standards:
+    @cached_property
+    def standards(self) -> Standards:
         """What queries and database are standardised by."""
-        asked = self.asked[~np.isin(self.asked, list(skipped))]
+        asked = self.asked[~np.isin(self.asked, list(self.skipped))]
         return measure_standards(
             self._database().chunks(),
             len(self.truth.database),
-            map(self._queries, self._blocks(asked, query_bytes)),
-            self._lost(skipped),
+            map(self._queries, self._blocks(asked)),
+            self._lost,
             self.model.card.dims,
         )
 
-    def similarities(
-        self, ranked: list[Ranked], order: Rows, standards: Standards
-    ) -> QuerySimilarities:
+    def by_sequences(
+        self, window: Window, routes: tuple[Routes, Routes], kept: int
+    ) -> list[Ranked]:
+        """The results of each query by those beside it on its route."""
+        rules, own = self.rules, self.truth.own_rows
+        alone = _kept(rules, self._search(CANDIDATES, self.standards), CANDIDATES)
+        known = self._similarities(alone, np.argsort(routes[0].coordinate))
+        ranked = rank_sequences(
+            *routes,
+            known,
+            window,
+            lambda query, rows: rules.keep(query, rows) & ~np.isin(rows, own[query]),
+        )
+        return [
+            Ranked(rows[:kept], similarities[:kept], probability)
+            for rows, similarities, probability in ranked
+        ]
+
+    def _similarities(self, ranked: list[Ranked], order: Rows) -> QuerySimilarities:
         """What sequences are ranked by; queries follow one another in this order."""
+        standards = self.standards
         usual = np.zeros((len(order), len(standards.usual)), np.float32)
         like_before = np.zeros(len(order), np.float32)
         before: NDArray[np.float32] | None = None
@@ -314,12 +312,10 @@ class _Work:
             before = descriptor
         return QuerySimilarities(ranked, usual, like_before)
 
-    def verified(
-        self, reranker: Reranker, rankings: list[Ranked], skipped: Mapping[int, Skipped]
-    ) -> list[Ranked]:
+    def by_geometry(self, reranker: Reranker, rankings: list[Ranked]) -> list[Ranked]:
         """The results of each query in another order; those of skipped photos as they are."""
         return [
-            results if row in skipped else _reranked(self.truth, reranker, query, results)
+            results if row in self.skipped else _reranked(self.truth, reranker, query, results)
             for query, (row, results) in enumerate(zip(self.asked.tolist(), rankings, strict=True))
         ]
 
@@ -328,15 +324,16 @@ class _Work:
             self.scratch, len(self.truth.database), self.model.card.dims
         )
 
-    def _lost(self, skipped: Mapping[int, Skipped]) -> Rows:
+    @property
+    def _lost(self) -> Rows:
         count = len(self.truth.database)
-        return np.array([row for row in sorted(skipped) if row < count], dtype=np.int64)
+        return np.array([row for row in sorted(self.skipped) if row < count], dtype=np.int64)
 
     def _keep(self, first: int, query: int, rows: Rows) -> NDArray[np.bool_]:
         return self.rules.keep(first + query, rows)
 
-    def _blocks(self, rows: Rows, query_bytes: int) -> Iterator[Rows]:
-        size = min(MAX_BLOCK, max(1, query_bytes // (4 * self.model.card.dims)))
+    def _blocks(self, rows: Rows) -> Iterator[Rows]:
+        size = min(MAX_BLOCK, max(1, self.query_bytes // (4 * self.model.card.dims)))
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
 
