@@ -1,16 +1,13 @@
 """The web application: routes, limits, problems and the page, around one engine."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
@@ -19,9 +16,7 @@ from place_search.core.memory import CEILING
 from place_search.core.version import program_version
 from place_search.photos import Decoder
 from place_search.search.errors import ServerError
-from place_search.search.server.content.place_schemas import GroupPatch, PlacePatch
 from place_search.search.server.content.samples import Samples
-from place_search.search.server.content.schemas import DotsReply, PlaceReply
 from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.middleware.access import ApiKeyMiddleware
 from place_search.search.server.middleware.body_limit import BodyLimit
@@ -34,21 +29,8 @@ from place_search.search.server.middleware.origins import ANY, Origins
 from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
-from place_search.search.server.problems import (
-    BUSY,
-    CROSS_SITE,
-    FORBIDDEN,
-    RATE_LIMITED,
-    SLOW_REQUEST,
-    UNAUTHORIZED,
-    WRONG_HOST,
-    Problem,
-    ProblemReply,
-    add_problem_handlers,
-    documented,
-)
+from place_search.search.server.problems import add_problem_handlers
 from place_search.search.server.reload import POLL_SECONDS, Reloader
-from place_search.search.server.roles import access_of, is_counted
 from place_search.search.server.routes import compare as routes_compare
 from place_search.search.server.routes import explain as routes_explain
 from place_search.search.server.routes import groups as routes_groups
@@ -60,6 +42,7 @@ from place_search.search.server.routes import reports as routes_reports
 from place_search.search.server.routes import search as routes_search
 from place_search.search.server.routes import tracks as routes_tracks
 from place_search.search.server.routes import writing as routes_writing
+from place_search.search.server.routes.openapi import openapi_of
 from place_search.search.server.routes.page import (
     add_docs,
     add_page,
@@ -93,12 +76,6 @@ _NO_TELEMETRY: TelemetryConfig = {
     "logs": False,
     "auto_configure": False,
 }
-
-_SECURITY = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
-
 
 ROUTERS = (
     routes_writing.named_router,
@@ -247,7 +224,7 @@ def create_app(
     )
     # All others see a GET, so that HEAD is allowed, counted and limited as that is.
     app.add_middleware(Head)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_of(app, state.routes)  # type: ignore[method-assign]
     return app
 
 
@@ -300,65 +277,3 @@ async def _free_memory(services: Sequence[ServerState]) -> None:
         for service in services:
             service.tracks.tidy(service.loaded)
         await asyncio.to_thread(CEILING.enforce)
-
-
-def _documented(*problems: Problem) -> dict[str, Any]:
-    return {str(status): about for status, about in documented(*problems).items()}
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's schema with our problems in place of its own validation errors."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            description=app.description,
-            routes=app.routes,
-        )
-        schemas = schema["components"]["schemas"]
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
-        for model in (DotsReply, GroupPatch, PlacePatch, PlaceReply, ProblemReply):
-            known = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(known.pop("$defs", {}))
-            schemas[model.__name__] = known
-        schema["components"]["securitySchemes"] = _SECURITY
-        routes = [route for route in routes_of(app) if isinstance(route, Route)]
-        closed = {route.path for route in routes if access_of(route) != "open"}
-        counted = {
-            (route.path, method.lower())
-            for route in routes
-            for method in route.methods or ()
-            if is_counted(route)
-        }
-        for path, operations in schema["paths"].items():
-            for method, operation in operations.items():
-                operation["responses"] |= _documented(WRONG_HOST)
-                if path in closed:
-                    operation["security"] = [{}, *({name: []} for name in _SECURITY)]
-                    operation["responses"] |= _documented(UNAUTHORIZED)
-                if (path, method) in counted:
-                    operation["responses"] |= _documented(BUSY, RATE_LIMITED)
-                if method not in ("get", "head"):
-                    forbidden = [FORBIDDEN] if "403" in operation["responses"] else []
-                    operation["responses"] |= _documented(*forbidden, CROSS_SITE)
-                if method == "post":
-                    operation["responses"] |= _documented(SLOW_REQUEST)
-                if "HTTPValidationError" in str(operation["responses"].get("422")):
-                    del operation["responses"]["422"]
-                _add_examples(operation["responses"])
-        app.openapi_schema = schema
-    return app.openapi_schema
-
-
-def _add_examples(responses: dict[str, Any]) -> None:
-    """Add what a server of the demo has answered, long lists cut short."""
-    folder = files("place_search.search.server.content")
-    examples = json.loads(folder.joinpath("examples.json").read_text("utf-8"))
-    for response in responses.values():
-        for content in response.get("content", {}).values():
-            schema = content.get("schema", {})
-            example = examples.get(schema.get("items", schema).get("$ref", "").rpartition("/")[2])
-            if example is not None:
-                content["example"] = [example] if "items" in schema else example
