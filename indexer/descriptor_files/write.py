@@ -1,7 +1,9 @@
 """Writing descriptors as hloc, kapture and NumPy read them, and as we do."""
 
+import io
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
@@ -77,24 +79,31 @@ def _require_names(path: Path, form: str, names: Sequence[str]) -> None:
         seen.add(name)
 
 
+@contextmanager
+def _hdf5(part: Path, given: Descriptors) -> Iterator[Any]:
+    """A file that says what made its descriptors.
+
+    It is made in memory, as HDF5 raises no OSError where the disk is full.
+    """
+    made = io.BytesIO()
+    with h5py.File(made, "w") as file:
+        yield file
+        file.attrs["model"] = given.model
+        file.attrs["fingerprint"] = given.fingerprint
+    part.write_bytes(made.getbuffer())
+
+
 def _write_own(part: Path, given: Descriptors, _ending: str) -> None:
-    with h5py.File(part, "w") as file:
+    with _hdf5(part, given) as file:
         file.create_dataset("descriptors", data=given.rows)
         names: Any = list(given.names)
         file.create_dataset("name", data=names, dtype=h5py.string_dtype())
-        _sign(file, given)
 
 
 def _write_hloc(part: Path, given: Descriptors, _ending: str) -> None:
-    with h5py.File(part, "w") as file:
+    with _hdf5(part, given) as file:
         for name, row in zip(given.names, given.rows, strict=True):
             file.create_dataset(f"{name}/{HLOC_KEY}", data=row)
-        _sign(file, given)
-
-
-def _sign(file: Any, given: Descriptors) -> None:
-    file.attrs["model"] = given.model
-    file.attrs["fingerprint"] = given.fingerprint
 
 
 def _write_numpy(part: Path, given: Descriptors, ending: str) -> None:

@@ -20,6 +20,7 @@ from place_search.training.data.places import Places, make_places
 from place_search.training.data.shards import Shards
 from place_search.training.process_group import ProcessGroup
 from place_search.training.split_network import Trained
+from tests.full_disk import files_up_to
 
 RANDOM = np.random.default_rng(6)
 
@@ -143,6 +144,13 @@ def test_shards_give_rows_in_any_order(tmp_path: Path) -> None:
     other.fill(lambda part: values[part.start : part.stop] + 1, ProcessGroup(0, 1))
     np.testing.assert_array_equal(other.take(rows), values[rows] + 1)
     other.close()
+
+
+def test_a_full_disk_leaves_no_shard(tmp_path: Path) -> None:
+    shards = Shards(tmp_path, "one", 4, 4)
+    with files_up_to(10_000), pytest.raises(OSError, match="File too large"):
+        shards.fill(lambda part: np.ones((len(part), 4096), np.float32), ProcessGroup())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Rows of numbers in HDF5 shards: whole or absent, so that a job that was killed goes on."""
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import allow_open_files, replacing
+from place_search.core.files import allow_open_files, write_whole
 from place_search.core.progress import Progress, silent
 from place_search.training.process_group import ProcessGroup
 
@@ -87,6 +88,8 @@ class Shards:
             return False
 
     def _write(self, number: int, values: Values) -> None:
-        with replacing(self._path(number)) as part, h5py.File(part, "w") as file:
+        made = io.BytesIO()  # HDF5 raises no OSError where the disk is full
+        with h5py.File(made, "w") as file:
             file.create_dataset("values", data=values)
             file.attrs["stamp"] = self._stamp
+        write_whole(self._path(number), made.getbuffer())

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import resource
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from place_search.search.tracks.observer import Observer
 from place_search.search.tracks.smoothing import Break
 from place_search.search.tracks.track import Track, track_frames
 from place_search.search.tracks.track_files import write_track
+from tests.full_disk import files_up_to
 
 FEW = [1, 2, 3]
 NORTHWARDS = [1, 2, 3, 4, 5, 6, 7, 8]
@@ -304,13 +304,8 @@ def test_a_row_that_a_full_disk_takes_in_part_is_none(tmp_path: Path) -> None:
         file = FrameFile(opened, 1024, "these")
         file.append(np.ones(1024, np.float32))
         size = (tmp_path / "kept").stat().st_size
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2000, most))
-        try:
-            with pytest.raises(PlaceSearchError, match="make room"):
-                file.append(np.ones(1024, np.float32))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        with files_up_to(size + 2000), pytest.raises(PlaceSearchError, match="make room"):
+            file.append(np.ones(1024, np.float32))
         assert file.count == 1
     with locked_file(tmp_path / "kept") as opened:
         assert FrameFile(opened, 1024, "these").count == 1
