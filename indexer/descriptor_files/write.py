@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import replacing
+from place_search.core.files import replacing, telling_unwritable
 from place_search.indexer.descriptor_files.read import (
     HLOC_KEY,
     KAPTURE_CARD,
@@ -54,15 +54,12 @@ def write_descriptors(path: Path, form: DescriptorFormat, given: Descriptors) ->
     """
     if form in ("hloc", "kapture"):
         _require_names(path, form, given.names)
-    try:
+    with telling_unwritable(path):
         if form == "kapture":
             _write_kapture(path, given)
             return
         with replacing(path) as part:
             _WRITERS[form](part, given, path.suffix.lower())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PlaceSearchError(f"{path} cannot be written ({reason}); check its folder.") from error
 
 
 def _require_names(path: Path, form: str, names: Sequence[str]) -> None:

@@ -65,6 +65,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def telling_unwritable(path: Path) -> Iterator[None]:
+    """Say in a sentence why a file cannot be written.
+
+    Raises:
+        PlaceSearchError: it cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise PlaceSearchError(f"{path} cannot be written ({reason}); check its folder.") from error
+
+
+@contextmanager
 def utf8_path(path: Path) -> Iterator[str]:
     """A path to open the file by, for libraries that take names for UTF-8 text."""
     try:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import first_bytes, replacing, require_own, require_writable
+from place_search.core.files import (
+    first_bytes,
+    replacing,
+    require_own,
+    require_writable,
+    telling_unwritable,
+)
 from place_search.core.tables import table_text
 from place_search.core.text import encodable
 
@@ -72,12 +78,8 @@ def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
     Raises:
         PlaceSearchError: the file cannot be written.
     """
-    try:
-        with replacing(path) as part:
-            _WRITERS[path.suffix.lower()](part, columns, list(rows))
-    except OSError as error:
-        reason = error.strerror or error
-        raise PlaceSearchError(f"{path} cannot be written ({reason}); check its folder.") from error
+    with telling_unwritable(path), replacing(path) as part:
+        _WRITERS[path.suffix.lower()](part, columns, list(rows))
 
 
 def _write_csv(path: Path, columns: Columns, rows: Sequence[Row]) -> None:

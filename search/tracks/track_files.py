@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from place_search.core.errors import PlaceSearchError
-from place_search.core.files import first_bytes, replacing, write_whole
+from place_search.core.files import first_bytes, replacing, telling_unwritable, write_whole
 from place_search.core.row_files import is_collection_of
 from place_search.core.tables import table_text
 from place_search.core.text import encodable
@@ -45,17 +44,13 @@ def write_track(track: Track, out: Path, source: TrackInput, model: Model, index
     Raises:
         PlaceSearchError: the file cannot be written.
     """
-    try:
+    with telling_unwritable(out):
         if out.suffix.lower() == VIDEO:
             with replacing(out) as part:
                 pictures = _pictures(track, source, model, index)
                 write_video(part, pictures, _rate(track.frames), comment=_CREATOR)
         else:
             write_whole(out, encodable(FORMATS[out.suffix.lower()](track)).encode())
-    except OSError as error:
-        raise PlaceSearchError(
-            f"{out} cannot be written ({error.strerror}); check its folder."
-        ) from error
 
 
 def is_track(path: Path) -> bool:

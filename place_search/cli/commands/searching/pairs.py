@@ -66,8 +66,12 @@ def command(
     A photo that is in the index is not paired with itself, so QUERIES may be the photos of the
     index.
     """
-    from place_search.core.errors import PlaceSearchError
-    from place_search.core.files import require_own, require_writable, write_whole
+    from place_search.core.files import (
+        require_own,
+        require_writable,
+        telling_unwritable,
+        write_whole,
+    )
     from place_search.indexer import open_index, open_index_model
     from place_search.search.engine import Engine
     from place_search.search.folders.query_photos import open_queries
@@ -97,12 +101,8 @@ def command(
             progress=advance,
         )
     text = pairs.to_text(form)
-    try:
+    with telling_unwritable(out):
         write_whole(out, text.encode())
-    except OSError as error:
-        raise PlaceSearchError(
-            f"{out} cannot be written ({error.strerror}); check its folder."
-        ) from error
     skipped = [f"{photo.name}: {photo.reason}" for photo in pairs.skipped]
     say_list("Photos that cannot be read have no pairs:", skipped)
     photos = len(source.photos) - len(skipped)
