@@ -62,9 +62,8 @@ def open_model(
     from place_search.models import DEFAULT_MODEL
     from place_search.models import open_model as open_it
 
-    chosen = DEFAULT_MODEL if model is None else model
     return open_it(
-        as_path(chosen),
+        path_or_id(model) or DEFAULT_MODEL,
         threads=threads,
         dims=dims,
         precision=precision,

@@ -123,7 +123,7 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
                 "An opened model has its verifier already; give verify_with to open_model instead."
             )
         return model
-    chosen = Path(path_or_id(model) or DEFAULT_MODEL)
+    chosen = path_or_id(model) or DEFAULT_MODEL
     verifier = path_or_id(verify_with)
     return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
 

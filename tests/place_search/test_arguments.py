@@ -41,7 +41,11 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (lambda: place_search.index("", "town"), "A path is empty; write . for the folder"),
         (lambda: place_search.index(PLACES, ""), "A path is empty"),
         (lambda: place_search.describe(""), "A path is empty"),
-        (lambda: place_search.open_model(""), "A path is empty"),
+        (lambda: place_search.open_model(""), "The name of a model is empty; "),
+        (
+            lambda: place_search.open_model(place_search.open_model()),  # type: ignore[arg-type]
+            "A model is named by its id or its folder here, not by the type Model.",
+        ),
         (
             lambda: place_search.index(PLACES, "town", descriptors=np.zeros(3)),  # type: ignore[arg-type]
             "A path is a text or a pathlib.Path, not of the type ndarray.",
