@@ -15,7 +15,7 @@ from place_search.search.probability import (
 )
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
-from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
+from place_search.search.verification import NOTHING_TO_MATCH, Query, is_blank, verify
 
 BY_SIMILARITY = "The model gives no local features, so only similarity was compared."
 
@@ -50,13 +50,13 @@ def compare_photos(
     a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
-        queries, codes = [Query.of(made) for made in embeddings], encode_grid(b)
-        query = queries[0]
+        query, codes = Query.of(a), encode_grid(b)
         found = verify(query, codes, similarity)
+    blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [
         f"{which} photo: {note}"
-        for which, photo, made in zip(("First", "Second"), photos, queries, strict=True)
-        for note in (*photo.notes, *([NOTHING_TO_MATCH] if made.is_blank else []))
+        for which, photo, is_same in zip(("First", "Second"), photos, blank, strict=True)
+        for note in (*photo.notes, *([NOTHING_TO_MATCH] if is_same else []))
     ]
     notes = list(photo_notes)
     if calibration is None:

@@ -102,7 +102,7 @@ class Query:
         in a photo's `black_frame`, (h, w) bool. `zoom` is that of an `Embedding`.
         """
         self.zoom = zoom
-        self.is_blank = local_features is not None and _is_blank(local_features)
+        self.is_blank = is_blank(local_features)
         if local_features is None or self.is_blank:
             self._take(np.zeros((0, 0, CODE_BITS), np.float32))
             return
@@ -133,8 +133,10 @@ class Query:
         self.coarse = coarse_view(projected)
 
 
-def _is_blank(local_features: NDArray[np.float32]) -> bool:
+def is_blank(local_features: NDArray[np.float32] | None) -> bool:
     """Whether a photo is blank, by its (h, w, C) local features: all of them are alike."""
+    if local_features is None:
+        return False
     rows = local_features.reshape(-1, local_features.shape[-1])
     if not len(rows):
         return True

@@ -166,11 +166,11 @@ def logo() -> bytes:
 def test_a_photo_in_which_nothing_can_be_matched_is_told(
     engine_of: Callable[[str], Engine], model: Model, street: Street, colour: str
 ) -> None:
-    blank = jpeg(Image.new("RGB", (640, 480), colour))
-    told = compare_photos(model, blank, jpeg(street.photo(1))).photo_notes
-    assert told == (
-        "First photo: The photo looks the same all over, so nothing in it can be matched "
-        "with others.",
-    )
+    blank, photo = jpeg(Image.new("RGB", (640, 480), colour)), jpeg(street.photo(1))
+    for which, pair in (("First", (blank, photo)), ("Second", (photo, blank))):
+        assert compare_photos(model, *pair).photo_notes == (
+            f"{which} photo: The photo looks the same all over, so nothing in it can be matched "
+            "with others.",
+        )
     assert "looks the same all over" in engine_of("two").search(blank).query.notes[0]
     assert engine_of("two").search(blank, verify=False).query.notes == ()
