@@ -235,6 +235,25 @@ def test_both_truths_of_one_file_name_are_measured(quantised: Path, streets: Pat
     }
 
 
+@pytest.mark.slow
+def test_python_quantises_as_the_program_does(
+    quantised: Path, streets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from place_search.quantizing import quantize
+
+    monkeypatch.setenv("PLACE_SEARCH_WEIGHTS", str(quantised.parent))
+    photos = shutil.copytree(streets / "places", tmp_path / "photos")
+    (photos / "torn.jpg").write_bytes(b"no photo")
+    made = quantize("mine", photos, name="python8")
+    assert [photo.name for photo in made.skipped] == ["torn.jpg"]
+    one, other = made.card.quantization, read_card(quantised).quantization
+    assert one is not None
+    assert other is not None
+    assert replace(one, measured=()) == replace(other, measured=())
+    assert one.loss is None
+    assert read_card(quantised.with_name("python8")) == made.card
+
+
 def test_what_cannot_be_quantised_leaves_no_model(
     run: Run, model: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -242,8 +261,10 @@ def test_what_cannot_be_quantised_leaves_no_model(
     before = sorted(model.parent.iterdir())
     (tmp_path / "torn.jpg").write_bytes(b"no photo")
     for name, sentence in (
-        ("none", f"None of the photos in {tmp_path} can"),
-        ("none", "Skipped: torn.jpg: the photo is not a photo"),
+        (
+            "none",
+            f"{tmp_path} cannot be read: torn.jpg: the photo is not a photo",
+        ),
         ("../up", "model's id"),
     ):
         told = run("quantize", "mine", "--photos", tmp_path, "--as", name, env=env)

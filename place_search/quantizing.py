@@ -1,0 +1,153 @@
+"""A model's graph in int8, and what that loses, as the command line and Python both make it."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from place_search.core.progress import Progress, silent
+from place_search.evaluation import GroundTruth, TruthFiles, measure_loss, open_truth
+from place_search.indexer import Skipped, open_source
+from place_search.indexer.pipeline import none_readable
+from place_search.models import (
+    ModelCard,
+    ModelError,
+    find_model,
+    open_model,
+    read_card,
+    weights_folder,
+    write_card,
+)
+from place_search.models.new_folder import free_folder, new_folder
+from place_search.photos import PhotoError, read_photo
+from place_search.photos.altered_views import change_day, make_night
+from place_search.photos.decoding import MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """The card of a model with an int8 graph, and what was left out of the photos for it.
+
+    `left_unread` are sentences on folders that may not be read.
+    """
+
+    card: ModelCard
+    skipped: Sequence[Skipped]
+    left_unread: Sequence[str]
+
+
+def quantize(
+    model: str | Path,
+    photos: Path,
+    *,
+    name: str | None = None,
+    count: int = 128,
+    views: bool = False,
+    first: int | None = None,
+    truths: Sequence[TruthFiles] = (),
+    verify: bool = True,
+    max_pixels: int = MAX_PIXELS,
+    progress: Progress = silent,
+) -> Quantized:
+    """Put an int8 graph beside the float32 one of a model, or of a copy of it that is new.
+
+    The copy is called `name`. `count` of the photos set the ranges of activations, as they are or
+    as `views`: half of them by night and a quarter by another day. `first` convolutions stay in
+    float32, by default as few as it takes. The card keeps what is lost in Recall@1 on each of
+    `truths`, with `verify` by geometry too; without any nothing is measured.
+
+    Raises:
+        ModelError: NNCF is not installed, an unknown model, one that has an int8 graph already, or
+            a name that cannot be a model's id or is taken.
+        TruthError: a truth that cannot be used.
+        SourceError: photos that cannot be listed, or none that can be read.
+    """
+    try:
+        from place_search.models.quantize import quantize_model
+    except ImportError as error:
+        raise ModelError(
+            f"Quantising needs {error.name}; run: pip install 'place-search[quantize]'."
+        ) from None
+    folder = find_model(model)
+    _check_target(folder, name)
+    known = _open_truths(truths)
+    source = open_source(photos)
+    number = min(count, len(source.photos))
+    chosen = [source.photos[row * len(source.photos) // number].path for row in range(number)]
+    pixels, digest, skipped = _prepare(folder, chosen, max_pixels, views)
+    if not pixels:
+        raise none_readable(skipped, photos)
+    with _target(folder, name) as made:
+        card = quantize_model(made, pixels, digest, first=first, views=views, progress=progress)
+        if known and card.quantization is not None:
+            rows = tuple(measure_loss(made, known, verify=verify, progress=progress))
+            card = replace(card, quantization=replace(card.quantization, measured=rows))
+            write_card(card, made)
+    return Quantized(card, skipped, source.left_unread)
+
+
+def _check_target(folder: Path, name: str | None) -> None:
+    card = read_card(folder)
+    if name is None and card.quantization is not None:
+        raise ModelError(
+            f"'{card.id}' has an int8 graph already, with which indexes may have been made; give "
+            "the new model a name with --as ID."
+        )
+    if name is not None:
+        free_folder(weights_folder(), name)
+
+
+@contextmanager
+def _target(folder: Path, name: str | None) -> Iterator[Path]:
+    """The model to quantise: itself, or a copy under weights/ that appears when all went well."""
+    if name is None:
+        yield folder
+        return
+    with new_folder(weights_folder() / name) as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        write_card(replace(read_card(copy), id=name), copy)
+        yield copy
+
+
+def _open_truths(truths: Sequence[TruthFiles]) -> list[GroundTruth]:
+    """Each truth, called by its file, after as many folders as tell it from the others."""
+    opened = [open_truth(files) for files in truths]
+    paths = [files.truth or files.split or files.data or files.queries for files in truths]
+    known = [path.resolve().with_suffix("").parts for path in paths if path is not None]
+    for row, parts in enumerate(known):
+        opened[row].require_photos()
+        ends = (parts[-count:] for count in range(1, len(parts)))
+        alone = (end for end in ends if sum(each[-len(end) :] == end for each in known) == 1)
+        opened[row] = replace(opened[row], name="/".join(next(alone, parts[-1:])))
+    return opened
+
+
+def _prepare(
+    folder: Path, photos: Sequence[Path], max_pixels: int, views: bool
+) -> tuple[list[NDArray[np.uint8]], str, list[Skipped]]:
+    """The pixels of photos as the model takes them, the hash of their contents, the unreadable."""
+    opened = open_model(folder, max_pixels=max_pixels)
+    pixels, digest = [], hashlib.sha256()
+    skipped = []
+    for number, path in enumerate(photos):
+        try:
+            content = read_photo(path)
+            prepared = opened.prepare(opened.read(content))
+        except (PhotoError, OSError) as error:
+            skipped.append(Skipped(path.name, str(error)))
+            continue
+        pixels.append(_altered(prepared, number) if views else prepared)
+        digest.update(hashlib.sha256(content).digest())
+    return pixels, digest.hexdigest(), skipped
+
+
+def _altered(pixels: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """A photo by night, by another day, by night, and the next one as it is."""
+    alter: Any = (make_night, change_day, make_night, None)[number % 4]
+    return pixels if alter is None else alter(pixels, np.random.default_rng(number))
