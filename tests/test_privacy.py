@@ -1,6 +1,7 @@
 """No command sends anything anywhere, and nothing is left in the home of who runs it."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +29,8 @@ from tests.waiting import SECONDS
 ROOT = Path(__file__).parents[1]
 WORDS = (b"telemetry", b"google-analytics", b"posthog", b"sentry_sdk", b"mixpanel", b"usage_stats")
 PROGRAM = (sys.executable, "-m", "place_search")
-NEEDED = {"quantize": "nncf", "cluster": "torch", "train": "torch"}
+NEEDED = {"cluster": "torch", "train": "torch", "quantize": "nncf"}
+"""Commands that need more: one process runs them, with NNCF last, which makes torch slower."""
 
 COMMANDS = {
     "add": "add {index} {more} --json",
@@ -66,6 +68,19 @@ OTHERS = {"demo", "serve", "export", "distil", "whiten"}
 """Commands that are not run here: two have tests of their own, and the others, which load what
 `cluster` does, need weights of another model or a thousand photos.
 """
+# Starting the program is most of what a short command costs: many run in one process.
+IN_TURN = """
+import json, sys
+
+for command, words in json.loads(sys.argv[1]).items():
+    sys.argv = ["place-search", *words]
+    from place_search.cli.app import main
+    try:
+        main()
+    except SystemExit as ended:
+        print(f"{command}: ended with {ended.code or 0}", flush=True)
+print("Imported:", *sys.modules)
+"""
 SWITCHES = ["RAY_USAGE_STATS_ENABLED", "HF_HUB_DISABLE_TELEMETRY"]
 
 
@@ -97,11 +112,6 @@ def made_index(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index"
 
 
-@pytest.fixture
-def index(made_index: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made_index, tmp_path / "index"))
-
-
 def run(folder: Path, command: Sequence[str], **environment: str) -> str:
     """Run a program that must succeed in silence towards the world; gives its output."""
     started = watched.start(folder, command, environment)
@@ -112,35 +122,70 @@ def run(folder: Path, command: Sequence[str], **environment: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_asks_nothing_of_the_network(
-    command: str, photos: Path, index: Path, tmp_path: Path
-) -> None:
-    if command in NEEDED and importlib.util.find_spec(NEEDED[command]) is None:
-        pytest.skip(f"needs {NEEDED[command]}")
-    model = tmp_path / "model"
+def run_in_turn(commands: Iterable[str], photos: Path, made_index: Path, folder: Path) -> str:
+    """Run commands in one process, each with an index and a model of its own; gives its output."""
+    filled = {}
+    for command in commands:
+        own = folder / command.replace(" ", "_")
+        own.mkdir(parents=True)
+        shutil.copytree(made_index, own / "index")
+        filled[command] = (
+            COMMANDS[command]
+            .format(
+                index=own / "index",
+                model=unquantized(own / "model") if "{model}" in COMMANDS[command] else "",
+                more=photos / "more",
+                out=own / "out",
+                photo=photos / "places" / "0.jpg",
+                places=photos / "places",
+                root=photos,
+                truth=photos / "truth.csv",
+            )
+            .split()
+        )
+    return run(folder / "run", [sys.executable, "-c", IN_TURN, json.dumps(filled)])
+
+
+def unquantized(model: Path) -> Path:
+    """The default model, copied without what `quantize` gives it."""
     shutil.copytree(find_model(), model)
     card = read_card(model)
     plain = {name: sha256 for name, sha256 in card.files.items() if not name.startswith("int8")}
     write_card(replace(card, files=plain, quantization=None), model)
-    filled = COMMANDS[command].format(
-        index=index,
-        model=model,
-        more=photos / "more",
-        out=tmp_path / "out",
-        photo=photos / "places" / "0.jpg",
-        places=photos / "places",
-        root=photos,
-        truth=photos / "truth.csv",
-    )
-    run(tmp_path / "run", [*PROGRAM, *filled.split()])
+    return model
+
+
+@pytest.fixture(scope="module")
+def light(photos: Path, made_index: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the commands print that need no package of their own."""
+    commands = [command for command in COMMANDS if command not in NEEDED]
+    return run_in_turn(commands, photos, made_index, tmp_path_factory.mktemp("light"))
+
+
+@pytest.fixture(scope="module")
+def heavy(photos: Path, made_index: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the others print whose packages are here."""
+    commands = [each for each, package in NEEDED.items() if importlib.util.find_spec(package)]
+    return run_in_turn(commands, photos, made_index, tmp_path_factory.mktemp("heavy"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_asks_nothing_of_the_network(
+    command: str, request: pytest.FixtureRequest
+) -> None:
+    if command in NEEDED and importlib.util.find_spec(NEEDED[command]) is None:
+        pytest.skip(f"needs {NEEDED[command]}")
+    output = request.getfixturevalue("heavy" if command in NEEDED else "light")
+    assert f"{command}: ended with 0" in output.splitlines(), output
 
 
 def test_no_command_is_forgotten() -> None:
     assert {command.split()[0] for command in COMMANDS} | OTHERS == {*command_groups(), "version"}
 
 
-def test_a_server_asks_nothing_of_the_network(photos: Path, index: Path, tmp_path: Path) -> None:
+def test_a_server_asks_nothing_of_the_network(
+    photos: Path, made_index: Path, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # FastAPI alone would take these as an order to report every request.
@@ -148,7 +193,7 @@ def test_a_server_asks_nothing_of_the_network(photos: Path, index: Path, tmp_pat
         "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid",
     }
-    command = [*PROGRAM, "serve", str(index), "--port", str(port)]
+    command = [*PROGRAM, "serve", str(made_index), "--port", str(port)]
     started = watched.start(tmp_path / "run", command, environment)
     photo = (photos / "places" / "0.jpg").read_bytes()
     try:
@@ -180,8 +225,10 @@ def _stop(started: watched.Watched) -> None:
     assert code == 0, output
 
 
-@pytest.mark.parametrize("package", ["openvino", "nncf"])
-def test_only_the_switch_keeps_a_package_silent(package: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("package", "commands"), [("openvino", "light"), ("nncf", "heavy")])
+def test_only_the_switch_keeps_a_package_silent(
+    package: str, commands: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"needs {package}")
     loud = watched.start(tmp_path / "loud", [sys.executable, "-c", f"import {package}"])
@@ -189,7 +236,8 @@ def test_only_the_switch_keeps_a_package_silent(package: str, tmp_path: Path) ->
     assert any("google-analytics" in line for line in loud.requests()), (
         "is the switch still needed?"
     )
-    run(tmp_path / "quiet", [sys.executable, "-c", f"import place_search, {package}"])
+    silent = request.getfixturevalue(commands)
+    assert package in silent.splitlines()[-1].split(), "the silent commands did not import it"
 
 
 def test_ray_reports_no_usage(tmp_path: Path) -> None:
