@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from scipy.io import savemat
 from place_search.core.memory import CEILING
 from tests.needs import needs_of
 
-pytest_plugins = ["tests.milvus_server", "tests.compiled"]
+pytest_plugins = ["tests.milvus_server", "tests.compiled", "tests.untraced"]
 
 # A shared machine's pauses say nothing about the code.
 settings.register_profile("place-search", deadline=None)
@@ -39,7 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
     Programs that tests start heed interrupts, which a shell switches off in the background. It is
     undone here, not in each child between fork and exec: gRPC's threads, where they run, write
     into the error stream of a process that is forked.
+
+    Python that is compiled is kept: the tests themselves, which take seconds, and what each process
+    would compile again.
     """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
