@@ -6,6 +6,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.utils.tensorboard
@@ -38,13 +39,20 @@ def draw_nothing(curve: Curve) -> None:
 
 
 def main() -> None:
-    """The arguments: data, validation, model to write, loss, and the moments as `stage done`."""
-    data, validation, out, changes, *moments = sys.argv[1:]
+    """The argument: runs as data, validation, model to write, changes and moments `stage done`."""
     torch.set_num_threads(1)
     setattr(run_module, "write_model", write_plainly)  # noqa: B010 - not exported
     setattr(run_module, "MEAN_PHOTOS", MEAN_PHOTOS)  # noqa: B010
     setattr(Curve, "draw", draw_nothing)  # noqa: B010
-    config = preset("cpu-smoke", json.loads(changes))
+    for run in json.loads(sys.argv[1]):
+        run_killed(*run)
+
+
+def run_killed(
+    data: str, validation: str, out: str, changes: dict[str, Any], moments: list[str]
+) -> None:
+    """Run in processes that end at the moments, and to the end in this one."""
+    config = preset("cpu-smoke", changes)
 
     def run(*, resume: bool, until: str) -> None:
         def report(stage: str, done: int, total: int) -> None:
@@ -67,7 +75,7 @@ def main() -> None:
             run(resume=number > 0, until=moment)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print(moment, "killed" if os.WIFSIGNALED(status) else "came to its end")  # noqa: T201
+        print(Path(out).name, "killed" if os.WIFSIGNALED(status) else "came to its end")  # noqa: T201
     run(resume=bool(moments), until="")
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from place_search.models import ModelCard, ModelError, find_model, open_model, r
 from place_search.training import TrainingData, TrainingError, cluster, preset, train
 from place_search.training.config import TrainingConfig
 from place_search.training.loop.curve import COLUMNS
+from tests.processes import unmeasured
 from tests.training import kill_run
 from tests.training.conftest import Render
 
@@ -98,12 +100,38 @@ def test_the_curve_is_a_csv_and_a_picture(smoke: tuple[TrainingData, Path, Model
     assert any((run / "tensorboard").iterdir())
 
 
-def run_killed(data: TrainingData, out: Path, changes: dict[str, Any], moments: list[str]) -> str:
-    arguments = [data.photos, data.validation, out, json.dumps(changes), *moments]
-    command = [sys.executable, str(kill_run.__file__), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+KILLED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "places": (
+        {"epochs": 2, "batch": 4},
+        ["Checking photos 7", "Epoch 1 2", "Epoch 2 1"],
+    ),
+    "mining": (
+        TRIPLETS,
+        ["Mining 1.1 1", "Epoch 1, 1 of 3 3", "Mining 1.3 1", "Epoch 2, 2 of 3 2"],
+    ),
+}
+"""Runs with other settings than cpu-smoke's, and the moments at which they are killed."""
+
+
+def run_of(
+    data: TrainingData, out: Path, changes: dict[str, Any], moments: Sequence[str] = ()
+) -> list[Any]:
+    """A run as kill_run takes it."""
+    return [str(data.photos), str(data.validation), str(out), changes, moments]
+
+
+@pytest.fixture(scope="module")
+def killed(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder of the runs that were killed and went on, and what was killed.
+
+    One program makes them, because it loads torch.
+    """
+    folder = tmp_path_factory.mktemp("killed")
+    runs = [run_of(data, folder / name, *KILLED[name]) for name in KILLED]
+    command = [sys.executable, str(kill_run.__file__), json.dumps(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=unmeasured())
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return folder, done.stdout.splitlines()
 
 
 def outcome(out: Path) -> tuple[str, str]:
@@ -112,27 +140,15 @@ def outcome(out: Path) -> tuple[str, str]:
 
 
 @pytest.mark.usefixtures("plainly")
-def test_killed_and_resumed_batches_of_places_come_to_the_same_end(
-    data: TrainingData, tmp_path: Path
+@pytest.mark.parametrize("name", KILLED)
+def test_killed_and_resumed_runs_come_to_the_same_end(
+    data: TrainingData, killed: tuple[Path, list[str]], tmp_path: Path, name: str
 ) -> None:
-    moments = ["Checking photos 7", "Epoch 1 2", "Epoch 2 1"]
-    output = run_killed(data, tmp_path / "killed", {"epochs": 2, "batch": 4}, moments)
-    assert output.count("killed") == 3
-    config = preset("cpu-smoke", {"epochs": 2, "batch": 4})
-    train(data, tmp_path / "whole", config=config, model=START)
-    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
-
-
-@pytest.mark.usefixtures("plainly")
-def test_killed_and_resumed_mining_comes_to_the_same_end(
-    data: TrainingData, tmp_path: Path
-) -> None:
-    moments = ["Mining 1.1 1", "Epoch 1, 1 of 3 3", "Mining 1.3 1", "Epoch 2, 2 of 3 2"]
-    output = run_killed(data, tmp_path / "killed", TRIPLETS, moments)
-    assert output.count("killed") == 4
-    config = preset("cpu-smoke", TRIPLETS)
-    train(data, tmp_path / "whole", config=config, model=START)
-    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+    changes, moments = KILLED[name]
+    folder, output = killed
+    assert output.count(f"{name} killed") == len(moments)
+    train(data, tmp_path / "whole", config=preset("cpu-smoke", changes), model=START)
+    assert outcome(folder / name) == outcome(tmp_path / "whole")
 
 
 @pytest.mark.usefixtures("plainly")
@@ -147,8 +163,8 @@ def test_two_processes_do_the_work_of_one(data: TrainingData, tmp_path: Path) ->
     train(data, tmp_path / "one", config=one, model=START)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     changes["batch"] = 1
-    arguments = [data.photos, data.validation, tmp_path / "two", json.dumps(changes)]
-    command += [str(kill_run.__file__), *map(str, arguments)]
+    runs = [run_of(data, tmp_path / "two", changes)]
+    command += [str(kill_run.__file__), json.dumps(runs)]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
