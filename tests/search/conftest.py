@@ -19,6 +19,7 @@ from place_search.core.geodesy import Position
 from place_search.indexer import Index, build_index, open_index, open_source
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
+from tests.processes import unmeasured
 from tests.search.guarded import READ_SECONDS
 from tests.waiting import SECONDS, wait_until
 
@@ -142,16 +143,19 @@ StartServer = Callable[..., RunningServer]
 
 @pytest.fixture(scope="session")
 def start_server() -> Iterator[StartServer]:
-    """Starts `place-search serve` on a free port and waits until it says that it is ready."""
+    """Starts `place-search serve` on a free port and waits until it says that it is ready.
+
+    Coverage, which takes a third of its time, leaves out those that are pressed hard.
+    """
     started: list[RunningServer] = []
 
-    def start(index_folder: Path, *options: str) -> RunningServer:
+    def start(index_folder: Path, *options: str, measured: bool = True) -> RunningServer:
         process = subprocess.Popen(
             [*PROGRAM, "serve", str(index_folder), "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "COLUMNS": "200"},
+            env={**(os.environ if measured else unmeasured()), "COLUMNS": "200"},
         )
         server = RunningServer(process)
         started.append(server)

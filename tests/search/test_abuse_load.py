@@ -106,7 +106,7 @@ def test_it_is_alive_under_load(guarded: Any, ask: httpx.Client, street: Any) ->
 def test_a_stop_under_load_finishes_what_it_took(
     start_server: Callable[..., Any], index_folder: Any, street: Any
 ) -> None:
-    server = start_server(index_folder, "--queue", "40", "--log")
+    server = start_server(index_folder, "--queue", "40", "--log", measured=False)
     photo = street.query(5)
     answers: list[int] = []
 
@@ -140,8 +140,8 @@ def test_the_same_answer_alone_and_in_a_crowd(
     start_server: Callable[..., Any], index_folder: Any, street: Any
 ) -> None:
     patient = ("--queue", "64", "--queue-seconds", "60", "--search-seconds", "60")
-    server = start_server(index_folder, "--threads", "1", *patient)
-    other = start_server(index_folder, "--threads", "2")
+    server = start_server(index_folder, "--threads", "1", *patient, measured=False)
+    other = start_server(index_folder, "--threads", "2", measured=False)
     photos = [street.query(place) for place in range(6)]
     with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
 

@@ -33,7 +33,7 @@ def client_at(server: Any, source: str) -> httpx.Client:
 def test_slow_photos_of_one_client_keep_no_other_waiting(
     start_server: Callable[..., Any], index_folder: Any, street: Any, queue: str
 ) -> None:
-    server = start_server(index_folder, "--queue", queue)
+    server = start_server(index_folder, "--queue", queue, measured=False)
     stop = threading.Event()
     hostile: Counter[int] = Counter()
     longest = [0.0]

@@ -49,7 +49,7 @@ def test_a_killed_server_starts_without_what_it_left(
     (photos.parent / "keys").write_text(key.line)
     options = "--writable", "--keys", str(photos.parent / "keys")
     kept = photos.parent / "index-photos"
-    server = start_server(folder, *options)
+    server = start_server(folder, *options, measured=False)
     photo = {"photo": (photos.parent / "more" / "a.jpg").read_bytes()}
 
     def post() -> httpx.Response:
@@ -66,7 +66,7 @@ def test_a_killed_server_starts_without_what_it_left(
         with pytest.raises(httpx.TransportError):
             posted.result()
     assert list(kept.glob("*.jpg"))
-    server = start_server(folder, *options)
+    server = start_server(folder, *options, measured=False)
     assert list(kept.glob("*.jpg*")) == []
     assert open_index(folder).count == 3
     assert post().status_code == 201

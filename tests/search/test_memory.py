@@ -29,7 +29,7 @@ def figures(client: httpx.Client) -> dict[str, float]:
 def test_photos_of_many_shapes_stay_below_the_limit(
     start_server: StartServer, index_folder: Path, street: Street
 ) -> None:
-    server = start_server(index_folder)
+    server = start_server(index_folder, measured=False)
     with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         ready = figures(client)
     server.stop()
@@ -38,7 +38,7 @@ def test_photos_of_many_shapes_stay_below_the_limit(
     assert ready["graphs"] == 1
 
     limit_mb = int(held) // 2**20 + 90
-    server = start_server(index_folder, "--memory", str(limit_mb))
+    server = start_server(index_folder, "--memory", str(limit_mb), measured=False)
     with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
         assert figures(client)["memory_limit_bytes"] == limit_mb << 20
         for shape in range(SHAPES):

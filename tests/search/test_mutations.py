@@ -97,6 +97,7 @@ async def ask(app: FastAPI, photo: bytes) -> tuple[int, dict[str, object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # what it reaches is reached by the test of each format, too
 @settings(max_examples=BATCHES, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_damaged_photos_are_the_client_s_fault(app: FastAPI, seed: int) -> None:

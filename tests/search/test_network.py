@@ -61,7 +61,7 @@ def test_the_way_to_everywhere_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_the_address_printed_answers(start_server: Callable[..., Any], index_folder: Path) -> None:
-    server = start_server(index_folder, "--host", "0.0.0.0")
+    server = start_server(index_folder, "--host", "0.0.0.0", measured=False)
     assert server.stop() == 0
     printed = re.search(r"On other devices of this network: (\S+)", server.text())
     here = network.network_url("0.0.0.0", server.address)
@@ -71,7 +71,7 @@ def test_the_address_printed_answers(start_server: Callable[..., Any], index_fol
 
 @pytest.mark.skipif(network.lan_address() is None, reason="this machine is in no network")
 def test_another_device_reaches_it(start_server: Callable[..., Any], index_folder: Path) -> None:
-    server = start_server(index_folder, "--host", "0.0.0.0")
+    server = start_server(index_folder, "--host", "0.0.0.0", measured=False)
     url = network.network_url("0.0.0.0", server.address)
     assert url is not None
     assert httpx.get(f"{url}livez", trust_env=False).status_code == 200

@@ -61,7 +61,7 @@ def writing(
 
 @pytest.fixture(scope="module")
 def panoramas(folder: Path, start_server: StartServer) -> RunningServer:
-    return start_server(folder)
+    return start_server(folder, measured=False)
 
 
 @pytest.fixture

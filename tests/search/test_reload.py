@@ -85,7 +85,7 @@ def test_versions_follow_each_other_under_load(
     ids = list(places)
     folder = tmp_path / "index"
     shutil.copytree(versions[0], folder)
-    server = start_server(folder, "--queue", "64")
+    server = start_server(folder, "--queue", "64", measured=False)
     process = psutil.Process(server.process.pid)
     stop = threading.Event()
     seen: list[str] = []
