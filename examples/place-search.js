@@ -87,6 +87,16 @@ class PlaceSearch {
   }
 
   /**
+   * The places with a position in a box of degrees, as GeoJSON points.
+   * @param {[number, number, number, number]} bbox west, south, east, north
+   * @param {number} [limit] points at most, of which each then stands for several places
+   * @returns {Promise<import('../web/types.js').DotsReply>}
+   */
+  dots(bbox, limit) {
+    return this.ask('GET', '/v1/places', { query: { bbox, limit } });
+  }
+
+  /**
    * The groups of several photos of one spot, and those with a name.
    * @returns {AsyncGenerator<import('../web/types.js').GroupReply>}
    */

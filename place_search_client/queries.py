@@ -6,7 +6,11 @@ from numbers import Real
 from typing import Any, TypedDict
 
 _POINT = ("latitude", "longitude")
-_NUMBERS: Mapping[str, Sequence[str]] = {"near": _POINT, "box": ("x", "y", "width", "height")}
+_NUMBERS: Mapping[str, Sequence[str]] = {
+    "near": _POINT,
+    "box": ("x", "y", "width", "height"),
+    "bbox": ("west", "south", "east", "north"),
+}
 """Parameters that are several numbers in one value."""
 
 
@@ -56,7 +60,7 @@ def parameters(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What is asked, by name, as httpx takes it: without what is None, and None for nothing.
 
     Raises:
-        ValueError: `near` is not two numbers, or `box` not four.
+        ValueError: `near` is not two numbers, or a box not four.
     """
     given = {name: value for name, value in (asked or {}).items() if value is not None}
     for name in _NUMBERS.keys() & given.keys():

@@ -130,6 +130,18 @@ class Tending:
         for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
             yield from found.places
 
+    def dots(
+        self, bbox: tuple[float, float, float, float], *, limit: int | None = None
+    ) -> dict[str, Any]:
+        """The places with a position in a box, as a GeoJSON FeatureCollection of points.
+
+        The `bbox` is west, south, east and north in degrees; with west > east it crosses the date
+        line. Of more than `limit` places, by default 4000, a point stands for several: as many as
+        `count` of its properties says.
+        """
+        dots: dict[str, Any] = self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}).json()
+        return dots
+
     def place(self, place_id: int) -> PlaceDetails:
         """A place."""
         return read(PlaceDetails, self._ask("GET", place_path(place_id)).json())
@@ -242,6 +254,14 @@ class AsyncTending:
         async for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
             for place in found.places:
                 yield place
+
+    async def dots(
+        self, bbox: tuple[float, float, float, float], *, limit: int | None = None
+    ) -> dict[str, Any]:
+        """As `Client.dots`."""
+        reply = await self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit})
+        dots: dict[str, Any] = reply.json()
+        return dots
 
     async def place(self, place_id: int) -> PlaceDetails:
         """As `Client.place`."""

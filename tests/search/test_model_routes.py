@@ -43,6 +43,21 @@ def test_dots_are_limited(client: httpx.Client) -> None:
     assert body["places"] == sum(dot["properties"]["count"] for dot in body["features"]) == 10
 
 
+def test_the_clients_ask_for_dots(server: RunningServer) -> None:
+    box = (11.4, 48.0015, 11.6, 48.0045)
+
+    async def ask() -> dict[str, Any]:
+        async with AsyncClient(server.address) as asking:
+            return await asking.dots(box, limit=1)
+
+    with Client(server.address) as asking:
+        dots = asking.dots(box, limit=1)
+        with pytest.raises(ValueError, match="bbox is the numbers west, south, east, north, not"):
+            asking.dots((11.4, 48.0))  # type: ignore[arg-type]
+    assert [dot["properties"]["count"] for dot in dots["features"]] == [3]
+    assert asyncio.run(ask()) == dots
+
+
 @pytest.mark.parametrize("query", ["bbox=1,2,3", "bbox=0,5,1,4", "bbox=", "bbox=0,0,1,1&limit=0"])
 def test_a_bad_box_is_a_problem(client: httpx.Client, query: str) -> None:
     response = client.get(f"/v1/places?{query}")

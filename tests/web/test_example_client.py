@@ -54,13 +54,15 @@ def test_it_searches_and_compares(asking: Page) -> None:
             const [index] = await server.indexes();
             const thumbnails = await server.thumbnails([3, 99, 0], 80);
             const { width } = await createImageBitmap(thumbnails.get(3));
-            return [found.results[0].place_id, same.probability, clusters === same_clusters,
-                part.similarity < same.similarity, index.places, [...thumbnails.keys()], width];
+            const dots = await server.dots([-180, -90, 180, 90], 1);
+            return [found.results[0].place_id, same.probability, dots.features.length,
+                clusters === same_clusters, part.similarity < same.similarity, index.places,
+                [...thumbnails.keys()], width];
         }"""
     )
     assert found[0] == 2
     assert found[1] > 0.9
-    assert found[2:] == [True, True, PLACES, [3, 0], 80]
+    assert found[2:] == [1, True, True, PLACES, [3, 0], 80]
 
 
 def test_what_is_undefined_or_null_is_not_sent_and_a_box_is_taken_alike(asking: Page) -> None:
