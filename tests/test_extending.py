@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import unmeasured
+
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 SECTIONS = {
     section.partition("\n")[0]: section for section in PAGE.read_text("utf-8").split("\n## ")[1:]
@@ -28,7 +30,12 @@ def test_the_part_works_as_the_page_says(heading: str, tmp_path: Path) -> None:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-parts\nVersion: 1\n")
     (about / "entry_points.txt").write_text(f"[{named[1]}]\n{named[2]} = their_part\n")
     done = subprocess.run(
-        [sys.executable, "use.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "use.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=unmeasured(),
     )
     assert done.returncode == 0, done.stderr
 

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.processes import unmeasured
+
 ROOT = Path(__file__).parents[1]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 CODE = ("place_search", "place_search_client")
@@ -52,7 +54,11 @@ def build(kind: str, source: Path, out: Path) -> Path:
     """Build a "wheel" or an "sdist" as pip does, in a folder where build leftovers may stay."""
     program = f"from setuptools import build_meta; build_meta.build_{kind}({str(out)!r})"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=source, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        env=unmeasured(),
     )
     assert done.returncode == 0, done.stderr
     (made,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
@@ -90,7 +96,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip has installed the wheel."""
     folder = tmp_path_factory.mktemp("installed")
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index")
-    subprocess.run([*pip, "--target", str(folder), str(wheel)], check=True, capture_output=True)
+    command = [*pip, "--target", str(folder), str(wheel)]
+    subprocess.run(command, check=True, capture_output=True, env=unmeasured())
     return folder
 
 
@@ -139,7 +146,7 @@ def test_a_project_s_own_folders_do_not_get_in_the_way(installed: Path, tmp_path
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(installed)},
+            env={**unmeasured(), "PYTHONPATH": str(installed)},
             capture_output=True,
             text=True,
         )

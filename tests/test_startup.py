@@ -251,6 +251,7 @@ def test_a_closed_pipe_ends_it_in_silence(folder: Path, options: list[str]) -> N
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
+            env=unmeasured(),
             check=False,
         )
     finally:
@@ -264,7 +265,7 @@ def test_a_name_that_the_terminal_cannot_hold_is_escaped(folder: Path, encoding:
     ended = subprocess.run(
         [*search, "--json"],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": encoding},
+        env={**unmeasured(), "PYTHONIOENCODING": encoding},
         capture_output=True,
         check=True,
     )
@@ -272,7 +273,7 @@ def test_a_name_that_the_terminal_cannot_hold_is_escaped(folder: Path, encoding:
     ended = subprocess.run(
         search,
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": encoding},
+        env={**unmeasured(), "PYTHONIOENCODING": encoding},
         capture_output=True,
         check=True,
     )

@@ -21,6 +21,7 @@ from place_search.models import open_model
 from place_search.photos import UnreadablePhotoError, decode_photo
 from place_search.photos.decoding import inspect_position
 from place_search.search.server.routes.tiles import TileFile
+from tests.processes import unmeasured
 
 
 @pytest.fixture
@@ -119,6 +120,7 @@ def test_no_command_waits_for_a_pipe(pipe: Path, tmp_path: Path, command: tuple[
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
+        env=unmeasured(),
     )
     assert "Traceback" not in done.stderr
 

@@ -30,6 +30,7 @@ from place_search.indexer.storage.manifest import signed
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import whole
+from tests.processes import unmeasured
 
 
 def test_another_model_cannot_add(built: Path, photos: Path, blocks: ModuleType) -> None:
@@ -106,12 +107,14 @@ def test_a_full_disk_leaves_the_index_as_it_was(
     command = [sys.executable, str(blocks.__file__), str(photos), str(built)]
     options = [f"--change={change}", f"--limit={limit}"]
 
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, env=unmeasured()
+    )
 
     assert done.returncode == 1
     assert f"IndexWriteError: {built} is on a full disk; free some space" in done.stderr
     assert open_index(built).index_id == before
-    subprocess.run([*command, options[0]], check=True, capture_output=True)
+    subprocess.run([*command, options[0]], check=True, capture_output=True, env=unmeasured())
     assert whole(built).index_id != before
 
 

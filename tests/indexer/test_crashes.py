@@ -1,7 +1,6 @@
 """Builds that are killed leave the old index or the new one, and go on where they were."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -28,12 +27,13 @@ from place_search.indexer import (
 )
 from place_search.models import Model
 from tests.indexer.conftest import Render
+from tests.processes import unmeasured
 
 
 def _run(blocks: ModuleType, *arguments: object) -> Any:
     command = [sys.executable, str(blocks.__file__), *map(str, arguments)]
     # Many short builds, each of which would start a thread for every core.
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = {**unmeasured(), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -134,7 +134,7 @@ def test_fifty_kills_at_random_moments(
 def test_killed_from_outside(photos: Path, tmp_path: Path, blocks: ModuleType, moment: str) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     command = [sys.executable, str(blocks.__file__), str(photos), str(out), "--seconds=0.02"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unmeasured()) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith(moment):

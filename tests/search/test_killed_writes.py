@@ -14,6 +14,7 @@ import pytest
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
+from tests.processes import unmeasured
 from tests.waiting import SECONDS, wait_until
 
 SCRIPT = Path(__file__).with_name("killed_writer.py")
@@ -35,6 +36,7 @@ def test_killed_before_each_step(photos: Path, change: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env=unmeasured(),
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 10

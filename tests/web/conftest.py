@@ -33,6 +33,7 @@ from place_search.search.server.app import create_app
 from place_search.search.server.keys import new_key
 from place_search.search.server.settings import ServerSettings
 from tests.held import Gate, running
+from tests.processes import unmeasured
 from tests.waiting import SECONDS
 from tests.web.settling import note_requests
 
@@ -138,7 +139,10 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
     """A `place-search serve` process that takes at most 2 MiB a request, and its address."""
     command = [sys.executable, "-m", "place_search", "serve", str(index_folder)]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--max-body-mb", "2", *options], stdout=subprocess.PIPE, text=True
+        [*command, "--port", "0", "--max-body-mb", "2", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=unmeasured(),  # what is tested here is the pages
     )
     assert process.stdout is not None
     with process.stdout:
