@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 DEAR = (("torch.onnx", "export"),)
 """Modules and functions of others that trace makes twice as slow."""
+LOADED = ("torch", "torchvision", "timm", "nncf")
+"""Packages that take seconds to import, and that a worker imports with the tests."""
 
 
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,6 +26,13 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.settrace(trace)
 
     return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker looks into all tests, whichever it runs."""
+    if hasattr(config, "workerinput") and "not torch" not in config.option.markexpr:
+        for package in filter(find_spec, LOADED):
+            untraced(import_module)(package)
 
 
 @pytest.fixture(scope="module", autouse=True)
