@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.testclient import TestClient
 
 from place_search.describing import describe_photos
 from place_search.indexer import build_index, open_index, open_source
@@ -17,6 +16,7 @@ from place_search.search.folders.answers import Question, answer_photos
 from place_search.search.server.app import create_app
 from tests.indexer.block_model import block_model
 from tests.indexer.conftest import render
+from tests.search.asking import asker
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
 
@@ -40,21 +40,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def test_the_server_tells_it_and_a_track_goes_on(engine: Engine, tmp_path: Path) -> None:
     photo = render(tmp_path / "1.jpg", 1).read_bytes()
-    with TestClient(create_app(engine)) as client:
+    ask = asker(create_app(engine))
 
-        def refused(path: str, **files: bytes) -> Any:
-            reply = client.post(path, files=files)
-            assert reply.status_code == 422
-            assert reply.json()["reason"]["code"] == "tells-nothing"
+    def refused(path: str, **files: bytes) -> Any:
+        reply = ask("POST", path, files=files)
+        assert reply.status_code == 422
+        assert reply.json()["reason"]["code"] == "tells-nothing"
 
-        refused("/v1/search", photo=grey())
-        refused("/v1/compare", image1=grey(), image2=photo)
-        refused("/v1/compare", image1=photo, image2=grey())
-        track = client.post("/v1/tracks").json()["track_id"]
-        frames = f"/v1/tracks/{track}/frames"
-        assert client.post(frames, files={"photo": photo}).json()["frames"] == 1
-        refused(frames, photo=grey())
-        assert client.post(frames, files={"photo": photo}).json()["frames"] == 2
+    refused("/v1/search", photo=grey())
+    refused("/v1/compare", image1=grey(), image2=photo)
+    refused("/v1/compare", image1=photo, image2=grey())
+    track = ask("POST", "/v1/tracks").json()["track_id"]
+    frames = f"/v1/tracks/{track}/frames"
+    assert ask("POST", frames, files={"photo": photo}).json()["frames"] == 1
+    refused(frames, photo=grey())
+    assert ask("POST", frames, files={"photo": photo}).json()["frames"] == 2
 
 
 @pytest.mark.parametrize("standardize", [False, True])

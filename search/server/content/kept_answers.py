@@ -3,6 +3,7 @@
 They are kept beside the photos that the server keeps, for a week and over restarts.
 """
 
+import errno
 import json
 import os
 import time
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from place_search.core.files import write_whole
+from place_search.core.files import open_regular, write_whole
 from place_search.indexer import Index
 from place_search.search.errors import KeyReusedError
 
@@ -128,17 +129,20 @@ class KeptAnswers:
     def _read(self) -> None:
         """Read what was written since, by this server or another one of the index."""
         try:
-            with self._path.open("rb") as file:
-                now = os.fstat(file.fileno())
-                if now.st_ino != self._inode or now.st_size < self._end:  # another file
-                    self._known, self._bytes, self._end, self._inode = {}, 0, 0, now.st_ino
-                file.seek(self._end)
-                for line in file:
-                    if line.endswith(b"\n"):
-                        self._end += len(line)
-                        self._parse(line.strip())
-        except FileNotFoundError:
-            pass
+            file = open_regular(self._path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENXIO):  # there is none
+                return
+            raise
+        with file:
+            now = os.fstat(file.fileno())
+            if now.st_ino != self._inode or now.st_size < self._end:  # another file
+                self._known, self._bytes, self._end, self._inode = {}, 0, 0, now.st_ino
+            file.seek(self._end)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._end += len(line)
+                    self._parse(line.strip())
 
     def _parse(self, line: bytes) -> None:
         try:
