@@ -31,6 +31,13 @@ from place_search.search.tracks.standardize import Statistics
 
 _ASTRAY, _LEAST_ASTRAY = 0.06, 3
 """The share of frames at odds with their track, and the number, from which on a note tells it."""
+FEW = 30
+"""Places of an index up to which a note tells that frames that are not known may be there.
+
+The places that a frame shows are then a good part of those that it should stand out from. On
+Gardens Point frames of walks through all places were called elsewhere in indexes of up to 17 by day
+and 30 by night.
+"""
 LEARNT_FROM = 1000
 """The first frames of a track, from which its speeds are learnt."""
 
@@ -101,16 +108,18 @@ def track_frames(
             "The index's places are in no order by their names or positions, so that no movement "
             "along them can be followed."
         )
-    elif index.count <= ENOUGH and not all(frame.known for frame in frames):
-        notes.append(
-            f"An index of {index.count} places has too few to tell by them how much a frame stands "
-            "out; search the frames that are not known one by one."
-        )
-    elif sum(astray for _, astray in located) >= max(_LEAST_ASTRAY, _ASTRAY * len(frames)):
+    elif index.count > ENOUGH and sum(astray for _, astray in located) >= max(
+        _LEAST_ASTRAY, _ASTRAY * len(frames)
+    ):
         notes.append(
             "Many frames look like places that the track does not lead to: they seem to lie "
             f"further apart than it can follow ({max(SPEEDS):.0f} places a frame); take more "
             "frames (--fps, --every), or search them one by one."
+        )
+    elif index.count <= FEW and not all(frame.known for frame in frames):
+        notes.append(
+            f"An index of {index.count} places has too few to tell by them how much a frame stands "
+            "out; search the frames that are not known one by one."
         )
     lost = sum(frame.error is not None for frame in frames)
     if lost == len(frames):

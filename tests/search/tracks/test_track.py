@@ -163,6 +163,15 @@ def test_among_a_few_places_each_is_found(
     assert not track.notes
 
 
+def test_among_twelve_places_frames_that_are_not_known_are_noted(
+    street: Any, index: Index, model: Model, tmp_path: Path
+) -> None:
+    frames = photos_of(street, tmp_path / "frames", [1, 2, 3])
+    Image.new("RGB", (320, 240)).save(frames / "black.png")
+    track = track_of(index, model, frames)
+    assert any("An index of 12 places has too few" in note for note in track.notes)
+
+
 def test_frames_too_far_apart_are_noted(
     street: Any, index: Index, model: Model, tmp_path: Path
 ) -> None:
