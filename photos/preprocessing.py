@@ -69,7 +69,7 @@ class Preprocessing:
         things at that scale; a small box is enlarged to `LEAST_SHARE` of the whole.
         """
         whole = self.size(width, height)
-        if self.resize == "exact":
+        if self.resize == "exact" or (box.width, box.height) == (width, height):
             return whole
         scale = (whole[0] * whole[1] / (width * height)) ** 0.5
         least = (LEAST_SHARE * whole[0] * whole[1] / (box.width * box.height)) ** 0.5
