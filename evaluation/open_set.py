@@ -163,9 +163,9 @@ def with_similarity_alone(results: Ranked, calibration: Calibration, k: int) -> 
 
     Where descriptors are standardised, the first need not be the most similar one.
     """
-    similarities = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
-    told = similarities[:k]
-    likely = candidate_probabilities(calibration, told, [None for _ in told], similarities)
+    beside = results.similarities[:BACKGROUND].astype(float).tolist()
+    told = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
+    likely = candidate_probabilities(calibration, told, [None for _ in told], beside)
     return results._replace(probability=probability_first(likely))
 
 

@@ -1,5 +1,6 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -48,9 +49,12 @@ from place_search.search.stages import Stages
 from place_search.search.thumbnails import Thumbnails
 from place_search.search.verification import (
     CANDIDATES,
+    NOTHING,
     NOTHING_TO_MATCH,
     Codes,
     Query,
+    is_blank,
+    match_too,
     rank_by_geometry,
 )
 
@@ -185,7 +189,7 @@ class Engine(DescriptorSearch):
         location = None
         if checking and match.verdict == "found":
             location = estimate_location(
-                [(self.index.place(one.hit.place_id).position, one.verification) for one in ranked]
+                [(self.index.place(one.hit.place_id).position, one.score) for one in ranked]
             )
         views = tuple(view.facing for view in seen.views if view.facing is not None)
         about = QueryPhoto(
@@ -206,7 +210,8 @@ class Engine(DescriptorSearch):
         """The places that look most like photos of one spot, best first.
 
         The first `asked.k`, or as many as it takes to show so many spots, have a probability, as
-        all that were matched in full. A view `among` so many of a panorama takes its share of the
+        all that were matched in full, and without verification the first `BACKGROUND`: they may
+        contradict the first. A view `among` so many of a panorama takes its share of the
         time.
         """
         checking, stages, notes = asked.checking, asked.stages, asked.notes
@@ -215,36 +220,40 @@ class Engine(DescriptorSearch):
         with stages.timed("embed"):
             embeddings = [model.embed(one) for one in photos]
         with stages.timed("search"):
-            checked = candidates_together(self.candidates, sharing) if checking else 0
+            beside = candidates_together(self.candidates, sharing) if checking else 0
+            if not (checking and sharing == 1):
+                beside = max(beside, BACKGROUND)
             most = MAX_K if asked.spots and not checking else asked.k
-            count = max(most, checked, 0 if checking and sharing == 1 else BACKGROUND)
+            count = max(most, beside)
             fused = mean_direction([made.descriptor for made in embeddings])
             hits = self.hits(
                 fused, count, asked.near, asked.radius_m, asked.wanted, notes, asked.batch
             )
             views = self._views(embeddings, hits)
+        blank = [not checking and is_blank(made.local_features) for made in embeddings]
+        if any(blank):
+            notes.append(NOTHING_TO_MATCH)
         order: Sequence[int] = range(len(hits))
-        first = order[:0]
+        depth = 0
         for depth in self._depths(hits, asked):
             if checking:
                 with stages.timed("verify"):
                     views = self._verified(views, embeddings, hits, depth, notes, sharing)
                     order = fused_order([view.ranking for view in views if view.ranking])
-            first = order[:depth]
-            shown = (hits[row].place_id for row in first)
+            shown = (hits[row].place_id for row in order[:depth])
             if not asked.spots or spots_among(self.index.groups, shown) >= asked.k:
                 break
-        # Also those behind that were matched in full: they may contradict the first.
-        first = order[: max(len(first), *(len(view.found) for view in views))]
+        matched = max(len(view.found) for view in views) if checking else BACKGROUND
+        first = order[: max(depth, matched)]
         probabilities = fused_probabilities(
             [
                 candidate_probabilities(
                     self.calibration,
                     [view.similarities[row] for row in first],
-                    [view.found.get(row) for row in first],
-                    view.similarities,
+                    [view.found.get(row, NOTHING if shows_nothing else None) for row in first],
+                    view.similarities[:beside],
                 )
-                for view in views
+                for view, shows_nothing in zip(views, blank, strict=True)
             ]
         )
         return [
@@ -252,6 +261,7 @@ class Engine(DescriptorSearch):
                 hits[row],
                 strongest(view.found.get(row) for view in views),
                 probabilities[at] if at < len(probabilities) else None,
+                sum(view.found[row].score for view in views if row in view.found),
                 photos[0].facing,
             )
             for at, row in enumerate(order)
@@ -301,16 +311,24 @@ class Engine(DescriptorSearch):
         notes: list[str],
         sharing: int,
     ) -> list[View]:
-        """The views with their verification of the hits; all `sharing` have the budget of two."""
-        checked = []
-        for view, made in zip(views, embeddings, strict=True):
-            candidates = _Candidates(self.index, hits, view.similarities)
-            budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
-            query = Query.of(made)
-            if query.is_blank:
-                notes.append(NOTHING_TO_MATCH)
-            ranking = rank_by_geometry(query, candidates, k, budget_s=budget)
-            checked.append(view._replace(ranking=ranking))
+        """The views with their verification of the hits; all `sharing` have the budget of two.
+
+        What one view is matched with in full, all are: similarity would speak for the others.
+        """
+        budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
+        deadline = time.perf_counter() + budget * len(views)
+        asked = [
+            (Query.of(made), _Candidates(self.index, hits, view.similarities))
+            for view, made in zip(views, embeddings, strict=True)
+        ]
+        if any(query.is_blank for query, _ in asked):
+            notes.append(NOTHING_TO_MATCH)
+        rankings = [rank_by_geometry(*one, k, budget_s=budget) for one in asked]
+        seen = sorted({row for ranking in rankings for row in ranking.found})
+        checked = [
+            view._replace(ranking=match_too(*one, seen, ranking, deadline))
+            for view, one, ranking in zip(views, asked, rankings, strict=True)
+        ]
         if late := max(view.ranking.late for view in checked if view.ranking):
             notes.append(
                 f"Time ran out before {late} of {len(hits)} places were verified; they come last."

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from place_search.core.geodesy import Position, distances_m
-from place_search.search.verification import Verification
 
 STRONG_SHARE = 0.5
 """Of the best score: places at least this strong have a say."""
@@ -33,31 +32,26 @@ class Location(NamedTuple):
         return self.position.longitude
 
 
-def estimate_location(
-    candidates: Sequence[tuple[Position | None, Verification | None]],
-) -> Location | None:
-    """The weighted mean position of the strongest verified candidates, or None.
+def estimate_location(candidates: Sequence[tuple[Position | None, float]]) -> Location | None:
+    """The mean position of the strongest candidates, weighted by what their geometry scores.
 
-    None where no candidate is verified, where the best has no position, or where the strong ones
-    lie too far apart.
+    None where nothing agrees with the query, where the best has no position, or where the strong
+    ones lie too far apart.
     """
-    verified = [(position, found) for position, found in candidates if found is not None]
-    if not verified:
-        return None
-    best = max(verified, key=lambda pair: pair[1].score)
-    if best[0] is None or best[1].score <= 0:
+    best, highest = max(candidates, key=lambda candidate: candidate[1], default=(None, 0.0))
+    if best is None or highest <= 0:
         return None
     strong = [
-        (position, found.score)
-        for position, found in verified
-        if position is not None and found.score >= STRONG_SHARE * best[1].score
+        (position, score)
+        for position, score in candidates
+        if position is not None and score >= STRONG_SHARE * highest
     ]
     points = np.array([position for position, _ in strong], dtype=np.float64)
     weights = np.array([score for _, score in strong], dtype=np.float64)
     # Around the best one, so that the mean of longitudes is right at ±180° too.
-    offsets = points - best[0]
+    offsets = points - best
     offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
-    latitude, longitude = np.average(offsets, axis=0, weights=weights) + best[0]
+    latitude, longitude = np.average(offsets, axis=0, weights=weights) + best
     centre = Position(float(latitude), float((longitude + 180) % 360 - 180))
     distances = distances_m(points, centre)
     if distances.max() > MAX_SPREAD_M:

@@ -216,11 +216,23 @@ def rank_by_geometry(
         least_full = max(k, IN_FULL)
         best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])
         late = sum(agreement[row] is None for row in rows[best:])
-    matched = zip(rows[:best], _pool().map(matcher.full, rows[:best]), strict=True)
-    found = {row: one for row, one in matched if one is not None}
+    found = matcher.in_full(rows[:best])
     late += min(best, len(rows)) - len(found)
     first = sorted(sorted(rows[:best]), key=lambda row: -found[row].score if row in found else 1.0)
     return Ranking(first + rows[best:], found, late)
+
+
+def match_too(
+    query: Query, candidates: Candidates, rows: Sequence[int], ranking: Ranking, deadline: float
+) -> Ranking:
+    """A ranking with the verification of further `rows`, in the same order.
+
+    `deadline` is a time of `time.perf_counter`.
+    """
+    rows = [row for row in rows if row not in ranking.found]
+    found = _Matcher(query, candidates, deadline).in_full(rows)
+    late = ranking.late + len(rows) - len(found)
+    return ranking._replace(found={**ranking.found, **found}, late=late)
 
 
 class _Matcher(NamedTuple):
@@ -248,6 +260,11 @@ class _Matcher(NamedTuple):
             for (at, _), count in zip(places, counted.tolist(), strict=True):
                 found[at] = count * self.candidates.similarities[rows[at]]
         return found
+
+    def in_full(self, rows: Sequence[int]) -> dict[int, Verification]:
+        """The verification of candidates, in parallel; without those that it was too late for."""
+        matched = zip(rows, _pool().map(self.full, rows), strict=True)
+        return {row: one for row, one in matched if one is not None}
 
     def full(self, row: int) -> Verification | None:
         """The verification of a candidate, None once it is too late."""

@@ -23,12 +23,14 @@ TAKEN_WHOLE = (
 class Found(NamedTuple):
     """A place that a search found: how probable it is, None beyond those that are told of.
 
-    `facing` is where the view looks that shows it, None for a query that is no panorama.
+    `verification` is that of the photo that it agrees with most, `score` the sum over all photos of
+    the query. `facing` is where the view looks that shows it, None for a query that is no panorama.
     """
 
     hit: Hit
     verification: Verification | None
     probability: float | None
+    score: float = 0.0
     facing: Facing | None = None
 
 
@@ -79,7 +81,7 @@ def _standing(found: Found) -> tuple[int, float]:
 
 
 def _rank(found: Found) -> tuple[float, float]:
-    score = -1.0 if found.verification is None else found.verification.score
+    score = -1.0 if found.verification is None else found.score
     return -score, -found.hit.similarity
 
 

@@ -172,5 +172,23 @@ def test_a_photo_in_which_nothing_can_be_matched_is_told(
             f"{which} photo: The photo looks the same all over, so nothing in it can be matched "
             "with others.",
         )
-    assert "looks the same all over" in engine_of("two").search(blank).query.notes[0]
-    assert engine_of("two").search(blank, verify=False).query.notes == ()
+    for verify in (True, False):
+        found = engine_of("two").search(blank, verify=verify)
+        assert "looks the same all over" in found.query.notes[0]
+        assert found.match.verdict == "not_found"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_blank_photo_is_not_found_beside_one_like_it(
+    model: Model, street: Street, tmp_path: Path, verify: bool
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for place in range(12):
+        street.photo(place).save(tmp_path / "photos" / f"{place}.jpg")
+    fog = np.random.default_rng(0).normal(235, 2, (480, 640, 3)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(fog).save(tmp_path / "photos" / "fog.png")
+    build_index(open_source(tmp_path / "photos"), tmp_path / "index", model)
+    engine = Engine(open_index(tmp_path / "index"), model)
+    found = engine.search(jpeg(Image.new("RGB", (640, 480), "white")), verify=verify)
+    assert found.results[0].name == "fog.png"
+    assert found.match.verdict == "not_found"

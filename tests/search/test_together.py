@@ -88,6 +88,25 @@ def test_photos_of_an_unknown_spot_stay_unknown(engine: Engine, street: Any) -> 
     assert found.location is None
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_how_many_places_are_asked_for_changes_no_verdict(
+    engine: Engine, street: Any, verify: bool
+) -> None:
+    """A place that one photo is matched with in full, all are: of others similarity spoke."""
+    strip = jpeg(street.photo(4).crop((0, 0, 200, 480)))
+    views = [strip, *(jpeg(street.photo(place)) for place in range(100, 104))]
+    told = {engine.search(views, k=k, verify=verify).match for k in (1, 5, 10, 12, 50)}
+    assert len(told) == 1
+
+
+def test_the_location_is_that_of_the_first_result(engine: Engine, street: Any) -> None:
+    """Four photos are of one place, and one that agrees more than any of them is of another."""
+    views = [half(street, 2, left) for left in (0, 100, 160, 320)]
+    found = engine.search([*views, street.query(8)])
+    assert (found.match.verdict, found.results[0].name) == ("found", "02.jpg")
+    assert found.location is None
+
+
 def test_one_photo_is_answered_as_ever(engine: Engine, street: Any) -> None:
     photo = street.query(3)
     assert engine.search([photo]).results == engine.search(photo).results
